@@ -1,0 +1,54 @@
+//! What can be wrong about a network.
+
+use std::path::PathBuf;
+
+/// A network that cannot be built, or cannot take what it is given.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// No network has this name.
+    #[error("no network is called `{name}`; {hint}")]
+    UnknownModel {
+        /// The name that was asked for.
+        name: String,
+        /// The nearest name, or where to find the list.
+        hint: String,
+    },
+    /// An option that this network does not have.
+    #[error("`{model}` has no option `{option}`: {reason}")]
+    Option {
+        /// The network.
+        model: String,
+        /// The option.
+        option: &'static str,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// A number that makes no network.
+    #[error("`{model}` cannot be built with {what}")]
+    Impossible {
+        /// The network.
+        model: String,
+        /// The impossible thing.
+        what: String,
+    },
+    /// A tensor file that cannot be read.
+    #[error("cannot read weights from {}: {reason}", file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// What went wrong, and where.
+        reason: String,
+    },
+    /// A tensor file that does not fit the network.
+    #[error("{0}")]
+    Misfit(#[from] crate::weights::Misfit),
+    /// A tensor file that cannot be written.
+    #[error("cannot write weights to {}: {reason}", file.display())]
+    Unwritable {
+        /// The file.
+        file: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
+}

@@ -1,0 +1,14 @@
+//! Weights in and out, strictly.
+//!
+//! A file is read whole into named tensors ([`TensorFile`]), matched against the network's own names ([`load`]) and applied only
+//! if every tensor has found its place; the network is not touched otherwise.
+
+mod load;
+mod misfit;
+mod save;
+mod tensor_file;
+
+pub use load::{classes_in, load};
+pub use misfit::{Misfit, Misshaped};
+pub use save::{save, write_atomically};
+pub use tensor_file::{StoredTensor, TensorFile};

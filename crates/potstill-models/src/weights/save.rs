@@ -1,0 +1,47 @@
+//! Writing weights as safetensors under PyTorch's names.
+
+use std::{collections::HashMap, fs, io, io::Write, path::Path};
+
+use safetensors::{Dtype, serialize, tensor::TensorView};
+
+use super::load::rename;
+use crate::{Classifier, ModelError};
+
+/// Writes the tensors of `network` to `path` as safetensors, 32-bit floats, whole or not at all, under the names that the
+/// published PyTorch network gives them.
+///
+/// PyTorch loads the file with `load_state_dict(strict=True)`: `num_batches_tracked` is left to its default there.
+///
+/// # Errors
+/// [`ModelError::Unwritable`] if the folder is missing or the disk is full. What was at `path` is then still there.
+pub fn save(network: &Classifier, metadata: HashMap<String, String>, path: &Path) -> Result<(), ModelError> {
+    let unwritable = |reason: String| ModelError::Unwritable { file: path.into(), reason };
+    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+    network.parameters().each(&mut |entry, values| {
+        let bytes = values.into_data().bytes().to_vec();
+        tensors.push((rename(&entry.path, network.published_names()), entry.shape.clone(), bytes));
+    });
+    let views: Result<Vec<_>, _> = tensors
+        .iter()
+        .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view)))
+        .collect();
+    let views = views.map_err(|error| unwritable(error.to_string()))?;
+    let bytes = serialize(views, Some(metadata)).map_err(|error| unwritable(error.to_string()))?;
+    write_atomically(path, &bytes).map_err(|error| unwritable(error.to_string()))
+}
+
+/// Writes a file whole or not at all: to a neighbour first, flushed to the disk, then renamed over what was there.
+///
+/// # Errors
+/// Whatever the file system says.
+pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    // Temporary files are private; a result is as readable as any file the user writes.
+    #[cfg(unix)]
+    fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
+    file.persist(path)?;
+    Ok(())
+}

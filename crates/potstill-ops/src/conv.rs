@@ -1,0 +1,131 @@
+//! Two-dimensional convolution on channels-last maps.
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Tensor, module::conv2d, ops::ConvOptions},
+};
+
+use crate::{Pass, Scope};
+
+/// The shape of a convolution.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Conv2dConfig {
+    /// Input channels.
+    pub inputs: usize,
+    /// Output channels.
+    pub outputs: usize,
+    /// Kernel height and width.
+    pub kernel: [usize; 2],
+    /// Vertical and horizontal stride.
+    pub stride: [usize; 2],
+    /// Zero rows and columns added on each side.
+    pub padding: [usize; 2],
+    /// Distance between kernel elements.
+    pub dilation: [usize; 2],
+    /// Groups of channels that do not see each other.
+    pub groups: usize,
+    /// Whether a bias is added.
+    pub bias: bool,
+}
+
+impl Conv2dConfig {
+    /// A square kernel with "same" padding for odd sizes, stride 1, one group, no bias.
+    pub fn new(inputs: usize, outputs: usize, kernel: usize) -> Self {
+        Self {
+            inputs,
+            outputs,
+            kernel: [kernel; 2],
+            stride: [1; 2],
+            padding: [kernel / 2; 2],
+            dilation: [1; 2],
+            groups: 1,
+            bias: false,
+        }
+    }
+
+    /// With this stride in both directions.
+    #[must_use]
+    pub fn stride(mut self, stride: usize) -> Self {
+        self.stride = [stride; 2];
+        self
+    }
+
+    /// With a bias.
+    #[must_use]
+    pub fn with_bias(mut self) -> Self {
+        self.bias = true;
+        self
+    }
+
+    /// Inputs that reach one output.
+    pub fn fan_in(&self) -> usize {
+        self.inputs / self.groups * self.kernel[0] * self.kernel[1]
+    }
+
+    /// Outputs that one input reaches.
+    pub fn fan_out(&self) -> usize {
+        self.outputs / self.groups * self.kernel[0] * self.kernel[1]
+    }
+
+    fn weight_shape(&self) -> [usize; 4] {
+        [self.outputs, self.inputs / self.groups, self.kernel[0], self.kernel[1]]
+    }
+}
+
+/// A convolution: maps `[N, H, W, I]` to `[N, H', W', O]`.
+#[derive(Module, Debug)]
+pub struct Conv2d {
+    /// `[O, I / groups, kh, kw]`.
+    pub weight: Param<Tensor<4>>,
+    /// `[O]`.
+    pub bias: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    config: Conv2dConfig,
+}
+
+impl Conv2d {
+    /// Weights from the normal distribution with variance `2 / fan_in` (He et al. 2015, equation 10), bias 0.
+    pub fn he_normal(config: Conv2dConfig, scope: &Scope) -> Self {
+        Self::with_normal(config, scope, config.fan_in())
+    }
+
+    /// As [`he_normal`](Self::he_normal) with the outputs' fan: PyTorch's `kaiming_normal_(mode="fan_out")`.
+    pub fn he_normal_fan_out(config: Conv2dConfig, scope: &Scope) -> Self {
+        Self::with_normal(config, scope, config.fan_out())
+    }
+
+    /// Weights and bias uniform in `gain / sqrt(fan_in)`. Gain 1 is PyTorch's default for a convolution; the square root of 3
+    /// is `kaiming_uniform_(a=1)`.
+    pub fn uniform(config: Conv2dConfig, gain: f64, scope: &Scope) -> Self {
+        let bound = gain / (config.fan_in() as f64).sqrt();
+        Self {
+            weight: scope.uniform("weight", config.weight_shape(), bound),
+            bias: config.bias.then(|| scope.uniform("bias", [config.outputs], bound)),
+            config,
+        }
+    }
+
+    fn with_normal(config: Conv2dConfig, scope: &Scope, fan: usize) -> Self {
+        Self {
+            weight: scope.normal("weight", config.weight_shape(), (2.0 / fan as f64).sqrt()),
+            bias: config.bias.then(|| scope.constant([config.outputs], 0.0)),
+            config,
+        }
+    }
+
+    /// The shape of this convolution.
+    pub fn config(&self) -> &Conv2dConfig {
+        &self.config
+    }
+
+    /// Convolves `[N, H, W, I]` to `[N, H', W', O]`.
+    pub fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+        let Conv2dConfig { stride, padding, dilation, groups, .. } = self.config;
+        let options = ConvOptions::new(stride, padding, dilation, groups);
+        let bias = self.bias.as_ref().map(Param::val);
+        let y = conv2d(x.permute([0, 3, 1, 2]), self.weight.val(), bias, options).permute([0, 2, 3, 1]);
+        let [n, h, w, outputs] = y.dims();
+        pass.count((n * h * w * outputs * self.config.fan_in()) as u64);
+        y
+    }
+}

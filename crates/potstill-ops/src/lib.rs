@@ -1,0 +1,40 @@
+//! Layers and fused operations, the ground floor of Potstill's networks.
+//!
+//! * Feature maps are contiguous `[N, H, W, C]` (channels last) between operations; weights keep PyTorch's layout and
+//!   names (`weight: [O, I, kh, kw]`, `running_mean`, ...).
+//! * A forward pass carries a [`Pass`]: the batch-norm [`Mode`], a [`Visitor`] that may read or replace the map at a named
+//!   [`Point`], and what the pass leaves behind (batch moments, a count of multiplications).
+//! * A forward pass never changes a layer. Batch norm hands its batch moments to the pass, and [`Moments::absorb`] moves the
+//!   running statistics when a training step is kept. So copies of a network are independent by construction.
+//! * Every parameter is created by a [`Scope`], which names its random stream, and seen from outside through
+//!   [`Parameters`], which names it by its PyTorch path.
+
+mod activation;
+mod conv;
+mod frozen;
+mod linear;
+mod logits;
+mod moments;
+mod norm;
+mod parameters;
+mod pass;
+mod point;
+mod pool;
+mod resize;
+mod scope;
+mod unit;
+
+pub use activation::Activation;
+pub use conv::{Conv2d, Conv2dConfig};
+pub use frozen::Frozen;
+pub use linear::Linear;
+pub use logits::{cross_entropy, distillation_divergence, true_class_ranks};
+pub use moments::Moments;
+pub use norm::BatchNorm;
+pub use parameters::{Entry, Parameters, Role, count_trainable};
+pub use pass::{Mode, Pass};
+pub use point::{Point, PointError, Side, Taps, Visitor};
+pub use pool::{adaptive_avg_pool, global_avg_pool};
+pub use resize::resize_nearest;
+pub use scope::Scope;
+pub use unit::{conv_norm, conv_norm_act};

@@ -1,0 +1,75 @@
+//! Batch normalisation that equals PyTorch's.
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Tensor, module as functional},
+};
+
+use crate::{Mode, Moments, Pass, Scope};
+
+/// Batch norm over `[N, H, W, C]` maps, one mean and variance per channel (Ioffe and Szegedy 2015).
+///
+/// As in PyTorch the batch is normalised by its biased variance while the running variance takes the unbiased one. A forward
+/// pass does not move the running statistics: it notes the batch moments in its [`Pass`].
+#[derive(Module, Debug)]
+pub struct BatchNorm {
+    /// `[C]`, PyTorch's name for gamma.
+    pub weight: Param<Tensor<1>>,
+    /// `[C]`, PyTorch's name for beta.
+    pub bias: Param<Tensor<1>>,
+    /// `[C]`.
+    pub running_mean: Param<Tensor<1>>,
+    /// `[C]`, unbiased.
+    pub running_var: Param<Tensor<1>>,
+    #[module(skip)]
+    momentum: f64,
+    #[module(skip)]
+    epsilon: f64,
+}
+
+impl BatchNorm {
+    /// Gamma 1, beta 0, running mean 0 and variance 1; momentum 0.1 and epsilon 1e-5, PyTorch's defaults.
+    pub fn new(channels: usize, scope: &Scope) -> Self {
+        Self {
+            weight: scope.constant([channels], 1.0),
+            bias: scope.constant([channels], 0.0),
+            running_mean: scope.buffer([channels], 0.0),
+            running_var: scope.buffer([channels], 1.0),
+            momentum: 0.1,
+            epsilon: 1e-5,
+        }
+    }
+
+    /// Normalises `[N, H, W, C]` as the pass's [`Mode`] says.
+    pub fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+        let x = x.permute([0, 3, 1, 2]);
+        let normalised = match pass.mode() {
+            Mode::Batch => self.by_batch(x, pass),
+            Mode::Running | Mode::RunningWithGradient => functional::batch_norm(
+                x,
+                self.weight.val(),
+                self.bias.val(),
+                self.running_mean.val(),
+                self.running_var.val(),
+                self.epsilon,
+            ),
+        };
+        normalised.permute([0, 2, 3, 1])
+    }
+
+    fn by_batch(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+        let [n, _, h, w] = x.dims();
+        let result = functional::batch_norm_train(x, self.weight.val(), self.bias.val(), self.epsilon);
+        let count = (n * h * w) as f64;
+        // One value per channel has no unbiased variance; PyTorch refuses it, the batch loader never makes it.
+        let unbiased = if count > 1.0 { count / (count - 1.0) } else { 1.0 };
+        pass.note(Moments {
+            running_mean: self.running_mean.id,
+            running_var: self.running_var.id,
+            mean: result.mean.inner(),
+            variance: result.variance.inner() * unbiased,
+            momentum: self.momentum,
+        });
+        result.output
+    }
+}

@@ -1,0 +1,191 @@
+//! Parameters seen from outside: by path, without their rank.
+//!
+//! Optimisers, checkpoints, weight files and running statistics all need "every tensor of this module, by name". This is the
+//! one door for them. It is object-safe, so that a network and the modules of five quite different methods can stand in one
+//! list.
+
+use burn::{
+    module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId},
+    tensor::{Gradients, Tensor},
+};
+
+/// What a tensor of a module is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Role {
+    /// Learned by gradient descent.
+    Weight,
+    /// Kept by the module itself: running statistics.
+    Buffer,
+}
+
+/// The name plate of one tensor of a module.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    /// Path with dots, as PyTorch names it: `layer1.0.bn1.running_mean`.
+    pub path: String,
+    /// Shape as stored, PyTorch's layout.
+    pub shape: Vec<usize>,
+    /// Weight or buffer.
+    pub role: Role,
+    /// Identity within this process.
+    pub id: ParamId,
+}
+
+/// A module whose tensors can be seen and replaced by name. Implemented for every Burn module.
+///
+/// Tensors are shown flat (`[number of elements]`, row-major) and on the plain device.
+pub trait Parameters {
+    /// Shows every tensor.
+    fn each(&self, see: &mut dyn FnMut(&Entry, Tensor<1>));
+
+    /// Offers every tensor for replacement by one of the same number of elements; `None` keeps it.
+    fn rewrite(&mut self, write: &mut dyn FnMut(&Entry, Tensor<1>) -> Option<Tensor<1>>);
+
+    /// As [`rewrite`](Self::rewrite), for the weights that have a gradient, which is taken out of `gradients`.
+    fn descend(
+        &mut self,
+        gradients: &mut Gradients,
+        write: &mut dyn FnMut(&Entry, Tensor<1>, Tensor<1>) -> Tensor<1>,
+    );
+
+    /// Shows the gradient of every weight that has one.
+    fn each_gradient(&self, gradients: &Gradients, see: &mut dyn FnMut(&Entry, Tensor<1>));
+
+    /// Every name plate, in the module's order.
+    fn entries(&self) -> Vec<Entry> {
+        let mut entries = Vec::new();
+        self.each(&mut |entry, _| entries.push(entry.clone()));
+        entries
+    }
+}
+
+/// The number of learned numbers of a module (buffers not counted).
+pub fn count_trainable(module: &dyn Parameters) -> usize {
+    let learned = module.entries().into_iter().filter(|entry| entry.role == Role::Weight);
+    learned.map(|entry| entry.shape.iter().product::<usize>()).sum()
+}
+
+impl<M: Module> Parameters for M {
+    fn each(&self, see: &mut dyn FnMut(&Entry, Tensor<1>)) {
+        let mut seeing = Seeing { path: Vec::new(), see: &mut |entry, tensor| see(entry, tensor.plain) };
+        self.visit(&mut seeing);
+    }
+
+    fn each_gradient(&self, gradients: &Gradients, see: &mut dyn FnMut(&Entry, Tensor<1>)) {
+        let mut seeing = SeeingGradients { path: Vec::new(), gradients, see };
+        self.visit(&mut seeing);
+    }
+
+    fn rewrite(&mut self, write: &mut dyn FnMut(&Entry, Tensor<1>) -> Option<Tensor<1>>) {
+        let mut writing = Writing { path: Vec::new(), gradients: None, write: &mut |entry, value, _| write(entry, value) };
+        *self = self.clone().map(&mut writing);
+    }
+
+    fn descend(
+        &mut self,
+        gradients: &mut Gradients,
+        write: &mut dyn FnMut(&Entry, Tensor<1>, Tensor<1>) -> Tensor<1>,
+    ) {
+        let mut writing = Writing {
+            path: Vec::new(),
+            gradients: Some(gradients),
+            write: &mut |entry, value, gradient| gradient.map(|gradient| write(entry, value, gradient)),
+        };
+        *self = self.clone().map(&mut writing);
+    }
+}
+
+struct Flat {
+    plain: Tensor<1>,
+}
+
+struct Seeing<'a> {
+    path: Vec<String>,
+    see: &'a mut dyn FnMut(&Entry, Flat),
+}
+
+impl ModuleVisitor for Seeing<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        (self.see)(&entry(&self.path, param), Flat { plain: flat(param.val().inner()) });
+    }
+}
+
+struct SeeingGradients<'a> {
+    path: Vec<String>,
+    gradients: &'a Gradients,
+    see: &'a mut dyn FnMut(&Entry, Tensor<1>),
+}
+
+impl ModuleVisitor for SeeingGradients<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if let Some(gradient) = param.val().grad(self.gradients) {
+            (self.see)(&entry(&self.path, param), flat(gradient));
+        }
+    }
+}
+
+type Write<'a> = &'a mut dyn FnMut(&Entry, Tensor<1>, Option<Tensor<1>>) -> Option<Tensor<1>>;
+
+struct Writing<'a> {
+    path: Vec<String>,
+    gradients: Option<&'a mut Gradients>,
+    write: Write<'a>,
+}
+
+impl ModuleMapper for Writing<'_> {
+    fn enter_module(&mut self, name: &str, _: &str) {
+        self.path.push(name.into());
+    }
+
+    fn exit_module(&mut self, _: &str, _: &str) {
+        self.path.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let value = param.val();
+        let gradient = self.gradients.as_mut().and_then(|gradients| value.grad_remove(gradients));
+        let (tracked, on_autodiff) = (value.is_require_grad(), value.is_autodiff());
+        let shape = value.shape();
+        let Some(written) =
+            (self.write)(&entry(&self.path, &param), flat(value.inner()), gradient.map(flat))
+        else {
+            return param;
+        };
+        // A parameter must stay a leaf of the graph, or it would silently get no gradient: leave the graph, come back.
+        param.map(|_| {
+            let written = written.inner().reshape(shape);
+            if on_autodiff { written.autodiff().set_require_grad(tracked) } else { written }
+        })
+    }
+}
+
+fn entry<const D: usize>(path: &[String], param: &Param<Tensor<D>>) -> Entry {
+    let path = path.join(".");
+    let is_buffer = path.ends_with("running_mean") || path.ends_with("running_var");
+    Entry {
+        path,
+        shape: param.lazy_shape().iter().copied().collect(),
+        role: if is_buffer { Role::Buffer } else { Role::Weight },
+        id: param.id,
+    }
+}
+
+fn flat<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
+    tensor.reshape([-1])
+}

@@ -1,0 +1,136 @@
+//! Points: the named places of a network where a map can be read or replaced.
+
+use std::{collections::BTreeMap, fmt, str::FromStr};
+
+use burn::tensor::Tensor;
+
+/// Which side of a point's last activation.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Side {
+    /// Before the activation.
+    Pre,
+    /// After the activation: what the next layer sees.
+    Post,
+}
+
+/// A place in a network: the PyTorch path of the module that ends there, and the side of its activation.
+///
+/// Written `layer3.0` (after the activation) or `layer3.0:pre`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Point {
+    /// The path of the module, as PyTorch names it.
+    pub path: String,
+    /// Before or after the activation.
+    pub side: Side,
+}
+
+impl Point {
+    /// The point before the activation of the module at `path`.
+    pub fn pre(path: impl Into<String>) -> Self {
+        Self { path: path.into(), side: Side::Pre }
+    }
+
+    /// The point after the activation of the module at `path`.
+    pub fn post(path: impl Into<String>) -> Self {
+        Self { path: path.into(), side: Side::Post }
+    }
+}
+
+impl fmt::Display for Point {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.side {
+            Side::Pre => write!(f, "{}:pre", self.path),
+            Side::Post => write!(f, "{}", self.path),
+        }
+    }
+}
+
+/// Text that does not name a point.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{0}` is not a point: write a module path such as `layer3.0`, or `layer3.0:pre` for the map before its activation")]
+pub struct PointError(String);
+
+impl FromStr for Point {
+    type Err = PointError;
+
+    fn from_str(text: &str) -> Result<Self, PointError> {
+        let (path, side) = match text.rsplit_once(':') {
+            None => (text, Side::Post),
+            Some((path, "pre")) => (path, Side::Pre),
+            Some((path, "post")) => (path, Side::Post),
+            Some(_) => return Err(PointError(text.into())),
+        };
+        if path.is_empty() || path.contains(|c: char| c.is_whitespace() || c == ':') {
+            return Err(PointError(text.into()));
+        }
+        Ok(Self { path: path.into(), side })
+    }
+}
+
+/// Reads or replaces maps during a forward pass.
+///
+/// A network asks `wants` first and does no extra work for a point that nobody wants: the map before an activation, for
+/// instance, only exists when somebody asked for it.
+pub trait Visitor {
+    /// Whether the map at this point is to be shown to [`visit`](Self::visit).
+    fn wants(&self, path: &str, side: Side) -> bool;
+
+    /// Sees the map `[N, H, W, C]` at the point and gives back the one the network goes on with.
+    fn visit(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4>;
+}
+
+/// The visitor that reads: it keeps the maps at the points it was made with.
+#[derive(Debug, Clone, Default)]
+pub struct Taps {
+    maps: BTreeMap<Point, Option<Tensor<4>>>,
+}
+
+impl Taps {
+    /// Taps at these points.
+    pub fn at<'a>(points: impl IntoIterator<Item = &'a Point>) -> Self {
+        Self { maps: points.into_iter().map(|point| (point.clone(), None)).collect() }
+    }
+
+    /// The map read at this point, `[N, H, W, C]`; none if the pass never came by.
+    pub fn map(&self, point: &Point) -> Option<Tensor<4>> {
+        self.maps.get(point).cloned().flatten()
+    }
+
+    /// The points that no map was read at: misspelt, or not part of the network.
+    pub fn unmet(&self) -> impl Iterator<Item = &Point> {
+        self.maps.iter().filter(|(_, map)| map.is_none()).map(|(point, _)| point)
+    }
+
+    fn slot(&self, path: &str, side: Side) -> Option<Point> {
+        self.maps.keys().find(|point| point.side == side && point.path == path).cloned()
+    }
+}
+
+impl Visitor for Taps {
+    fn wants(&self, path: &str, side: Side) -> bool {
+        self.maps.keys().any(|point| point.side == side && point.path == path)
+    }
+
+    fn visit(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4> {
+        if let Some(point) = self.slot(path, side) {
+            self.maps.insert(point, Some(map.clone()));
+        }
+        map
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Point;
+
+    #[test]
+    fn points_are_read_as_they_are_written() {
+        for point in [Point::pre("layer3.0"), Point::post("pool")] {
+            assert_eq!(point.to_string().parse(), Ok(point));
+        }
+        assert_eq!("layer1.2:post".parse(), Ok(Point::post("layer1.2")));
+        for wrong in ["", ":pre", "layer1:before", "a b"] {
+            assert!(wrong.parse::<Point>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,50 @@
+//! The unit that convolutional networks are made of: convolution, batch norm, residual add, activation.
+//!
+//! Every network goes through these two functions, so that a faster form can move in behind them without any network
+//! knowing. This is the portable form, from plain tensor operations of any backend.
+
+use burn::tensor::Tensor;
+
+use crate::{Activation, BatchNorm, Conv2d, Pass, Side};
+
+/// `norm(conv(x))`: a unit inside a block, at no named point. `[N, H, W, I]` to `[N, H', W', O]`.
+pub fn conv_norm(x: Tensor<4>, conv: &Conv2d, norm: &BatchNorm, activation: Activation, pass: &mut Pass<'_>) -> Tensor<4> {
+    fused(x, conv, norm, None, activation, pass)
+}
+
+/// `activation(norm(conv(x)) + residual)`, ending at the point called `path`.
+///
+/// The map before the activation exists on its own only if the pass's visitor wants it there.
+pub fn conv_norm_act(
+    x: Tensor<4>,
+    conv: &Conv2d,
+    norm: &BatchNorm,
+    residual: Option<Tensor<4>>,
+    activation: Activation,
+    path: &str,
+    pass: &mut Pass<'_>,
+) -> Tensor<4> {
+    let map = if pass.wants(path, Side::Pre) {
+        let before = fused(x, conv, norm, residual, Activation::Identity, pass);
+        activation.apply(pass.show(path, Side::Pre, before))
+    } else {
+        fused(x, conv, norm, residual, activation, pass)
+    };
+    pass.show(path, Side::Post, map)
+}
+
+fn fused(
+    x: Tensor<4>,
+    conv: &Conv2d,
+    norm: &BatchNorm,
+    residual: Option<Tensor<4>>,
+    activation: Activation,
+    pass: &mut Pass<'_>,
+) -> Tensor<4> {
+    let y = conv.forward(x, pass);
+    let y = norm.forward(y, pass);
+    activation.apply(match residual {
+        Some(residual) => y + residual,
+        None => y,
+    })
+}
