@@ -86,7 +86,7 @@ fn most_matching_prefix(tensors: &BTreeMap<String, &StoredTensor>, entries: &[En
     for entry in entries {
         for name in tensors.keys() {
             if let Some(prefix) = name.strip_suffix(entry.path.as_str())
-                && (prefix.is_empty() || prefix.ends_with('.'))
+                && (prefix.is_empty() || prefix.ends_with(['.', '/']))
             {
                 *votes.entry(prefix).or_default() += 1;
             }

@@ -1,0 +1,226 @@
+//! What can be wrong with data: each message says what, where, and what to do.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What can be wrong with data.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DataError {
+    /// The operating system refused.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// A verb: `read`, `write`, `list`.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// A file or folder is not there.
+    #[error("{} does not exist; {advice}", path.display())]
+    Missing {
+        /// What was looked for.
+        path: PathBuf,
+        /// What to do.
+        advice: String,
+    },
+
+    /// A file is not what its format says.
+    #[error("{file}, {place}: {problem}")]
+    Format {
+        /// The file.
+        file: String,
+        /// The byte, record or archive member.
+        place: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+
+    /// A picture cannot be decoded.
+    #[error("{file}: cannot decode this image: {reason}; replace the file or remove it")]
+    Decode {
+        /// The file.
+        file: String,
+        /// What the decoder said.
+        reason: String,
+    },
+
+    /// A name that is no data set's.
+    #[error("there is no data set `{name}`{}; a name ({}) or a path is needed", did_you_mean(nearest.as_ref()), known.join(", "))]
+    UnknownName {
+        /// What was asked for.
+        name: String,
+        /// The most similar valid name.
+        nearest: Option<String>,
+        /// All valid names.
+        known: Vec<String>,
+    },
+
+    /// An option behind a data set's name cannot be used.
+    #[error("option `{option}` of data set `{dataset}`: {problem}{}", did_you_mean(nearest.as_ref()))]
+    DatasetOption {
+        /// The data set.
+        dataset: String,
+        /// The option as written.
+        option: String,
+        /// What is wrong.
+        problem: String,
+        /// The most similar valid option.
+        nearest: Option<String>,
+    },
+
+    /// A path holds nothing that any reader knows.
+    #[error("{} holds no data set that can be read; looked for {looked_for}", path.display())]
+    Unrecognised {
+        /// The file or folder.
+        path: PathBuf,
+        /// The formats that were tried and what each would need.
+        looked_for: String,
+    },
+
+    /// An index beyond the end.
+    #[error("`{name}` has {len} images, so there is no image {index}")]
+    OutOfRange {
+        /// The data set.
+        name: String,
+        /// The index that was asked for.
+        index: usize,
+        /// How many images there are.
+        len: usize,
+    },
+
+    /// An augmentation cannot work with these settings, or with this image.
+    #[error("augmentation `{step}`: {problem}")]
+    Augment {
+        /// The step as it is called in a recipe.
+        step: &'static str,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+
+    /// A wrong normalisation, or pixels that do not fit it.
+    #[error("normalisation: {problem}")]
+    Normalise {
+        /// What is wrong and what to do.
+        problem: String,
+    },
+
+    /// Settings under which a loader cannot work.
+    #[error("loader of `{name}`: {problem}")]
+    Loader {
+        /// The data set.
+        name: String,
+        /// What is wrong and what to do.
+        problem: String,
+    },
+
+    /// The loader could not make this image; the cause tells why.
+    #[error("image {index} ({file}): {cause}")]
+    Image {
+        /// The image's index in its data set.
+        index: usize,
+        /// The file.
+        file: String,
+        /// What happened.
+        cause: Box<DataError>,
+    },
+
+    /// Images of one batch differ in shape.
+    #[error(
+        "{file} is {}x{}x{} (height, width, channels) where its batch has {}x{}x{}; add a `resize` or \
+         `random-resized-crop` step to the augmentation",
+        found[0], found[1], found[2], expected[0], expected[1], expected[2]
+    )]
+    Shape {
+        /// The file that differs.
+        file: String,
+        /// The shape of the first image of the batch.
+        expected: [usize; 3],
+        /// The shape of this one.
+        found: [usize; 3],
+    },
+
+    /// A worker thread panicked: a fault of this program, not of the data.
+    #[error(
+        "reading {file} panicked: {message}; this is a fault of the program, please report it with the file"
+    )]
+    Panic {
+        /// The file that was being read.
+        file: String,
+        /// The panic's message.
+        message: String,
+    },
+
+    /// A download did not work.
+    #[error("cannot download {url}: {problem}")]
+    Download {
+        /// The address.
+        url: String,
+        /// What happened and what to do.
+        problem: String,
+    },
+
+    /// A file is not the one it should be.
+    #[error("{} has md5 {found}, not {expected}; {advice}", path.display())]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// Its sum as published.
+        expected: String,
+        /// Its sum as it is.
+        found: String,
+        /// What to do.
+        advice: String,
+    },
+}
+
+impl DataError {
+    /// Turns an [`io::Error`] at `path` into an error that names both.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            action,
+            path: path.to_owned(),
+            source,
+        }
+    }
+
+    /// A file that is not what its format says, at a place in it.
+    pub(crate) fn format(file: &Path, place: impl Into<String>, problem: impl Into<String>) -> Self {
+        Self::Format {
+            file: file.display().to_string(),
+            place: place.into(),
+            problem: problem.into(),
+        }
+    }
+}
+
+fn did_you_mean(nearest: Option<&String>) -> String {
+    nearest
+        .map(|name| format!("; did you mean `{name}`?"))
+        .unwrap_or_default()
+}
+
+/// The candidate most similar to `name`, if any is similar enough to be meant.
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    candidates
+        .into_iter()
+        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
+        .min()
+        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 3)
+        .map(|(_, candidate)| candidate.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::nearest;
+
+    #[test]
+    fn the_nearest_name_is_offered_only_when_it_is_near() {
+        let names = ["cifar10", "cifar100", "mnist", "shapes"];
+        assert_eq!(nearest("cifar-10", names).as_deref(), Some("cifar10"));
+        assert_eq!(nearest("minst", names).as_deref(), Some("mnist"));
+        assert_eq!(nearest("imagenet", names), None);
+    }
+}

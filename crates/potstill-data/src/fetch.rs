@@ -1,0 +1,234 @@
+//! Downloads data sets from their official addresses, with resume and checksum.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use md5::{Digest, Md5};
+
+use crate::DataError;
+use crate::error::nearest;
+
+/// A file that can be downloaded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Download {
+    /// What to call it in [`fetch`].
+    pub name: String,
+    /// Where it is.
+    pub url: String,
+    /// Its name on disk.
+    pub file: String,
+    /// Its MD5 sum as published, in hexadecimal.
+    pub md5: String,
+}
+
+/// How far a download is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Bytes on disk, with those of an earlier try.
+    pub received: u64,
+    /// Bytes of the whole file, where the server says.
+    pub total: Option<u64>,
+}
+
+/// The files that [`fetch`] knows: both CIFAR sets, as binary (the plain name) and as Python version.
+pub fn downloads() -> Vec<Download> {
+    let cifar = |name: &str, file: &str, md5: &str| Download {
+        name: name.to_owned(),
+        url: format!("https://www.cs.toronto.edu/~kriz/{file}"),
+        file: file.to_owned(),
+        md5: md5.to_owned(),
+    };
+    vec![
+        cifar(
+            "cifar10",
+            "cifar-10-binary.tar.gz",
+            "c32a1d4ab5d03f1284b67883e8d87530",
+        ),
+        cifar(
+            "cifar10-python",
+            "cifar-10-python.tar.gz",
+            "c58f30108f718f92721af3b95e74349a",
+        ),
+        cifar(
+            "cifar100",
+            "cifar-100-binary.tar.gz",
+            "03b5dce01913d631647c71ecec9e9cb8",
+        ),
+        cifar(
+            "cifar100-python",
+            "cifar-100-python.tar.gz",
+            "eb9058c3a382ffc7106e4002c42a8d85",
+        ),
+    ]
+}
+
+/// Downloads a data set of [`downloads`] into the folder `root`, where [`crate::open`] finds it, and gives its path.
+///
+/// # Errors
+/// [`DataError::UnknownName`], or as [`download`].
+pub fn fetch(name: &str, root: &Path, progress: impl FnMut(Progress)) -> Result<PathBuf, DataError> {
+    let known = downloads();
+    if let Some(wanted) = known.iter().find(|download| download.name == name) {
+        return download(wanted, root, progress);
+    }
+    let known: Vec<String> = known.into_iter().map(|download| download.name).collect();
+    let nearest = nearest(name, known.iter().map(String::as_str));
+    Err(DataError::UnknownName {
+        name: name.to_owned(),
+        nearest,
+        known,
+    })
+}
+
+/// Downloads a file into the folder `root` and gives its path. What an interrupted try left in `FILE.part` is continued;
+/// the file gets its name only when its sum is right. A file that is there already is only checked.
+///
+/// # Errors
+/// [`DataError::Download`] where the network or the server fails, [`DataError::Checksum`] for a wrong file, and
+/// [`DataError::Io`] where the disk does.
+pub fn download(
+    wanted: &Download,
+    root: &Path,
+    mut progress: impl FnMut(Progress),
+) -> Result<PathBuf, DataError> {
+    let path = root.join(&wanted.file);
+    if path.exists() {
+        check_sum(&path, &wanted.md5, "delete it and fetch again")?;
+        return Ok(path);
+    }
+    fs::create_dir_all(root).map_err(DataError::io("create", root))?;
+    let part = root.join(format!("{}.part", wanted.file));
+    receive(&wanted.url, &part, &mut progress)?;
+    if let Err(wrong) = check_sum(&part, &wanted.md5, "it was deleted; fetch again") {
+        fs::remove_file(&part).map_err(DataError::io("delete", &part))?;
+        return Err(wrong);
+    }
+    fs::rename(&part, &path).map_err(DataError::io("rename", &part))?;
+    Ok(path)
+}
+
+/// Appends to `part` what is missing of the file at `url`.
+fn receive(url: &str, part: &Path, progress: &mut dyn FnMut(Progress)) -> Result<(), DataError> {
+    let failed = |problem: String| DataError::Download {
+        url: url.to_owned(),
+        problem,
+    };
+    let mut received = fs::metadata(part).map_or(0, |meta| meta.len());
+    let mut response = request(url, received).map_err(failed)?;
+    // 416: there is nothing beyond what we have. It may be whole, or of another file; the checksum will tell.
+    if response.status() == 416 && received > 0 {
+        return Ok(());
+    }
+    // A server that ignores the range sends the whole file with 200.
+    let resumed = response.status() == 206 && starts_at(&response, received);
+    if !resumed {
+        if response.status() == 206 {
+            response = request(url, 0).map_err(failed)?;
+        }
+        received = 0;
+    }
+    if !response.status().is_success() {
+        let advice = "try again later, or download it by other means and put it into the data folder";
+        return Err(failed(format!(
+            "the server answers {}; {advice}",
+            response.status()
+        )));
+    }
+    let total = response.body().content_length().map(|rest| received + rest);
+    let mut file = OpenOptions::new()
+        .create(true)
+        .write(true)
+        .append(resumed)
+        .truncate(!resumed)
+        .open(part)
+        .map_err(DataError::io("write", part))?;
+    let mut body = response.body_mut().as_reader();
+    let mut buffer = vec![0; 1 << 16];
+    progress(Progress { received, total });
+    loop {
+        let broken = |error: std::io::Error, received: u64| {
+            failed(format!(
+                "the connection broke after {received} bytes ({error}); fetch again to go on from there"
+            ))
+        };
+        let count = body.read(&mut buffer).map_err(|error| broken(error, received))?;
+        if count == 0 {
+            break;
+        }
+        file.write_all(&buffer[..count])
+            .map_err(DataError::io("write", part))?;
+        received += count as u64;
+        progress(Progress { received, total });
+    }
+    match total {
+        Some(total) if received < total => Err(failed(format!(
+            "the connection ended after {received} of {total} bytes; fetch again to go on from there"
+        ))),
+        _ => file.sync_all().map_err(DataError::io("write", part)),
+    }
+}
+
+type Response = ureq::http::Response<ureq::Body>;
+
+fn request(url: &str, from: u64) -> Result<Response, String> {
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_connect(Some(Duration::from_secs(30)))
+        .timeout_recv_response(Some(Duration::from_mins(1)))
+        .build()
+        .into();
+    let mut request = agent.get(url);
+    if from > 0 {
+        request = request.header("Range", format!("bytes={from}-"));
+    }
+    request.call().map_err(|error| {
+        format!("{error}; is there a network? If not, download it elsewhere and put it into the data folder")
+    })
+}
+
+/// Whether the answer to a request for a range starts where it was asked to.
+fn starts_at(response: &Response, from: u64) -> bool {
+    let range = response
+        .headers()
+        .get("content-range")
+        .and_then(|value| value.to_str().ok());
+    range.is_some_and(|range| range.starts_with(&format!("bytes {from}-")))
+}
+
+fn check_sum(path: &Path, expected: &str, advice: &str) -> Result<(), DataError> {
+    let mut file = File::open(path).map_err(DataError::io("open", path))?;
+    let mut sum = Md5::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let count = file.read(&mut buffer).map_err(DataError::io("read", path))?;
+        if count == 0 {
+            break;
+        }
+        sum.update(&buffer[..count]);
+    }
+    let found = hexadecimal(&sum.finalize());
+    if found == expected {
+        return Ok(());
+    }
+    let (expected, advice) = (expected.to_owned(), advice.to_owned());
+    Err(DataError::Checksum {
+        path: path.to_owned(),
+        expected,
+        found,
+        advice,
+    })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('?');
+    bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "fetch_tests.rs"]
+mod tests;

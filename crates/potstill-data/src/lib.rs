@@ -1,0 +1,66 @@
+//! Data sets, decoding, augmentation and batches.
+//!
+//! Everything random is a function of the seed, the epoch and the image's index, so an epoch has the same bits whatever
+//! the number of worker threads, and a resumed run sees what an uninterrupted one would have seen.
+//!
+//! * [`open`] turns a name (`cifar10`, `shapes:size=48`) or a path into a [`Dataset`]; [`registry`] lists the names.
+//! * [`Augment`] turns an [`Image`] into floats; [`Normalise`] is apart from it, because a teacher and its student may
+//!   be normalised differently.
+//! * [`Loader`] gives the [`Batch`]es of an epoch from background threads.
+//! * [`check`] reads every image of a data set once and reports; [`fetch`] downloads a data set.
+//!
+//! ```
+//! use potstill_data::{Augment, Loader, LoaderConfig, Split, open};
+//! let dataset = open("shapes:train=64", Split::Train)?;
+//! let config = LoaderConfig { batch: 16, ..LoaderConfig::default() };
+//! let loader = Loader::new(dataset.into(), Augment::none(), config)?;
+//! for batch in loader.epoch(0, 0) {
+//!     assert_eq!(batch?.shape, [16, 32, 32, 3]);
+//! }
+//! # Ok::<(), potstill_data::DataError>(())
+//! ```
+
+pub mod augment;
+mod check;
+pub mod cifar;
+mod cifar_binary;
+mod cifar_pickle;
+mod dataset;
+mod decode;
+mod error;
+mod fetch;
+mod image;
+mod image_folder;
+mod image_tar;
+mod in_memory;
+mod layout;
+mod loader;
+mod members;
+mod mnist_idx;
+mod natural;
+mod normalise;
+mod open;
+mod pickle;
+mod registry;
+pub mod shapes;
+mod source;
+mod subset;
+
+pub use augment::{Augment, FloatImage};
+pub use check::{CheckReport, ClassCount, SizeCount, Unreadable, check, check_dataset};
+pub use cifar::{Cifar, CifarKind};
+pub use dataset::{Dataset, Split};
+pub use decode::decode;
+pub use error::DataError;
+pub use fetch::{Download, Progress, download, downloads, fetch};
+pub use image::Image;
+pub use image_folder::ImageFolder;
+pub use image_tar::{ImageTar, Keep};
+pub use in_memory::InMemory;
+pub use loader::{Batch, Epoch, Loader, LoaderConfig};
+pub use mnist_idx::MnistIdx;
+pub use normalise::Normalise;
+pub use open::{DATA_ROOT, open, open_in};
+pub use registry::{DatasetEntry, registry};
+pub use shapes::{Shapes, ShapesOptions};
+pub use subset::{FewSamples, Subset};

@@ -1,0 +1,220 @@
+//! Order, bits, errors and early ends of epochs.
+
+use std::sync::Arc;
+
+use potstill_random::Seed;
+
+use super::{Batch, Loader, LoaderConfig};
+use crate::augment::{PadMode, Step};
+use crate::{Augment, DataError, Dataset, Image};
+
+/// Images of one pixel, whose value is their index; some of them are trouble.
+struct Numbers {
+    count: usize,
+    trouble: Option<(usize, Trouble)>,
+    classes: Vec<String>,
+}
+
+#[derive(Clone, Copy)]
+enum Trouble {
+    Broken,
+    Panics,
+    OtherSize,
+}
+
+impl Dataset for Numbers {
+    fn name(&self) -> &'static str {
+        "numbers"
+    }
+    fn len(&self) -> usize {
+        self.count
+    }
+    fn classes(&self) -> &[String] {
+        &self.classes
+    }
+    fn label(&self, index: usize) -> u32 {
+        index as u32 % 3
+    }
+    fn image(&self, index: usize) -> Result<Image, DataError> {
+        let side = match self.trouble {
+            Some((at, Trouble::Broken)) if at == index => {
+                return Err(DataError::Decode {
+                    file: self.source(index),
+                    reason: "it is broken".to_owned(),
+                });
+            }
+            Some((at, Trouble::Panics)) if at == index => panic!("boom {index}"),
+            Some((at, Trouble::OtherSize)) if at == index => 3,
+            _ => 2,
+        };
+        // A delay that differs from image to image, so that several workers overtake each other.
+        std::thread::sleep(std::time::Duration::from_micros(index as u64 * 7919 % 400));
+        Ok(Image {
+            height: side,
+            width: side,
+            channels: 1,
+            pixels: vec![index as u8; side * side],
+        })
+    }
+    fn source(&self, index: usize) -> String {
+        format!("{index}.jpg")
+    }
+}
+
+fn loader(count: usize, trouble: Option<(usize, Trouble)>, config: LoaderConfig) -> Loader {
+    let augment = Augment::new(vec![
+        Step::Flip,
+        Step::PadCrop {
+            pad: 1,
+            mode: PadMode::Zero,
+        },
+    ])
+    .unwrap();
+    Loader::new(
+        Arc::new(Numbers {
+            count,
+            trouble,
+            classes: Vec::new(),
+        }),
+        augment,
+        config,
+    )
+    .unwrap()
+}
+
+fn config(workers: usize) -> LoaderConfig {
+    LoaderConfig {
+        batch: 8,
+        workers,
+        queue: 3,
+        shuffle: true,
+        drop_last: false,
+        seed: Seed::new(9),
+    }
+}
+
+fn epoch(loader: &Loader, epoch: u64, skip: usize) -> Vec<Batch> {
+    loader.epoch(epoch, skip).map(Result::unwrap).collect()
+}
+
+#[test]
+fn bits_do_not_depend_on_workers_or_interruptions() {
+    let alone = epoch(&loader(100, None, config(1)), 4, 0);
+    let together = loader(100, None, config(3));
+    assert_eq!(epoch(&together, 4, 0), alone);
+    assert_eq!(epoch(&together, 4, 5), alone[5..]);
+    assert_eq!(epoch(&together, 4, 100), []);
+    assert_ne!(epoch(&together, 5, 0)[0].indices, alone[0].indices);
+    assert_eq!(together.epoch(4, 5).size_hint().1, Some(8));
+}
+
+#[test]
+fn an_epoch_is_every_image_once_with_its_label() {
+    let loader = loader(30, None, config(2));
+    let batches = epoch(&loader, 0, 0);
+    assert_eq!((batches.len(), loader.batches_per_epoch()), (4, 4));
+    assert_eq!(
+        batches.iter().map(|batch| batch.shape).collect::<Vec<_>>(),
+        [[8, 2, 2, 1], [8, 2, 2, 1], [8, 2, 2, 1], [6, 2, 2, 1]]
+    );
+    let mut seen = Vec::new();
+    for batch in &batches {
+        for (at, &index) in batch.indices.iter().enumerate() {
+            assert_eq!(batch.labels[at], index as u32 % 3);
+            let pixels = &batch.images[at * 4..][..4];
+            assert!(
+                pixels
+                    .iter()
+                    .all(|&value| value == 0.0 || value == index as f32 / 255.0)
+            );
+            seen.push(index);
+        }
+    }
+    assert_ne!(seen, (0..30).collect::<Vec<_>>());
+    seen.sort_unstable();
+    assert_eq!(seen, (0..30).collect::<Vec<_>>());
+}
+
+#[test]
+fn without_shuffling_the_order_is_that_of_the_indices_and_a_part_can_be_dropped() {
+    let config = LoaderConfig {
+        shuffle: false,
+        drop_last: true,
+        ..config(2)
+    };
+    let batches = epoch(&loader(30, None, config), 7, 0);
+    let indices: Vec<usize> = batches.iter().flat_map(|batch| batch.indices.clone()).collect();
+    assert_eq!(indices, (0..24).collect::<Vec<_>>());
+}
+
+#[test]
+fn trouble_is_an_error_that_names_the_file_and_ends_the_epoch() {
+    let messages = [
+        (Trouble::Broken, "20.jpg: cannot decode this image: it is broken"),
+        (Trouble::Panics, "reading 20.jpg panicked: boom 20"),
+        (
+            Trouble::OtherSize,
+            "20.jpg is 3x3x1 (height, width, channels) where its batch has 2x2x1",
+        ),
+    ];
+    for (trouble, expected) in messages {
+        for workers in [1, 3] {
+            let config = LoaderConfig {
+                shuffle: false,
+                ..config(workers)
+            };
+            let results: Vec<_> = loader(100, Some((20, trouble)), config).epoch(0, 0).collect();
+            assert_eq!(results.len(), 3, "two batches and the error");
+            assert!(results[..2].iter().all(Result::is_ok));
+            let message = results[2].as_ref().unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
+    }
+}
+
+#[test]
+fn dropping_an_epoch_early_stops_its_workers() {
+    let loader = loader(1000, None, config(3));
+    for taken in 0..4 {
+        let mut epoch = loader.epoch(0, 0);
+        assert_eq!(epoch.by_ref().take(taken).flatten().count(), taken);
+    }
+    // Only this loader is left to hold what the workers held.
+    assert_eq!(Arc::strong_count(&loader.shared), 1);
+}
+
+#[test]
+fn a_loader_without_batches_is_refused() {
+    let message = |count, config| {
+        let numbers = Arc::new(Numbers {
+            count,
+            trouble: None,
+            classes: Vec::new(),
+        });
+        Loader::new(numbers, Augment::none(), config)
+            .err()
+            .unwrap()
+            .to_string()
+    };
+    assert!(message(0, config(1)).contains("`numbers`: the data set has no images"));
+    assert!(
+        message(
+            5,
+            LoaderConfig {
+                batch: 0,
+                ..config(1)
+            }
+        )
+        .contains("batch must be at least 1")
+    );
+    assert!(
+        message(
+            5,
+            LoaderConfig {
+                drop_last: true,
+                ..config(1)
+            }
+        )
+        .contains("5 images do not fill a batch of 8")
+    );
+}

@@ -1,0 +1,163 @@
+//! A part of a data set: chosen indices, or few samples of each class.
+
+use std::sync::Arc;
+
+use potstill_random::Seed;
+
+use crate::{DataError, Dataset, Image};
+
+/// How many images of each class to keep.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum FewSamples {
+    /// This many, or all where a class has fewer.
+    PerClass(usize),
+    /// This share of them, in `0..=1`, rounded; at least one unless it is 0.
+    Fraction(f64),
+    /// About this many in all, the same from each class; where it does not divide evenly, the first classes have one more.
+    Total(usize),
+}
+
+/// Some images of another data set, with its classes and labels.
+pub struct Subset {
+    dataset: Arc<dyn Dataset>,
+    indices: Vec<usize>,
+}
+
+impl Subset {
+    /// The images with these indices, in this order.
+    ///
+    /// # Errors
+    /// [`DataError::OutOfRange`] for an index beyond the end.
+    pub fn of(dataset: Arc<dyn Dataset>, indices: Vec<usize>) -> Result<Self, DataError> {
+        for &index in &indices {
+            crate::dataset::in_range(&*dataset, index)?;
+        }
+        Ok(Self { dataset, indices })
+    }
+
+    /// Few samples of each class, chosen by the seed, in their original order.
+    ///
+    /// The choices are nested: those of a smaller number are among those of a greater one (same seed).
+    pub fn few_samples(dataset: Arc<dyn Dataset>, amount: FewSamples, seed: Seed) -> Self {
+        let mut classes: Vec<Vec<usize>> = vec![Vec::new(); dataset.classes().len()];
+        for index in 0..dataset.len() {
+            classes[dataset.label(index) as usize].push(index);
+        }
+        let count = classes.len().max(1);
+        let mut indices = Vec::new();
+        for (class, members) in classes.iter_mut().enumerate() {
+            seed.stream("subset", &[class as u64]).shuffle(members);
+            let keep = match amount {
+                FewSamples::PerClass(keep) => keep,
+                FewSamples::Fraction(share) if share > 0.0 => {
+                    ((members.len() as f64 * share).round() as usize).max(1)
+                }
+                FewSamples::Fraction(_) => 0,
+                FewSamples::Total(total) => total / count + usize::from(class < total % count),
+            };
+            indices.extend(members.iter().take(keep));
+        }
+        indices.sort_unstable();
+        Self { dataset, indices }
+    }
+
+    /// The index in the whole data set of each image of this part.
+    pub fn indices(&self) -> &[usize] {
+        &self.indices
+    }
+}
+
+impl Dataset for Subset {
+    fn name(&self) -> &str {
+        self.dataset.name()
+    }
+
+    fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    fn classes(&self) -> &[String] {
+        self.dataset.classes()
+    }
+
+    fn label(&self, index: usize) -> u32 {
+        self.dataset.label(self.indices[index])
+    }
+
+    fn image(&self, index: usize) -> Result<Image, DataError> {
+        crate::dataset::in_range(self, index)?;
+        self.dataset.image(self.indices[index])
+    }
+
+    fn source(&self, index: usize) -> String {
+        self.indices
+            .get(index)
+            .map_or_else(String::new, |&index| self.dataset.source(index))
+    }
+
+    fn ignored(&self) -> &[String] {
+        self.dataset.ignored()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use potstill_random::Seed;
+
+    use crate::{Dataset, FewSamples, Split, Subset, open};
+
+    fn subset(amount: FewSamples, seed: u64) -> Subset {
+        let whole: Arc<dyn Dataset> = open("shapes:classes=4,train=80,size=16", Split::Train)
+            .unwrap()
+            .into();
+        Subset::few_samples(whole, amount, Seed::new(seed))
+    }
+
+    #[test]
+    fn few_samples_are_balanced_nested_and_seeded() {
+        let few = subset(FewSamples::PerClass(3), 1);
+        let more = subset(FewSamples::PerClass(8), 1);
+        let mut counts = [0; 4];
+        (0..few.len()).for_each(|at| counts[few.label(at) as usize] += 1);
+        assert_eq!(counts, [3; 4]);
+        assert!(
+            few.indices().is_sorted() && few.indices().iter().all(|index| more.indices().contains(index))
+        );
+        assert_ne!(few.indices(), subset(FewSamples::PerClass(3), 2).indices());
+        assert_eq!(
+            few.image(5).unwrap(),
+            more.dataset.image(few.indices()[5]).unwrap()
+        );
+        assert_eq!(few.source(5), more.dataset.source(few.indices()[5]));
+    }
+
+    #[test]
+    fn every_way_to_state_the_amount_works() {
+        let len = |amount| subset(amount, 0).len();
+        assert_eq!(len(FewSamples::PerClass(1000)), 80);
+        assert_eq!(len(FewSamples::Fraction(0.25)), 20);
+        assert_eq!(len(FewSamples::Fraction(1e-9)), 4);
+        assert_eq!(len(FewSamples::Fraction(0.0)), 0);
+        assert_eq!(len(FewSamples::Total(10)), 10);
+        assert_eq!(len(FewSamples::Total(3)), 3);
+    }
+
+    #[test]
+    fn chosen_indices_keep_their_order_and_are_checked() {
+        let whole: Arc<dyn Dataset> = open("shapes:train=24", Split::Train).unwrap().into();
+        let chosen = Subset::of(Arc::clone(&whole), vec![7, 2]).unwrap();
+        assert_eq!(
+            (chosen.label(0), chosen.label(1)),
+            (whole.label(7), whole.label(2))
+        );
+        assert!(
+            Subset::of(whole, vec![24])
+                .err()
+                .unwrap()
+                .to_string()
+                .contains("no image 24")
+        );
+    }
+}

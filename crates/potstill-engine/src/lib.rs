@@ -1,0 +1,35 @@
+//! From a recipe to a run folder.
+//!
+//! A [`Plan`] is a recipe resolved against real networks and data; everything that can be wrong is found while making it.
+//! A [`Run`] is a loop over the plan's phases. It tells an [`Observer`] what happens, writes a [`RunFolder`], can be
+//! interrupted after any step and resumed to the same bits.
+
+mod bench;
+mod checkpoint;
+mod clip;
+mod error;
+mod evaluate;
+mod export;
+mod network;
+mod observer;
+mod optimizer;
+mod phase;
+mod plan;
+mod run;
+mod run_folder;
+mod running_mean;
+mod step;
+
+pub use bench::{BenchReport, BenchSetup, bench, bench_inference, peak_rss_mb};
+pub use checkpoint::{Best, Checkpoint, Position};
+pub use clip::clip_by_global_norm;
+pub use error::EngineError;
+pub use evaluate::{Evaluation, evaluate};
+pub use export::{Which, export};
+pub use network::{ModelConfig, Network, Source};
+pub use observer::{Observer, Silent, StepSeen, epoch_line};
+pub use optimizer::Optimizer;
+pub use phase::Phase;
+pub use plan::{Plan, PlannedTeacher, default_input};
+pub use run::{Outcome, Run};
+pub use run_folder::RunFolder;

@@ -1,0 +1,57 @@
+//! Who watches a run: a progress bar, a log, a test.
+
+use potstill_report::EpochRow;
+
+/// One training step, as it is shown.
+#[derive(Debug, Clone)]
+pub struct StepSeen<'a> {
+    /// The epoch, from 1.
+    pub epoch: usize,
+    /// Epochs of the whole run.
+    pub epochs: usize,
+    /// Steps of this epoch that are done.
+    pub step: usize,
+    /// Steps of an epoch.
+    pub steps: usize,
+    /// The learning rate of this step.
+    pub rate: f64,
+    /// Images per second since the run began or was resumed.
+    pub images_per_second: f64,
+    /// Mean weighted loss of the epoch so far.
+    pub loss: f64,
+    /// Mean unweighted terms of the epoch so far.
+    pub terms: &'a [(String, f64)],
+}
+
+/// Watches a run. Every method may be left as it is.
+pub trait Observer {
+    /// Something worth a line.
+    fn note(&mut self, _line: &str) {}
+
+    /// A training step is done.
+    fn step(&mut self, _step: &StepSeen<'_>) {}
+
+    /// An epoch is done and evaluated.
+    fn epoch(&mut self, _row: &EpochRow, _epochs: usize) {}
+}
+
+/// Watches nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Silent;
+
+impl Observer for Silent {}
+
+/// A finished epoch in one line, for logs and pipes.
+pub fn epoch_line(row: &EpochRow, epochs: usize) -> String {
+    let mut line = format!("epoch {}/{epochs}  lr {:.4}  loss {:.4}", row.epoch, row.lr, row.train.loss);
+    for (name, value) in &row.train.terms {
+        line += &format!("  {name} {value:.4}");
+    }
+    if let Some(top1) = row.train.top1 {
+        line += &format!("  train {top1:.2} %");
+    }
+    if let Some(test) = &row.test {
+        line += &format!("  test {:.2} % (loss {:.4})", test.top1, test.loss);
+    }
+    line + &format!("  {:.0} images/s  {:.0} s", row.images_per_second, row.seconds)
+}

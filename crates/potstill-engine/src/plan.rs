@@ -1,0 +1,282 @@
+//! The plan: a recipe resolved against real networks and data.
+//!
+//! Everything that can be wrong is found here, before the first step: files, classes, channels, points, methods. One probe of
+//! each network infers every shape.
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use potstill_data::{Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, open};
+use potstill_methods::{Ground, Method, Reads, Side};
+use potstill_models::{Classifier, Shortcut, probe};
+use potstill_ops::{Frozen, count_trainable};
+use potstill_random::Seed;
+use potstill_recipe::{Input, Recipe, Teacher};
+
+use crate::{EngineError, Network, Phase, Source};
+
+/// A recipe, ready to run.
+pub struct Plan {
+    /// The resolved recipe.
+    pub recipe: Recipe,
+    /// Where everything is computed.
+    pub device: Device,
+    /// Training images.
+    pub train: Arc<dyn Dataset>,
+    /// Test images.
+    pub test: Arc<dyn Dataset>,
+    /// How training images are varied.
+    pub augment: Augment,
+    /// The size `[H, W, C]` of an image as the networks see it.
+    pub image: [usize; 3],
+    /// The student, with its normalisation.
+    pub student: Network,
+    /// What the probe saw of the student.
+    pub student_side: Side,
+    /// The teacher; none when no method asks for one.
+    pub teacher: Option<PlannedTeacher>,
+    /// The methods with their weights.
+    pub methods: Vec<(f64, Box<dyn Method>)>,
+    /// The phases.
+    pub phases: Vec<Phase>,
+}
+
+/// The teacher of a plan.
+pub struct PlannedTeacher {
+    /// Its architecture's name.
+    pub model: String,
+    /// The network, frozen.
+    pub network: Frozen<Classifier>,
+    /// How its images are normalised.
+    pub input: Normalise,
+    /// What the probe saw of it.
+    pub side: Side,
+}
+
+/// ImageNet's statistics, which published teachers of small images were trained with as well; used where nothing else is said.
+pub fn default_input(channels: usize) -> Normalise {
+    if channels == 3 {
+        Normalise { mean: vec![0.485, 0.456, 0.406], std: vec![0.229, 0.224, 0.225] }
+    } else {
+        Normalise { mean: vec![0.5; channels], std: vec![0.25; channels] }
+    }
+}
+
+impl Plan {
+    /// Resolves a recipe.
+    ///
+    /// # Errors
+    /// The first thing that cannot be: see [`EngineError`].
+    pub fn new(recipe: Recipe) -> Result<Self, EngineError> {
+        let device = Device::flex();
+        let seed = Seed::new(recipe.seed);
+        let (train, test) = datasets(&recipe, seed)?;
+        let augment: Augment = match &recipe.data.augment {
+            Some(steps) => steps.read_as()?,
+            None => Augment::none(),
+        };
+        check_batches(&recipe, train.len())?;
+        let image = augment.output_shape(train.image(0)?.shape());
+        let classes = train.classes().len();
+
+        let mut student = student(&recipe, classes, image[2], seed, &device)?;
+        let student_side = side(&student.classifier, image, &device);
+        let teacher = match (&recipe.teacher, recipe.methods.is_empty()) {
+            (Some(spec), false) => Some(teacher(spec, image, seed, &device)?),
+            _ => None,
+        };
+        let input = student.normalise.take().or_else(|| teacher.as_ref().map(|teacher| teacher.input.clone()));
+        let of_data = || DatasetEntry::of(&recipe.data.train).map(|entry| Normalise { mean: entry.mean.to_vec(), std: entry.std.to_vec() });
+        student.normalise = Some(input.or_else(of_data).unwrap_or_else(|| default_input(image[2])));
+        check_inputs(&student, teacher.as_ref(), image)?;
+
+        let ground = Ground {
+            student: student_side.clone(),
+            teacher: teacher.as_ref().map(|teacher| teacher.side.clone()),
+            device: device.clone(),
+            seed,
+        };
+        let methods = recipe.methods.iter().map(|spec| {
+            let entry = potstill_methods::find(&spec.kind).map_err(EngineError::from)?;
+            Ok((spec.weight, entry.plan(spec, &ground)?))
+        });
+        let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
+        let phases = Phase::of(&recipe)?;
+        Ok(Self { device, train, test, augment, image, student, student_side, teacher, methods, phases, recipe })
+    }
+
+    /// How the student's images are normalised.
+    pub fn student_input(&self) -> Normalise {
+        self.student.normalise.clone().unwrap_or_else(|| default_input(self.image[2]))
+    }
+
+    /// Every point that the methods read.
+    pub fn reads(&self) -> Vec<(&'static str, Reads)> {
+        self.methods.iter().map(|(_, method)| (method.name(), method.reads())).collect()
+    }
+
+    /// Learned numbers of the modules that train beside the student.
+    pub fn method_parameters(&self) -> Vec<(&'static str, usize)> {
+        let count = |method: &dyn Method| method.modules().map_or(0, count_trainable);
+        self.methods.iter().map(|(_, method)| (method.name(), count(method.as_ref()))).collect()
+    }
+
+    /// Training steps of an epoch.
+    pub fn steps_per_epoch(&self) -> usize {
+        let (images, batch) = (self.train.len(), self.recipe.train.batch);
+        if self.recipe.train.drop_last { images / batch } else { images.div_ceil(batch) }
+    }
+
+    /// How batches are loaded for training.
+    pub(crate) fn loading(&self) -> LoaderConfig {
+        LoaderConfig {
+            batch: self.recipe.train.batch,
+            workers: self.recipe.data.workers,
+            shuffle: true,
+            drop_last: self.recipe.train.drop_last,
+            seed: Seed::new(self.recipe.seed),
+            ..LoaderConfig::default()
+        }
+    }
+
+    /// How batches are loaded for evaluation.
+    pub(crate) fn evaluating(&self) -> LoaderConfig {
+        LoaderConfig { batch: self.recipe.train.eval_batch, ..self.loading() }
+    }
+}
+
+/// The training and test images, decoded once and kept in memory where they are small.
+fn datasets(recipe: &Recipe, seed: Seed) -> Result<(Arc<dyn Dataset>, Arc<dyn Dataset>), EngineError> {
+    let data = &recipe.data;
+    let limited = |set: Box<dyn Dataset>, limit: Option<usize>| -> Result<Arc<dyn Dataset>, EngineError> {
+        let mut set: Arc<dyn Dataset> = set.into();
+        if let Some(limit) = limit {
+            set = Arc::new(Subset::few_samples(set, FewSamples::Total(limit), seed));
+        }
+        if set.is_empty() {
+            return Err(EngineError::Contradiction(format!("`{}` has no images", set.name())));
+        }
+        let [h, w, c] = set.image(0)?.shape();
+        if h * w * c * set.len() > KEPT_IN_MEMORY {
+            return Ok(set);
+        }
+        Ok(Arc::new(InMemory::decode(set, data.workers)?))
+    };
+    let train = limited(open(&data.train, Split::Train)?, data.train_limit)?;
+    let test = limited(open(data.test_source(), Split::Test)?, data.test_limit)?;
+    if train.classes() != test.classes() {
+        let (a, b) = (train.classes(), test.classes());
+        let message = if a.len() == b.len() {
+            let (ours, theirs) = a.iter().zip(b).find(|(a, b)| a != b).map_or(("", ""), |(a, b)| (a, b));
+            format!("the class names of `data.train` and `data.test` differ: `{ours}` here is `{theirs}` there")
+        } else {
+            format!("`data.train` has {} classes and `data.test` {}", a.len(), b.len())
+        };
+        return Err(EngineError::Contradiction(message));
+    }
+    Ok((train, test))
+}
+
+/// Decoded images up to this many bytes are kept: 1 GiB, the whole of CIFAR several times over.
+const KEPT_IN_MEMORY: usize = 1 << 30;
+
+fn student(
+    recipe: &Recipe,
+    classes: usize,
+    channels: usize,
+    seed: Seed,
+    device: &Device,
+) -> Result<Network, EngineError> {
+    let spec = &recipe.student;
+    let source = Source {
+        model: Some(spec.model.clone()),
+        weights: spec.weights.clone(),
+        shortcut: spec.shortcut.map(shortcut),
+        classes: Some(classes),
+        channels: Some(channels),
+    };
+    let mut network = source.open(device, seed, "student")?;
+    if let Some(input) = &spec.input {
+        network.normalise = Some(normalise(input));
+    }
+    Ok(network)
+}
+
+fn teacher(
+    spec: &Teacher,
+    image: [usize; 3],
+    seed: Seed,
+    device: &Device,
+) -> Result<PlannedTeacher, EngineError> {
+    let (source, input) = match spec {
+        Teacher::Run { run } => (Source { weights: Some(run.clone()), ..Source::default() }, None),
+        Teacher::Network(network) => {
+            let source = Source {
+                model: Some(network.model.clone()),
+                weights: network.weights.clone(),
+                shortcut: network.shortcut.map(shortcut),
+                ..Source::default()
+            };
+            (source, network.input.as_ref().map(normalise))
+        }
+    };
+    let network = source.open(device, seed, "teacher")?;
+    Ok(PlannedTeacher {
+        side: side(&network.classifier, image, device),
+        network: Frozen::new(&network.classifier),
+        input: input.or(network.normalise).unwrap_or_else(|| default_input(image[2])),
+        model: network.model,
+    })
+}
+
+fn normalise(input: &Input) -> Normalise {
+    let floats = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
+    Normalise { mean: floats(&input.mean), std: floats(&input.std) }
+}
+
+fn side(network: &Classifier, [height, width, _]: [usize; 3], device: &Device) -> Side {
+    Side { probe: probe(network, [height, width], device), stage_ends: network.stage_ends() }
+}
+
+fn check_batches(recipe: &Recipe, images: usize) -> Result<(), EngineError> {
+    let batch = recipe.train.batch;
+    let message = if batch < 2 {
+        "`train.batch` is 1: a batch of one image has no batch statistics, take at least 2".into()
+    } else if images < batch && recipe.train.drop_last {
+        format!("{images} training images do not fill one batch of {batch}: take a smaller `train.batch`")
+    } else if !recipe.train.drop_last && images % batch == 1 {
+        format!("the last of the batches would hold one image ({images} images, batch {batch}): set `train.drop_last = true`")
+    } else {
+        return Ok(());
+    };
+    Err(EngineError::Contradiction(message))
+}
+
+fn check_inputs(student: &Network, teacher: Option<&PlannedTeacher>, image: [usize; 3]) -> Result<(), EngineError> {
+    let mut networks = vec![("student", student.classifier.channels(), student.normalise.as_ref())];
+    if let Some(teacher) = teacher {
+        networks.push(("teacher", teacher.network.get().channels(), Some(&teacher.input)));
+    }
+    for (name, channels, input) in networks {
+        if channels != image[2] {
+            let message = format!("the {name} takes images of {channels} channels, the data has {}", image[2]);
+            return Err(EngineError::Contradiction(message));
+        }
+        if let Some(input) = input {
+            input.check()?;
+            if input.mean.len() != channels {
+                let (given, message) = (input.mean.len(), "mean and std of the normalisation have");
+                let message = format!("{name}: {message} {given} values, its images {channels} channels");
+                return Err(EngineError::Contradiction(message));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn shortcut(named: potstill_recipe::Shortcut) -> Shortcut {
+    match named {
+        potstill_recipe::Shortcut::A => Shortcut::Subsample,
+        potstill_recipe::Shortcut::B => Shortcut::Projection,
+    }
+}

@@ -1,0 +1,220 @@
+//! GFLOP/s of one core for the convolutions of small residual networks, by CPU time, beside a peak loop of the same run.
+//!
+//! `cargo run --release -p potstill-kernels --example throughput [FILTER]`; `POTSTILL_CPU` chooses the instruction set.
+
+#![allow(clippy::print_stdout, clippy::unwrap_used)]
+
+use potstill_kernels::{
+    Activation, BatchNormBackward, ConvShape, Epilogue, GateSource, Isa, Moments, PackedConv, Pool, bn_apply,
+    bn_backward, conv_backward_data, conv_backward_weight, conv_forward,
+};
+
+/// CPU nanoseconds of this thread, from the scheduler.
+fn cpu_time() -> u64 {
+    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    text.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// Median CPU nanoseconds of a call.
+fn median(mut body: impl FnMut()) -> f64 {
+    body();
+    let mut times: Vec<u64> = (0..9)
+        .map(|_| {
+            let start = cpu_time();
+            let mut calls = 0;
+            while cpu_time() - start < 20_000_000 {
+                body();
+                calls += 1;
+            }
+            (cpu_time() - start) / calls
+        })
+        .collect();
+    times.sort_unstable();
+    times[times.len() / 2] as f64
+}
+
+fn main() {
+    let filter = std::env::args().nth(1).unwrap_or_default();
+    let pool = Pool::new(1);
+    println!("{}, peak {:.0} GFLOP/s", Isa::current().name(), peak());
+    println!(
+        "{:<26} {:>8} {:>8} {:>8} {:>8}   GFLOP/s",
+        "shape", "forward", "frozen", "data", "weight"
+    );
+    for shape in shapes() {
+        let name = name(&shape);
+        if name.contains(&filter) {
+            let [forward, frozen, data, weight] = rates(&shape, &pool);
+            let share = 100.0 * (forward + data + weight) / (3.0 * peak());
+            println!("{name:<26} {forward:>8.0} {frozen:>8.0} {data:>8.0} {weight:>8.0} {share:>7.0} %");
+        }
+    }
+    if "norm".contains(&filter) {
+        norm(&pool);
+    }
+}
+
+/// GFLOP/s of multiply-adds on registers alone, in assembly so that nothing is reordered.
+#[cfg(target_arch = "x86_64")]
+fn peak() -> f64 {
+    const ROUNDS: u32 = 100_000;
+    macro_rules! rounds {
+        ($register:literal) => {
+            // SAFETY: only the named registers and the counter change; the machine has the instruction set.
+            unsafe {
+                std::arch::asm!(
+                    "2:",
+                    concat!("vfmadd231ps ", $register, "0, ", $register, "12, ", $register, "13"),
+                    concat!("vfmadd231ps ", $register, "1, ", $register, "12, ", $register, "13"),
+                    concat!("vfmadd231ps ", $register, "2, ", $register, "12, ", $register, "13"),
+                    concat!("vfmadd231ps ", $register, "3, ", $register, "12, ", $register, "13"),
+                    concat!("vfmadd231ps ", $register, "4, ", $register, "12, ", $register, "13"),
+                    concat!("vfmadd231ps ", $register, "5, ", $register, "12, ", $register, "13"),
+                    concat!("vfmadd231ps ", $register, "6, ", $register, "12, ", $register, "13"),
+                    concat!("vfmadd231ps ", $register, "7, ", $register, "12, ", $register, "13"),
+                    concat!("vfmadd231ps ", $register, "8, ", $register, "12, ", $register, "13"),
+                    concat!("vfmadd231ps ", $register, "9, ", $register, "12, ", $register, "13"),
+                    "dec {n:e}",
+                    "jnz 2b",
+                    n = inout(reg) ROUNDS => _,
+                    out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _, out("xmm4") _,
+                    out("xmm5") _, out("xmm6") _, out("xmm7") _, out("xmm8") _, out("xmm9") _,
+                )
+            }
+        };
+    }
+    let (time, lanes) = match Isa::current() {
+        Isa::Avx512 => (median(|| rounds!("zmm")), 16.0),
+        Isa::Avx2 => (median(|| rounds!("ymm")), 8.0),
+        Isa::Portable => return f64::NAN,
+    };
+    f64::from(ROUNDS) * 10.0 * 2.0 * lanes / time
+}
+
+/// Not measured elsewhere.
+#[cfg(not(target_arch = "x86_64"))]
+fn peak() -> f64 {
+    f64::NAN
+}
+
+fn shapes() -> Vec<ConvShape> {
+    let conv = |size, c_in, c_out, kernel, stride| {
+        ConvShape::new(16, [size; 2], c_in, c_out, kernel).with_stride_padding(stride, kernel / 2)
+    };
+    vec![
+        conv(32, 3, 16, 3, 1),
+        conv(32, 16, 16, 3, 1),
+        conv(32, 16, 32, 3, 2),
+        conv(16, 32, 32, 3, 1),
+        conv(16, 32, 64, 3, 2),
+        conv(8, 64, 64, 3, 1),
+        conv(32, 32, 32, 3, 1),
+        conv(32, 64, 64, 3, 1),
+        conv(32, 64, 128, 3, 2),
+        conv(16, 128, 128, 3, 1),
+        conv(8, 256, 256, 3, 1),
+        conv(4, 512, 512, 3, 1),
+        conv(56, 64, 64, 3, 1),
+        conv(7, 512, 512, 3, 1),
+        conv(32, 32, 64, 1, 1),
+        conv(16, 128, 256, 1, 1),
+        conv(16, 128, 256, 1, 2),
+        conv(8, 256, 1024, 1, 1),
+        conv(224, 3, 64, 7, 2),
+        conv(32, 64, 64, 3, 1).with_groups(64),
+        conv(28, 96, 96, 3, 2).with_groups(96),
+    ]
+}
+
+fn name(shape: &ConvShape) -> String {
+    let ConvShape {
+        h,
+        c_in,
+        c_out,
+        kernel,
+        stride,
+        groups,
+        ..
+    } = shape;
+    format!(
+        "{}x{} s{} {c_in}->{c_out} @{h} g{groups}",
+        kernel[0], kernel[1], stride[0]
+    )
+}
+
+fn rates(shape: &ConvShape, pool: &Pool) -> [f64; 4] {
+    let numbers =
+        |len: usize| -> Vec<f32> { (0..len).map(|i| ((i * 37 % 101) as f32 - 50.0) / 50.0).collect() };
+    let (x, weight, dy) = (
+        numbers(shape.input_len()),
+        numbers(shape.weight_len()),
+        numbers(shape.output_len()),
+    );
+    let (mut dx, mut dw, mut out) = (x.clone(), weight.clone(), dy.clone());
+    let (scale, shift) = (vec![1.0; shape.c_out], vec![0.1; shape.c_out]);
+    let packed = PackedConv::new(shape, &weight, &scale, &shift).unwrap();
+    let mut moments = Moments::default();
+    let forward = median(|| {
+        conv_forward(
+            shape,
+            &x,
+            &weight,
+            Epilogue::Statistics(&mut moments),
+            &mut out,
+            pool,
+        )
+        .unwrap();
+    });
+    let size = [shape.n, shape.h, shape.w];
+    let frozen = median(|| {
+        packed
+            .forward(size, &x, None, Activation::Relu, &mut out, pool)
+            .unwrap();
+    });
+    let data = median(|| conv_backward_data(shape, &dy, &weight, &mut dx, false, pool).unwrap());
+    let weight = median(|| conv_backward_weight(shape, &x, &dy, &mut dw, pool).unwrap());
+    [forward, frozen, data, weight].map(|time| shape.flops() as f64 / time)
+}
+
+/// Bytes per nanosecond of the batch norm sweeps, counted once per map read or written.
+fn norm(pool: &Pool) {
+    println!(
+        "{:<26} {:>8} {:>8} {:>8}   GB/s",
+        "batch norm", "apply", "+res", "backward"
+    );
+    for (pixels, channels) in [
+        (64 * 1024, 16),
+        (64 * 256, 32),
+        (64 * 64, 64),
+        (64 * 64, 256),
+        (64 * 49, 24),
+    ] {
+        let len = pixels * channels;
+        let (y, dz, residual) = (vec![0.5_f32; len], vec![0.1_f32; len], vec![0.2_f32; len]);
+        let (mut z, mut dy) = (vec![0.0; len], vec![0.0; len]);
+        let (scale, shift) = (vec![1.0; channels], vec![0.1; channels]);
+        let relu = Activation::Relu;
+        let apply = median(|| bn_apply(&y, &scale, &shift, None, relu, &mut z, pool).unwrap());
+        let add = median(|| bn_apply(&y, &scale, &shift, Some(&residual), relu, &mut z, pool).unwrap());
+        let args = BatchNormBackward {
+            y: &y,
+            dz: &dz,
+            gate: GateSource::Output(&z),
+            mean: &shift,
+            inv_std: &scale,
+            gamma: &scale,
+            beta: &shift,
+            activation: relu,
+            batch_statistics: true,
+        };
+        let backward = median(|| _ = bn_backward(&args, &mut dy, None, pool).unwrap());
+        let rate = |maps: usize, time: f64| (maps * len * 4) as f64 / time;
+        println!(
+            "{:<26} {:>8.1} {:>8.1} {:>8.1}",
+            format!("{pixels}x{channels}"),
+            rate(2, apply),
+            rate(3, add),
+            rate(7, backward)
+        );
+    }
+}

@@ -1,0 +1,107 @@
+//! Activations and their derivatives, on vectors.
+
+use crate::isa::Lanes;
+
+/// What follows a convolution or a batch norm.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub enum Activation {
+    /// `v`
+    #[default]
+    None,
+    /// `max(v, 0)`
+    Relu,
+    /// `min(max(v, 0), 6)`
+    Relu6,
+    /// `v` where positive, else this slope times `v`
+    Leaky(f32),
+    /// `v * min(max(v + 3, 0), 6) / 6`
+    HardSwish,
+    /// `v / (1 + exp(-v))`
+    Silu,
+}
+
+impl Activation {
+    /// Whether the derivative can be read from the output as well as from the input.
+    pub fn gates_by_output(self) -> bool {
+        match self {
+            Self::None | Self::Relu | Self::Relu6 => true,
+            Self::Leaky(slope) => slope >= 0.0,
+            Self::HardSwish | Self::Silu => false,
+        }
+    }
+
+    /// The activation of every lane; a NaN stays a NaN.
+    #[inline(always)]
+    pub(crate) fn apply<L: Lanes>(self, v: L) -> L {
+        match self {
+            Self::None => v,
+            Self::Relu => v.at_least(L::zero()),
+            Self::Relu6 => v.at_least(L::zero()).at_most(L::splat(6.0)),
+            Self::Leaky(slope) => v.select_above(L::zero(), v, v.mul(L::splat(slope))),
+            Self::HardSwish => {
+                let gate = v.add(L::splat(3.0)).at_least(L::zero()).at_most(L::splat(6.0));
+                v.mul(gate).mul(L::splat(1.0 / 6.0))
+            }
+            Self::Silu => v.mul(sigmoid(v)),
+        }
+    }
+
+    /// `gradient` times the derivative at `v`: the input, or the output where [`Activation::gates_by_output`]. The
+    /// derivative at a kink is the one of the flat side, as in PyTorch.
+    #[inline(always)]
+    pub(crate) fn gate<L: Lanes>(self, v: L, gradient: L) -> L {
+        let zero = L::zero();
+        match self {
+            Self::None => gradient,
+            Self::Relu => v.select_above(zero, gradient, zero),
+            Self::Relu6 => v.select_above(zero, L::splat(6.0).select_above(v, gradient, zero), zero),
+            Self::Leaky(slope) => v.select_above(zero, gradient, gradient.mul(L::splat(slope))),
+            Self::HardSwish => {
+                let slope = v.add(v).add(L::splat(3.0)).mul(L::splat(1.0 / 6.0));
+                let inside = L::splat(3.0).select_above(v, slope, L::splat(1.0));
+                gradient.mul(v.select_above(L::splat(-3.0), inside, zero))
+            }
+            Self::Silu => {
+                let s = sigmoid(v);
+                // s + v s (1 - s)
+                let rest = v.mul(s);
+                gradient.mul(s.add(rest.sub(rest.mul(s))))
+            }
+        }
+    }
+
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::None => "None",
+            Self::Relu => "Relu",
+            Self::Relu6 => "Relu6",
+            Self::Leaky(_) => "Leaky",
+            Self::HardSwish => "HardSwish",
+            Self::Silu => "Silu",
+        }
+    }
+}
+
+#[inline(always)]
+fn sigmoid<L: Lanes>(v: L) -> L {
+    let one = L::splat(1.0);
+    one.div(one.add(exp(L::zero().sub(v))))
+}
+
+/// `e^x` to about 2 units in the last place: `2^n` times a polynomial on `[-ln 2 / 2, ln 2 / 2]` (its Taylor series, of
+/// which the first omitted term is below 1e-8). Saturates instead of overflowing.
+#[inline(always)]
+fn exp<L: Lanes>(x: L) -> L {
+    /// Added to a small number, leaves it rounded to an integer, plus 127, in the low mantissa bits.
+    const ROUND: f32 = 12_582_912.0 + 127.0;
+    let x = x.at_least(L::splat(-87.0)).at_most(L::splat(88.0));
+    let shifted = L::splat(ROUND).fma(x, L::splat(std::f32::consts::LOG2_E));
+    let n = shifted.sub(L::splat(ROUND));
+    // ln 2 in two parts, so that `n * ln 2` loses nothing.
+    let r = x.fma(n, L::splat(-0.693_359_4)).fma(n, L::splat(2.121_944_4e-4));
+    let mut p = L::splat(1.0 / 5040.0);
+    for coefficient in [1.0 / 720.0, 1.0 / 120.0, 1.0 / 24.0, 1.0 / 6.0, 0.5, 1.0, 1.0] {
+        p = L::splat(coefficient).fma(p, r);
+    }
+    p.mul(shifted.shift_to_exponent())
+}

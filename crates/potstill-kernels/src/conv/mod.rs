@@ -1,0 +1,21 @@
+//! Two-dimensional convolution: forward, gradients of the input and of the weights, and frozen layers.
+
+mod backward_data;
+mod backward_weight;
+mod depthwise;
+mod forward;
+mod frozen;
+mod gradient_tile;
+mod items;
+mod pack;
+mod panels;
+mod pass;
+mod shape;
+mod stencil;
+mod tile;
+
+pub use backward_data::conv_backward_data;
+pub use backward_weight::conv_backward_weight;
+pub use forward::{Epilogue, conv_forward};
+pub use frozen::PackedConv;
+pub use shape::ConvShape;

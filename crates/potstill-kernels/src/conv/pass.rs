@@ -1,0 +1,304 @@
+//! The loop around the tiles, shared by forward and backward-data.
+//!
+//! For every work item: pack its source, then walk classes, groups of output channels, and runs of input channels whose
+//! weights stay in the first-level cache; innermost are images, rows and tiles, so that those weights are used often.
+
+use std::ops::Range;
+
+use super::items::{Item, Items};
+use super::pack::{Packed, pack_source};
+use super::panels::Panels;
+use super::stencil::{Class, Stencil};
+use super::tile::{Finish, Strip, Target, run_row};
+use crate::isa::{Isa, LANES};
+use crate::norm::Moments;
+use crate::scratch::{Line, Scratch, Shared};
+use crate::{Activation, Pool};
+
+/// Bytes of weights that the tiles of a row use at a time: most of the first-level cache.
+const PANEL_BYTES: usize = 20 * 1024;
+
+/// What happens to the finished sums.
+#[derive(Default)]
+pub(crate) struct Ending<'a> {
+    /// Added per channel, in the [`padded`] form.
+    pub shift: Option<Vec<f32>>,
+    pub residual: Option<&'a [f32]>,
+    pub activation: Activation,
+    pub moments: Option<&'a mut Moments>,
+}
+
+/// Weights in tile order.
+pub(crate) enum Weights<'a> {
+    Dense {
+        panels: &'a Panels,
+        lines: &'a [Line],
+    },
+    /// `[block][kernel position]` lines; the stencil has one group.
+    Depthwise {
+        area: usize,
+        lines: &'a [Line],
+    },
+}
+
+/// One pass over a batch.
+pub(crate) struct Pass<'a> {
+    pub isa: Isa,
+    pub stencil: &'a Stencil,
+    pub weights: Weights<'a>,
+    pub accumulate: bool,
+}
+
+/// Per-channel values with every group padded to whole vectors.
+pub(crate) fn padded(values: &[f32], groups: usize) -> Vec<f32> {
+    let channels = values.len() / groups;
+    let mut out = vec![0.0; groups * channels.next_multiple_of(LANES)];
+    for (out, values) in out
+        .chunks_mut(channels.next_multiple_of(LANES))
+        .zip(values.chunks(channels))
+    {
+        out[..channels].copy_from_slice(values);
+    }
+    out
+}
+
+/// What one task works on.
+struct Task<'a> {
+    item: &'a Item,
+    group: usize,
+    packed: Packed,
+    from: *const f32,
+    target: *mut f32,
+    ending: EndingParts<'a>,
+}
+
+/// The ending as seen by a task: moments are sums of its own.
+#[derive(Clone, Copy)]
+struct EndingParts<'a> {
+    shift: Option<&'a [f32]>,
+    residual: Option<&'a [f32]>,
+    activation: Activation,
+    moments: *mut f64,
+}
+
+impl Pass<'_> {
+    /// Runs the pass. `source` and `target` are the whole maps of the stencil.
+    pub fn run(&self, source: &[f32], target: &mut [f32], ending: Ending, pool: &Pool) {
+        let stencil = self.stencil;
+        let items = Items::new(stencil);
+        let groups = stencil.groups;
+        let (channels_in, channels_out) = (stencil.channels_in(), stencil.channels_out());
+        let width = channels_out.next_multiple_of(LANES);
+        let tasks = items.count() * groups;
+        let mut sums = vec![
+            0.0_f64;
+            if ending.moments.is_some() {
+                tasks * 2 * width
+            } else {
+                0
+            }
+        ];
+        let (shared, shared_sums) = (Shared::new(target), Shared::new(&mut sums));
+        let with_moments = ending.moments.is_some();
+        let (shift, residual, activation) = (ending.shift.as_deref(), ending.residual, ending.activation);
+        let lines = items.most_images() * Packed::source(stencil, items.most_rows(), channels_in).image;
+        pool.run(tasks, |index| {
+            let (item, group) = (items.item(index / groups), index % groups);
+            let mut scratch = Scratch::take(lines);
+            let channels = group * channels_in..(group + 1) * channels_in;
+            let packed = pack_source(self.isa, stencil, source, &item, channels, &mut scratch);
+            let moments = if with_moments {
+                // SAFETY: every task has `2 * width` sums.
+                unsafe { shared_sums.ptr().add(index * 2 * width) }
+            } else {
+                std::ptr::null_mut()
+            };
+            let ending = EndingParts {
+                shift,
+                residual,
+                activation,
+                moments,
+            };
+            let task = Task {
+                item: &item,
+                group,
+                packed,
+                from: scratch.as_ptr(),
+                target: shared.ptr(),
+                ending,
+            };
+            // SAFETY: the caller checked the lengths of source and target against the shape that the stencil and the
+            // weights were made of; items and groups write disjoint pixels and channels.
+            unsafe { self.run_task(&task) };
+        });
+        if let Some(moments) = ending.moments {
+            for (index, sums) in sums.chunks(2 * width).enumerate() {
+                moments.add(index % groups * channels_out, channels_out, sums, width);
+            }
+        }
+    }
+
+    /// # Safety
+    /// As in [`Pass::run`].
+    unsafe fn run_task(&self, task: &Task) {
+        for (index, class) in self.stencil.classes.iter().enumerate() {
+            let rows = task.item.rows.start..task.item.rows.end.min(class.size[0]);
+            let untouched = class.taps.is_empty() && self.accumulate;
+            if rows.is_empty() || untouched {
+                continue;
+            }
+            match &self.weights {
+                Weights::Dense { panels, lines } => {
+                    for (block, vectors) in panels.out_groups() {
+                        // SAFETY: as the caller promises.
+                        unsafe {
+                            self.run_dense(task, (index, class), &rows, (panels, lines), (block, vectors));
+                        };
+                    }
+                }
+                Weights::Depthwise { area, lines } => {
+                    for block in 0..self.stencil.channels_out().div_ceil(LANES) {
+                        let (from, weights) = (block * task.packed.block, &lines[block * area..][..*area]);
+                        let strip = self.strip(task, class, from, weights.as_ptr().cast());
+                        let strip = Strip {
+                            depthwise: true,
+                            ..strip
+                        };
+                        let target = self.target(task, class, (block, 1), self.accumulate, true);
+                        // SAFETY: as the caller promises.
+                        unsafe { self.run_rows(task, class, &rows, 1, strip, target) };
+                    }
+                }
+            }
+        }
+    }
+
+    /// One group of output vectors, over runs of input channels.
+    ///
+    /// # Safety
+    /// As in [`Pass::run`].
+    unsafe fn run_dense(
+        &self,
+        task: &Task,
+        (index, class): (usize, &Class),
+        rows: &Range<usize>,
+        (panels, lines): (&Panels, &[Line]),
+        (block, vectors): (usize, usize),
+    ) {
+        let (channels, blocks) = (panels.channels[0], panels.in_blocks());
+        let block_bytes = (class.taps.len() * vectors * LANES * size_of::<Line>()).max(1);
+        let together = if class.taps.is_empty() {
+            blocks
+        } else {
+            (PANEL_BYTES / block_bytes).max(1)
+        };
+        for first in (0..blocks).step_by(together) {
+            let end = (first + together).min(blocks);
+            let start = task.group * panels.group_lines() + panels.start(index, block, vectors, first);
+            let weights = lines[start..].as_ptr().cast();
+            let strip = self.strip(task, class, first * task.packed.block, weights);
+            let last_channels = if end == blocks { channels % LANES } else { 0 };
+            let full_blocks = end - first - usize::from(last_channels > 0);
+            let strip = Strip {
+                full_blocks,
+                last_channels,
+                ..strip
+            };
+            let accumulate = self.accumulate || first > 0;
+            let target = self.target(task, class, (block, vectors), accumulate, end == blocks);
+            // SAFETY: as the caller promises.
+            unsafe { self.run_rows(task, class, rows, vectors, strip, target) };
+        }
+    }
+
+    /// All rows of a class in all images of a task.
+    ///
+    /// # Safety
+    /// As in [`Pass::run`].
+    unsafe fn run_rows(
+        &self,
+        task: &Task,
+        class: &Class,
+        rows: &Range<usize>,
+        vectors: usize,
+        strip: Strip,
+        target: Target,
+    ) {
+        let plane = self.stencil.target;
+        for (place, image) in task.item.images.clone().enumerate() {
+            for row in rows.clone() {
+                let packed_row = (row - task.item.rows.start) * self.stencil.step[0];
+                let from = (place * task.packed.image + packed_row * task.packed.row) * LANES;
+                let pixel_row = class.origin[0] + class.step[0] * row;
+                let to = image * plane.len() + (pixel_row * plane.w + class.origin[1]) * plane.channels;
+                let (mut strip, mut target) = (strip, target);
+                // SAFETY: the item's packed rows are in the scratch, its pixels in the target.
+                unsafe {
+                    strip.from = strip.from.add(from);
+                    target.to = target.to.add(to);
+                    if let Some(finish) = &mut target.finish
+                        && !finish.residual.is_null()
+                    {
+                        finish.residual = finish.residual.add(to);
+                    }
+                    run_row(self.isa, vectors, class.size[1], strip, target);
+                }
+            }
+        }
+    }
+
+    fn strip<'b>(&self, task: &Task, class: &'b Class, from_line: usize, weights: *const f32) -> Strip<'b> {
+        Strip {
+            // SAFETY: the block is in the scratch.
+            from: unsafe { task.from.add(from_line * LANES) },
+            taps: &class.taps,
+            row: self.stencil.row_lines() * LANES,
+            block: task.packed.block * LANES,
+            full_blocks: 0,
+            last_channels: 0,
+            weights,
+            depthwise: false,
+        }
+    }
+
+    /// The target of a group of output vectors, at the first pixel.
+    fn target(
+        &self,
+        task: &Task,
+        class: &Class,
+        (block, vectors): (usize, usize),
+        accumulate: bool,
+        last: bool,
+    ) -> Target {
+        let channels = self.stencil.channels_out();
+        let first = task.group * channels + block * LANES;
+        let width = channels.next_multiple_of(LANES);
+        let ending = &task.ending;
+        let plain = ending.shift.is_none()
+            && ending.residual.is_none()
+            && ending.activation == Activation::None
+            && ending.moments.is_null();
+        let finish = Finish {
+            shift: ending.shift.map_or(std::ptr::null(), |s| {
+                s[task.group * width + block * LANES..].as_ptr()
+            }),
+            residual: ending.residual.map_or(std::ptr::null(), |r| r[first..].as_ptr()),
+            activation: ending.activation,
+            moments: if ending.moments.is_null() {
+                ending.moments
+            } else {
+                // SAFETY: the block's sums are among the task's.
+                unsafe { ending.moments.add(block * LANES) }
+            },
+            square_step: width,
+        };
+        Target {
+            // SAFETY: the first pixel has all channels.
+            to: unsafe { task.target.add(first) },
+            pixel: class.step[1] * self.stencil.target.channels,
+            last_lanes: (channels - (block + vectors - 1) * LANES).min(LANES),
+            accumulate,
+            finish: (last && !plain).then_some(finish),
+        }
+    }
+}

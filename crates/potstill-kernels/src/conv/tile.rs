@@ -1,0 +1,289 @@
+//! The inner loop of forward and backward-data: a tile of neighbouring target pixels times one or two vectors of output
+//! channels, held in registers while every tap and input channel passes by.
+
+use super::stencil::Tap;
+use crate::Activation;
+use crate::isa::{Isa, Kernel, LANES, Lanes, dispatch, load, store};
+
+/// What happens to a tile when its sum is complete.
+#[derive(Clone, Copy)]
+pub(crate) struct Finish {
+    /// Added per output channel; whole vectors. Null for none.
+    pub shift: *const f32,
+    /// Added per element, laid out like the target. Null for none.
+    pub residual: *const f32,
+    pub activation: Activation,
+    /// Sixteen sums, and at `square_step` sixteen sums of squares, per vector. Null for none.
+    pub moments: *mut f64,
+    pub square_step: usize,
+}
+
+/// Where a tile goes: pixel `p`, vector `v` at `to + p * pixel + v * 16`.
+#[derive(Clone, Copy)]
+pub(crate) struct Target {
+    pub to: *mut f32,
+    /// Elements from pixel to pixel.
+    pub pixel: usize,
+    /// Channels in the last vector.
+    pub last_lanes: usize,
+    /// Whether the tile is added to what is there.
+    pub accumulate: bool,
+    /// Present with the last input channels.
+    pub finish: Option<Finish>,
+}
+
+/// Some input channels of one packed row of pixels.
+#[derive(Clone, Copy)]
+pub(crate) struct Strip<'a> {
+    /// First line of the row, first block of channels.
+    pub from: *const f32,
+    pub taps: &'a [Tap],
+    /// Elements of a packed row and of a packed block.
+    pub row: usize,
+    pub block: usize,
+    /// Input channels: the blocks that they fill, and those left over.
+    pub full_blocks: usize,
+    pub last_channels: usize,
+    /// Panels of these channels; of a depthwise convolution, one line for every kernel position.
+    pub weights: *const f32,
+    /// Whether every lane reads its own channel only.
+    pub depthwise: bool,
+}
+
+/// Runs a row of `columns` pixels through tiles of nearly equal size.
+///
+/// # Safety
+/// The strip, the panels and the target hold what their fields say, for `columns` pixels and `vectors` vectors.
+pub(crate) unsafe fn run_row(isa: Isa, vectors: usize, columns: usize, mut strip: Strip, mut target: Target) {
+    let widest = (isa.accumulators() / vectors).max(1);
+    let tiles = columns.div_ceil(widest);
+    let (size, larger) = (columns / tiles, columns % tiles);
+    for (pixels, count) in [(size + 1, larger), (size, tiles - larger)] {
+        // SAFETY: the tiles together cover the row.
+        unsafe {
+            run_tiles(isa, vectors, pixels, count, strip, target);
+            strip.from = strip.from.add(pixels * count * LANES);
+            let step = pixels * count * target.pixel;
+            target.to = target.to.add(step);
+            if let Some(finish) = &mut target.finish
+                && !finish.residual.is_null()
+            {
+                finish.residual = finish.residual.add(step);
+            }
+        }
+    }
+}
+
+/// Input channels per turn of the inner loop.
+const UNROLL: usize = 4;
+
+/// Picks the code for a tile size.
+///
+/// # Safety
+/// As [`run_row`], for `count` tiles of `pixels`.
+unsafe fn run_tiles(isa: Isa, vectors: usize, pixels: usize, count: usize, strip: Strip, target: Target) {
+    if count == 0 {
+        return;
+    }
+    macro_rules! pick {
+        ($($depthwise:literal $vectors:literal: $($pixels:literal)*;)*) => {
+            match (strip.depthwise, vectors, pixels) {
+                $($(($depthwise, $vectors, $pixels) => {
+                    dispatch(isa, Tiles::<$pixels, $vectors, $depthwise> { strip, target, count });
+                })*)*
+                _ => unreachable!("tiles are cut to the sizes above"),
+            }
+        };
+    }
+    pick!(
+        false 1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16;
+        false 2: 1 2 3 4 5 6 7 8;
+        true 1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16;
+    );
+}
+
+struct Tiles<'a, const P: usize, const V: usize, const DEPTHWISE: bool> {
+    strip: Strip<'a>,
+    target: Target,
+    count: usize,
+}
+
+impl<const P: usize, const V: usize, const DEPTHWISE: bool> Kernel for Tiles<'_, P, V, DEPTHWISE> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(mut self) {
+        // Sizes that this instruction set never asks for compile to nothing.
+        if P * V > L::ACCUMULATORS && P > 1 {
+            return;
+        }
+        for _ in 0..self.count {
+            // SAFETY: `run_row`'s caller promises the memory of every tile of the row.
+            unsafe {
+                let sums = if DEPTHWISE {
+                    depthwise_tile::<L, P, V>(&self.strip)
+                } else {
+                    tile::<L, P, V>(&self.strip)
+                };
+                finish_tile::<L, P, V>(sums, &self.target);
+                self.strip.from = self.strip.from.add(P * LANES);
+                let step = P * self.target.pixel;
+                self.target.to = self.target.to.add(step);
+                if let Some(finish) = &mut self.target.finish
+                    && !finish.residual.is_null()
+                {
+                    finish.residual = finish.residual.add(step);
+                }
+            }
+        }
+    }
+}
+
+/// The sums of one tile.
+///
+/// # Safety
+/// As [`run_row`].
+#[inline(always)]
+unsafe fn tile<L: Lanes, const P: usize, const V: usize>(strip: &Strip) -> [[L; V]; P] {
+    let mut sums = [[L::zero(); V]; P];
+    let mut weights = strip.weights;
+    let mut block = strip.from;
+    // SAFETY: taps stay inside the packed row's neighbourhood, panels hold every tap and channel.
+    unsafe {
+        for _ in 0..strip.full_blocks {
+            for tap in strip.taps {
+                let from = block.add(tap.row * strip.row + tap.line * LANES);
+                weights = add_channels::<L, P, V>(&mut sums, from, weights, LANES);
+            }
+            block = block.add(strip.block);
+        }
+        if strip.last_channels > 0 {
+            for tap in strip.taps {
+                let from = block.add(tap.row * strip.row + tap.line * LANES);
+                weights = add_channels::<L, P, V>(&mut sums, from, weights, strip.last_channels);
+            }
+        }
+    }
+    sums
+}
+
+/// The sums of one tile of a depthwise convolution.
+///
+/// # Safety
+/// As [`run_row`].
+#[inline(always)]
+unsafe fn depthwise_tile<L: Lanes, const P: usize, const V: usize>(strip: &Strip) -> [[L; V]; P] {
+    let mut sums = [[L::zero(); V]; P];
+    for tap in strip.taps {
+        // SAFETY: taps stay inside the packed row's neighbourhood; there is a line of weights per kernel position.
+        unsafe {
+            let from = strip.from.add(tap.row * strip.row + tap.line * LANES);
+            let w = L::load(strip.weights.add(tap.kernel * LANES));
+            for (p, sum) in sums.iter_mut().enumerate() {
+                sum[0] = sum[0].fma(L::load(from.add(p * LANES)), w);
+            }
+        }
+    }
+    sums
+}
+
+/// Adds `channels` input channels of one tap; returns where the weights go on.
+///
+/// # Safety
+/// As [`run_row`].
+#[inline(always)]
+unsafe fn add_channels<L: Lanes, const P: usize, const V: usize>(
+    sums: &mut [[L; V]; P],
+    from: *const f32,
+    weights: *const f32,
+    channels: usize,
+) -> *const f32 {
+    // SAFETY: `P` lines from `from`, `channels * V` lines of weights.
+    unsafe {
+        let mut channel = 0;
+        while channel + UNROLL <= channels {
+            for next in channel..channel + UNROLL {
+                add_channel::<L, P, V>(sums, from.add(next), weights.add(next * V * LANES));
+            }
+            channel += UNROLL;
+        }
+        while channel < channels {
+            add_channel::<L, P, V>(sums, from.add(channel), weights.add(channel * V * LANES));
+            channel += 1;
+        }
+        weights.add(channels * V * LANES)
+    }
+}
+
+/// Adds one input channel of one tap.
+///
+/// # Safety
+/// As [`run_row`].
+#[inline(always)]
+unsafe fn add_channel<L: Lanes, const P: usize, const V: usize>(
+    sums: &mut [[L; V]; P],
+    from: *const f32,
+    weights: *const f32,
+) {
+    let mut w = [L::zero(); V];
+    // SAFETY: `P` pixels from `from`, `V` lines of weights.
+    unsafe {
+        for (v, w) in w.iter_mut().enumerate() {
+            *w = L::load(weights.add(v * LANES));
+        }
+        for (p, sums) in sums.iter_mut().enumerate() {
+            let x = L::splat(*from.add(p * LANES));
+            for (sum, w) in sums.iter_mut().zip(w) {
+                *sum = sum.fma(x, w);
+            }
+        }
+    }
+}
+
+/// Stores a tile, with what its [`Target`] asks for.
+///
+/// # Safety
+/// As [`run_row`].
+#[inline(always)]
+pub(crate) unsafe fn finish_tile<L: Lanes, const P: usize, const V: usize>(
+    sums: [[L; V]; P],
+    target: &Target,
+) {
+    for v in 0..V {
+        let lanes = if v + 1 == V { target.last_lanes } else { LANES };
+        let mut sum = L::zero();
+        let mut squares = L::zero();
+        for (p, sums) in sums.iter().enumerate() {
+            let offset = p * target.pixel + v * LANES;
+            // SAFETY: as the caller promises; partial vectors touch `lanes` channels only.
+            unsafe {
+                let to = target.to.add(offset);
+                let mut value = sums[v];
+                if target.accumulate {
+                    value = value.add(load::<L>(to, lanes));
+                }
+                if let Some(finish) = &target.finish {
+                    if !finish.shift.is_null() {
+                        value = value.add(L::load(finish.shift.add(v * LANES)));
+                    }
+                    if !finish.residual.is_null() {
+                        value = value.add(load::<L>(finish.residual.add(offset), lanes));
+                    }
+                    value = finish.activation.apply(value);
+                    sum = sum.add(value);
+                    squares = squares.fma(value, value);
+                }
+                store::<L>(value, to, lanes);
+            }
+        }
+        if let Some(finish) = &target.finish
+            && !finish.moments.is_null()
+        {
+            // SAFETY: whole vectors of sums and of squares.
+            unsafe {
+                sum.add_to_f64(finish.moments.add(v * LANES));
+                squares.add_to_f64(finish.moments.add(finish.square_step + v * LANES));
+            }
+        }
+    }
+}

@@ -1,0 +1,257 @@
+//! Instruction sets: which one runs, and the sixteen-lane vector that every kernel is written with.
+//!
+//! A kernel is a [`Kernel`] whose body is generic over [`Lanes`]. [`dispatch`] enters a function that carries the
+//! instruction set's `target_feature`, into which the body and the vector methods are inlined: no call inside a loop.
+
+use std::cell::Cell;
+use std::sync::OnceLock;
+
+use crate::KernelError;
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+mod portable;
+
+/// Channels in a block: the lanes of a [`Lanes`] vector on every instruction set.
+pub(crate) const LANES: usize = 16;
+
+/// An instruction set with its own kernels.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Isa {
+    /// Plain arrays; the compiler vectorises for the target's baseline (SSE2, NEON).
+    Portable,
+    /// 256-bit vectors with fused multiply-add.
+    Avx2,
+    /// 512-bit vectors.
+    Avx512,
+}
+
+thread_local! {
+    static OVERRIDE: Cell<Option<Isa>> = const { Cell::new(None) };
+}
+
+impl Isa {
+    /// Every instruction set, narrowest first.
+    const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+
+    /// The instruction sets that this machine has, narrowest first.
+    pub fn available() -> Vec<Self> {
+        Self::ALL.into_iter().filter(|isa| isa.is_available()).collect()
+    }
+
+    /// The one that kernels called from this thread use: the widest available, or what the environment variable
+    /// `POTSTILL_CPU` (`avx512`, `avx2`, `portable`) names, or what [`Isa::with`] set. A name that cannot be honoured is
+    /// ignored here; [`Isa::from_environment`] reports it.
+    pub fn current() -> Self {
+        static CHOSEN: OnceLock<Isa> = OnceLock::new();
+        OVERRIDE.get().unwrap_or_else(|| {
+            *CHOSEN.get_or_init(|| {
+                Self::from_environment()
+                    .ok()
+                    .flatten()
+                    .unwrap_or_else(Self::widest)
+            })
+        })
+    }
+
+    /// What `POTSTILL_CPU` asks for; `None` when it is not set.
+    ///
+    /// # Errors
+    /// [`KernelError::Isa`] when the name is unknown or the machine lacks that instruction set.
+    pub fn from_environment() -> Result<Option<Self>, KernelError> {
+        let Ok(name) = std::env::var("POTSTILL_CPU") else {
+            return Ok(None);
+        };
+        let named = Self::ALL
+            .into_iter()
+            .find(|isa| isa.name() == name && isa.is_available());
+        named.map(Some).ok_or(KernelError::Isa { name })
+    }
+
+    /// Runs `body` with the kernels of this instruction set, for comparisons and tests.
+    ///
+    /// # Errors
+    /// [`KernelError::Isa`] when the machine lacks it.
+    pub fn with<R>(self, body: impl FnOnce() -> R) -> Result<R, KernelError> {
+        struct Restore(Option<Isa>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                OVERRIDE.set(self.0);
+            }
+        }
+        if !self.is_available() {
+            return Err(KernelError::Isa {
+                name: self.name().to_owned(),
+            });
+        }
+        let _restore = Restore(OVERRIDE.replace(Some(self)));
+        Ok(body())
+    }
+
+    /// The name that `POTSTILL_CPU` takes.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Portable => "portable",
+            Self::Avx2 => "avx2",
+            Self::Avx512 => "avx512",
+        }
+    }
+
+    fn widest() -> Self {
+        Self::ALL
+            .into_iter()
+            .rfind(|isa| isa.is_available())
+            .unwrap_or(Self::Portable)
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn is_available(self) -> bool {
+        let avx2 = || is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        match self {
+            Self::Portable => true,
+            Self::Avx2 => avx2(),
+            Self::Avx512 => avx2() && is_x86_feature_detected!("avx512f"),
+        }
+    }
+
+    #[cfg(not(target_arch = "x86_64"))]
+    fn is_available(self) -> bool {
+        self == Self::Portable
+    }
+
+    /// How many sixteen-lane accumulators a tile keeps in registers.
+    pub(crate) fn accumulators(self) -> usize {
+        match self {
+            Self::Portable => portable::ACCUMULATORS,
+            Self::Avx2 => 6,
+            Self::Avx512 => 16,
+        }
+    }
+
+    /// How many vectors of output channels a tile carries; two need registers that only AVX-512 has.
+    pub(crate) fn vectors(self) -> usize {
+        if self == Self::Avx512 { 2 } else { 1 }
+    }
+}
+
+/// Sixteen `f32` lanes. Pointers need no alignment.
+///
+/// # Safety
+/// The methods may use the instruction set's instructions: they must run only inside [`dispatch`].
+pub(crate) trait Lanes: Copy {
+    /// How many of these a tile may keep in registers.
+    const ACCUMULATORS: usize;
+
+    fn zero() -> Self;
+    fn splat(value: f32) -> Self;
+    /// # Safety
+    /// Sixteen readable elements at `from`.
+    unsafe fn load(from: *const f32) -> Self;
+    /// # Safety
+    /// Sixteen writable elements at `to`.
+    unsafe fn store(self, to: *mut f32);
+    fn add(self, other: Self) -> Self;
+    fn sub(self, other: Self) -> Self;
+    fn mul(self, other: Self) -> Self;
+    fn div(self, other: Self) -> Self;
+    fn sqrt(self) -> Self;
+    /// `self + a * b`, rounded once where the hardware can.
+    fn fma(self, a: Self, b: Self) -> Self;
+    /// The larger one; a NaN in `self` stays.
+    fn at_least(self, floor: Self) -> Self;
+    /// The smaller one; a NaN in `self` stays.
+    fn at_most(self, ceiling: Self) -> Self;
+    /// `above` where `self > threshold`, else `below`.
+    fn select_above(self, threshold: Self, above: Self, below: Self) -> Self;
+    /// The bits moved up by 23: turns the integer in a float's low mantissa bits into an exponent.
+    fn shift_to_exponent(self) -> Self;
+    /// Adds every lane to sixteen doubles.
+    ///
+    /// # Safety
+    /// Sixteen readable and writable elements at `to`.
+    unsafe fn add_to_f64(self, to: *mut f64);
+
+    /// The first `count` lanes, zero in the others.
+    ///
+    /// # Safety
+    /// `count <= 16` readable elements at `from`.
+    #[inline(always)]
+    unsafe fn load_partial(from: *const f32, count: usize) -> Self {
+        let mut lanes = [0.0; LANES];
+        // SAFETY: the caller gives `count` readable elements, and `count` fits the array.
+        unsafe {
+            std::ptr::copy_nonoverlapping(from, lanes.as_mut_ptr(), count);
+            Self::load(lanes.as_ptr())
+        }
+    }
+
+    /// Writes the first `count` lanes.
+    ///
+    /// # Safety
+    /// `count <= 16` writable elements at `to`.
+    #[inline(always)]
+    unsafe fn store_partial(self, to: *mut f32, count: usize) {
+        let mut lanes = [0.0; LANES];
+        // SAFETY: the caller gives `count` writable elements, and `count` fits the array.
+        unsafe {
+            self.store(lanes.as_mut_ptr());
+            std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, count);
+        }
+    }
+}
+
+/// The first `lanes` elements at `from`: a plain load when that is all of them.
+///
+/// # Safety
+/// `lanes <= 16` readable elements at `from`.
+#[inline(always)]
+pub(crate) unsafe fn load<L: Lanes>(from: *const f32, lanes: usize) -> L {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if lanes == LANES {
+            L::load(from)
+        } else {
+            L::load_partial(from, lanes)
+        }
+    }
+}
+
+/// Writes the first `lanes` lanes to `to`: a plain store when that is all of them.
+///
+/// # Safety
+/// `lanes <= 16` writable elements at `to`.
+#[inline(always)]
+pub(crate) unsafe fn store<L: Lanes>(value: L, to: *mut f32, lanes: usize) {
+    // SAFETY: as the caller promises.
+    unsafe {
+        if lanes == LANES {
+            value.store(to);
+        } else {
+            value.store_partial(to, lanes);
+        }
+    }
+}
+
+/// A piece of work written once for every vector type.
+pub(crate) trait Kernel {
+    /// What the work returns.
+    type Output;
+    /// The work. Must be `#[inline(always)]`, like everything it calls in a loop.
+    fn run<L: Lanes>(self) -> Self::Output;
+}
+
+/// Runs a kernel with the given instruction set.
+#[inline]
+pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
+    match isa {
+        // SAFETY: a vector instruction set only becomes current after its detection (`is_available`).
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx512 => unsafe { avx512::run(kernel) },
+        // SAFETY: as above.
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => unsafe { avx2::run(kernel) },
+        _ => kernel.run::<portable::Array16>(),
+    }
+}

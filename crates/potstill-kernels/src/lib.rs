@@ -1,0 +1,33 @@
+//! Fast CPU kernels for training convolutional networks, on plain `f32` slices.
+//!
+//! Feature maps are contiguous `[N, H, W, C]` (channels last), convolution weights are `[O, I / groups, kh, kw]` as in
+//! PyTorch. Every function checks the lengths it is given and returns a [`KernelError`]; none of them panics.
+//!
+//! Three ideas carry the crate:
+//!
+//! * **Sixteen lanes.** Channels are packed in blocks of sixteen, one cache line, on every instruction set
+//!   ([`Isa`], chosen once at run time). One generic body serves AVX-512, AVX2 and portable code.
+//! * **A stencil is a list of taps.** Forward and backward-data of any kernel, stride, padding, dilation and grouping are
+//!   the same loop over a packed image, with other taps.
+//! * **Sums have a fixed shape.** Work is cut by the problem's shape and never by the number of threads, so that any
+//!   [`Pool`] gives the same bits.
+
+mod activation;
+mod conv;
+mod error;
+mod isa;
+mod norm;
+mod optimizer;
+mod pool;
+mod scratch;
+
+pub use activation::Activation;
+pub use conv::{ConvShape, Epilogue, PackedConv, conv_backward_data, conv_backward_weight, conv_forward};
+pub use error::KernelError;
+pub use isa::Isa;
+pub use norm::{
+    BatchNormBackward, BatchNormGradients, GateSource, Moments, bn_apply, bn_backward, bn_statistics,
+    fold_batch_norm,
+};
+pub use optimizer::{AdamW, Sgd};
+pub use pool::Pool;

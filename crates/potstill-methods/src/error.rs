@@ -1,0 +1,63 @@
+//! What can be wrong about a method in a recipe.
+
+use potstill_recipe::RecipeError;
+
+/// A method that cannot work with these networks or options. Found before the first step.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum MethodError {
+    /// No method has this name.
+    #[error("no method is called `{name}`; {hint}")]
+    Unknown {
+        /// The name that was asked for.
+        name: String,
+        /// The nearest name, or where to find the list.
+        hint: String,
+    },
+    /// A method that learns from a teacher, in a recipe that has none.
+    #[error("`{0}` learns from a teacher: add a [teacher] table, or take the method out for the student alone")]
+    NoTeacher(&'static str),
+    /// Logits that cannot be compared.
+    #[error("`{method}` compares logits, but the teacher tells {teacher} classes apart and the student {student}")]
+    Classes {
+        /// The method.
+        method: &'static str,
+        /// The teacher's classes.
+        teacher: usize,
+        /// The student's classes.
+        student: usize,
+    },
+    /// A point that the network does not have.
+    #[error("`{method}` reads `{point}` of the {network}, which has no such point; {hint}")]
+    NoPoint {
+        /// The method.
+        method: &'static str,
+        /// The point.
+        point: String,
+        /// `student` or `teacher`.
+        network: &'static str,
+        /// The nearest point, or where to find the list.
+        hint: String,
+    },
+    /// Lists of points that do not pair up.
+    #[error("`{method}` pairs {student} points of the student with {teacher} of the teacher: name as many for one as for the other")]
+    Unpaired {
+        /// The method.
+        method: &'static str,
+        /// The student's points.
+        student: usize,
+        /// The teacher's points.
+        teacher: usize,
+    },
+    /// Text that names no point.
+    #[error("`{method}`: {source}")]
+    Point {
+        /// The method.
+        method: &'static str,
+        /// Why.
+        source: potstill_ops::PointError,
+    },
+    /// An option that the method does not have, or a value of the wrong kind.
+    #[error(transparent)]
+    Options(#[from] RecipeError),
+}

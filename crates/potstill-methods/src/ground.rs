@@ -1,0 +1,64 @@
+//! What a method finds at planning time: both networks, probed, so that it can infer every shape.
+
+use burn::tensor::Device;
+use potstill_models::Probe;
+use potstill_ops::{Point, Scope};
+use potstill_random::Seed;
+
+use crate::MethodError;
+
+/// One network as a method meets it while planning.
+#[derive(Debug, Clone)]
+pub struct Side {
+    /// Its points, map sizes and classes.
+    pub probe: Probe,
+    /// The paths where its stages end, shallow to deep, then the pooled embedding.
+    pub stage_ends: Vec<String>,
+}
+
+/// The ground on which a method is planned.
+#[derive(Debug, Clone)]
+pub struct Ground {
+    /// The student.
+    pub student: Side,
+    /// The teacher, if the recipe has one.
+    pub teacher: Option<Side>,
+    /// Where modules are created.
+    pub device: Device,
+    /// From which their initial values are drawn.
+    pub seed: Seed,
+}
+
+impl Ground {
+    /// The teacher.
+    ///
+    /// # Errors
+    /// [`MethodError::NoTeacher`] in the name of the method that needs it.
+    pub fn teacher(&self, method: &'static str) -> Result<&Side, MethodError> {
+        self.teacher.as_ref().ok_or(MethodError::NoTeacher(method))
+    }
+
+    /// The scope in which this method creates its modules.
+    pub fn scope(&self, method: &str) -> Scope {
+        Scope::new(&self.device, self.seed, method)
+    }
+}
+
+impl Side {
+    /// The size `[H, W, C]` of the map at a point.
+    ///
+    /// # Errors
+    /// [`MethodError::NoPoint`] with the nearest point of this network.
+    pub fn size(&self, point: &Point, method: &'static str, network: &'static str) -> Result<[usize; 3], MethodError> {
+        self.probe.size(point).ok_or_else(|| {
+            let wanted = point.to_string();
+            let names = self.probe.points.iter().map(|(point, _)| point.to_string());
+            let nearest = names.min_by_key(|name| strsim::damerau_levenshtein(name, &wanted));
+            let hint = match nearest {
+                Some(nearest) => format!("did you mean `{nearest}`? `potstill plan` lists them all"),
+                None => "it has no points at all".into(),
+            };
+            MethodError::NoPoint { method, point: wanted, network, hint }
+        })
+    }
+}

@@ -1,0 +1,65 @@
+//! **KD**: the student's softened logits follow the teacher's.
+//!
+//! Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2:
+//! `T^2 KL(softmax(teacher / T) || softmax(student / T))`, mean over the batch. The published recipes combine it with the
+//! cross-entropy, for instance `task_weight = 0.1` and `weight = 0.9` at T = 4 on CIFAR-100.
+
+use potstill_ops::{Pass, distillation_divergence};
+use potstill_recipe::MethodSpec;
+use serde::Deserialize;
+
+use crate::{Ground, Method, MethodError, Step, Term};
+
+/// The options of KD in a recipe.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Options {
+    /// T: how much both distributions are softened.
+    temperature: f64,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { temperature: 4.0 }
+    }
+}
+
+/// Knowledge distillation on logits.
+#[derive(Debug, Clone)]
+pub struct Kd {
+    temperature: f64,
+}
+
+impl Kd {
+    /// The name in recipes.
+    pub const NAME: &'static str = "kd";
+
+    /// Plans KD: both networks must tell the same classes apart.
+    ///
+    /// # Errors
+    /// No teacher, another number of classes, a temperature that is not positive.
+    pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
+        let options: Options = spec.options_as()?;
+        let teacher = ground.teacher(Self::NAME)?.probe.classes;
+        let student = ground.student.probe.classes;
+        if teacher != student {
+            return Err(MethodError::Classes { method: Self::NAME, teacher, student });
+        }
+        if !(options.temperature.is_finite() && options.temperature > 0.0) {
+            return Err(spec.wrong("temperature", "must be a positive number").into());
+        }
+        Ok(Self { temperature: options.temperature })
+    }
+}
+
+impl Method for Kd {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn terms(&self, step: &Step<'_>, _: &mut Pass<'_>) -> Vec<Term> {
+        let Some(teacher) = step.teacher else { return Vec::new() };
+        let value = distillation_divergence(step.student.logits.clone(), teacher.logits.clone(), self.temperature);
+        vec![Term { name: Self::NAME, value, factor: 1.0 }]
+    }
+}

@@ -1,0 +1,19 @@
+//! Distillation methods. One method is one file: its options, its modules, its loss, its source.
+//!
+//! A [`Method`] says what it reads from each network, brings the modules it trains, and turns one training step into loss
+//! [`Term`]s. It knows neither the task nor the training loop, and methods are combined by listing them. [`registry`] has
+//! one line per method; everything that names methods derives from it.
+
+mod error;
+mod ground;
+mod kd;
+mod method;
+mod registry;
+mod review_kd;
+
+pub use error::MethodError;
+pub use ground::{Ground, Side};
+pub use kd::Kd;
+pub use method::{Method, Reads, Seen, Step, Term};
+pub use registry::{MethodEntry, find, registry};
+pub use review_kd::{Abf, ReviewChain, ReviewKd, hierarchical_context_loss};

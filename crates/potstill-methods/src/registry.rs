@@ -1,0 +1,62 @@
+//! Every method by name: one line each.
+
+use potstill_recipe::MethodSpec;
+
+use crate::{Ground, Kd, Method, MethodError, ReviewKd};
+
+/// One method that can be listed in a recipe.
+#[derive(Clone, Copy)]
+pub struct MethodEntry {
+    /// The name in recipes.
+    pub name: &'static str,
+    /// What it does, in a line.
+    pub about: &'static str,
+    /// Where it was published.
+    pub source: &'static str,
+    plan: fn(&MethodSpec, &Ground) -> Result<Box<dyn Method>, MethodError>,
+}
+
+static REGISTRY: &[MethodEntry] = &[
+    MethodEntry {
+        name: Kd::NAME,
+        about: "the student's softened logits follow the teacher's",
+        source: "Hinton, Vinyals, Dean 2015, arXiv 1503.02531",
+        plan: |spec, ground| Ok(Box::new(Kd::plan(spec, ground)?)),
+    },
+    MethodEntry {
+        name: ReviewKd::NAME,
+        about: "deep student features review the teacher's shallow ones through attention-based fusion",
+        source: "Chen, Liu, Zhao, Jia 2021, arXiv 2104.09044",
+        plan: |spec, ground| Ok(Box::new(ReviewKd::plan(spec, ground)?)),
+    },
+];
+
+/// Every method, in the order of the documentation.
+pub fn registry() -> &'static [MethodEntry] {
+    REGISTRY
+}
+
+/// The method with this name.
+///
+/// # Errors
+/// [`MethodError::Unknown`] with the nearest name.
+pub fn find(name: &str) -> Result<&'static MethodEntry, MethodError> {
+    REGISTRY.iter().find(|entry| entry.name == name).ok_or_else(|| {
+        let nearest = REGISTRY.iter().map(|entry| (strsim::damerau_levenshtein(entry.name, name), entry.name)).min();
+        let hint = match nearest.filter(|(distance, _)| *distance <= 3) {
+            Some((_, nearest)) => format!("did you mean `{nearest}`?"),
+            None => "`potstill list methods` names them all".into(),
+        };
+        MethodError::Unknown { name: name.into(), hint }
+    })
+}
+
+impl MethodEntry {
+    /// Plans the method for the networks of `ground`.
+    ///
+    /// # Errors
+    /// Wrong options, a missing teacher, points that are not there.
+    pub fn plan(&self, spec: &MethodSpec, ground: &Ground) -> Result<Box<dyn Method>, MethodError> {
+        (self.plan)(spec, ground)
+    }
+}

@@ -1,0 +1,235 @@
+//! **ReviewKD**: knowledge review across levels.
+//!
+//! Chen, Liu, Zhao and Jia, "Distilling Knowledge via Knowledge Review", CVPR 2021. Student features are merged from the
+//! deepest to the shallowest level by attention-based fusion modules ([`Abf`]); each emits one map, which the hierarchical
+//! context loss ([`hierarchical_context_loss`]) compares with the teacher's map of that level. Levels are the ends of the
+//! stages and the pooled embedding. The chain exists in training only.
+
+use burn::{
+    module::{Module, Param},
+    tensor::{Tensor, activation::sigmoid},
+};
+use potstill_ops::{
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Parameters, Pass, Point, Scope, adaptive_avg_pool, conv_norm,
+    resize_nearest,
+};
+use potstill_recipe::MethodSpec;
+use serde::Deserialize;
+
+use crate::{Ground, Method, MethodError, Reads, Step, Term};
+
+/// The options of ReviewKD in a recipe.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Options {
+    /// Epochs over which the weight grows linearly from 0; 0 for the full weight from the start.
+    ramp_epochs: usize,
+    /// The largest width of the fusion modules; the width is the deepest student level's if that is smaller.
+    mid_channels: usize,
+    /// Points of the student, shallow to deep; empty for its stage ends and pooled embedding, after activation.
+    student_points: Vec<String>,
+    /// Points of the teacher, as many; empty for its stage ends before activation, and the pooled embedding.
+    teacher_points: Vec<String>,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self { ramp_epochs: 20, mid_channels: 512, student_points: Vec::new(), teacher_points: Vec::new() }
+    }
+}
+
+/// Knowledge review, planned for two networks.
+#[derive(Debug, Clone)]
+pub struct ReviewKd {
+    ramp_epochs: usize,
+    reads: Reads,
+    chain: ReviewChain,
+}
+
+impl ReviewKd {
+    /// The name in recipes.
+    pub const NAME: &'static str = "review-kd";
+
+    /// Plans the review: finds the levels of both networks and builds the chain for their channels.
+    ///
+    /// # Errors
+    /// No teacher, points that are not there or do not pair up.
+    pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
+        let options: Options = spec.options_as()?;
+        if options.mid_channels == 0 {
+            return Err(spec.wrong("mid_channels", "must be at least 1").into());
+        }
+        let teacher = ground.teacher(Self::NAME)?;
+        // The paper's CIFAR code takes the teacher before and the student after the last activation of a stage.
+        let reads = Reads {
+            student: points(&options.student_points, &ground.student.stage_ends, |path| Point::post(path))?,
+            teacher: points(&options.teacher_points, &teacher.stage_ends, |path| {
+                if path == "pool" { Point::post(path) } else { Point::pre(path) }
+            })?,
+        };
+        if reads.student.len() != reads.teacher.len() {
+            let (student, teacher) = (reads.student.len(), reads.teacher.len());
+            return Err(MethodError::Unpaired { method: Self::NAME, student, teacher });
+        }
+        let mut channels = Vec::new();
+        for (ours, theirs) in reads.student.iter().zip(&reads.teacher) {
+            let [_, _, inputs] = ground.student.size(ours, Self::NAME, "student")?;
+            let [_, _, outputs] = teacher.size(theirs, Self::NAME, "teacher")?;
+            channels.push((inputs, outputs));
+        }
+        let mid = channels.last().map_or(1, |&(inputs, _)| inputs.min(options.mid_channels));
+        let chain = ReviewChain::new(&channels, mid, &ground.scope(Self::NAME));
+        Ok(Self { ramp_epochs: options.ramp_epochs, reads, chain })
+    }
+
+    /// The part of the weight that is in force in this epoch, counted from 0.
+    fn ramp(&self, epoch: usize) -> f64 {
+        if self.ramp_epochs == 0 { 1.0 } else { (epoch as f64 / self.ramp_epochs as f64).min(1.0) }
+    }
+}
+
+fn points(
+    named: &[String],
+    stage_ends: &[String],
+    default: fn(&str) -> Point,
+) -> Result<Vec<Point>, MethodError> {
+    if named.is_empty() {
+        return Ok(stage_ends.iter().map(|path| default(path)).collect());
+    }
+    let parse = |text: &String| text.parse().map_err(|source| MethodError::Point { method: ReviewKd::NAME, source });
+    named.iter().map(parse).collect()
+}
+
+impl Method for ReviewKd {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn reads(&self) -> Reads {
+        self.reads.clone()
+    }
+
+    fn modules(&self) -> Option<&dyn Parameters> {
+        Some(&self.chain)
+    }
+
+    fn modules_mut(&mut self) -> Option<&mut dyn Parameters> {
+        Some(&mut self.chain)
+    }
+
+    fn terms(&self, step: &Step<'_>, pass: &mut Pass<'_>) -> Vec<Term> {
+        let Some(teacher) = step.teacher else { return Vec::new() };
+        let features: Vec<_> = self.reads.student.iter().filter_map(|point| step.student.taps.map(point)).collect();
+        let targets: Vec<_> = self.reads.teacher.iter().filter_map(|point| teacher.taps.map(point)).collect();
+        let sizes: Vec<_> = targets.iter().map(height_and_width).collect();
+        let reviewed = self.chain.forward(features, &sizes, pass);
+        let losses = reviewed.into_iter().zip(targets).map(|(out, target)| hierarchical_context_loss(out, target));
+        let Some(value) = losses.reduce(|sum, loss| sum + loss) else { return Vec::new() };
+        vec![Term { name: Self::NAME, value, factor: self.ramp(step.epoch) }]
+    }
+}
+
+/// The chain of fusion modules, one per level, shallow to deep.
+#[derive(Module, Debug)]
+pub struct ReviewChain {
+    levels: Vec<Abf>,
+}
+
+impl ReviewChain {
+    /// A chain for levels with these `(student, teacher)` channels, shallow to deep. The deepest has no attention.
+    pub fn new(channels: &[(usize, usize)], mid: usize, scope: &Scope) -> Self {
+        let deepest = channels.len().saturating_sub(1);
+        let level = |(l, &(inputs, outputs)): (usize, &(usize, usize))| {
+            Abf::new(inputs, mid, outputs, l < deepest, &scope.at("levels").at(l))
+        };
+        Self { levels: channels.iter().enumerate().map(level).collect() }
+    }
+
+    /// Student features `[N, h, w, c]`, shallow to deep, to one map `[N, H, W, t]` per level of the teacher's `sizes`.
+    pub fn forward(&self, features: Vec<Tensor<4>>, sizes: &[[usize; 2]], pass: &mut Pass<'_>) -> Vec<Tensor<4>> {
+        let mut residual = None;
+        let mut reviewed = Vec::with_capacity(self.levels.len());
+        for ((level, feature), &size) in self.levels.iter().zip(features).zip(sizes).rev() {
+            let (out, passed_on) = level.forward(feature, residual, size, pass);
+            reviewed.push(out);
+            residual = Some(passed_on);
+        }
+        reviewed.reverse();
+        reviewed
+    }
+}
+
+/// Attention-based fusion of a level's feature with what the deeper levels passed on.
+#[derive(Module, Debug)]
+pub struct Abf {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    conv2: Conv2d,
+    bn2: BatchNorm,
+    att: Option<Conv2d>,
+}
+
+impl Abf {
+    /// A module from `inputs` student channels by way of `mid` to `outputs` teacher channels.
+    pub fn new(inputs: usize, mid: usize, outputs: usize, fuses: bool, scope: &Scope) -> Self {
+        // Kaiming uniform with a = 1, as in the official code; the attention keeps the framework's default.
+        let kaiming = 3f64.sqrt();
+        Self {
+            conv1: Conv2d::uniform(Conv2dConfig::new(inputs, mid, 1), kaiming, &scope.at("conv1")),
+            bn1: BatchNorm::new(mid, &scope.at("bn1")),
+            conv2: Conv2d::uniform(Conv2dConfig::new(mid, outputs, 3), kaiming, &scope.at("conv2")),
+            bn2: BatchNorm::new(outputs, &scope.at("bn2")),
+            att: fuses
+                .then(|| Conv2d::uniform(Conv2dConfig::new(2 * mid, 2, 1).with_bias(), 1.0, &scope.at("att"))),
+        }
+    }
+
+    /// The level's map `[N, H, W, outputs]` for the teacher's `size`, and the residual `[N, H, W, mid]` for the level above.
+    pub fn forward(
+        &self,
+        feature: Tensor<4>,
+        deeper: Option<Tensor<4>>,
+        size: [usize; 2],
+        pass: &mut Pass<'_>,
+    ) -> (Tensor<4>, Tensor<4>) {
+        let mut x = conv_norm(feature, &self.conv1, &self.bn1, Activation::Identity, pass);
+        if let (Some(att), Some(deeper)) = (&self.att, deeper) {
+            let y = resize_nearest(deeper, height_and_width(&x));
+            let gates = sigmoid(att.forward(Tensor::cat(vec![x.clone(), y.clone()], 3), pass));
+            x = x * gates.clone().narrow(3, 0, 1) + y * gates.narrow(3, 1, 1);
+        }
+        let residual = resize_nearest(x, size);
+        let out = conv_norm(residual.clone(), &self.conv2, &self.bn2, Activation::Identity, pass);
+        (out, residual)
+    }
+
+    /// The attention's bias `[2]`, if the module fuses.
+    pub fn attention_bias(&self) -> Option<&Param<Tensor<1>>> {
+        self.att.as_ref().and_then(|att| att.bias.as_ref())
+    }
+}
+
+/// The hierarchical context loss of a map with its target, both `[N, H, W, C]`: the mean squared error of the maps and of
+/// their average poolings to 4x4, 2x2 and 1x1 with weights 1, 1/2, 1/4, 1/8, divided by the sum of the weights used. A pooling
+/// that is not smaller than the map's height is left out, and its weight goes to the next. A tensor with one element.
+pub fn hierarchical_context_loss(out: Tensor<4>, target: Tensor<4>) -> Tensor<1> {
+    let height = out.dims()[1];
+    let mut loss = mean_squared_error(out.clone(), target.clone());
+    let (mut weight, mut total) = (1.0, 1.0);
+    for size in [4, 2, 1].into_iter().filter(|&size| size < height) {
+        weight /= 2.0;
+        total += weight;
+        let [pooled, pooled_target] = [&out, &target].map(|map| adaptive_avg_pool(map.clone(), [size; 2]));
+        loss = loss + mean_squared_error(pooled, pooled_target) * weight;
+    }
+    loss / total
+}
+
+fn mean_squared_error(a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {
+    (a - b).powi_scalar(2).mean()
+}
+
+fn height_and_width(map: &Tensor<4>) -> [usize; 2] {
+    let [_, h, w, _] = map.dims();
+    [h, w]
+}

@@ -1,0 +1,190 @@
+//! What must fit together in a recipe whose every value is fine by itself.
+
+use toml::Table;
+
+use crate::error::Problem;
+use crate::nearest::{did_you_mean, nearest, quoted};
+use crate::optimizer::OptimizerSpec;
+use crate::origin::Origin;
+use crate::recipe::{Input, Recipe, Teacher};
+use crate::schedule::{Decay, Schedule};
+
+/// Everything that does not fit together.
+pub(crate) fn check(recipe: &Recipe) -> Vec<Problem> {
+    let mut problems = Vec::new();
+    name(recipe, &mut problems);
+    networks(recipe, &mut problems);
+    epochs(recipe, &mut problems);
+    phases(recipe, &mut problems);
+    problems
+}
+
+/// A teacher is a network by name or the student of a run, not both. This is asked before the recipe has a
+/// type, for the type can hold nothing else.
+pub(crate) fn check_teacher(table: &Table, root: &Origin) -> Option<Problem> {
+    let teacher = table.get("teacher")?.as_table()?;
+    let has = |key: &&str| teacher.contains_key(*key);
+    let beside: Vec<&str> = ["model", "weights", "shortcut", "input"]
+        .into_iter()
+        .filter(has)
+        .collect();
+    if teacher.contains_key("run") && !beside.is_empty() {
+        let text = format!(
+            "takes the student of that run as it is, so {} cannot stand beside it; leave out one or the other, or override \
+             the whole table, `teacher={{ run = \"...\" }}`",
+            quoted(beside)
+        );
+        return Some(root.problem("teacher.run", text));
+    }
+    let neither = !has(&"run") && !has(&"model");
+    neither.then(|| {
+        root.problem(
+            "teacher",
+            "needs `model` and its `weights`, or `run`, the folder of a finished run",
+        )
+    })
+}
+
+/// The name becomes a folder's, on every system, and must not be taken for an option on a command line.
+fn name(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let name = &recipe.name;
+    let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+    let allowed = |c: char| plain(c) || matches!(c, '.' | '_' | '-');
+    if !name.chars().all(allowed) {
+        let mended: String = name
+            .trim()
+            .to_lowercase()
+            .chars()
+            .map(|c| if allowed(c) { c } else { '-' })
+            .collect();
+        let mended = mended.trim_start_matches(|c| !plain(c)).to_owned();
+        let offer = if mended.is_empty() {
+            String::new()
+        } else {
+            format!("; for example `{mended}`")
+        };
+        problems.push(recipe.origin.problem(
+            "name",
+            format!("is a folder's name and must be of a-z, 0-9, `.`, `_` and `-`, not \"{name}\"{offer}"),
+        ));
+    } else if !name.starts_with(plain) {
+        problems.push(recipe.origin.problem(
+            "name",
+            format!("must start with a letter or a digit, not as \"{name}\""),
+        ));
+    }
+}
+
+fn networks(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    if let Some(input) = &recipe.student.input {
+        input_lengths(input, &recipe.origin.at("student.input"), problems);
+    }
+    if let Some(Teacher::Network(network)) = &recipe.teacher
+        && let Some(input) = &network.input
+    {
+        input_lengths(input, &recipe.origin.at("teacher.input"), problems);
+    }
+}
+
+fn input_lengths(Input { mean, std }: &Input, origin: &Origin, problems: &mut Vec<Problem>) {
+    if mean.len() != std.len() {
+        let text = format!(
+            "has {} values where `mean` has {}; give one for each channel to both",
+            std.len(),
+            mean.len()
+        );
+        problems.push(origin.problem("std", text));
+    }
+}
+
+fn epochs(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let train = &recipe.train;
+    if train.epochs.is_some() && !train.phases.is_empty() {
+        let text = "does nothing beside `train.phases`, which have epochs of their own; leave one of them out, or override \
+                    for example `train.phases.0.epochs`";
+        problems.push(recipe.origin.problem("train.epochs", text));
+    } else if train.epochs.is_none() && train.phases.is_empty() {
+        let text = "missing key `train.epochs`; write for example `epochs = 12`";
+        problems.push(recipe.origin.sentence("train.epochs", text.to_owned()));
+    }
+}
+
+fn phases(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let train = recipe.origin.at("train");
+    optimizer(&recipe.train.optimizer, &train, problems);
+    schedule(&recipe.train.schedule, &recipe.train.optimizer, &train, problems);
+    for (index, phase) in recipe.train.phases.iter().enumerate() {
+        let origin = train.at(&format!("phases.{index}"));
+        if let Some(earlier) = recipe.train.phases[..index]
+            .iter()
+            .position(|earlier| earlier.name == phase.name)
+        {
+            let text = format!(
+                "is \"{}\", as that of `train.phases.{earlier}`; each phase needs its own",
+                phase.name
+            );
+            problems.push(origin.problem("name", text));
+        }
+        trains(
+            recipe,
+            phase.trains.as_deref().unwrap_or_default(),
+            &origin,
+            problems,
+        );
+        if let Some(own) = &phase.optimizer {
+            optimizer(own, &origin, problems);
+        }
+        if let Some(own) = &phase.schedule {
+            schedule(
+                own,
+                phase.optimizer.as_ref().unwrap_or(&recipe.train.optimizer),
+                &origin,
+                problems,
+            );
+        }
+    }
+}
+
+fn trains(recipe: &Recipe, names: &[String], phase: &Origin, problems: &mut Vec<Problem>) {
+    let mut known = vec!["student", "teacher"];
+    known.extend(recipe.methods.iter().map(|method| method.kind.as_str()));
+    for (index, name) in names
+        .iter()
+        .enumerate()
+        .filter(|(_, name)| !known.contains(&name.as_str()))
+    {
+        let meant = match nearest(name, known.iter().copied()) {
+            Some(meant) => did_you_mean(Some(meant)),
+            None => format!("; there are {}", quoted(known.iter().copied())),
+        };
+        let text = format!("is \"{name}\", which nothing in this recipe is called{meant}");
+        problems.push(phase.problem(&format!("trains.{index}"), text));
+    }
+}
+
+/// `torch.optim.SGD` refuses the same.
+fn optimizer(optimizer: &OptimizerSpec, around: &Origin, problems: &mut Vec<Problem>) {
+    let OptimizerSpec::Sgd(sgd) = optimizer else {
+        return;
+    };
+    if sgd.nesterov && (sgd.momentum == 0.0 || sgd.dampening != 0.0) {
+        let text = "looks ahead along the momentum: it needs `momentum` above 0 and no `dampening`";
+        problems.push(around.problem("optimizer.nesterov", text));
+    }
+}
+
+fn schedule(schedule: &Schedule, optimizer: &OptimizerSpec, around: &Origin, problems: &mut Vec<Problem>) {
+    match &schedule.decay {
+        Decay::Milestones { at, .. } if !at.is_sorted_by(|a, b| a < b) => {
+            problems.push(around.problem("schedule.at", format!("must increase, not be {at:?}")));
+        }
+        Decay::Cosine { min_lr } if *min_lr > optimizer.lr() => {
+            let text = format!(
+                "is {min_lr}, above the learning rate {} that it should come down from",
+                optimizer.lr()
+            );
+            problems.push(around.problem("schedule.min_lr", text));
+        }
+        _ => {}
+    }
+}

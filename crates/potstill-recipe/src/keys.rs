@@ -1,0 +1,246 @@
+//! Every key of a recipe: its values, its default and a line of explanation. Those of `[train]` are in
+//! [`crate::keys_of_train`].
+
+use crate::keys_of_train::TRAIN;
+use crate::schema::Kind::{Choice, List, Number, Open, Table, Text, Verbatim, Whole};
+use crate::schema::{Key, Kind, Presence, Range};
+
+pub(crate) const MANY: usize = usize::MAX;
+
+const ANY: Range = Range {
+    phrase: "",
+    holds: |_| true,
+    why: "",
+};
+pub(crate) const FROM_0: Range = Range {
+    phrase: "of at least 0",
+    holds: |x| x >= 0.0,
+    why: "",
+};
+pub(crate) const FROM_1: Range = Range {
+    phrase: "of at least 1",
+    holds: |x| x >= 1.0,
+    why: "",
+};
+pub(crate) const ABOVE_0: Range = Range {
+    phrase: "above 0",
+    holds: |x| x > 0.0,
+    why: "",
+};
+pub(crate) const BELOW_1: Range = Range {
+    phrase: "of at least 0 and below 1",
+    holds: |x| (0.0..1.0).contains(&x),
+    why: "",
+};
+pub(crate) const UP_TO_1: Range = Range {
+    phrase: "above 0 and at most 1",
+    holds: |x| x > 0.0 && x <= 1.0,
+    why: "",
+};
+
+/// `range`, and why it is so.
+pub(crate) const fn because(range: Range, why: &'static str) -> Range {
+    Range { why, ..range }
+}
+
+pub(crate) const fn required(
+    name: &'static str,
+    kind: Kind,
+    example: &'static str,
+    about: &'static str,
+) -> Key {
+    Key {
+        name,
+        kind,
+        presence: Presence::Required(example),
+        about,
+    }
+}
+
+pub(crate) const fn default(name: &'static str, kind: Kind, value: &'static str, about: &'static str) -> Key {
+    Key {
+        name,
+        kind,
+        presence: Presence::Default(value),
+        about,
+    }
+}
+
+pub(crate) const fn optional(
+    name: &'static str,
+    kind: Kind,
+    without: &'static str,
+    about: &'static str,
+) -> Key {
+    Key {
+        name,
+        kind,
+        presence: Presence::Optional(without),
+        about,
+    }
+}
+
+/// The whole recipe.
+pub(crate) static RECIPE: Kind = Table(&[
+    required(
+        "version",
+        Whole(FROM_1),
+        "1",
+        "the version of this form of recipe; so far there is only 1",
+    ),
+    required(
+        "name",
+        Text,
+        "\"my-run\"",
+        "the name of the run and of its folder: a-z, 0-9, `.`, `_` and `-`",
+    ),
+    default(
+        "task",
+        Choice(&["classification"]),
+        "\"classification\"",
+        "what the networks are to do",
+    ),
+    default("seed", Whole(FROM_0), "0", "where every random draw starts from"),
+    optional("about", Text, "nothing", "one line on what this is"),
+    optional(
+        "expect",
+        Text,
+        "nothing",
+        "what to expect of it: accuracy, time, and where these numbers are from",
+    ),
+    required("data", Table(DATA), "train = \"cifar10\"", "what to learn from"),
+    required(
+        "student",
+        Table(NETWORK),
+        "model = \"cifar_resnet20\"",
+        "the network to train",
+    ),
+    optional(
+        "teacher",
+        Table(TEACHER),
+        "no teacher",
+        "the network to learn from",
+    ),
+    required("train", Table(TRAIN), "epochs = 12", "how to train"),
+    default(
+        "methods",
+        List {
+            of: &METHOD,
+            least: 0,
+            most: MANY,
+        },
+        "[]",
+        "the distillation methods; none trains the student alone",
+    ),
+]);
+
+const DATA: &[Key] = &[
+    required(
+        "train",
+        Text,
+        "\"cifar10\"",
+        "the training images: a data set's name, or a path from the current folder",
+    ),
+    optional(
+        "test",
+        Text,
+        "the test split of `data.train`",
+        "the images to measure with",
+    ),
+    optional(
+        "train_limit",
+        Whole(FROM_1),
+        "all",
+        "train on this many images, as many of each class",
+    ),
+    optional(
+        "test_limit",
+        Whole(FROM_1),
+        "all",
+        "measure with this many images, as many of each class",
+    ),
+    optional(
+        "augment",
+        Verbatim("the steps of an augmentation"),
+        "none",
+        "how training images are varied",
+    ),
+    default(
+        "workers",
+        Whole(because(FROM_1, "somebody has to read the images")),
+        "1",
+        "threads that read and augment images",
+    ),
+];
+
+const NETWORK: &[Key] = &[
+    required("model", Text, "\"cifar_resnet20\"", "the network's name"),
+    WEIGHTS,
+    SHORTCUT,
+    INPUT,
+];
+
+const TEACHER: &[Key] = &[
+    optional(
+        "run",
+        Text,
+        "`teacher.model` is needed",
+        "the folder of a finished run whose student is the teacher",
+    ),
+    optional("model", Text, "`teacher.run` is needed", "the network's name"),
+    WEIGHTS,
+    SHORTCUT,
+    INPUT,
+];
+
+const WEIGHTS: Key = optional(
+    "weights",
+    Text,
+    "random",
+    "the file of weights to start from, safetensors or PyTorch",
+);
+const SHORTCUT: Key = optional(
+    "shortcut",
+    Choice(&["a", "b"]),
+    "as published",
+    "of a CIFAR ResNet: a subsamples, b projects (He et al. 2015)",
+);
+const INPUT: Key = optional(
+    "input",
+    Table(INPUT_KEYS),
+    "as is usual for the data set",
+    "how pixels in [0, 1] are normalised",
+);
+
+const INPUT_KEYS: &[Key] = &[
+    required(
+        "mean",
+        List {
+            of: &Number(ANY),
+            least: 1,
+            most: MANY,
+        },
+        "[0.5, 0.5, 0.5]",
+        "one value a channel, subtracted",
+    ),
+    required(
+        "std",
+        List {
+            of: &Number(ABOVE_0),
+            least: 1,
+            most: MANY,
+        },
+        "[0.25, 0.25, 0.25]",
+        "one value a channel, then divided by",
+    ),
+];
+
+static METHOD: Kind = Open(&[
+    required(
+        "kind",
+        Text,
+        "\"kd\"",
+        "the method's name; every other key but `weight` is an option of that method",
+    ),
+    default("weight", Number(FROM_0), "1.0", "the weight of its loss"),
+]);

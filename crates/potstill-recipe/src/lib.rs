@@ -1,0 +1,61 @@
+//! Recipes: text made typed.
+//!
+//! A [`Recipe`] says what is to be trained, on what, by which methods and how. It is read from TOML, and
+//! whatever can be found wrong without opening data or building a network is found here: unknown keys, wrong
+//! types, values that make no sense, keys that are missing. Mistakes are reported together, each with its
+//! file, line and key and the nearest valid name:
+//!
+//! ```text
+//! recipes/mine.toml:14: unknown key `train.optimzer`; did you mean `train.optimizer`?
+//! recipes/mine.toml:21: `train.batch` must be a whole number of at least 1, not 0
+//! override `train.epochs=few`: `train.epochs` must be a whole number of at least 1, not the text "few"
+//! ```
+//!
+//! * [`Recipe::from_path`] reads a file and applies overrides such as `train.epochs=3`, which win over the
+//!   file as the file wins over the defaults.
+//! * [`MethodSpec::options_as`] reads the options of a method into the method's own struct, with the same
+//!   errors.
+//! * [`Origin::wrong`] makes such an error about any key, for what turns out wrong only later.
+//! * [`schema`] lists every key with its values, its default and a line of explanation.
+//!
+//! ```
+//! use potstill_recipe::Recipe;
+//! let text = r#"
+//!     version = 1
+//!     name = "first"
+//!     data.train = "shapes"
+//!     student.model = "cifar_resnet8"
+//!     [train]
+//!     epochs = 2
+//!     optimizer = { kind = "sgd", lr = 0.1, momentum = 0.9 }
+//! "#;
+//! let recipe = Recipe::from_text(text, "first.toml", &["train.epochs=3".to_owned()])?;
+//! assert_eq!(recipe.total_epochs(), 3);
+//! # Ok::<(), potstill_recipe::RecipeError>(())
+//! ```
+
+mod check;
+mod document;
+mod error;
+mod keys;
+mod keys_of_train;
+mod method;
+mod nearest;
+mod optimizer;
+mod origin;
+mod overrides;
+mod phase;
+mod read;
+mod recipe;
+mod schedule;
+mod schema;
+mod validate;
+
+pub use error::{Place, Problem, RecipeError};
+pub use method::MethodSpec;
+pub use optimizer::{Adam, AdamW, OptimizerSpec, Sgd};
+pub use origin::{Origin, Verbatim};
+pub use phase::{Phase, PhaseSpec};
+pub use recipe::{Data, Input, Network, Recipe, Shortcut, Task, Teacher, Train};
+pub use schedule::{Decay, Per, Schedule};
+pub use schema::{SchemaEntry, schema};

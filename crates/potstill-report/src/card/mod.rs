@@ -1,0 +1,228 @@
+//! The model card: `README.md` beside a student's weights, in the form that model hubs read.
+
+mod front_matter;
+
+use std::fmt::Write;
+
+use crate::compare::escape_markdown as escape;
+use crate::human::{self, MISSING};
+use crate::{Comparison, Summary};
+
+/// What a card is made from. Licences are told apart, because those of weights, teacher and images often
+/// differ.
+#[derive(Debug, Clone, Copy)]
+pub struct CardFacts<'a> {
+    /// The run.
+    pub summary: &'a Summary,
+    /// The text of the resolved recipe.
+    pub recipe: &'a str,
+    /// The command that repeats the run, with the recipe saved as `recipe.toml`.
+    pub command: &'a str,
+    /// The licence of the student's weights, as a hub names it (`mit`, `apache-2.0`).
+    pub license: Option<&'a str>,
+    /// The licence of the teacher's weights.
+    pub teacher_license: Option<&'a str>,
+    /// The licence of the images.
+    pub data_license: Option<&'a str>,
+    /// What the images are called on a hub; without it, a name is taken from the training source.
+    pub data_name: Option<&'a str>,
+    /// This run's recipe beside others, if they were compared.
+    pub comparison: Option<&'a Comparison>,
+}
+
+const NOT_STATED: &str = "not stated";
+
+/// The text of the card: YAML front matter, then Markdown.
+pub fn model_card(facts: &CardFacts<'_>) -> String {
+    let sections = [
+        front_matter::front_matter(facts),
+        format!("# {}\n\n{}\n", escape(&facts.summary.name), about(facts)),
+        format!("## Intended use\n\n{}\n", intended_use(facts)),
+        format!("## Results\n\n{}", results(facts)),
+        format!("## How it was trained\n\n{}", training(facts)),
+        format!("## How to reproduce it\n\n{}", reproduce(facts)),
+        format!("## Licences\n\n{}", licenses(facts)),
+        format!("## Limits\n\n{}", limits(facts)),
+    ];
+    sections.join("\n")
+}
+
+impl CardFacts<'_> {
+    fn data_name(&self) -> &str {
+        self.data_name.unwrap_or_else(|| self.summary.data.label())
+    }
+}
+
+fn about(facts: &CardFacts<'_>) -> String {
+    let Summary {
+        student,
+        teacher,
+        methods,
+        ..
+    } = facts.summary;
+    let (model, data) = (escape(&student.model), escape(facts.data_name()));
+    let taught = match teacher {
+        Some(teacher) => {
+            format!(
+                ", distilled from a {} by {}",
+                escape(&teacher.network.model),
+                escape(&methods.join(" + "))
+            )
+        }
+        None => ", trained without a teacher".to_owned(),
+    };
+    let unfinished = if facts.summary.finished {
+        String::new()
+    } else {
+        format!(
+            "\n\n**The run is not finished**: these are the weights after epoch {} of {}.",
+            facts.summary.last.epoch, facts.summary.epochs
+        )
+    };
+    format!("A {model} for {data}{taught}.{unfinished}")
+}
+
+fn intended_use(facts: &CardFacts<'_>) -> String {
+    let Summary { task, data, .. } = facts.summary;
+    let name = escape(facts.data_name());
+    let what = match task.as_str() {
+        "classification" => {
+            format!(
+                "Telling which of {} classes a picture like those of {name} shows",
+                data.classes
+            )
+        }
+        other => format!("The task `{other}` on pictures like those of {name}"),
+    };
+    format!(
+        "{what}, where a larger network is too slow or too big. `model.safetensors` holds the weights under the names \
+         that PyTorch uses; `config.json` holds the architecture, the names of the classes, the input's size and its \
+         mean and standard deviation."
+    )
+}
+
+fn results(facts: &CardFacts<'_>) -> String {
+    let Summary {
+        last,
+        best,
+        teacher,
+        student,
+        data,
+        ..
+    } = facts.summary;
+    let mut lines = vec![
+        ("top-1, last epoch", human::percent(last.top1)),
+        (
+            "top-1, best epoch (chosen on these test images)",
+            format!("{}, epoch {}", human::percent(best.top1), best.epoch),
+        ),
+    ];
+    lines.extend(last.top5.map(|top5| ("top-5, last epoch", human::percent(top5))));
+    lines.extend(
+        teacher
+            .as_ref()
+            .and_then(|teacher| teacher.top1)
+            .map(|top1| ("top-1 of the teacher", human::percent(top1))),
+    );
+    lines.push(("parameters", human::count(student.params)));
+    lines.push((
+        "multiply-accumulates for one image",
+        human::magnitude(student.macs),
+    ));
+    let images = human::count(data.test_images as u64);
+    let mut text = format!(
+        "On the {images} test images of {}.\n\n{}",
+        escape(facts.data_name()),
+        table(&lines)
+    );
+    if let Some(comparison) = facts.comparison {
+        let _ = write!(text, "\nBeside other runs:\n\n{}", comparison.markdown());
+    }
+    text
+}
+
+fn training(facts: &CardFacts<'_>) -> String {
+    let summary = facts.summary;
+    let teacher = summary.teacher.as_ref().map_or_else(
+        || "none".to_owned(),
+        |teacher| {
+            format!(
+                "{}, {} parameters",
+                escape(&teacher.network.model),
+                human::count(teacher.network.params)
+            )
+        },
+    );
+    let methods = if summary.methods.is_empty() {
+        "none".to_owned()
+    } else {
+        escape(&summary.methods.join(" + "))
+    };
+    let step = summary
+        .step_ms_median
+        .map_or_else(|| MISSING.to_owned(), |step| format!("{step:.1} ms (median)"));
+    table(&[
+        ("teacher", teacher),
+        ("methods", methods),
+        ("training images", human::count(summary.data.train_images as u64)),
+        ("epochs", format!("{} of {}", summary.last.epoch, summary.epochs)),
+        ("seed", summary.seed.to_string()),
+        ("time", human::duration(summary.seconds)),
+        ("training step", step),
+        ("processor threads", summary.threads.to_string()),
+        ("Potstill", escape(&summary.potstill)),
+    ])
+}
+
+fn reproduce(facts: &CardFacts<'_>) -> String {
+    let recipe = facts.recipe.trim_end();
+    // The fence has to be longer than any row of backticks inside it.
+    let longest = recipe
+        .split(|character| character != '`')
+        .map(str::len)
+        .max()
+        .unwrap_or(0);
+    let fence = "`".repeat((longest + 1).max(3));
+    format!(
+        "Save this as `recipe.toml` and run `{}` with Potstill {}. The recipe's hash is `{}`.\n\n\
+         {fence}toml\n{recipe}\n{fence}\n",
+        facts.command, facts.summary.potstill, facts.summary.recipe_hash
+    )
+}
+
+fn licenses(facts: &CardFacts<'_>) -> String {
+    let stated = |license: Option<&str>| license.map_or_else(|| NOT_STATED.to_owned(), escape);
+    let teacher = match facts.summary.teacher {
+        Some(_) => stated(facts.teacher_license),
+        None => "no teacher".to_owned(),
+    };
+    table(&[
+        ("these weights", stated(facts.license)),
+        ("the teacher's weights", teacher),
+        ("the images", stated(facts.data_license)),
+    ]) + "\nWhat the teacher and the images allow may limit what these weights may be used for.\n"
+}
+
+fn limits(facts: &CardFacts<'_>) -> String {
+    let mut limits = vec![
+        "It was measured on these test images only; pictures of another kind can do much worse, and nothing here \
+         measures bias or robustness.",
+    ];
+    if facts.summary.teacher.is_some() {
+        limits.push("It learned from its teacher's answers and can have learned the teacher's mistakes.");
+    }
+    if facts.comparison.is_none() {
+        limits.push("The numbers are those of one run with one seed, without a spread.");
+    }
+    limits
+        .iter()
+        .fold(String::new(), |text, limit| text + "- " + limit + "\n")
+}
+
+fn table(lines: &[(&str, String)]) -> String {
+    lines
+        .iter()
+        .fold("| | |\n| --- | --- |\n".to_owned(), |text, (name, value)| {
+            text + "| " + name + " | " + value + " |\n"
+        })
+}

@@ -1,0 +1,265 @@
+//! Runs side by side: the student alone, the same student distilled, and its teachers.
+//!
+//! Runs are only compared within a [`Setup`], that is for the same task, student, images and number of
+//! epochs, because a gain between different ones would not be the method's. A group's accuracy is the mean
+//! over its seeds of the *last* epoch: the best epoch is chosen by the test images and flatters.
+
+mod render;
+
+pub(crate) use render::escape_markdown;
+
+use std::collections::HashSet;
+
+use serde::Serialize;
+
+use crate::schema::Versioned;
+use crate::{Data, Network, ReportError, Spread, Summary};
+
+/// The runs of one recipe with several seeds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct RunGroup {
+    /// What the table calls it.
+    pub name: String,
+    /// One summary for each seed.
+    pub runs: Vec<Summary>,
+}
+
+/// Everything that was compared. Shown by [`Comparison::text`], [`Comparison::markdown`] and
+/// [`Comparison::json`].
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Comparison {
+    /// One table for each setup, in the order of the groups.
+    pub setups: Vec<Setup>,
+    /// What a reader must know: runs left out, gains that could not be taken.
+    pub notes: Vec<String>,
+}
+
+/// What the rows of one table have in common.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Setup {
+    /// `classification` or another task.
+    pub task: String,
+    /// The student, which is the same in all its runs.
+    pub student: Network,
+    /// The images.
+    pub data: Data,
+    /// How many epochs each run has.
+    pub epochs: usize,
+    /// Students alone, then distilled ones, then teachers.
+    pub rows: Vec<Row>,
+}
+
+/// One line of a table.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Row {
+    /// What the line stands for.
+    pub role: Role,
+    /// The group's name, or the teacher's model.
+    pub name: String,
+    /// The distillation methods.
+    pub methods: Vec<String>,
+    /// Accuracy after the last epoch in percent, over the finished runs.
+    pub top1: Option<Spread>,
+    /// Accuracy of each run's best epoch in percent, over the finished runs.
+    pub best: Option<Spread>,
+    /// Mean accuracy less that of the student alone, in percentage points.
+    pub gain: Option<f64>,
+    /// Trainable parameters of the network.
+    pub params: u64,
+    /// Multiply-accumulates of the network for one image.
+    pub macs: u64,
+    /// Mean time of a finished run in seconds.
+    pub seconds: Option<f64>,
+}
+
+/// What a line of the table stands for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The student trained on labels only.
+    Alone,
+    /// The student trained with a teacher.
+    Distilled,
+    /// A teacher.
+    Teacher,
+}
+
+impl Comparison {
+    /// The comparison as JSON with a `schema_version`, for programs.
+    pub fn json(&self) -> String {
+        Versioned::new(self).pretty()
+    }
+}
+
+/// Compares groups of runs.
+///
+/// # Errors
+/// [`ReportError`] where a group is empty, holds a seed twice, or mixes runs whose mean would mean nothing.
+pub fn compare(groups: &[RunGroup]) -> Result<Comparison, ReportError> {
+    let mut setups: Vec<Setup> = Vec::new();
+    let mut notes = Vec::new();
+    for group in groups {
+        let first = check(group)?;
+        let index = setups
+            .iter()
+            .position(|setup| setup.holds(first))
+            .unwrap_or_else(|| {
+                setups.push(Setup::of(first));
+                setups.len() - 1
+            });
+        setups[index].rows.push(group_row(group, first, &mut notes));
+        setups[index].add_teachers(group);
+    }
+    for setup in &mut setups {
+        // The sort is stable: within a role, rows keep the order in which the caller gave the groups.
+        setup.rows.sort_by_key(|row| row.role);
+        setup.fill_in_gains(&mut notes);
+    }
+    Ok(Comparison { setups, notes })
+}
+
+impl Setup {
+    fn of(run: &Summary) -> Self {
+        Self {
+            task: run.task.clone(),
+            student: run.student.clone(),
+            data: run.data.clone(),
+            epochs: run.epochs,
+            rows: Vec::new(),
+        }
+    }
+
+    fn holds(&self, run: &Summary) -> bool {
+        self.task == run.task
+            && self.student == run.student
+            && self.data == run.data
+            && self.epochs == run.epochs
+    }
+
+    fn add_teachers(&mut self, group: &RunGroup) {
+        for teacher in group.runs.iter().filter_map(|run| run.teacher.as_ref()) {
+            let top1 = teacher.top1.and_then(|top1| Spread::of(&[top1]));
+            let network = &teacher.network;
+            let known = self
+                .rows
+                .iter()
+                .any(|row| row.role == Role::Teacher && row.name == network.model && row.top1 == top1);
+            if !known {
+                self.rows.push(Row {
+                    role: Role::Teacher,
+                    name: network.model.clone(),
+                    methods: Vec::new(),
+                    top1,
+                    best: None,
+                    gain: None,
+                    params: network.params,
+                    macs: network.macs,
+                    seconds: None,
+                });
+            }
+        }
+    }
+
+    fn fill_in_gains(&mut self, notes: &mut Vec<String>) {
+        if self.rows.iter().all(|row| row.role != Role::Distilled) {
+            return;
+        }
+        let alone: Vec<_> = self.rows.iter().filter(|row| row.role == Role::Alone).collect();
+        let measured: Vec<_> = alone
+            .iter()
+            .filter_map(|row| row.top1.map(|top1| (row.name.clone(), top1.mean)))
+            .collect();
+        let Some((name, baseline)) = measured.first() else {
+            notes.push(format!(
+                "{}: no gain, for want of a finished run of this student alone with the same images and epochs",
+                self.student.model
+            ));
+            return;
+        };
+        if measured.len() > 1 {
+            notes.push(format!("{}: the gain is over `{name}`", self.student.model));
+        }
+        for row in self.rows.iter_mut().filter(|row| row.role == Role::Distilled) {
+            row.gain = row.top1.map(|top1| top1.mean - baseline);
+        }
+    }
+}
+
+/// The row of a group without its gain, which needs the other rows.
+fn group_row(group: &RunGroup, first: &Summary, notes: &mut Vec<String>) -> Row {
+    for run in group.runs.iter().filter(|run| !run.finished) {
+        notes.push(format!(
+            "{}: seed {} is not finished (epoch {} of {}) and left out",
+            group.name, run.seed, run.last.epoch, run.epochs
+        ));
+    }
+    let over = |value: fn(&Summary) -> f64| {
+        let finished = group.runs.iter().filter(|run| run.finished);
+        Spread::of(&finished.map(value).collect::<Vec<_>>())
+    };
+    Row {
+        role: if first.methods.is_empty() {
+            Role::Alone
+        } else {
+            Role::Distilled
+        },
+        name: group.name.clone(),
+        methods: first.methods.clone(),
+        top1: over(|run| run.last.top1),
+        best: over(|run| run.best.top1),
+        gain: None,
+        params: first.student.params,
+        macs: first.student.macs,
+        seconds: over(|run| run.seconds).map(|seconds| seconds.mean),
+    }
+}
+
+/// Refuses a group whose mean would mean nothing; gives back its first run.
+fn check(group: &RunGroup) -> Result<&Summary, ReportError> {
+    let Some(first) = group.runs.first() else {
+        return Err(ReportError::EmptyGroup {
+            group: group.name.clone(),
+        });
+    };
+    let mut seeds = HashSet::new();
+    for run in &group.runs {
+        let facts = identity(first).into_iter().zip(identity(run));
+        if let Some(((what, first), (_, second))) = facts.into_iter().find(|(a, b)| a != b) {
+            return Err(ReportError::MixedGroup {
+                group: group.name.clone(),
+                what,
+                first,
+                second,
+            });
+        }
+        if !seeds.insert(run.seed) {
+            return Err(ReportError::RepeatedSeed {
+                group: group.name.clone(),
+                seed: run.seed,
+            });
+        }
+    }
+    Ok(first)
+}
+
+/// What runs of one recipe with different seeds have in common, in words.
+fn identity(run: &Summary) -> [(&'static str, String); 9] {
+    let teacher = run
+        .teacher
+        .as_ref()
+        .map_or("none", |teacher| &teacher.network.model);
+    [
+        ("the task", run.task.clone()),
+        ("the student", run.student.model.clone()),
+        ("the student's parameters", run.student.params.to_string()),
+        ("the teacher", teacher.to_owned()),
+        ("the methods", format!("[{}]", run.methods.join(", "))),
+        ("the training source", run.data.train.clone()),
+        ("the test source", run.data.test.clone()),
+        (
+            "the number of images",
+            format!("{} and {}", run.data.train_images, run.data.test_images),
+        ),
+        ("the epochs", run.epochs.to_string()),
+    ]
+}

@@ -1,0 +1,159 @@
+//! Accuracy, loss and learning rate over the epochs.
+
+use std::fmt::Write;
+
+use crate::chart::{Chart, STYLE, Series, WIDTH};
+use crate::{EpochRow, IndexMap};
+
+/// The rows of one run under the name it has in the legend. Runs of one name, such as the seeds of one
+/// recipe, share a colour.
+#[derive(Debug, Clone, Copy)]
+pub struct Curve<'a> {
+    /// The name.
+    pub name: &'a str,
+    /// The run's epochs in order.
+    pub rows: &'a [EpochRow],
+}
+
+/// One SVG file with accuracy beside loss, both on the test images.
+///
+/// A single run is shown with its training curves as well.
+pub fn curves_svg(curves: &[Curve<'_>]) -> String {
+    let charts = match curves {
+        [only] => vec![accuracy(only.rows), loss(only.rows)],
+        _ => vec![
+            tested("Test accuracy, %", curves, |test| test.top1),
+            tested("Test loss", curves, |test| test.loss),
+        ],
+    };
+    let gap = 24.0;
+    let width = (WIDTH + gap) * charts.len() as f64;
+    let height = charts.iter().map(Chart::height).fold(0.0, f64::max) + gap;
+    let mut svg = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"chart\" viewBox=\"0 0 {width} {height}\" \
+         width=\"{width}\" height=\"{height}\">\n<style>\n{STYLE}</style>\n\
+         <rect class=\"paper\" width=\"{width}\" height=\"{height}\"/>\n"
+    );
+    for (index, chart) in charts.iter().enumerate() {
+        let x = gap / 2.0 + index as f64 * (WIDTH + gap);
+        let _ = write!(
+            svg,
+            "<g transform=\"translate({x} {})\">\n{}</g>\n",
+            gap / 2.0,
+            chart.drawing()
+        );
+    }
+    svg + "</svg>\n"
+}
+
+/// Every chart of one run that has something to show.
+pub(crate) fn run_charts(rows: &[EpochRow]) -> Vec<Chart> {
+    let rate = Chart {
+        title: "Learning rate".to_owned(),
+        series: vec![Series {
+            name: String::new(),
+            color: 7,
+            faint: false,
+            points: points(rows, |row| Some(row.lr)),
+        }],
+    };
+    let charts = [accuracy(rows), loss(rows), terms(rows), rate];
+    charts.into_iter().filter(|chart| !chart.is_empty()).collect()
+}
+
+fn accuracy(rows: &[EpochRow]) -> Chart {
+    train_and_test(
+        "Accuracy, %",
+        ["test", "train, augmented"],
+        points(rows, |row| row.test.map(|test| test.top1)),
+        points(rows, |row| row.train.top1),
+    )
+}
+
+/// The two losses differ by more than the images: training minimises the sum of all terms, the test has the
+/// task's own.
+fn loss(rows: &[EpochRow]) -> Chart {
+    train_and_test(
+        "Loss",
+        ["test, the task's own", "train, all terms"],
+        points(rows, |row| row.test.map(|test| test.loss)),
+        points(rows, |row| Some(row.train.loss)),
+    )
+}
+
+fn train_and_test(title: &str, names: [&str; 2], test: Vec<(f64, f64)>, train: Vec<(f64, f64)>) -> Chart {
+    let [test_name, train_name] = names.map(str::to_owned);
+    let series = [
+        Series {
+            name: train_name,
+            color: 1,
+            faint: true,
+            points: train,
+        },
+        Series {
+            name: test_name,
+            color: 0,
+            faint: false,
+            points: test,
+        },
+    ];
+    let series = series
+        .into_iter()
+        .filter(|series| !series.points.is_empty())
+        .collect();
+    Chart {
+        title: title.to_owned(),
+        series,
+    }
+}
+
+/// The terms of the training loss before their weights, in the order in which the run first names them.
+fn terms(rows: &[EpochRow]) -> Chart {
+    let mut lines: IndexMap<&str, Vec<(f64, f64)>> = IndexMap::new();
+    for row in rows {
+        for (name, value) in &row.train.terms {
+            lines.entry(name).or_default().push((row.epoch as f64, *value));
+        }
+    }
+    let series = lines
+        .into_iter()
+        .enumerate()
+        .map(|(color, (name, points))| Series {
+            name: name.to_owned(),
+            // The first two colours mean test and training in the charts beside this one.
+            color: color + 2,
+            faint: false,
+            points,
+        });
+    Chart {
+        title: "Terms of the training loss, unweighted".to_owned(),
+        series: series.collect(),
+    }
+}
+
+fn tested(title: &str, curves: &[Curve<'_>], value: fn(crate::Evaluation) -> f64) -> Chart {
+    let mut names: Vec<&str> = Vec::new();
+    let series = curves.iter().map(|curve| {
+        let known = names.iter().position(|name| *name == curve.name);
+        let color = known.unwrap_or_else(|| {
+            names.push(curve.name);
+            names.len() - 1
+        });
+        Series {
+            name: curve.name.to_owned(),
+            color,
+            faint: false,
+            points: points(curve.rows, |row| row.test.map(value)),
+        }
+    });
+    Chart {
+        series: series.collect(),
+        title: title.to_owned(),
+    }
+}
+
+fn points(rows: &[EpochRow], value: impl Fn(&EpochRow) -> Option<f64>) -> Vec<(f64, f64)> {
+    rows.iter()
+        .filter_map(|row| Some((row.epoch as f64, value(row)?)))
+        .collect()
+}

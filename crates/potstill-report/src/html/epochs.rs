@@ -1,0 +1,104 @@
+//! The table of epochs.
+
+use indexmap::IndexSet;
+
+use crate::human::{self, MISSING};
+use crate::xml::escape;
+use crate::{EpochRow, Summary};
+
+/// Longer tables are folded away until asked for.
+const OPEN_ROWS: usize = 30;
+
+/// One column: its title, whether it holds words, and what it shows of a row.
+struct Column<'a> {
+    title: String,
+    words: bool,
+    cell: Box<dyn Fn(&EpochRow) -> String + 'a>,
+}
+
+/// Every epoch in a row, with a column only for what some row has. The best epoch is marked.
+pub(super) fn table(summary: &Summary, rows: &[EpochRow]) -> String {
+    let columns = columns(rows);
+    let class = |column: &Column<'_>| if column.words { " class=\"word\"" } else { "" };
+    let head = columns
+        .iter()
+        .map(|column| format!("<th{}>{}</th>", class(column), escape(&column.title)));
+    let lines = rows.iter().map(|row| {
+        let cells = columns.iter().map(|column| {
+            let cell = (column.cell)(row);
+            format!("<td{}>{}</td>", class(column), escape(&cell))
+        });
+        let best = if row.epoch == summary.best.epoch && row.test.is_some() {
+            " class=\"best\""
+        } else {
+            ""
+        };
+        format!("<tr{best}>{}</tr>\n", cells.collect::<String>())
+    });
+    let table = format!(
+        "<div class=\"card scroll\"><table>\n<thead><tr>{}</tr></thead>\n<tbody>\n{}</tbody>\n</table></div>\n",
+        head.collect::<String>(),
+        lines.collect::<String>()
+    );
+    if rows.len() <= OPEN_ROWS {
+        return table;
+    }
+    format!(
+        "<details><summary>All {} epochs</summary>\n{table}</details>\n",
+        rows.len()
+    )
+}
+
+fn columns(rows: &[EpochRow]) -> Vec<Column<'_>> {
+    let mut columns = vec![number("epoch", |row| row.epoch.to_string())];
+    if rows.windows(2).any(|pair| pair[0].phase != pair[1].phase) {
+        columns.push(Column {
+            words: true,
+            ..number("phase", |row| row.phase.clone())
+        });
+    }
+    columns.push(number("learning rate", |row| human::rate(row.lr)));
+    columns.push(number("train loss", |row| human::decimals(row.train.loss, 4)));
+    let names = rows
+        .iter()
+        .flat_map(|row| row.train.terms.keys())
+        .map(String::as_str);
+    let names: IndexSet<&str> = names.collect();
+    // A single term says what the loss says, but for its weight.
+    for name in names.iter().filter(|_| names.len() > 1) {
+        columns.push(number(name, |row| {
+            or_missing(row.train.terms.get(*name).copied(), 4)
+        }));
+    }
+    if rows.iter().any(|row| row.train.top1.is_some()) {
+        columns.push(number("train top-1", |row| or_missing(row.train.top1, 2)));
+    }
+    columns.push(number("test loss", |row| {
+        or_missing(row.test.map(|test| test.loss), 4)
+    }));
+    columns.push(number("test top-1", |row| {
+        or_missing(row.test.map(|test| test.top1), 2)
+    }));
+    if rows
+        .iter()
+        .any(|row| row.test.is_some_and(|test| test.top5.is_some()))
+    {
+        columns.push(number("test top-5", |row| {
+            or_missing(row.test.and_then(|test| test.top5), 2)
+        }));
+    }
+    columns.push(number("time", |row| human::duration(row.seconds)));
+    columns
+}
+
+fn number<'a>(title: &str, cell: impl Fn(&EpochRow) -> String + 'a) -> Column<'a> {
+    Column {
+        title: title.to_owned(),
+        words: false,
+        cell: Box::new(cell),
+    }
+}
+
+fn or_missing(value: Option<f64>, places: usize) -> String {
+    value.map_or_else(|| MISSING.to_owned(), |value| human::decimals(value, places))
+}

@@ -1,0 +1,176 @@
+//! One run as one HTML page: no script, no other file, light or dark as the reader likes it.
+
+mod epochs;
+
+use crate::chart;
+use crate::curves::run_charts;
+use crate::human::{self, MISSING};
+use crate::xml::escape;
+use crate::{EpochRow, Network, Summary};
+
+const STYLE: &str = include_str!("report.css");
+
+/// The page `report.html` of a run.
+///
+/// `recipe` is the text of the resolved recipe. Everything that comes from outside is escaped.
+pub fn html_report(summary: &Summary, rows: &[EpochRow], recipe: &str) -> String {
+    let name = escape(&summary.name);
+    let charts = run_charts(rows);
+    let figures = charts
+        .iter()
+        .map(|chart| format!("<div class=\"card\">{}</div>\n", chart.element()));
+    let parts = [
+        format!(
+            "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+             <meta name=\"color-scheme\" content=\"light dark\">\n\
+             <title>{name} · Potstill</title>\n<style>\n{STYLE}{}</style>\n</head>\n<body>\n<main>\n",
+            chart::STYLE
+        ),
+        header(summary),
+        tiles(summary, rows),
+        section("Curves", &div("charts", figures)),
+        section("Epochs", &epochs::table(summary, rows)),
+        section("Recipe", &format!("<pre class=\"card\">{}</pre>\n", escape(recipe.trim_end()))),
+        section("Facts", &facts(summary)),
+        "<footer>The best epoch is chosen on the test images, which flatters it; to compare runs, take their last \
+         epochs, and several seeds.</footer>\n</main>\n</body>\n</html>\n"
+            .to_owned(),
+    ];
+    parts.concat()
+}
+
+fn header(summary: &Summary) -> String {
+    let student = format!("<b>{}</b>", escape(&summary.student.model));
+    let how = match &summary.teacher {
+        Some(teacher) => format!(
+            "{student} distilled from <b>{}</b> by <b>{}</b>",
+            escape(&teacher.network.model),
+            escape(&summary.methods.join(" + "))
+        ),
+        None => format!("{student} trained alone"),
+    };
+    let data = &summary.data;
+    let warning = if summary.finished {
+        String::new()
+    } else {
+        let Summary { last, epochs, .. } = summary;
+        format!(
+            "<p class=\"warning\">Not finished: epoch {} of {epochs}.</p>\n",
+            last.epoch
+        )
+    };
+    format!(
+        "<header>\n<p class=\"kicker\">Potstill · {}</p>\n<h1>{}</h1>\n\
+         <p class=\"lead\">{how} on <b>{}</b>: {} training and {} test images, {} classes, {} epochs, seed {}.</p>\n\
+         {warning}</header>\n",
+        escape(&summary.task),
+        escape(&summary.name),
+        escape(data.label()),
+        human::count(data.train_images as u64),
+        human::count(data.test_images as u64),
+        human::count(data.classes as u64),
+        summary.epochs,
+        summary.seed
+    )
+}
+
+/// The handful of numbers that one looks for first.
+fn tiles(summary: &Summary, rows: &[EpochRow]) -> String {
+    let Summary {
+        last, best, student, ..
+    } = summary;
+    let beside_last = match last.top5 {
+        Some(top5) => format!("top-5 {}", human::percent(top5)),
+        None => format!("loss {}", human::decimals(last.loss, 3)),
+    };
+    let mut tiles = vec![
+        tile("Top-1, last epoch", &human::percent(last.top1), &beside_last),
+        tile(
+            "Top-1, best epoch",
+            &human::percent(best.top1),
+            &format!("epoch {}", best.epoch),
+        ),
+    ];
+    if let Some(teacher) = &summary.teacher {
+        if let Some(top1) = teacher.top1 {
+            let side = if top1 < last.top1 { "behind" } else { "ahead" };
+            let distance = human::points((top1 - last.top1).abs());
+            tiles.push(tile(
+                "Teacher's top-1",
+                &human::percent(top1),
+                &format!("{distance} points {side}"),
+            ));
+        }
+        tiles.push(ratio(&teacher.network, student));
+    }
+    let speed = rows.last().map(|row| human::decimals(row.images_per_second, 0));
+    let speed = speed.map_or_else(String::new, |speed| format!("{speed} training images/s"));
+    tiles.push(tile("Time", &human::duration(summary.seconds), &speed));
+    div("tiles", tiles.into_iter())
+}
+
+fn ratio(teacher: &Network, student: &Network) -> String {
+    let times = |teacher: u64, student: u64| match student {
+        0 => MISSING.to_owned(),
+        _ => format!("{:.1}×", teacher as f64 / student as f64),
+    };
+    let macs = format!("{} fewer MACs", times(teacher.macs, student.macs));
+    tile("Fewer parameters", &times(teacher.params, student.params), &macs)
+}
+
+fn tile(title: &str, number: &str, below: &str) -> String {
+    format!("<div class=\"card\"><span>{title}</span><strong>{number}</strong><span>{below}</span></div>\n")
+}
+
+fn facts(summary: &Summary) -> String {
+    let network = |network: &Network| {
+        let Network { model, params, macs } = network;
+        format!(
+            "{model}, {} parameters, {} MACs for one image",
+            human::count(*params),
+            human::magnitude(*macs)
+        )
+    };
+    let or_missing = |text: Option<String>| text.unwrap_or_else(|| MISSING.to_owned());
+    let facts = [
+        ("Student", network(&summary.student)),
+        (
+            "Teacher",
+            or_missing(summary.teacher.as_ref().map(|teacher| network(&teacher.network))),
+        ),
+        ("Training images", summary.data.train.clone()),
+        ("Test images", summary.data.test.clone()),
+        (
+            "Training step",
+            or_missing(summary.step_ms_median.map(|ms| format!("{ms:.1} ms (median)"))),
+        ),
+        (
+            "Peak memory",
+            or_missing(
+                summary
+                    .peak_rss_mb
+                    .map(|mb| format!("{} MiB", human::count(mb as u64))),
+            ),
+        ),
+        ("Threads", summary.threads.to_string()),
+        ("Seed", summary.seed.to_string()),
+        ("Recipe hash", summary.recipe_hash.clone()),
+        ("Potstill", summary.potstill.clone()),
+    ];
+    let lines = facts
+        .iter()
+        .map(|(name, fact)| format!("<dt>{name}</dt><dd>{}</dd>\n", escape(fact)));
+    format!("<dl class=\"card\">\n{}</dl>\n", lines.collect::<String>())
+}
+
+fn section(title: &str, content: &str) -> String {
+    format!("<section>\n<h2>{title}</h2>\n{content}</section>\n")
+}
+
+fn div(class: &str, children: impl Iterator<Item = String>) -> String {
+    format!(
+        "<div class=\"{class}\">\n{}</div>\n",
+        children.collect::<String>()
+    )
+}

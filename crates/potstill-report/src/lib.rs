@@ -1,0 +1,38 @@
+//! What a run shows: its records, and the tables, curves, pages and event files made from them.
+//!
+//! The engine writes two records into a run folder, both JSON with a `schema_version`: [`EpochRow`], one line
+//! of `metrics.jsonl` per epoch, and [`Summary`], the whole of `summary.json`. Everything here starts from
+//! these two and nothing else, so that a run can be looked at long after it ended:
+//!
+//! * [`compare`] puts runs side by side: student alone, distilled, teacher; mean, spread and gain;
+//! * [`curves_svg`] draws accuracy and loss, [`html_report`] a whole page without scripts or other files;
+//! * [`model_card`] writes the `README.md` beside a student's weights;
+//! * [`tensorboard::EventWriter`] writes the event files that `TensorBoard` reads.
+//!
+//! No function prints; each gives back text, or writes the one file it names.
+
+mod card;
+mod chart;
+mod compare;
+mod curves;
+mod error;
+mod html;
+pub mod human;
+mod metrics;
+mod number;
+mod schema;
+mod spread;
+mod summary;
+pub mod tensorboard;
+mod xml;
+
+pub use card::{CardFacts, model_card};
+pub use compare::{Comparison, Role, Row, RunGroup, Setup, compare};
+pub use curves::{Curve, curves_svg};
+pub use error::ReportError;
+pub use html::html_report;
+pub use indexmap::IndexMap;
+pub use metrics::{EpochRow, Evaluation, Training, append_metrics, read_metrics, rewind_metrics};
+pub use schema::SCHEMA_VERSION;
+pub use spread::Spread;
+pub use summary::{BestEpoch, Data, LastEpoch, Network, Summary, Teacher, read_summary, write_summary};

@@ -1,0 +1,153 @@
+//! `metrics.jsonl`: one line of JSON per epoch, appended while the run goes on.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use crate::number::{map_or_nan, or_nan};
+use crate::schema::{Place, Versioned};
+use crate::{IndexMap, ReportError};
+
+/// One epoch: what it did, and how good the networks were at its end.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct EpochRow {
+    /// Which epoch of the run, counted from 1 through all phases.
+    pub epoch: usize,
+    /// The name of the phase it belongs to.
+    pub phase: String,
+    /// Optimiser steps taken since the run began, those of this epoch included.
+    pub step: u64,
+    /// The learning rate of the epoch's last step.
+    #[serde(deserialize_with = "or_nan")]
+    pub lr: f64,
+    /// How long the epoch took in seconds, evaluation included.
+    #[serde(deserialize_with = "or_nan")]
+    pub seconds: f64,
+    /// Training images per second, evaluation excluded.
+    #[serde(deserialize_with = "or_nan")]
+    pub images_per_second: f64,
+    /// Means over the epoch's training images, taken while the network changed.
+    pub train: Training,
+    /// The student on the test images at the end of the epoch; absent where it was not evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub test: Option<Evaluation>,
+}
+
+/// What training saw in one epoch.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Training {
+    /// The loss that was minimised: the sum of each term times its weight.
+    #[serde(deserialize_with = "or_nan")]
+    pub loss: f64,
+    /// Accuracy on augmented training images in percent; absent in a phase that does not classify.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top1: Option<f64>,
+    /// The mean of each loss term before its weight, in the order of the recipe.
+    #[serde(default, deserialize_with = "map_or_nan")]
+    pub terms: IndexMap<String, f64>,
+    /// The mean weight of each term; may be left out where no weight changes during the run.
+    #[serde(
+        default,
+        skip_serializing_if = "IndexMap::is_empty",
+        deserialize_with = "map_or_nan"
+    )]
+    pub weights: IndexMap<String, f64>,
+}
+
+/// What the test images say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
+pub struct Evaluation {
+    /// Mean of the task's own loss.
+    #[serde(deserialize_with = "or_nan")]
+    pub loss: f64,
+    /// Accuracy in percent.
+    #[serde(deserialize_with = "or_nan")]
+    pub top1: f64,
+    /// Percent of images whose class is among the five likeliest; absent where there are too few classes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub top5: Option<f64>,
+}
+
+/// Reads every row of a `metrics.jsonl`; empty lines are passed over.
+///
+/// # Errors
+/// [`ReportError`] with the file, and the line that is not an epoch.
+pub fn read_metrics(path: impl AsRef<Path>) -> Result<Vec<EpochRow>, ReportError> {
+    let path = path.as_ref();
+    let text = fs::read_to_string(path).map_err(ReportError::read(path))?;
+    numbered_lines(&text)
+        .map(|(number, line)| parse_row(path, number, line))
+        .collect()
+}
+
+/// Adds one row at the end of a `metrics.jsonl`, which is made if it does not exist.
+///
+/// # Errors
+/// [`ReportError::Write`] with the file.
+pub fn append_metrics(path: impl AsRef<Path>, row: &EpochRow) -> Result<(), ReportError> {
+    let path = path.as_ref();
+    let line = Versioned::new(row).line() + "\n";
+    let mut file = OpenOptions::new()
+        .create(true)
+        .append(true)
+        .open(path)
+        .map_err(ReportError::write(path))?;
+    // One write for the whole line: a crash can lose it but hardly halve it.
+    file.write_all(line.as_bytes()).map_err(ReportError::write(path))
+}
+
+/// Drops the rows after `epoch`, as a run does that resumes from the checkpoint of that epoch, and gives back
+/// the rest.
+///
+/// A last line that a crash cut off is dropped too. A missing file holds no rows.
+///
+/// # Errors
+/// [`ReportError`] with the file, and the line that is not an epoch.
+pub fn rewind_metrics(path: impl AsRef<Path>, epoch: usize) -> Result<Vec<EpochRow>, ReportError> {
+    let path = path.as_ref();
+    let text = match fs::read_to_string(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        result => result.map_err(ReportError::read(path))?,
+    };
+    let mut kept = String::new();
+    let mut rows = Vec::new();
+    for (number, line) in numbered_lines(&text).filter(|(_, line)| line.ends_with('\n')) {
+        let row = parse_row(path, number, line)?;
+        if row.epoch <= epoch {
+            kept.push_str(line);
+            rows.push(row);
+        }
+    }
+    if kept != text {
+        replace(path, &kept)?;
+    }
+    Ok(rows)
+}
+
+/// Writes a file so that a crash leaves either the old text or the new one.
+pub(crate) fn replace(path: &Path, text: &str) -> Result<(), ReportError> {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".tmp");
+    let temporary = path.with_file_name(name);
+    fs::write(&temporary, text).map_err(ReportError::write(&temporary))?;
+    fs::rename(&temporary, path).map_err(ReportError::write(path))
+}
+
+fn numbered_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {
+    text.split_inclusive('\n')
+        .zip(1..)
+        .map(|(line, number)| (number, line))
+        .filter(|(_, l)| !l.trim().is_empty())
+}
+
+fn parse_row(path: &Path, line: usize, text: &str) -> Result<EpochRow, ReportError> {
+    Place {
+        path,
+        line,
+        what: "row of metrics",
+        torn: !text.ends_with('\n'),
+    }
+    .parse(text)
+}

@@ -1,0 +1,177 @@
+//! The comparison of runs.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod runs;
+
+use potstill_report::{Comparison, Role, RunGroup, Summary, compare};
+use runs::run;
+
+fn group(name: &str, runs: impl IntoIterator<Item = Summary>) -> RunGroup {
+    RunGroup {
+        name: name.to_owned(),
+        runs: runs.into_iter().collect(),
+    }
+}
+
+/// Three seeds of a recipe that end at these accuracies.
+fn seeds(name: &str, methods: &[&str], top1: [f64; 3]) -> RunGroup {
+    group(
+        name,
+        (0..).zip(top1).map(|(seed, top1)| run(name, methods, seed, top1)),
+    )
+}
+
+fn comparison() -> Comparison {
+    let kd = seeds("kd-t4", &["kd"], [91.5, 92.0, 92.5]);
+    let alone = seeds("alone", &[], [90.0, 91.0, 92.0]);
+    let both = group("both", [run("both", &["kd", "review-kd"], 7, 90.5)]);
+    compare(&[kd, alone, both]).unwrap()
+}
+
+#[test]
+fn the_table_shows_mean_spread_and_gain() {
+    // By hand: 91 ± 1 alone; 92 ± 0.5 with KD, which is one point more; best is a quarter above last in every
+    // run.
+    let expected = "\
+cifar_resnet20 (40.8 M MACs) on cifar10: 50,000 training and 10,000 test images, 10 classes, 2 epochs
+
+ run              methods               seeds        top-1 %   best %    gain   parameters         time
+────────────────────────────────────────────────────────────────────────────────────────────────────────
+ alone            none: student alone       3   91.00 ± 1.00    91.25       –      269,722   1 h 02 min
+ kd-t4            kd                        3   92.00 ± 0.50    92.25   +1.00      269,722   1 h 02 min
+ both             kd + review-kd            1          90.50    90.75   −0.50      269,722   1 h 02 min
+ cifar_resnet56   teacher                   –          94.37        –       –      855,770            –
+
+top-1: after the last epoch, mean ± sample standard deviation over the seeds
+best: mean of each run's best epoch, which is chosen on the test images
+gain: top-1 less that of the student alone, in percentage points
+";
+    assert_eq!(comparison().text(), expected);
+}
+
+#[test]
+fn the_markdown_table_keeps_a_name_from_breaking_it() {
+    let expected = "\
+**cifar_resnet20 (40.8 M MACs) on cifar10: 50,000 training and 10,000 test images, 10 classes, 2 epochs**
+
+| run | methods | seeds | top-1 % | best % | gain | parameters | time |
+| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |
+| a\\|b \\*c | none: student alone | 1 | 91.00 | 91.25 | – | 269,722 | 1 h 02 min |
+
+- top-1: after the last epoch, mean ± sample standard deviation over the seeds
+- best: mean of each run's best epoch, which is chosen on the test images
+- gain: top-1 less that of the student alone, in percentage points
+";
+    let odd = compare(&[group("a|b\n*c", [run("x", &[], 0, 91.0)])]).unwrap();
+    assert_eq!(odd.markdown(), expected);
+}
+
+#[test]
+fn the_json_holds_the_same_numbers_unrounded() {
+    let json: serde_json::Value = serde_json::from_str(&comparison().json()).unwrap();
+    assert_eq!(json["schema_version"], 1);
+    let row = &json["setups"][0]["rows"][1];
+    assert_eq!(
+        (&row["role"], &row["name"]),
+        (&"distilled".into(), &"kd-t4".into())
+    );
+    assert_eq!(row["top1"], serde_json::json!({"mean": 92.0, "std": 0.5, "n": 3}));
+    assert_eq!((&row["gain"], &row["seconds"]), (&1.0.into(), &3720.0.into()));
+    assert!(json["setups"][0]["rows"][0]["gain"].is_null());
+}
+
+#[test]
+fn a_gain_needs_the_same_student_images_and_epochs() {
+    let kd = run("kd", &["kd"], 0, 92.0);
+    let mut alone = run("alone", &[], 0, 91.0);
+    alone.epochs = 3;
+    let compared = compare(&[group("kd", [kd]), group("alone", [alone])]).unwrap();
+    assert_eq!(compared.setups.len(), 2);
+    assert!(
+        compared
+            .setups
+            .iter()
+            .flat_map(|setup| &setup.rows)
+            .all(|row| row.gain.is_none())
+    );
+    assert_eq!(
+        compared.notes,
+        [
+            "cifar_resnet20: no gain, for want of a finished run of this student alone with the same images and epochs"
+        ]
+    );
+}
+
+#[test]
+fn with_two_students_alone_the_first_one_counts_and_the_reader_is_told() {
+    let groups =
+        [("plain", 90.0), ("smooth", 91.0)].map(|(name, top1)| group(name, [run(name, &[], 0, top1)]));
+    let kd = group("kd", [run("kd", &["kd"], 0, 92.0)]);
+    let compared = compare(&[groups[0].clone(), groups[1].clone(), kd]).unwrap();
+    assert_eq!(compared.setups[0].rows[2].gain, Some(2.0));
+    assert_eq!(compared.notes, ["cifar_resnet20: the gain is over `plain`"]);
+}
+
+#[test]
+fn unfinished_runs_are_left_out_and_named() {
+    let mut half = run("kd", &["kd"], 1, 50.0);
+    half.finished = false;
+    half.last.epoch = 1;
+    let compared = compare(&[
+        group("kd", [run("kd", &["kd"], 0, 92.0), half.clone()]),
+        group(
+            "alone",
+            [Summary {
+                methods: vec![],
+                teacher: None,
+                ..half
+            }],
+        ),
+    ])
+    .unwrap();
+    let rows = &compared.setups[0].rows;
+    assert_eq!(
+        rows.iter().map(|row| row.role).collect::<Vec<_>>(),
+        [Role::Alone, Role::Distilled, Role::Teacher]
+    );
+    assert_eq!((rows[0].top1, rows[0].seconds), (None, None));
+    let top1 = rows[1].top1.unwrap();
+    assert_eq!((top1.mean, top1.std, top1.n), (92.0, None, 1));
+    assert_eq!(
+        compared.notes[..2],
+        [
+            "kd: seed 1 is not finished (epoch 1 of 2) and left out",
+            "alone: seed 1 is not finished (epoch 1 of 2) and left out",
+        ]
+    );
+}
+
+#[test]
+fn groups_whose_mean_would_mean_nothing_are_refused() {
+    let message = |runs: Vec<Summary>| compare(&[group("g", runs)]).unwrap_err().to_string();
+    assert_eq!(
+        message(vec![]),
+        "the group `g` holds no run; give it at least one summary"
+    );
+    assert_eq!(
+        message(vec![run("a", &["kd"], 0, 91.0), run("b", &["kd"], 0, 92.0)]),
+        "the group `g` holds seed 0 twice; give each run once, each with a seed of its own"
+    );
+    assert_eq!(
+        message(vec![
+            run("a", &["kd"], 0, 91.0),
+            Summary {
+                epochs: 3,
+                ..run("b", &["kd"], 1, 92.0)
+            }
+        ]),
+        "the group `g` mixes runs that differ in the epochs (2 and 3); a group is one recipe with several seeds, so \
+         put these runs into groups of their own"
+    );
+}
+
+#[test]
+fn nothing_to_compare_is_an_empty_table() {
+    assert_eq!(compare(&[]).unwrap().setups, []);
+}

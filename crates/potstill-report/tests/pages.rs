@@ -1,0 +1,199 @@
+//! The HTML report, the curves and the model card.
+
+#![allow(clippy::unwrap_used, reason = "a test may panic")]
+
+mod runs;
+
+use potstill_report::{CardFacts, Curve, EpochRow, Summary, curves_svg, html_report, model_card};
+use runs::{row, run};
+
+/// Fails unless every element is closed in the right order and no markup character stands loose.
+fn check_markup(text: &str) {
+    let mut open: Vec<&str> = Vec::new();
+    for piece in text.split('<').skip(1) {
+        let (tag, words) = piece
+            .split_once('>')
+            .unwrap_or_else(|| panic!("`<` stands loose before {piece:.40}"));
+        assert!(
+            !words.contains('>') || open.last() == Some(&"style"),
+            "`>` stands loose in {words:.40}"
+        );
+        let name = tag.split([' ', '/']).next().unwrap();
+        match tag {
+            _ if tag.starts_with('!') || tag.ends_with('/') || name == "meta" => {}
+            _ if tag.starts_with('/') => assert_eq!(open.pop(), Some(&tag[1..])),
+            _ => open.push(name),
+        }
+    }
+    assert_eq!(open, Vec::<&str>::new());
+}
+
+#[test]
+fn the_report_stands_alone() {
+    let page = html_report(&run("r", &["kd"], 3, 92.0), &[row(1), row(2)], "seed = 3\n");
+    check_markup(&page);
+    for word in ["<script", "src=", "href=", "url(", "@import", "http"] {
+        assert!(!page.contains(word), "the page must load nothing: {word}");
+    }
+    for fact in [
+        "92.00 %",
+        "94.37 %",
+        "2.37 points ahead",
+        "3.2×",
+        "1 h 02 min",
+        "seed = 3",
+        "1,434 MiB",
+        "3f9a1c07",
+    ] {
+        assert!(page.contains(fact), "{fact}");
+    }
+    let head = "<th>epoch</th><th>learning rate</th><th>train loss</th><th>kd</th><th>cross_entropy</th>";
+    assert!(page.contains(head), "terms stand in the order of the recipe");
+    assert!(page.contains("<tr class=\"best\"><td>1</td><td>0.1</td><td>1.2500</td>"));
+    assert!(!page.contains("Not finished") && !page.contains("phase</th>"));
+}
+
+#[test]
+fn what_comes_from_outside_is_text_and_never_markup() {
+    let evil = "</pre><script>alert(\"1\")</script>&";
+    let mut summary = run(evil, &[evil], 0, 91.0);
+    for text in [
+        &mut summary.task,
+        &mut summary.student.model,
+        &mut summary.data.train,
+        &mut summary.recipe_hash,
+    ] {
+        evil.clone_into(text);
+    }
+    let mut odd = row(1);
+    odd.train.terms.insert(evil.to_owned(), 1.0);
+    let named = EpochRow {
+        phase: evil.to_owned(),
+        ..odd
+    };
+    let page = html_report(&summary, &[named.clone(), row(2)], evil);
+    check_markup(&page);
+    assert!(!page.contains("<script") && page.contains("&lt;/pre&gt;&lt;script&gt;alert(&quot;1&quot;)"));
+    let svg = curves_svg(&[
+        Curve {
+            name: evil,
+            rows: &[named],
+        },
+        Curve { name: "b", rows: &[] },
+    ]);
+    check_markup(&svg);
+    assert!(!svg.contains("<script"));
+}
+
+#[test]
+fn an_unfinished_diverged_run_without_a_teacher_has_a_page_too() {
+    let mut summary = Summary {
+        finished: false,
+        ..run("r", &[], 0, f64::NAN)
+    };
+    summary.last.epoch = 1;
+    let mut diverged = EpochRow { test: None, ..row(1) };
+    diverged.train.loss = f64::NAN;
+    for rows in [&[diverged][..], &[]] {
+        let page = html_report(&summary, rows, "");
+        check_markup(&page);
+        assert!(page.contains("Not finished: epoch 1 of 2.") && page.contains("trained alone"));
+        assert!(!page.contains("NaN"), "a dash stands for what is no number");
+    }
+}
+
+#[test]
+fn curves_lie_where_their_values_are() {
+    // Accuracy 60 and 80 on an axis from 60 to 80: from the lower left corner of the plot to its upper right
+    // one.
+    let rows = [(1, 60.0), (2, 80.0)].map(|(epoch, top1)| {
+        let mut row = row(epoch);
+        row.test = row.test.map(|test| potstill_report::Evaluation { top1, ..test });
+        row
+    });
+    let svg = curves_svg(&[
+        Curve {
+            name: "a",
+            rows: &rows,
+        },
+        Curve {
+            name: "b",
+            rows: &rows[..1],
+        },
+    ]);
+    check_markup(&svg);
+    assert!(
+        svg.contains("<path class=\"line c0\" d=\"M46.0 250.0L468.0 48.0\"/>"),
+        "{svg}"
+    );
+    assert!(svg.contains("<title>a epoch 2: 80.0000</title>"));
+    assert!(
+        svg.contains("<g class=\"dots d1 shown\">"),
+        "a line of one point shows its dot"
+    );
+}
+
+#[test]
+fn an_epoch_that_is_no_number_leaves_a_gap() {
+    let rows = [1.0, f64::NAN, 3.0, 4.0].map(|top1| {
+        let mut row = row(1);
+        row.test = row.test.map(|test| potstill_report::Evaluation { top1, ..test });
+        row
+    });
+    let rows: Vec<_> = (1..)
+        .zip(rows)
+        .map(|(epoch, row)| EpochRow { epoch, ..row })
+        .collect();
+    let svg = curves_svg(&[
+        Curve {
+            name: "a",
+            rows: &rows,
+        },
+        Curve { name: "b", rows: &[] },
+    ]);
+    let line = svg
+        .lines()
+        .find(|line| line.starts_with("<path class=\"line c0\" d=\"M46"))
+        .unwrap();
+    assert_eq!(line.matches('M').count(), 2, "{line}");
+    assert_eq!(line.matches('L').count(), 1, "{line}");
+}
+
+#[test]
+fn the_card_says_what_the_hub_and_the_reader_need() {
+    let summary = run("kd: \"t4\"", &["kd"], 0, 91.934);
+    let card = model_card(&CardFacts {
+        summary: &summary,
+        recipe: "name = \"kd\"\nabout = '''```'''\n",
+        command: "potstill train recipe.toml",
+        license: Some("mit"),
+        teacher_license: Some("bsd-3-clause"),
+        data_license: None,
+        data_name: None,
+        comparison: None,
+    });
+    assert_eq!(card, include_str!("card.md"));
+}
+
+#[test]
+fn a_card_of_a_diverged_run_claims_no_result() {
+    let mut summary = run("r", &[], 0, f64::NAN);
+    summary.last.top5 = None;
+    let card = model_card(&CardFacts {
+        summary: &summary,
+        recipe: "",
+        command: "potstill train recipe.toml",
+        license: None,
+        teacher_license: None,
+        data_license: None,
+        data_name: Some("cifar10"),
+        comparison: None,
+    });
+    assert!(!card.contains("model-index") && !card.contains("base_model") && !card.contains("NaN"));
+    assert!(card.contains("license: \"unknown\"") && card.contains("datasets:\n- \"cifar10\""));
+    assert!(card.contains("| top-1, last epoch | – |"));
+    assert!(
+        card.contains("| these weights | not stated |")
+            && card.contains("| the teacher's weights | no teacher |")
+    );
+}

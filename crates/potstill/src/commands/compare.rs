@@ -1,0 +1,50 @@
+//! `potstill compare`: runs side by side, with mean and spread over seeds.
+
+use std::path::{Path, PathBuf};
+
+use potstill_report::{Comparison, RunGroup, compare, read_summary};
+
+use crate::{
+    arguments::{CompareArguments, TableFormat},
+    commands::print,
+    failure::Failure,
+};
+
+/// Reads the runs and prints the table.
+pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
+    let comparison = of_folders(&arguments.runs)?;
+    print(&match arguments.format {
+        _ if arguments.json => comparison.json(),
+        TableFormat::Json => comparison.json(),
+        TableFormat::Text => comparison.text(),
+        TableFormat::Markdown => comparison.markdown(),
+    })
+}
+
+/// Compares the runs in these folders.
+pub fn of_folders(folders: &[PathBuf]) -> Result<Comparison, Failure> {
+    let groups = folders.iter().map(|folder| group(folder)).collect::<Result<Vec<_>, _>>()?;
+    Ok(compare(&groups)?)
+}
+
+/// A folder that is a run, or that holds one for each seed.
+fn group(folder: &Path) -> Result<RunGroup, Failure> {
+    let summary = folder.join("summary.json");
+    if summary.is_file() {
+        let run = read_summary(summary)?;
+        return Ok(RunGroup { name: run.name.clone(), runs: vec![run] });
+    }
+    let mut seeds: Vec<PathBuf> = match folder.read_dir() {
+        Ok(entries) => entries.flatten().map(|entry| entry.path().join("summary.json")).filter(|path| path.is_file()).collect(),
+        Err(error) => return Err(Failure::Work(format!("cannot read {}: {error}", folder.display()))),
+    };
+    seeds.sort();
+    let runs = seeds.iter().map(read_summary).collect::<Result<Vec<_>, _>>()?;
+    match runs.first() {
+        Some(first) => Ok(RunGroup { name: first.name.clone(), runs }),
+        None => Err(Failure::Usage(format!(
+            "{} is no finished run: it has neither a summary.json nor folders of seeds that have one",
+            folder.display()
+        ))),
+    }
+}

@@ -1,0 +1,86 @@
+//! `potstill demo`: the whole story on built-in data. A teacher, the student alone, the student distilled, and who is better.
+
+use std::{
+    path::{Path, PathBuf},
+    time::Instant,
+};
+
+use potstill_recipe::Recipe;
+use potstill_report::read_summary;
+use serde::Serialize;
+
+use super::{compare, print, print_json, train};
+use crate::{arguments::DemoArguments, failure::Failure, interrupt, recipes};
+
+/// The result for programs.
+#[derive(Debug, Serialize)]
+struct Report {
+    teacher: Teacher,
+    alone: Runs,
+    distilled: Runs,
+    seconds: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Teacher {
+    top1: f64,
+}
+
+#[derive(Debug, Serialize)]
+struct Runs {
+    mean: f64,
+    /// Sample standard deviation; 0 of one run.
+    std: f64,
+    /// Top-1 after the last epoch, one for each seed.
+    runs: Vec<f64>,
+}
+
+/// Trains everything and prints the table.
+pub fn run(arguments: &DemoArguments, quiet: bool) -> Result<(), Failure> {
+    let began = Instant::now();
+    let out = free_folder(&arguments.out);
+    let stop = interrupt::flag()?;
+    let go = |recipe: Recipe, folder: &Path| train::once(recipe, folder, train::Existing::Refuse, &stop, quiet);
+
+    let teacher = out.join("teacher");
+    go(recipes::read("demo-teacher", &[])?, &teacher)?;
+    let by_teacher = format!("teacher.run={teacher:?}");
+    let (mut alone, mut distilled) = (Vec::new(), Vec::new());
+    for seed in 0..arguments.seeds {
+        let common = [format!("seed={seed}"), by_teacher.clone()];
+        let student = |name: &str, methods: Option<&str>, runs: &mut Vec<f64>| {
+            let overrides: Vec<String> = methods.map(Into::into).into_iter().chain(common.clone()).collect();
+            let recipe = Recipe { name: name.into(), ..recipes::read("demo-student", &overrides)? };
+            let folder = out.join(name).join(format!("seed-{seed}"));
+            go(recipe, &folder)?;
+            runs.push(read_summary(folder.join("summary.json"))?.last.top1);
+            Ok::<(), Failure>(())
+        };
+        student("alone", Some("methods=[]"), &mut alone)?;
+        student("distilled", None, &mut distilled)?;
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    if arguments.json {
+        let teacher = Teacher { top1: read_summary(teacher.join("summary.json"))?.last.top1 };
+        return print_json(&Report { teacher, alone: runs(alone), distilled: runs(distilled), seconds });
+    }
+    let table = compare::of_folders(&[out.join("alone"), out.join("distilled")])?.text();
+    print(&format!("{table}\n{seconds:.0} seconds; everything is in {}", out.display()))
+}
+
+/// The folder itself, or the first of `NAME-2`, `NAME-3`, ... that is not there.
+fn free_folder(wanted: &Path) -> PathBuf {
+    let numbered = (2..).map(|number| {
+        let mut name = wanted.as_os_str().to_owned();
+        name.push(format!("-{number}"));
+        PathBuf::from(name)
+    });
+    std::iter::once(wanted.to_owned()).chain(numbered).find(|path| !path.exists()).unwrap_or_else(|| wanted.into())
+}
+
+fn runs(runs: Vec<f64>) -> Runs {
+    let n = runs.len() as f64;
+    let mean = runs.iter().sum::<f64>() / n;
+    let variance = runs.iter().map(|top1| (top1 - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+    Runs { mean, std: variance.sqrt(), runs }
+}

@@ -1,0 +1,82 @@
+//! `potstill list`: what there is, for people and for programs.
+
+use burn::tensor::Device;
+use potstill_models::{BuildOptions, probe};
+use potstill_ops::Scope;
+use potstill_random::Seed;
+use potstill_report::human;
+use serde_json::{Value, json};
+
+use crate::{
+    arguments::{ListArguments, Listed},
+    commands::{print, print_json},
+    failure::Failure,
+    recipes::RECIPES,
+};
+
+/// Prints the list.
+pub fn run(arguments: &ListArguments) -> Result<(), Failure> {
+    let entries = match arguments.what {
+        Listed::Models => models()?,
+        Listed::Methods => methods(),
+        Listed::Datasets => datasets(),
+        Listed::Recipes => recipes(),
+    };
+    if arguments.json {
+        return print_json(&entries);
+    }
+    let width = entries.iter().filter_map(|entry| entry["name"].as_str()).map(str::len).max().unwrap_or(0);
+    let lines = entries.iter().map(|entry| {
+        let (name, about) = (entry["name"].as_str().unwrap_or(""), entry["about"].as_str().unwrap_or(""));
+        let size = entry["params"].as_u64().map_or(String::new(), |params| format!("{:>11}  ", human::count(params)));
+        format!("{name:<width$}  {size}{about}\n")
+    });
+    print(&lines.collect::<String>())
+}
+
+fn models() -> Result<Vec<Value>, Failure> {
+    let device = Device::flex();
+    let describe = |entry: &potstill_models::ModelEntry| {
+        let network = entry.build(BuildOptions::default(), &Scope::new(&device, Seed::new(0), "list"))?;
+        let probe = probe(&network, entry.input, &device);
+        Ok(json!({
+            "name": entry.name,
+            "about": entry.about,
+            "params": probe.parameters,
+            "macs": probe.multiplications,
+            "flops": 2 * probe.multiplications,
+            "classes": entry.classes,
+            "input": [entry.input[0], entry.input[1], network.channels()],
+        }))
+    };
+    potstill_models::registry().iter().map(describe).collect()
+}
+
+fn methods() -> Vec<Value> {
+    let describe = |entry: &potstill_methods::MethodEntry| {
+        json!({ "name": entry.name, "about": entry.about, "source": entry.source })
+    };
+    potstill_methods::registry().iter().map(describe).collect()
+}
+
+fn datasets() -> Vec<Value> {
+    let describe = |entry: &potstill_data::DatasetEntry| {
+        json!({
+            "name": entry.name,
+            "about": entry.description,
+            "task": entry.task,
+            "classes": entry.classes,
+            "licence": entry.licence,
+        })
+    };
+    potstill_data::registry().iter().map(describe).collect()
+}
+
+fn recipes() -> Vec<Value> {
+    let describe = |(name, text): &(&str, &str)| {
+        // The recipes are checked by a test; one that could not be read would only lose its line here.
+        let about = potstill_recipe::Recipe::from_text(text, name, &[]).ok().and_then(|recipe| recipe.about);
+        json!({ "name": name, "about": about })
+    };
+    RECIPES.iter().map(describe).collect()
+}

@@ -1,0 +1,60 @@
+//! One command, one file.
+
+mod bench;
+mod compare;
+mod data;
+mod demo;
+mod eval;
+mod export;
+mod list;
+mod plan;
+mod train;
+
+use std::io::{self, Write};
+
+use clap::CommandFactory;
+use serde::Serialize;
+
+use crate::{
+    arguments::{Arguments, Command},
+    failure::Failure,
+};
+
+/// Does what the arguments say.
+pub fn run(arguments: Arguments) -> Result<(), Failure> {
+    if let Some(threads) = arguments.threads {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global();
+        pool.map_err(|error| Failure::Work(format!("cannot start {threads} threads: {error}")))?;
+    }
+    let quiet = arguments.quiet;
+    match arguments.command {
+        Command::Demo(arguments) => demo::run(&arguments, quiet),
+        Command::Train(arguments) => train::run(&arguments, quiet),
+        Command::Plan(arguments) => plan::run(&arguments),
+        Command::Eval(arguments) => eval::run(arguments, quiet),
+        Command::Compare(arguments) => compare::run(&arguments),
+        Command::List(arguments) => list::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments, quiet),
+        Command::Data(command) => data::run(&command, quiet),
+        Command::Bench(arguments) => bench::run(arguments),
+        Command::Completions { shell } => {
+            clap_complete::generate(shell, &mut Arguments::command(), "potstill", &mut io::stdout());
+            Ok(())
+        }
+    }
+}
+
+/// Prints a result to standard output.
+fn print(text: &str) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())?;
+    if !text.ends_with('\n') {
+        out.write_all(b"\n")?;
+    }
+    Ok(out.flush()?)
+}
+
+/// Prints a result as JSON.
+fn print_json(value: &impl Serialize) -> Result<(), Failure> {
+    print(&serde_json::to_string_pretty(value)?)
+}

@@ -1,0 +1,93 @@
+//! `potstill plan`: a recipe resolved, and shown before anything is spent on it.
+
+use std::fmt::Write;
+
+use potstill_engine::Plan;
+use potstill_methods::Side;
+use potstill_report::human;
+
+use crate::{arguments::RecipeArguments, commands::print, failure::Failure, recipes};
+
+/// Resolves and prints the recipe.
+pub fn run(arguments: &RecipeArguments) -> Result<(), Failure> {
+    let recipe = recipes::read(&arguments.recipe, &arguments.overrides)?;
+    print(&describe(&Plan::new(recipe)?))
+}
+
+fn describe(plan: &Plan) -> String {
+    let mut text = String::new();
+    let recipe = &plan.recipe;
+    let [height, width, channels] = plan.image;
+    let _ = writeln!(text, "{}  (seed {})", recipe.name, recipe.seed);
+    let _ = writeln!(
+        text,
+        "data      {} training and {} test images of {height}x{width}x{channels}, {} classes",
+        human::count(plan.train.len() as u64),
+        human::count(plan.test.len() as u64),
+        plan.train.classes().len()
+    );
+    network(&mut text, "student", &plan.student.model, &plan.student_side);
+    if let Some(teacher) = &plan.teacher {
+        network(&mut text, "teacher", &teacher.model, &teacher.side);
+    }
+    for (index, phase) in plan.phases.iter().enumerate() {
+        let (trains, steps) = (phase.trains.as_ref(), plan.steps_per_epoch());
+        let trains = trains.map_or_else(|| "everything".into(), |parts| parts.join(", "));
+        let last = phase.rate(phase.epochs.end - 1, steps.saturating_sub(1), steps);
+        let _ = writeln!(
+            text,
+            "phase {}   {}: {} epochs of {steps} steps of {}, trains {trains}, learning rate {} to {last:.2e}",
+            index + 1,
+            phase.name,
+            phase.epochs.len(),
+            recipe.train.batch,
+            phase.optimizer.lr(),
+        );
+    }
+    for (method, parameters) in plan.method_parameters() {
+        let weight = plan.methods.iter().find(|(_, planned)| planned.name() == method).map_or(1.0, |(weight, _)| *weight);
+        let _ = writeln!(
+            text,
+            "method    {method}: weight {weight}, {} parameters of its own in training only",
+            human::count(parameters as u64)
+        );
+    }
+    if plan.methods.is_empty() {
+        text.push_str("method    none: the student alone\n");
+    }
+    points(&mut text, plan);
+    text
+}
+
+fn network(text: &mut String, role: &str, model: &str, side: &Side) {
+    let probe = &side.probe;
+    let _ = writeln!(
+        text,
+        "{role:<9} {model}: {} parameters, {} multiply-accumulates an image, {} classes",
+        human::count(probe.parameters as u64),
+        human::magnitude(probe.multiplications),
+        probe.classes
+    );
+}
+
+/// The points of both networks side by side; `*` marks those that a method reads.
+fn points(text: &mut String, plan: &Plan) {
+    let reads = plan.reads();
+    let column = |side: &Side, read: &dyn Fn(&potstill_ops::Point) -> bool| -> Vec<String> {
+        let describe = |(point, [h, w, c]): &(potstill_ops::Point, [usize; 3])| {
+            let mark = if read(point) { '*' } else { ' ' };
+            format!("{mark} {:<16} {h}x{w}x{c}", point.to_string())
+        };
+        side.probe.points.iter().map(describe).collect()
+    };
+    let students = column(&plan.student_side, &|point| reads.iter().any(|(_, reads)| reads.student.contains(point)));
+    let teachers = plan.teacher.as_ref().map_or_else(Vec::new, |teacher| {
+        column(&teacher.side, &|point| reads.iter().any(|(_, reads)| reads.teacher.contains(point)))
+    });
+    let _ = writeln!(text, "points    {:<34}{}", "student", if teachers.is_empty() { "" } else { "teacher" });
+    for row in 0..students.len().max(teachers.len()) {
+        let cell = |column: &[String]| column.get(row).cloned().unwrap_or_default();
+        let line = format!("          {:<34}{}", cell(&students), cell(&teachers));
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+}

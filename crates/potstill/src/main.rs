@@ -1,0 +1,31 @@
+//! The binary: arguments to library calls to printed lines.
+//!
+//! Results go to standard output; progress and messages to standard error. This file is the one place that prints an error.
+//! Exit codes: 0 done, 1 failed, 2 bad usage or recipe, 130 interrupted after saving.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what the binary is for")]
+
+mod arguments;
+mod commands;
+mod failure;
+mod interrupt;
+mod recipes;
+mod terminal;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use crate::{arguments::Arguments, failure::Failure};
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    match commands::run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("{failure}");
+            failure.exit_code()
+        }
+    }
+}

@@ -1,0 +1,47 @@
+//! The recipes that come with the binary, by name.
+
+use std::path::Path;
+
+use potstill_recipe::Recipe;
+
+use crate::failure::Failure;
+
+/// Every recipe of the `recipes/` folder: name and text.
+pub static RECIPES: &[(&str, &str)] = &[
+    ("demo-teacher", include_str!("../../../recipes/demo-teacher.toml")),
+    ("demo-student", include_str!("../../../recipes/demo-student.toml")),
+    ("cifar10-jpeg-teacher", include_str!("../../../recipes/cifar10-jpeg-teacher.toml")),
+    (
+        "cifar10-jpeg-resnet56-resnet20-kd",
+        include_str!("../../../recipes/cifar10-jpeg-resnet56-resnet20-kd.toml"),
+    ),
+    (
+        "cifar10-jpeg-resnet56-resnet20-review-kd",
+        include_str!("../../../recipes/cifar10-jpeg-resnet56-resnet20-review-kd.toml"),
+    ),
+    (
+        "cifar100-resnet56-resnet20-review-kd",
+        include_str!("../../../recipes/cifar100-resnet56-resnet20-review-kd.toml"),
+    ),
+    (
+        "cifar100-resnet110-resnet32-review-kd",
+        include_str!("../../../recipes/cifar100-resnet110-resnet32-review-kd.toml"),
+    ),
+    (
+        "cifar100-resnet32x4-resnet8x4-review-kd",
+        include_str!("../../../recipes/cifar100-resnet32x4-resnet8x4-review-kd.toml"),
+    ),
+];
+
+/// Reads the recipe at a path, or the one that comes with the binary under this name.
+pub fn read(name_or_path: &str, overrides: &[String]) -> Result<Recipe, Failure> {
+    let path = Path::new(name_or_path);
+    if !path.exists()
+        && let Some((name, text)) = RECIPES.iter().find(|(name, _)| *name == name_or_path)
+    {
+        return Ok(Recipe::from_text(text, &format!("{name}.toml"), overrides)?);
+    }
+    let inside = path.join("recipe.toml");
+    let path = if inside.is_file() { &inside } else { path };
+    Ok(Recipe::from_path(path, overrides)?)
+}

@@ -1,0 +1,58 @@
+//! What is seen of a run: a bar on a terminal, one line per epoch elsewhere.
+
+use std::io::IsTerminal;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use potstill_engine::{Observer, StepSeen, epoch_line};
+use potstill_report::EpochRow;
+
+/// Shows a run on standard error.
+pub struct Terminal {
+    title: String,
+    bar: Option<ProgressBar>,
+    quiet: bool,
+}
+
+impl Terminal {
+    /// Shows a run under this title; nothing at all if `quiet`.
+    pub fn new(title: &str, quiet: bool) -> Self {
+        let bar = (!quiet && std::io::stderr().is_terminal()).then(|| {
+            let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len}  {msg}  ETA {eta}");
+            ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+        });
+        Self { title: title.into(), bar, quiet }
+    }
+
+    fn line(&self, line: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| eprintln!("{line}")),
+            None if !self.quiet => eprintln!("{line}"),
+            None => {}
+        }
+    }
+}
+
+impl Observer for Terminal {
+    fn note(&mut self, line: &str) {
+        self.line(line);
+    }
+
+    fn step(&mut self, seen: &StepSeen<'_>) {
+        let Some(bar) = &self.bar else { return };
+        // The bar counts the steps of the whole run, so that its ETA is that of the run.
+        bar.set_length((seen.epochs * seen.steps) as u64);
+        bar.set_prefix(format!("{} epoch {}/{}", self.title, seen.epoch, seen.epochs));
+        let terms: String = seen.terms.iter().map(|(name, value)| format!("  {name} {value:.3}")).collect();
+        bar.set_message(format!("{:.0} images/s  loss {:.3}{terms}", seen.images_per_second, seen.loss));
+        bar.set_position(((seen.epoch - 1) * seen.steps + seen.step) as u64);
+    }
+
+    fn epoch(&mut self, row: &EpochRow, epochs: usize) {
+        self.line(&format!("{}  {}", self.title, epoch_line(row, epochs)));
+        if row.epoch == epochs
+            && let Some(bar) = &self.bar
+        {
+            bar.finish_and_clear();
+        }
+    }
+}
