@@ -2,7 +2,7 @@
 
     python tools/schedule_reference.py
 
-Needs: torch. Writes: crates/potstill-engine/tests/reference/schedules.json.
+Needs: torch. Writes: crates/potstill-recipe/tests/reference/schedules.json.
 
 PyTorch knows two ways to put a warm-up in front of a schedule, and they differ: one after the other
 (`SequentialLR`, where the schedule starts counting when the warm-up ends) and one times the other
@@ -113,7 +113,7 @@ def main():
         "warm_up_then": {name: rates(warm_up_then, name) for name in names},
         "warm_up_times": {name: rates(warm_up_times, name) for name in names},
     }
-    reference_json.write("potstill-engine", "schedules.json", reference_json.significant(content, 9))
+    reference_json.write("potstill-recipe", "schedules.json", reference_json.significant(content, 9))
 
 
 if __name__ == "__main__":

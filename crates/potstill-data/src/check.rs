@@ -301,7 +301,8 @@ mod tests {
             .zip(entry.mean)
             .chain(report.std.iter().zip(entry.std))
         {
-            assert!((found - f64::from(*stated)).abs() < 0.01, "{report:?}");
+            // The means of single pictures spread by 0.2, so that of 1200 by 0.006.
+            assert!((found - f64::from(*stated)).abs() < 0.02, "{report:?}");
         }
         assert!(report.is_clean());
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ops::Deref;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -102,6 +103,26 @@ impl fmt::Display for Split {
     }
 }
 
+/// What to call a data set at a path: `pets train` for `pets`, `pets.tar.gz` and `pets/train.tar`.
+pub(crate) fn name_of(path: &Path, split: Split) -> String {
+    let stem = |path: &Path| {
+        let name = path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        name.split('.').next().unwrap_or_default().to_owned()
+    };
+    let own = stem(path);
+    let is_split = split.folders().contains(&own.as_str());
+    let name = if is_split {
+        path.parent().map(stem).unwrap_or_default()
+    } else {
+        own
+    };
+    format!("{name} {split}").trim_start().to_owned()
+}
+
 /// The check that every [`Dataset::image`] starts with.
 pub(crate) fn in_range(dataset: &dyn Dataset, index: usize) -> Result<(), DataError> {
     if index < dataset.len() {
@@ -112,4 +133,21 @@ pub(crate) fn in_range(dataset: &dyn Dataset, index: usize) -> Result<(), DataEr
         index,
         len: dataset.len(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::{Split, name_of};
+
+    #[test]
+    fn names_come_from_paths() {
+        let name = |path| name_of(Path::new(path), Split::Train);
+        assert_eq!(
+            ["a/pets", "pets.tar.gz", "a/pets/train.tar", "pets/train"].map(name),
+            ["pets train"; 4]
+        );
+        assert_eq!(["train.tar", "/"].map(name), ["train"; 2]);
+    }
 }

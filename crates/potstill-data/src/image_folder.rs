@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::dataset::in_range;
+use crate::dataset::{in_range, name_of};
 use crate::layout::{self, Layout};
 use crate::{DataError, Dataset, Image, Split, decode};
 
@@ -38,10 +38,7 @@ impl ImageFolder {
             DataError::format(folder, format!("{} files", paths.len()), reason.problem(split))
         })?;
         Ok(Self {
-            name: format!(
-                "{} {split}",
-                folder.file_name().unwrap_or_default().to_string_lossy()
-            ),
+            name: name_of(folder, split),
             classes,
             files: images
                 .iter()

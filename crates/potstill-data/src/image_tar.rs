@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::dataset::in_range;
+use crate::dataset::{in_range, name_of};
 use crate::layout::{self, Layout};
 use crate::{DataError, Dataset, Image, Split, decode, members};
 
@@ -74,10 +74,7 @@ impl ImageTar {
             }
         };
         Ok(Self {
-            name: format!(
-                "{} {split}",
-                path.file_stem().unwrap_or_default().to_string_lossy()
-            ),
+            name: name_of(path, split),
             path: path.to_owned(),
             classes,
             images: images.iter().map(member).collect(),

@@ -28,8 +28,47 @@ pub(crate) enum NoLayout {
 
 /// Finds the classes of a split in a list of `/`-separated paths. Without split folders all images belong to either split.
 pub(crate) fn arrange(paths: &[String], split: Split) -> Result<Layout, NoLayout> {
-    let mut ignored = Vec::new();
-    let mut placed: Vec<(usize, Vec<&str>)> = Vec::new();
+    let (mut placed, mut ignored) = in_folders(paths);
+    if placed.is_empty() {
+        return Err(NoLayout::NoImages);
+    }
+    strip_root(&mut placed);
+    let splits = take_splits(&mut placed, &mut ignored);
+    let wanted = split.folders().iter().find(|folder| splits.contains(**folder));
+    if !splits.is_empty() && wanted.is_none() {
+        return Err(NoLayout::NoSplit(splits.into_iter().collect()));
+    }
+    let level = usize::from(!splits.is_empty());
+    let classes = class_names(&placed, level)?;
+    let label = |name: &str| {
+        let found = classes.binary_search_by(|class| natural::compare(class, name));
+        found.unwrap_or(0) as u32
+    };
+    let is_wanted =
+        |folders: &[&str]| wanted.is_none_or(|folder| as_split(folders[0]).as_deref() == Some(folder));
+    let mut images: Vec<(usize, u32)> = placed
+        .iter()
+        .filter(|(_, folders)| is_wanted(folders))
+        .map(|(at, folders)| (*at, label(folders[level])))
+        .collect();
+    images.sort_by(|a, b| {
+        let by_path = || natural::compare(&paths[a.0], &paths[b.0]);
+        a.1.cmp(&b.1).then_with(by_path)
+    });
+    ignored.sort_unstable();
+    Ok(Layout {
+        classes,
+        images,
+        ignored,
+    })
+}
+
+/// An image's place in the list of paths, and the folders it lies in.
+type Placed<'a> = (usize, Vec<&'a str>);
+
+/// The images that lie in a folder, and the rest.
+fn in_folders(paths: &[String]) -> (Vec<Placed<'_>>, Vec<usize>) {
+    let (mut placed, mut ignored) = (Vec::new(), Vec::new());
     for (at, path) in paths.iter().enumerate() {
         let mut folders: Vec<&str> = path
             .split('/')
@@ -42,61 +81,38 @@ pub(crate) fn arrange(paths: &[String], split: Split) -> Result<Layout, NoLayout
             ignored.push(at);
         }
     }
-    if placed.is_empty() {
-        return Err(NoLayout::NoImages);
-    }
-    strip_root(&mut placed);
+    (placed, ignored)
+}
 
+/// The names of the split folders there are; if there are any, what lies beside them is ignored.
+fn take_splits(placed: &mut Vec<Placed<'_>>, ignored: &mut Vec<usize>) -> BTreeSet<String> {
+    let split_of = |folders: &[&str]| {
+        if folders.len() > 1 {
+            as_split(folders[0])
+        } else {
+            None
+        }
+    };
     let splits: BTreeSet<String> = placed
         .iter()
-        .filter(|(_, folders)| folders.len() > 1)
-        .filter_map(|(_, folders)| as_split(folders[0]))
+        .filter_map(|(_, folders)| split_of(folders))
         .collect();
     if !splits.is_empty() {
-        placed.retain(|(at, folders)| {
-            let inside = folders.len() > 1 && as_split(folders[0]).is_some();
-            if !inside {
-                ignored.push(*at);
-            }
-            inside
-        });
+        let beside = placed.extract_if(.., |(_, folders)| split_of(folders).is_none());
+        ignored.extend(beside.map(|(at, _)| at));
     }
-    let level = usize::from(!splits.is_empty());
-    let mut classes: Vec<String> = placed
-        .iter()
-        .map(|(_, folders)| folders[level].to_owned())
-        .collect::<BTreeSet<_>>()
-        .into_iter()
-        .collect();
+    splits
+}
+
+/// The folders at this level, in natural order.
+fn class_names(placed: &[Placed<'_>], level: usize) -> Result<Vec<String>, NoLayout> {
+    let names: BTreeSet<&str> = placed.iter().map(|(_, folders)| folders[level]).collect();
+    let mut classes: Vec<String> = names.into_iter().map(str::to_owned).collect();
     classes.sort_by(|a, b| natural::compare(a, b));
     if classes.iter().any(|class| class == "images") && classes.iter().all(|class| is_part_name(class)) {
         return Err(NoLayout::OtherTask(classes));
     }
-    let wanted = split.folders().iter().find(|folder| splits.contains(**folder));
-    if !splits.is_empty() && wanted.is_none() {
-        return Err(NoLayout::NoSplit(splits.into_iter().collect()));
-    }
-
-    let label = |name: &str| {
-        classes
-            .binary_search_by(|class| natural::compare(class, name))
-            .unwrap_or(0) as u32
-    };
-    let mut images: Vec<(usize, u32)> = placed
-        .iter()
-        .filter(|(_, folders)| wanted.is_none_or(|folder| as_split(folders[0]).as_deref() == Some(folder)))
-        .map(|(at, folders)| (*at, label(folders[level])))
-        .collect();
-    images.sort_by(|a, b| {
-        a.1.cmp(&b.1)
-            .then_with(|| natural::compare(&paths[a.0], &paths[b.0]))
-    });
-    ignored.sort_unstable();
-    Ok(Layout {
-        classes,
-        images,
-        ignored,
-    })
+    Ok(classes)
 }
 
 impl NoLayout {

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::dataset::in_range;
+use crate::dataset::{in_range, name_of};
 use crate::{DataError, Dataset, Image, Split, members};
 
 /// Grey images from IDX files, held in memory.
@@ -36,10 +36,7 @@ impl MnistIdx {
             ),
         })?;
         let mut mnist = Self::from_files(&images, &labels)?;
-        mnist.name = format!(
-            "{} {split}",
-            folder.file_name().unwrap_or_default().to_string_lossy()
-        );
+        mnist.name = name_of(folder, split);
         let names = folder.join("classes.txt");
         if names.is_file() {
             mnist.name_classes(&names)?;
@@ -112,9 +109,11 @@ impl MnistIdx {
     }
 }
 
-/// Whether a folder has the images of this split as IDX files.
-pub(crate) fn is_idx_folder(folder: &Path, split: Split) -> bool {
-    find_files(folder, split).is_some()
+/// Whether a folder has the images of any split as IDX files.
+pub(crate) fn is_idx_folder(folder: &Path) -> bool {
+    [Split::Train, Split::Test]
+        .iter()
+        .any(|split| find_files(folder, *split).is_some())
 }
 
 fn prefix(split: Split) -> &'static str {

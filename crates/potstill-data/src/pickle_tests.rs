@@ -1,6 +1,9 @@
 //! Pickles as Python writes them, and pickles that must not be read.
 
+use md5::Digest;
+
 use super::{Value, load};
+use crate::CifarKind;
 
 /// Instructions that leave one value on the stack, as Python 2 (protocol 2) writes them; the official files are such.
 #[derive(Clone)]
@@ -118,4 +121,36 @@ fn other_names_instructions_and_types_are_refused() {
     );
     let nested = [[b']'; 100].as_slice(), &[b'a'; 99], b"."].concat();
     assert!(refused(&nested).problem.contains("nested deeper"));
+}
+
+#[test]
+fn the_official_file_of_cifar10_is_read() {
+    // `batches.meta` written out; the sum that torchvision publishes for it says that these are its very bytes.
+    let mut pickle =
+        b"\x80\x02}q\x01(U\x13num_cases_per_batchq\x02M\x10'U\x0blabel_namesq\x03]q\x04(".to_vec();
+    let names = CifarKind::Cifar10.class_names();
+    for (slot, name) in (5..).zip(&names) {
+        pickle.extend([b'U', name.len() as u8]);
+        pickle.extend(name.as_bytes());
+        pickle.extend([b'q', slot]);
+    }
+    pickle.extend(b"eU\x07num_visq\x0fM\0\x0cu.");
+    let sum: String = md5::Md5::digest(&pickle)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect::<Vec<_>>()
+        .concat();
+    assert_eq!(sum, "5ff9c542aee3614f3951f8cda6e48888");
+
+    let meta = load(&pickle).unwrap();
+    let read: Vec<_> = meta
+        .get("label_names")
+        .unwrap()
+        .items()
+        .unwrap()
+        .iter()
+        .filter_map(Value::text)
+        .collect();
+    assert_eq!(read, names);
+    assert_eq!(meta.get("num_vis").unwrap().int(), Some(3072));
 }

@@ -147,7 +147,7 @@ fn open_folder(folder: &Path, split: Split) -> Result<Box<dyn Dataset>, DataErro
     if let Some(cifar) = open_cifar_files(folder, &has, split) {
         return Ok(Box::new(cifar?));
     }
-    if is_idx_folder(folder, split) {
+    if is_idx_folder(folder) {
         return Ok(Box::new(MnistIdx::from_folder(folder, split)?));
     }
     for name in split.folders() {

@@ -9,13 +9,13 @@ use super::canvas::{Canvas, Colour, Coverage, Layer, Outline, Place, Texture};
 use super::{BoundingBox, Figure, Mask, ShapeSample};
 use crate::Image;
 
-/// The least share of the shape that something in front of it must leave visible.
+/// The least share of the shape that what lies in front of it must leave visible; there are at most two such things.
 const LEAST_VISIBLE: f32 = 0.7;
 
 /// Draws a picture of `size`x`size` pixels with a shape of this class.
 pub(super) fn draw(class: u32, figure: Figure, size: usize, stream: &mut Stream) -> ShapeSample {
     let (mut canvas, ground) = background(size, stream);
-    for _ in 0..4 + stream.below(5) {
+    for _ in 0..4 + stream.below(4) {
         paint(&mut canvas, &scrap(size, ground, stream));
     }
     let layer = target(figure, size, ground, stream);
@@ -53,6 +53,7 @@ fn occlude(canvas: &mut Canvas, mask: &mut Mask, layer: &Layer) {
         .filter(|&at| mask.inside[at])
         .collect();
     let area = mask.area() as f32;
+    // The square root, because a second piece may hide as much again of what is left.
     if hidden.len() as f32 <= (1.0 - LEAST_VISIBLE.sqrt()) * area {
         canvas.paint(&coverage, layer.colours);
         for at in hidden {
@@ -80,24 +81,24 @@ fn background(size: usize, stream: &mut Stream) -> (Canvas, Colour) {
     (Canvas { size, pixels }, ground)
 }
 
-/// The shape itself: large, anywhere near the middle, at any angle.
+/// The shape itself: large, near the middle, tilted.
 fn target(figure: Figure, size: usize, ground: Colour, stream: &mut Stream) -> Layer {
     let size = size as f32;
-    let radius = size * real(stream, 0.24, 0.42);
+    let radius = size * real(stream, 0.28, 0.44);
     let stretch = real(stream, 0.88, 1.14);
     let room = (0.5 * size - 0.9 * radius).max(0.0);
     let centre = std::array::from_fn(|_| 0.5 * size + real(stream, -1.0, 1.0) * room);
     let place = Place {
         centre,
         radius: [radius * stretch, radius / stretch],
-        direction: direction(stream),
+        direction: tilt(stream),
     };
-    filled(Outline::Whole(figure), place, ground, 0.3, stream)
+    filled(Outline::Whole(figure), place, ground, 0.25, stream)
 }
 
 /// A piece of clutter: a bar or a cut shape, smaller than the shape, anywhere.
 fn scrap(size: usize, ground: Colour, stream: &mut Stream) -> Layer {
-    let radius = size as f32 * real(stream, 0.08, 0.24);
+    let radius = size as f32 * real(stream, 0.06, 0.18);
     let centre = std::array::from_fn(|_| size as f32 * real(stream, 0.0, 1.0));
     let place = Place {
         centre,
@@ -136,10 +137,10 @@ fn piece(stream: &mut Stream) -> Outline {
     )
 }
 
-/// A layer in colours of a random contrast, at least `contrast`, to the background.
+/// A layer that is lighter or darker than the background by a random contrast, at least this one, in random colours.
 fn filled(outline: Outline, place: Place, ground: Colour, contrast: f64, stream: &mut Stream) -> Layer {
-    let first = differing(ground, real(stream, contrast, 0.8), stream);
-    let second = differing(first, real(stream, 0.1, 0.5), stream);
+    let first = differing(ground, real(stream, contrast, 0.6), stream);
+    let second = differing(first, real(stream, 0.05, 0.3), stream);
     let periods = real(stream, 0.8, 2.0);
     let texture = match stream.below(4) {
         0 => Texture::Plain,
@@ -155,22 +156,18 @@ fn filled(outline: Outline, place: Place, ground: Colour, contrast: f64, stream:
     }
 }
 
-/// A colour at this distance from another, or nearer where it would leave the range of colours.
-fn differing(colour: Colour, distance: f32, stream: &mut Stream) -> Colour {
-    let mut way: Colour = std::array::from_fn(|_| real(stream, -1.0, 1.0));
-    let length = way.iter().map(|part| part * part).sum::<f32>().sqrt().max(0.1);
-    // Away from the nearer end of the range, so that little of the distance is lost.
-    for (part, value) in way.iter_mut().zip(colour) {
-        if (*part > 0.0) == (value > 0.5) && stream.chance(0.7) {
-            *part = -*part;
-        }
-    }
-    std::array::from_fn(|channel| (colour[channel] + way[channel] * distance / length).clamp(0.0, 1.0))
+/// A colour that is this much lighter or darker than another on average, or less where it would leave the range of colours.
+fn differing(colour: Colour, contrast: f32, stream: &mut Stream) -> Colour {
+    let lightness = colour.iter().sum::<f32>() / 3.0;
+    // Mostly away from the nearer end of the range, so that little of the contrast is lost.
+    let away = if lightness > 0.5 { -contrast } else { contrast };
+    let step = if stream.chance(0.85) { away } else { -away };
+    std::array::from_fn(|channel| (colour[channel] + step + real(stream, -0.2, 0.2)).clamp(0.0, 1.0))
 }
 
 /// Noise of a random strength on each value, then bytes.
 fn add_noise(canvas: &Canvas, stream: &mut Stream) -> Image {
-    let strength = real(stream, 2.0, 16.0);
+    let strength = real(stream, 2.0, 14.0);
     let mut pixels = Vec::with_capacity(3 * canvas.pixels.len());
     for colour in &canvas.pixels {
         // The sum of four numbers of five bits is close enough to normal; three such sums come from one draw.
@@ -204,4 +201,10 @@ fn direction(stream: &mut Stream) -> [f32; 2] {
             return [x / length, y / length];
         }
     }
+}
+
+/// The direction of something upright, tilted by at most 37 degrees.
+fn tilt(stream: &mut Stream) -> [f32; 2] {
+    let sine = real(stream, -0.6, 0.6);
+    [(1.0 - sine * sine).sqrt(), sine]
 }

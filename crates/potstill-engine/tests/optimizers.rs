@@ -1,0 +1,113 @@
+//! Optimisers and clipping give PyTorch's recorded numbers, step for step.
+
+#[path = "../../potstill-ops/tests/numbers/mod.rs"]
+mod numbers;
+
+use burn::{
+    module::{Module, Param},
+    tensor::Tensor,
+};
+use numbers::{NINE_DIGITS, assert_near, numbers as all, recorded, tensor, values};
+use potstill_engine::{Optimizer, clip_by_global_norm};
+use potstill_ops::Parameters;
+use potstill_recipe::OptimizerSpec;
+use serde_json::Value;
+
+fn record() -> Value {
+    recorded("potstill-engine/tests/reference/optimizers.json")
+}
+
+/// The recorded settings as a recipe would say them.
+fn spec(case: &Value, settings: &Value) -> OptimizerSpec {
+    let mut keys = settings.as_object().unwrap().clone();
+    keys.insert("kind".into(), case["optimizer"].clone());
+    keys.insert("lr".into(), case["learning_rates"][0].clone());
+    serde_json::from_value(keys.into()).unwrap()
+}
+
+/// The gradient at these parameters, `shift` off the recorded one.
+fn gradient(params: &[f64], step: usize, shift: f64) -> Tensor<1> {
+    tensor([params.len()], |i| (0.2 * i as f64 + 0.7 * step as f64 + shift).cos() + 0.1 * params[i])
+}
+
+fn start() -> Tensor<1> {
+    tensor([12], |i| (0.3 * i as f64 + 0.1).sin())
+}
+
+#[test]
+fn every_recorded_trajectory_is_followed() {
+    let record = record();
+    let cases = record["cases"].as_object().unwrap();
+    assert_eq!(cases.len(), 9);
+    for (name, case) in cases {
+        let mut optimizer = Optimizer::new(&spec(case, &case["settings"]));
+        let (mut params, mut neighbour) = (start(), start());
+        let after = case["params_after_step"].as_array().unwrap();
+        for (step, (rate, expected)) in all(&case["learning_rates"]).into_iter().zip(after).enumerate() {
+            let descent = gradient(&values(&params), step, 0.0);
+            params = optimizer.update("layer.weight", params, descent, rate);
+            assert_near(&format!("{name} after step {step}"), &values(&params), &all(expected), NINE_DIGITS);
+            // Another parameter, moved between the steps of the first: its state must be its own.
+            let descent = gradient(&values(&neighbour), step, 1.0);
+            neighbour = optimizer.update("layer.bias", neighbour, descent, rate);
+        }
+    }
+}
+
+#[test]
+fn what_is_left_out_has_the_defaults_of_pytorch() {
+    let record = record();
+    for (name, left_out) in [("sgd", Value::from(serde_json::Map::new())), ("adam", serde_json::json!({}))] {
+        let case = &record["cases"][name];
+        assert_eq!(spec(case, &left_out), spec(case, &case["settings"]), "{name}");
+    }
+    // torch.optim.AdamW alone decays by default: 0.01, as in the record.
+    let case = &record["cases"]["adamw"];
+    assert_eq!(spec(case, &serde_json::json!({})), spec(case, &case["settings"]));
+}
+
+#[test]
+fn dampening_spares_the_first_step() {
+    // p = 1, g = 1 and 2, momentum 0.5, dampening 0.25: b = 1, then 0.5 + 0.75 * 2 = 2.
+    let spec = serde_json::json!({"kind": "sgd", "lr": 0.1, "momentum": 0.5, "dampening": 0.25});
+    let mut optimizer = Optimizer::new(&serde_json::from_value(spec).unwrap());
+    let params = optimizer.update("w", tensor([1], |_| 1.0), tensor([1], |_| 1.0), 0.1);
+    assert_near("first", &values(&params), &[0.9], 1e-14);
+    let params = optimizer.update("w", params, tensor([1], |_| 2.0), 0.1);
+    assert_near("second", &values(&params), &[0.7], 1e-14);
+}
+
+/// Three tensors of the recorded shapes.
+#[derive(Module, Debug)]
+struct Three {
+    first: Param<Tensor<1>>,
+    second: Param<Tensor<2>>,
+    third: Param<Tensor<3>>,
+}
+
+#[test]
+fn gradients_are_clipped_by_their_common_norm() {
+    let param = |shape| tensor::<1>([shape], |_| 0.0).autodiff();
+    let three = Three {
+        first: Param::from_tensor(param(3)),
+        second: Param::from_tensor(param(4).reshape([2, 2])),
+        third: Param::from_tensor(param(6).reshape([1, 2, 3])),
+    };
+    for (name, case) in record()["clip_by_global_norm"]["cases"].as_object().unwrap() {
+        let wanted: Vec<Vec<f64>> = case["gradients"].as_array().unwrap().iter().map(all).collect();
+        let constant = |k: usize| tensor([wanted[k].len()], |i| wanted[k][i]);
+        // The gradient of a sum of products with constants are the constants.
+        let loss = (three.first.val() * constant(0)).sum()
+            + (three.second.val() * constant(1).reshape([2, 2])).sum()
+            + (three.third.val() * constant(2).reshape([1, 2, 3])).sum();
+        let tape = loss.backward();
+        let factor = clip_by_global_norm(&[&three], &tape, case["max_norm"].as_f64().unwrap());
+        let parts: [&dyn Parameters; 3] = [&three.first, &three.second, &three.third];
+        assert_eq!(clip_by_global_norm(&parts, &tape, case["max_norm"].as_f64().unwrap()), factor, "{name}");
+        let own = numbers::gradients(&three, &tape);
+        for (path, clipped) in ["first", "second", "third"].iter().zip(case["clipped"].as_array().unwrap()) {
+            let ours: Vec<f64> = own[*path].iter().map(|value| value * factor).collect();
+            assert_near(&format!("{name}, {path}"), &ours, &all(clipped), NINE_DIGITS);
+        }
+    }
+}

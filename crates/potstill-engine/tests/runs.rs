@@ -1,0 +1,207 @@
+//! Whole runs on drawn images: interrupted and resumed, refused, stopped by a bad loss, in phases.
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use potstill_engine::{EngineError, Observer, Outcome, Plan, Run, RunFolder, Silent, StepSeen, Which, export};
+use potstill_models::weights::TensorFile;
+use potstill_recipe::Recipe;
+use potstill_report::read_metrics;
+
+const RECIPE: &str = r#"
+version = 1
+name = "test"
+seed = 5
+[data]
+train = "shapes:size=16,train=96,test=40"
+augment = ["flip", { pad-crop = { pad = 2 } }]
+[student]
+model = "cifar_resnet8"
+[teacher]
+model = "cifar_resnet14"
+[train]
+epochs = 3
+batch = 32
+clip_norm = 5.0
+optimizer = { kind = "sgd", lr = 0.05, momentum = 0.9, nesterov = true, weight_decay = 5e-4 }
+schedule = { kind = "cosine" }
+[[methods]]
+kind = "kd"
+[[methods]]
+kind = "review-kd"
+ramp_epochs = 2
+"#;
+
+fn recipe(overrides: &[&str]) -> Recipe {
+    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+    Recipe::from_text(RECIPE, "test.toml", &overrides).unwrap()
+}
+
+fn start(overrides: &[&str], folder: &Path) -> Result<Run, EngineError> {
+    Run::start(Plan::new(recipe(overrides))?, RunFolder::create(folder, false)?)
+}
+
+/// Raises the stop flag after so many steps.
+struct StopAfter<'a>(usize, &'a AtomicBool);
+
+impl Observer for StopAfter<'_> {
+    fn step(&mut self, _: &StepSeen<'_>) {
+        self.0 -= 1;
+        if self.0 == 0 {
+            self.1.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Every tensor of a file, as bits.
+fn bits(path: &Path) -> BTreeMap<String, Vec<u32>> {
+    let file = TensorFile::read(path).unwrap();
+    file.tensors.into_iter().map(|(name, t)| (name, t.values.iter().map(|v| v.to_bits()).collect())).collect()
+}
+
+/// The metrics without the times.
+fn metrics(folder: &Path) -> Vec<String> {
+    let rows = read_metrics(folder.join("metrics.jsonl")).unwrap();
+    rows.into_iter().map(|row| format!("{} {} {:?} {:?}", row.epoch, row.lr, row.train, row.test)).collect()
+}
+
+#[test]
+fn an_interrupted_and_resumed_run_equals_an_uninterrupted_one_to_the_bit() {
+    let place = tempfile::tempdir().unwrap();
+    let [whole, broken] = ["whole", "broken"].map(|name| place.path().join(name));
+    let never = AtomicBool::new(false);
+    let optimizers = [
+        "train.epochs=3",
+        r#"train.optimizer={ kind = "adamw", lr = 0.01 }"#,
+    ];
+    for overrides in optimizers.map(|change| vec![change]) {
+        for folder in [&whole, &broken] {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+        assert_eq!(start(&overrides, &whole).unwrap().go(&mut Silent, &never).unwrap(), Outcome::Finished);
+        // In the middle of the first epoch, at the end of one, and in the middle of the last.
+        let stop = AtomicBool::new(false);
+        let mut run = start(&overrides, &broken).unwrap();
+        assert_eq!(run.go(&mut StopAfter(2, &stop), &stop).unwrap(), Outcome::Interrupted);
+        for steps in [4, 2] {
+            let stop = AtomicBool::new(false);
+            let plan = Plan::new(recipe(&overrides)).unwrap();
+            let mut run = Run::resume(plan, RunFolder::open(&broken).unwrap()).unwrap();
+            assert_eq!(run.go(&mut StopAfter(steps, &stop), &stop).unwrap(), Outcome::Interrupted);
+        }
+        let plan = Plan::new(recipe(&overrides)).unwrap();
+        let mut run = Run::resume(plan, RunFolder::open(&broken).unwrap()).unwrap();
+        assert_eq!(run.go(&mut Silent, &never).unwrap(), Outcome::Finished);
+        for file in ["last.safetensors", "best.safetensors", "student/model.safetensors"] {
+            let (a, b) = (bits(&whole.join(file)), bits(&broken.join(file)));
+            assert!(a == b, "{file} differs");
+        }
+        assert_eq!(metrics(&whole), metrics(&broken));
+        assert_eq!(metrics(&whole).len(), 3);
+    }
+}
+
+#[test]
+fn the_same_recipe_gives_the_same_bits_and_another_seed_others() {
+    let place = tempfile::tempdir().unwrap();
+    let never = AtomicBool::new(false);
+    let student = |name: &str, overrides: &[&str]| {
+        let folder = place.path().join(name);
+        start(overrides, &folder).unwrap().go(&mut Silent, &never).unwrap();
+        bits(&folder.join("student/model.safetensors"))
+    };
+    let first = student("first", &["train.epochs=1"]);
+    assert!(first == student("again", &["train.epochs=1", "data.workers=3"]), "workers changed the bits");
+    assert!(first != student("other", &["train.epochs=1", "seed=6"]), "the seed changed nothing");
+    let alone = student("alone", &["train.epochs=1", "methods=[]"]);
+    assert!(first != alone, "the methods changed nothing");
+    assert!(!alone.keys().any(|name| name.contains("levels")), "a training-only module reached the student");
+}
+
+#[test]
+fn a_phase_trains_its_parts_only() {
+    let place = tempfile::tempdir().unwrap();
+    let text = RECIPE.replace("epochs = 3\n", "").replace(
+        "[[methods]]\nkind = \"kd\"",
+        "phases = [{ name = \"review only\", epochs = 1, trains = [\"review-kd\"] }, { name = \"all\", epochs = 1 }]\n[[methods]]\nkind = \"kd\"",
+    );
+    let recipe = Recipe::from_text(&text, "phases.toml", &[]).unwrap();
+    let folder = place.path().join("phases");
+    let mut run = Run::start(Plan::new(recipe).unwrap(), RunFolder::create(&folder, false).unwrap()).unwrap();
+    let stop = AtomicBool::new(false);
+    // The last step of the first phase: only the fusion modules have moved.
+    run.go(&mut StopAfter(3, &stop), &stop).unwrap();
+    let first = bits(&folder.join("last.safetensors"));
+    assert!(first.keys().any(|name| name.starts_with("optimizer/review-kd/")));
+    assert!(!first.keys().any(|name| name.starts_with("optimizer/student/")));
+    run.go(&mut Silent, &AtomicBool::new(false)).unwrap();
+    let second = bits(&folder.join("last.safetensors"));
+    let student = "student/conv1.weight";
+    assert_ne!(first[student], second[student]);
+    assert!(second.keys().any(|name| name.starts_with("optimizer/student/")));
+    let rows = read_metrics(folder.join("metrics.jsonl")).unwrap();
+    assert_eq!(rows.iter().map(|row| row.phase.as_str()).collect::<Vec<_>>(), ["review only", "all"]);
+}
+
+#[test]
+fn a_loss_that_is_not_finite_stops_the_run_and_names_the_term() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("wild");
+    let overrides = ["train.optimizer.lr=1e30", "methods.1.weight=0"];
+    let error = start(&overrides, &folder).unwrap().go(&mut Silent, &AtomicBool::new(false)).unwrap_err();
+    let EngineError::NonFinite { term, epoch: 1, step, .. } = &error else { panic!("{error}") };
+    assert!(["cross_entropy", "kd", "review-kd"].contains(&term.as_str()), "{error}");
+    assert!(*step > 1, "{error}");
+    assert!(error.to_string().contains("learning rate"), "{error}");
+}
+
+#[test]
+fn a_run_that_is_there_is_not_overwritten_unasked() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("run");
+    let never = AtomicBool::new(false);
+    start(&["train.epochs=1", "methods=[]"], &folder).unwrap().go(&mut Silent, &never).unwrap();
+    let before = bits(&folder.join("last.safetensors"));
+    assert!(matches!(start(&["train.epochs=1"], &folder), Err(EngineError::Exists(_))));
+    assert_eq!(bits(&folder.join("last.safetensors")), before);
+    assert!(RunFolder::create(&folder, true).is_ok());
+    assert!(!folder.join("last.safetensors").exists());
+
+    let foreign = place.path().join("foreign");
+    std::fs::create_dir(&foreign).unwrap();
+    std::fs::write(foreign.join("thesis.txt"), "years of work").unwrap();
+    assert!(RunFolder::create(&foreign, true).is_err());
+    assert!(foreign.join("thesis.txt").exists());
+}
+
+#[test]
+fn a_checkpoint_of_another_recipe_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("run");
+    let never = AtomicBool::new(false);
+    start(&["train.epochs=1", "methods=[]"], &folder).unwrap().go(&mut Silent, &never).unwrap();
+    let plan = Plan::new(recipe(&["train.epochs=2", "methods=[]"])).unwrap();
+    let error = Run::resume(plan, RunFolder::open(&folder).unwrap()).err().unwrap();
+    assert!(error.to_string().contains("another recipe"), "{error}");
+}
+
+#[test]
+fn the_best_student_and_the_last_can_be_exported() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("run");
+    let overrides = ["train.epochs=2", "methods=[]"];
+    start(&overrides, &folder).unwrap().go(&mut Silent, &AtomicBool::new(false)).unwrap();
+    let opened = RunFolder::open(&folder).unwrap();
+    for (which, checkpoint) in [(Which::Last, "last.safetensors"), (Which::Best, "best.safetensors")] {
+        let out = place.path().join(checkpoint);
+        export(Plan::new(recipe(&overrides)).unwrap(), &opened, which, &out).unwrap();
+        let (exported, kept) = (bits(&out.join("model.safetensors")), bits(&folder.join(checkpoint)));
+        for (name, values) in &exported {
+            assert!(kept[&format!("student/{name}")] == *values, "{name}");
+        }
+        assert!(out.join("config.json").is_file() && out.join("README.md").is_file());
+    }
+}

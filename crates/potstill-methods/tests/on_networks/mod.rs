@@ -1,0 +1,67 @@
+//! Methods planned for real, small networks, from recipes.
+
+#![allow(dead_code, reason = "each test file takes what it needs")]
+
+use burn::tensor::{DType, Device, Int, Tensor};
+use potstill_methods::{Ground, Method, MethodError, Reads, Seen, Side, Step, Term, find};
+use potstill_models::{BuildOptions, Classifier, probe};
+use potstill_ops::{Frozen, Mode, Pass, Scope, Taps};
+use potstill_random::Seed;
+use potstill_recipe::{MethodSpec, Recipe};
+
+use crate::numbers::map;
+
+/// A network with fresh weights.
+pub fn network(name: &str, classes: usize, owner: &str) -> Classifier {
+    let options = BuildOptions { classes: Some(classes), ..Default::default() };
+    let scope = Scope::new(&Device::flex(), Seed::new(3), owner);
+    potstill_models::find(name).unwrap().build(options, &scope).unwrap()
+}
+
+pub fn ground(student: &Classifier, teacher: Option<&Classifier>) -> Ground {
+    let side = |network: &Classifier| Side {
+        probe: probe(network, [32, 32], &Device::flex()),
+        stage_ends: network.stage_ends(),
+    };
+    Ground { student: side(student), teacher: teacher.map(side), device: Device::flex(), seed: Seed::new(3) }
+}
+
+/// The method of a recipe whose `[[methods]]` entry starts in line 7.
+pub fn spec(entry: &str) -> MethodSpec {
+    let text = format!(
+        "version = 1\nname = \"x\"\ndata.train = \"shapes\"\nstudent.model = \"cifar_resnet8\"\nteacher.model = \
+         \"cifar_resnet14\"\nteacher.weights = \"x.pth\"\n[[methods]]\n{entry}\n[train]\nepochs = 2\n\
+         optimizer = {{ kind = \"sgd\", lr = 0.1 }}\n"
+    );
+    Recipe::from_text(&text, "x.toml", &[]).unwrap().methods.remove(0)
+}
+
+pub fn plan(entry: &str, ground: &Ground) -> Result<Box<dyn Method>, MethodError> {
+    let spec = spec(entry);
+    find(&spec.kind)?.plan(&spec, ground)
+}
+
+/// Why the method cannot be planned.
+pub fn refusal(entry: &str, ground: &Ground) -> String {
+    plan(entry, ground).err().unwrap_or_else(|| panic!("`{entry}` was planned")).to_string()
+}
+
+/// What both networks do with four images: the student in training, the teacher frozen.
+pub fn see(reads: &Reads, student: &Classifier, teacher: &Classifier) -> (Seen, Seen) {
+    let images = map([4, 3, 32, 32], |i| (0.1 * i as f64).sin() + (0.003 * i as f64).cos()).cast(DType::F32);
+    let mut taps = Taps::at(&reads.student);
+    let logits = student.forward(images.clone(), &mut Pass::visited(Mode::Batch, &mut taps));
+    let seen = Seen { logits, taps };
+    let mut taps = Taps::at(&reads.teacher);
+    let logits = Frozen::new(teacher).get().forward(images, &mut Pass::visited(Mode::Running, &mut taps));
+    (seen, Seen { logits, taps })
+}
+
+/// The only term of a method's loss.
+pub fn term(method: &dyn Method, student: &Seen, teacher: &Seen, epoch: usize) -> Term {
+    let labels = Tensor::<1, Int>::zeros([student.logits.dims()[0]], &Device::flex());
+    let step = Step { student, teacher: Some(teacher), labels: &labels, epoch };
+    let mut terms = method.terms(&step, &mut Pass::new(Mode::Batch));
+    assert_eq!(terms.len(), 1);
+    terms.remove(0)
+}

@@ -1,0 +1,203 @@
+//! Every network equals its independent PyTorch namesake: names, shapes, logits, maps, gradients, running statistics.
+//!
+//! The records hold no weights: a formula of each tensor's published name gives them. The smooth formula lets the maps of deep
+//! networks grow beyond measure, the noisy one keeps them near 1, so that every tensor shows in the logits.
+
+#[path = "../../potstill-ops/tests/numbers/mod.rs"]
+mod numbers;
+
+use burn::tensor::{DType, Tensor};
+use numbers::{NINE_DIGITS, assert_near, fill, gradients, map, nchw, numbers as all, recorded, scope, values};
+use potstill_models::{BuildOptions, Classifier, Shortcut, find, weights};
+use potstill_ops::{Entry, Frozen, Mode, Moments, Pass, Point, Taps, count_trainable};
+use serde_json::Value;
+
+const SMOOTH: &str = "potstill-models/tests/reference/cifar_resnet.json";
+const NOISE: &str = "potstill-models/tests/reference/cifar_resnet_noise.json";
+
+/// The value at a flat index of a tensor whose name has the given phase.
+type Wave = fn(f64, f64) -> f64;
+
+fn smooth(phase: f64, i: f64) -> f64 {
+    (0.7 + 0.013 * i + phase).sin()
+}
+
+fn noise(phase: f64, i: f64) -> f64 {
+    let x = 1e4 * (i + phase).sin();
+    2.0 * (x - x.floor()) - 1.0
+}
+
+/// The network of a record, with fresh weights.
+fn fresh(record: &Value) -> Classifier {
+    let name = record["name"].as_str().unwrap();
+    let shortcut = if record["shortcut"] == "a" { Shortcut::Subsample } else { Shortcut::Projection };
+    let options = BuildOptions { shortcut: Some(shortcut), ..Default::default() };
+    find(name).unwrap().build(options, &scope()).unwrap()
+}
+
+/// What the published network calls a tensor of ours.
+fn published(path: &str, record: &Value) -> String {
+    match record["name"].as_str().unwrap().ends_with("x4") {
+        true => path.replace("linear", "fc"),
+        false => path.replace("downsample", "shortcut"),
+    }
+}
+
+fn formula(name: &str, entry: &Entry, wave: Wave, i: usize) -> f64 {
+    let weighted: usize = name.bytes().enumerate().map(|(j, byte)| (j + 1) * byte as usize).sum();
+    let w = wave((weighted % 1000) as f64 / 100.0, i as f64);
+    match name.rsplit('.').next() {
+        Some("running_var") => 1.0 + 0.5 * w * w,
+        Some("weight") if entry.shape.len() > 1 => {
+            (2.0 / entry.shape[1..].iter().product::<usize>() as f64).sqrt() * w
+        }
+        Some("weight") => 1.0 + 0.1 * w,
+        _ => 0.1 * w,
+    }
+}
+
+/// The network of a record, in double precision, with the weights of the formula.
+fn build(record: &Value, wave: Wave) -> Classifier {
+    let mut network = fresh(record);
+    fill(network.parameters_mut(), |entry, i| Some(formula(&published(&entry.path, record), entry, wave, i)));
+    network
+}
+
+/// The recorded input, `[2, 32, 32, 3]`.
+fn images() -> Tensor<4> {
+    map([2, 3, 32, 32], |i| {
+        let (n, c, y, x) = (i / 3072, i / 1024 % 3, i / 32 % 32, i % 32);
+        (((n * 11 + c * 7 + y * 3 + x * 5) % 256) as f64 / 255.0 - 0.5) / 0.25
+    })
+}
+
+/// The mean of a map and its values `[0, c, 1, x]` for c = 0, 1 and x = 0, 1, 2.
+fn assert_glimpse(what: &str, map: &Tensor<4>, recorded: &Value) {
+    let [_, height, width, _] = map.dims();
+    let values = nchw(map);
+    let mean = values.iter().sum::<f64>() / values.len() as f64;
+    assert_near(&format!("mean of {what}"), &[mean], &all(&recorded["mean"]), NINE_DIGITS);
+    let seen: Vec<f64> = (0..6).map(|k| values[(k / 3 * height + 1) * width + k % 3]).collect();
+    assert_near(what, &seen, &all(&recorded["values"]), NINE_DIGITS);
+}
+
+fn assert_evaluates_as(record: &Value, wave: Wave) {
+    let network = Frozen::new(&build(record, wave));
+    let name = format!("{} {}", record["name"], record["shortcut"]);
+    let ends = network.get().stage_ends();
+    let both = |path: &String| [Point::pre(path), Point::post(path)];
+    let points: Vec<Point> = ends.iter().flat_map(both).filter(|point| *point != Point::pre("pool")).collect();
+    let mut taps = Taps::at(&points);
+    let logits = network.get().forward(images(), &mut Pass::visited(Mode::Running, &mut taps));
+    assert_near(&format!("logits of {name}"), &values(&logits), &all(&record["logits"]), NINE_DIGITS);
+    assert_eq!(taps.unmet().count(), 0);
+    let recorded_ends = record["stage_ends"].as_array().unwrap();
+    assert_eq!(ends.len(), recorded_ends.len() + 1, "three stages and the pooled embedding");
+    for (path, recorded) in ends.iter().zip(recorded_ends) {
+        let [pre, post] = both(path).map(|point| taps.map(&point).unwrap());
+        assert_glimpse(&format!("{name} before {path}'s activation"), &pre, &recorded["pre"]);
+        assert_glimpse(&format!("{name} after {path}"), &post, &recorded["post"]);
+    }
+    let pooled = values(&taps.map(&Point::post("pool")).unwrap());
+    assert_near(&format!("pooled {name}"), &pooled[..4], &all(&record["pooled"]), NINE_DIGITS);
+    assert_eq!(count_trainable(network.parameters()) as u64, record["parameters"], "parameters of {name}");
+}
+
+#[test]
+fn evaluation_equals_the_record_with_smooth_weights() {
+    for record in recorded(SMOOTH)["eval"].as_array().unwrap() {
+        assert_evaluates_as(record, smooth);
+    }
+}
+
+#[test]
+fn evaluation_equals_the_record_with_noisy_weights() {
+    for record in recorded(NOISE)["eval"].as_array().unwrap() {
+        assert_evaluates_as(record, noise);
+    }
+}
+
+#[test]
+fn evaluation_in_single_precision_is_near_the_record() {
+    let file = recorded(NOISE);
+    let record = file["eval"].as_array().unwrap().iter().find(|record| record["name"] == "cifar_resnet20").unwrap();
+    let mut network = build(record, noise);
+    network.parameters_mut().rewrite(&mut |_, value| Some(value.cast(DType::F32)));
+    let logits = Classifier::logits(&Frozen::new(&network), images().cast(DType::F32));
+    assert_eq!(logits.dtype(), DType::F32);
+    // Some hundred roundings of 6e-8 each, on maps near 1.
+    assert_near("logits", &values(&logits), &all(&record["logits"]), 1e-5);
+}
+
+fn assert_trains_as(record: &Value, wave: Wave) {
+    let mut network = build(record, wave);
+    let name = format!("{} {}", record["name"], record["shortcut"]);
+    let images = images().autodiff().require_grad();
+    let mut pass = Pass::new(Mode::Batch);
+    let logits = network.forward(images.clone(), &mut pass);
+    assert_near(&format!("logits of {name}"), &values(&logits), &all(&record["logits"]), NINE_DIGITS);
+    let tape = (logits.powi_scalar(2).sum() / 20.0).backward();
+    let mut own = gradients(network.parameters(), &tape);
+    own.insert("images".into(), nchw(&images.grad(&tape).unwrap()));
+    for (path, recorded) in record["gradients"].as_object().unwrap() {
+        let recorded = all(recorded);
+        assert_near(&format!("gradient of {path} in {name}"), &own[path][..recorded.len()], &recorded, NINE_DIGITS);
+    }
+    Moments::absorb(&pass.into_moments(), network.parameters_mut());
+    let mut met = 0;
+    network.parameters().each(&mut |entry, tensor| {
+        if let Some(recorded) = record["buffers"].get(&entry.path) {
+            assert_near(&format!("{} of {name}", entry.path), &values(&tensor)[..4], &all(recorded), NINE_DIGITS);
+            met += 1;
+        }
+    });
+    assert_eq!(met, record["buffers"].as_object().unwrap().len());
+}
+
+#[test]
+fn a_training_step_equals_the_record() {
+    for (file, wave) in [(SMOOTH, smooth as Wave), (NOISE, noise)] {
+        for record in recorded(file)["train"].as_array().unwrap() {
+            assert_trains_as(record, wave);
+        }
+    }
+}
+
+#[test]
+fn names_and_shapes_are_those_of_the_published_state_dicts() {
+    for record in recorded(SMOOTH)["layouts"].as_array().unwrap() {
+        let entries = fresh(record).parameters().entries();
+        let ours = entries.iter().map(|entry| (published(&entry.path, record), entry.shape.clone()));
+        assert_eq!(ours.collect::<Vec<_>>(), layout(record), "{} {}", record["name"], record["shortcut"]);
+    }
+}
+
+#[test]
+fn a_saved_file_has_the_published_names() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let file = recorded(SMOOTH);
+    let records = file["layouts"].as_array().unwrap().iter();
+    let as_published = |record: &&Value| (record["shortcut"] == "b") == record["name"].as_str().unwrap().ends_with("x4");
+    for record in records.filter(as_published) {
+        weights::save(&fresh(record), Default::default(), &path).unwrap();
+        let stored = weights::TensorFile::read(&path).unwrap().tensors;
+        let mut expected = layout(record);
+        expected.sort();
+        let stored: Vec<_> = stored.into_iter().map(|(name, tensor)| (name, tensor.shape)).collect();
+        assert_eq!(stored, expected, "{}", record["name"]);
+    }
+}
+
+fn layout(record: &Value) -> Vec<(String, Vec<usize>)> {
+    let tensors = record["tensors"].as_array().unwrap().iter();
+    let shape = |value: &Value| all(value).into_iter().map(|size| size as usize).collect();
+    tensors.map(|tensor| (tensor[0].as_str().unwrap().into(), shape(&tensor[1]))).collect()
+}
+
+#[test]
+fn deeper_networks_have_the_recorded_number_of_parameters() {
+    for record in recorded(SMOOTH)["counts"].as_array().unwrap() {
+        assert_eq!(count_trainable(fresh(record).parameters()) as u64, record["parameters"], "{}", record["name"]);
+    }
+}

@@ -1,0 +1,116 @@
+//! Copies of a module are independent of what becomes of the original, and rewriting keeps parameters trainable.
+
+mod numbers;
+
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor},
+};
+use numbers::{gradients, map, scope, values};
+use potstill_ops::{Activation, BatchNorm, Conv2d, Conv2dConfig, Frozen, Mode, Moments, Parameters, Pass, conv_norm};
+
+/// The smallest network that has weights and statistics.
+#[derive(Module, Debug)]
+struct Unit {
+    conv: Conv2d,
+    norm: BatchNorm,
+}
+
+impl Unit {
+    fn new() -> Self {
+        let conv = Conv2d::he_normal(Conv2dConfig::new(2, 3, 3), &scope().at("conv"));
+        Self { conv, norm: BatchNorm::new(3, &scope().at("norm")) }
+    }
+
+    fn forward(&self, pass: &mut Pass<'_>) -> Tensor<4> {
+        let images = map([2, 2, 4, 4], |i| (i as f64).sin()).cast(burn::tensor::DType::F32);
+        conv_norm(images, &self.conv, &self.norm, Activation::Relu, pass)
+    }
+
+    /// One step of training that moves every weight and every running statistic.
+    fn train(&mut self) {
+        let mut pass = Pass::new(Mode::Batch);
+        let y = self.forward(&mut pass);
+        let mut tape = (y.clone() * y).mean().backward();
+        self.descend(&mut tape, &mut |_, value, gradient| value - gradient * 0.1 - 0.01);
+        Moments::absorb(&pass.into_moments(), self);
+    }
+}
+
+fn state(module: &dyn Parameters) -> Vec<Vec<f64>> {
+    let mut state = Vec::new();
+    module.each(&mut |_, tensor| state.push(values(&tensor)));
+    state
+}
+
+/// Whether every tensor of the module differs from what it was.
+fn all_moved(module: &dyn Parameters, before: &[Vec<f64>]) -> bool {
+    state(module).iter().zip(before).all(|(now, before)| now != before)
+}
+
+#[test]
+fn a_frozen_copy_stays_what_it_was() {
+    let mut unit = Unit::new();
+    unit.train();
+    let frozen = Frozen::new(&unit);
+    let (before, output) = (state(&unit), values(&frozen.get().forward(&mut Pass::new(Mode::Running))));
+    assert_eq!(state(frozen.parameters()), before);
+    unit.train();
+    assert!(all_moved(&unit, &before));
+    assert_eq!(state(frozen.parameters()), before);
+    assert_eq!(values(&frozen.get().forward(&mut Pass::new(Mode::Running))), output);
+}
+
+#[test]
+fn a_clone_and_its_original_go_their_own_ways() {
+    let mut unit = Unit::new();
+    let mut clone = unit.clone();
+    let before = state(&unit);
+    unit.train();
+    assert!(all_moved(&unit, &before));
+    assert_eq!(state(&clone), before);
+    let trained = state(&unit);
+    clone.train();
+    clone.train();
+    assert!(all_moved(&clone, &trained));
+    assert_eq!(state(&unit), trained);
+}
+
+#[test]
+fn a_frozen_module_keeps_no_graph() {
+    let frozen = Frozen::new(&Unit::new());
+    let y = frozen.get().forward(&mut Pass::new(Mode::Running));
+    assert!(!y.is_autodiff() && !y.is_require_grad());
+}
+
+#[test]
+fn nothing_moves_in_a_forward_pass() {
+    let unit = Unit::new();
+    let before = state(&unit);
+    for mode in [Mode::Batch, Mode::Running, Mode::RunningWithGradient] {
+        unit.forward(&mut Pass::new(mode));
+        assert_eq!(state(&unit), before, "{mode:?}");
+    }
+}
+
+#[test]
+fn rewritten_parameters_are_still_trained() {
+    let mut unit = Unit::new();
+    unit.rewrite(&mut |_, value| Some(value + 0.5));
+    let tape = unit.forward(&mut Pass::new(Mode::Batch)).powi_scalar(2).sum().backward();
+    let with_gradient: Vec<String> = gradients(&unit, &tape).into_keys().collect();
+    assert_eq!(with_gradient, ["conv.weight", "norm.bias", "norm.weight"]);
+}
+
+#[test]
+fn a_rewrite_keeps_what_it_is_told_to_keep() {
+    let mut unit = Unit::new();
+    let before = state(&unit);
+    unit.rewrite(&mut |entry, value| {
+        (entry.path == "norm.running_var").then(|| Tensor::full(value.dims(), 7.0, &Device::flex()))
+    });
+    let paths: Vec<String> = unit.entries().into_iter().map(|entry| entry.path).collect();
+    for ((path, now), before) in paths.iter().zip(state(&unit)).zip(before) {
+        assert_eq!(now, if path == "norm.running_var" { vec![7.0; 3] } else { before }, "{path}");
+    }
+}
