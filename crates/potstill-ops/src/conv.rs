@@ -5,7 +5,10 @@ use burn::{
     tensor::{Tensor, module::conv2d, ops::ConvOptions},
 };
 
-use crate::{Pass, Scope};
+use crate::{
+    Pass, Scope,
+    fast::{PackedCache, convolve},
+};
 
 /// The shape of a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,6 +84,9 @@ pub struct Conv2d {
     pub bias: Option<Param<Tensor<1>>>,
     #[module(skip)]
     config: Conv2dConfig,
+    /// The folded form of this convolution with its batch norm, for frozen networks.
+    #[module(skip)]
+    packed: PackedCache,
 }
 
 impl Conv2d {
@@ -102,6 +108,7 @@ impl Conv2d {
             weight: scope.uniform("weight", config.weight_shape(), bound),
             bias: config.bias.then(|| scope.uniform("bias", [config.outputs], bound)),
             config,
+            packed: PackedCache::default(),
         }
     }
 
@@ -110,6 +117,7 @@ impl Conv2d {
             weight: scope.normal("weight", config.weight_shape(), (2.0 / fan as f64).sqrt()),
             bias: config.bias.then(|| scope.constant([config.outputs], 0.0)),
             config,
+            packed: PackedCache::default(),
         }
     }
 
@@ -118,14 +126,26 @@ impl Conv2d {
         &self.config
     }
 
+    pub(crate) fn packed(&self) -> &PackedCache {
+        &self.packed
+    }
+
     /// Convolves `[N, H, W, I]` to `[N, H', W', O]`.
     pub fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+        let y = convolve(&x, self).unwrap_or_else(|| self.portable(x));
+        self.count(&y, pass);
+        y
+    }
+
+    /// Counts the multiplications behind this output.
+    pub(crate) fn count(&self, y: &Tensor<4>, pass: &mut Pass<'_>) {
+        pass.count((y.shape().num_elements() * self.config.fan_in()) as u64);
+    }
+
+    fn portable(&self, x: Tensor<4>) -> Tensor<4> {
         let Conv2dConfig { stride, padding, dilation, groups, .. } = self.config;
         let options = ConvOptions::new(stride, padding, dilation, groups);
         let bias = self.bias.as_ref().map(Param::val);
-        let y = conv2d(x.permute([0, 3, 1, 2]), self.weight.val(), bias, options).permute([0, 2, 3, 1]);
-        let [n, h, w, outputs] = y.dims();
-        pass.count((n * h * w * outputs * self.config.fan_in()) as u64);
-        y
+        conv2d(x.permute([0, 3, 1, 2]), self.weight.val(), bias, options).permute([0, 2, 3, 1])
     }
 }

@@ -63,13 +63,23 @@ impl BatchNorm {
         let count = (n * h * w) as f64;
         // One value per channel has no unbiased variance; PyTorch refuses it, the batch loader never makes it.
         let unbiased = if count > 1.0 { count / (count - 1.0) } else { 1.0 };
+        self.note([result.mean.inner(), result.variance.inner() * unbiased], pass);
+        result.output
+    }
+
+    /// Leaves mean and unbiased variance of the batch, both on the plain device, with the pass.
+    pub(crate) fn note(&self, [mean, variance]: [Tensor<1>; 2], pass: &mut Pass<'_>) {
         pass.note(Moments {
             running_mean: self.running_mean.id,
             running_var: self.running_var.id,
-            mean: result.mean.inner(),
-            variance: result.variance.inner() * unbiased,
+            mean,
+            variance,
             momentum: self.momentum,
         });
-        result.output
+    }
+
+    /// What is added to the variance before the root.
+    pub(crate) fn epsilon(&self) -> f64 {
+        self.epsilon
     }
 }

@@ -1,11 +1,14 @@
 //! The unit that convolutional networks are made of: convolution, batch norm, residual add, activation.
 //!
-//! Every network goes through these two functions, so that a faster form can move in behind them without any network
-//! knowing. This is the portable form, from plain tensor operations of any backend.
+//! Every network goes through these two functions. Behind them is the fast form where it applies, one operation with its own
+//! gradients, and else the portable form, from plain tensor operations of any backend.
 
 use burn::tensor::Tensor;
 
-use crate::{Activation, BatchNorm, Conv2d, Pass, Side};
+use crate::{
+    Activation, BatchNorm, Conv2d, Pass, Side,
+    fast::{Unit, conv_unit},
+};
 
 /// `norm(conv(x))`: a unit inside a block, at no named point. `[N, H, W, I]` to `[N, H', W', O]`.
 pub fn conv_norm(x: Tensor<4>, conv: &Conv2d, norm: &BatchNorm, activation: Activation, pass: &mut Pass<'_>) -> Tensor<4> {
@@ -41,6 +44,13 @@ fn fused(
     activation: Activation,
     pass: &mut Pass<'_>,
 ) -> Tensor<4> {
+    if let Some(Unit { map, moments }) = conv_unit(&x, residual.as_ref(), conv, norm, activation, pass.mode()) {
+        conv.count(&map, pass);
+        if let Some(moments) = moments {
+            norm.note(moments, pass);
+        }
+        return map;
+    }
     let y = conv.forward(x, pass);
     let y = norm.forward(y, pass);
     activation.apply(match residual {

@@ -23,6 +23,8 @@ use crate::{
 /// Does what the arguments say.
 pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(threads) = arguments.threads {
+        // Both pools, of the kernels and of the tensor library.
+        potstill_ops::set_threads(usize::from(threads));
         let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global();
         pool.map_err(|error| Failure::Work(format!("cannot start {threads} threads: {error}")))?;
     }

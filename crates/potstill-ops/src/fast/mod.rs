@@ -1,0 +1,51 @@
+//! The fast CPU form of convolutions and of the conv unit: whole operations from `potstill-kernels`, with hand-written
+//! gradients, in place of the portable form's chains of tensor operations.
+//!
+//! It serves contiguous or strided `f32` tensors of the flex backend, tracked or not. For anything else (another backend,
+//! another number type, gradient checkpointing) each entry gives `None` and the caller takes the portable form.
+
+mod buffer;
+mod conv;
+mod form;
+mod frozen;
+mod graph;
+mod unit;
+
+use potstill_kernels::{ConvShape, Pool};
+
+pub(crate) use conv::convolve;
+pub use form::Form;
+pub(crate) use frozen::PackedCache;
+pub(crate) use unit::{Unit, conv_unit};
+
+use crate::{Activation, Conv2dConfig};
+
+/// Chooses how many threads the fast form uses, in the whole process. `false`, and no change, when it has already computed
+/// something. Without this call there is one per core. The results do not depend on the number.
+pub fn set_threads(threads: usize) -> bool {
+    Pool::set_threads(threads)
+}
+
+/// The kernels' name for a convolution of maps of this size; none if the channels do not fit or the kernel is too large.
+fn shape_of(config: &Conv2dConfig, [n, h, w, channels]: [usize; 4]) -> Option<ConvShape> {
+    let Conv2dConfig { inputs, outputs, kernel, stride, padding, dilation, groups, bias: _ } = *config;
+    let shape = ConvShape { n, h, w, c_in: inputs, c_out: outputs, kernel, stride, padding, dilation, groups };
+    (channels == inputs && shape.validate().is_ok()).then_some(shape)
+}
+
+fn out_dims(shape: &ConvShape) -> [usize; 4] {
+    let [h, w] = shape.out_size();
+    [shape.n, h, w, shape.c_out]
+}
+
+impl From<Activation> for potstill_kernels::Activation {
+    fn from(activation: Activation) -> Self {
+        match activation {
+            Activation::Identity => Self::None,
+            Activation::Relu => Self::Relu,
+        }
+    }
+}
+
+/// Why a kernel cannot refuse: shapes are checked before a node of the graph is made.
+const CHECKED: &str = "the shapes were checked by the forward pass";
