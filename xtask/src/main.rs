@@ -6,7 +6,11 @@
 //! | `cargo xtask check` | format, lints, documentation; spelling and dependencies if typos and cargo-deny are installed |
 //! | `cargo xtask ci` | both |
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program for people to read")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "a program for people to read"
+)]
 
 use std::{
     env,
@@ -23,11 +27,18 @@ fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    if done { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+    if done {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    }
 }
 
 fn test() -> bool {
-    let examples = cargo("the documentation's examples", &["test", "--workspace", "--doc", "--quiet"]);
+    let examples = cargo(
+        "the documentation's examples",
+        &["test", "--workspace", "--doc", "--quiet"],
+    );
     let tests = if installed("nextest") {
         cargo("tests", &["nextest", "run", "--workspace"])
     } else {
@@ -39,14 +50,34 @@ fn test() -> bool {
 
 fn check() -> bool {
     let mut good = cargo("format", &["fmt", "--all", "--check"]);
-    good &= cargo("lints", &["clippy", "--workspace", "--all-targets", "--quiet", "--", "--deny", "warnings"]);
-    good &= with("documentation", &["doc", "--workspace", "--no-deps", "--quiet"], &[("RUSTDOCFLAGS", "--deny warnings")]);
+    good &= cargo(
+        "lints",
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--quiet",
+            "--",
+            "--deny",
+            "warnings",
+        ],
+    );
+    good &= with(
+        "documentation",
+        &["doc", "--workspace", "--no-deps", "--quiet"],
+        &[("RUSTDOCFLAGS", "--deny warnings")],
+    );
     if installed("deny") {
         good &= cargo("dependencies", &["deny", "--log-level", "error", "check"]);
     } else {
         println!("skipped: cargo-deny is not installed");
     }
-    if Command::new("typos").arg("--version").stdout(Stdio::null()).status().is_ok() {
+    if Command::new("typos")
+        .arg("--version")
+        .stdout(Stdio::null())
+        .status()
+        .is_ok()
+    {
         good &= run("spelling", Command::new("typos"));
     } else {
         println!("skipped: typos is not installed");
@@ -55,7 +86,11 @@ fn check() -> bool {
 }
 
 fn installed(subcommand: &str) -> bool {
-    let quiet = Command::new("cargo").args([subcommand, "--version"]).stdout(Stdio::null()).stderr(Stdio::null()).status();
+    let quiet = Command::new("cargo")
+        .args([subcommand, "--version"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status();
     quiet.is_ok_and(|status| status.success())
 }
 

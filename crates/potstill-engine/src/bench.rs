@@ -72,14 +72,26 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         probe: probe(network, entry.input, &device),
         stage_ends: network.stage_ends(),
     };
-    let ground =
-        Ground { student: side(&student), teacher: teacher.as_ref().map(side), device: device.clone(), seed };
+    let ground = Ground {
+        student: side(&student),
+        teacher: teacher.as_ref().map(side),
+        device: device.clone(),
+        seed,
+    };
     let methods = setup.methods.iter().map(|name| {
-        Ok((1.0, potstill_methods::find(name)?.plan(&MethodSpec::new(name.clone()), &ground)?))
+        Ok((
+            1.0,
+            potstill_methods::find(name)?.plan(&MethodSpec::new(name.clone()), &ground)?,
+        ))
     });
     let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
-    let optimizer =
-        OptimizerSpec::Sgd(Sgd { lr: 0.05, momentum: 0.9, nesterov: true, dampening: 0.0, weight_decay: 5e-4 });
+    let optimizer = OptimizerSpec::Sgd(Sgd {
+        lr: 0.05,
+        momentum: 0.9,
+        nesterov: true,
+        dampening: 0.0,
+        weight_decay: 5e-4,
+    });
     let phase = Phase {
         name: "bench".into(),
         epochs: 0..1,
@@ -120,8 +132,16 @@ pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, E
     })
 }
 
-fn build(entry: &ModelEntry, classes: usize, owner: &str, device: &Device) -> Result<Classifier, EngineError> {
-    let options = BuildOptions { classes: Some(classes), ..BuildOptions::default() };
+fn build(
+    entry: &ModelEntry,
+    classes: usize,
+    owner: &str,
+    device: &Device,
+) -> Result<Classifier, EngineError> {
+    let options = BuildOptions {
+        classes: Some(classes),
+        ..BuildOptions::default()
+    };
     Ok(entry.build(options, &Scope::new(device, Seed::new(0), owner))?)
 }
 
@@ -130,7 +150,9 @@ fn synthetic(batch: usize, entry: &ModelEntry) -> Batch {
     let shape = [batch, height, width, 3];
     let mut stream = Seed::new(0).stream("bench", &[]);
     Batch {
-        images: (0..shape.iter().product()).map(|_| stream.unit() as f32).collect(),
+        images: (0..shape.iter().product())
+            .map(|_| stream.unit() as f32)
+            .collect(),
         shape,
         labels: (0..batch).map(|_| stream.below(entry.classes) as u32).collect(),
         indices: (0..batch).collect(),
@@ -139,7 +161,9 @@ fn synthetic(batch: usize, entry: &ModelEntry) -> Batch {
 
 fn timed(setup: &BenchSetup, mut step: impl FnMut()) -> Result<BenchReport, EngineError> {
     if setup.batch < 2 || setup.steps == 0 {
-        return Err(EngineError::Contradiction("a bench needs a batch of at least 2 and at least 1 step".into()));
+        return Err(EngineError::Contradiction(
+            "a bench needs a batch of at least 2 and at least 1 step".into(),
+        ));
     }
     for _ in 0..2 {
         step();
@@ -152,9 +176,15 @@ fn timed(setup: &BenchSetup, mut step: impl FnMut()) -> Result<BenchReport, Engi
         })
         .collect();
     let middle = median(&seconds).unwrap_or(f64::NAN);
-    let (min, max) = seconds.iter().fold((f64::MAX, 0f64), |(min, max), &s| (min.min(s), max.max(s)));
+    let (min, max) = seconds
+        .iter()
+        .fold((f64::MAX, 0f64), |(min, max), &s| (min.min(s), max.max(s)));
     Ok(BenchReport {
-        step_ms: Milliseconds { min: 1e3 * min, median: 1e3 * middle, max: 1e3 * max },
+        step_ms: Milliseconds {
+            min: 1e3 * min,
+            median: 1e3 * middle,
+            max: 1e3 * max,
+        },
         images_per_second: setup.batch as f64 / middle,
         peak_rss_mb: peak_rss_mb(),
     })
@@ -164,5 +194,9 @@ fn timed(setup: &BenchSetup, mut step: impl FnMut()) -> Result<BenchReport, Engi
 pub fn peak_rss_mb() -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace().nth(1)?.parse::<f64>().ok().map(|kib| kib / 1024.0)
+    line.split_whitespace()
+        .nth(1)?
+        .parse::<f64>()
+        .ok()
+        .map(|kib| kib / 1024.0)
 }

@@ -65,25 +65,43 @@ const OPTIMIZER: &str = "optimizer";
 
 impl Checkpoint {
     /// Writes the checkpoint whole or not at all.
-    pub(crate) fn save(mut self, parts: &Parts<'_>, optimizer: &Optimizer, path: &Path) -> Result<(), EngineError> {
+    pub(crate) fn save(
+        mut self,
+        parts: &Parts<'_>,
+        optimizer: &Optimizer,
+        path: &Path,
+    ) -> Result<(), EngineError> {
         let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
         for (part, module) in parts {
             module.each(&mut |entry, value| {
-                tensors.push((format!("{part}/{}", entry.path), entry.shape.clone(), bytes(value)));
+                tensors.push((
+                    format!("{part}/{}", entry.path),
+                    entry.shape.clone(),
+                    bytes(value),
+                ));
             });
         }
         for (parameter, slots) in optimizer.slots() {
             self.updates.insert(parameter.clone(), slots.updates);
             for (slot, value) in &slots.tensors {
                 let shape = value.dims().to_vec();
-                tensors.push((format!("{OPTIMIZER}/{parameter}/{slot}"), shape, bytes(value.clone())));
+                tensors.push((
+                    format!("{OPTIMIZER}/{parameter}/{slot}"),
+                    shape,
+                    bytes(value.clone()),
+                ));
             }
         }
-        let unsaved = |reason: String| EngineError::Checkpoint { file: path.into(), reason };
+        let unsaved = |reason: String| EngineError::Checkpoint {
+            file: path.into(),
+            reason,
+        };
         let books = serde_json::to_string(&self).map_err(|error| unsaved(error.to_string()))?;
         let views: Result<Vec<_>, _> = tensors
             .iter()
-            .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view)))
+            .map(|(name, shape, bytes)| {
+                TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view))
+            })
             .collect();
         let views = views.map_err(|error| unsaved(error.to_string()))?;
         let metadata = HashMap::from([(BOOKS.to_owned(), books)]);
@@ -94,8 +112,14 @@ impl Checkpoint {
     /// Reads a checkpoint: its books, and its tensors by name.
     pub(crate) fn read(path: &Path) -> Result<(Self, BTreeMap<String, StoredTensor>), EngineError> {
         let file = TensorFile::read(path)?;
-        let broken = |reason: String| EngineError::Checkpoint { file: path.into(), reason };
-        let books = file.metadata.get(BOOKS).ok_or_else(|| broken("it is no checkpoint of a run".into()))?;
+        let broken = |reason: String| EngineError::Checkpoint {
+            file: path.into(),
+            reason,
+        };
+        let books = file
+            .metadata
+            .get(BOOKS)
+            .ok_or_else(|| broken("it is no checkpoint of a run".into()))?;
         let books = serde_json::from_str(books).map_err(|error| broken(error.to_string()))?;
         Ok((books, file.tensors))
     }
@@ -110,13 +134,19 @@ impl Checkpoint {
     ) -> Result<(), EngineError> {
         put_back(&mut tensors, parts, path)?;
         for (name, stored) in tensors {
-            let mut names = name.strip_prefix(OPTIMIZER).and_then(|name| name[1..].rsplit_once('/')).into_iter();
+            let mut names = name
+                .strip_prefix(OPTIMIZER)
+                .and_then(|name| name[1..].rsplit_once('/'))
+                .into_iter();
             let known = names.any(|(parameter, slot)| {
                 optimizer.restore_tensor(parameter, slot, tensor(stored.clone(), &Device::flex()))
             });
             if !known {
                 let reason = format!("it holds `{name}`, which this recipe has no place for");
-                return Err(EngineError::Checkpoint { file: path.into(), reason });
+                return Err(EngineError::Checkpoint {
+                    file: path.into(),
+                    reason,
+                });
             }
         }
         for (parameter, &updates) in &self.updates {
@@ -145,9 +175,17 @@ pub(crate) fn put_back(
             }
         });
     }
-    let Some(name) = lacking.first() else { return Ok(()) };
-    let reason = format!("{} tensors are missing or of another shape, the first is `{name}`", lacking.len());
-    Err(EngineError::Checkpoint { file: path.into(), reason })
+    let Some(name) = lacking.first() else {
+        return Ok(());
+    };
+    let reason = format!(
+        "{} tensors are missing or of another shape, the first is `{name}`",
+        lacking.len()
+    );
+    Err(EngineError::Checkpoint {
+        file: path.into(),
+        reason,
+    })
 }
 
 fn bytes(value: Tensor<1>) -> Vec<u8> {

@@ -9,7 +9,11 @@ pub fn clip_by_global_norm(parts: &[&dyn Parameters], gradients: &Gradients, lim
     let mut squares = 0.0;
     for part in parts {
         part.each_gradient(gradients, &mut |_, gradient| {
-            let sum = (gradient.clone() * gradient).sum().into_data().iter::<f64>().next();
+            let sum = (gradient.clone() * gradient)
+                .sum()
+                .into_data()
+                .iter::<f64>()
+                .next();
             squares += sum.unwrap_or_default();
         });
     }

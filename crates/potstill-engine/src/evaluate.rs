@@ -37,7 +37,11 @@ pub fn evaluate(
     progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, EngineError> {
     let device = Device::flex();
-    let config = LoaderConfig { shuffle: false, drop_last: false, ..config };
+    let config = LoaderConfig {
+        shuffle: false,
+        drop_last: false,
+        ..config
+    };
     let loader = Loader::new(data, augment.for_evaluation(), config)?;
     let classes = network.get().classes();
     let (mut count, mut top1, mut top5, mut loss) = (0, 0, 0, 0.0);
@@ -49,13 +53,22 @@ pub fn evaluate(
             top1 += usize::from(rank == 0);
             top5 += usize::from(rank < 5);
         }
-        loss += logits.chunks_exact(classes).zip(&batch.labels).map(|(row, &label)| cross_entropy(row, label)).sum::<f64>();
+        loss += logits
+            .chunks_exact(classes)
+            .zip(&batch.labels)
+            .map(|(row, &label)| cross_entropy(row, label))
+            .sum::<f64>();
         count += batch.labels.len();
         progress(count);
     }
     let percent = |hits| 100.0 * hits as f64 / count.max(1) as f64;
     let top5 = (classes > 5).then(|| percent(top5));
-    Ok(Evaluation { count, top1: percent(top1), top5, loss: loss / count.max(1) as f64 })
+    Ok(Evaluation {
+        count,
+        top1: percent(top1),
+        top5,
+        loss: loss / count.max(1) as f64,
+    })
 }
 
 /// `-log softmax(row)[label]`, in f64.

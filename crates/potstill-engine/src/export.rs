@@ -4,7 +4,9 @@ use std::{collections::HashMap, fs, path::Path};
 
 use potstill_data::DatasetEntry;
 use potstill_models::{Shortcut, weights};
-use potstill_report::{CardFacts, Data, LastEpoch, Summary, Teacher, html_report, model_card, read_summary, write_summary};
+use potstill_report::{
+    CardFacts, Data, LastEpoch, Summary, Teacher, html_report, model_card, read_summary, write_summary,
+};
 
 use crate::{
     Checkpoint, EngineError, Plan, Run, RunFolder,
@@ -35,11 +37,18 @@ pub fn export(plan: Plan, folder: &RunFolder, which: Which, out: &Path) -> Resul
     };
     if !path.is_file() {
         let reason = format!("it has no {}: no epoch is done yet", path.display());
-        return Err(EngineError::NoRun { folder: folder.path().into(), reason });
+        return Err(EngineError::NoRun {
+            folder: folder.path().into(),
+            reason,
+        });
     }
     let mut run = Run::resume(plan, folder.clone())?;
     let (_, mut tensors) = Checkpoint::read(&path)?;
-    put_back(&mut tensors, vec![("student", run.learner.student.parameters_mut())], &path)?;
+    put_back(
+        &mut tensors,
+        vec![("student", run.learner.student.parameters_mut())],
+        &path,
+    )?;
     let summary = read_summary(folder.summary()).unwrap_or_else(|_| run.summary(None));
     write_student(&run.plan, &run.learner, &summary, out)
 }
@@ -83,7 +92,8 @@ fn write_student(plan: &Plan, learner: &Learner, summary: &Summary, out: &Path) 
         let path = out.join(name);
         weights::write_atomically(&path, text.as_bytes()).map_err(EngineError::io("write", path))
     };
-    let json = serde_json::to_string_pretty(&config).map_err(|error| EngineError::Contradiction(error.to_string()))?;
+    let json = serde_json::to_string_pretty(&config)
+        .map_err(|error| EngineError::Contradiction(error.to_string()))?;
     write(CONFIG, &(json + "\n"))?;
     let recipe = plan.recipe.to_toml()?;
     let data = DatasetEntry::of(&plan.recipe.data.train);
@@ -119,7 +129,10 @@ impl Run {
     /// The run in one page.
     pub(crate) fn summary(&self, teacher_top1: Option<f64>) -> Summary {
         let plan = &self.plan;
-        let last = self.rows.last().and_then(|row| row.test.map(|test| (row.epoch, test)));
+        let last = self
+            .rows
+            .last()
+            .and_then(|row| row.test.map(|test| (row.epoch, test)));
         Summary {
             name: plan.recipe.name.clone(),
             seed: plan.recipe.seed,
@@ -127,11 +140,16 @@ impl Run {
             potstill: env!("CARGO_PKG_VERSION").into(),
             recipe_hash: self.fingerprint.clone(),
             student: network(&plan.student.model, &plan.student_side),
-            teacher: plan
-                .teacher
-                .as_ref()
-                .map(|teacher| Teacher { network: network(&teacher.model, &teacher.side), top1: teacher_top1 }),
-            methods: plan.recipe.methods.iter().map(|method| method.kind.clone()).collect(),
+            teacher: plan.teacher.as_ref().map(|teacher| Teacher {
+                network: network(&teacher.model, &teacher.side),
+                top1: teacher_top1,
+            }),
+            methods: plan
+                .recipe
+                .methods
+                .iter()
+                .map(|method| method.kind.clone())
+                .collect(),
             data: Data {
                 train: plan.recipe.data.train.clone(),
                 test: plan.recipe.data.test_source().into(),
@@ -142,10 +160,18 @@ impl Run {
             epochs: plan.recipe.total_epochs(),
             best: self
                 .best
-                .map(|best| potstill_report::BestEpoch { epoch: best.epoch, top1: best.top1 })
+                .map(|best| potstill_report::BestEpoch {
+                    epoch: best.epoch,
+                    top1: best.top1,
+                })
                 .unwrap_or_default(),
             last: last
-                .map(|(epoch, test)| LastEpoch { epoch, top1: test.top1, top5: test.top5, loss: test.loss })
+                .map(|(epoch, test)| LastEpoch {
+                    epoch,
+                    top1: test.top1,
+                    top5: test.top5,
+                    loss: test.loss,
+                })
                 .unwrap_or_default(),
             seconds: self.seconds,
             finished: last.is_some_and(|(epoch, _)| epoch == plan.recipe.total_epochs()),

@@ -86,10 +86,18 @@ impl Source {
             Some(path) => read_weights(path)?,
             None => (None, None),
         };
-        let config = config.filter(|config| self.model.as_ref().is_none_or(|model| *model == config.architecture));
-        let model = self.model.clone().or_else(|| config.as_ref().map(|config| config.architecture.clone()));
+        let config = config.filter(|config| {
+            self.model
+                .as_ref()
+                .is_none_or(|model| *model == config.architecture)
+        });
+        let model = self
+            .model
+            .clone()
+            .or_else(|| config.as_ref().map(|config| config.architecture.clone()));
         let Some(model) = model else {
-            let message = "which network is it? name its architecture (`model`), or give a folder with a config.json";
+            let message =
+                "which network is it? name its architecture (`model`), or give a folder with a config.json";
             return Err(EngineError::Contradiction(message.into()));
         };
         let entry = find(&model)?;
@@ -99,8 +107,14 @@ impl Source {
             Some("b") => Some(Shortcut::Projection),
             _ => None,
         };
-        let channels = self.channels.or(config.as_ref().map(|config| config.input.channels));
-        let options = BuildOptions { classes: self.classes, channels, shortcut };
+        let channels = self
+            .channels
+            .or(config.as_ref().map(|config| config.input.channels));
+        let options = BuildOptions {
+            classes: self.classes,
+            channels,
+            shortcut,
+        };
         let scope = Scope::new(device, seed, owner);
         let mut classifier = entry.build(options, &scope)?;
         if let Some(stored) = stored {
@@ -110,9 +124,16 @@ impl Source {
             }
             weights::load(&mut classifier, &stored)?;
         }
-        let normalise =
-            config.map(|config| Normalise { mean: config.input.mean, std: config.input.std });
-        Ok(Network { model, shortcut, classifier, normalise })
+        let normalise = config.map(|config| Normalise {
+            mean: config.input.mean,
+            std: config.input.std,
+        });
+        Ok(Network {
+            model,
+            shortcut,
+            classifier,
+            normalise,
+        })
     }
 }
 
@@ -120,17 +141,25 @@ type Weights = (Option<weights::TensorFile>, Option<ModelConfig>);
 
 /// The weights at `path` (a file, a checkpoint, an exported folder or the folder of a run) and what is said about them there.
 fn read_weights(path: &Path) -> Result<Weights, EngineError> {
-    let folder = [path.to_owned(), path.join("student")].into_iter().find(|folder| folder.join(MODEL).is_file());
+    let folder = [path.to_owned(), path.join("student")]
+        .into_iter()
+        .find(|folder| folder.join(MODEL).is_file());
     let file = match folder {
         Some(folder) => folder.join(MODEL),
         None if path.is_dir() => {
             let reason = format!("it has neither {MODEL} nor student/{MODEL}; did the run finish?");
-            return Err(EngineError::NoRun { folder: path.into(), reason });
+            return Err(EngineError::NoRun {
+                folder: path.into(),
+                reason,
+            });
         }
         None => path.to_owned(),
     };
     let stored = weights::TensorFile::read(&file)?;
-    let books = stored.metadata.get(BOOKS).and_then(|books| serde_json::from_str::<Checkpoint>(books).ok());
+    let books = stored
+        .metadata
+        .get(BOOKS)
+        .and_then(|books| serde_json::from_str::<Checkpoint>(books).ok());
     let beside = file.with_file_name(CONFIG);
     let config = match books {
         Some(books) => books.student,
@@ -142,8 +171,12 @@ fn read_weights(path: &Path) -> Result<Weights, EngineError> {
 
 fn read_config(path: &Path) -> Result<ModelConfig, EngineError> {
     let text = fs::read_to_string(path).map_err(EngineError::io("read", path))?;
-    serde_json::from_str(&text)
-        .map_err(|error| EngineError::Contradiction(format!("{} is not a model's config.json: {error}", path.display())))
+    serde_json::from_str(&text).map_err(|error| {
+        EngineError::Contradiction(format!(
+            "{} is not a model's config.json: {error}",
+            path.display()
+        ))
+    })
 }
 
 /// The name of the weights in an exported folder.

@@ -43,7 +43,10 @@ impl Observer for Silent {}
 
 /// A finished epoch in one line, for logs and pipes.
 pub fn epoch_line(row: &EpochRow, epochs: usize) -> String {
-    let mut line = format!("epoch {}/{epochs}  lr {:.4}  loss {:.4}", row.epoch, row.lr, row.train.loss);
+    let mut line = format!(
+        "epoch {}/{epochs}  lr {:.4}  loss {:.4}",
+        row.epoch, row.lr, row.train.loss
+    );
     for (name, value) in &row.train.terms {
         line += &format!("  {name} {value:.4}");
     }

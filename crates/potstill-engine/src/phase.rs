@@ -32,25 +32,47 @@ impl Phase {
             for part in phase.trains.iter().flatten() {
                 if part != "student" && !text.methods.iter().any(|method| method.kind == *part) {
                     let name = &phase.name;
-                    let message = format!("phase `{name}` trains `{part}`, which is neither `student` nor a listed method");
+                    let message = format!(
+                        "phase `{name}` trains `{part}`, which is neither `student` nor a listed method"
+                    );
                     return Err(EngineError::Contradiction(message));
                 }
             }
             let epochs = begin..begin + phase.epochs;
             begin = epochs.end;
-            let recipe::Phase { name, trains, optimizer, schedule, .. } = phase;
-            Ok(Self { name, epochs, trains, optimizer, schedule })
+            let recipe::Phase {
+                name,
+                trains,
+                optimizer,
+                schedule,
+                ..
+            } = phase;
+            Ok(Self {
+                name,
+                epochs,
+                trains,
+                optimizer,
+                schedule,
+            })
         });
         phases.collect()
     }
 
     /// Whether this part trains.
     pub fn trains(&self, part: &str) -> bool {
-        self.trains.as_ref().is_none_or(|parts| parts.iter().any(|name| name == part))
+        self.trains
+            .as_ref()
+            .is_none_or(|parts| parts.iter().any(|name| name == part))
     }
 
     /// The learning rate of a step: `epoch` counts over the whole run, `step` within the epoch of `steps`.
     pub fn rate(&self, epoch: usize, step: usize, steps: usize) -> f64 {
-        self.schedule.lr(self.optimizer.lr(), epoch - self.epochs.start, step, steps, self.epochs.len())
+        self.schedule.lr(
+            self.optimizer.lr(),
+            epoch - self.epochs.start,
+            step,
+            steps,
+            self.epochs.len(),
+        )
     }
 }

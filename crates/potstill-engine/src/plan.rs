@@ -6,7 +6,9 @@
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use potstill_data::{Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, open};
+use potstill_data::{
+    Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, open,
+};
 use potstill_methods::{Ground, Method, Reads, Side};
 use potstill_models::{Classifier, Shortcut, probe};
 use potstill_ops::{Frozen, count_trainable};
@@ -56,9 +58,15 @@ pub struct PlannedTeacher {
 /// ImageNet's statistics, which published teachers of small images were trained with as well; used where nothing else is said.
 pub fn default_input(channels: usize) -> Normalise {
     if channels == 3 {
-        Normalise { mean: vec![0.485, 0.456, 0.406], std: vec![0.229, 0.224, 0.225] }
+        Normalise {
+            mean: vec![0.485, 0.456, 0.406],
+            std: vec![0.229, 0.224, 0.225],
+        }
     } else {
-        Normalise { mean: vec![0.5; channels], std: vec![0.25; channels] }
+        Normalise {
+            mean: vec![0.5; channels],
+            std: vec![0.25; channels],
+        }
     }
 }
 
@@ -85,8 +93,16 @@ impl Plan {
             (Some(spec), false) => Some(teacher(spec, image, seed, &device)?),
             _ => None,
         };
-        let input = student.normalise.take().or_else(|| teacher.as_ref().map(|teacher| teacher.input.clone()));
-        let of_data = || DatasetEntry::of(&recipe.data.train).map(|entry| Normalise { mean: entry.mean.to_vec(), std: entry.std.to_vec() });
+        let input = student
+            .normalise
+            .take()
+            .or_else(|| teacher.as_ref().map(|teacher| teacher.input.clone()));
+        let of_data = || {
+            DatasetEntry::of(&recipe.data.train).map(|entry| Normalise {
+                mean: entry.mean.to_vec(),
+                std: entry.std.to_vec(),
+            })
+        };
         student.normalise = Some(input.or_else(of_data).unwrap_or_else(|| default_input(image[2])));
         check_inputs(&student, teacher.as_ref(), image)?;
 
@@ -102,29 +118,54 @@ impl Plan {
         });
         let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
         let phases = Phase::of(&recipe)?;
-        Ok(Self { device, train, test, augment, image, student, student_side, teacher, methods, phases, recipe })
+        Ok(Self {
+            device,
+            train,
+            test,
+            augment,
+            image,
+            student,
+            student_side,
+            teacher,
+            methods,
+            phases,
+            recipe,
+        })
     }
 
     /// How the student's images are normalised.
     pub fn student_input(&self) -> Normalise {
-        self.student.normalise.clone().unwrap_or_else(|| default_input(self.image[2]))
+        self.student
+            .normalise
+            .clone()
+            .unwrap_or_else(|| default_input(self.image[2]))
     }
 
     /// Every point that the methods read.
     pub fn reads(&self) -> Vec<(&'static str, Reads)> {
-        self.methods.iter().map(|(_, method)| (method.name(), method.reads())).collect()
+        self.methods
+            .iter()
+            .map(|(_, method)| (method.name(), method.reads()))
+            .collect()
     }
 
     /// Learned numbers of the modules that train beside the student.
     pub fn method_parameters(&self) -> Vec<(&'static str, usize)> {
         let count = |method: &dyn Method| method.modules().map_or(0, count_trainable);
-        self.methods.iter().map(|(_, method)| (method.name(), count(method.as_ref()))).collect()
+        self.methods
+            .iter()
+            .map(|(_, method)| (method.name(), count(method.as_ref())))
+            .collect()
     }
 
     /// Training steps of an epoch.
     pub fn steps_per_epoch(&self) -> usize {
         let (images, batch) = (self.train.len(), self.recipe.train.batch);
-        if self.recipe.train.drop_last { images / batch } else { images.div_ceil(batch) }
+        if self.recipe.train.drop_last {
+            images / batch
+        } else {
+            images.div_ceil(batch)
+        }
     }
 
     /// How batches are loaded for training.
@@ -141,7 +182,10 @@ impl Plan {
 
     /// How batches are loaded for evaluation.
     pub(crate) fn evaluating(&self) -> LoaderConfig {
-        LoaderConfig { batch: self.recipe.train.eval_batch, ..self.loading() }
+        LoaderConfig {
+            batch: self.recipe.train.eval_batch,
+            ..self.loading()
+        }
     }
 }
 
@@ -154,7 +198,10 @@ fn datasets(recipe: &Recipe, seed: Seed) -> Result<(Arc<dyn Dataset>, Arc<dyn Da
             set = Arc::new(Subset::few_samples(set, FewSamples::Total(limit), seed));
         }
         if set.is_empty() {
-            return Err(EngineError::Contradiction(format!("`{}` has no images", set.name())));
+            return Err(EngineError::Contradiction(format!(
+                "`{}` has no images",
+                set.name()
+            )));
         }
         let [h, w, c] = set.image(0)?.shape();
         if h * w * c * set.len() > KEPT_IN_MEMORY {
@@ -167,8 +214,14 @@ fn datasets(recipe: &Recipe, seed: Seed) -> Result<(Arc<dyn Dataset>, Arc<dyn Da
     if train.classes() != test.classes() {
         let (a, b) = (train.classes(), test.classes());
         let message = if a.len() == b.len() {
-            let (ours, theirs) = a.iter().zip(b).find(|(a, b)| a != b).map_or(("", ""), |(a, b)| (a, b));
-            format!("the class names of `data.train` and `data.test` differ: `{ours}` here is `{theirs}` there")
+            let (ours, theirs) = a
+                .iter()
+                .zip(b)
+                .find(|(a, b)| a != b)
+                .map_or(("", ""), |(a, b)| (a, b));
+            format!(
+                "the class names of `data.train` and `data.test` differ: `{ours}` here is `{theirs}` there"
+            )
         } else {
             format!("`data.train` has {} classes and `data.test` {}", a.len(), b.len())
         };
@@ -209,7 +262,13 @@ fn teacher(
     device: &Device,
 ) -> Result<PlannedTeacher, EngineError> {
     let (source, input) = match spec {
-        Teacher::Run { run } => (Source { weights: Some(run.clone()), ..Source::default() }, None),
+        Teacher::Run { run } => (
+            Source {
+                weights: Some(run.clone()),
+                ..Source::default()
+            },
+            None,
+        ),
         Teacher::Network(network) => {
             let source = Source {
                 model: Some(network.model.clone()),
@@ -224,18 +283,26 @@ fn teacher(
     Ok(PlannedTeacher {
         side: side(&network.classifier, image, device),
         network: Frozen::new(&network.classifier),
-        input: input.or(network.normalise).unwrap_or_else(|| default_input(image[2])),
+        input: input
+            .or(network.normalise)
+            .unwrap_or_else(|| default_input(image[2])),
         model: network.model,
     })
 }
 
 fn normalise(input: &Input) -> Normalise {
     let floats = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
-    Normalise { mean: floats(&input.mean), std: floats(&input.std) }
+    Normalise {
+        mean: floats(&input.mean),
+        std: floats(&input.std),
+    }
 }
 
 fn side(network: &Classifier, [height, width, _]: [usize; 3], device: &Device) -> Side {
-    Side { probe: probe(network, [height, width], device), stage_ends: network.stage_ends() }
+    Side {
+        probe: probe(network, [height, width], device),
+        stage_ends: network.stage_ends(),
+    }
 }
 
 fn check_batches(recipe: &Recipe, images: usize) -> Result<(), EngineError> {
@@ -245,21 +312,34 @@ fn check_batches(recipe: &Recipe, images: usize) -> Result<(), EngineError> {
     } else if images < batch && recipe.train.drop_last {
         format!("{images} training images do not fill one batch of {batch}: take a smaller `train.batch`")
     } else if !recipe.train.drop_last && images % batch == 1 {
-        format!("the last of the batches would hold one image ({images} images, batch {batch}): set `train.drop_last = true`")
+        format!(
+            "the last of the batches would hold one image ({images} images, batch {batch}): set `train.drop_last = true`"
+        )
     } else {
         return Ok(());
     };
     Err(EngineError::Contradiction(message))
 }
 
-fn check_inputs(student: &Network, teacher: Option<&PlannedTeacher>, image: [usize; 3]) -> Result<(), EngineError> {
-    let mut networks = vec![("student", student.classifier.channels(), student.normalise.as_ref())];
+fn check_inputs(
+    student: &Network,
+    teacher: Option<&PlannedTeacher>,
+    image: [usize; 3],
+) -> Result<(), EngineError> {
+    let mut networks = vec![(
+        "student",
+        student.classifier.channels(),
+        student.normalise.as_ref(),
+    )];
     if let Some(teacher) = teacher {
         networks.push(("teacher", teacher.network.get().channels(), Some(&teacher.input)));
     }
     for (name, channels, input) in networks {
         if channels != image[2] {
-            let message = format!("the {name} takes images of {channels} channels, the data has {}", image[2]);
+            let message = format!(
+                "the {name} takes images of {channels} channels, the data has {}",
+                image[2]
+            );
             return Err(EngineError::Contradiction(message));
         }
         if let Some(input) = input {

@@ -11,11 +11,14 @@ use std::{
 
 use potstill_data::Loader;
 use potstill_ops::Frozen;
-use potstill_report::{EpochRow, IndexMap, Training, append_metrics, rewind_metrics, tensorboard::EventWriter};
+use potstill_report::{
+    EpochRow, IndexMap, Training, append_metrics, rewind_metrics, tensorboard::EventWriter,
+};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Best, Checkpoint, EngineError, Evaluation, Observer, Optimizer, Phase, Plan, Position, RunFolder, StepSeen, epoch_line, evaluate,
+    Best, Checkpoint, EngineError, Evaluation, Observer, Optimizer, Phase, Plan, Position, RunFolder,
+    StepSeen, epoch_line, evaluate,
     running_mean::RunningMean,
     step::{Learner, NonFinite},
 };
@@ -72,7 +75,9 @@ impl Run {
         let events = EventWriter::resume(folder.path(), steps as u64 + 1)?;
         let mut run = Self::new(plan, folder, &recipe, events);
         if books.recipe != run.fingerprint {
-            let reason = "it was written by another recipe; resume with the recipe.toml of the run's own folder".into();
+            let reason =
+                "it was written by another recipe; resume with the recipe.toml of the run's own folder"
+                    .into();
             return Err(EngineError::Checkpoint { file: path, reason });
         }
         run.position = books.position;
@@ -88,7 +93,10 @@ impl Run {
     fn new(mut plan: Plan, folder: RunFolder, recipe: &str, events: EventWriter) -> Self {
         let learner = Learner::of(&mut plan);
         let optimizer = Optimizer::new(&plan.phases[0].optimizer);
-        let fingerprint = Sha256::digest(recipe.as_bytes()).iter().map(|byte| format!("{byte:02x}")).collect();
+        let fingerprint = Sha256::digest(recipe.as_bytes())
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         Self {
             plan,
             folder,
@@ -110,10 +118,19 @@ impl Run {
     /// # Errors
     /// Broken data, a loss that is not finite, a folder that cannot be written.
     pub fn go(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome, EngineError> {
-        let loader = Loader::new(self.plan.train.clone(), self.plan.augment.clone(), self.plan.loading())?;
+        let loader = Loader::new(
+            self.plan.train.clone(),
+            self.plan.augment.clone(),
+            self.plan.loading(),
+        )?;
         while self.position.epoch < self.plan.recipe.total_epochs() {
             let phase = self.phase_at(self.position.epoch).clone();
-            if self.position == (Position { epoch: phase.epochs.start, step: 0 }) {
+            if self.position
+                == (Position {
+                    epoch: phase.epochs.start,
+                    step: 0,
+                })
+            {
                 self.optimizer = Optimizer::new(&phase.optimizer);
             }
             let began = Instant::now();
@@ -163,9 +180,14 @@ impl Run {
             self.step_seconds.push(started.elapsed().as_secs_f64());
             self.position.step += 1;
             images += batch.labels.len();
-            self.totals.add(batch.labels.len(), report.hits, report.loss, &report.terms);
-            let means: Vec<_> =
-                self.totals.terms.iter().map(|(name, sum)| (name.clone(), self.totals.mean(*sum))).collect();
+            self.totals
+                .add(batch.labels.len(), report.hits, report.loss, &report.terms);
+            let means: Vec<_> = self
+                .totals
+                .terms
+                .iter()
+                .map(|(name, sum)| (name.clone(), self.totals.mean(*sum)))
+                .collect();
             observer.step(&StepSeen {
                 epoch: epoch + 1,
                 epochs: self.plan.recipe.total_epochs(),
@@ -183,7 +205,14 @@ impl Run {
     fn evaluate(&self) -> Result<Evaluation, EngineError> {
         let student = Frozen::new(&self.learner.student);
         let (test, augment) = (self.plan.test.clone(), &self.plan.augment);
-        evaluate(&student, test, augment, &self.learner.student_input, self.plan.evaluating(), &mut |_| ())
+        evaluate(
+            &student,
+            test,
+            augment,
+            &self.learner.student_input,
+            self.plan.evaluating(),
+            &mut |_| (),
+        )
     }
 
     /// Enters a finished epoch in the books and on the disk.
@@ -196,9 +225,15 @@ impl Run {
     ) -> Result<(), EngineError> {
         let totals = std::mem::take(&mut self.totals);
         let steps = self.position.step;
-        self.position = Position { epoch: self.position.epoch + 1, step: 0 };
+        self.position = Position {
+            epoch: self.position.epoch + 1,
+            step: 0,
+        };
         let epoch = self.position.epoch;
-        let terms = totals.terms.iter().map(|(name, sum)| (name.clone(), totals.mean(*sum)));
+        let terms = totals
+            .terms
+            .iter()
+            .map(|(name, sum)| (name.clone(), totals.mean(*sum)));
         let row = EpochRow {
             epoch,
             phase: phase.name.clone(),
@@ -220,11 +255,15 @@ impl Run {
         };
         let improved = self.best.is_none_or(|best| evaluation.top1 > best.top1);
         if improved {
-            self.best = Some(Best { epoch, top1: evaluation.top1 });
+            self.best = Some(Best {
+                epoch,
+                top1: evaluation.top1,
+            });
         }
         append_metrics(self.folder.metrics(), &row)?;
         self.events.epoch(&row)?;
-        self.folder.log(&epoch_line(&row, self.plan.recipe.total_epochs()))?;
+        self.folder
+            .log(&epoch_line(&row, self.plan.recipe.total_epochs()))?;
         self.save(improved.then(|| self.folder.best()))?;
         observer.epoch(&row, self.plan.recipe.total_epochs());
         self.rows.push(row);
@@ -243,14 +282,19 @@ impl Run {
             ..Checkpoint::default()
         };
         for path in std::iter::once(self.folder.last()).chain(best) {
-            books.clone().save(&self.learner.parts(), &self.optimizer, &path)?;
+            books
+                .clone()
+                .save(&self.learner.parts(), &self.optimizer, &path)?;
         }
         Ok(())
     }
 
     fn phase_at(&self, epoch: usize) -> &Phase {
         let phases = &self.plan.phases;
-        phases.iter().find(|phase| phase.epochs.contains(&epoch)).unwrap_or(&phases[phases.len() - 1])
+        phases
+            .iter()
+            .find(|phase| phase.epochs.contains(&epoch))
+            .unwrap_or(&phases[phases.len() - 1])
     }
 
     /// What the run is made from.
@@ -270,12 +314,21 @@ impl Run {
 
     /// The frozen teacher and the test images, to measure it once.
     pub fn teacher_top1(&self) -> Result<Option<f64>, EngineError> {
-        let Some((teacher, input)) = &self.learner.teacher else { return Ok(None) };
+        let Some((teacher, input)) = &self.learner.teacher else {
+            return Ok(None);
+        };
         let test = Arc::clone(&self.plan.test);
         if teacher.get().classes() != test.classes().len() {
             return Ok(None);
         }
-        let found = evaluate(teacher, test, &self.plan.augment, input, self.plan.evaluating(), &mut |_| ())?;
+        let found = evaluate(
+            teacher,
+            test,
+            &self.plan.augment,
+            input,
+            self.plan.evaluating(),
+            &mut |_| (),
+        )?;
         Ok(Some(found.top1))
     }
 }

@@ -45,11 +45,18 @@ impl RunFolder {
     pub fn is_free(path: &Path, overwrite: bool) -> Result<(), EngineError> {
         let folder = Self(path.into());
         if folder.recipe().is_file() {
-            return if overwrite { Ok(()) } else { Err(EngineError::Exists(path.into())) };
+            return if overwrite {
+                Ok(())
+            } else {
+                Err(EngineError::Exists(path.into()))
+            };
         }
         if path.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
             let reason = "it holds other files and no recipe.toml, so it is left alone".into();
-            return Err(EngineError::NoRun { folder: path.into(), reason });
+            return Err(EngineError::NoRun {
+                folder: path.into(),
+                reason,
+            });
         }
         Ok(())
     }
@@ -63,7 +70,10 @@ impl RunFolder {
         if folder.recipe().is_file() {
             return Ok(folder);
         }
-        Err(EngineError::NoRun { folder: path.into(), reason: "it has no recipe.toml".into() })
+        Err(EngineError::NoRun {
+            folder: path.into(),
+            reason: "it has no recipe.toml".into(),
+        })
     }
 
     /// Removes what a run leaves, and nothing else.
@@ -130,9 +140,18 @@ impl RunFolder {
     pub fn log(&self, line: &str) -> Result<(), EngineError> {
         let path = self.0.join("log.txt");
         let opened = OpenOptions::new().create(true).append(true).open(&path);
-        opened.and_then(|mut file| writeln!(file, "{line}")).map_err(EngineError::io("write", path))
+        opened
+            .and_then(|mut file| writeln!(file, "{line}"))
+            .map_err(EngineError::io("write", path))
     }
 }
 
-const FILES: [&str; 7] =
-    ["recipe.toml", "log.txt", "metrics.jsonl", "summary.json", "report.html", "last.safetensors", "best.safetensors"];
+const FILES: [&str; 7] = [
+    "recipe.toml",
+    "log.txt",
+    "metrics.jsonl",
+    "summary.json",
+    "report.html",
+    "last.safetensors",
+    "best.safetensors",
+];

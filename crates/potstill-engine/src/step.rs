@@ -44,8 +44,13 @@ const TASK: &str = "cross_entropy";
 impl Learner {
     /// The trainable parts by name: the student, and the methods that have modules.
     pub fn parts(&self) -> Vec<(&'static str, &dyn Parameters)> {
-        let methods = self.methods.iter().filter_map(|(_, method)| method.modules().map(|part| (method.name(), part)));
-        std::iter::once(("student", self.student.parameters())).chain(methods).collect()
+        let methods = self
+            .methods
+            .iter()
+            .filter_map(|(_, method)| method.modules().map(|part| (method.name(), part)));
+        std::iter::once(("student", self.student.parameters()))
+            .chain(methods)
+            .collect()
     }
 
     /// The same, to be changed.
@@ -54,7 +59,9 @@ impl Learner {
             let name = method.name();
             method.modules_mut().map(|part| (name, part))
         });
-        std::iter::once(("student", self.student.parameters_mut())).chain(methods).collect()
+        std::iter::once(("student", self.student.parameters_mut()))
+            .chain(methods)
+            .collect()
     }
 
     /// Trains on one batch with this learning rate. Nothing has moved if a loss term is not finite.
@@ -71,14 +78,31 @@ impl Learner {
         let mut moments = Vec::new();
         let student = self.study(batch, &mut moments);
         let mut pass = Pass::new(Mode::Batch);
-        let step = Step { student: &student, teacher: teacher.as_ref(), labels: &labels, epoch };
-        let mut weighted = vec![(self.task_weight, task_term(&student.logits, labels.clone(), self.label_smoothing))];
+        let step = Step {
+            student: &student,
+            teacher: teacher.as_ref(),
+            labels: &labels,
+            epoch,
+        };
+        let mut weighted = vec![(
+            self.task_weight,
+            task_term(&student.logits, labels.clone(), self.label_smoothing),
+        )];
         for (weight, method) in &self.methods {
-            weighted.extend(method.terms(&step, &mut pass).into_iter().map(|term| (weight * term.factor, term)));
+            weighted.extend(
+                method
+                    .terms(&step, &mut pass)
+                    .into_iter()
+                    .map(|term| (weight * term.factor, term)),
+            );
         }
         moments.extend(pass.into_moments());
         let terms = finite_values(&weighted)?;
-        let loss = weighted.iter().zip(&terms).map(|((weight, _), (_, value))| weight * value).sum();
+        let loss = weighted
+            .iter()
+            .zip(&terms)
+            .map(|((weight, _), (_, value))| weight * value)
+            .sum();
         self.descend(weighted, phase, optimizer, rate);
         for (name, part) in self.parts_mut() {
             if phase.trains(name) {
@@ -87,7 +111,11 @@ impl Learner {
         }
         let logits: Vec<f32> = student.logits.inner().into_data().iter().collect();
         let ranks = true_class_ranks(&logits, self.student.classes(), &batch.labels);
-        Ok(StepReport { loss, terms, hits: ranks.into_iter().filter(|&rank| rank == 0).count() })
+        Ok(StepReport {
+            loss,
+            terms,
+            hits: ranks.into_iter().filter(|&rank| rank == 0).count(),
+        })
     }
 
     fn labels(&self, batch: &Batch) -> Tensor<1, Int> {
@@ -101,30 +129,49 @@ impl Learner {
         let (teacher, input) = self.teacher.as_ref()?;
         let mut taps = Taps::at(&self.reads(|method| method.reads().teacher));
         let images = images(batch, input, &self.device);
-        let logits = teacher.get().forward(images, &mut Pass::visited(Mode::Running, &mut taps));
+        let logits = teacher
+            .get()
+            .forward(images, &mut Pass::visited(Mode::Running, &mut taps));
         Some(Seen { logits, taps })
     }
 
     fn study(&self, batch: &Batch, moments: &mut Vec<Moments>) -> Seen {
         let mut taps = Taps::at(&self.reads(|method| method.reads().student));
         let mut pass = Pass::visited(Mode::Batch, &mut taps);
-        let logits = self.student.forward(images(batch, &self.student_input, &self.device), &mut pass);
+        let logits = self
+            .student
+            .forward(images(batch, &self.student_input, &self.device), &mut pass);
         moments.extend(pass.into_moments());
         Seen { logits, taps }
     }
 
     fn reads(&self, of: impl Fn(&dyn Method) -> Vec<Point>) -> Vec<Point> {
-        self.methods.iter().flat_map(|(_, method)| of(method.as_ref())).collect()
+        self.methods
+            .iter()
+            .flat_map(|(_, method)| of(method.as_ref()))
+            .collect()
     }
 
     fn descend(&mut self, weighted: Vec<(f64, Term)>, phase: &Phase, optimizer: &mut Optimizer, rate: f64) {
         let terms = weighted.into_iter().map(|(weight, term)| term.value * weight);
-        let Some(loss) = terms.reduce(|sum, term| sum + term) else { return };
+        let Some(loss) = terms.reduce(|sum, term| sum + term) else {
+            return;
+        };
         let mut gradients = loss.backward();
-        let trained: Vec<_> = self.parts().into_iter().filter(|(name, _)| phase.trains(name)).collect();
+        let trained: Vec<_> = self
+            .parts()
+            .into_iter()
+            .filter(|(name, _)| phase.trains(name))
+            .collect();
         let modules: Vec<_> = trained.iter().map(|(_, part)| *part).collect();
-        let scale = self.clip_norm.map(|limit| clip_by_global_norm(&modules, &gradients, limit));
-        for (name, part) in self.parts_mut().into_iter().filter(|(name, _)| phase.trains(name)) {
+        let scale = self
+            .clip_norm
+            .map(|limit| clip_by_global_norm(&modules, &gradients, limit));
+        for (name, part) in self
+            .parts_mut()
+            .into_iter()
+            .filter(|(name, _)| phase.trains(name))
+        {
             part.descend(&mut gradients, &mut |entry, value, gradient| {
                 let gradient = scale.map_or(gradient.clone(), |scale| gradient * scale);
                 optimizer.update(&format!("{name}/{}", entry.path), value, gradient, rate)
@@ -142,14 +189,29 @@ pub(crate) fn images(batch: &Batch, input: &Normalise, device: &Device) -> Tenso
 }
 
 fn task_term(logits: &Tensor<2>, labels: Tensor<1, Int>, smoothing: f64) -> Term {
-    Term { name: TASK, value: cross_entropy(logits.clone(), labels, smoothing), factor: 1.0 }
+    Term {
+        name: TASK,
+        value: cross_entropy(logits.clone(), labels, smoothing),
+        factor: 1.0,
+    }
 }
 
 fn finite_values(weighted: &[(f64, Term)]) -> Result<Vec<(String, f64)>, NonFinite> {
     let values = weighted.iter().map(|(_, term)| {
-        let value = term.value.clone().inner().into_data().iter::<f64>().next().unwrap_or(f64::NAN);
+        let value = term
+            .value
+            .clone()
+            .inner()
+            .into_data()
+            .iter::<f64>()
+            .next()
+            .unwrap_or(f64::NAN);
         let name = term.name.to_owned();
-        if value.is_finite() { Ok((name, value)) } else { Err(NonFinite { term: name, value }) }
+        if value.is_finite() {
+            Ok((name, value))
+        } else {
+            Err(NonFinite { term: name, value })
+        }
     });
     values.collect()
 }
@@ -162,7 +224,10 @@ impl Learner {
             device: plan.device.clone(),
             student: plan.student.classifier.clone(),
             student_input: plan.student_input(),
-            teacher: plan.teacher.as_ref().map(|teacher| (teacher.network.clone(), teacher.input.clone())),
+            teacher: plan
+                .teacher
+                .as_ref()
+                .map(|teacher| (teacher.network.clone(), teacher.input.clone())),
             task_weight: train.task_weight,
             label_smoothing: train.label_smoothing,
             clip_norm: train.clip_norm,

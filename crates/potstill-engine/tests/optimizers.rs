@@ -1,5 +1,7 @@
 //! Optimisers and clipping give PyTorch's recorded numbers, step for step.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
 #[path = "../../potstill-ops/tests/numbers/mod.rs"]
 mod numbers;
 
@@ -27,7 +29,9 @@ fn spec(case: &Value, settings: &Value) -> OptimizerSpec {
 
 /// The gradient at these parameters, `shift` off the recorded one.
 fn gradient(params: &[f64], step: usize, shift: f64) -> Tensor<1> {
-    tensor([params.len()], |i| (0.2 * i as f64 + 0.7 * step as f64 + shift).cos() + 0.1 * params[i])
+    tensor([params.len()], |i| {
+        (0.2 * i as f64 + 0.7 * step as f64 + shift).cos() + 0.1 * params[i]
+    })
 }
 
 fn start() -> Tensor<1> {
@@ -46,7 +50,12 @@ fn every_recorded_trajectory_is_followed() {
         for (step, (rate, expected)) in all(&case["learning_rates"]).into_iter().zip(after).enumerate() {
             let descent = gradient(&values(&params), step, 0.0);
             params = optimizer.update("layer.weight", params, descent, rate);
-            assert_near(&format!("{name} after step {step}"), &values(&params), &all(expected), NINE_DIGITS);
+            assert_near(
+                &format!("{name} after step {step}"),
+                &values(&params),
+                &all(expected),
+                NINE_DIGITS,
+            );
             // Another parameter, moved between the steps of the first: its state must be its own.
             let descent = gradient(&values(&neighbour), step, 1.0);
             neighbour = optimizer.update("layer.bias", neighbour, descent, rate);
@@ -57,7 +66,10 @@ fn every_recorded_trajectory_is_followed() {
 #[test]
 fn what_is_left_out_has_the_defaults_of_pytorch() {
     let record = record();
-    for (name, left_out) in [("sgd", Value::from(serde_json::Map::new())), ("adam", serde_json::json!({}))] {
+    for (name, left_out) in [
+        ("sgd", Value::from(serde_json::Map::new())),
+        ("adam", serde_json::json!({})),
+    ] {
         let case = &record["cases"][name];
         assert_eq!(spec(case, &left_out), spec(case, &case["settings"]), "{name}");
     }
@@ -103,9 +115,16 @@ fn gradients_are_clipped_by_their_common_norm() {
         let tape = loss.backward();
         let factor = clip_by_global_norm(&[&three], &tape, case["max_norm"].as_f64().unwrap());
         let parts: [&dyn Parameters; 3] = [&three.first, &three.second, &three.third];
-        assert_eq!(clip_by_global_norm(&parts, &tape, case["max_norm"].as_f64().unwrap()), factor, "{name}");
+        assert_eq!(
+            clip_by_global_norm(&parts, &tape, case["max_norm"].as_f64().unwrap()),
+            factor,
+            "{name}"
+        );
         let own = numbers::gradients(&three, &tape);
-        for (path, clipped) in ["first", "second", "third"].iter().zip(case["clipped"].as_array().unwrap()) {
+        for (path, clipped) in ["first", "second", "third"]
+            .iter()
+            .zip(case["clipped"].as_array().unwrap())
+        {
             let ours: Vec<f64> = own[*path].iter().map(|value| value * factor).collect();
             assert_near(&format!("{name}, {path}"), &ours, &all(clipped), NINE_DIGITS);
         }

@@ -28,34 +28,70 @@ fn plan(overrides: &[&str]) -> Result<Plan, String> {
 
 #[test]
 fn shapes_are_inferred_and_parameters_counted() {
-    let plan = plan(&["data.train=shapes:size=32,train=64,test=20", "student.model=cifar_resnet20", "teacher.model=cifar_resnet56"])
-        .unwrap();
+    let plan = plan(&[
+        "data.train=shapes:size=32,train=64,test=20",
+        "student.model=cifar_resnet20",
+        "teacher.model=cifar_resnet56",
+    ])
+    .unwrap();
     assert_eq!(plan.image, [32, 32, 3]);
-    assert_eq!(plan.student_side.probe.multiplications, 40_551_040 + 64 * (plan.train.classes().len() as u64 - 10));
+    assert_eq!(
+        plan.student_side.probe.multiplications,
+        40_551_040 + 64 * (plan.train.classes().len() as u64 - 10)
+    );
     assert_eq!(plan.method_parameters(), [("review-kd", 114_278)]);
     let reads = &plan.reads()[0].1;
     let names = |points: &[potstill_ops::Point]| points.iter().map(ToString::to_string).collect::<Vec<_>>();
-    assert_eq!(names(&reads.student), ["layer1.2", "layer2.2", "layer3.2", "pool"]);
-    assert_eq!(names(&reads.teacher), ["layer1.8:pre", "layer2.8:pre", "layer3.8:pre", "pool"]);
+    assert_eq!(
+        names(&reads.student),
+        ["layer1.2", "layer2.2", "layer3.2", "pool"]
+    );
+    assert_eq!(
+        names(&reads.teacher),
+        ["layer1.8:pre", "layer2.8:pre", "layer3.8:pre", "pool"]
+    );
 }
 
 #[test]
 fn mistakes_are_found_before_the_first_step() {
     let cases: [(&[&str], &[&str]); 9] = [
-        (&["student.model=cifar_resnet21"], &["cifar_resnet21", "did you mean `cifar_resnet2"]),
-        (&["methods.0.kind=reviewkd"], &["reviewkd", "did you mean `review-kd`?"]),
-        (&["methods.0.kind=review-kd", "methods.0.ramp=3"], &["ramp", "ramp_epochs"]),
+        (
+            &["student.model=cifar_resnet21"],
+            &["cifar_resnet21", "did you mean `cifar_resnet2"],
+        ),
+        (
+            &["methods.0.kind=reviewkd"],
+            &["reviewkd", "did you mean `review-kd`?"],
+        ),
+        (
+            &["methods.0.kind=review-kd", "methods.0.ramp=3"],
+            &["ramp", "ramp_epochs"],
+        ),
         (&["student.weights=no/such.pth"], &["no/such.pth"]),
-        (&["teacher.model=cifar_resnet8x4", "teacher.shortcut=a"], &["cifar_resnet8x4", "shortcut"]),
+        (
+            &["teacher.model=cifar_resnet8x4", "teacher.shortcut=a"],
+            &["cifar_resnet8x4", "shortcut"],
+        ),
         (&["train.batch=100"], &["64 training images", "batch of 100"]),
-        (&["train.batch=21", "train.drop_last=false"], &["one image", "drop_last"]),
-        (&["student.input={ mean = [0.5], std = [0.2] }"], &["student", "1 values", "3 channels"]),
+        (
+            &["train.batch=21", "train.drop_last=false"],
+            &["one image", "drop_last"],
+        ),
+        (
+            &["student.input={ mean = [0.5], std = [0.2] }"],
+            &["student", "1 values", "3 channels"],
+        ),
         (&["data.train=shaps"], &["shaps", "shapes"]),
     ];
     for (overrides, expected) in cases {
-        let message = plan(overrides).err().unwrap_or_else(|| panic!("{overrides:?} was accepted"));
+        let message = plan(overrides)
+            .err()
+            .unwrap_or_else(|| panic!("{overrides:?} was accepted"));
         for part in expected {
-            assert!(message.contains(part), "{overrides:?}: `{part}` is not in: {message}");
+            assert!(
+                message.contains(part),
+                "{overrides:?}: `{part}` is not in: {message}"
+            );
         }
     }
 }
@@ -66,7 +102,10 @@ fn a_teacher_of_other_classes_serves_features_but_not_logits() {
     let classes = plan(&[]).unwrap().train.classes().len();
     if classes != 10 {
         let message = plan(&["methods.0.kind=kd"]).err().unwrap();
-        assert!(message.contains("10 classes apart") && message.contains(&classes.to_string()), "{message}");
+        assert!(
+            message.contains("10 classes apart") && message.contains(&classes.to_string()),
+            "{message}"
+        );
     }
     assert!(plan(&[]).is_ok());
 }

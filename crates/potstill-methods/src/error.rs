@@ -15,10 +15,14 @@ pub enum MethodError {
         hint: String,
     },
     /// A method that learns from a teacher, in a recipe that has none.
-    #[error("`{0}` learns from a teacher: add a [teacher] table, or take the method out for the student alone")]
+    #[error(
+        "`{0}` learns from a teacher: add a [teacher] table, or take the method out for the student alone"
+    )]
     NoTeacher(&'static str),
     /// Logits that cannot be compared.
-    #[error("`{method}` compares logits, but the teacher tells {teacher} classes apart and the student {student}")]
+    #[error(
+        "`{method}` compares logits, but the teacher tells {teacher} classes apart and the student {student}"
+    )]
     Classes {
         /// The method.
         method: &'static str,
@@ -40,7 +44,9 @@ pub enum MethodError {
         hint: String,
     },
     /// Lists of points that do not pair up.
-    #[error("`{method}` pairs {student} points of the student with {teacher} of the teacher: name as many for one as for the other")]
+    #[error(
+        "`{method}` pairs {student} points of the student with {teacher} of the teacher: name as many for one as for the other"
+    )]
     Unpaired {
         /// The method.
         method: &'static str,

@@ -49,7 +49,12 @@ impl Side {
     ///
     /// # Errors
     /// [`MethodError::NoPoint`] with the nearest point of this network.
-    pub fn size(&self, point: &Point, method: &'static str, network: &'static str) -> Result<[usize; 3], MethodError> {
+    pub fn size(
+        &self,
+        point: &Point,
+        method: &'static str,
+        network: &'static str,
+    ) -> Result<[usize; 3], MethodError> {
         self.probe.size(point).ok_or_else(|| {
             let wanted = point.to_string();
             let names = self.probe.points.iter().map(|(point, _)| point.to_string());
@@ -58,7 +63,12 @@ impl Side {
                 Some(nearest) => format!("did you mean `{nearest}`? `potstill plan` lists them all"),
                 None => "it has no points at all".into(),
             };
-            MethodError::NoPoint { method, point: wanted, network, hint }
+            MethodError::NoPoint {
+                method,
+                point: wanted,
+                network,
+                hint,
+            }
         })
     }
 }

@@ -43,12 +43,18 @@ impl Kd {
         let teacher = ground.teacher(Self::NAME)?.probe.classes;
         let student = ground.student.probe.classes;
         if teacher != student {
-            return Err(MethodError::Classes { method: Self::NAME, teacher, student });
+            return Err(MethodError::Classes {
+                method: Self::NAME,
+                teacher,
+                student,
+            });
         }
         if !(options.temperature.is_finite() && options.temperature > 0.0) {
             return Err(spec.wrong("temperature", "must be a positive number").into());
         }
-        Ok(Self { temperature: options.temperature })
+        Ok(Self {
+            temperature: options.temperature,
+        })
     }
 }
 
@@ -58,8 +64,18 @@ impl Method for Kd {
     }
 
     fn terms(&self, step: &Step<'_>, _: &mut Pass<'_>) -> Vec<Term> {
-        let Some(teacher) = step.teacher else { return Vec::new() };
-        let value = distillation_divergence(step.student.logits.clone(), teacher.logits.clone(), self.temperature);
-        vec![Term { name: Self::NAME, value, factor: 1.0 }]
+        let Some(teacher) = step.teacher else {
+            return Vec::new();
+        };
+        let value = distillation_divergence(
+            step.student.logits.clone(),
+            teacher.logits.clone(),
+            self.temperature,
+        );
+        vec![Term {
+            name: Self::NAME,
+            value,
+            factor: 1.0,
+        }]
     }
 }

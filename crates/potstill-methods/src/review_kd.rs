@@ -10,8 +10,8 @@ use burn::{
     tensor::{Tensor, activation::sigmoid},
 };
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Parameters, Pass, Point, Scope, adaptive_avg_pool, conv_norm,
-    resize_nearest,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Parameters, Pass, Point, Scope, adaptive_avg_pool,
+    conv_norm, resize_nearest,
 };
 use potstill_recipe::MethodSpec;
 use serde::Deserialize;
@@ -34,7 +34,12 @@ struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { ramp_epochs: 20, mid_channels: 512, student_points: Vec::new(), teacher_points: Vec::new() }
+        Self {
+            ramp_epochs: 20,
+            mid_channels: 512,
+            student_points: Vec::new(),
+            teacher_points: Vec::new(),
+        }
     }
 }
 
@@ -62,14 +67,24 @@ impl ReviewKd {
         let teacher = ground.teacher(Self::NAME)?;
         // The paper's CIFAR code takes the teacher before and the student after the last activation of a stage.
         let reads = Reads {
-            student: points(&options.student_points, &ground.student.stage_ends, |path| Point::post(path))?,
+            student: points(&options.student_points, &ground.student.stage_ends, |path| {
+                Point::post(path)
+            })?,
             teacher: points(&options.teacher_points, &teacher.stage_ends, |path| {
-                if path == "pool" { Point::post(path) } else { Point::pre(path) }
+                if path == "pool" {
+                    Point::post(path)
+                } else {
+                    Point::pre(path)
+                }
             })?,
         };
         if reads.student.len() != reads.teacher.len() {
             let (student, teacher) = (reads.student.len(), reads.teacher.len());
-            return Err(MethodError::Unpaired { method: Self::NAME, student, teacher });
+            return Err(MethodError::Unpaired {
+                method: Self::NAME,
+                student,
+                teacher,
+            });
         }
         let mut channels = Vec::new();
         for (ours, theirs) in reads.student.iter().zip(&reads.teacher) {
@@ -77,14 +92,24 @@ impl ReviewKd {
             let [_, _, outputs] = teacher.size(theirs, Self::NAME, "teacher")?;
             channels.push((inputs, outputs));
         }
-        let mid = channels.last().map_or(1, |&(inputs, _)| inputs.min(options.mid_channels));
+        let mid = channels
+            .last()
+            .map_or(1, |&(inputs, _)| inputs.min(options.mid_channels));
         let chain = ReviewChain::new(&channels, mid, &ground.scope(Self::NAME));
-        Ok(Self { ramp_epochs: options.ramp_epochs, reads, chain })
+        Ok(Self {
+            ramp_epochs: options.ramp_epochs,
+            reads,
+            chain,
+        })
     }
 
     /// The part of the weight that is in force in this epoch, counted from 0.
     fn ramp(&self, epoch: usize) -> f64 {
-        if self.ramp_epochs == 0 { 1.0 } else { (epoch as f64 / self.ramp_epochs as f64).min(1.0) }
+        if self.ramp_epochs == 0 {
+            1.0
+        } else {
+            (epoch as f64 / self.ramp_epochs as f64).min(1.0)
+        }
     }
 }
 
@@ -96,7 +121,12 @@ fn points(
     if named.is_empty() {
         return Ok(stage_ends.iter().map(|path| default(path)).collect());
     }
-    let parse = |text: &String| text.parse().map_err(|source| MethodError::Point { method: ReviewKd::NAME, source });
+    let parse = |text: &String| {
+        text.parse().map_err(|source| MethodError::Point {
+            method: ReviewKd::NAME,
+            source,
+        })
+    };
     named.iter().map(parse).collect()
 }
 
@@ -118,14 +148,35 @@ impl Method for ReviewKd {
     }
 
     fn terms(&self, step: &Step<'_>, pass: &mut Pass<'_>) -> Vec<Term> {
-        let Some(teacher) = step.teacher else { return Vec::new() };
-        let features: Vec<_> = self.reads.student.iter().filter_map(|point| step.student.taps.map(point)).collect();
-        let targets: Vec<_> = self.reads.teacher.iter().filter_map(|point| teacher.taps.map(point)).collect();
+        let Some(teacher) = step.teacher else {
+            return Vec::new();
+        };
+        let features: Vec<_> = self
+            .reads
+            .student
+            .iter()
+            .filter_map(|point| step.student.taps.map(point))
+            .collect();
+        let targets: Vec<_> = self
+            .reads
+            .teacher
+            .iter()
+            .filter_map(|point| teacher.taps.map(point))
+            .collect();
         let sizes: Vec<_> = targets.iter().map(height_and_width).collect();
         let reviewed = self.chain.forward(features, &sizes, pass);
-        let losses = reviewed.into_iter().zip(targets).map(|(out, target)| hierarchical_context_loss(out, target));
-        let Some(value) = losses.reduce(|sum, loss| sum + loss) else { return Vec::new() };
-        vec![Term { name: Self::NAME, value, factor: self.ramp(step.epoch) }]
+        let losses = reviewed
+            .into_iter()
+            .zip(targets)
+            .map(|(out, target)| hierarchical_context_loss(out, target));
+        let Some(value) = losses.reduce(|sum, loss| sum + loss) else {
+            return Vec::new();
+        };
+        vec![Term {
+            name: Self::NAME,
+            value,
+            factor: self.ramp(step.epoch),
+        }]
     }
 }
 
@@ -142,11 +193,18 @@ impl ReviewChain {
         let level = |(l, &(inputs, outputs)): (usize, &(usize, usize))| {
             Abf::new(inputs, mid, outputs, l < deepest, &scope.at("levels").at(l))
         };
-        Self { levels: channels.iter().enumerate().map(level).collect() }
+        Self {
+            levels: channels.iter().enumerate().map(level).collect(),
+        }
     }
 
     /// Student features `[N, h, w, c]`, shallow to deep, to one map `[N, H, W, t]` per level of the teacher's `sizes`.
-    pub fn forward(&self, features: Vec<Tensor<4>>, sizes: &[[usize; 2]], pass: &mut Pass<'_>) -> Vec<Tensor<4>> {
+    pub fn forward(
+        &self,
+        features: Vec<Tensor<4>>,
+        sizes: &[[usize; 2]],
+        pass: &mut Pass<'_>,
+    ) -> Vec<Tensor<4>> {
         let mut residual = None;
         let mut reviewed = Vec::with_capacity(self.levels.len());
         for ((level, feature), &size) in self.levels.iter().zip(features).zip(sizes).rev() {
@@ -179,8 +237,13 @@ impl Abf {
             bn1: BatchNorm::new(mid, &scope.at("bn1")),
             conv2: Conv2d::uniform(Conv2dConfig::new(mid, outputs, 3), kaiming, &scope.at("conv2")),
             bn2: BatchNorm::new(outputs, &scope.at("bn2")),
-            att: fuses
-                .then(|| Conv2d::uniform(Conv2dConfig::new(2 * mid, 2, 1).with_bias(), 1.0, &scope.at("att"))),
+            att: fuses.then(|| {
+                Conv2d::uniform(
+                    Conv2dConfig::new(2 * mid, 2, 1).with_bias(),
+                    1.0,
+                    &scope.at("att"),
+                )
+            }),
         }
     }
 
@@ -199,7 +262,13 @@ impl Abf {
             x = x * gates.clone().narrow(3, 0, 1) + y * gates.narrow(3, 1, 1);
         }
         let residual = resize_nearest(x, size);
-        let out = conv_norm(residual.clone(), &self.conv2, &self.bn2, Activation::Identity, pass);
+        let out = conv_norm(
+            residual.clone(),
+            &self.conv2,
+            &self.bn2,
+            Activation::Identity,
+            pass,
+        );
         (out, residual)
     }
 

@@ -1,8 +1,8 @@
 //! KD gives the recorded numbers of an independent PyTorch computation, and refuses what it cannot compare.
 
-mod on_networks;
 #[path = "../../potstill-ops/tests/numbers/mod.rs"]
 mod numbers;
+mod on_networks;
 
 use burn::tensor::Tensor;
 use numbers::{NINE_DIGITS, assert_near, number, numbers as all, recorded, tensor, values};
@@ -19,25 +19,49 @@ fn teacher(i: usize) -> f64 {
 }
 
 fn ten_classes() -> Ground {
-    ground(&network("cifar_resnet8", 10, "student"), Some(&network("cifar_resnet8", 10, "teacher")))
+    ground(
+        &network("cifar_resnet8", 10, "student"),
+        Some(&network("cifar_resnet8", 10, "teacher")),
+    )
 }
 
 fn seen(logits: Tensor<2>) -> Seen {
-    Seen { logits, taps: Taps::default() }
+    Seen {
+        logits,
+        taps: Taps::default(),
+    }
 }
 
 #[test]
 fn losses_and_gradients_are_the_recorded_ones() {
     let ground = ten_classes();
-    for case in recorded("potstill-methods/tests/reference/kd.json")["soft_targets"].as_array().unwrap() {
+    for case in recorded("potstill-methods/tests/reference/kd.json")["soft_targets"]
+        .as_array()
+        .unwrap()
+    {
         let temperature = case["temperature"].as_f64().unwrap();
         let method = plan(&format!("kind = \"kd\"\ntemperature = {temperature}"), &ground).unwrap();
         let logits = tensor([4, 10], student).autodiff().require_grad();
-        let term = term(method.as_ref(), &seen(logits.clone()), &seen(tensor([4, 10], teacher)), 0);
+        let term = term(
+            method.as_ref(),
+            &seen(logits.clone()),
+            &seen(tensor([4, 10], teacher)),
+            0,
+        );
         assert_eq!(term.factor, 1.0);
-        assert_near(&format!("T = {temperature}"), &[number(&term.value)], &all(&case["value"]), NINE_DIGITS);
+        assert_near(
+            &format!("T = {temperature}"),
+            &[number(&term.value)],
+            &all(&case["value"]),
+            NINE_DIGITS,
+        );
         let gradient = values(&logits.grad(&term.value.backward()).unwrap());
-        assert_near(&format!("gradient, T = {temperature}"), &gradient, &all(&case["gradient"]), NINE_DIGITS);
+        assert_near(
+            &format!("gradient, T = {temperature}"),
+            &gradient,
+            &all(&case["gradient"]),
+            NINE_DIGITS,
+        );
     }
 }
 
@@ -45,10 +69,25 @@ fn losses_and_gradients_are_the_recorded_ones() {
 fn the_temperature_is_4_unless_told() {
     let ground = ten_classes();
     let record = recorded("potstill-methods/tests/reference/kd.json");
-    let recorded = record["soft_targets"].as_array().unwrap().iter().find(|case| case["temperature"] == 4.0).unwrap();
+    let recorded = record["soft_targets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|case| case["temperature"] == 4.0)
+        .unwrap();
     let method = plan(r#"kind = "kd""#, &ground).unwrap();
-    let term = term(method.as_ref(), &seen(tensor([4, 10], student)), &seen(tensor([4, 10], teacher)), 0);
-    assert_near("value", &[number(&term.value)], &all(&recorded["value"]), NINE_DIGITS);
+    let term = term(
+        method.as_ref(),
+        &seen(tensor([4, 10], student)),
+        &seen(tensor([4, 10], teacher)),
+        0,
+    );
+    assert_near(
+        "value",
+        &[number(&term.value)],
+        &all(&recorded["value"]),
+        NINE_DIGITS,
+    );
 }
 
 #[test]
@@ -57,7 +96,10 @@ fn equal_logits_lose_nothing_and_a_shift_of_a_row_does_not_count() {
     for temperature in [0.5, 1.0, 4.0] {
         let method = plan(&format!("kind = \"kd\"\ntemperature = {temperature}"), &ground).unwrap();
         let target = tensor([4, 10], teacher);
-        for logits in [target.clone(), target.clone() + tensor([4, 1], |row| 5.0 * row as f64)] {
+        for logits in [
+            target.clone(),
+            target.clone() + tensor([4, 1], |row| 5.0 * row as f64),
+        ] {
             let logits = logits.autodiff().require_grad();
             let term = term(method.as_ref(), &seen(logits.clone()), &seen(target.clone()), 0);
             assert!(number(&term.value).abs() < 1e-13);
@@ -69,9 +111,14 @@ fn equal_logits_lose_nothing_and_a_shift_of_a_row_does_not_count() {
 
 #[test]
 fn the_teacher_gets_no_gradient_and_no_module_is_needed() {
-    let (student, teacher) = (network("cifar_resnet8", 10, "student"), network("cifar_resnet8", 10, "teacher"));
+    let (student, teacher) = (
+        network("cifar_resnet8", 10, "student"),
+        network("cifar_resnet8", 10, "teacher"),
+    );
     let method = plan(r#"kind = "kd""#, &ground(&student, Some(&teacher))).unwrap();
-    assert!(method.modules().is_none() && method.reads().student.is_empty() && method.reads().teacher.is_empty());
+    assert!(
+        method.modules().is_none() && method.reads().student.is_empty() && method.reads().teacher.is_empty()
+    );
     let (studied, taught) = see(&Reads::default(), &student, &teacher);
     let tape = term(method.as_ref(), &studied, &taught, 0).value.backward();
     assert!(numbers::gradients(teacher.parameters(), &tape).is_empty());
@@ -88,14 +135,25 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
         "`kd` learns from a teacher: add a [teacher] table, or take the method out for the student alone"
     );
     assert_eq!(
-        refusal(r#"kind = "kd""#, &ground(&student, Some(&network("cifar_resnet8", 7, "teacher")))),
+        refusal(
+            r#"kind = "kd""#,
+            &ground(&student, Some(&network("cifar_resnet8", 7, "teacher")))
+        ),
         "`kd` compares logits, but the teacher tells 7 classes apart and the student 10"
     );
     let unknown = refusal("kind = \"kd\"\n\ntemprature = 2", &both);
-    assert!(["x.toml:10", "temprature", "did you mean", "`temperature`"].iter().all(|part| unknown.contains(part)), "{unknown}");
+    assert!(
+        ["x.toml:10", "temprature`; did you mean", ".temperature`"]
+            .iter()
+            .all(|part| unknown.contains(part)),
+        "{unknown}"
+    );
     for wrong in ["0", "-1", "inf", "nan", "\"hot\""] {
         let message = refusal(&format!("kind = \"kd\"\ntemperature = {wrong}"), &both);
-        assert!(message.contains("x.toml:9") && message.contains("temperature"), "{message}");
+        assert!(
+            message.contains("x.toml:9") && message.contains("temperature"),
+            "{message}"
+        );
     }
 }
 
@@ -105,6 +163,12 @@ fn a_method_is_found_by_its_name_only() {
         assert_eq!(find(entry.name).unwrap().name, entry.name);
     }
     let hint = |name: &str| find(name).err().unwrap().to_string();
-    assert_eq!(hint("reviewkd"), "no method is called `reviewkd`; did you mean `review-kd`?");
-    assert_eq!(hint("something else"), "no method is called `something else`; `potstill list methods` names them all");
+    assert_eq!(
+        hint("reviewkd"),
+        "no method is called `reviewkd`; did you mean `review-kd`?"
+    );
+    assert_eq!(
+        hint("something else"),
+        "no method is called `something else`; `potstill list methods` names them all"
+    );
 }

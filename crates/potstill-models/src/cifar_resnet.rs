@@ -12,7 +12,8 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Scope, Side, conv_norm, conv_norm_act, global_avg_pool,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Scope, Side, conv_norm, conv_norm_act,
+    global_avg_pool,
 };
 
 /// What a block adds where the map's size changes.
@@ -83,7 +84,15 @@ impl CifarResNet {
 
     /// Logits `[N, K]` of normalised images `[N, H, W, C]`.
     pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
-        let mut x = conv_norm_act(images, &self.conv1, &self.bn1, None, Activation::Relu, "conv1", pass);
+        let mut x = conv_norm_act(
+            images,
+            &self.conv1,
+            &self.bn1,
+            None,
+            Activation::Relu,
+            "conv1",
+            pass,
+        );
         for block in self.layer1.iter().chain(&self.layer2).chain(&self.layer3) {
             x = block.forward(x, pass);
         }
@@ -93,7 +102,8 @@ impl CifarResNet {
 
     /// The paths of the points where the stages end, shallow to deep, then the pooled embedding.
     pub fn stage_ends(&self) -> Vec<String> {
-        let ends = [&self.layer1, &self.layer2, &self.layer3].map(|stage| stage.last().map(|block| block.path.clone()));
+        let ends = [&self.layer1, &self.layer2, &self.layer3]
+            .map(|stage| stage.last().map(|block| block.path.clone()));
         ends.into_iter().flatten().chain(["pool".into()]).collect()
     }
 }
@@ -116,7 +126,10 @@ impl BasicBlock {
         // The zero-padding shortcut cannot shrink channels, and needs none where the size stays.
         let projects = changes && shortcut == Shortcut::Projection;
         let conv = |name, inputs, kernel, stride| {
-            Conv2d::he_normal(Conv2dConfig::new(inputs, outputs, kernel).stride(stride), &scope.at(name))
+            Conv2d::he_normal(
+                Conv2dConfig::new(inputs, outputs, kernel).stride(stride),
+                &scope.at(name),
+            )
         };
         Self {
             conv1: conv("conv1", inputs, 3, stride),
@@ -124,7 +137,10 @@ impl BasicBlock {
             conv2: conv("conv2", outputs, 3, 1),
             bn2: BatchNorm::new(outputs, &scope.at("bn2")),
             downsample: projects.then(|| {
-                (conv("downsample.0", inputs, 1, stride), BatchNorm::new(outputs, &scope.at("downsample.1")))
+                (
+                    conv("downsample.0", inputs, 1, stride),
+                    BatchNorm::new(outputs, &scope.at("downsample.1")),
+                )
             }),
             path: scope.path().into(),
         }
@@ -134,7 +150,15 @@ impl BasicBlock {
     fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let inner = conv_norm(x.clone(), &self.conv1, &self.bn1, Activation::Relu, pass);
         let shortcut = self.shortcut(x, pass);
-        conv_norm_act(inner, &self.conv2, &self.bn2, Some(shortcut), Activation::Relu, &self.path, pass)
+        conv_norm_act(
+            inner,
+            &self.conv2,
+            &self.bn2,
+            Some(shortcut),
+            Activation::Relu,
+            &self.path,
+            pass,
+        )
     }
 
     fn shortcut(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
@@ -159,7 +183,10 @@ fn subsample_and_pad(x: Tensor<4>, stride: usize, outputs: usize) -> Tensor<4> {
         x.slice(burn::tensor::s![.., ..;stride, ..;stride, ..])
     };
     let [rows, columns] = [h, w].map(|size| size.div_ceil(stride));
-    let zeros = |channels| Tensor::zeros([n, rows, columns, channels], &x.device());
+    let zeros = |channels| Tensor::zeros([n, rows, columns, channels], (&x.device(), x.dtype()));
     let before = (outputs - inputs) / 2;
-    Tensor::cat(vec![zeros(before), x.clone(), zeros(outputs - inputs - before)], 3)
+    Tensor::cat(
+        vec![zeros(before), x.clone(), zeros(outputs - inputs - before)],
+        3,
+    )
 }

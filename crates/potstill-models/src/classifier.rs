@@ -72,9 +72,12 @@ impl Classifier {
     /// Path segments that files in circulation call otherwise: `(theirs, ours)`.
     pub(crate) fn aliases(&self) -> &'static [(&'static str, &'static str)] {
         match self {
-            Self::CifarResNet(_) => {
-                &[("shortcut", "downsample"), ("fc", "linear"), ("classifier", "linear"), ("head", "linear")]
-            }
+            Self::CifarResNet(_) => &[
+                ("shortcut", "downsample"),
+                ("fc", "linear"),
+                ("classifier", "linear"),
+                ("head", "linear"),
+            ],
         }
     }
 }

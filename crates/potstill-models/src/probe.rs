@@ -57,7 +57,13 @@ impl Visitor for Witness {
 
     fn visit(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4> {
         let [_, h, w, c] = map.dims();
-        self.points.push((Point { path: path.into(), side }, [h, w, c]));
+        self.points.push((
+            Point {
+                path: path.into(),
+                side,
+            },
+            [h, w, c],
+        ));
         map
     }
 }

@@ -20,7 +20,11 @@ pub struct ModelEntry {
 
 #[derive(Debug, Clone, Copy)]
 enum Family {
-    CifarResNet { depth: usize, widths: [usize; 4], shortcut: Shortcut },
+    CifarResNet {
+        depth: usize,
+        widths: [usize; 4],
+        shortcut: Shortcut,
+    },
 }
 
 /// What a user decides about a network.
@@ -35,25 +39,81 @@ pub struct BuildOptions {
 }
 
 const fn thin(name: &'static str, depth: usize, about: &'static str) -> ModelEntry {
-    let family = Family::CifarResNet { depth, widths: [16, 16, 32, 64], shortcut: Shortcut::Subsample };
-    ModelEntry { name, about, input: [32, 32], classes: 10, family }
+    let family = Family::CifarResNet {
+        depth,
+        widths: [16, 16, 32, 64],
+        shortcut: Shortcut::Subsample,
+    };
+    ModelEntry {
+        name,
+        about,
+        input: [32, 32],
+        classes: 10,
+        family,
+    }
 }
 
 const fn times_four(name: &'static str, depth: usize, about: &'static str) -> ModelEntry {
-    let family = Family::CifarResNet { depth, widths: [32, 64, 128, 256], shortcut: Shortcut::Projection };
-    ModelEntry { name, about, input: [32, 32], classes: 100, family }
+    let family = Family::CifarResNet {
+        depth,
+        widths: [32, 64, 128, 256],
+        shortcut: Shortcut::Projection,
+    };
+    ModelEntry {
+        name,
+        about,
+        input: [32, 32],
+        classes: 100,
+        family,
+    }
 }
 
 static REGISTRY: &[ModelEntry] = &[
-    thin("cifar_resnet8", 8, "ResNet-8 for 32x32 images (He et al. 2015, section 4.2), shortcut A"),
-    thin("cifar_resnet14", 14, "ResNet-14 for 32x32 images (He et al. 2015, section 4.2), shortcut A"),
-    thin("cifar_resnet20", 20, "ResNet-20 for 32x32 images (He et al. 2015, section 4.2), shortcut A"),
-    thin("cifar_resnet32", 32, "ResNet-32 for 32x32 images (He et al. 2015, section 4.2), shortcut A"),
-    thin("cifar_resnet44", 44, "ResNet-44 for 32x32 images (He et al. 2015, section 4.2), shortcut A"),
-    thin("cifar_resnet56", 56, "ResNet-56 for 32x32 images (He et al. 2015, section 4.2), shortcut A"),
-    thin("cifar_resnet110", 110, "ResNet-110 for 32x32 images (He et al. 2015, section 4.2), shortcut A"),
-    times_four("cifar_resnet8x4", 8, "ResNet-8x4 of the CIFAR-100 distillation benchmark (Tian et al. 2020), shortcut B"),
-    times_four("cifar_resnet32x4", 32, "ResNet-32x4 of the CIFAR-100 distillation benchmark (Tian et al. 2020), shortcut B"),
+    thin(
+        "cifar_resnet8",
+        8,
+        "ResNet-8 for 32x32 images (He et al. 2015, section 4.2), shortcut A",
+    ),
+    thin(
+        "cifar_resnet14",
+        14,
+        "ResNet-14 for 32x32 images (He et al. 2015, section 4.2), shortcut A",
+    ),
+    thin(
+        "cifar_resnet20",
+        20,
+        "ResNet-20 for 32x32 images (He et al. 2015, section 4.2), shortcut A",
+    ),
+    thin(
+        "cifar_resnet32",
+        32,
+        "ResNet-32 for 32x32 images (He et al. 2015, section 4.2), shortcut A",
+    ),
+    thin(
+        "cifar_resnet44",
+        44,
+        "ResNet-44 for 32x32 images (He et al. 2015, section 4.2), shortcut A",
+    ),
+    thin(
+        "cifar_resnet56",
+        56,
+        "ResNet-56 for 32x32 images (He et al. 2015, section 4.2), shortcut A",
+    ),
+    thin(
+        "cifar_resnet110",
+        110,
+        "ResNet-110 for 32x32 images (He et al. 2015, section 4.2), shortcut A",
+    ),
+    times_four(
+        "cifar_resnet8x4",
+        8,
+        "ResNet-8x4 of the CIFAR-100 distillation benchmark (Tian et al. 2020), shortcut B",
+    ),
+    times_four(
+        "cifar_resnet32x4",
+        32,
+        "ResNet-32x4 of the CIFAR-100 distillation benchmark (Tian et al. 2020), shortcut B",
+    ),
 ];
 
 /// Every network, in the order of the documentation.
@@ -76,7 +136,10 @@ pub fn find(name: &str) -> Result<&'static ModelEntry, ModelError> {
             Some((_, nearest)) => format!("did you mean `{nearest}`?"),
             None => "`potstill list models` names them all".into(),
         };
-        ModelError::UnknownModel { name: name.into(), hint }
+        ModelError::UnknownModel {
+            name: name.into(),
+            hint,
+        }
     })
 }
 
@@ -90,16 +153,33 @@ impl ModelEntry {
         let channels = options.channels.unwrap_or(3);
         if classes == 0 || channels == 0 {
             let what = format!("{classes} classes and {channels} image channels: both must be at least 1");
-            return Err(ModelError::Impossible { model: self.name.into(), what });
+            return Err(ModelError::Impossible {
+                model: self.name.into(),
+                what,
+            });
         }
         match self.family {
-            Family::CifarResNet { depth, widths, shortcut } => {
+            Family::CifarResNet {
+                depth,
+                widths,
+                shortcut,
+            } => {
                 let shortcut = options.shortcut.unwrap_or(shortcut);
                 if shortcut == Shortcut::Subsample && widths[0] != widths[1] {
                     let reason = "its first stage is wider than its stem, which needs the projection (\"b\")";
-                    return Err(ModelError::Option { model: self.name.into(), option: "shortcut = \"a\"", reason });
+                    return Err(ModelError::Option {
+                        model: self.name.into(),
+                        option: "shortcut = \"a\"",
+                        reason,
+                    });
                 }
-                let config = CifarResNetConfig { depth, widths, shortcut, channels, classes };
+                let config = CifarResNetConfig {
+                    depth,
+                    widths,
+                    shortcut,
+                    channels,
+                    classes,
+                };
                 Ok(Classifier::CifarResNet(CifarResNet::new(config, scope)))
             }
         }

@@ -1,6 +1,8 @@
 //! Points: what a visitor sees is what it asked for, what it gives back is what the network goes on with; and what a probe
 //! tells equals what is worked out here by hand.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
 #[path = "../../potstill-ops/tests/numbers/mod.rs"]
 mod numbers;
 
@@ -9,10 +11,14 @@ use std::cell::RefCell;
 use burn::tensor::{DType, Device, Tensor};
 use numbers::{assert_near, map, nchw, scope, values};
 use potstill_models::{BuildOptions, Classifier, Shortcut, find, probe};
-use potstill_ops::{Frozen, Mode, Parameters, Pass, Point, Side, Taps, Visitor};
+use potstill_ops::{Frozen, Mode, Pass, Point, Side, Taps, Visitor};
 
 fn network(name: &str, shortcut: Option<Shortcut>) -> Classifier {
-    let options = BuildOptions { classes: Some(10), shortcut, ..Default::default() };
+    let options = BuildOptions {
+        classes: Some(10),
+        shortcut,
+        ..Default::default()
+    };
     find(name).unwrap().build(options, &scope()).unwrap()
 }
 
@@ -23,7 +29,10 @@ fn images() -> Tensor<4> {
 /// Every point of ResNet-8, in the order of a pass.
 fn all_points() -> Vec<Point> {
     let both = |path: &str| [Point::pre(path), Point::post(path)];
-    let mut points: Vec<_> = ["conv1", "layer1.0", "layer2.0", "layer3.0"].into_iter().flat_map(both).collect();
+    let mut points: Vec<_> = ["conv1", "layer1.0", "layer2.0", "layer3.0"]
+        .into_iter()
+        .flat_map(both)
+        .collect();
     points.push(Point::post("pool"));
     points
 }
@@ -38,19 +47,30 @@ struct Witness<'a> {
 
 impl<'a> Witness<'a> {
     fn of(points: &'a [Point], replacement: Option<fn(Tensor<4>) -> Tensor<4>>) -> Self {
-        Self { points, replacement, asked: RefCell::default(), shown: Vec::new() }
+        Self {
+            points,
+            replacement,
+            asked: RefCell::default(),
+            shown: Vec::new(),
+        }
     }
 }
 
 impl Visitor for Witness<'_> {
     fn wants(&self, path: &str, side: Side) -> bool {
-        let point = Point { path: path.into(), side };
+        let point = Point {
+            path: path.into(),
+            side,
+        };
         self.asked.borrow_mut().push(point.clone());
         self.points.contains(&point)
     }
 
     fn visit(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4> {
-        self.shown.push(Point { path: path.into(), side });
+        self.shown.push(Point {
+            path: path.into(),
+            side,
+        });
         match self.replacement {
             Some(replacement) => replacement(map),
             None => map,
@@ -59,7 +79,11 @@ impl Visitor for Witness<'_> {
 }
 
 fn logits(network: &Classifier, witness: &mut Witness<'_>) -> Vec<f64> {
-    values(&Frozen::new(network).get().forward(images(), &mut Pass::visited(Mode::Running, witness)))
+    values(
+        &Frozen::new(network)
+            .get()
+            .forward(images(), &mut Pass::visited(Mode::Running, witness)),
+    )
 }
 
 #[test]
@@ -78,16 +102,25 @@ fn only_what_is_wanted_is_shown_and_nothing_changes_by_looking() {
         asked.dedup();
         let mut expected = all.clone();
         expected.sort();
-        assert_eq!(asked, expected, "the visitor is asked about every point, and about no other");
+        assert_eq!(
+            asked, expected,
+            "the visitor is asked about every point, and about no other"
+        );
     }
 }
 
 #[test]
 fn taps_read_both_sides_of_an_activation() {
     let network = Frozen::new(&network("cifar_resnet8", None));
-    let [pre, post, nowhere] = [Point::pre("layer2.0"), Point::post("layer2.0"), Point::post("layer9.0")];
+    let [pre, post, nowhere] = [
+        Point::pre("layer2.0"),
+        Point::post("layer2.0"),
+        Point::post("layer9.0"),
+    ];
     let mut taps = Taps::at([&pre, &post, &nowhere]);
-    network.get().forward(images(), &mut Pass::visited(Mode::Running, &mut taps));
+    network
+        .get()
+        .forward(images(), &mut Pass::visited(Mode::Running, &mut taps));
     let [before, after] = [&pre, &post].map(|point| nchw(&taps.map(point).unwrap()));
     assert!(before.iter().any(|&x| x < 0.0));
     assert_eq!(after, before.iter().map(|x| x.max(0.0)).collect::<Vec<_>>());
@@ -98,12 +131,17 @@ fn taps_read_both_sides_of_an_activation() {
 /// The classifier's logits for an embedding that has the same value in every channel.
 fn logits_of_constant(network: &Classifier, value: f64) -> Vec<f64> {
     let (mut weight, mut bias) = (Vec::new(), Vec::new());
-    network.parameters().each(&mut |entry, tensor| match entry.path.as_str() {
-        "linear.weight" => weight = values(&tensor),
-        "linear.bias" => bias = values(&tensor),
-        _ => {}
-    });
-    let rows = weight.chunks(64).zip(&bias).map(|(row, bias)| row.iter().sum::<f64>() * value + bias);
+    network
+        .parameters()
+        .each(&mut |entry, tensor| match entry.path.as_str() {
+            "linear.weight" => weight = values(&tensor),
+            "linear.bias" => bias = values(&tensor),
+            _ => {}
+        });
+    let rows = weight
+        .chunks(64)
+        .zip(&bias)
+        .map(|(row, bias)| row.iter().sum::<f64>() * value + bias);
     let row: Vec<f64> = rows.collect();
     [row.clone(), row].concat()
 }
@@ -117,14 +155,28 @@ fn a_replaced_map_is_what_the_network_goes_on_with() {
     };
     let two = |map: Tensor<4>| map.zeros_like() + 2.0;
     let minus_two = |map: Tensor<4>| map.zeros_like() - 2.0;
-    for point in [Point::post("pool"), Point::post("layer3.0"), Point::pre("layer3.0")] {
+    for point in [
+        Point::post("pool"),
+        Point::post("layer3.0"),
+        Point::pre("layer3.0"),
+    ] {
         let what = format!("2 at {point}");
         assert_near(&what, &put(point, two), &logits_of_constant(&network, 2.0), 1e-5);
     }
     let through = put(Point::pre("layer3.0"), minus_two);
-    assert_near("-2 before the activation", &through, &logits_of_constant(&network, 0.0), 1e-5);
+    assert_near(
+        "-2 before the activation",
+        &through,
+        &logits_of_constant(&network, 0.0),
+        1e-5,
+    );
     let past = put(Point::post("layer3.0"), minus_two);
-    assert_near("-2 after the activation", &past, &logits_of_constant(&network, -2.0), 1e-5);
+    assert_near(
+        "-2 after the activation",
+        &past,
+        &logits_of_constant(&network, -2.0),
+        1e-5,
+    );
     for point in all_points() {
         assert_ne!(put(point.clone(), two), plain, "{point}");
     }
@@ -135,9 +187,17 @@ type Shape = (u64, [u64; 4], bool);
 
 const SHAPES: [(&str, Option<Shortcut>, Shape); 5] = [
     ("cifar_resnet20", None, (3, [16, 16, 32, 64], false)),
-    ("cifar_resnet20", Some(Shortcut::Projection), (3, [16, 16, 32, 64], true)),
+    (
+        "cifar_resnet20",
+        Some(Shortcut::Projection),
+        (3, [16, 16, 32, 64], true),
+    ),
     ("cifar_resnet56", None, (9, [16, 16, 32, 64], false)),
-    ("cifar_resnet56", Some(Shortcut::Projection), (9, [16, 16, 32, 64], true)),
+    (
+        "cifar_resnet56",
+        Some(Shortcut::Projection),
+        (9, [16, 16, 32, 64], true),
+    ),
     ("cifar_resnet8x4", None, (1, [32, 64, 128, 256], true)),
 ];
 
@@ -163,8 +223,16 @@ fn a_probe_counts_the_multiplications() {
     assert_eq!(multiplications(SHAPES[3].2, [32, 32], 10), 125_747_840);
     for (name, shortcut, shape) in SHAPES {
         for [height, width] in [[32, 32], [31, 45]] {
-            let probe = probe(&network(name, shortcut), [height as usize, width as usize], &Device::flex());
-            assert_eq!(probe.multiplications, multiplications(shape, [height, width], 10), "{name} {shortcut:?}");
+            let probe = probe(
+                &network(name, shortcut),
+                [height as usize, width as usize],
+                &Device::flex(),
+            );
+            assert_eq!(
+                probe.multiplications,
+                multiplications(shape, [height, width], 10),
+                "{name} {shortcut:?}"
+            );
             assert_eq!(probe.classes, 10);
         }
     }
@@ -183,7 +251,11 @@ fn a_probe_tells_the_size_at_every_point() {
         expected.push((Point::post("pool"), [1, 1, widths[3] as usize]));
         let probe = probe(&network(name, shortcut), [31, 45], &Device::flex());
         assert_eq!(probe.points, expected, "{name}");
-        assert!(expected.iter().all(|(point, size)| probe.size(point) == Some(*size)));
+        assert!(
+            expected
+                .iter()
+                .all(|(point, size)| probe.size(point) == Some(*size))
+        );
         assert_eq!(probe.size(&Point::pre("pool")), None);
     }
 }
@@ -201,7 +273,12 @@ fn a_deeper_network_starts_with_the_values_of_the_shallower() {
         found
     };
     let [shallow, deep] = ["cifar_resnet8", "cifar_resnet14"].map(|name| network(name, None));
-    for path in ["conv1.weight", "layer1.0.conv2.weight", "layer3.0.conv1.weight", "linear.weight"] {
+    for path in [
+        "conv1.weight",
+        "layer1.0.conv2.weight",
+        "layer3.0.conv1.weight",
+        "linear.weight",
+    ] {
         assert_eq!(tensor(&shallow, path), tensor(&deep, path), "{path}");
     }
 }

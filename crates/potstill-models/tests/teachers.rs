@@ -26,8 +26,15 @@ fn teachers() -> Option<PathBuf> {
 }
 
 fn fresh(model: &str, shortcut: Option<Shortcut>) -> Classifier {
-    let options = BuildOptions { classes: Some(10), shortcut, ..Default::default() };
-    find(model).unwrap().build(options, &Scope::new(&Device::flex(), Seed::new(0), "test")).unwrap()
+    let options = BuildOptions {
+        classes: Some(10),
+        shortcut,
+        ..Default::default()
+    };
+    find(model)
+        .unwrap()
+        .build(options, &Scope::new(&Device::flex(), Seed::new(0), "test"))
+        .unwrap()
 }
 
 /// The recorded ramp, channels last and normalised.
@@ -55,7 +62,10 @@ fn logits_of_the_ramp_are_the_recorded_ones() {
         let stored = weights::TensorFile::read(&folder.join(file)).unwrap();
         assert_eq!(weights::classes_in(&stored, &network), Some(10));
         weights::load(&mut network, &stored).unwrap();
-        let logits = Classifier::logits(&Frozen::new(&network), ramp()).into_data().try_to_vec::<f32>().unwrap();
+        let logits = Classifier::logits(&Frozen::new(&network), ramp())
+            .into_data()
+            .try_to_vec::<f32>()
+            .unwrap();
         let recorded = expected["models"][file]["ramp_logits"].as_array().unwrap();
         for (ours, theirs) in logits.iter().zip(recorded) {
             let theirs = theirs.as_f64().unwrap() as f32;
@@ -68,7 +78,9 @@ fn logits_of_the_ramp_are_the_recorded_ones() {
 fn a_file_for_another_network_is_refused_with_the_whole_list() {
     let Some(folder) = teachers() else { return };
     let stored = weights::TensorFile::read(&folder.join(TEACHERS[0].1)).unwrap();
-    let deeper = weights::load(&mut fresh("cifar_resnet32", None), &stored).unwrap_err().to_string();
+    let deeper = weights::load(&mut fresh("cifar_resnet32", None), &stored)
+        .unwrap_err()
+        .to_string();
     assert!(deeper.contains("60 missing in the file"), "{deeper}");
     assert!(deeper.contains("… and 48 more"), "{deeper}");
     let projected = weights::load(&mut fresh("cifar_resnet20", Some(Shortcut::Projection)), &stored);

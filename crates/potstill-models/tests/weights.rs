@@ -8,13 +8,21 @@ use potstill_ops::Scope;
 use potstill_random::Seed;
 
 fn fresh(model: &str, classes: usize, seed: u64) -> Classifier {
-    let options = BuildOptions { classes: Some(classes), ..Default::default() };
-    find(model).unwrap().build(options, &Scope::new(&Device::flex(), Seed::new(seed), "test")).unwrap()
+    let options = BuildOptions {
+        classes: Some(classes),
+        ..Default::default()
+    };
+    find(model)
+        .unwrap()
+        .build(options, &Scope::new(&Device::flex(), Seed::new(seed), "test"))
+        .unwrap()
 }
 
 fn values(network: &Classifier) -> Vec<f32> {
     let mut values = Vec::new();
-    network.parameters().each(&mut |_, tensor| values.extend(tensor.into_data().try_to_vec::<f32>().unwrap()));
+    network
+        .parameters()
+        .each(&mut |_, tensor| values.extend(tensor.into_data().try_to_vec::<f32>().unwrap()));
     values
 }
 
@@ -39,15 +47,30 @@ fn prefixes_and_renamed_parts_are_recognised() {
     let original = fresh("cifar_resnet8x4", 5, 1);
     weights::save(&original, HashMap::new(), &path).unwrap();
     let mut file = weights::TensorFile::read(&path).unwrap();
-    assert!(file.tensors.contains_key("fc.weight"), "the benchmark's networks call their classifier fc");
+    assert!(
+        file.tensors.contains_key("fc.weight"),
+        "the benchmark's networks call their classifier fc"
+    );
     file.tensors = file
         .tensors
         .into_iter()
-        .map(|(name, tensor)| (format!("state_dict.module.{}", name.replace("downsample", "shortcut")), tensor))
+        .map(|(name, tensor)| {
+            (
+                format!("state_dict.module.{}", name.replace("downsample", "shortcut")),
+                tensor,
+            )
+        })
         .collect();
-    let counter = weights::StoredTensor { shape: vec![1], values: vec![1.0] };
-    file.tensors.insert("state_dict.module.bn1.num_batches_tracked".into(), counter.clone());
-    file.tensors.insert("optimizer.state.0.momentum_buffer".into(), counter);
+    let counter = weights::StoredTensor {
+        shape: vec![1],
+        values: vec![1.0],
+    };
+    file.tensors.insert(
+        "state_dict.module.bn1.num_batches_tracked".into(),
+        counter.clone(),
+    );
+    file.tensors
+        .insert("optimizer.state.0.momentum_buffer".into(), counter);
     let mut other = fresh("cifar_resnet8x4", 5, 2);
     weights::load(&mut other, &file).unwrap();
     assert_eq!(values(&original), values(&other));
@@ -60,14 +83,26 @@ fn a_misfit_is_listed_and_changes_nothing() {
     weights::save(&fresh("cifar_resnet8", 7, 1), HashMap::new(), &path).unwrap();
     let mut file = weights::TensorFile::read(&path).unwrap();
     file.tensors.remove("bn1.bias");
-    file.tensors.insert("bn9.bias".into(), weights::StoredTensor { shape: vec![2], values: vec![0.0; 2] });
+    file.tensors.insert(
+        "bn9.bias".into(),
+        weights::StoredTensor {
+            shape: vec![2],
+            values: vec![0.0; 2],
+        },
+    );
     let mut network = fresh("cifar_resnet8", 10, 3);
     let before = values(&network);
     let error = weights::load(&mut network, &file).unwrap_err();
-    let ModelError::Misfit(misfit) = &error else { panic!("{error}") };
+    let ModelError::Misfit(misfit) = &error else {
+        panic!("{error}")
+    };
     assert_eq!(misfit.missing, ["bn1.bias"]);
     assert_eq!(misfit.extra, ["bn9.bias"]);
-    let shapes: Vec<_> = misfit.misshaped.iter().map(|one| (one.name.as_str(), one.file[0], one.network[0])).collect();
+    let shapes: Vec<_> = misfit
+        .misshaped
+        .iter()
+        .map(|one| (one.name.as_str(), one.file[0], one.network[0]))
+        .collect();
     assert_eq!(shapes, [("linear.weight", 7, 10), ("linear.bias", 7, 10)]);
     assert_eq!(values(&network), before);
     assert_eq!(weights::classes_in(&file, &network), Some(7));
@@ -83,7 +118,11 @@ fn broken_files_are_errors_that_name_the_file() {
     fs::write(&truncated, &bytes[..bytes.len() / 2]).unwrap();
     let noise = folder.path().join("noise.pth");
     fs::write(&noise, b"this is no checkpoint at all, only some words").unwrap();
-    for path in [truncated.as_path(), noise.as_path(), Path::new("no/such/file.pth")] {
+    for path in [
+        truncated.as_path(),
+        noise.as_path(),
+        Path::new("no/such/file.pth"),
+    ] {
         let message = weights::TensorFile::read(path).unwrap_err().to_string();
         assert!(message.contains(&path.display().to_string()), "{message}");
     }
@@ -92,11 +131,19 @@ fn broken_files_are_errors_that_name_the_file() {
 #[test]
 fn a_failed_save_keeps_what_was_there() {
     let folder = tempfile::tempdir().unwrap();
-    let error = weights::save(&fresh("cifar_resnet8", 10, 1), HashMap::new(), &folder.path().join("no/model.safetensors"));
+    let error = weights::save(
+        &fresh("cifar_resnet8", 10, 1),
+        HashMap::new(),
+        &folder.path().join("no/model.safetensors"),
+    );
     assert!(matches!(error, Err(ModelError::Unwritable { .. })));
     let path = folder.path().join("kept");
     fs::write(&path, "before").unwrap();
     weights::write_atomically(&path, b"after").unwrap();
     assert_eq!(fs::read(&path).unwrap(), b"after");
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1, "no temporary file is left");
+    assert_eq!(
+        fs::read_dir(folder.path()).unwrap().count(),
+        1,
+        "no temporary file is left"
+    );
 }

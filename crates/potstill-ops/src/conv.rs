@@ -71,7 +71,12 @@ impl Conv2dConfig {
     }
 
     fn weight_shape(&self) -> [usize; 4] {
-        [self.outputs, self.inputs / self.groups, self.kernel[0], self.kernel[1]]
+        [
+            self.outputs,
+            self.inputs / self.groups,
+            self.kernel[0],
+            self.kernel[1],
+        ]
     }
 }
 
@@ -106,7 +111,9 @@ impl Conv2d {
         let bound = gain / (config.fan_in() as f64).sqrt();
         Self {
             weight: scope.uniform("weight", config.weight_shape(), bound),
-            bias: config.bias.then(|| scope.uniform("bias", [config.outputs], bound)),
+            bias: config
+                .bias
+                .then(|| scope.uniform("bias", [config.outputs], bound)),
             config,
             packed: PackedCache::default(),
         }
@@ -143,7 +150,13 @@ impl Conv2d {
     }
 
     fn portable(&self, x: Tensor<4>) -> Tensor<4> {
-        let Conv2dConfig { stride, padding, dilation, groups, .. } = self.config;
+        let Conv2dConfig {
+            stride,
+            padding,
+            dilation,
+            groups,
+            ..
+        } = self.config;
         let options = ConvOptions::new(stride, padding, dilation, groups);
         let bias = self.bias.as_ref().map(Param::val);
         conv2d(x.permute([0, 3, 1, 2]), self.weight.val(), bias, options).permute([0, 2, 3, 1])

@@ -6,7 +6,10 @@ use burn::tensor::{Int, Tensor, activation::log_softmax};
 /// PyTorch. A tensor with one element.
 pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>, smoothing: f64) -> Tensor<1> {
     let log_probabilities = log_softmax(logits, 1);
-    let true_class = log_probabilities.clone().gather(1, labels.unsqueeze_dim(1)).mean();
+    let true_class = log_probabilities
+        .clone()
+        .gather(1, labels.unsqueeze_dim(1))
+        .mean();
     if smoothing == 0.0 {
         return -true_class;
     }
@@ -33,7 +36,10 @@ pub fn true_class_ranks(logits: &[f32], classes: usize, labels: &[u32]) -> Vec<u
         .map(|(row, &label)| {
             let own = row[label as usize];
             // Written so that a NaN, which compares false with everything, counts as a better rival.
-            row.iter().enumerate().filter(|&(k, &other)| k != label as usize && !(other <= own)).count()
+            row.iter()
+                .enumerate()
+                .filter(|&(k, &other)| k != label as usize && !(other <= own))
+                .count()
         })
         .collect()
 }

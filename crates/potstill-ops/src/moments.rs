@@ -26,8 +26,14 @@ impl Moments {
     pub fn absorb(moments: &[Self], module: &mut dyn Parameters) {
         let mut by_buffer: HashMap<ParamId, Vec<(&Tensor<1>, f64)>> = HashMap::new();
         for noted in moments {
-            by_buffer.entry(noted.running_mean).or_default().push((&noted.mean, noted.momentum));
-            by_buffer.entry(noted.running_var).or_default().push((&noted.variance, noted.momentum));
+            by_buffer
+                .entry(noted.running_mean)
+                .or_default()
+                .push((&noted.mean, noted.momentum));
+            by_buffer
+                .entry(noted.running_var)
+                .or_default()
+                .push((&noted.variance, noted.momentum));
         }
         module.rewrite(&mut |entry, running| {
             let batches = by_buffer.get(&entry.id)?;

@@ -61,23 +61,37 @@ pub trait Parameters {
 
 /// The number of learned numbers of a module (buffers not counted).
 pub fn count_trainable(module: &dyn Parameters) -> usize {
-    let learned = module.entries().into_iter().filter(|entry| entry.role == Role::Weight);
+    let learned = module
+        .entries()
+        .into_iter()
+        .filter(|entry| entry.role == Role::Weight);
     learned.map(|entry| entry.shape.iter().product::<usize>()).sum()
 }
 
 impl<M: Module> Parameters for M {
     fn each(&self, see: &mut dyn FnMut(&Entry, Tensor<1>)) {
-        let mut seeing = Seeing { path: Vec::new(), see: &mut |entry, tensor| see(entry, tensor.plain) };
+        let mut seeing = Seeing {
+            path: Vec::new(),
+            see: &mut |entry, tensor| see(entry, tensor.plain),
+        };
         self.visit(&mut seeing);
     }
 
     fn each_gradient(&self, gradients: &Gradients, see: &mut dyn FnMut(&Entry, Tensor<1>)) {
-        let mut seeing = SeeingGradients { path: Vec::new(), gradients, see };
+        let mut seeing = SeeingGradients {
+            path: Vec::new(),
+            gradients,
+            see,
+        };
         self.visit(&mut seeing);
     }
 
     fn rewrite(&mut self, write: &mut dyn FnMut(&Entry, Tensor<1>) -> Option<Tensor<1>>) {
-        let mut writing = Writing { path: Vec::new(), gradients: None, write: &mut |entry, value, _| write(entry, value) };
+        let mut writing = Writing {
+            path: Vec::new(),
+            gradients: None,
+            write: &mut |entry, value, _| write(entry, value),
+        };
         *self = self.clone().map(&mut writing);
     }
 
@@ -114,7 +128,12 @@ impl ModuleVisitor for Seeing<'_> {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        (self.see)(&entry(&self.path, param), Flat { plain: flat(param.val().inner()) });
+        (self.see)(
+            &entry(&self.path, param),
+            Flat {
+                plain: flat(param.val().inner()),
+            },
+        );
     }
 }
 
@@ -159,18 +178,27 @@ impl ModuleMapper for Writing<'_> {
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         let value = param.val();
-        let gradient = self.gradients.as_mut().and_then(|gradients| value.grad_remove(gradients));
+        let gradient = self
+            .gradients
+            .as_mut()
+            .and_then(|gradients| value.grad_remove(gradients));
         let (tracked, on_autodiff) = (value.is_require_grad(), value.is_autodiff());
         let shape = value.shape();
-        let Some(written) =
-            (self.write)(&entry(&self.path, &param), flat(value.inner()), gradient.map(flat))
-        else {
+        let Some(written) = (self.write)(
+            &entry(&self.path, &param),
+            flat(value.inner()),
+            gradient.map(flat),
+        ) else {
             return param;
         };
         // A parameter must stay a leaf of the graph, or it would silently get no gradient: leave the graph, come back.
         param.map(|_| {
             let written = written.inner().reshape(shape);
-            if on_autodiff { written.autodiff().set_require_grad(tracked) } else { written }
+            if on_autodiff {
+                written.autodiff().set_require_grad(tracked)
+            } else {
+                written
+            }
         })
     }
 }

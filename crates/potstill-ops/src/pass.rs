@@ -26,12 +26,20 @@ pub struct Pass<'v> {
 impl<'v> Pass<'v> {
     /// A pass that nobody looks into.
     pub fn new(mode: Mode) -> Self {
-        Self { mode, visitor: None, moments: Vec::new(), multiplications: 0 }
+        Self {
+            mode,
+            visitor: None,
+            moments: Vec::new(),
+            multiplications: 0,
+        }
     }
 
     /// A pass that shows `visitor` the maps it wants.
     pub fn visited(mode: Mode, visitor: &'v mut dyn Visitor) -> Self {
-        Self { visitor: Some(visitor), ..Self::new(mode) }
+        Self {
+            visitor: Some(visitor),
+            ..Self::new(mode)
+        }
     }
 
     /// The batch-norm mode.
@@ -41,7 +49,9 @@ impl<'v> Pass<'v> {
 
     /// Whether somebody wants the map at this point.
     pub fn wants(&self, path: &str, side: Side) -> bool {
-        self.visitor.as_ref().is_some_and(|visitor| visitor.wants(path, side))
+        self.visitor
+            .as_ref()
+            .is_some_and(|visitor| visitor.wants(path, side))
     }
 
     /// Shows the map `[N, H, W, C]` at this point to the visitor, if it wants it, and gives back the map to go on with.

@@ -27,12 +27,18 @@ pub struct Point {
 impl Point {
     /// The point before the activation of the module at `path`.
     pub fn pre(path: impl Into<String>) -> Self {
-        Self { path: path.into(), side: Side::Pre }
+        Self {
+            path: path.into(),
+            side: Side::Pre,
+        }
     }
 
     /// The point after the activation of the module at `path`.
     pub fn post(path: impl Into<String>) -> Self {
-        Self { path: path.into(), side: Side::Post }
+        Self {
+            path: path.into(),
+            side: Side::Post,
+        }
     }
 }
 
@@ -47,7 +53,9 @@ impl fmt::Display for Point {
 
 /// Text that does not name a point.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is not a point: write a module path such as `layer3.0`, or `layer3.0:pre` for the map before its activation")]
+#[error(
+    "`{0}` is not a point: write a module path such as `layer3.0`, or `layer3.0:pre` for the map before its activation"
+)]
 pub struct PointError(String);
 
 impl FromStr for Point {
@@ -63,7 +71,10 @@ impl FromStr for Point {
         if path.is_empty() || path.contains(|c: char| c.is_whitespace() || c == ':') {
             return Err(PointError(text.into()));
         }
-        Ok(Self { path: path.into(), side })
+        Ok(Self {
+            path: path.into(),
+            side,
+        })
     }
 }
 
@@ -88,7 +99,9 @@ pub struct Taps {
 impl Taps {
     /// Taps at these points.
     pub fn at<'a>(points: impl IntoIterator<Item = &'a Point>) -> Self {
-        Self { maps: points.into_iter().map(|point| (point.clone(), None)).collect() }
+        Self {
+            maps: points.into_iter().map(|point| (point.clone(), None)).collect(),
+        }
     }
 
     /// The map read at this point, `[N, H, W, C]`; none if the pass never came by.
@@ -98,17 +111,25 @@ impl Taps {
 
     /// The points that no map was read at: misspelt, or not part of the network.
     pub fn unmet(&self) -> impl Iterator<Item = &Point> {
-        self.maps.iter().filter(|(_, map)| map.is_none()).map(|(point, _)| point)
+        self.maps
+            .iter()
+            .filter(|(_, map)| map.is_none())
+            .map(|(point, _)| point)
     }
 
     fn slot(&self, path: &str, side: Side) -> Option<Point> {
-        self.maps.keys().find(|point| point.side == side && point.path == path).cloned()
+        self.maps
+            .keys()
+            .find(|point| point.side == side && point.path == path)
+            .cloned()
     }
 }
 
 impl Visitor for Taps {
     fn wants(&self, path: &str, side: Side) -> bool {
-        self.maps.keys().any(|point| point.side == side && point.path == path)
+        self.maps
+            .keys()
+            .any(|point| point.side == side && point.path == path)
     }
 
     fn visit(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4> {

@@ -25,13 +25,22 @@ impl Scope {
     ///
     /// Parameters are created trainable, with gradients; [`Frozen`](crate::Frozen) takes them away.
     pub fn new(device: &Device, seed: Seed, owner: &str) -> Self {
-        Self { device: device.clone().autodiff(), seed, owner: owner.into(), path: String::new() }
+        Self {
+            device: device.clone().autodiff(),
+            seed,
+            owner: owner.into(),
+            path: String::new(),
+        }
     }
 
     /// The scope of the child called `name` (a field's name, an index).
     #[must_use]
     pub fn at(&self, name: impl Display) -> Self {
-        let path = if self.path.is_empty() { name.to_string() } else { format!("{}.{name}", self.path) };
+        let path = if self.path.is_empty() {
+            name.to_string()
+        } else {
+            format!("{}.{name}", self.path)
+        };
         Self { path, ..self.clone() }
     }
 
@@ -63,7 +72,8 @@ impl Scope {
     }
 
     fn stream(&self, name: &str) -> potstill_random::Stream {
-        self.seed.stream(&format!("{}.init.{}.{name}", self.owner, self.path), &[])
+        self.seed
+            .stream(&format!("{}.init.{}.{name}", self.owner, self.path), &[])
     }
 
     fn tensor<const D: usize>(&self, shape: [usize; D], mut value: impl FnMut(usize) -> f64) -> Tensor<D> {

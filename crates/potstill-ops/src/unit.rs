@@ -11,7 +11,13 @@ use crate::{
 };
 
 /// `norm(conv(x))`: a unit inside a block, at no named point. `[N, H, W, I]` to `[N, H', W', O]`.
-pub fn conv_norm(x: Tensor<4>, conv: &Conv2d, norm: &BatchNorm, activation: Activation, pass: &mut Pass<'_>) -> Tensor<4> {
+pub fn conv_norm(
+    x: Tensor<4>,
+    conv: &Conv2d,
+    norm: &BatchNorm,
+    activation: Activation,
+    pass: &mut Pass<'_>,
+) -> Tensor<4> {
     fused(x, conv, norm, None, activation, pass)
 }
 
@@ -44,7 +50,8 @@ fn fused(
     activation: Activation,
     pass: &mut Pass<'_>,
 ) -> Tensor<4> {
-    if let Some(Unit { map, moments }) = conv_unit(&x, residual.as_ref(), conv, norm, activation, pass.mode()) {
+    if let Some(Unit { map, moments }) = conv_unit(&x, residual.as_ref(), conv, norm, activation, pass.mode())
+    {
         conv.count(&map, pass);
         if let Some(moments) = moments {
             norm.note(moments, pass);

@@ -38,9 +38,19 @@ struct Definition {
 const INPUT: [usize; 4] = [2, 4, 7, 5];
 
 fn definition(config: Conv2dConfig) -> Definition {
-    let Conv2dConfig { inputs, outputs, kernel, stride, padding, dilation, groups, .. } = config;
-    let size: [usize; 2] =
-        std::array::from_fn(|d| (INPUT[d + 2] + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) / stride[d] + 1);
+    let Conv2dConfig {
+        inputs,
+        outputs,
+        kernel,
+        stride,
+        padding,
+        dilation,
+        groups,
+        ..
+    } = config;
+    let size: [usize; 2] = std::array::from_fn(|d| {
+        (INPUT[d + 2] + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) / stride[d] + 1
+    });
     let (per_group, outputs_per_group) = (inputs / groups, outputs / groups);
     let mut y: Vec<f64> = Vec::new();
     let mut dx = vec![0.0; INPUT.iter().product()];
@@ -52,7 +62,11 @@ fn definition(config: Conv2dConfig) -> Definition {
                 let dy = wave(y.len(), 3.0);
                 let mut sum = wave(o, 2.0);
                 for k in 0..per_group * kernel[0] * kernel[1] {
-                    let (c, ky, kx) = (k / (kernel[0] * kernel[1]), k / kernel[1] % kernel[0], k % kernel[1]);
+                    let (c, ky, kx) = (
+                        k / (kernel[0] * kernel[1]),
+                        k / kernel[1] % kernel[0],
+                        k % kernel[1],
+                    );
                     let row = (at[0] * stride[0] + ky * dilation[0]).wrapping_sub(padding[0]);
                     let column = (at[1] * stride[1] + kx * dilation[1]).wrapping_sub(padding[1]);
                     if row >= INPUT[2] || column >= INPUT[3] {
@@ -76,19 +90,27 @@ fn definition(config: Conv2dConfig) -> Definition {
 fn convolution_and_its_gradients_equal_the_definition() {
     for groups in [1, 2] {
         let mut conv = Conv2d::uniform(lopsided(groups), 1.0, &scope());
-        fill(&mut conv, |entry, i| Some(wave(i, if entry.path == "weight" { 1.0 } else { 2.0 })));
+        fill(&mut conv, |entry, i| {
+            Some(wave(i, if entry.path == "weight" { 1.0 } else { 2.0 }))
+        });
         let definition = definition(lopsided(groups));
         let [height, width] = definition.size;
         let x = map(INPUT, |i| wave(i, 0.0)).autodiff().require_grad();
         let y = conv.forward(x.clone(), &mut Pass::new(Mode::Batch));
         assert_eq!(y.dims(), [2, height, width, 6]);
         assert_near("output", &nchw(&y), &definition.y, EXACT);
-        let tape = (y * map([2, 6, height, width], |i| wave(i, 3.0))).sum().backward();
+        let tape = (y * map([2, 6, height, width], |i| wave(i, 3.0)))
+            .sum()
+            .backward();
         assert_near("dx", &nchw(&x.grad(&tape).unwrap()), &definition.dx, EXACT);
         let own = gradients(&conv, &tape);
         assert_near("dw", &own["weight"], &definition.dw, EXACT);
         let plane = height * width;
-        let db = (0..6).map(|o| (0..2).flat_map(|n| (0..plane).map(move |p| wave((n * 6 + o) * plane + p, 3.0))).sum());
+        let db = (0..6).map(|o| {
+            (0..2)
+                .flat_map(|n| (0..plane).map(move |p| wave((n * 6 + o) * plane + p, 3.0)))
+                .sum()
+        });
         assert_near("db", &own["bias"], &db.collect::<Vec<f64>>(), EXACT);
     }
 }
@@ -97,7 +119,11 @@ fn convolution_and_its_gradients_equal_the_definition() {
 fn a_square_kernel_keeps_the_size_and_a_stride_rounds_up() {
     let sizes = |config| {
         let conv = Conv2d::he_normal(config, &scope());
-        conv.forward(Tensor::zeros([1, 7, 5, 3], &burn::tensor::Device::flex()), &mut Pass::new(Mode::Running)).dims()
+        conv.forward(
+            Tensor::zeros([1, 7, 5, 3], &burn::tensor::Device::flex()),
+            &mut Pass::new(Mode::Running),
+        )
+        .dims()
     };
     assert_eq!(sizes(Conv2dConfig::new(3, 2, 3)), [1, 7, 5, 2]);
     assert_eq!(sizes(Conv2dConfig::new(3, 2, 1)), [1, 7, 5, 2]);
@@ -108,7 +134,13 @@ fn a_square_kernel_keeps_the_size_and_a_stride_rounds_up() {
 #[test]
 fn the_linear_layer_is_rows_times_the_transposed_weight() {
     let mut linear = Linear::new(3, 2, &scope());
-    fill(&mut linear, |entry, i| Some(if entry.path == "weight" { [1.0, 2.0, 3.0, -1.0, 0.0, 5.0][i] } else { [10.0, 20.0][i] }));
+    fill(&mut linear, |entry, i| {
+        Some(if entry.path == "weight" {
+            [1.0, 2.0, 3.0, -1.0, 0.0, 5.0][i]
+        } else {
+            [10.0, 20.0][i]
+        })
+    });
     let x = tensor([2, 3], |i| [1.0, 1.0, 2.0, 0.0, -1.0, 1.0][i]);
     let y = linear.forward(x, &mut Pass::new(Mode::Running));
     assert_eq!(values(&y), [19.0, 29.0, 11.0, 25.0]);
@@ -121,7 +153,11 @@ fn a_pass_counts_multiplications() {
     let y = conv.forward(map(INPUT, |i| i as f64).cast(burn::tensor::DType::F32), &mut pass);
     let [n, height, width, outputs] = y.dims();
     assert_eq!([n, height, width, outputs], [2, 4, 9, 6]);
-    assert_eq!(pass.multiplications(), 2 * 4 * 9 * 6 * (2 * 3 * 2), "every output sees two channels through six weights");
+    assert_eq!(
+        pass.multiplications(),
+        2 * 4 * 9 * 6 * (2 * 3 * 2),
+        "every output sees two channels through six weights"
+    );
     Linear::new(3, 5, &scope()).forward(Tensor::zeros([2, 3], &burn::tensor::Device::flex()), &mut pass);
     assert_eq!(pass.multiplications(), 5184 + 30);
 }

@@ -6,8 +6,10 @@ use burn::{
     module::Module,
     tensor::{Device, Tensor},
 };
-use numbers::{gradients, map, scope, values};
-use potstill_ops::{Activation, BatchNorm, Conv2d, Conv2dConfig, Frozen, Mode, Moments, Parameters, Pass, conv_norm};
+use numbers::{assert_near, gradients, map, scope, values};
+use potstill_ops::{
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Frozen, Mode, Moments, Parameters, Pass, conv_norm,
+};
 
 /// The smallest network that has weights and statistics.
 #[derive(Module, Debug)]
@@ -19,7 +21,10 @@ struct Unit {
 impl Unit {
     fn new() -> Self {
         let conv = Conv2d::he_normal(Conv2dConfig::new(2, 3, 3), &scope().at("conv"));
-        Self { conv, norm: BatchNorm::new(3, &scope().at("norm")) }
+        Self {
+            conv,
+            norm: BatchNorm::new(3, &scope().at("norm")),
+        }
     }
 
     fn forward(&self, pass: &mut Pass<'_>) -> Tensor<4> {
@@ -28,7 +33,7 @@ impl Unit {
     }
 
     /// One step of training that moves every weight and every running statistic.
-    fn train(&mut self) {
+    fn learn(&mut self) {
         let mut pass = Pass::new(Mode::Batch);
         let y = self.forward(&mut pass);
         let mut tape = (y.clone() * y).mean().backward();
@@ -45,20 +50,29 @@ fn state(module: &dyn Parameters) -> Vec<Vec<f64>> {
 
 /// Whether every tensor of the module differs from what it was.
 fn all_moved(module: &dyn Parameters, before: &[Vec<f64>]) -> bool {
-    state(module).iter().zip(before).all(|(now, before)| now != before)
+    state(module)
+        .iter()
+        .zip(before)
+        .all(|(now, before)| now != before)
 }
 
 #[test]
 fn a_frozen_copy_stays_what_it_was() {
     let mut unit = Unit::new();
-    unit.train();
+    unit.learn();
     let frozen = Frozen::new(&unit);
-    let (before, output) = (state(&unit), values(&frozen.get().forward(&mut Pass::new(Mode::Running))));
+    let (before, output) = (
+        state(&unit),
+        values(&frozen.get().forward(&mut Pass::new(Mode::Running))),
+    );
     assert_eq!(state(frozen.parameters()), before);
-    unit.train();
+    unit.learn();
     assert!(all_moved(&unit, &before));
     assert_eq!(state(frozen.parameters()), before);
-    assert_eq!(values(&frozen.get().forward(&mut Pass::new(Mode::Running))), output);
+    assert_eq!(
+        values(&frozen.get().forward(&mut Pass::new(Mode::Running))),
+        output
+    );
 }
 
 #[test]
@@ -66,14 +80,43 @@ fn a_clone_and_its_original_go_their_own_ways() {
     let mut unit = Unit::new();
     let mut clone = unit.clone();
     let before = state(&unit);
-    unit.train();
+    unit.learn();
     assert!(all_moved(&unit, &before));
     assert_eq!(state(&clone), before);
     let trained = state(&unit);
-    clone.train();
-    clone.train();
+    clone.learn();
+    clone.learn();
     assert!(all_moved(&clone, &trained));
     assert_eq!(state(&unit), trained);
+}
+
+/// Whatever a layer keeps beside its tensors must not outlive them.
+#[test]
+fn a_module_answers_by_its_present_values_only() {
+    let answer = |unit: &Unit| values(&Frozen::new(unit).get().forward(&mut Pass::new(Mode::Running)));
+    let mut unit = Unit::new();
+    let mut seen = vec![answer(&unit)];
+    for changed in [
+        "conv.weight",
+        "norm.weight",
+        "norm.bias",
+        "norm.running_mean",
+        "norm.running_var",
+    ] {
+        unit.forward(&mut Pass::new(Mode::Running));
+        unit.rewrite(&mut |entry, value| (entry.path == changed).then(|| value * 0.5 + 0.1));
+        let mut twin = Unit::new();
+        let mut state = state(&unit).into_iter();
+        twin.rewrite(&mut |_, value| {
+            let now: Vec<f32> = state.next()?.into_iter().map(|value| value as f32).collect();
+            Some(Tensor::from_data(now.as_slice(), &value.device()))
+        });
+        let tracked = values(&unit.forward(&mut Pass::new(Mode::Running)));
+        assert_near(changed, &tracked, &answer(&twin), 1e-6);
+        assert_eq!(answer(&unit), answer(&twin), "{changed}");
+        assert!(!seen.contains(&answer(&unit)), "{changed}");
+        seen.push(answer(&unit));
+    }
 }
 
 #[test]
@@ -97,7 +140,11 @@ fn nothing_moves_in_a_forward_pass() {
 fn rewritten_parameters_are_still_trained() {
     let mut unit = Unit::new();
     unit.rewrite(&mut |_, value| Some(value + 0.5));
-    let tape = unit.forward(&mut Pass::new(Mode::Batch)).powi_scalar(2).sum().backward();
+    let tape = unit
+        .forward(&mut Pass::new(Mode::Batch))
+        .powi_scalar(2)
+        .sum()
+        .backward();
     let with_gradient: Vec<String> = gradients(&unit, &tape).into_keys().collect();
     assert_eq!(with_gradient, ["conv.weight", "norm.bias", "norm.weight"]);
 }
@@ -111,6 +158,14 @@ fn a_rewrite_keeps_what_it_is_told_to_keep() {
     });
     let paths: Vec<String> = unit.entries().into_iter().map(|entry| entry.path).collect();
     for ((path, now), before) in paths.iter().zip(state(&unit)).zip(before) {
-        assert_eq!(now, if path == "norm.running_var" { vec![7.0; 3] } else { before }, "{path}");
+        assert_eq!(
+            now,
+            if path == "norm.running_var" {
+                vec![7.0; 3]
+            } else {
+                before
+            },
+            "{path}"
+        );
     }
 }

@@ -2,8 +2,8 @@
 
 mod cases;
 
-use cases::{Case, Net, Outcome, values};
 use burn::{module::Module, tensor::Tensor};
+use cases::{Case, Net, Outcome, values};
 use potstill_ops::{Activation, Conv2dConfig, Form, Frozen, Mode, Parameters, Pass, Role, conv_norm};
 
 /// Both forms on the same case. The tolerance is relative to the largest element of each tensor.
@@ -18,9 +18,14 @@ fn compare(case: &Case) {
 
 fn assert_close(ours: &[f32], theirs: &[f32], tolerance: f32, what: &str) {
     assert_eq!(ours.len(), theirs.len(), "{what}");
-    let largest = theirs.iter().fold(0.0_f32, |largest, value| largest.max(value.abs()));
+    let largest = theirs
+        .iter()
+        .fold(0.0_f32, |largest, value| largest.max(value.abs()));
     for (i, (a, b)) in ours.iter().zip(theirs).enumerate() {
-        assert!((a - b).abs() <= tolerance * largest, "{what}, element {i}: {a} is not {b} (largest {largest})");
+        assert!(
+            (a - b).abs() <= tolerance * largest,
+            "{what}, element {i}: {a} is not {b} (largest {largest})"
+        );
     }
 }
 
@@ -37,13 +42,33 @@ fn sizes_channels_and_strides() {
         ([2, 8, 8], conv3(16, 32).stride(2)),
         ([2, 5, 5], Conv2dConfig::new(17, 16, 1)),
         ([3, 7, 7], Conv2dConfig::new(16, 33, 1).stride(2)),
-        ([2, 6, 6], Conv2dConfig { groups: 17, ..conv3(17, 17) }),
-        ([2, 6, 6], Conv2dConfig { groups: 2, dilation: [2, 1], ..conv3(8, 12) }),
+        (
+            [2, 6, 6],
+            Conv2dConfig {
+                groups: 17,
+                ..conv3(17, 17)
+            },
+        ),
+        (
+            [2, 6, 6],
+            Conv2dConfig {
+                groups: 2,
+                dilation: [2, 1],
+                ..conv3(8, 12)
+            },
+        ),
     ];
     for (map, config) in shapes {
         compare(&Case::unit(map, config));
-        compare(&Case { mode: Mode::Running, tracked_net: false, ..Case::unit(map, config) });
-        compare(&Case { mode: Mode::RunningWithGradient, ..Case::unit(map, config) });
+        compare(&Case {
+            mode: Mode::Running,
+            tracked_net: false,
+            ..Case::unit(map, config)
+        });
+        compare(&Case {
+            mode: Mode::RunningWithGradient,
+            ..Case::unit(map, config)
+        });
     }
 }
 
@@ -54,7 +79,14 @@ fn activations_residuals_and_what_is_frozen() {
             for (tracked_x, tracked_net) in [(true, true), (true, false), (false, true), (false, false)] {
                 for mode in [Mode::Batch, Mode::Running, Mode::RunningWithGradient] {
                     let unit = Case::unit([2, 6, 5], conv3(6, 6));
-                    compare(&Case { activation, residual, tracked_x, tracked_net, mode, ..unit });
+                    compare(&Case {
+                        activation,
+                        residual,
+                        tracked_x,
+                        tracked_net,
+                        mode,
+                        ..unit
+                    });
                 }
             }
         }
@@ -63,17 +95,32 @@ fn activations_residuals_and_what_is_frozen() {
 
 #[test]
 fn a_convolution_alone_with_and_without_bias() {
-    for config in [conv3(5, 7).with_bias(), conv3(5, 7), Conv2dConfig::new(32, 2, 1).with_bias()] {
+    for config in [
+        conv3(5, 7).with_bias(),
+        conv3(5, 7),
+        Conv2dConfig::new(32, 2, 1).with_bias(),
+    ] {
         for (tracked_x, tracked_net) in [(true, true), (true, false), (false, true), (false, false)] {
-            compare(&Case { tracked_x, tracked_net, ..Case::conv([2, 6, 5], config) });
+            compare(&Case {
+                tracked_x,
+                tracked_net,
+                ..Case::conv([2, 6, 5], config)
+            });
         }
     }
 }
 
 #[test]
 fn strided_inputs_are_read_right() {
-    compare(&Case { permuted: true, residual: true, ..Case::unit([2, 6, 5], conv3(6, 6)) });
-    compare(&Case { permuted: true, ..Case::conv([2, 6, 5], conv3(6, 6).with_bias()) });
+    compare(&Case {
+        permuted: true,
+        residual: true,
+        ..Case::unit([2, 6, 5], conv3(6, 6))
+    });
+    compare(&Case {
+        permuted: true,
+        ..Case::conv([2, 6, 5], conv3(6, 6).with_bias())
+    });
 }
 
 #[test]
@@ -88,7 +135,13 @@ fn the_fast_form_is_what_runs() {
 fn both_running(net: &Net, x: &Tensor<4>) -> (Vec<f32>, Vec<f32>) {
     let run = || {
         let mut pass = Pass::new(Mode::Running);
-        values(conv_norm(x.clone(), &net.conv, &net.norm, Activation::Identity, &mut pass))
+        values(conv_norm(
+            x.clone(),
+            &net.conv,
+            &net.norm,
+            Activation::Identity,
+            &mut pass,
+        ))
     };
     (Form::Fast.with(run), Form::Portable.with(run))
 }
@@ -127,7 +180,11 @@ fn a_plain_network_changed_in_place_is_packed_again() {
 
 #[test]
 fn other_number_types_take_the_portable_form() {
-    let case = Case { double: true, ..Case::unit([2, 6, 5], conv3(6, 6)) };
-    let (fast, portable): (Outcome, Outcome) = (Form::Fast.with(|| case.run()), Form::Portable.with(|| case.run()));
+    let case = Case {
+        double: true,
+        ..Case::unit([2, 6, 5], conv3(6, 6))
+    };
+    let (fast, portable): (Outcome, Outcome) =
+        (Form::Fast.with(|| case.run()), Form::Portable.with(|| case.run()));
     assert_eq!(fast.tensors, portable.tensors);
 }

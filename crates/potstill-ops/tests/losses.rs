@@ -16,7 +16,10 @@ fn logit(i: usize) -> f64 {
 #[test]
 fn cross_entropy_and_its_gradient_are_the_recorded_ones() {
     let record = recorded(RECORD);
-    let labels: Vec<i32> = all(&record["labels"]).into_iter().map(|label| label as i32).collect();
+    let labels: Vec<i32> = all(&record["labels"])
+        .into_iter()
+        .map(|label| label as i32)
+        .collect();
     let cases = record["cross_entropy"].as_array().unwrap();
     assert!(cases.iter().any(|case| case["label_smoothing"] == 0.0) && cases.len() > 1);
     for case in cases {
@@ -27,7 +30,12 @@ fn cross_entropy_and_its_gradient_are_the_recorded_ones() {
         let what = format!("cross-entropy with smoothing {smoothing}");
         assert_near(&what, &[number(&loss)], &all(&case["value"]), NINE_DIGITS);
         let gradient = logits.grad(&loss.backward()).unwrap();
-        assert_near(&format!("gradient of {what}"), &values(&gradient), &all(&case["gradient"]), NINE_DIGITS);
+        assert_near(
+            &format!("gradient of {what}"),
+            &values(&gradient),
+            &all(&case["gradient"]),
+            NINE_DIGITS,
+        );
     }
 }
 
@@ -42,21 +50,42 @@ fn cross_entropy_of_huge_logits_is_finite() {
 fn ranks_are_the_recorded_ones() {
     let logits: Vec<f32> = (0..40).map(|i| logit(i) as f32).collect();
     for case in recorded(RECORD)["correct"].as_array().unwrap() {
-        let labels: Vec<u32> = all(&case["labels"]).into_iter().map(|label| label as u32).collect();
+        let labels: Vec<u32> = all(&case["labels"])
+            .into_iter()
+            .map(|label| label as u32)
+            .collect();
         let ranks = true_class_ranks(&logits, 10, &labels);
         let among = |k| ranks.iter().filter(|&&rank| rank < k).count() as f64;
-        assert_eq!([among(1), among(5)], [&case["top1"], &case["top5"]].map(|hits| hits.as_f64().unwrap()));
-        assert_eq!(ranks.iter().map(|&rank| rank as f64).collect::<Vec<_>>(), all(&case["rank_of_label"]));
+        assert_eq!(
+            [among(1), among(5)],
+            [&case["top1"], &case["top5"]].map(|hits| hits.as_f64().unwrap())
+        );
+        assert_eq!(
+            ranks.iter().map(|&rank| rank as f64).collect::<Vec<_>>(),
+            all(&case["rank_of_label"])
+        );
     }
 }
 
 #[test]
 fn what_is_not_a_number_is_never_a_hit() {
     let rank = |logits: [f32; 4], label| true_class_ranks(&logits, 4, &[label])[0];
-    assert_eq!(rank([f32::NAN, 1.0, 2.0, 3.0], 0), 3, "the true logit is none: last");
+    assert_eq!(
+        rank([f32::NAN, 1.0, 2.0, 3.0], 0),
+        3,
+        "the true logit is none: last"
+    );
     assert_eq!(rank([f32::NAN; 4], 2), 3, "nothing is a number: last");
-    assert_eq!(rank([f32::NAN, 9.0, 2.0, 3.0], 1), 1, "a rival that is none counts as better");
-    assert_eq!(rank([f32::INFINITY, f32::NEG_INFINITY, 2.0, 3.0], 0), 0, "infinity is a number");
+    assert_eq!(
+        rank([f32::NAN, 9.0, 2.0, 3.0], 1),
+        1,
+        "a rival that is none counts as better"
+    );
+    assert_eq!(
+        rank([f32::INFINITY, f32::NEG_INFINITY, 2.0, 3.0], 0),
+        0,
+        "infinity is a number"
+    );
     assert_eq!(rank([5.0, 5.0, 5.0, 1.0], 1), 0, "a tie is no larger logit");
     assert!(true_class_ranks(&[], 4, &[]).is_empty());
 }

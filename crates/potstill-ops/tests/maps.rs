@@ -21,7 +21,9 @@ fn by_hand() -> Vec<f64> {
     for plane in 0..6 {
         for rows in ROWS {
             for columns in COLUMNS {
-                let bin = rows.iter().flat_map(|y| columns.iter().map(move |x| wave((plane * 5 + y) * 7 + x)));
+                let bin = rows
+                    .iter()
+                    .flat_map(|y| columns.iter().map(move |x| wave((plane * 5 + y) * 7 + x)));
                 means.push(bin.sum::<f64>() / (rows.len() * columns.len()) as f64);
             }
         }
@@ -39,11 +41,25 @@ fn adaptive_pooling_averages_over_overlapping_bins() {
 #[test]
 fn adaptive_pooling_gives_every_position_its_share_of_the_gradient() {
     let x = map([1, 1, 5, 7], wave).autodiff().require_grad();
-    let gradient = nchw(&x.grad(&adaptive_avg_pool(x.clone(), [4, 4]).sum().backward()).unwrap());
+    let gradient = nchw(
+        &x.grad(&adaptive_avg_pool(x.clone(), [4, 4]).sum().backward())
+            .unwrap(),
+    );
     // The sum over the bins that hold a row of one over the bin's rows; the same for columns.
     let rows = [1.0 / 2.0, 1.0, 1.0, 1.0, 1.0 / 2.0];
-    let columns = [1.0 / 2.0, 5.0 / 6.0, 1.0 / 3.0, 2.0 / 3.0, 1.0 / 3.0, 5.0 / 6.0, 1.0 / 2.0];
-    let shares: Vec<f64> = rows.iter().flat_map(|row| columns.map(|column| row * column)).collect();
+    let columns = [
+        1.0 / 2.0,
+        5.0 / 6.0,
+        1.0 / 3.0,
+        2.0 / 3.0,
+        1.0 / 3.0,
+        5.0 / 6.0,
+        1.0 / 2.0,
+    ];
+    let shares: Vec<f64> = rows
+        .iter()
+        .flat_map(|row| columns.map(|column| row * column))
+        .collect();
     assert_near("shares", &gradient, &shares, EXACT);
 }
 
@@ -51,7 +67,9 @@ fn adaptive_pooling_gives_every_position_its_share_of_the_gradient() {
 fn pooling_to_the_present_size_and_to_one_bin() {
     let x = map([2, 3, 5, 7], wave);
     assert_eq!(values(&adaptive_avg_pool(x.clone(), [5, 7])), values(&x));
-    let means: Vec<f64> = (0..6).map(|plane| (0..35).map(|i| wave(plane * 35 + i)).sum::<f64>() / 35.0).collect();
+    let means: Vec<f64> = (0..6)
+        .map(|plane| (0..35).map(|i| wave(plane * 35 + i)).sum::<f64>() / 35.0)
+        .collect();
     for pooled in [global_avg_pool(x.clone()), adaptive_avg_pool(x, [1, 1])] {
         assert_eq!(pooled.dims(), [2, 1, 1, 3]);
         assert_near("means", &nchw(&pooled), &means, EXACT);
@@ -63,17 +81,34 @@ fn pooling_to_the_present_size_and_to_one_bin() {
 
 #[test]
 fn resizing_takes_the_recorded_rows_and_columns() {
-    for case in recorded("potstill-methods/tests/reference/review_kd.json")["nearest_resize"].as_array().unwrap() {
+    for case in recorded("potstill-methods/tests/reference/review_kd.json")["nearest_resize"]
+        .as_array()
+        .unwrap()
+    {
         let [from, to] = ["from", "to"].map(|key| case[key].as_u64().unwrap() as usize);
-        let indices: Vec<usize> = all(&case["indices"]).into_iter().map(|index| index as usize).collect();
-        for (height, width, rows, columns) in [(from, 2, &indices[..], &[0, 1][..]), (2, from, &[0, 1], &indices)] {
+        let indices: Vec<usize> = all(&case["indices"])
+            .into_iter()
+            .map(|index| index as usize)
+            .collect();
+        for (height, width, rows, columns) in
+            [(from, 2, &indices[..], &[0, 1][..]), (2, from, &[0, 1], &indices)]
+        {
             let size = [rows.len(), columns.len()];
             assert!(size.contains(&to));
             let resized = resize_nearest(map([2, 2, height, width], wave), size);
             let expected = (0..4).flat_map(|plane| {
-                rows.iter().flat_map(move |y| columns.iter().map(move |x| wave((plane * height + y) * width + x)))
+                rows.iter().flat_map(move |y| {
+                    columns
+                        .iter()
+                        .map(move |x| wave((plane * height + y) * width + x))
+                })
             });
-            assert_near(&format!("{from} to {to}"), &nchw(&resized), &expected.collect::<Vec<_>>(), 0.0);
+            assert_near(
+                &format!("{from} to {to}"),
+                &nchw(&resized),
+                &expected.collect::<Vec<_>>(),
+                0.0,
+            );
         }
     }
 }
@@ -83,5 +118,9 @@ fn resizing_sums_the_gradients_of_the_copies() {
     let x = map([1, 1, 1, 3], wave).autodiff().require_grad();
     let resized = resize_nearest(x.clone(), [2, 7]);
     let gradient = nchw(&x.grad(&resized.sum().backward()).unwrap());
-    assert_eq!(gradient, [6.0, 4.0, 4.0], "3 to 7 takes the columns 3, 2 and 2 times, each in two rows");
+    assert_eq!(
+        gradient,
+        [6.0, 4.0, 4.0],
+        "3 to 7 takes the columns 3, 2 and 2 times, each in two rows"
+    );
 }

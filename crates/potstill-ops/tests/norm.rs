@@ -19,7 +19,12 @@ const BATCHES: [[f64; 8]; 3] = [
 const RUNNING: [[f64; 4]; 3] = [
     [0.25, 1.0, 0.9 + 0.5 / 3.0, 0.9],
     [0.425, 1.0, 0.81 + 0.45 / 3.0 + 1.6, 0.81 + 1.4 / 3.0],
-    [0.3825, 1.3, 0.729 + 0.405 / 3.0 + 1.44 + 0.4 / 3.0, 0.729 + 1.26 / 3.0 + 1.6 / 3.0],
+    [
+        0.3825,
+        1.3,
+        0.729 + 0.405 / 3.0 + 1.44 + 0.4 / 3.0,
+        0.729 + 1.26 / 3.0 + 1.6 / 3.0,
+    ],
 ];
 
 fn norm() -> BatchNorm {
@@ -77,8 +82,9 @@ fn a_batch_is_normalised_by_its_biased_variance() {
         _ => None,
     });
     let y = nchw(&norm.forward(batch(1), &mut Pass::new(Mode::Batch)));
-    let deviations = [[12.0 + 1e-5, 2.0], [3.5 + 1e-5, 1.0]].map(|[variance, mean]| (f64::sqrt(variance), mean));
-    let expected: Vec<f64> = BATCHES[1].iter().enumerate().map(|(i, x)| {
+    let deviations =
+        [[12.0 + 1e-5, 2.0], [3.5 + 1e-5, 1.0]].map(|[variance, mean]| (f64::sqrt(variance), mean));
+    let expected = BATCHES[1].iter().enumerate().map(|(i, x)| {
         let (deviation, mean) = deviations[i / 4];
         [2.0, 3.0][i / 4] * (x - mean) / deviation + [0.5, -1.0][i / 4]
     });
@@ -98,7 +104,12 @@ fn running_modes_use_the_running_statistics_and_note_nothing() {
         let before = running(&norm);
         let mut pass = Pass::new(mode);
         let y = norm.forward(batch(2), &mut pass);
-        assert_near("normalised", &nchw(&y), &[-2.0, 0.0, -2.0, 0.0, 28.0, 12.0, 28.0, 12.0], EXACT);
+        assert_near(
+            "normalised",
+            &nchw(&y),
+            &[-2.0, 0.0, -2.0, 0.0, 28.0, 12.0, 28.0, 12.0],
+            EXACT,
+        );
         let moments = pass.into_moments();
         assert!(moments.is_empty(), "{mode:?}");
         Moments::absorb(&moments, &mut norm);
@@ -109,11 +120,20 @@ fn running_modes_use_the_running_statistics_and_note_nothing() {
 #[test]
 fn running_statistics_pass_gradients_to_the_input() {
     let mut norm = norm();
-    fill(&mut norm, |entry, i| (entry.path == "running_var").then(|| [4.0, 0.25][i] - 1e-5));
+    fill(&mut norm, |entry, i| {
+        (entry.path == "running_var").then(|| [4.0, 0.25][i] - 1e-5)
+    });
     let x = batch(0).autodiff().require_grad();
-    let loss = norm.forward(x.clone(), &mut Pass::new(Mode::RunningWithGradient)).sum();
+    let loss = norm
+        .forward(x.clone(), &mut Pass::new(Mode::RunningWithGradient))
+        .sum();
     let gradient = nchw(&x.grad(&loss.backward()).unwrap());
-    assert_near("1 / deviation", &gradient, &[0.5, 0.5, 0.5, 0.5, 2.0, 2.0, 2.0, 2.0], EXACT);
+    assert_near(
+        "1 / deviation",
+        &gradient,
+        &[0.5, 0.5, 0.5, 0.5, 2.0, 2.0, 2.0, 2.0],
+        EXACT,
+    );
 }
 
 #[test]
@@ -125,14 +145,27 @@ fn gradients_through_the_batch_statistics_are_those_of_finite_differences() {
     };
     let x = batch(1).autodiff().require_grad();
     let tape = weighted(x.clone(), &norm).backward();
-    let by_difference: Vec<f64> = (0..8).map(|i| {
-        let moved = |by| weighted(map([1, 2, 2, 2], |j| BATCHES[1][j] + if i == j { by } else { 0.0 }), &norm);
-        (number(&moved(1e-5)) - number(&moved(-1e-5))) / 2e-5
-    }).collect();
+    let by_difference: Vec<f64> = (0..8)
+        .map(|i| {
+            let moved = |by| {
+                weighted(
+                    map([1, 2, 2, 2], |j| BATCHES[1][j] + if i == j { by } else { 0.0 }),
+                    &norm,
+                )
+            };
+            (number(&moved(1e-5)) - number(&moved(-1e-5))) / 2e-5
+        })
+        .collect();
     assert_near("input", &nchw(&x.grad(&tape).unwrap()), &by_difference, 1e-8);
     let own = gradients(&norm, &tape);
-    assert_eq!(own.keys().collect::<Vec<_>>(), ["bias", "weight"], "statistics are buffers, not parameters");
-    let bias: Vec<f64> = (0..2).map(|c| (4 * c..4 * c + 4).map(|i| (i as f64 + 1.0).sin()).sum()).collect();
+    assert_eq!(
+        own.keys().collect::<Vec<_>>(),
+        ["bias", "weight"],
+        "statistics are buffers, not parameters"
+    );
+    let bias: Vec<f64> = (0..2)
+        .map(|c| (4 * c..4 * c + 4).map(|i| (i as f64 + 1.0).sin()).sum())
+        .collect();
     assert_near("bias", &own["bias"], &bias, EXACT);
 }
 

@@ -108,7 +108,11 @@ pub struct TrainArguments {
 #[derive(Debug, Args)]
 pub struct EvalArguments {
     /// A weight file, a checkpoint, an exported folder or the folder of a run.
-    #[arg(required_unless_present = "weights", conflicts_with = "weights", value_name = "CHECKPOINT_OR_WEIGHTS")]
+    #[arg(
+        required_unless_present = "weights",
+        conflicts_with = "weights",
+        value_name = "CHECKPOINT_OR_WEIGHTS"
+    )]
     pub network: Option<PathBuf>,
     /// The same, named.
     #[arg(long, value_name = "FILE")]

@@ -17,6 +17,7 @@ pub fn flag() -> Result<Arc<AtomicBool>, Failure> {
         }
         eprintln!("\nfinishing this step and saving; once more to stop at once");
     };
-    ctrlc::set_handler(handler).map_err(|error| Failure::Work(format!("cannot listen for Ctrl-C: {error}")))?;
+    ctrlc::set_handler(handler)
+        .map_err(|error| Failure::Work(format!("cannot listen for Ctrl-C: {error}")))?;
     Ok(flag)
 }

@@ -20,7 +20,8 @@
 pub mod prelude {
     pub use potstill_data::{Augment, Dataset, Normalise, Split, open};
     pub use potstill_engine::{
-        EngineError, Evaluation, Network, Observer, Outcome, Plan, Run, RunFolder, Silent, Source, Which, evaluate, export,
+        EngineError, Evaluation, Network, Observer, Outcome, Plan, Run, RunFolder, Silent, Source, Which,
+        evaluate, export,
     };
     pub use potstill_methods::{Method, Reads, Seen, Step, Term};
     pub use potstill_models::{Classifier, probe, weights};

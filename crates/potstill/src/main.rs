@@ -3,7 +3,11 @@
 //! Results go to standard output; progress and messages to standard error. This file is the one place that prints an error.
 //! Exit codes: 0 done, 1 failed, 2 bad usage or recipe, 130 interrupted after saving.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "printing is what the binary is for")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "printing is what the binary is for"
+)]
 
 mod arguments;
 mod commands;

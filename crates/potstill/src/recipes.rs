@@ -10,7 +10,10 @@ use crate::failure::Failure;
 pub static RECIPES: &[(&str, &str)] = &[
     ("demo-teacher", include_str!("../../../recipes/demo-teacher.toml")),
     ("demo-student", include_str!("../../../recipes/demo-student.toml")),
-    ("cifar10-jpeg-teacher", include_str!("../../../recipes/cifar10-jpeg-teacher.toml")),
+    (
+        "cifar10-jpeg-teacher",
+        include_str!("../../../recipes/cifar10-jpeg-teacher.toml"),
+    ),
     (
         "cifar10-jpeg-resnet56-resnet20-kd",
         include_str!("../../../recipes/cifar10-jpeg-resnet56-resnet20-kd.toml"),

@@ -20,7 +20,11 @@ impl Terminal {
             let style = ProgressStyle::with_template("{prefix} {bar:24} {pos}/{len}  {msg}  ETA {eta}");
             ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { title: title.into(), bar, quiet }
+        Self {
+            title: title.into(),
+            bar,
+            quiet,
+        }
     }
 
     fn line(&self, line: &str) {
@@ -42,8 +46,15 @@ impl Observer for Terminal {
         // The bar counts the steps of the whole run, so that its ETA is that of the run.
         bar.set_length((seen.epochs * seen.steps) as u64);
         bar.set_prefix(format!("{} epoch {}/{}", self.title, seen.epoch, seen.epochs));
-        let terms: String = seen.terms.iter().map(|(name, value)| format!("  {name} {value:.3}")).collect();
-        bar.set_message(format!("{:.0} images/s  loss {:.3}{terms}", seen.images_per_second, seen.loss));
+        let terms: String = seen
+            .terms
+            .iter()
+            .map(|(name, value)| format!("  {name} {value:.3}"))
+            .collect();
+        bar.set_message(format!(
+            "{:.0} images/s  loss {:.3}{terms}",
+            seen.images_per_second, seen.loss
+        ));
         bar.set_position(((seen.epoch - 1) * seen.steps + seen.step) as u64);
     }
 

@@ -38,13 +38,21 @@ impl Place {
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_potstill")).args(arguments).current_dir(&self.0).output().unwrap()
+        Command::new(env!("CARGO_BIN_EXE_potstill"))
+            .args(arguments)
+            .current_dir(&self.0)
+            .output()
+            .unwrap()
     }
 
     /// Standard output of a command that must succeed.
     fn out(&self, arguments: &[&str]) -> String {
         let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8(output.stdout).unwrap()
     }
 
@@ -63,7 +71,9 @@ impl Place {
 }
 
 fn shared(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/data").join(name);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../../../shared/data")
+        .join(name);
     if path.exists() {
         return Some(path);
     }
@@ -74,16 +84,29 @@ fn shared(name: &str) -> Option<PathBuf> {
 #[test]
 fn lists_are_arrays_of_objects_with_names() {
     let place = Place::new();
-    for (what, known) in
-        [("models", "cifar_resnet8x4"), ("methods", "review-kd"), ("datasets", "shapes"), ("recipes", "demo-student")]
-    {
+    for (what, known) in [
+        ("models", "cifar_resnet8x4"),
+        ("methods", "review-kd"),
+        ("datasets", "shapes"),
+        ("recipes", "demo-student"),
+    ] {
         let list = place.json(&["list", what, "--json"]);
-        let names: Vec<_> = list.as_array().unwrap().iter().map(|entry| entry["name"].as_str().unwrap()).collect();
+        let names: Vec<_> = list
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|entry| entry["name"].as_str().unwrap())
+            .collect();
         assert!(names.contains(&known), "{what}: {names:?}");
         assert!(place.out(&["list", what]).contains(known));
     }
     let models = place.json(&["list", "models", "--json"]);
-    let resnet20 = models.as_array().unwrap().iter().find(|entry| entry["name"] == "cifar_resnet20").unwrap();
+    let resnet20 = models
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|entry| entry["name"] == "cifar_resnet20")
+        .unwrap();
     assert_eq!(resnet20["params"], 269_722);
 }
 
@@ -91,7 +114,10 @@ fn lists_are_arrays_of_objects_with_names() {
 fn a_run_can_be_planned_trained_compared_exported_and_evaluated() {
     let place = Place::new();
     let plan = place.out(&["plan", "tiny.toml"]);
-    assert!(plan.contains("the student alone") && plan.contains("layer3.0:pre"), "{plan}");
+    assert!(
+        plan.contains("the student alone") && plan.contains("layer3.0:pre"),
+        "{plan}"
+    );
     place.out(&["train", "tiny.toml", "--seeds", "2", "--quiet"]);
     let table = place.json(&["compare", "runs/tiny", "--json"]);
     assert!(table.to_string().contains("tiny"), "{table}");
@@ -104,9 +130,17 @@ fn a_run_can_be_planned_trained_compared_exported_and_evaluated() {
     let data = "shapes:size=16,train=64,test=22";
     let found = place.json(&["eval", "student", "--data", data, "--json", "--quiet"]);
     assert_eq!(found["count"], 22);
-    let again = place.json(&["eval", "runs/tiny/seed-0/last.safetensors", "--data", data, "--json", "--quiet"]);
+    let again = place.json(&[
+        "eval",
+        "runs/tiny/seed-0/last.safetensors",
+        "--data",
+        data,
+        "--json",
+        "--quiet",
+    ]);
     assert_eq!(found["top1"], again["top1"]);
-    let summary: Value = serde_json::from_slice(&fs::read(place.path("runs/tiny/seed-0/summary.json")).unwrap()).unwrap();
+    let summary: Value =
+        serde_json::from_slice(&fs::read(place.path("runs/tiny/seed-0/summary.json")).unwrap()).unwrap();
     assert_eq!(found["top1"], summary["last"]["top1"]);
     for file in ["recipe.toml", "log.txt", "metrics.jsonl", "report.html"] {
         assert!(place.path("runs/tiny/seed-0").join(file).is_file(), "{file}");
@@ -118,15 +152,49 @@ fn a_run_is_refused_replaced_or_resumed() {
     let place = Place::new();
     place.out(&["train", "tiny.toml", "--quiet"]);
     let said = place.refused(&["train", "tiny.toml"], 2);
-    assert!(said.contains("--resume") && said.contains("--overwrite"), "{said}");
+    assert!(
+        said.contains("--resume") && said.contains("--overwrite"),
+        "{said}"
+    );
     let last = fs::read(place.path("runs/tiny/last.safetensors")).unwrap();
     place.out(&["train", "tiny.toml", "--resume", "--quiet"]);
     place.out(&["train", "tiny.toml", "--overwrite", "--quiet"]);
     assert!(!last.is_empty());
     // A recipe that cannot run loses nothing of the run that is there.
     let before = fs::read(place.path("runs/tiny/summary.json")).unwrap();
-    place.refused(&["train", "tiny.toml", "--overwrite", "student.model=cifar_resnet9"], 2);
+    place.refused(
+        &["train", "tiny.toml", "--overwrite", "student.model=cifar_resnet9"],
+        2,
+    );
     assert_eq!(fs::read(place.path("runs/tiny/summary.json")).unwrap(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_run_saves_exits_with_130_and_can_be_resumed() {
+    let place = Place::new();
+    let train = ["train", "tiny.toml", "train.epochs=2000", "--quiet"];
+    let mut run = Command::new(env!("CARGO_BIN_EXE_potstill"))
+        .args(train)
+        .current_dir(&place.0)
+        .spawn()
+        .unwrap();
+    let metrics = place.path("runs/tiny/metrics.jsonl");
+    while !metrics.is_file() {
+        assert!(run.try_wait().unwrap().is_none(), "the run ended by itself");
+        std::thread::sleep(std::time::Duration::from_millis(20));
+    }
+    Command::new("kill")
+        .args(["-INT", &run.id().to_string()])
+        .status()
+        .unwrap();
+    assert_eq!(run.wait().unwrap().code(), Some(130));
+    let done = || fs::read_to_string(&metrics).unwrap().lines().count();
+    let before = done();
+    assert!((1..2000).contains(&before) && place.path("runs/tiny/last.safetensors").is_file());
+    // The recipe in the folder is the whole run; another length would be another run.
+    let said = place.refused(&["train", "tiny.toml", "--resume"], 1);
+    assert!(said.contains("another recipe"), "{said}");
 }
 
 #[test]
@@ -134,10 +202,20 @@ fn a_recipe_mistake_is_told_with_its_line_and_the_nearest_name() {
     let place = Place::new();
     fs::write(place.path("typo.toml"), RECIPE.replace("epochs", "epocs")).unwrap();
     let said = place.refused(&["plan", "typo.toml"], 2);
-    assert!(said.contains("typo.toml:8") && said.contains("train.epochs"), "{said}");
+    assert!(
+        said.contains("typo.toml:8") && said.contains("train.epochs"),
+        "{said}"
+    );
     let said = place.refused(&["plan", "tiny.toml", "train.bach=3"], 2);
-    assert!(said.contains("train.bach=3") && said.contains("train.batch"), "{said}");
-    assert!(place.refused(&["plan", "missing.toml"], 2).contains("missing.toml"));
+    assert!(
+        said.contains("train.bach=3") && said.contains("train.batch"),
+        "{said}"
+    );
+    assert!(
+        place
+            .refused(&["plan", "missing.toml"], 2)
+            .contains("missing.toml")
+    );
 }
 
 #[test]
@@ -152,32 +230,68 @@ fn broken_data_is_told_with_the_file() {
     assert!(said.contains("2 images"), "{said}");
     let said = place.refused(&["plan", "tiny.toml", "data.train=photos"], 1);
     assert!(said.contains("one.jpg"), "{said}");
-    assert!(place.refused(&["data", "check", "no/such.tar"], 1).contains("no/such.tar"));
+    assert!(
+        place
+            .refused(&["data", "check", "no/such.tar"], 1)
+            .contains("no/such.tar")
+    );
 }
 
 #[test]
 fn weights_that_do_not_fit_are_listed() {
     let place = Place::new();
-    let Some(weights) = shared("cifar10-teachers/resnet20-12fca82f.th") else { return };
+    let Some(weights) = shared("cifar10-teachers/resnet20-12fca82f.th") else {
+        return;
+    };
     let weights = weights.to_string_lossy();
     let eval = |model: &str, data: &str| {
-        place.refused(&["eval", "--model", model, "--weights", &weights, "--data", data], 1)
+        place.refused(
+            &["eval", "--model", model, "--weights", &weights, "--data", data],
+            1,
+        )
     };
     let said = eval("cifar_resnet14", "shapes:classes=10,train=20,test=20");
-    assert!(said.contains("not part of the network") && said.contains("layer1.2.conv1.weight"), "{said}");
+    assert!(
+        said.contains("not part of the network") && said.contains("layer1.2.conv1.weight"),
+        "{said}"
+    );
     let data = "shapes:classes=12,train=24,test=24";
-    let said = place.refused(&["eval", "--model", "cifar_resnet20", "--weights", &weights, "--data", data], 2);
+    let said = place.refused(
+        &[
+            "eval",
+            "--model",
+            "cifar_resnet20",
+            "--weights",
+            &weights,
+            "--data",
+            data,
+        ],
+        2,
+    );
     assert!(said.contains("10 classes apart") && said.contains("12"), "{said}");
 }
 
 #[test]
 fn real_weights_on_real_images_give_the_recorded_accuracy() {
     let place = Place::new();
-    let (Some(weights), Some(data)) = (shared("cifar10-teachers/resnet20-12fca82f.th"), shared("cifar10/test.tar")) else {
+    let (Some(weights), Some(data)) = (
+        shared("cifar10-teachers/resnet20-12fca82f.th"),
+        shared("cifar10/test.tar"),
+    ) else {
         return;
     };
     let (weights, data) = (weights.to_string_lossy(), data.to_string_lossy());
-    let arguments = ["eval", "--model", "cifar_resnet20", "--weights", &weights, "--data", &data, "--json", "--quiet"];
+    let arguments = [
+        "eval",
+        "--model",
+        "cifar_resnet20",
+        "--weights",
+        &weights,
+        "--data",
+        &data,
+        "--json",
+        "--quiet",
+    ];
     let normalised = ["--mean", "0.485,0.456,0.406", "--std", "0.229,0.224,0.225"];
     let found = place.json(&[&arguments[..], &normalised[..]].concat());
     assert_eq!(found["count"], 10_000);
@@ -188,13 +302,36 @@ fn real_weights_on_real_images_give_the_recorded_accuracy() {
 #[test]
 fn a_bench_reports_its_figures() {
     let place = Place::new();
-    let bench = ["bench", "--student", "cifar_resnet8", "--batch", "4", "--threads", "2", "--steps", "2", "--json"];
-    for more in [&[][..], &["--teacher", "cifar_resnet14", "--method", "review-kd"][..]] {
+    let bench = [
+        "bench",
+        "--student",
+        "cifar_resnet8",
+        "--batch",
+        "4",
+        "--threads",
+        "2",
+        "--steps",
+        "2",
+        "--json",
+    ];
+    for more in [
+        &[][..],
+        &["--teacher", "cifar_resnet14", "--method", "review-kd"][..],
+    ] {
         let report = place.json(&[&bench[..], more].concat());
         assert!(report["step_ms"]["median"].as_f64().unwrap() > 0.0);
         assert!(report["images_per_second"].as_f64().unwrap() > 0.0);
     }
-    let report = place.json(&["bench", "--infer", "cifar_resnet8", "--batch", "4", "--steps", "2", "--json"]);
+    let report = place.json(&[
+        "bench",
+        "--infer",
+        "cifar_resnet8",
+        "--batch",
+        "4",
+        "--steps",
+        "2",
+        "--json",
+    ]);
     assert!(report["peak_rss_mb"].is_number());
 }
 
@@ -203,6 +340,15 @@ fn bad_usage_exits_with_2() {
     let place = Place::new();
     place.refused(&["distil"], 2);
     place.refused(&["eval", "--data", "shapes"], 2);
-    place.refused(&["bench", "--student", "cifar_resnet8", "--teacher", "cifar_resnet20"], 2);
+    place.refused(
+        &[
+            "bench",
+            "--student",
+            "cifar_resnet8",
+            "--teacher",
+            "cifar_resnet20",
+        ],
+        2,
+    );
     assert!(place.out(&["completions", "bash"]).contains("potstill"));
 }

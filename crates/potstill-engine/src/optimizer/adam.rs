@@ -19,14 +19,24 @@ const SECOND: &str = "second_moment";
 impl From<&potstill_recipe::Adam> for Adam {
     /// Adam: the decay is added to the gradient.
     fn from(config: &potstill_recipe::Adam) -> Self {
-        Self { betas: config.betas, epsilon: config.eps, weight_decay: config.weight_decay, decoupled: false }
+        Self {
+            betas: config.betas,
+            epsilon: config.eps,
+            weight_decay: config.weight_decay,
+            decoupled: false,
+        }
     }
 }
 
 impl From<&potstill_recipe::AdamW> for Adam {
     /// `AdamW`: the decay shrinks the weights directly.
     fn from(config: &potstill_recipe::AdamW) -> Self {
-        Self { betas: config.betas, epsilon: config.eps, weight_decay: config.weight_decay, decoupled: true }
+        Self {
+            betas: config.betas,
+            epsilon: config.eps,
+            weight_decay: config.weight_decay,
+            decoupled: true,
+        }
     }
 }
 

@@ -44,7 +44,10 @@ impl Optimizer {
             OptimizerSpec::Adam(adam) => Box::new(Adam::from(adam)),
             OptimizerSpec::AdamW(adam) => Box::new(Adam::from(adam)),
         };
-        Self { rule, slots: BTreeMap::new() }
+        Self {
+            rule,
+            slots: BTreeMap::new(),
+        }
     }
 
     /// The new value of the parameter called `name`.
@@ -61,8 +64,14 @@ impl Optimizer {
 
     /// Puts back one tensor of a checkpoint. `false` if the rule keeps no tensor of that name.
     pub(crate) fn restore_tensor(&mut self, parameter: &str, slot: &str, tensor: Tensor<1>) -> bool {
-        let Some(&slot) = self.rule.slot_names().iter().find(|&&name| name == slot) else { return false };
-        self.slots.entry(parameter.to_owned()).or_default().tensors.insert(slot, tensor);
+        let Some(&slot) = self.rule.slot_names().iter().find(|&&name| name == slot) else {
+            return false;
+        };
+        self.slots
+            .entry(parameter.to_owned())
+            .or_default()
+            .tensors
+            .insert(slot, tensor);
         true
     }
 

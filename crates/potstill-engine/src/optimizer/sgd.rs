@@ -39,7 +39,11 @@ impl Rule for Sgd {
                 None => step.clone(),
             };
             slots.tensors.insert(MOMENTUM, buffer.clone());
-            step = if self.nesterov { step + buffer * self.momentum } else { buffer };
+            step = if self.nesterov {
+                step + buffer * self.momentum
+            } else {
+                buffer
+            };
         }
         value - step * rate
     }

@@ -1,5 +1,6 @@
 //! Methods planned for real, small networks, from recipes.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
 use burn::tensor::{DType, Device, Int, Tensor};
@@ -13,9 +14,15 @@ use crate::numbers::map;
 
 /// A network with fresh weights.
 pub fn network(name: &str, classes: usize, owner: &str) -> Classifier {
-    let options = BuildOptions { classes: Some(classes), ..Default::default() };
+    let options = BuildOptions {
+        classes: Some(classes),
+        ..Default::default()
+    };
     let scope = Scope::new(&Device::flex(), Seed::new(3), owner);
-    potstill_models::find(name).unwrap().build(options, &scope).unwrap()
+    potstill_models::find(name)
+        .unwrap()
+        .build(options, &scope)
+        .unwrap()
 }
 
 pub fn ground(student: &Classifier, teacher: Option<&Classifier>) -> Ground {
@@ -23,7 +30,12 @@ pub fn ground(student: &Classifier, teacher: Option<&Classifier>) -> Ground {
         probe: probe(network, [32, 32], &Device::flex()),
         stage_ends: network.stage_ends(),
     };
-    Ground { student: side(student), teacher: teacher.map(side), device: Device::flex(), seed: Seed::new(3) }
+    Ground {
+        student: side(student),
+        teacher: teacher.map(side),
+        device: Device::flex(),
+        seed: Seed::new(3),
+    }
 }
 
 /// The method of a recipe whose `[[methods]]` entry starts in line 7.
@@ -43,24 +55,37 @@ pub fn plan(entry: &str, ground: &Ground) -> Result<Box<dyn Method>, MethodError
 
 /// Why the method cannot be planned.
 pub fn refusal(entry: &str, ground: &Ground) -> String {
-    plan(entry, ground).err().unwrap_or_else(|| panic!("`{entry}` was planned")).to_string()
+    plan(entry, ground)
+        .err()
+        .unwrap_or_else(|| panic!("`{entry}` was planned"))
+        .to_string()
 }
 
 /// What both networks do with four images: the student in training, the teacher frozen.
 pub fn see(reads: &Reads, student: &Classifier, teacher: &Classifier) -> (Seen, Seen) {
-    let images = map([4, 3, 32, 32], |i| (0.1 * i as f64).sin() + (0.003 * i as f64).cos()).cast(DType::F32);
+    let images = map([4, 3, 32, 32], |i| {
+        (0.1 * i as f64).sin() + (0.003 * i as f64).cos()
+    })
+    .cast(DType::F32);
     let mut taps = Taps::at(&reads.student);
     let logits = student.forward(images.clone(), &mut Pass::visited(Mode::Batch, &mut taps));
     let seen = Seen { logits, taps };
     let mut taps = Taps::at(&reads.teacher);
-    let logits = Frozen::new(teacher).get().forward(images, &mut Pass::visited(Mode::Running, &mut taps));
+    let logits = Frozen::new(teacher)
+        .get()
+        .forward(images, &mut Pass::visited(Mode::Running, &mut taps));
     (seen, Seen { logits, taps })
 }
 
 /// The only term of a method's loss.
 pub fn term(method: &dyn Method, student: &Seen, teacher: &Seen, epoch: usize) -> Term {
     let labels = Tensor::<1, Int>::zeros([student.logits.dims()[0]], &Device::flex());
-    let step = Step { student, teacher: Some(teacher), labels: &labels, epoch };
+    let step = Step {
+        student,
+        teacher: Some(teacher),
+        labels: &labels,
+        epoch,
+    };
     let mut terms = method.terms(&step, &mut Pass::new(Mode::Batch));
     assert_eq!(terms.len(), 1);
     terms.remove(0)

@@ -18,8 +18,12 @@ use crate::{Classifier, ModelError};
 pub fn load(network: &mut Classifier, file: &TensorFile) -> Result<(), ModelError> {
     let entries = network.parameters().entries();
     let mut stored = under_network_names(file, &entries, network.aliases());
-    let mut misfit =
-        Misfit { file: file.path.clone(), missing: Vec::new(), extra: Vec::new(), misshaped: Vec::new() };
+    let mut misfit = Misfit {
+        file: file.path.clone(),
+        missing: Vec::new(),
+        extra: Vec::new(),
+        misshaped: Vec::new(),
+    };
     for entry in &entries {
         match stored.get(&entry.path) {
             None => misfit.missing.push(entry.path.clone()),
@@ -32,14 +36,21 @@ pub fn load(network: &mut Classifier, file: &TensorFile) -> Result<(), ModelErro
         }
     }
     let known: BTreeSet<&String> = entries.iter().map(|entry| &entry.path).collect();
-    misfit.extra = stored.keys().filter(|name| !known.contains(name)).cloned().collect();
+    misfit.extra = stored
+        .keys()
+        .filter(|name| !known.contains(name))
+        .cloned()
+        .collect();
     if !(misfit.missing.is_empty() && misfit.extra.is_empty() && misfit.misshaped.is_empty()) {
         return Err(misfit.into());
     }
     network.parameters_mut().rewrite(&mut |entry, present| {
         let tensor = stored.remove(&entry.path)?;
         let length = tensor.values.len();
-        Some(Tensor::from_data(TensorData::new(tensor.values, [length]), &present.device()))
+        Some(Tensor::from_data(
+            TensorData::new(tensor.values, [length]),
+            &present.device(),
+        ))
     });
     Ok(())
 }
@@ -50,7 +61,9 @@ pub fn load(network: &mut Classifier, file: &TensorFile) -> Result<(), ModelErro
 pub fn classes_in(file: &TensorFile, network: &Classifier) -> Option<usize> {
     let entries = network.parameters().entries();
     let stored = under_network_names(file, &entries, network.aliases());
-    stored.get("linear.weight").and_then(|weight| weight.shape.first().copied())
+    stored
+        .get("linear.weight")
+        .and_then(|weight| weight.shape.first().copied())
 }
 
 /// The file's tensors by the names that the network would give them.
@@ -67,7 +80,8 @@ fn under_network_names(
         .collect();
     let prefix = most_matching_prefix(&renamed, entries);
     let inside = renamed.into_iter().filter_map(|(name, tensor)| {
-        name.strip_prefix(&prefix).map(|own| (own.to_owned(), tensor.clone()))
+        name.strip_prefix(&prefix)
+            .map(|own| (own.to_owned(), tensor.clone()))
     });
     inside.collect()
 }
@@ -75,7 +89,10 @@ fn under_network_names(
 /// Replaces every path segment that has another name in `aliases` (`(from, to)`).
 pub(super) fn rename(name: &str, aliases: &[(&str, &str)]) -> String {
     let segments = name.split('.').map(|segment| {
-        aliases.iter().find(|(from, _)| *from == segment).map_or(segment, |(_, to)| to)
+        aliases
+            .iter()
+            .find(|(from, _)| *from == segment)
+            .map_or(segment, |(_, to)| to)
     });
     segments.collect::<Vec<_>>().join(".")
 }
@@ -93,6 +110,8 @@ fn most_matching_prefix(tensors: &BTreeMap<String, &StoredTensor>, entries: &[En
         }
     }
     // The shorter prefix wins a tie, so that the outcome does not hang on the order of names.
-    let best = votes.into_iter().max_by_key(|(prefix, votes)| (*votes, std::cmp::Reverse(prefix.len())));
+    let best = votes
+        .into_iter()
+        .max_by_key(|(prefix, votes)| (*votes, std::cmp::Reverse(prefix.len())));
     best.map(|(prefix, _)| prefix.to_owned()).unwrap_or_default()
 }

@@ -30,13 +30,22 @@ impl std::error::Error for Misfit {}
 
 impl fmt::Display for Misfit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} does not fit the network; nothing was loaded", self.file.display())?;
+        write!(
+            f,
+            "{} does not fit the network; nothing was loaded",
+            self.file.display()
+        )?;
         list(f, "missing in the file", &self.missing)?;
         list(f, "not part of the network", &self.extra)?;
         let misshaped: Vec<String> = self
             .misshaped
             .iter()
-            .map(|one| format!("{}: {:?} in the file, {:?} in the network", one.name, one.file, one.network))
+            .map(|one| {
+                format!(
+                    "{}: {:?} in the file, {:?} in the network",
+                    one.name, one.file, one.network
+                )
+            })
             .collect();
         list(f, "of another shape", &misshaped)?;
         if let Some(hint) = self.hint() {

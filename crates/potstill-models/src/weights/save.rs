@@ -15,15 +15,24 @@ use crate::{Classifier, ModelError};
 /// # Errors
 /// [`ModelError::Unwritable`] if the folder is missing or the disk is full. What was at `path` is then still there.
 pub fn save(network: &Classifier, metadata: HashMap<String, String>, path: &Path) -> Result<(), ModelError> {
-    let unwritable = |reason: String| ModelError::Unwritable { file: path.into(), reason };
+    let unwritable = |reason: String| ModelError::Unwritable {
+        file: path.into(),
+        reason,
+    };
     let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
     network.parameters().each(&mut |entry, values| {
         let bytes = values.into_data().bytes().to_vec();
-        tensors.push((rename(&entry.path, network.published_names()), entry.shape.clone(), bytes));
+        tensors.push((
+            rename(&entry.path, network.published_names()),
+            entry.shape.clone(),
+            bytes,
+        ));
     });
     let views: Result<Vec<_>, _> = tensors
         .iter()
-        .map(|(name, shape, bytes)| TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view)))
+        .map(|(name, shape, bytes)| {
+            TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view))
+        })
         .collect();
     let views = views.map_err(|error| unwritable(error.to_string()))?;
     let bytes = serialize(views, Some(metadata)).map_err(|error| unwritable(error.to_string()))?;
@@ -35,7 +44,10 @@ pub fn save(network: &Classifier, metadata: HashMap<String, String>, path: &Path
 /// # Errors
 /// Whatever the file system says.
 pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;

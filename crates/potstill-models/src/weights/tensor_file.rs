@@ -39,9 +39,16 @@ impl TensorFile {
     /// # Errors
     /// [`ModelError::Unreadable`] if the file is missing, of another format, or broken.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
-        let unreadable = |reason: String| ModelError::Unreadable { file: path.into(), reason };
+        let unreadable = |reason: String| ModelError::Unreadable {
+            file: path.into(),
+            reason,
+        };
         let bytes = fs::read(path).map_err(|error| unreadable(error.to_string()))?;
-        let mut file = Self { path: path.into(), tensors: BTreeMap::new(), metadata: BTreeMap::new() };
+        let mut file = Self {
+            path: path.into(),
+            tensors: BTreeMap::new(),
+            metadata: BTreeMap::new(),
+        };
         if looks_like_safetensors(&bytes) {
             file.take_safetensors(&bytes).map_err(unreadable)?;
         } else {
@@ -55,9 +62,15 @@ impl TensorFile {
     }
 
     fn take_safetensors(&mut self, bytes: &[u8]) -> Result<(), String> {
-        let tensors = SafeTensors::deserialize(bytes).map_err(|error| format!("not a whole safetensors file: {error}"))?;
+        let tensors = SafeTensors::deserialize(bytes)
+            .map_err(|error| format!("not a whole safetensors file: {error}"))?;
         let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| error.to_string())?;
-        self.metadata = header.metadata().clone().unwrap_or_default().into_iter().collect();
+        self.metadata = header
+            .metadata()
+            .clone()
+            .unwrap_or_default()
+            .into_iter()
+            .collect();
         for (name, view) in tensors.tensors() {
             let values = match view.dtype() {
                 Dtype::F32 => Some(floats(view.data(), f32::from_le_bytes)),
@@ -67,7 +80,13 @@ impl TensorFile {
                 _ => None,
             };
             if let Some(values) = values {
-                self.tensors.insert(name, StoredTensor { shape: view.shape().to_vec(), values });
+                self.tensors.insert(
+                    name,
+                    StoredTensor {
+                        shape: view.shape().to_vec(),
+                        values,
+                    },
+                );
             }
         }
         Ok(())
@@ -85,7 +104,13 @@ impl TensorFile {
                 _ => continue,
             };
             let bytes = tensor.read().map_err(|error| error.to_string())?;
-            self.tensors.insert(name, StoredTensor { shape: tensor.shape().to_vec(), values: decode(&bytes) });
+            self.tensors.insert(
+                name,
+                StoredTensor {
+                    shape: tensor.shape().to_vec(),
+                    values: decode(&bytes),
+                },
+            );
         }
         Ok(())
     }
@@ -97,5 +122,10 @@ fn looks_like_safetensors(bytes: &[u8]) -> bool {
 }
 
 fn floats<const N: usize>(bytes: &[u8], decode: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-    bytes.as_chunks::<N>().0.iter().map(|&chunk| decode(chunk)).collect()
+    bytes
+        .as_chunks::<N>()
+        .0
+        .iter()
+        .map(|&chunk| decode(chunk))
+        .collect()
 }

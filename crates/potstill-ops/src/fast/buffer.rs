@@ -13,7 +13,11 @@ pub(super) struct Buffer(FlexTensor);
 impl Buffer {
     /// The plain tensor's numbers; copied only if they are strided.
     pub fn of<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
-        tensor.clone().try_into_primitive::<Flex>().ok().and_then(Self::from_primitive)
+        tensor
+            .clone()
+            .try_into_primitive::<Flex>()
+            .ok()
+            .and_then(Self::from_primitive)
     }
 
     /// The same for the backend's own tensor; none if its numbers are not `f32`.
@@ -22,12 +26,20 @@ impl Buffer {
             return None;
         }
         let contiguous = tensor.as_slice::<f32>().is_some();
-        Some(Self(if contiguous { tensor } else { tensor.to_contiguous() }))
+        Some(Self(if contiguous {
+            tensor
+        } else {
+            tensor.to_contiguous()
+        }))
     }
 
     /// A buffer of these numbers.
     pub fn new<const D: usize>(values: Vec<f32>, dims: [usize; D]) -> Self {
-        Self(FlexTensor::new(Bytes::from_elems(values), Layout::contiguous(Shape::from(dims)), DType::F32))
+        Self(FlexTensor::new(
+            Bytes::from_elems(values),
+            Layout::contiguous(Shape::from(dims)),
+            DType::F32,
+        ))
     }
 
     pub fn as_slice(&self) -> &[f32] {

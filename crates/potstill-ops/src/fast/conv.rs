@@ -32,7 +32,11 @@ pub(crate) fn convolve(x: &Tensor<4>, conv: &Conv2d) -> Option<Tensor<4>> {
     let is_plain = ![x.is_autodiff(), weight.is_autodiff()].contains(&true)
         && !bias.as_ref().is_some_and(Tensor::is_autodiff);
     let (x, weight) = (Operand::of(x)?, Operand::of(&weight)?);
-    let saved = Saved { shape, x: x.buffer, weight: weight.buffer };
+    let saved = Saved {
+        shape,
+        x: x.buffer,
+        weight: weight.buffer,
+    };
     let y = match bias {
         None => {
             let y = saved.forward(Epilogue::None);
@@ -58,8 +62,15 @@ struct Saved {
 impl Saved {
     fn forward(&self, epilogue: Epilogue<'_>) -> Buffer {
         let mut y = vec![0.0; self.shape.output_len()];
-        conv_forward(&self.shape, self.x.as_slice(), self.weight.as_slice(), epilogue, &mut y, Pool::global())
-            .expect(CHECKED);
+        conv_forward(
+            &self.shape,
+            self.x.as_slice(),
+            self.weight.as_slice(),
+            epilogue,
+            &mut y,
+            Pool::global(),
+        )
+        .expect(CHECKED);
         Buffer::new(y, out_dims(&self.shape))
     }
 }
@@ -89,7 +100,15 @@ impl<const N: usize> Backward<Flex, N> for ConvStep {
 /// Gradient of the input.
 pub(super) fn data_gradient(shape: &ConvShape, dy: &Buffer, weight: &Buffer) -> Buffer {
     let mut dx = vec![0.0; shape.input_len()];
-    conv_backward_data(shape, dy.as_slice(), weight.as_slice(), &mut dx, false, Pool::global()).expect(CHECKED);
+    conv_backward_data(
+        shape,
+        dy.as_slice(),
+        weight.as_slice(),
+        &mut dx,
+        false,
+        Pool::global(),
+    )
+    .expect(CHECKED);
     Buffer::new(dx, [shape.n, shape.h, shape.w, shape.c_in])
 }
 
@@ -105,7 +124,9 @@ pub(super) fn weight_gradient(shape: &ConvShape, x: &Buffer, dy: &Buffer) -> Buf
 fn bias_gradient(dy: &Buffer, channels: usize) -> Buffer {
     let mut sums = vec![0.0_f64; channels];
     for pixel in dy.as_slice().chunks_exact(channels) {
-        sums.iter_mut().zip(pixel).for_each(|(sum, &value)| *sum += f64::from(value));
+        sums.iter_mut()
+            .zip(pixel)
+            .for_each(|(sum, &value)| *sum += f64::from(value));
     }
     Buffer::new(sums.into_iter().map(|sum| sum as f32).collect(), [channels])
 }

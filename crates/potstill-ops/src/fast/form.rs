@@ -24,7 +24,9 @@ impl Form {
             Ok(name) if name == "burn" => Self::Portable,
             _ => Self::Fast,
         };
-        OVERRIDE.get().unwrap_or_else(|| *CHOSEN.get_or_init(from_environment))
+        OVERRIDE
+            .get()
+            .unwrap_or_else(|| *CHOSEN.get_or_init(from_environment))
     }
 
     /// Runs `body` with this form on this thread, to compare the two. A backward pass takes the form of its forward pass.

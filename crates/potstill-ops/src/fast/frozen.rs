@@ -34,7 +34,11 @@ impl PackedCache {
         let present = sources(conv, norm)?;
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(packed) = slot.as_ref()
-            && packed.made_from.iter().zip(&present).all(|(old, new)| old.is(new))
+            && packed
+                .made_from
+                .iter()
+                .zip(&present)
+                .all(|(old, new)| old.is(new))
         {
             return Some(Arc::clone(packed));
         }
@@ -70,7 +74,10 @@ impl Packed {
 
 /// `1 / sqrt(variance + epsilon)`.
 pub(super) fn inv_std(variance: &[f32], epsilon: f64) -> Vec<f32> {
-    variance.iter().map(|&v| (1.0 / (f64::from(v) + epsilon).sqrt()) as f32).collect()
+    variance
+        .iter()
+        .map(|&v| (1.0 / (f64::from(v) + epsilon).sqrt()) as f32)
+        .collect()
 }
 
 /// The unit on plain tensors, by running statistics.
@@ -92,6 +99,16 @@ pub(super) fn folded_unit(
     };
     let residual = residual.as_ref().map(Buffer::as_slice);
     let mut z = vec![0.0; shape.output_len()];
-    packed.conv.forward([n, h, w], x.as_slice(), residual, activation.into(), &mut z, Pool::global()).ok()?;
+    packed
+        .conv
+        .forward(
+            [n, h, w],
+            x.as_slice(),
+            residual,
+            activation.into(),
+            &mut z,
+            Pool::global(),
+        )
+        .ok()?;
     Some(Buffer::new(z, out_dims(&shape)).into_tensor())
 }

@@ -26,20 +26,37 @@ impl Operand {
     /// A tracked tensor as it is, a plain one as a constant. None if it is not `f32` on the flex backend, or if its graph
     /// keeps checkpoints instead of maps.
     pub fn of<const D: usize>(tensor: &Tensor<D>) -> Option<Self> {
-        let (primitive, guard) = tensor.clone().autodiff().try_into_primitive::<Autodiff<Flex>>().ok()?.into_parts();
-        Some(Self { buffer: Buffer::from_primitive(primitive)?, guard })
+        let (primitive, guard) = tensor
+            .clone()
+            .autodiff()
+            .try_into_primitive::<Autodiff<Flex>>()
+            .ok()?
+            .into_parts();
+        Some(Self {
+            buffer: Buffer::from_primitive(primitive)?,
+            guard,
+        })
     }
 }
 
 /// Makes the map a node whose parents are the operands' nodes; `state` is kept for the backward pass only if one of them
 /// wants a gradient.
-pub(super) fn record<S, const N: usize>(step: S, parents: [NodeGuard; N], state: S::State, map: Buffer) -> Tensor<4>
+pub(super) fn record<S, const N: usize>(
+    step: S,
+    parents: [NodeGuard; N],
+    state: S::State,
+    map: Buffer,
+) -> Tensor<4>
 where
     S: Backward<Flex, N, State: Clone + Send + Debug + 'static>,
 {
     let map = map.into_primitive();
     Tensor::from_primitive::<Autodiff<Flex>>(
-        match step.prepare::<NoCheckpointing>(parents).compute_bound().stateful() {
+        match step
+            .prepare::<NoCheckpointing>(parents)
+            .compute_bound()
+            .stateful()
+        {
             OpsKind::Tracked(prepared) => prepared.finish(state, map),
             OpsKind::UnTracked(prepared) => prepared.finish(map),
         },

@@ -28,8 +28,28 @@ pub fn set_threads(threads: usize) -> bool {
 
 /// The kernels' name for a convolution of maps of this size; none if the channels do not fit or the kernel is too large.
 fn shape_of(config: &Conv2dConfig, [n, h, w, channels]: [usize; 4]) -> Option<ConvShape> {
-    let Conv2dConfig { inputs, outputs, kernel, stride, padding, dilation, groups, bias: _ } = *config;
-    let shape = ConvShape { n, h, w, c_in: inputs, c_out: outputs, kernel, stride, padding, dilation, groups };
+    let Conv2dConfig {
+        inputs,
+        outputs,
+        kernel,
+        stride,
+        padding,
+        dilation,
+        groups,
+        bias: _,
+    } = *config;
+    let shape = ConvShape {
+        n,
+        h,
+        w,
+        c_in: inputs,
+        c_out: outputs,
+        kernel,
+        stride,
+        padding,
+        dilation,
+        groups,
+    };
     (channels == inputs && shape.validate().is_ok()).then_some(shape)
 }
 

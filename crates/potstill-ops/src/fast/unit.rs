@@ -56,16 +56,41 @@ pub(crate) fn conv_unit(
         return None;
     }
     let (weight, gamma, beta) = (conv.weight.val(), norm.weight.val(), norm.bias.val());
-    let is_plain = ![x.is_autodiff(), weight.is_autodiff(), gamma.is_autodiff(), beta.is_autodiff()].contains(&true)
+    let is_plain = ![
+        x.is_autodiff(),
+        weight.is_autodiff(),
+        gamma.is_autodiff(),
+        beta.is_autodiff(),
+    ]
+    .contains(&true)
         && !residual.is_some_and(Tensor::is_autodiff);
     if is_plain && mode == Mode::Running {
         let map = folded_unit(x, residual, conv, norm, activation)?;
         return Some(Unit { map, moments: None });
     }
-    let statistics = if mode == Mode::Batch { Statistics::OfBatch } else { Statistics::running(norm)? };
-    let layer = Layer { shape, activation, epsilon: norm.epsilon(), statistics };
-    let [x, weight, gamma, beta] = [Operand::of(x)?, Operand::of(&weight)?, Operand::of(&gamma)?, Operand::of(&beta)?];
-    let inputs = Inputs { x: x.buffer, weight: weight.buffer, gamma: gamma.buffer, beta: beta.buffer };
+    let statistics = if mode == Mode::Batch {
+        Statistics::OfBatch
+    } else {
+        Statistics::running(norm)?
+    };
+    let layer = Layer {
+        shape,
+        activation,
+        epsilon: norm.epsilon(),
+        statistics,
+    };
+    let [x, weight, gamma, beta] = [
+        Operand::of(x)?,
+        Operand::of(&weight)?,
+        Operand::of(&gamma)?,
+        Operand::of(&beta)?,
+    ];
+    let inputs = Inputs {
+        x: x.buffer,
+        weight: weight.buffer,
+        gamma: gamma.buffer,
+        beta: beta.buffer,
+    };
     let guards = [x.guard, weight.guard, gamma.guard, beta.guard];
     let (map, moments) = match residual {
         None => {
@@ -76,10 +101,16 @@ pub(crate) fn conv_unit(
             let residual = Operand::of(residual)?;
             let Done { saved, z, moments } = layer.forward(inputs, Some(&residual.buffer));
             let [x, weight, gamma, beta] = guards;
-            (record(UnitStep, [x, weight, gamma, beta, residual.guard], saved, z), moments)
+            (
+                record(UnitStep, [x, weight, gamma, beta, residual.guard], saved, z),
+                moments,
+            )
         }
     };
-    Some(Unit { map: if is_plain { map.inner() } else { map }, moments })
+    Some(Unit {
+        map: if is_plain { map.inner() } else { map },
+        moments,
+    })
 }
 
 /// What normalises.
@@ -93,7 +124,10 @@ impl Statistics {
     fn running(norm: &BatchNorm) -> Option<Self> {
         let mean = Buffer::of(&norm.running_mean.val().inner())?;
         let variance = Buffer::of(&norm.running_var.val().inner())?;
-        Some(Self::Fixed { mean: mean.as_slice().to_vec(), inv_std: inv_std(variance.as_slice(), norm.epsilon()) })
+        Some(Self::Fixed {
+            mean: mean.as_slice().to_vec(),
+            inv_std: inv_std(variance.as_slice(), norm.epsilon()),
+        })
     }
 }
 
@@ -120,11 +154,24 @@ struct Done {
 
 impl Layer {
     fn forward(self, inputs: Inputs, residual: Option<&Buffer>) -> Done {
-        let Self { shape, activation, epsilon, statistics } = self;
+        let Self {
+            shape,
+            activation,
+            epsilon,
+            statistics,
+        } = self;
         let pool = Pool::global();
         let mut y = vec![0.0; shape.output_len()];
         let mut convolve = |epilogue| {
-            conv_forward(&shape, inputs.x.as_slice(), inputs.weight.as_slice(), epilogue, &mut y, pool).expect(CHECKED);
+            conv_forward(
+                &shape,
+                inputs.x.as_slice(),
+                inputs.weight.as_slice(),
+                epilogue,
+                &mut y,
+                pool,
+            )
+            .expect(CHECKED);
         };
         let by_batch = matches!(statistics, Statistics::OfBatch);
         let (mean, inv_std, moments) = match statistics {
@@ -141,17 +188,43 @@ impl Layer {
         let (scale, shift) =
             fold_batch_norm(&mean, &inv_std, inputs.gamma.as_slice(), inputs.beta.as_slice()).expect(CHECKED);
         let mut z = vec![0.0; y.len()];
-        bn_apply(&y, &scale, &shift, residual.map(Buffer::as_slice), activation.into(), &mut z, pool).expect(CHECKED);
+        bn_apply(
+            &y,
+            &scale,
+            &shift,
+            residual.map(Buffer::as_slice),
+            activation.into(),
+            &mut z,
+            pool,
+        )
+        .expect(CHECKED);
         let (y, z) = (Buffer::new(y, out_dims(&shape)), Buffer::new(z, out_dims(&shape)));
         // An identity has no gate to be read from its output.
         let gate = (activation != Activation::Identity).then(|| z.clone());
-        Done { saved: Saved { shape, activation, inputs, y, gate, mean, inv_std, by_batch }, z, moments }
+        Done {
+            saved: Saved {
+                shape,
+                activation,
+                inputs,
+                y,
+                gate,
+                mean,
+                inv_std,
+                by_batch,
+            },
+            z,
+            moments,
+        }
     }
 }
 
 /// Mean and unbiased variance. One value per channel has no unbiased variance; the batch loader never makes it.
 fn noted(moments: &Moments) -> [Tensor<1>; 2] {
-    let variance = if moments.count() > 1 { moments.unbiased_variance() } else { moments.variance() };
+    let variance = if moments.count() > 1 {
+        moments.unbiased_variance()
+    } else {
+        moments.variance()
+    };
     [moments.mean(), variance].map(|values| {
         let channels = values.len();
         Buffer::new(values, [channels]).into_tensor()
@@ -183,7 +256,12 @@ impl<const N: usize> Backward<Flex, N> for UnitStep {
         let dz = Buffer::from_primitive(gradients.consume::<Flex>(&ops.node)).expect(CHECKED);
         let wants = |index: usize| ops.parents.get(index).is_some_and(Option::is_some);
         let saved = ops.state;
-        let Normed { dy, gamma, beta, residual } = saved.through_norm(&dz, wants(4));
+        let Normed {
+            dy,
+            gamma,
+            beta,
+            residual,
+        } = saved.through_norm(&dz, wants(4));
         let Inputs { x, weight, .. } = &saved.inputs;
         let data = wants(0).then(|| data_gradient(&saved.shape, &dy, weight));
         let weight = wants(1).then(|| weight_gradient(&saved.shape, x, &dy));
@@ -226,7 +304,8 @@ impl Saved {
         // Without an activation the residual's gradient is that of the output itself.
         let mut gated = (wants_residual && self.gate.is_some()).then(|| vec![0.0; len]);
         let mut dy = vec![0.0; len];
-        let parameters = bn_backward(&arguments, &mut dy, gated.as_deref_mut(), Pool::global()).expect(CHECKED);
+        let parameters =
+            bn_backward(&arguments, &mut dy, gated.as_deref_mut(), Pool::global()).expect(CHECKED);
         let map = |values| Buffer::new(values, out_dims(&self.shape));
         Normed {
             dy: map(dy),

@@ -70,7 +70,10 @@ impl Case {
 
     /// The convolution alone.
     pub fn conv(map: [usize; 3], config: Conv2dConfig) -> Self {
-        Self { with_norm: false, ..Self::unit(map, config) }
+        Self {
+            with_norm: false,
+            ..Self::unit(map, config)
+        }
     }
 
     /// A network whose every number is drawn, running statistics included.
@@ -83,7 +86,9 @@ impl Case {
         net.rewrite(&mut |entry, old| {
             let mut stream = Seed::new(4).stream(&entry.path, &[]);
             let low = if entry.role == Role::Buffer { 0.5 } else { -0.9 };
-            let drawn = (0..old.dims()[0]).map(|_| stream.uniform(low, 1.1) as f32).collect::<Vec<_>>();
+            let drawn = (0..old.dims()[0])
+                .map(|_| stream.uniform(low, 1.1) as f32)
+                .collect::<Vec<_>>();
             (!entry.path.starts_with("conv")).then(|| Tensor::from_floats(drawn.as_slice(), &old.device()))
         });
         net
@@ -97,10 +102,17 @@ impl Case {
 
     fn drawn(&self, name: &str, shape: [usize; 4]) -> Tensor<4> {
         let mut stream = Seed::new(5).stream(name, &[]);
-        let drawn: Vec<f32> = (0..shape.iter().product()).map(|_| stream.uniform(-1.0, 1.0) as f32).collect();
+        let drawn: Vec<f32> = (0..shape.iter().product())
+            .map(|_| stream.uniform(-1.0, 1.0) as f32)
+            .collect();
         let device = Device::flex().autodiff();
         let tensor = Tensor::<4>::from_data(TensorData::new(drawn, shape), &device);
-        (if self.double { tensor.cast(DType::F64) } else { tensor }).require_grad()
+        (if self.double {
+            tensor.cast(DType::F64)
+        } else {
+            tensor
+        })
+        .require_grad()
     }
 
     fn view(&self, x: Tensor<4>) -> Tensor<4> {
@@ -110,7 +122,9 @@ impl Case {
         // The same values, stored with the channels first.
         let stored: Tensor<1> = x.permute([0, 3, 1, 2]).reshape([-1]);
         let [n, h, w] = self.map;
-        stored.reshape([n, self.config.inputs, h, w]).permute([0, 2, 3, 1])
+        stored
+            .reshape([n, self.config.inputs, h, w])
+            .permute([0, 2, 3, 1])
     }
 
     /// Forward, and backward from drawn gradients of the output.
@@ -124,7 +138,13 @@ impl Case {
         let mut pass = Pass::new(self.mode);
         let [h, w] = self.out_size();
         let residual = self.drawn("residual", [self.map[0], h, w, self.config.outputs]);
-        let added = self.residual.then(|| if self.tracked_x { residual.clone() } else { residual.clone().inner() });
+        let added = self.residual.then(|| {
+            if self.tracked_x {
+                residual.clone()
+            } else {
+                residual.clone().inner()
+            }
+        });
         let y = if self.with_norm {
             conv_norm_act(x, &net.conv, &net.norm, added, self.activation, "unit", &mut pass)
         } else {
@@ -132,9 +152,14 @@ impl Case {
         };
         let mut tensors = vec![("output".to_owned(), values(y.clone().inner()))];
         if y.is_autodiff() {
-            let gradients = (y.clone() * self.drawn("gradient", y.dims()).inner()).sum().backward();
+            let gradients = (y.clone() * self.drawn("gradient", y.dims()).inner())
+                .sum()
+                .backward();
             for (name, leaf) in [("x", &leaf), ("residual", &residual)] {
-                tensors.extend(leaf.grad(&gradients).map(|gradient| (name.to_owned(), values(gradient))));
+                tensors.extend(
+                    leaf.grad(&gradients)
+                        .map(|gradient| (name.to_owned(), values(gradient))),
+                );
             }
             net.each_gradient(&gradients, &mut |entry, gradient| {
                 tensors.push((entry.path.clone(), values(gradient)));
@@ -148,12 +173,22 @@ impl Case {
                 tensors.push((entry.path.clone(), values(value)));
             }
         });
-        Outcome { tensors, multiplications }
+        Outcome {
+            tensors,
+            multiplications,
+        }
     }
 
     fn out_size(&self) -> [usize; 2] {
-        let Conv2dConfig { kernel, stride, padding, dilation, .. } = self.config;
-        let out = |d: usize| (self.map[1 + d] + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) / stride[d] + 1;
+        let Conv2dConfig {
+            kernel,
+            stride,
+            padding,
+            dilation,
+            ..
+        } = self.config;
+        let out =
+            |d: usize| (self.map[1 + d] + 2 * padding[d] - dilation[d] * (kernel[d] - 1) - 1) / stride[d] + 1;
         [out(0), out(1)]
     }
 }
@@ -165,7 +200,11 @@ impl ModuleMapper for Double {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         param.map(|value| {
             let tracked = value.is_require_grad();
-            value.inner().cast(DType::F64).autodiff().set_require_grad(tracked)
+            value
+                .inner()
+                .cast(DType::F64)
+                .autodiff()
+                .set_require_grad(tracked)
         })
     }
 }

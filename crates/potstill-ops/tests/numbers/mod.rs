@@ -3,6 +3,7 @@
 //! Records and formulas count in `[N, C, H, W]` order, maps are `[N, H, W, C]`; [`map`] and [`nchw`] go there and back.
 
 #![allow(dead_code, reason = "each test file takes what it needs")]
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -13,6 +14,8 @@ use serde_json::Value;
 
 /// For nine recorded digits, computed in double precision.
 pub const NINE_DIGITS: f64 = 1e-8;
+/// For gradients through a division by a number: Burn takes the derivative of that in single precision.
+pub const DIVIDED: f64 = 1e-7;
 
 /// The recorded JSON at this path below the folder of the crates.
 pub fn recorded(path: &str) -> Value {
@@ -24,7 +27,11 @@ pub fn recorded(path: &str) -> Value {
 pub fn numbers(value: &Value) -> Vec<f64> {
     match value {
         Value::Array(items) => items.iter().flat_map(numbers).collect(),
-        _ => vec![value.as_f64().unwrap_or_else(|| panic!("{value} is not a number"))],
+        _ => vec![
+            value
+                .as_f64()
+                .unwrap_or_else(|| panic!("{value} is not a number")),
+        ],
     }
 }
 
@@ -83,7 +90,9 @@ pub fn gradients(module: &dyn Parameters, gradients: &Gradients) -> BTreeMap<Str
 #[track_caller]
 pub fn assert_near(what: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {
     assert_eq!(ours.len(), theirs.len(), "{what}: as many numbers");
-    let largest = theirs.iter().fold(0.0, |largest: f64, number| largest.max(number.abs()));
+    let largest = theirs
+        .iter()
+        .fold(0.0, |largest: f64, number| largest.max(number.abs()));
     for (i, (ours, theirs)) in ours.iter().zip(theirs).enumerate() {
         // Written so that a NaN fails.
         let near = (ours - theirs).abs() <= tolerance * largest;

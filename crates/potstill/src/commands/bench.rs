@@ -24,7 +24,9 @@ pub fn run(arguments: BenchArguments) -> Result<(), Failure> {
     if arguments.json {
         return print_json(&report);
     }
-    let peak = report.peak_rss_mb.map_or(String::new(), |peak| format!(", at most {peak:.0} MiB"));
+    let peak = report
+        .peak_rss_mb
+        .map_or(String::new(), |peak| format!(", at most {peak:.0} MiB"));
     print(&format!(
         "{:.1} ms a step ({:.1} to {:.1}), {:.0} images/s{peak}",
         report.step_ms.median, report.step_ms.min, report.step_ms.max, report.images_per_second

@@ -23,7 +23,10 @@ pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
 
 /// Compares the runs in these folders.
 pub fn of_folders(folders: &[PathBuf]) -> Result<Comparison, Failure> {
-    let groups = folders.iter().map(|folder| group(folder)).collect::<Result<Vec<_>, _>>()?;
+    let groups = folders
+        .iter()
+        .map(|folder| group(folder))
+        .collect::<Result<Vec<_>, _>>()?;
     Ok(compare(&groups)?)
 }
 
@@ -32,16 +35,31 @@ fn group(folder: &Path) -> Result<RunGroup, Failure> {
     let summary = folder.join("summary.json");
     if summary.is_file() {
         let run = read_summary(summary)?;
-        return Ok(RunGroup { name: run.name.clone(), runs: vec![run] });
+        return Ok(RunGroup {
+            name: run.name.clone(),
+            runs: vec![run],
+        });
     }
     let mut seeds: Vec<PathBuf> = match folder.read_dir() {
-        Ok(entries) => entries.flatten().map(|entry| entry.path().join("summary.json")).filter(|path| path.is_file()).collect(),
-        Err(error) => return Err(Failure::Work(format!("cannot read {}: {error}", folder.display()))),
+        Ok(entries) => entries
+            .flatten()
+            .map(|entry| entry.path().join("summary.json"))
+            .filter(|path| path.is_file())
+            .collect(),
+        Err(error) => {
+            return Err(Failure::Work(format!(
+                "cannot read {}: {error}",
+                folder.display()
+            )));
+        }
     };
     seeds.sort();
     let runs = seeds.iter().map(read_summary).collect::<Result<Vec<_>, _>>()?;
     match runs.first() {
-        Some(first) => Ok(RunGroup { name: first.name.clone(), runs }),
+        Some(first) => Ok(RunGroup {
+            name: first.name.clone(),
+            runs,
+        }),
         None => Err(Failure::Usage(format!(
             "{} is no finished run: it has neither a summary.json nor folders of seeds that have one",
             folder.display()

@@ -20,15 +20,27 @@ pub fn run(command: &DataCommand, quiet: bool) -> Result<(), Failure> {
                 SplitArgument::Test => Split::Test,
             };
             let report = check(source, split)?;
-            if *json { print_json(&report)? } else { print(&describe(&report))? }
+            if *json {
+                print_json(&report)?
+            } else {
+                print(&describe(&report))?
+            }
             match report.unreadable.len() {
                 0 => Ok(()),
-                count => Err(Failure::Work(format!("{count} images of {source} cannot be read"))),
+                count => Err(Failure::Work(format!(
+                    "{count} images of {source} cannot be read"
+                ))),
             }
         }
         DataCommand::Fetch { name, root } => {
-            let bar = if quiet { ProgressBar::hidden() } else { ProgressBar::no_length() };
-            if let Ok(style) = ProgressStyle::with_template("{bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}") {
+            let bar = if quiet {
+                ProgressBar::hidden()
+            } else {
+                ProgressBar::no_length()
+            };
+            if let Ok(style) =
+                ProgressStyle::with_template("{bar:24} {bytes}/{total_bytes}  {bytes_per_sec}  ETA {eta}")
+            {
                 bar.set_style(style);
             }
             let path = fetch(name, root, |progress| {
@@ -44,11 +56,28 @@ pub fn run(command: &DataCommand, quiet: bool) -> Result<(), Failure> {
 }
 
 fn describe(report: &CheckReport) -> String {
-    let mut text = format!("{}: {} images, {} classes\n", report.name, report.images, report.classes.len());
-    let [smallest, largest] = [report.smallest, report.largest].map(|[height, width]| format!("{height}x{width}"));
+    let mut text = format!(
+        "{}: {} images, {} classes\n",
+        report.name,
+        report.images,
+        report.classes.len()
+    );
+    let [smallest, largest] =
+        [report.smallest, report.largest].map(|[height, width]| format!("{height}x{width}"));
     let _ = writeln!(text, "sizes (height x width): {smallest} to {largest}");
-    let numbers = |values: &[f64]| values.iter().map(|value| format!("{value:.4}")).collect::<Vec<_>>().join(",");
-    let _ = writeln!(text, "mean {}  std {}", numbers(&report.mean), numbers(&report.std));
+    let numbers = |values: &[f64]| {
+        values
+            .iter()
+            .map(|value| format!("{value:.4}"))
+            .collect::<Vec<_>>()
+            .join(",")
+    };
+    let _ = writeln!(
+        text,
+        "mean {}  std {}",
+        numbers(&report.mean),
+        numbers(&report.std)
+    );
     for class in &report.classes {
         let _ = writeln!(text, "{:>8}  {}", class.images, class.name);
     }

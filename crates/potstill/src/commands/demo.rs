@@ -40,7 +40,8 @@ pub fn run(arguments: &DemoArguments, quiet: bool) -> Result<(), Failure> {
     let began = Instant::now();
     let out = free_folder(&arguments.out);
     let stop = interrupt::flag()?;
-    let go = |recipe: Recipe, folder: &Path| train::once(recipe, folder, train::Existing::Refuse, &stop, quiet);
+    let go =
+        |recipe: Recipe, folder: &Path| train::once(recipe, folder, train::Existing::Refuse, &stop, quiet);
 
     let teacher = out.join("teacher");
     go(recipes::read("demo-teacher", &[])?, &teacher)?;
@@ -49,8 +50,15 @@ pub fn run(arguments: &DemoArguments, quiet: bool) -> Result<(), Failure> {
     for seed in 0..arguments.seeds {
         let common = [format!("seed={seed}"), by_teacher.clone()];
         let student = |name: &str, methods: Option<&str>, runs: &mut Vec<f64>| {
-            let overrides: Vec<String> = methods.map(Into::into).into_iter().chain(common.clone()).collect();
-            let recipe = Recipe { name: name.into(), ..recipes::read("demo-student", &overrides)? };
+            let overrides: Vec<String> = methods
+                .map(Into::into)
+                .into_iter()
+                .chain(common.clone())
+                .collect();
+            let recipe = Recipe {
+                name: name.into(),
+                ..recipes::read("demo-student", &overrides)?
+            };
             let folder = out.join(name).join(format!("seed-{seed}"));
             go(recipe, &folder)?;
             runs.push(read_summary(folder.join("summary.json"))?.last.top1);
@@ -61,11 +69,21 @@ pub fn run(arguments: &DemoArguments, quiet: bool) -> Result<(), Failure> {
     }
     let seconds = began.elapsed().as_secs_f64();
     if arguments.json {
-        let teacher = Teacher { top1: read_summary(teacher.join("summary.json"))?.last.top1 };
-        return print_json(&Report { teacher, alone: runs(alone), distilled: runs(distilled), seconds });
+        let teacher = Teacher {
+            top1: read_summary(teacher.join("summary.json"))?.last.top1,
+        };
+        return print_json(&Report {
+            teacher,
+            alone: runs(alone),
+            distilled: runs(distilled),
+            seconds,
+        });
     }
     let table = compare::of_folders(&[out.join("alone"), out.join("distilled")])?.text();
-    print(&format!("{table}\n{seconds:.0} seconds; everything is in {}", out.display()))
+    print(&format!(
+        "{table}\n{seconds:.0} seconds; everything is in {}",
+        out.display()
+    ))
 }
 
 /// The folder itself, or the first of `NAME-2`, `NAME-3`, ... that is not there.
@@ -75,12 +93,19 @@ fn free_folder(wanted: &Path) -> PathBuf {
         name.push(format!("-{number}"));
         PathBuf::from(name)
     });
-    std::iter::once(wanted.to_owned()).chain(numbered).find(|path| !path.exists()).unwrap_or_else(|| wanted.into())
+    std::iter::once(wanted.to_owned())
+        .chain(numbered)
+        .find(|path| !path.exists())
+        .unwrap_or_else(|| wanted.into())
 }
 
 fn runs(runs: Vec<f64>) -> Runs {
     let n = runs.len() as f64;
     let mean = runs.iter().sum::<f64>() / n;
     let variance = runs.iter().map(|top1| (top1 - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    Runs { mean, std: variance.sqrt(), runs }
+    Runs {
+        mean,
+        std: variance.sqrt(),
+        runs,
+    }
 }

@@ -11,7 +11,10 @@ pub fn run(arguments: &ExportArguments, quiet: bool) -> Result<(), Failure> {
     let which = if arguments.best { Which::Best } else { Which::Last };
     export(Plan::new(recipe)?, &folder, which, &arguments.out)?;
     if !quiet {
-        eprintln!("{}: model.safetensors, config.json, README.md", arguments.out.display());
+        eprintln!(
+            "{}: model.safetensors, config.json, README.md",
+            arguments.out.display()
+        );
     }
     Ok(())
 }

@@ -25,10 +25,20 @@ pub fn run(arguments: &ListArguments) -> Result<(), Failure> {
     if arguments.json {
         return print_json(&entries);
     }
-    let width = entries.iter().filter_map(|entry| entry["name"].as_str()).map(str::len).max().unwrap_or(0);
+    let width = entries
+        .iter()
+        .filter_map(|entry| entry["name"].as_str())
+        .map(str::len)
+        .max()
+        .unwrap_or(0);
     let lines = entries.iter().map(|entry| {
-        let (name, about) = (entry["name"].as_str().unwrap_or(""), entry["about"].as_str().unwrap_or(""));
-        let size = entry["params"].as_u64().map_or(String::new(), |params| format!("{:>11}  ", human::count(params)));
+        let (name, about) = (
+            entry["name"].as_str().unwrap_or(""),
+            entry["about"].as_str().unwrap_or(""),
+        );
+        let size = entry["params"]
+            .as_u64()
+            .map_or(String::new(), |params| format!("{:>11}  ", human::count(params)));
         format!("{name:<width$}  {size}{about}\n")
     });
     print(&lines.collect::<String>())
@@ -37,7 +47,10 @@ pub fn run(arguments: &ListArguments) -> Result<(), Failure> {
 fn models() -> Result<Vec<Value>, Failure> {
     let device = Device::flex();
     let describe = |entry: &potstill_models::ModelEntry| {
-        let network = entry.build(BuildOptions::default(), &Scope::new(&device, Seed::new(0), "list"))?;
+        let network = entry.build(
+            BuildOptions::default(),
+            &Scope::new(&device, Seed::new(0), "list"),
+        )?;
         let probe = probe(&network, entry.input, &device);
         Ok(json!({
             "name": entry.name,
@@ -53,9 +66,7 @@ fn models() -> Result<Vec<Value>, Failure> {
 }
 
 fn methods() -> Vec<Value> {
-    let describe = |entry: &potstill_methods::MethodEntry| {
-        json!({ "name": entry.name, "about": entry.about, "source": entry.source })
-    };
+    let describe = |entry: &potstill_methods::MethodEntry| json!({ "name": entry.name, "about": entry.about, "source": entry.source });
     potstill_methods::registry().iter().map(describe).collect()
 }
 
@@ -75,7 +86,9 @@ fn datasets() -> Vec<Value> {
 fn recipes() -> Vec<Value> {
     let describe = |(name, text): &(&str, &str)| {
         // The recipes are checked by a test; one that could not be read would only lose its line here.
-        let about = potstill_recipe::Recipe::from_text(text, name, &[]).ok().and_then(|recipe| recipe.about);
+        let about = potstill_recipe::Recipe::from_text(text, name, &[])
+            .ok()
+            .and_then(|recipe| recipe.about);
         json!({ "name": name, "about": about })
     };
     RECIPES.iter().map(describe).collect()

@@ -25,7 +25,9 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     if let Some(threads) = arguments.threads {
         // Both pools, of the kernels and of the tensor library.
         potstill_ops::set_threads(usize::from(threads));
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global();
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(usize::from(threads))
+            .build_global();
         pool.map_err(|error| Failure::Work(format!("cannot start {threads} threads: {error}")))?;
     }
     let quiet = arguments.quiet;

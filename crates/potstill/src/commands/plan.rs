@@ -45,7 +45,11 @@ fn describe(plan: &Plan) -> String {
         );
     }
     for (method, parameters) in plan.method_parameters() {
-        let weight = plan.methods.iter().find(|(_, planned)| planned.name() == method).map_or(1.0, |(weight, _)| *weight);
+        let weight = plan
+            .methods
+            .iter()
+            .find(|(_, planned)| planned.name() == method)
+            .map_or(1.0, |(weight, _)| *weight);
         let _ = writeln!(
             text,
             "method    {method}: weight {weight}, {} parameters of its own in training only",
@@ -80,11 +84,20 @@ fn points(text: &mut String, plan: &Plan) {
         };
         side.probe.points.iter().map(describe).collect()
     };
-    let students = column(&plan.student_side, &|point| reads.iter().any(|(_, reads)| reads.student.contains(point)));
-    let teachers = plan.teacher.as_ref().map_or_else(Vec::new, |teacher| {
-        column(&teacher.side, &|point| reads.iter().any(|(_, reads)| reads.teacher.contains(point)))
+    let students = column(&plan.student_side, &|point| {
+        reads.iter().any(|(_, reads)| reads.student.contains(point))
     });
-    let _ = writeln!(text, "points    {:<34}{}", "student", if teachers.is_empty() { "" } else { "teacher" });
+    let teachers = plan.teacher.as_ref().map_or_else(Vec::new, |teacher| {
+        column(&teacher.side, &|point| {
+            reads.iter().any(|(_, reads)| reads.teacher.contains(point))
+        })
+    });
+    let _ = writeln!(
+        text,
+        "points    {:<34}{}",
+        "student",
+        if teachers.is_empty() { "" } else { "teacher" }
+    );
     for row in 0..students.len().max(teachers.len()) {
         let cell = |column: &[String]| column.get(row).cloned().unwrap_or_default();
         let line = format!("          {:<34}{}", cell(&students), cell(&teachers));

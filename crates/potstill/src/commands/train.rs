@@ -36,7 +36,16 @@ pub fn run(arguments: &TrainArguments, quiet: bool) -> Result<(), Failure> {
     };
     for seed in recipe.seed..recipe.seed + seeds {
         let folder = folder.join(format!("seed-{seed}"));
-        once(Recipe { seed, ..recipe.clone() }, &folder, existing, &stop, quiet)?;
+        once(
+            Recipe {
+                seed,
+                ..recipe.clone()
+            },
+            &folder,
+            existing,
+            &stop,
+            quiet,
+        )?;
     }
     Ok(())
 }
