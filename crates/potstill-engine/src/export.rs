@@ -1,6 +1,6 @@
 //! The student as a folder that deploys, and the last pages of a run.
 
-use std::{collections::HashMap, fs, path::Path};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use potstill_data::DatasetEntry;
 use potstill_models::{Shortcut, weights};
@@ -79,7 +79,7 @@ fn model_config(plan: &Plan, learner: &Learner) -> ModelConfig {
 fn write_student(plan: &Plan, learner: &Learner, summary: &Summary, out: &Path) -> Result<(), EngineError> {
     fs::create_dir_all(out).map_err(EngineError::io("make the folder", out))?;
     let config = model_config(plan, learner);
-    let metadata = HashMap::from([
+    let metadata = BTreeMap::from([
         ("format".to_owned(), "pt".to_owned()),
         ("architecture".to_owned(), config.architecture.clone()),
         ("potstill_version".to_owned(), config.potstill.clone()),
@@ -87,7 +87,7 @@ fn write_student(plan: &Plan, learner: &Learner, summary: &Summary, out: &Path) 
         ("methods".to_owned(), summary.methods.join(",")),
         ("top1".to_owned(), format!("{:.2}", summary.last.top1)),
     ]);
-    weights::save(&learner.student, metadata, &out.join(MODEL))?;
+    weights::save(&learner.student, &metadata, &out.join(MODEL))?;
     let write = |name: &str, text: &str| {
         let path = out.join(name);
         weights::write_atomically(&path, text.as_bytes()).map_err(EngineError::io("write", path))

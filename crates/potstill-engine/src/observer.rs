@@ -1,5 +1,7 @@
 //! Who watches a run: a progress bar, a log, a test.
 
+use std::fmt::Write;
+
 use potstill_report::EpochRow;
 
 /// One training step, as it is shown.
@@ -48,13 +50,13 @@ pub fn epoch_line(row: &EpochRow, epochs: usize) -> String {
         row.epoch, row.lr, row.train.loss
     );
     for (name, value) in &row.train.terms {
-        line += &format!("  {name} {value:.4}");
+        let _ = write!(line, "  {name} {value:.4}");
     }
     if let Some(top1) = row.train.top1 {
-        line += &format!("  train {top1:.2} %");
+        let _ = write!(line, "  train {top1:.2} %");
     }
     if let Some(test) = &row.test {
-        line += &format!("  test {:.2} % (loss {:.4})", test.top1, test.loss);
+        let _ = write!(line, "  test {:.2} % (loss {:.4})", test.top1, test.loss);
     }
     line + &format!("  {:.0} images/s  {:.0} s", row.images_per_second, row.seconds)
 }

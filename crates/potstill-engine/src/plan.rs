@@ -78,7 +78,7 @@ impl Plan {
     pub fn new(recipe: Recipe) -> Result<Self, EngineError> {
         let device = Device::flex();
         let seed = Seed::new(recipe.seed);
-        let (train, test) = datasets(&recipe, seed)?;
+        let [train, test] = datasets(&recipe, seed)?;
         let augment: Augment = match &recipe.data.augment {
             Some(steps) => steps.read_as()?,
             None => Augment::none(),
@@ -119,6 +119,7 @@ impl Plan {
         let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
         let phases = Phase::of(&recipe)?;
         Ok(Self {
+            recipe,
             device,
             train,
             test,
@@ -129,7 +130,6 @@ impl Plan {
             teacher,
             methods,
             phases,
-            recipe,
         })
     }
 
@@ -190,7 +190,7 @@ impl Plan {
 }
 
 /// The training and test images, decoded once and kept in memory where they are small.
-fn datasets(recipe: &Recipe, seed: Seed) -> Result<(Arc<dyn Dataset>, Arc<dyn Dataset>), EngineError> {
+fn datasets(recipe: &Recipe, seed: Seed) -> Result<[Arc<dyn Dataset>; 2], EngineError> {
     let data = &recipe.data;
     let limited = |set: Box<dyn Dataset>, limit: Option<usize>| -> Result<Arc<dyn Dataset>, EngineError> {
         let mut set: Arc<dyn Dataset> = set.into();
@@ -227,7 +227,7 @@ fn datasets(recipe: &Recipe, seed: Seed) -> Result<(Arc<dyn Dataset>, Arc<dyn Da
         };
         return Err(EngineError::Contradiction(message));
     }
-    Ok((train, test))
+    Ok([train, test])
 }
 
 /// Decoded images up to this many bytes are kept: 1 GiB, the whole of CIFAR several times over.

@@ -93,10 +93,10 @@ impl Run {
     fn new(mut plan: Plan, folder: RunFolder, recipe: &str, events: EventWriter) -> Self {
         let learner = Learner::of(&mut plan);
         let optimizer = Optimizer::new(&plan.phases[0].optimizer);
+        let hexadecimal = |text: String, byte: &u8| text + &format!("{byte:02x}");
         let fingerprint = Sha256::digest(recipe.as_bytes())
             .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+            .fold(String::new(), hexadecimal);
         Self {
             plan,
             folder,
@@ -312,7 +312,10 @@ impl Run {
         &self.rows
     }
 
-    /// The frozen teacher and the test images, to measure it once.
+    /// Top-1 accuracy of the teacher on the test images, percent; none without a teacher or for other classes.
+    ///
+    /// # Errors
+    /// An image that cannot be read.
     pub fn teacher_top1(&self) -> Result<Option<f64>, EngineError> {
         let Some((teacher, input)) = &self.learner.teacher else {
             return Ok(None);

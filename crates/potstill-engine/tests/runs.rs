@@ -1,5 +1,11 @@
 //! Whole runs on drawn images: interrupted and resumed, refused, stopped by a bad loss, in phases.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on stops, one that skips says so"
+)]
+
 use std::{
     collections::BTreeMap,
     path::Path,

@@ -4,6 +4,8 @@ use potstill_recipe::MethodSpec;
 
 use crate::{Ground, Kd, Method, MethodError, ReviewKd};
 
+type PlanMethod = fn(&MethodSpec, &Ground) -> Result<Box<dyn Method>, MethodError>;
+
 /// One method that can be listed in a recipe.
 #[derive(Clone, Copy)]
 pub struct MethodEntry {
@@ -13,7 +15,7 @@ pub struct MethodEntry {
     pub about: &'static str,
     /// Where it was published.
     pub source: &'static str,
-    plan: fn(&MethodSpec, &Ground) -> Result<Box<dyn Method>, MethodError>,
+    plan: PlanMethod,
 }
 
 static REGISTRY: &[MethodEntry] = &[

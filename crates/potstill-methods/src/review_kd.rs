@@ -283,14 +283,17 @@ impl Abf {
 /// that is not smaller than the map's height is left out, and its weight goes to the next. A tensor with one element.
 pub fn hierarchical_context_loss(out: Tensor<4>, target: Tensor<4>) -> Tensor<1> {
     let height = out.dims()[1];
-    let mut loss = mean_squared_error(out.clone(), target.clone());
     let (mut weight, mut total) = (1.0, 1.0);
+    let mut terms = Vec::new();
     for size in [4, 2, 1].into_iter().filter(|&size| size < height) {
         weight /= 2.0;
         total += weight;
         let [pooled, pooled_target] = [&out, &target].map(|map| adaptive_avg_pool(map.clone(), [size; 2]));
-        loss = loss + mean_squared_error(pooled, pooled_target) * weight;
+        terms.push(mean_squared_error(pooled, pooled_target) * weight);
     }
+    let loss = terms
+        .into_iter()
+        .fold(mean_squared_error(out, target), |sum, term| sum + term);
     loss / total
 }
 

@@ -8,7 +8,7 @@
 //! | `layer3` | 8x8 | n | 64 | 256 |
 //! | `pool` | 1x1 | – | 64 | 256 |
 //!
-//! with depth `6n + 2`. Points: `conv1`, `layer1.0` … `layer3.(n-1)` before (`:pre`) and after their last ReLU, and `pool`.
+//! with depth `6n + 2`. Points: `conv1`, `layer1.0` … `layer3.(n-1)` before (`:pre`) and after their last activation, and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{

@@ -8,7 +8,7 @@ use crate::CifarResNet;
 /// A classification network of any family.
 #[derive(Module, Debug)]
 pub enum Classifier {
-    /// ResNets for small images.
+    /// Residual networks for small images.
     CifarResNet(CifarResNet),
 }
 

@@ -8,7 +8,7 @@
 #[path = "../../potstill-ops/tests/numbers/mod.rs"]
 mod numbers;
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use burn::tensor::{DType, Tensor};
 use numbers::{
@@ -273,7 +273,7 @@ fn a_saved_file_has_the_published_names() {
     let as_published =
         |record: &&Value| (record["shortcut"] == "b") == record["name"].as_str().unwrap().ends_with("x4");
     for record in records.filter(as_published) {
-        weights::save(&fresh(record), HashMap::new(), &path).unwrap();
+        weights::save(&fresh(record), &BTreeMap::new(), &path).unwrap();
         let stored = weights::TensorFile::read(&path).unwrap().tensors;
         let mut expected = layout(record);
         expected.sort();

@@ -1,5 +1,7 @@
 //! Losses and ranks on logits `[N, K]`.
 
+use std::cmp::Ordering;
+
 use burn::tensor::{Int, Tensor, activation::log_softmax};
 
 /// Mean cross-entropy of logits `[N, K]` with class indices `[N]`; the target gives `smoothing / K` to every class, as in
@@ -35,10 +37,11 @@ pub fn true_class_ranks(logits: &[f32], classes: usize, labels: &[u32]) -> Vec<u
         .zip(labels)
         .map(|(row, &label)| {
             let own = row[label as usize];
-            // Written so that a NaN, which compares false with everything, counts as a better rival.
+            // A NaN is no smaller than anything, so it counts as a better rival, and everything is one to a NaN.
+            let beats = |other: &f32| other.partial_cmp(&own).is_none_or(Ordering::is_gt);
             row.iter()
                 .enumerate()
-                .filter(|&(k, &other)| k != label as usize && !(other <= own))
+                .filter(|&(k, other)| k != label as usize && beats(other))
                 .count()
         })
         .collect()

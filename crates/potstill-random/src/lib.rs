@@ -4,7 +4,7 @@
 //! So one module's draws never shift another's, the number of worker threads cannot matter, and a resumed run needs no
 //! generator state: it asks for the same stream again.
 //!
-//! The generator is ChaCha8, whose output is specified and portable. The few distributions below are written here rather
+//! The generator is `ChaCha8`, whose output is specified and portable. The few distributions below are written here rather
 //! than taken from `rand`, because `rand` reserves the right to change the values its distributions return.
 //!
 //! ```
@@ -103,7 +103,7 @@ fn name_hash(name: &str) -> u64 {
     })
 }
 
-/// The output function of SplitMix64 (Steele, Lea and Flood, 2014).
+/// The output function of `SplitMix64` (Steele, Lea and Flood, 2014).
 fn mix(state: u64) -> u64 {
     let mut z = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
     z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);

@@ -46,15 +46,18 @@ impl Observer for Terminal {
         // The bar counts the steps of the whole run, so that its ETA is that of the run.
         bar.set_length((seen.epochs * seen.steps) as u64);
         bar.set_prefix(format!("{} epoch {}/{}", self.title, seen.epoch, seen.epochs));
-        let terms: String = seen
+        let terms: Vec<_> = seen
             .terms
             .iter()
             .map(|(name, value)| format!("  {name} {value:.3}"))
             .collect();
-        bar.set_message(format!(
-            "{:.0} images/s  loss {:.3}{terms}",
-            seen.images_per_second, seen.loss
-        ));
+        let message = format!(
+            "{:.0} images/s  loss {:.3}{}",
+            seen.images_per_second,
+            seen.loss,
+            terms.concat()
+        );
+        bar.set_message(message);
         bar.set_position(((seen.epoch - 1) * seen.steps + seen.step) as u64);
     }
 

@@ -1,6 +1,10 @@
 //! The binary as a user meets it: what it prints, what it refuses and how, and its exit codes.
 
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on should stop")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test that cannot go on stops, one that skips says so"
+)]
 
 use std::{
     fs,

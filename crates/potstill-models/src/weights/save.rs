@@ -1,6 +1,6 @@
 //! Writing weights as safetensors under PyTorch's names.
 
-use std::{collections::HashMap, fs, io, io::Write, path::Path};
+use std::{collections::BTreeMap, fs, io, io::Write, path::Path};
 
 use safetensors::{Dtype, serialize, tensor::TensorView};
 
@@ -14,7 +14,11 @@ use crate::{Classifier, ModelError};
 ///
 /// # Errors
 /// [`ModelError::Unwritable`] if the folder is missing or the disk is full. What was at `path` is then still there.
-pub fn save(network: &Classifier, metadata: HashMap<String, String>, path: &Path) -> Result<(), ModelError> {
+pub fn save(
+    network: &Classifier,
+    metadata: &BTreeMap<String, String>,
+    path: &Path,
+) -> Result<(), ModelError> {
     let unwritable = |reason: String| ModelError::Unwritable {
         file: path.into(),
         reason,
@@ -35,7 +39,8 @@ pub fn save(network: &Classifier, metadata: HashMap<String, String>, path: &Path
         })
         .collect();
     let views = views.map_err(|error| unwritable(error.to_string()))?;
-    let bytes = serialize(views, Some(metadata)).map_err(|error| unwritable(error.to_string()))?;
+    let bytes = serialize(views, Some(metadata.clone().into_iter().collect()))
+        .map_err(|error| unwritable(error.to_string()))?;
     write_atomically(path, &bytes).map_err(|error| unwritable(error.to_string()))
 }
 

@@ -28,7 +28,7 @@ pub(crate) fn convolve(x: &Tensor<4>, conv: &Conv2d) -> Option<Tensor<4>> {
     }
     let shape = shape_of(conv.config(), x.dims())?;
     let weight = conv.weight.val();
-    let bias = conv.bias.as_ref().map(|bias| bias.val());
+    let bias = conv.bias.as_ref().map(burn::module::Param::val);
     let is_plain = ![x.is_autodiff(), weight.is_autodiff()].contains(&true)
         && !bias.as_ref().is_some_and(Tensor::is_autodiff);
     let (x, weight) = (Operand::of(x)?, Operand::of(&weight)?);

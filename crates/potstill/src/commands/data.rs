@@ -21,9 +21,9 @@ pub fn run(command: &DataCommand, quiet: bool) -> Result<(), Failure> {
             };
             let report = check(source, split)?;
             if *json {
-                print_json(&report)?
+                print_json(&report)?;
             } else {
-                print(&describe(&report))?
+                print(&describe(&report))?;
             }
             match report.unreadable.len() {
                 0 => Ok(()),

@@ -8,6 +8,7 @@ use std::{
 use potstill_recipe::Recipe;
 use potstill_report::read_summary;
 use serde::Serialize;
+use serde_json::json;
 
 use super::{compare, print, print_json, train};
 use crate::{arguments::DemoArguments, failure::Failure, interrupt, recipes};
@@ -16,8 +17,8 @@ use crate::{arguments::DemoArguments, failure::Failure, interrupt, recipes};
 #[derive(Debug, Serialize)]
 struct Report {
     teacher: Teacher,
-    alone: Runs,
-    distilled: Runs,
+    alone: Accuracy,
+    distilled: Accuracy,
     seconds: f64,
 }
 
@@ -27,7 +28,7 @@ struct Teacher {
 }
 
 #[derive(Debug, Serialize)]
-struct Runs {
+struct Accuracy {
     mean: f64,
     /// Sample standard deviation; 0 of one run.
     std: f64,
@@ -45,7 +46,7 @@ pub fn run(arguments: &DemoArguments, quiet: bool) -> Result<(), Failure> {
 
     let teacher = out.join("teacher");
     go(recipes::read("demo-teacher", &[])?, &teacher)?;
-    let by_teacher = format!("teacher.run={teacher:?}");
+    let by_teacher = format!("teacher.run={}", json!(teacher));
     let (mut alone, mut distilled) = (Vec::new(), Vec::new());
     for seed in 0..arguments.seeds {
         let common = [format!("seed={seed}"), by_teacher.clone()];
@@ -74,8 +75,8 @@ pub fn run(arguments: &DemoArguments, quiet: bool) -> Result<(), Failure> {
         };
         return print_json(&Report {
             teacher,
-            alone: runs(alone),
-            distilled: runs(distilled),
+            alone: accuracy(alone),
+            distilled: accuracy(distilled),
             seconds,
         });
     }
@@ -99,11 +100,11 @@ fn free_folder(wanted: &Path) -> PathBuf {
         .unwrap_or_else(|| wanted.into())
 }
 
-fn runs(runs: Vec<f64>) -> Runs {
+fn accuracy(runs: Vec<f64>) -> Accuracy {
     let n = runs.len() as f64;
     let mean = runs.iter().sum::<f64>() / n;
     let variance = runs.iter().map(|top1| (top1 - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    Runs {
+    Accuracy {
         mean,
         std: variance.sqrt(),
         runs,
