@@ -29,28 +29,21 @@ pub enum Which {
 /// Exports the student of a finished run to `out`: `model.safetensors`, `config.json` and the model card `README.md`.
 ///
 /// # Errors
-/// The folder holds no run, the checkpoint is broken, the target cannot be written.
-pub fn export(plan: Plan, folder: &RunFolder, which: Which, out: &Path) -> Result<(), EngineError> {
+/// The folder holds no finished run, the checkpoint is broken, the target cannot be written.
+pub fn export(mut plan: Plan, folder: &RunFolder, which: Which, out: &Path) -> Result<(), EngineError> {
+    let unfinished = |_| {
+        let reason = "it has no summary.json: the run is not finished, `potstill train --resume` continues it".into();
+        EngineError::NoRun { folder: folder.path().into(), reason }
+    };
+    let summary = read_summary(folder.summary()).map_err(unfinished)?;
     let path = match which {
         Which::Last => folder.last(),
         Which::Best => folder.best(),
     };
-    if !path.is_file() {
-        let reason = format!("it has no {}: no epoch is done yet", path.display());
-        return Err(EngineError::NoRun {
-            folder: folder.path().into(),
-            reason,
-        });
-    }
-    let mut run = Run::resume(plan, folder.clone())?;
+    let mut learner = Learner::of(&mut plan);
     let (_, mut tensors) = Checkpoint::read(&path)?;
-    put_back(
-        &mut tensors,
-        vec![("student", run.learner.student.parameters_mut())],
-        &path,
-    )?;
-    let summary = read_summary(folder.summary()).unwrap_or_else(|_| run.summary(None));
-    write_student(&run.plan, &run.learner, &summary, out)
+    put_back(&mut tensors, vec![("student", learner.student.parameters_mut())], &path)?;
+    write_student(&plan, &learner, &summary, out)
 }
 
 /// What the student of a plan is.

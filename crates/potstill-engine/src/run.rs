@@ -72,7 +72,7 @@ impl Run {
         }
         let (books, tensors) = Checkpoint::read(&path)?;
         let steps = plan.steps_per_epoch() * books.position.epoch;
-        let events = EventWriter::resume(folder.path(), steps as u64 + 1)?;
+        let events = EventWriter::resume(folder.path(), steps as u64)?;
         let mut run = Self::new(plan, folder, &recipe, events);
         if books.recipe != run.fingerprint {
             let reason =

@@ -8,7 +8,7 @@
 //! use potstill::prelude::*;
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let recipe = Recipe::from_path("recipes/demo-distilled.toml", &["train.epochs=2".into()])?;
+//! let recipe = Recipe::from_path("recipes/demo-student.toml", &["train.epochs=2".into()])?;
 //! let folder = RunFolder::create("runs/mine".as_ref(), false)?;
 //! let mut run = Run::start(Plan::new(recipe)?, folder)?;
 //! run.go(&mut Silent, &AtomicBool::new(false))?;
