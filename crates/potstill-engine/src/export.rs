@@ -32,8 +32,12 @@ pub enum Which {
 /// The folder holds no finished run, the checkpoint is broken, the target cannot be written.
 pub fn export(mut plan: Plan, folder: &RunFolder, which: Which, out: &Path) -> Result<(), EngineError> {
     let unfinished = |_| {
-        let reason = "it has no summary.json: the run is not finished, `potstill train --resume` continues it".into();
-        EngineError::NoRun { folder: folder.path().into(), reason }
+        let reason =
+            "it has no summary.json: the run is not finished, `potstill train --resume` continues it".into();
+        EngineError::NoRun {
+            folder: folder.path().into(),
+            reason,
+        }
     };
     let summary = read_summary(folder.summary()).map_err(unfinished)?;
     let path = match which {
@@ -42,7 +46,11 @@ pub fn export(mut plan: Plan, folder: &RunFolder, which: Which, out: &Path) -> R
     };
     let mut learner = Learner::of(&mut plan);
     let (_, mut tensors) = Checkpoint::read(&path)?;
-    put_back(&mut tensors, vec![("student", learner.student.parameters_mut())], &path)?;
+    put_back(
+        &mut tensors,
+        vec![("student", learner.student.parameters_mut())],
+        &path,
+    )?;
     write_student(&plan, &learner, &summary, out)
 }
 

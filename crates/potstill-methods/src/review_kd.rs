@@ -294,7 +294,8 @@ pub fn hierarchical_context_loss(out: Tensor<4>, target: Tensor<4>) -> Tensor<1>
     let loss = terms
         .into_iter()
         .fold(mean_squared_error(out, target), |sum, term| sum + term);
-    loss / total
+    // Multiplied, not divided: Burn's derivative of a division by a number is computed in f32 whatever the tensor.
+    loss * (1.0 / total)
 }
 
 fn mean_squared_error(a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {

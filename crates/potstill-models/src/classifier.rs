@@ -63,9 +63,10 @@ impl Classifier {
     /// Path segments that the published network calls otherwise: `(ours, theirs)`.
     pub(crate) fn published_names(&self) -> &'static [(&'static str, &'static str)] {
         match self {
-            // The distillation benchmark's own networks call the classifier `fc`, the original ones `linear`.
+            // The distillation benchmark's networks call their classifier `fc`; the original ones keep `linear`, and call
+            // their projections `shortcut`.
             Self::CifarResNet(network) if network.config().widths[0] == 32 => &[("linear", "fc")],
-            Self::CifarResNet(_) => &[],
+            Self::CifarResNet(_) => &[("downsample", "shortcut")],
         }
     }
 

@@ -3,7 +3,7 @@
 mod numbers;
 
 use burn::{
-    module::Module,
+    module::{Module, Param, ParamId},
     tensor::{Device, Tensor},
 };
 use numbers::{assert_near, gradients, map, scope, values};
@@ -117,6 +117,29 @@ fn a_module_answers_by_its_present_values_only() {
         assert!(!seen.contains(&answer(&unit)), "{changed}");
         seen.push(answer(&unit));
     }
+}
+
+#[test]
+fn a_replaced_tensor_counts_at_once() {
+    let run = |unit: &Unit| values(&unit.forward(&mut Pass::new(Mode::Running)));
+    let halved = |param: &Param<Tensor<1>>| Param::initialized(ParamId::new(), param.val() * 0.5 + 0.1);
+    let replace: [fn(&mut Unit) -> &mut Param<Tensor<1>>; 4] = [
+        |unit| &mut unit.norm.weight,
+        |unit| &mut unit.norm.bias,
+        |unit| &mut unit.norm.running_mean,
+        |unit| &mut unit.norm.running_var,
+    ];
+    let mut unit = Unit::new().valid();
+    for (k, param) in replace.into_iter().enumerate() {
+        let before = run(&unit);
+        *param(&mut unit) = halved(param(&mut unit));
+        assert_ne!(run(&unit), before, "tensor {k}");
+        assert_eq!(run(&unit), run(&unit.clone()), "tensor {k}");
+    }
+    let before = run(&unit);
+    unit.conv.weight = Param::initialized(ParamId::new(), unit.conv.weight.val() * 0.5);
+    assert_ne!(run(&unit), before);
+    assert_eq!(run(&unit), run(&unit.clone()));
 }
 
 #[test]

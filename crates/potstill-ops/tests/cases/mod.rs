@@ -1,6 +1,10 @@
 //! One conv unit, or one convolution, with everything that can be varied about it.
 
-#![allow(dead_code, clippy::struct_excessive_bools, reason = "several tests share this; each flag is one thing to vary")]
+#![allow(
+    dead_code,
+    clippy::struct_excessive_bools,
+    reason = "several tests share this; each flag is one thing to vary"
+)]
 
 use burn::{
     module::{Module, ModuleMapper, Param},
