@@ -27,7 +27,8 @@ pub fn decode(bytes: &[u8], file: &str) -> Result<Image, DataError> {
     };
     decoded.map_err(|reason| DataError::Decode {
         file: file.to_owned(),
-        reason,
+        // Some decoders end their sentence with a line break.
+        reason: reason.trim().to_owned(),
     })
 }
 

@@ -85,7 +85,7 @@ fn describe(report: &CheckReport) -> String {
         let _ = writeln!(text, "left out: {ignored}");
     }
     for unreadable in &report.unreadable {
-        let _ = writeln!(text, "unreadable: {}: {}", unreadable.source, unreadable.reason);
+        let _ = writeln!(text, "unreadable: {}", unreadable.reason);
     }
     text
 }
