@@ -13,9 +13,26 @@ fn select_nearest(x: Tensor<4>, dim: usize, from: usize, to: usize) -> Tensor<4>
     if from == to {
         return x;
     }
+    if to.is_multiple_of(from) {
+        return repeat_each(x, dim, to / from);
+    }
     let indices: Vec<i32> = nearest_indices(from, to).map(|i| i as i32).collect();
     let indices = Tensor::<1, Int>::from_data(TensorData::new(indices, [to]), &x.device());
     x.select(dim, indices)
+}
+
+/// Every row (or column) so many times in a row: what nearest-neighbour comes to for a whole factor. The gradient is a plain
+/// sum, where that of a selection is gathered index by index.
+fn repeat_each(x: Tensor<4>, dim: usize, times: usize) -> Tensor<4> {
+    let mut dims = x.dims();
+    let (outer, inner) = (
+        dims[..=dim].iter().product::<usize>(),
+        dims[dim + 1..].iter().product::<usize>(),
+    );
+    dims[dim] *= times;
+    x.reshape([outer, 1, inner])
+        .expand([outer, times, inner])
+        .reshape(dims)
 }
 
 fn nearest_indices(from: usize, to: usize) -> impl Iterator<Item = usize> {
