@@ -80,6 +80,26 @@ fn pooling_to_the_present_size_and_to_one_bin() {
 }
 
 #[test]
+fn pooling_into_bins_of_two_by_three() {
+    let x = map([2, 3, 4, 9], wave).autodiff().require_grad();
+    let pooled = adaptive_avg_pool(x.clone(), [2, 3]);
+    assert_eq!(pooled.dims(), [2, 2, 3, 3]);
+    let mean = |plane: usize, row: usize, column: usize| {
+        let bin = (0..6).map(|i| wave((plane * 4 + 2 * row + i / 3) * 9 + 3 * column + i % 3));
+        bin.sum::<f64>() / 6.0
+    };
+    let means: Vec<f64> = (0..36).map(|i| mean(i / 6, i / 3 % 2, i % 3)).collect();
+    assert_near("4x9 to 2x3", &nchw(&pooled), &means, EXACT);
+
+    let weighted = pooled * map([2, 3, 2, 3], wave);
+    let gradient = nchw(&x.grad(&weighted.sum().backward()).unwrap());
+    let shares: Vec<f64> = (0..216)
+        .map(|i| wave(i / 36 * 6 + i % 36 / 18 * 3 + i % 9 / 3) / 6.0)
+        .collect();
+    assert_near("shares", &gradient, &shares, EXACT);
+}
+
+#[test]
 fn resizing_takes_the_recorded_rows_and_columns() {
     for case in recorded("potstill-methods/tests/reference/review_kd.json")["nearest_resize"]
         .as_array()
@@ -123,4 +143,23 @@ fn resizing_sums_the_gradients_of_the_copies() {
         [6.0, 4.0, 4.0],
         "3 to 7 takes the columns 3, 2 and 2 times, each in two rows"
     );
+}
+
+#[test]
+fn resizing_by_whole_factors_gives_each_pixel_the_sum_of_its_block() {
+    let x = map([2, 3, 2, 2], wave).autodiff().require_grad();
+    let resized = resize_nearest(x.clone(), [4, 6]);
+    let copies: Vec<f64> = (0..144)
+        .map(|i| wave(i / 24 * 4 + i % 24 / 12 * 2 + i % 6 / 3))
+        .collect();
+    assert_near("2x2 to 4x6", &nchw(&resized), &copies, 0.0);
+
+    let weighted = resized * map([2, 3, 4, 6], wave);
+    let gradient = nchw(&x.grad(&weighted.sum().backward()).unwrap());
+    let sum = |plane: usize, row: usize, column: usize| {
+        let block = (0..6).map(|i| wave((plane * 4 + 2 * row + i / 3) * 6 + 3 * column + i % 3));
+        block.sum::<f64>()
+    };
+    let sums: Vec<f64> = (0..24).map(|i| sum(i / 4, i / 2 % 2, i % 2)).collect();
+    assert_near("blocks", &gradient, &sums, EXACT);
 }
