@@ -101,7 +101,10 @@ fn open_cifar(
             "cifar-100-python.tar.gz",
         ],
     };
-    let advice = format!("`potstill data fetch {}` downloads it, or give its path", kind.name());
+    let advice = format!(
+        "`potstill data fetch {}` downloads it, or give its path",
+        kind.name()
+    );
     open_path(&first_of(root, places, &advice)?, split)
 }
 
