@@ -4,15 +4,11 @@
 //! optimiser's state (`optimizer/PARAMETER/SLOT`); the position and the books of the run are JSON in its metadata. Random
 //! streams and the data order are functions of the seed and the position, so there is no generator to save.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    path::Path,
-};
+use std::{collections::BTreeMap, path::Path};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use potstill_models::weights::{StoredTensor, TensorFile, write_atomically};
+use potstill_models::weights::{StoredTensor, TensorFile, write_tensors};
 use potstill_ops::Parameters;
-use safetensors::{Dtype, serialize, tensor::TensorView};
 use serde::{Deserialize, Serialize};
 
 use crate::{EngineError, ModelConfig, optimizer::Optimizer, running_mean::RunningMean};
@@ -71,42 +67,25 @@ impl Checkpoint {
         optimizer: &Optimizer,
         path: &Path,
     ) -> Result<(), EngineError> {
-        let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
+        let mut tensors = Vec::new();
         for (part, module) in parts {
             module.each(&mut |entry, value| {
-                tensors.push((
-                    format!("{part}/{}", entry.path),
-                    entry.shape.clone(),
-                    bytes(value),
-                ));
+                tensors.push((format!("{part}/{}", entry.path), entry.shape.clone(), value));
             });
         }
         for (parameter, slots) in optimizer.slots() {
             self.updates.insert(parameter.clone(), slots.updates);
             for (slot, value) in &slots.tensors {
                 let shape = value.dims().to_vec();
-                tensors.push((
-                    format!("{OPTIMIZER}/{parameter}/{slot}"),
-                    shape,
-                    bytes(value.clone()),
-                ));
+                tensors.push((format!("{OPTIMIZER}/{parameter}/{slot}"), shape, value.clone()));
             }
         }
-        let unsaved = |reason: String| EngineError::Checkpoint {
+        let books = serde_json::to_string(&self).map_err(|error| EngineError::Checkpoint {
             file: path.into(),
-            reason,
-        };
-        let books = serde_json::to_string(&self).map_err(|error| unsaved(error.to_string()))?;
-        let views: Result<Vec<_>, _> = tensors
-            .iter()
-            .map(|(name, shape, bytes)| {
-                TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view))
-            })
-            .collect();
-        let views = views.map_err(|error| unsaved(error.to_string()))?;
-        let metadata = HashMap::from([(BOOKS.to_owned(), books)]);
-        let file = serialize(views, Some(metadata)).map_err(|error| unsaved(error.to_string()))?;
-        write_atomically(path, &file).map_err(EngineError::io("write", path))
+            reason: error.to_string(),
+        })?;
+        let metadata = BTreeMap::from([(BOOKS.to_owned(), books)]);
+        Ok(write_tensors(tensors, &metadata, path)?)
     }
 
     /// Reads a checkpoint: its books, and its tensors by name.
@@ -186,10 +165,6 @@ pub(crate) fn put_back(
         file: path.into(),
         reason,
     })
-}
-
-fn bytes(value: Tensor<1>) -> Vec<u8> {
-    value.into_data().bytes().to_vec()
 }
 
 fn tensor(stored: StoredTensor, device: &Device) -> Tensor<1> {

@@ -51,7 +51,11 @@ pub fn export(mut plan: Plan, folder: &RunFolder, which: Which, out: &Path) -> R
         vec![("student", learner.student.parameters_mut())],
         &path,
     )?;
-    write_student(&plan, &learner, &summary, out)
+    let top1 = match which {
+        Which::Last => summary.last.top1,
+        Which::Best => summary.best.top1,
+    };
+    write_student(&plan, &learner, &summary, top1, out)
 }
 
 /// What the student of a plan is.
@@ -76,8 +80,14 @@ fn model_config(plan: &Plan, learner: &Learner) -> ModelConfig {
     }
 }
 
-/// Writes the three files of a deployable student.
-fn write_student(plan: &Plan, learner: &Learner, summary: &Summary, out: &Path) -> Result<(), EngineError> {
+/// Writes the three files of a deployable student that has `top1` percent on the test images.
+fn write_student(
+    plan: &Plan,
+    learner: &Learner,
+    summary: &Summary,
+    top1: f64,
+    out: &Path,
+) -> Result<(), EngineError> {
     fs::create_dir_all(out).map_err(EngineError::io("make the folder", out))?;
     let config = model_config(plan, learner);
     let metadata = BTreeMap::from([
@@ -86,7 +96,7 @@ fn write_student(plan: &Plan, learner: &Learner, summary: &Summary, out: &Path) 
         ("potstill_version".to_owned(), config.potstill.clone()),
         ("recipe_sha256".to_owned(), summary.recipe_hash.clone()),
         ("methods".to_owned(), summary.methods.join(",")),
-        ("top1".to_owned(), format!("{:.2}", summary.last.top1)),
+        ("top1".to_owned(), format!("{top1:.2}")),
     ]);
     weights::save(&learner.student, &metadata, &out.join(MODEL))?;
     let write = |name: &str, text: &str| {
@@ -120,7 +130,8 @@ impl Run {
     /// Writes what a finished run shows: the student, the summary and the report.
     pub(crate) fn finish(&self) -> Result<(), EngineError> {
         let summary = self.summary(self.teacher_top1()?);
-        write_student(&self.plan, &self.learner, &summary, &self.folder.student())?;
+        let top1 = summary.last.top1;
+        write_student(&self.plan, &self.learner, &summary, top1, &self.folder.student())?;
         write_summary(self.folder.summary(), &summary)?;
         let page = html_report(&summary, self.rows(), &self.plan.recipe.to_toml()?);
         let path = self.folder.report();

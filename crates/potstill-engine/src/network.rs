@@ -83,7 +83,10 @@ impl Source {
     /// A name that is not in the registry, a file that cannot be read or does not fit, no architecture at all.
     pub fn open(&self, device: &Device, seed: Seed, owner: &str) -> Result<Network, EngineError> {
         let (stored, config) = match &self.weights {
-            Some(path) => read_weights(path)?,
+            Some(path) => {
+                let (stored, config) = read_weights(path)?;
+                (Some(stored), config)
+            }
             None => (None, None),
         };
         let config = config.filter(|config| {
@@ -137,10 +140,8 @@ impl Source {
     }
 }
 
-type Weights = (Option<weights::TensorFile>, Option<ModelConfig>);
-
 /// The weights at `path` (a file, a checkpoint, an exported folder or the folder of a run) and what is said about them there.
-fn read_weights(path: &Path) -> Result<Weights, EngineError> {
+fn read_weights(path: &Path) -> Result<(weights::TensorFile, Option<ModelConfig>), EngineError> {
     let folder = [path.to_owned(), path.join("student")]
         .into_iter()
         .find(|folder| folder.join(MODEL).is_file());
@@ -166,7 +167,7 @@ fn read_weights(path: &Path) -> Result<Weights, EngineError> {
         None if beside.is_file() => Some(read_config(&beside)?),
         None => None,
     };
-    Ok((Some(stored), config))
+    Ok((stored, config))
 }
 
 fn read_config(path: &Path) -> Result<ModelConfig, EngineError> {

@@ -27,9 +27,6 @@ pub struct StepSeen<'a> {
 
 /// Watches a run. Every method may be left as it is.
 pub trait Observer {
-    /// Something worth a line.
-    fn note(&mut self, _line: &str) {}
-
     /// A training step is done.
     fn step(&mut self, _step: &StepSeen<'_>) {}
 

@@ -17,7 +17,7 @@ use potstill_engine::{
 };
 use potstill_models::weights::TensorFile;
 use potstill_recipe::Recipe;
-use potstill_report::read_metrics;
+use potstill_report::{read_metrics, read_summary};
 
 const RECIPE: &str = r#"
 version = 1
@@ -281,6 +281,14 @@ fn the_best_student_and_the_last_can_be_exported() {
         for (name, values) in &exported {
             assert!(kept[&format!("student/{name}")] == *values, "{name}");
         }
+        let summary = read_summary(opened.summary()).unwrap();
+        let top1 = if which == Which::Best {
+            summary.best.top1
+        } else {
+            summary.last.top1
+        };
+        let written = TensorFile::read(&out.join("model.safetensors")).unwrap().metadata;
+        assert_eq!(written["top1"], format!("{top1:.2}"));
         assert!(out.join("config.json").is_file() && out.join("README.md").is_file());
     }
 }

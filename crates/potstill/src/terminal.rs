@@ -37,10 +37,6 @@ impl Terminal {
 }
 
 impl Observer for Terminal {
-    fn note(&mut self, line: &str) {
-        self.line(line);
-    }
-
     fn step(&mut self, seen: &StepSeen<'_>) {
         let Some(bar) = &self.bar else { return };
         // The bar counts the steps of the whole run, so that its ETA is that of the run.

@@ -10,5 +10,5 @@ mod tensor_file;
 
 pub use load::{classes_in, load};
 pub use misfit::{Misfit, Misshaped};
-pub use save::{save, write_atomically};
+pub use save::{save, write_atomically, write_tensors};
 pub use tensor_file::{StoredTensor, TensorFile};

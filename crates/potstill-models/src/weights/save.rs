@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeMap, fs, io, io::Write, path::Path};
 
+use burn::tensor::Tensor;
 use safetensors::{Dtype, serialize, tensor::TensorView};
 
 use super::load::rename;
@@ -19,23 +20,33 @@ pub fn save(
     metadata: &BTreeMap<String, String>,
     path: &Path,
 ) -> Result<(), ModelError> {
+    let mut tensors = Vec::new();
+    network.parameters().each(&mut |entry, values| {
+        let name = rename(&entry.path, network.published_names());
+        tensors.push((name, entry.shape.clone(), values));
+    });
+    write_tensors(tensors, metadata, path)
+}
+
+/// Writes named tensors (name, shape, flat values) to `path` as safetensors, 32-bit floats, whole or not at all.
+///
+/// # Errors
+/// As [`save`].
+pub fn write_tensors(
+    tensors: Vec<(String, Vec<usize>, Tensor<1>)>,
+    metadata: &BTreeMap<String, String>,
+    path: &Path,
+) -> Result<(), ModelError> {
     let unwritable = |reason: String| ModelError::Unwritable {
         file: path.into(),
         reason,
     };
-    let mut tensors: Vec<(String, Vec<usize>, Vec<u8>)> = Vec::new();
-    network.parameters().each(&mut |entry, values| {
-        let bytes = values.into_data().bytes().to_vec();
-        tensors.push((
-            rename(&entry.path, network.published_names()),
-            entry.shape.clone(),
-            bytes,
-        ));
-    });
+    let read = |(name, shape, values): (String, Vec<usize>, Tensor<1>)| (name, shape, values.into_data());
+    let tensors: Vec<_> = tensors.into_iter().map(read).collect();
     let views: Result<Vec<_>, _> = tensors
         .iter()
-        .map(|(name, shape, bytes)| {
-            TensorView::new(Dtype::F32, shape.clone(), bytes).map(|view| (name, view))
+        .map(|(name, shape, data)| {
+            TensorView::new(Dtype::F32, shape.clone(), data.bytes()).map(|view| (name, view))
         })
         .collect();
     let views = views.map_err(|error| unwritable(error.to_string()))?;
