@@ -25,7 +25,8 @@ mod scratch;
 
 pub use activation::Activation;
 pub use conv::{
-    ConvShape, Epilogue, PackedConv, conv_backward_data, conv_backward_data_add, conv_backward_weight, conv_forward,
+    ConvShape, Epilogue, PackedConv, conv_backward_data, conv_backward_data_add, conv_backward_weight,
+    conv_forward,
 };
 pub use error::KernelError;
 pub use isa::Isa;

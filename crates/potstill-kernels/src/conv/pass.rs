@@ -16,8 +16,9 @@ use crate::norm::Moments;
 use crate::scratch::{Line, Scratch, Shared};
 use crate::{Activation, Pool};
 
-/// Bytes of weights that the tiles of a row use at a time: most of the first-level cache.
-const PANEL_BYTES: usize = 200 * 1024;
+/// Bytes of weights that the tiles of a row use at a time. They stream from the second-level cache in order, which costs less
+/// than to add up a target in more passes.
+const PANEL_BYTES: usize = 100 * 1024;
 
 /// What happens to the finished sums.
 #[derive(Default)]
@@ -267,6 +268,7 @@ impl Pass<'_> {
             // SAFETY: the block is in the scratch.
             from: unsafe { task.from.add(from_line * LANES) },
             taps: &class.taps,
+            runs: &class.runs,
             row: self.stencil.row_lines() * LANES,
             block: task.packed.block * LANES,
             full_blocks: 0,

@@ -1,7 +1,7 @@
 //! The inner loop of forward and backward-data: a tile of neighbouring target pixels times one or two vectors of output
 //! channels, held in registers while every tap and input channel passes by.
 
-use super::stencil::Tap;
+use super::stencil::{Run, Tap};
 use crate::Activation;
 use crate::isa::{Isa, Kernel, LANES, Lanes, dispatch, load, store};
 
@@ -37,7 +37,10 @@ pub(crate) struct Target {
 pub(crate) struct Strip<'a> {
     /// First line of the row, first block of channels.
     pub from: *const f32,
+    /// For depthwise convolution.
     pub taps: &'a [Tap],
+    /// The same taps in runs, for all others.
+    pub runs: &'a [Run],
     /// Elements of a packed row and of a packed block.
     pub row: usize,
     pub block: usize,
@@ -151,17 +154,11 @@ unsafe fn tile<L: Lanes, const P: usize, const V: usize>(strip: &Strip) -> [[L; 
     // SAFETY: taps stay inside the packed row's neighbourhood, panels hold every tap and channel.
     unsafe {
         for _ in 0..strip.full_blocks {
-            for tap in strip.taps {
-                let from = block.add(tap.row * strip.row + tap.line * LANES);
-                weights = add_channels::<L, P, V>(&mut sums, from, weights, LANES);
-            }
+            weights = add_block::<L, P, V>(&mut sums, strip, block, weights, LANES);
             block = block.add(strip.block);
         }
         if strip.last_channels > 0 {
-            for tap in strip.taps {
-                let from = block.add(tap.row * strip.row + tap.line * LANES);
-                weights = add_channels::<L, P, V>(&mut sums, from, weights, strip.last_channels);
-            }
+            add_block::<L, P, V>(&mut sums, strip, block, weights, strip.last_channels);
         }
     }
     sums
@@ -185,6 +182,76 @@ unsafe fn depthwise_tile<L: Lanes, const P: usize, const V: usize>(strip: &Strip
         }
     }
     sums
+}
+
+/// Adds `channels` input channels of every tap; returns where the weights go on.
+///
+/// # Safety
+/// As [`run_row`].
+#[inline(always)]
+unsafe fn add_block<L: Lanes, const P: usize, const V: usize>(
+    sums: &mut [[L; V]; P],
+    strip: &Strip,
+    block: *const f32,
+    mut weights: *const f32,
+    channels: usize,
+) -> *const f32 {
+    // SAFETY: as the caller promises.
+    unsafe {
+        for run in strip.runs {
+            let from = block.add(run.row * strip.row + run.line * LANES);
+            weights = match run.columns {
+                3 if L::COLUMNS >= 3 => add_columns::<L, P, V, 3>(sums, from, weights, channels),
+                2 if L::COLUMNS >= 2 => add_columns::<L, P, V, 2>(sums, from, weights, channels),
+                _ => add_channels::<L, P, V>(sums, from, weights, channels),
+            };
+        }
+        weights
+    }
+}
+
+/// Adds `channels` input channels of `R` taps side by side: a pixel is read once for all of them. Returns where the weights
+/// go on.
+///
+/// # Safety
+/// As [`run_row`].
+#[inline(always)]
+unsafe fn add_columns<L: Lanes, const P: usize, const V: usize, const R: usize>(
+    sums: &mut [[L; V]; P],
+    from: *const f32,
+    weights: *const f32,
+    channels: usize,
+) -> *const f32 {
+    let tap = channels * V * LANES;
+    for channel in 0..channels {
+        let mut w = [[L::zero(); V]; R];
+        // SAFETY: `P + R - 1` pixels from `from`, `R` panels of `channels * V` lines.
+        unsafe {
+            for (r, w) in w.iter_mut().enumerate() {
+                for (v, w) in w.iter_mut().enumerate() {
+                    *w = L::load(weights.add(r * tap + (channel * V + v) * LANES));
+                }
+            }
+            // Written out, as the compiler would keep a loop of this length and the sums in memory.
+            macro_rules! pixels {
+                ($($q:literal)*) => {
+                    $(if $q < P + R - 1 {
+                        let x = L::splat(*from.add($q * LANES + channel));
+                        for (r, w) in w.iter().enumerate() {
+                            if $q >= r && $q - r < P {
+                                for (sum, w) in sums[$q - r].iter_mut().zip(w) {
+                                    *sum = sum.fma(x, *w);
+                                }
+                            }
+                        }
+                    })*
+                };
+            }
+            pixels!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17);
+        }
+    }
+    // SAFETY: the panels of `R` taps.
+    unsafe { weights.add(R * tap) }
 }
 
 /// Adds `channels` input channels of one tap; returns where the weights go on.

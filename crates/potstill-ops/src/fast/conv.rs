@@ -100,14 +100,7 @@ impl<const N: usize> Backward<Flex, N> for ConvStep {
 /// Gradient of the input.
 pub(super) fn data_gradient(shape: &ConvShape, dy: &Buffer, weight: &Buffer) -> Buffer {
     let mut dx = Vec::new();
-    conv_backward_data(
-        shape,
-        dy.as_slice(),
-        weight.as_slice(),
-        &mut dx,
-        Pool::global(),
-    )
-    .expect(CHECKED);
+    conv_backward_data(shape, dy.as_slice(), weight.as_slice(), &mut dx, Pool::global()).expect(CHECKED);
     Buffer::new(dx, [shape.n, shape.h, shape.w, shape.c_in])
 }
 

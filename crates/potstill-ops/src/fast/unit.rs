@@ -303,8 +303,7 @@ impl Saved {
         // Without an activation the residual's gradient is that of the output itself.
         let mut gated = (wants_residual && self.activation != Activation::Identity).then(Vec::new);
         let mut dy = Vec::new();
-        let parameters =
-            bn_backward(&arguments, &mut dy, gated.as_mut(), Pool::global()).expect(CHECKED);
+        let parameters = bn_backward(&arguments, &mut dy, gated.as_mut(), Pool::global()).expect(CHECKED);
         let map = |values| Buffer::new(values, out_dims(&self.shape));
         Normed {
             dy: map(dy),
