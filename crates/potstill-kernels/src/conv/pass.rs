@@ -10,7 +10,7 @@ use super::pack::{Packed, pack_source};
 use super::panels::Panels;
 use super::shape::ConvShape;
 use super::stencil::{Class, Stencil};
-use super::tile::{Finish, Strip, Target, run_row};
+use super::tile::{Finish, Grid, Strip, Target, run_grid};
 use crate::isa::{Isa, LANES};
 use crate::norm::Moments;
 use crate::scratch::{Line, Scratch, Shared};
@@ -237,29 +237,33 @@ impl Pass<'_> {
         class: &Class,
         rows: &Range<usize>,
         vectors: usize,
-        strip: Strip,
-        target: Target,
+        mut strip: Strip,
+        mut target: Target,
     ) {
-        let plane = self.stencil.target;
-        for (place, image) in task.item.images.clone().enumerate() {
-            for row in rows.clone() {
-                let packed_row = (row - task.item.rows.start) * self.stencil.step[0];
-                let from = (place * task.packed.image + packed_row * task.packed.row) * LANES;
-                let pixel_row = class.origin[0] + class.step[0] * row;
-                let to = image * plane.len() + (pixel_row * plane.w + class.origin[1]) * plane.channels;
-                let (mut strip, mut target) = (strip, target);
-                // SAFETY: the item's packed rows are in the scratch, its pixels in the target.
-                unsafe {
-                    strip.from = strip.from.add(from);
-                    target.to = target.to.add(to);
-                    if let Some(finish) = &mut target.finish
-                        && !finish.residual.is_null()
-                    {
-                        finish.residual = finish.residual.add(to);
-                    }
-                    run_row(self.isa, vectors, class.size[1], strip, target);
-                }
+        let (plane, step) = (self.stencil.target, self.stencil.step[0]);
+        let below = (rows.start - task.item.rows.start) * step;
+        let first_row = class.origin[0] + class.step[0] * rows.start;
+        let to =
+            task.item.images.start * plane.len() + (first_row * plane.w + class.origin[1]) * plane.channels;
+        let grid = Grid {
+            images: task.item.images.len(),
+            rows: rows.len(),
+            columns: class.size[1],
+            from_image: task.packed.image * LANES,
+            from_row: step * task.packed.row * LANES,
+            to_image: plane.len(),
+            to_row: class.step[0] * plane.w * plane.channels,
+        };
+        // SAFETY: the item's packed rows are in the scratch, its pixels in the target.
+        unsafe {
+            strip.from = strip.from.add(below * task.packed.row * LANES);
+            target.to = target.to.add(to);
+            if let Some(finish) = &mut target.finish
+                && !finish.residual.is_null()
+            {
+                finish.residual = finish.residual.add(to);
             }
+            run_grid(self.isa, vectors, grid, strip, target);
         }
     }
 
