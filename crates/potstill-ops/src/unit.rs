@@ -1,13 +1,13 @@
 //! The unit that convolutional networks are made of: convolution, batch norm, residual add, activation.
 //!
-//! Every network goes through these two functions. Behind them is the fast form where it applies, one operation with its own
+//! Every network goes through these functions. Behind them is the fast form where it applies, one operation with its own
 //! gradients, and else the portable form, from plain tensor operations of any backend.
 
 use burn::tensor::Tensor;
 
 use crate::{
     Activation, BatchNorm, Conv2d, Pass, Side,
-    fast::{Unit, conv_unit},
+    fast::{Unit, conv_unit, norm_unit},
 };
 
 /// `norm(conv(x))`: a unit inside a block, at no named point. `[N, H, W, I]` to `[N, H', W', O]`.
@@ -42,6 +42,24 @@ pub fn conv_norm_act(
     pass.show(path, Side::Post, map)
 }
 
+/// `activation(norm(x))`, ending at the point called `path`: a batch norm that stands before its convolution, as in networks
+/// of pre-activation blocks.
+pub fn norm_act(
+    x: Tensor<4>,
+    norm: &BatchNorm,
+    activation: Activation,
+    path: &str,
+    pass: &mut Pass<'_>,
+) -> Tensor<4> {
+    let map = if pass.wants(path, Side::Pre) {
+        let before = normalised(x, norm, Activation::Identity, pass);
+        activation.apply(pass.show(path, Side::Pre, before))
+    } else {
+        normalised(x, norm, activation, pass)
+    };
+    pass.show(path, Side::Post, map)
+}
+
 fn fused(
     x: Tensor<4>,
     conv: &Conv2d,
@@ -50,13 +68,10 @@ fn fused(
     activation: Activation,
     pass: &mut Pass<'_>,
 ) -> Tensor<4> {
-    if let Some(Unit { map, moments }) = conv_unit(&x, residual.as_ref(), conv, norm, activation, pass.mode())
-    {
-        conv.count(&map, pass);
-        if let Some(moments) = moments {
-            norm.note(moments, pass);
-        }
-        return map;
+    let (inside, outside) = activation.split();
+    if let Some(unit) = conv_unit(&x, residual.as_ref(), conv, norm, inside, pass.mode()) {
+        conv.count(&unit.map, pass);
+        return outside.apply(noted(unit, norm, pass));
     }
     let y = conv.forward(x, pass);
     let y = norm.forward(y, pass);
@@ -64,4 +79,20 @@ fn fused(
         Some(residual) => y + residual,
         None => y,
     })
+}
+
+fn normalised(x: Tensor<4>, norm: &BatchNorm, activation: Activation, pass: &mut Pass<'_>) -> Tensor<4> {
+    let (inside, outside) = activation.split();
+    match norm_unit(&x, norm, inside, pass.mode()) {
+        Some(unit) => outside.apply(noted(unit, norm, pass)),
+        None => activation.apply(norm.forward(x, pass)),
+    }
+}
+
+/// Leaves the moments of a fast unit with the pass.
+fn noted(Unit { map, moments }: Unit, norm: &BatchNorm, pass: &mut Pass<'_>) -> Tensor<4> {
+    if let Some(moments) = moments {
+        norm.note(moments, pass);
+    }
+    map
 }
