@@ -3,7 +3,12 @@
 //! [`registry`] lists every network by name; [`Classifier`] is any of them, built; [`probe`] runs one once and tells its points,
 //! map sizes and cost, [`outline`] makes a tree of that; [`weights`] reads PyTorch and safetensors files strictly and writes safetensors under PyTorch's names.
 
+mod benchmark;
+mod cifar_mobilenet_v2;
 mod cifar_resnet;
+mod cifar_shufflenet_v1;
+mod cifar_shufflenet_v2;
+mod cifar_vgg;
 mod classifier;
 mod error;
 mod family;
@@ -11,7 +16,10 @@ mod names;
 mod outline;
 mod probe;
 mod registry;
+mod resnet;
+mod sequence;
 pub mod weights;
+mod wide_resnet;
 
 pub use cifar_resnet::Shortcut;
 pub use classifier::Classifier;

@@ -41,4 +41,4 @@ pub use pool::{Border, Window, adaptive_avg_pool, avg_pool, global_avg_pool, max
 pub use resize::{resize_bilinear, resize_nearest};
 pub use scope::Scope;
 pub use shuffle::channel_shuffle;
-pub use unit::{conv_norm, conv_norm_act, norm_act};
+pub use unit::{act, conv_norm, conv_norm_act, norm_act};
