@@ -113,7 +113,7 @@ pub(super) fn weight_gradient(shape: &ConvShape, x: &Buffer, dy: &Buffer) -> Buf
 }
 
 /// Gradient of the bias: sums over all positions.
-fn bias_gradient(dy: &Buffer, channels: usize) -> Buffer {
+pub(super) fn bias_gradient(dy: &Buffer, channels: usize) -> Buffer {
     let mut sums = vec![0.0_f64; channels];
     for pixel in dy.as_slice().chunks_exact(channels) {
         sums.iter_mut()
