@@ -18,6 +18,7 @@ mod error;
 mod isa;
 mod norm;
 mod optimizer;
+mod peak;
 mod pool;
 mod scratch;
 
@@ -30,4 +31,5 @@ pub use norm::{
     fold_batch_norm,
 };
 pub use optimizer::{AdamW, Sgd};
+pub use peak::peak_gflops;
 pub use pool::Pool;
