@@ -171,7 +171,7 @@ fn rates(shape: &ConvShape, pool: &Pool) -> [f64; 4] {
             .forward(size, &x, None, Activation::Relu, &mut out, pool)
             .unwrap();
     });
-    let data = median(|| conv_backward_data(shape, &dy, &weight, &mut dx, false, pool).unwrap());
+    let data = median(|| conv_backward_data(shape, &dy, &weight, &mut dx, pool).unwrap());
     let weight = median(|| conv_backward_weight(shape, &x, &dy, &mut dw, pool).unwrap());
     [forward, frozen, data, weight].map(|time| shape.flops() as f64 / time)
 }

@@ -37,6 +37,7 @@ pub use parameters::{Entry, Parameters, Role, count_trainable};
 pub use pass::{Mode, Pass};
 pub use point::{Point, PointError, Side, Taps, Visitor};
 pub use pool::{adaptive_avg_pool, global_avg_pool};
+pub use potstill_kernels::Recycler;
 pub use resize::resize_nearest;
 pub use scope::Scope;
 pub use unit::{conv_norm, conv_norm_act};

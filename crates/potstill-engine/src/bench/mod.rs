@@ -8,7 +8,7 @@ use burn::tensor::Device;
 use potstill_data::Batch;
 use potstill_methods::{Ground, Side};
 use potstill_models::{BuildOptions, Classifier, ModelEntry, find, probe};
-use potstill_ops::{Frozen, Mode, Pass, Scope};
+use potstill_ops::{Frozen, Mode, Pass, Recycler, Scope};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
 
@@ -35,6 +35,8 @@ pub struct BenchSetup {
     pub batch: usize,
     /// Counted steps; two more come first.
     pub steps: usize,
+    /// The allocator of the program, if it is ours: it knows how much memory was in use at once.
+    pub allocator: Option<&'static Recycler>,
 }
 
 /// Times training steps: forward of both networks, losses, backward, SGD with momentum.
@@ -165,6 +167,7 @@ fn timed<const N: usize>(
         step();
     }
     machine::forget_peak_rss();
+    setup.allocator.inspect(|allocator| allocator.forget_peak());
     let processor = machine::cpu_seconds();
     let (mut seconds, mut parts) = (Vec::new(), Vec::new());
     for _ in 0..setup.steps {
@@ -198,6 +201,9 @@ fn timed<const N: usize>(
         gflop,
         gflops: gflop / middle,
         peak_rss_mb: machine::peak_rss_mb(),
+        peak_used_mb: setup
+            .allocator
+            .map(|allocator| allocator.peak() as f64 / f64::from(1 << 20)),
         peak_gflops: potstill_ops::peak_gflops(),
         load_average,
         before_rss_mb,

@@ -37,6 +37,9 @@ pub struct BenchReport {
     pub before_rss_mb: Option<f64>,
     /// The most memory of the process during the counted steps, MiB; during its life where the system cannot begin anew.
     pub peak_rss_mb: Option<f64>,
+    /// The most that blocks of 32 KiB and more took at once during the counted steps (networks, optimiser state, maps,
+    /// gradients), MiB; known where the program has our allocator.
+    pub peak_used_mb: Option<f64>,
 }
 
 /// Milliseconds over the counted steps.

@@ -34,7 +34,13 @@ pub fn conv_backward_weight(
     dw: &mut [f32],
     pool: &Pool,
 ) -> Result<(), KernelError> {
-    shape.check([("x", x.len()), ("dw", dw.len()), ("dy", dy.len())])?;
+    shape.check(|shape| {
+        [
+            ("x", shape.input_len(), x.len()),
+            ("dy", shape.output_len(), dy.len()),
+            ("dw", shape.weight_len(), dw.len()),
+        ]
+    })?;
     if shape.is_empty() {
         dw.fill(0.0);
         return Ok(());

@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::items::{Item, Items};
 use super::pack::{Packed, pack_source};
 use super::panels::Panels;
+use super::shape::ConvShape;
 use super::stencil::{Class, Stencil};
 use super::tile::{Finish, Strip, Target, run_row};
 use crate::isa::{Isa, LANES};
@@ -16,7 +17,7 @@ use crate::scratch::{Line, Scratch, Shared};
 use crate::{Activation, Pool};
 
 /// Bytes of weights that the tiles of a row use at a time: most of the first-level cache.
-const PANEL_BYTES: usize = 20 * 1024;
+const PANEL_BYTES: usize = 200 * 1024;
 
 /// What happens to the finished sums.
 #[derive(Default)]
@@ -39,6 +40,18 @@ pub(crate) enum Weights<'a> {
         area: usize,
         lines: &'a [Line],
     },
+}
+
+impl<'a> Weights<'a> {
+    /// Of packed lines: in the order of the panels, or by [`super::depthwise`].
+    pub fn new(shape: &ConvShape, panels: &'a Panels, lines: &'a [Line]) -> Self {
+        if shape.is_depthwise() {
+            let area = shape.kernel[0] * shape.kernel[1];
+            Self::Depthwise { area, lines }
+        } else {
+            Self::Dense { panels, lines }
+        }
+    }
 }
 
 /// One pass over a batch.
@@ -82,8 +95,11 @@ struct EndingParts<'a> {
 }
 
 impl Pass<'_> {
-    /// Runs the pass. `source` and `target` are the whole maps of the stencil.
-    pub fn run(&self, source: &[f32], target: &mut [f32], ending: Ending, pool: &Pool) {
+    /// Runs the pass. Without `accumulate`, every element of the target is written.
+    ///
+    /// # Safety
+    /// `source` and `target` are the whole maps of the stencil; with `accumulate`, the target has been written before.
+    pub unsafe fn run(&self, source: &[f32], target: *mut f32, ending: Ending, pool: &Pool) {
         let stencil = self.stencil;
         let items = Items::new(stencil);
         let groups = stencil.groups;
@@ -98,7 +114,7 @@ impl Pass<'_> {
                 0
             }
         ];
-        let (shared, shared_sums) = (Shared::new(target), Shared::new(&mut sums));
+        let (shared, shared_sums) = (Shared::at(target), Shared::new(&mut sums));
         let with_moments = ending.moments.is_some();
         let (shift, residual, activation) = (ending.shift.as_deref(), ending.residual, ending.activation);
         let lines = items.most_images() * Packed::source(stencil, items.most_rows(), channels_in).image;
@@ -127,8 +143,7 @@ impl Pass<'_> {
                 target: shared.ptr(),
                 ending,
             };
-            // SAFETY: the caller checked the lengths of source and target against the shape that the stencil and the
-            // weights were made of; items and groups write disjoint pixels and channels.
+            // SAFETY: as the caller promises; items and groups write disjoint pixels and channels.
             unsafe { self.run_task(&task) };
         });
         if let Some(moments) = ending.moments {

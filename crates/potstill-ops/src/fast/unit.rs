@@ -161,7 +161,7 @@ impl Layer {
             statistics,
         } = self;
         let pool = Pool::global();
-        let mut y = vec![0.0; shape.output_len()];
+        let mut y = Vec::new();
         let mut convolve = |epilogue| {
             conv_forward(
                 &shape,
@@ -187,7 +187,7 @@ impl Layer {
         };
         let (scale, shift) =
             fold_batch_norm(&mean, &inv_std, inputs.gamma.as_slice(), inputs.beta.as_slice()).expect(CHECKED);
-        let mut z = vec![0.0; y.len()];
+        let mut z = Vec::new();
         bn_apply(
             &y,
             &scale,
@@ -199,8 +199,8 @@ impl Layer {
         )
         .expect(CHECKED);
         let (y, z) = (Buffer::new(y, out_dims(&shape)), Buffer::new(z, out_dims(&shape)));
-        // An identity has no gate to be read from its output.
-        let gate = (activation != Activation::Identity).then(|| z.clone());
+        // Without a residual the gate is found from `y`, which is read anyway.
+        let gate = (activation != Activation::Identity && residual.is_some()).then(|| z.clone());
         Done {
             saved: Saved {
                 shape,
@@ -239,7 +239,7 @@ struct Saved {
     inputs: Inputs,
     /// Output of the convolution.
     y: Buffer,
-    /// Output of the unit, if its activation has a gate.
+    /// Output of the unit, if the activation's gate is read from it.
     gate: Option<Buffer>,
     mean: Vec<f32>,
     inv_std: Vec<f32>,
@@ -300,12 +300,11 @@ impl Saved {
             activation: self.activation.into(),
             batch_statistics: self.by_batch,
         };
-        let len = self.shape.output_len();
         // Without an activation the residual's gradient is that of the output itself.
-        let mut gated = (wants_residual && self.gate.is_some()).then(|| vec![0.0; len]);
-        let mut dy = vec![0.0; len];
+        let mut gated = (wants_residual && self.activation != Activation::Identity).then(Vec::new);
+        let mut dy = Vec::new();
         let parameters =
-            bn_backward(&arguments, &mut dy, gated.as_deref_mut(), Pool::global()).expect(CHECKED);
+            bn_backward(&arguments, &mut dy, gated.as_mut(), Pool::global()).expect(CHECKED);
         let map = |values| Buffer::new(values, out_dims(&self.shape));
         Normed {
             dy: map(dy),

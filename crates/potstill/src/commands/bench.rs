@@ -5,6 +5,7 @@ use std::fmt::Write;
 use potstill_engine::{BenchReport, BenchSetup, bench, bench_inference};
 
 use crate::{
+    ALLOCATOR,
     arguments::BenchArguments,
     commands::{print, print_json},
     failure::Failure,
@@ -18,6 +19,7 @@ pub fn run(arguments: BenchArguments) -> Result<(), Failure> {
         methods: arguments.method,
         batch: arguments.batch,
         steps: arguments.steps,
+        allocator: Some(&ALLOCATOR),
     };
     let report = match &arguments.infer {
         Some(model) => bench_inference(model, &setup)?,
@@ -67,6 +69,9 @@ fn table(report: &BenchReport) -> String {
             text,
             "\nmemory {before:.0} MiB before the first step, at most {peak:.0} MiB in a step"
         );
+    }
+    if let Some(used) = report.peak_used_mb {
+        let _ = write!(text, ", {used:.0} MiB of it in use at once");
     }
     text
 }
