@@ -216,7 +216,10 @@ impl Learner {
             .filter(|(name, _)| phase.trains(name))
         {
             part.descend(&mut gradients, &mut |entry, value, gradient| {
-                let gradient = scale.map_or(gradient.clone(), |scale| gradient * scale);
+                let gradient = match scale {
+                    Some(scale) if scale < 1.0 => gradient * scale,
+                    _ => gradient,
+                };
                 optimizer.update(&format!("{name}/{}", entry.path), value, gradient, rate)
             });
         }

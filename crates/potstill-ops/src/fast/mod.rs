@@ -10,6 +10,7 @@ mod form;
 mod frozen;
 mod graph;
 mod unit;
+mod update;
 
 use potstill_kernels::{ConvShape, Isa, Pool};
 
@@ -17,6 +18,7 @@ pub(crate) use conv::convolve;
 pub use form::Form;
 pub(crate) use frozen::PackedCache;
 pub(crate) use unit::{Unit, conv_unit};
+pub use update::update_in_place;
 
 use crate::{Activation, Conv2dConfig};
 
