@@ -19,6 +19,7 @@ mod isa;
 mod norm;
 mod optimizer;
 mod output;
+mod peak;
 mod pool;
 mod recycler;
 mod scratch;
@@ -36,5 +37,6 @@ pub use norm::{
 };
 pub use optimizer::{AdamW, Sgd};
 pub use output::Output;
+pub use peak::peak_gflops;
 pub use pool::Pool;
 pub use recycler::Recycler;

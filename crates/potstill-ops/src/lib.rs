@@ -28,7 +28,7 @@ mod unit;
 
 pub use activation::Activation;
 pub use conv::{Conv2d, Conv2dConfig};
-pub use fast::{Form, set_threads};
+pub use fast::{Form, instruction_set, peak_gflops, set_threads, threads, update_in_place};
 pub use frozen::Frozen;
 pub use linear::Linear;
 pub use logits::{cross_entropy, distillation_divergence, true_class_ranks};
