@@ -8,7 +8,9 @@ mod buffer;
 mod conv;
 mod form;
 mod frozen;
+mod gated_sum;
 mod graph;
+mod pooled_error;
 mod unit;
 mod update;
 
@@ -17,6 +19,8 @@ use potstill_kernels::{ConvShape, Isa, Pool};
 pub(crate) use conv::convolve;
 pub use form::Form;
 pub(crate) use frozen::PackedCache;
+pub(crate) use gated_sum::gated;
+pub(crate) use pooled_error::pooled_error;
 pub(crate) use unit::{Unit, conv_unit};
 pub use update::update_in_place;
 
