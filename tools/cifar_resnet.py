@@ -11,7 +11,6 @@ A network's name is `cifar_resnetDEPTH` (channels 16, 16, 32, 64) or `cifar_resn
 
 import re
 
-import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -108,13 +107,3 @@ class CifarResNet(nn.Module):
 def published_option(name):
     """The shortcut that the published network of this name has."""
     return "b" if name.endswith("x4") else "a"
-
-
-def parameter_count(network):
-    """Trained numbers; buffers do not count."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def named_tensors(network):
-    """Parameters and buffers by state-dict name, without the counters of batches seen."""
-    return {name: tensor for name, tensor in network.state_dict().items() if tensor.dtype != torch.int64}

@@ -7,15 +7,17 @@ embedding `[N, C]`, and `classify(pooled)`.
 import torch
 from torch import nn
 
+import cifar_zoo
 from cifar_resnet import CifarResNet, published_option
 
 
 def build(name, classes):
     """A fresh network in channels-last layout; a name that is not here is a ValueError."""
-    if name.startswith("cifar_resnet"):
+    if name.startswith("cifar_resnet") and name != "cifar_resnet50":
         network = CifarResNet(name, classes, published_option(name))
     else:
-        raise ValueError(f"tools/ has no PyTorch network called {name}")
+        network = cifar_zoo.build(name, classes)
+        network.stages, network.classify = network.features, network.head
     return network.to(memory_format=torch.channels_last)
 
 

@@ -220,16 +220,26 @@ mod tests {
         let mut last: Option<Class> = None;
         let sizes = (15..40).flat_map(|power| {
             let base = 1_usize << power;
-            [0, 1, 2].into_iter().chain([base / 5, base / 4, base / 4 + 1, base / 2, base - 1]).map(move |more| base + more)
+            [0, 1, 2]
+                .into_iter()
+                .chain([base / 5, base / 4, base / 4 + 1, base / 2, base - 1])
+                .map(move |more| base + more)
         });
         let mut sizes: Vec<usize> = sizes.collect();
         sizes.sort_unstable();
         for size in sizes {
             let class = Class::of(layout(size)).unwrap();
-            assert!(class.bytes >= size && class.bytes < size + size / 4 + 1, "{size}: {class:?}");
+            assert!(
+                class.bytes >= size && class.bytes < size + size / 4 + 1,
+                "{size}: {class:?}"
+            );
             assert!(class.index < CLASSES);
             if let Some(last) = last {
-                assert_eq!(last.bytes == class.bytes, last.index == class.index, "{last:?} {class:?}");
+                assert_eq!(
+                    last.bytes == class.bytes,
+                    last.index == class.index,
+                    "{last:?} {class:?}"
+                );
                 assert!(class.index >= last.index);
             }
             last = Some(class);

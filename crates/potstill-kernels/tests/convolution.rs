@@ -8,8 +8,8 @@ mod reference;
 
 use numbers::{close, numbers};
 use potstill_kernels::{
-    Activation, ConvShape, Epilogue, Isa, Moments, PackedConv, Pool, conv_backward_data, conv_backward_data_add,
-    conv_backward_weight, conv_forward,
+    Activation, ConvShape, Epilogue, Isa, Moments, PackedConv, Pool, conv_backward_data,
+    conv_backward_data_add, conv_backward_weight, conv_forward,
 };
 use reference::Reference;
 

@@ -34,6 +34,14 @@ impl Linear {
         }
     }
 
+    /// Weights from the normal distribution with this deviation, bias 0.
+    pub fn normal(inputs: usize, outputs: usize, deviation: f64, scope: &Scope) -> Self {
+        Self {
+            weight: scope.normal("weight", [outputs, inputs], deviation),
+            bias: scope.constant([outputs], 0.0),
+        }
+    }
+
     /// Maps `[N, I]` to `[N, O]`.
     pub fn forward(&self, x: Tensor<2>, pass: &mut Pass<'_>) -> Tensor<2> {
         let [outputs, inputs] = self.weight.dims();

@@ -72,7 +72,7 @@ pub fn count_trainable(module: &dyn Parameters) -> usize {
 impl<M: Module> Parameters for M {
     fn each(&self, see: &mut dyn FnMut(&Entry, Tensor<1>)) {
         let mut seeing = Seeing {
-            path: Vec::new(),
+            path: Path::default(),
             see: &mut |entry, tensor| see(entry, tensor.plain),
         };
         self.visit(&mut seeing);
@@ -80,7 +80,7 @@ impl<M: Module> Parameters for M {
 
     fn each_gradient(&self, gradients: &Gradients, see: &mut dyn FnMut(&Entry, Tensor<1>)) {
         let mut seeing = SeeingGradients {
-            path: Vec::new(),
+            path: Path::default(),
             gradients,
             see,
         };
@@ -89,7 +89,7 @@ impl<M: Module> Parameters for M {
 
     fn rewrite(&mut self, write: &mut dyn FnMut(&Entry, Tensor<1>) -> Option<Tensor<1>>) {
         let mut writing = Writing {
-            path: Vec::new(),
+            path: Path::default(),
             write,
         };
         *self = self.clone().map(&mut writing);
@@ -101,7 +101,7 @@ impl<M: Module> Parameters for M {
         write: &mut dyn FnMut(&Entry, Tensor<1>, Tensor<1>) -> Tensor<1>,
     ) {
         let mut descending = Descending {
-            path: Vec::new(),
+            path: Path::default(),
             gradients,
             write,
         };
@@ -117,17 +117,17 @@ struct Flat {
 }
 
 struct Seeing<'a> {
-    path: Vec<String>,
+    path: Path,
     see: &'a mut dyn FnMut(&Entry, Flat),
 }
 
 impl ModuleVisitor for Seeing<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -141,18 +141,18 @@ impl ModuleVisitor for Seeing<'_> {
 }
 
 struct SeeingGradients<'a> {
-    path: Vec<String>,
+    path: Path,
     gradients: &'a Gradients,
     see: &'a mut dyn FnMut(&Entry, Tensor<1>),
 }
 
 impl ModuleVisitor for SeeingGradients<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -163,17 +163,17 @@ impl ModuleVisitor for SeeingGradients<'_> {
 }
 
 struct Writing<'a> {
-    path: Vec<String>,
+    path: Path,
     write: &'a mut dyn FnMut(&Entry, Tensor<1>) -> Option<Tensor<1>>,
 }
 
 impl ModuleMapper for Writing<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -185,18 +185,18 @@ impl ModuleMapper for Writing<'_> {
 }
 
 struct Descending<'a> {
-    path: Vec<String>,
+    path: Path,
     gradients: &'a mut Gradients,
     write: &'a mut dyn FnMut(&Entry, Tensor<1>, Tensor<1>) -> Tensor<1>,
 }
 
 impl ModuleMapper for Descending<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -230,8 +230,32 @@ fn replaced<const D: usize>(value: Tensor<D>, write: impl FnOnce(Tensor<1>) -> T
     }
 }
 
-fn entry<const D: usize>(path: &[String], param: &Param<Tensor<D>>) -> Entry {
-    let path = path.join(".");
+/// Where a walk through a module is: fields and indices, as PyTorch counts them. Which variant of an enum stands there is no
+/// part of it.
+#[derive(Default)]
+struct Path(Vec<String>);
+
+impl Path {
+    fn enter(&mut self, name: &str, container: &str) {
+        if !is_enum(container) {
+            self.0.push(name.into());
+        }
+    }
+
+    fn exit(&mut self, container: &str) {
+        if !is_enum(container) {
+            self.0.pop();
+        }
+    }
+}
+
+/// Burn calls the container of a variant `Enum:TypeName`.
+fn is_enum(container: &str) -> bool {
+    container.starts_with("Enum:")
+}
+
+fn entry<const D: usize>(path: &Path, param: &Param<Tensor<D>>) -> Entry {
+    let path = path.0.join(".");
     let is_buffer = path.ends_with("running_mean") || path.ends_with("running_var");
     Entry {
         path,

@@ -1,6 +1,79 @@
-//! Average pooling of channels-last maps.
+//! Pooling of channels-last maps.
 
-use burn::tensor::{Tensor, module::adaptive_avg_pool2d};
+use burn::tensor::{
+    Tensor,
+    module::{adaptive_avg_pool2d, avg_pool2d, max_pool2d},
+    ops::{AvgPoolOptions, MaxPoolOptions},
+};
+
+/// A window that slides over a map. The output has `floor((size + 2 padding - kernel) / stride) + 1` rows and columns.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Window {
+    /// Height and width.
+    pub kernel: [usize; 2],
+    /// Vertical and horizontal distance of two windows.
+    pub stride: [usize; 2],
+    /// Rows and columns added on each side; at most half of the kernel.
+    pub padding: [usize; 2],
+}
+
+impl Window {
+    /// Square windows that do not overlap, without padding.
+    pub fn new(kernel: usize) -> Self {
+        Self {
+            kernel: [kernel; 2],
+            stride: [kernel; 2],
+            padding: [0; 2],
+        }
+    }
+
+    /// With this stride in both directions.
+    #[must_use]
+    pub fn stride(mut self, stride: usize) -> Self {
+        self.stride = [stride; 2];
+        self
+    }
+
+    /// With this padding on all sides.
+    #[must_use]
+    pub fn padding(mut self, padding: usize) -> Self {
+        self.padding = [padding; 2];
+        self
+    }
+}
+
+/// What a mean is divided by where a window reaches over the edge.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Border {
+    /// The size of the window, padding included: PyTorch's default.
+    Counted,
+    /// The pixels that are there: `count_include_pad=False`.
+    LeftOut,
+}
+
+/// The largest value in each window; padding never wins. `[N, H, W, C]` to `[N, H', W', C]`.
+pub fn max_pool(x: Tensor<4>, window: Window) -> Tensor<4> {
+    let options = MaxPoolOptions {
+        kernel_size: window.kernel,
+        stride: window.stride,
+        padding: window.padding.map(|size| (size, size)),
+        dilation: [1; 2],
+        ceil_mode: false,
+    };
+    max_pool2d(x.permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])
+}
+
+/// The mean of each window. `[N, H, W, C]` to `[N, H', W', C]`.
+pub fn avg_pool(x: Tensor<4>, window: Window, border: Border) -> Tensor<4> {
+    let options = AvgPoolOptions {
+        kernel_size: window.kernel,
+        stride: window.stride,
+        padding: window.padding.map(|size| (size, size)),
+        count_include_pad: border == Border::Counted,
+        ceil_mode: false,
+    };
+    avg_pool2d(x.permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])
+}
 
 /// The mean over all positions, kept as a 1x1 map: `[N, H, W, C]` to `[N, 1, 1, C]`.
 pub fn global_avg_pool(x: Tensor<4>) -> Tensor<4> {

@@ -9,6 +9,40 @@ pub fn resize_nearest(x: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
     select_nearest(rows, 2, w, width)
 }
 
+/// Bilinear resize with the pixels' centres in line (PyTorch's `bilinear` with `align_corners=False`, without antialiasing):
+/// `[N, H, W, C]` to `[N, h, w, C]`. Two products with interpolation matrices, so that every backend has its gradient.
+pub fn resize_bilinear(x: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
+    let [n, h, w, c] = x.dims();
+    let between = |from, to| {
+        let weights = TensorData::new(bilinear_weights(from, to), [1, to, from]);
+        Tensor::<3>::from_data(weights, (&x.device(), x.dtype()))
+    };
+    let (rows, columns) = (between(h, height), between(w, width));
+    let mut x = x;
+    if h != height {
+        x = rows.matmul(x.reshape([n, h, w * c])).reshape([n, height, w, c]);
+    }
+    if w != width {
+        x = columns
+            .matmul(x.reshape([n * height, w, c]))
+            .reshape([n, height, width, c]);
+    }
+    x
+}
+
+/// What each of `to` pixels takes of each of `from` pixels, row by row.
+fn bilinear_weights(from: usize, to: usize) -> Vec<f64> {
+    let mut weights = vec![0.0; to * from];
+    for (i, row) in weights.chunks_mut(from).enumerate() {
+        let centre = ((i as f64 + 0.5) * from as f64 / to as f64 - 0.5).max(0.0);
+        let first = (centre as usize).min(from - 1);
+        let share = (centre - first as f64).min(1.0);
+        row[first] += 1.0 - share;
+        row[(first + 1).min(from - 1)] += share;
+    }
+    weights
+}
+
 fn select_nearest(x: Tensor<4>, dim: usize, from: usize, to: usize) -> Tensor<4> {
     if from == to {
         return x;

@@ -1,13 +1,13 @@
 //! The unit that convolutional networks are made of: convolution, batch norm, residual add, activation.
 //!
-//! Every network goes through these two functions. Behind them is the fast form where it applies, one operation with its own
+//! Every network goes through these functions. Behind them is the fast form where it applies, one operation with its own
 //! gradients, and else the portable form, from plain tensor operations of any backend.
 
 use burn::tensor::Tensor;
 
 use crate::{
     Activation, BatchNorm, Conv2d, Pass, Side,
-    fast::{Unit, conv_unit},
+    fast::{Unit, conv_unit, norm_unit},
 };
 
 /// `norm(conv(x))`: a unit inside a block, at no named point. `[N, H, W, I]` to `[N, H', W', O]`.
@@ -23,7 +23,8 @@ pub fn conv_norm(
 
 /// `activation(norm(conv(x)) + residual)`, ending at the point called `path`.
 ///
-/// The map before the activation exists on its own only if the pass's visitor wants it there.
+/// The map before the activation exists on its own only if the pass's visitor wants it there. Without an activation the point
+/// has one side, after it.
 pub fn conv_norm_act(
     x: Tensor<4>,
     conv: &Conv2d,
@@ -33,13 +34,37 @@ pub fn conv_norm_act(
     path: &str,
     pass: &mut Pass<'_>,
 ) -> Tensor<4> {
-    let map = if pass.wants(path, Side::Pre) {
+    let map = if activation != Activation::Identity && pass.wants(path, Side::Pre) {
         let before = fused(x, conv, norm, residual, Activation::Identity, pass);
         activation.apply(pass.show(path, Side::Pre, before))
     } else {
         fused(x, conv, norm, residual, activation, pass)
     };
     pass.show(path, Side::Post, map)
+}
+
+/// `activation(norm(x))`, ending at the point called `path`: a batch norm that stands before its convolution, as in networks
+/// of pre-activation blocks.
+pub fn norm_act(
+    x: Tensor<4>,
+    norm: &BatchNorm,
+    activation: Activation,
+    path: &str,
+    pass: &mut Pass<'_>,
+) -> Tensor<4> {
+    let map = if pass.wants(path, Side::Pre) {
+        let before = normalised(x, norm, Activation::Identity, pass);
+        activation.apply(pass.show(path, Side::Pre, before))
+    } else {
+        normalised(x, norm, activation, pass)
+    };
+    pass.show(path, Side::Post, map)
+}
+
+/// `activation(x)`, ending at the point called `path`: where no convolution or batch norm is there to be fused with.
+pub fn act(x: Tensor<4>, activation: Activation, path: &str, pass: &mut Pass<'_>) -> Tensor<4> {
+    let before = pass.show(path, Side::Pre, x);
+    pass.show(path, Side::Post, activation.apply(before))
 }
 
 fn fused(
@@ -50,13 +75,10 @@ fn fused(
     activation: Activation,
     pass: &mut Pass<'_>,
 ) -> Tensor<4> {
-    if let Some(Unit { map, moments }) = conv_unit(&x, residual.as_ref(), conv, norm, activation, pass.mode())
-    {
-        conv.count(&map, pass);
-        if let Some(moments) = moments {
-            norm.note(moments, pass);
-        }
-        return map;
+    let (inside, outside) = activation.split();
+    if let Some(unit) = conv_unit(&x, residual.as_ref(), conv, norm, inside, pass.mode()) {
+        conv.count(&unit.map, pass);
+        return outside.apply(noted(unit, norm, pass));
     }
     let y = conv.forward(x, pass);
     let y = norm.forward(y, pass);
@@ -64,4 +86,20 @@ fn fused(
         Some(residual) => y + residual,
         None => y,
     })
+}
+
+fn normalised(x: Tensor<4>, norm: &BatchNorm, activation: Activation, pass: &mut Pass<'_>) -> Tensor<4> {
+    let (inside, outside) = activation.split();
+    match norm_unit(&x, norm, inside, pass.mode()) {
+        Some(unit) => outside.apply(noted(unit, norm, pass)),
+        None => activation.apply(norm.forward(x, pass)),
+    }
+}
+
+/// Leaves the moments of a fast unit with the pass.
+fn noted(Unit { map, moments }: Unit, norm: &BatchNorm, pass: &mut Pass<'_>) -> Tensor<4> {
+    if let Some(moments) = moments {
+        norm.note(moments, pass);
+    }
+    map
 }

@@ -5,9 +5,9 @@ use super::panels::{Direction, Panels};
 use super::pass::{Ending, Pass, Weights};
 use super::shape::ConvShape;
 use super::stencil::Stencil;
+use crate::error::expect_length;
 use crate::isa::Isa;
 use crate::scratch::Scratch;
-use crate::error::expect_length;
 use crate::{KernelError, Output, Pool};
 
 /// From `dy: [n, oh, ow, c_out]`, the gradient `dx: [n, h, w, c_in]`.
@@ -67,7 +67,7 @@ unsafe fn run(shape: &ConvShape, dy: &[f32], weight: &[f32], dx: *mut f32, accum
     }
     let isa = Isa::current();
     let shape = shape.flattened();
-    let mut stencil = Stencil::backward_data(&shape);
+    let mut stencil = Stencil::backward_data(&shape, isa.columns());
     let panels = Panels::new(&shape, &stencil, Direction::BackwardData, isa.vectors());
     let lines = if shape.is_depthwise() {
         stencil.groups = 1;

@@ -88,7 +88,7 @@ pub fn conv_forward(
     }
     let isa = Isa::current();
     let shape = shape.flattened();
-    let mut stencil = Stencil::forward(&shape);
+    let mut stencil = Stencil::forward(&shape, isa.columns());
     let panels = Panels::new(&shape, &stencil, Direction::Forward, isa.vectors());
     let lines = if shape.is_depthwise() {
         stencil.groups = 1;

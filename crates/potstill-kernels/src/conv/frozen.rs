@@ -50,7 +50,7 @@ impl PackedConv {
         }
         let panels = Panels::new(
             &shape,
-            &Stencil::forward(&shape),
+            &Stencil::forward(&shape, isa.columns()),
             Direction::Forward,
             isa.vectors(),
         );
@@ -96,7 +96,7 @@ impl PackedConv {
             return Ok(());
         }
         let shape = shape.flattened();
-        let mut stencil = Stencil::forward(&shape);
+        let mut stencil = Stencil::forward(&shape, self.isa.columns());
         if shape.is_depthwise() {
             stencil.groups = 1;
         }

@@ -10,14 +10,15 @@ use super::pack::{Packed, pack_source};
 use super::panels::Panels;
 use super::shape::ConvShape;
 use super::stencil::{Class, Stencil};
-use super::tile::{Finish, Strip, Target, run_row};
+use super::tile::{Finish, Grid, Strip, Target, run_grid};
 use crate::isa::{Isa, LANES};
 use crate::norm::Moments;
 use crate::scratch::{Line, Scratch, Shared};
 use crate::{Activation, Pool};
 
-/// Bytes of weights that the tiles of a row use at a time: most of the first-level cache.
-const PANEL_BYTES: usize = 200 * 1024;
+/// Bytes of weights that the tiles of a row use at a time. They stream from the second-level cache in order, which costs less
+/// than to add up a target in more passes.
+const PANEL_BYTES: usize = 100 * 1024;
 
 /// What happens to the finished sums.
 #[derive(Default)]
@@ -236,29 +237,33 @@ impl Pass<'_> {
         class: &Class,
         rows: &Range<usize>,
         vectors: usize,
-        strip: Strip,
-        target: Target,
+        mut strip: Strip,
+        mut target: Target,
     ) {
-        let plane = self.stencil.target;
-        for (place, image) in task.item.images.clone().enumerate() {
-            for row in rows.clone() {
-                let packed_row = (row - task.item.rows.start) * self.stencil.step[0];
-                let from = (place * task.packed.image + packed_row * task.packed.row) * LANES;
-                let pixel_row = class.origin[0] + class.step[0] * row;
-                let to = image * plane.len() + (pixel_row * plane.w + class.origin[1]) * plane.channels;
-                let (mut strip, mut target) = (strip, target);
-                // SAFETY: the item's packed rows are in the scratch, its pixels in the target.
-                unsafe {
-                    strip.from = strip.from.add(from);
-                    target.to = target.to.add(to);
-                    if let Some(finish) = &mut target.finish
-                        && !finish.residual.is_null()
-                    {
-                        finish.residual = finish.residual.add(to);
-                    }
-                    run_row(self.isa, vectors, class.size[1], strip, target);
-                }
+        let (plane, step) = (self.stencil.target, self.stencil.step[0]);
+        let below = (rows.start - task.item.rows.start) * step;
+        let first_row = class.origin[0] + class.step[0] * rows.start;
+        let to =
+            task.item.images.start * plane.len() + (first_row * plane.w + class.origin[1]) * plane.channels;
+        let grid = Grid {
+            images: task.item.images.len(),
+            rows: rows.len(),
+            columns: class.size[1],
+            from_image: task.packed.image * LANES,
+            from_row: step * task.packed.row * LANES,
+            to_image: plane.len(),
+            to_row: class.step[0] * plane.w * plane.channels,
+        };
+        // SAFETY: the item's packed rows are in the scratch, its pixels in the target.
+        unsafe {
+            strip.from = strip.from.add(below * task.packed.row * LANES);
+            target.to = target.to.add(to);
+            if let Some(finish) = &mut target.finish
+                && !finish.residual.is_null()
+            {
+                finish.residual = finish.residual.add(to);
             }
+            run_grid(self.isa, vectors, grid, strip, target);
         }
     }
 
@@ -267,6 +272,7 @@ impl Pass<'_> {
             // SAFETY: the block is in the scratch.
             from: unsafe { task.from.add(from_line * LANES) },
             taps: &class.taps,
+            runs: &class.runs,
             row: self.stencil.row_lines() * LANES,
             block: task.packed.block * LANES,
             full_blocks: 0,

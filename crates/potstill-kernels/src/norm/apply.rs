@@ -1,10 +1,10 @@
 //! The forward pass of batch norm, the shortcut and the activation, in one sweep.
 
 use super::sweep::{Chunks, Step, sweep};
+use crate::activation::{Activate, with_activation};
 use crate::error::expect_length;
 use crate::isa::{Isa, Lanes, load, store};
 use crate::scratch::Shared;
-use crate::activation::{Activate, with_activation};
 use crate::{Activation, KernelError, Output, Pool};
 
 /// `z = activation(scale * y + shift + residual)` for `y: [pixels, channels]`; `scale` and `shift` have one value per channel

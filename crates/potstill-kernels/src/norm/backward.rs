@@ -5,11 +5,11 @@
 
 use super::moments::{fold, fold_batch_norm};
 use super::sweep::{Chunks, Step, sweep};
+use crate::activation::{Activate, NoActivation, with_activation};
 use crate::error::expect_length;
 use crate::isa::{Isa, Lanes, load, store};
-use crate::scratch::Shared;
-use crate::activation::{Activate, NoActivation, with_activation};
 use crate::output::sealed::Output as _;
+use crate::scratch::Shared;
 use crate::{Activation, KernelError, Output, Pool};
 
 /// From what the activation's derivative is found.
@@ -159,7 +159,13 @@ impl<A: Activate> BackwardPass<'_, A> {
 
     /// The first sweep: gradients of the parameters, and the gated gradient if asked for.
     fn sum(&self, pool: &Pool) -> BatchNormGradients {
-        let Self { args, isa, chunks, gated, .. } = self;
+        let Self {
+            args,
+            isa,
+            chunks,
+            gated,
+            ..
+        } = self;
         let channels = chunks.channels;
         let mean = chunks.spread(args.mean);
         let (scale, shift) = self.spread_scale_shift();
@@ -204,7 +210,13 @@ impl<A: Activate> BackwardPass<'_, A> {
 
     /// The second sweep: `dy = a * g + b * y + c`, with the gated gradient from the first if it was kept.
     fn write(&self, gradients: &BatchNormGradients, dy: Shared<f32>, pool: &Pool) {
-        let Self { args, isa, chunks, gated, .. } = self;
+        let Self {
+            args,
+            isa,
+            chunks,
+            gated,
+            ..
+        } = self;
         let pixels = if args.batch_statistics {
             (args.y.len() / chunks.channels) as f64
         } else {
@@ -241,7 +253,13 @@ impl<A: Activate> BackwardPass<'_, A> {
     }
 
     fn spread_scale_shift(&self) -> (Vec<f32>, Vec<f32>) {
-        let BatchNormBackward { mean, inv_std, gamma, beta, .. } = *self.args;
+        let BatchNormBackward {
+            mean,
+            inv_std,
+            gamma,
+            beta,
+            ..
+        } = *self.args;
         // The lengths were checked: folding cannot fail.
         let (scale, shift) = fold_batch_norm(mean, inv_std, gamma, beta).unwrap_or_default();
         (self.chunks.spread(&scale), self.chunks.spread(&shift))

@@ -100,14 +100,7 @@ impl<const N: usize> Backward<Flex, N> for ConvStep {
 /// Gradient of the input.
 pub(super) fn data_gradient(shape: &ConvShape, dy: &Buffer, weight: &Buffer) -> Buffer {
     let mut dx = Vec::new();
-    conv_backward_data(
-        shape,
-        dy.as_slice(),
-        weight.as_slice(),
-        &mut dx,
-        Pool::global(),
-    )
-    .expect(CHECKED);
+    conv_backward_data(shape, dy.as_slice(), weight.as_slice(), &mut dx, Pool::global()).expect(CHECKED);
     Buffer::new(dx, [shape.n, shape.h, shape.w, shape.c_in])
 }
 
@@ -120,7 +113,7 @@ pub(super) fn weight_gradient(shape: &ConvShape, x: &Buffer, dy: &Buffer) -> Buf
 }
 
 /// Gradient of the bias: sums over all positions.
-fn bias_gradient(dy: &Buffer, channels: usize) -> Buffer {
+pub(super) fn bias_gradient(dy: &Buffer, channels: usize) -> Buffer {
     let mut sums = vec![0.0_f64; channels];
     for pixel in dy.as_slice().chunks_exact(channels) {
         sums.iter_mut()

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use potstill_kernels::{PackedConv, Pool, fold_batch_norm};
 
 use super::{buffer::Buffer, out_dims, shape_of};
-use crate::{Activation, BatchNorm, Conv2d};
+use crate::{BatchNorm, Conv2d};
 
 /// The packed form of a convolution with its batch norm, kept beside the convolution.
 ///
@@ -24,8 +24,8 @@ impl Clone for PackedCache {
 
 #[derive(Debug)]
 struct Packed {
-    /// Weight, gamma, beta, running mean, running variance.
-    made_from: [Buffer; 5],
+    /// Weight, gamma, beta, running mean, running variance, and the convolution's bias if it has one.
+    made_from: Vec<Buffer>,
     conv: PackedConv,
 }
 
@@ -34,6 +34,7 @@ impl PackedCache {
         let present = sources(conv, norm)?;
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(packed) = slot.as_ref()
+            && packed.made_from.len() == present.len()
             && packed
                 .made_from
                 .iter()
@@ -48,21 +49,30 @@ impl PackedCache {
     }
 }
 
-fn sources(conv: &Conv2d, norm: &BatchNorm) -> Option<[Buffer; 5]> {
-    Some([
-        Buffer::of(&conv.weight.val())?,
-        Buffer::of(&norm.weight.val())?,
-        Buffer::of(&norm.bias.val())?,
-        Buffer::of(&norm.running_mean.val())?,
-        Buffer::of(&norm.running_var.val())?,
-    ])
+fn sources(conv: &Conv2d, norm: &BatchNorm) -> Option<Vec<Buffer>> {
+    let weight = Buffer::of(&conv.weight.val());
+    let per_channel = [&norm.weight, &norm.bias, &norm.running_mean, &norm.running_var]
+        .into_iter()
+        .chain(&conv.bias)
+        .map(|param| Buffer::of(&param.val()));
+    std::iter::once(weight).chain(per_channel).collect()
 }
 
 impl Packed {
-    fn new(conv: &Conv2d, norm: &BatchNorm, made_from: [Buffer; 5]) -> Option<Self> {
-        let [weight, gamma, beta, mean, variance] = made_from.each_ref().map(Buffer::as_slice);
+    fn new(conv: &Conv2d, norm: &BatchNorm, made_from: Vec<Buffer>) -> Option<Self> {
+        let [weight, gamma, beta, mean, variance, bias @ ..] = &made_from[..] else {
+            return None;
+        };
+        let [weight, gamma, beta, variance] = [weight, gamma, beta, variance].map(Buffer::as_slice);
         let inv_std = inv_std(variance, norm.epsilon());
-        let (scale, shift) = fold_batch_norm(mean, &inv_std, gamma, beta).ok()?;
+        let mut mean = mean.as_slice().to_vec();
+        // norm(y + b) by a mean is norm(y) by the mean less b.
+        if let [bias] = bias {
+            mean.iter_mut()
+                .zip(bias.as_slice())
+                .for_each(|(mean, b)| *mean -= b);
+        }
+        let (scale, shift) = fold_batch_norm(&mean, &inv_std, gamma, beta).ok()?;
         let config = conv.config();
         // The size of the map does not matter for packing: the smallest that the kernel fits.
         let reach = [0, 1].map(|d| config.dilation[d] * config.kernel[d]);
@@ -86,7 +96,7 @@ pub(super) fn folded_unit(
     residual: Option<&Tensor<4>>,
     conv: &Conv2d,
     norm: &BatchNorm,
-    activation: Activation,
+    activation: potstill_kernels::Activation,
 ) -> Option<Tensor<4>> {
     let [n, h, w, _] = x.dims();
     let shape = shape_of(conv.config(), x.dims())?;
@@ -105,7 +115,7 @@ pub(super) fn folded_unit(
             [n, h, w],
             x.as_slice(),
             residual,
-            activation.into(),
+            activation,
             &mut z,
             Pool::global(),
         )

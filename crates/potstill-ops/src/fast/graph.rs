@@ -37,6 +37,14 @@ impl Operand {
             guard,
         })
     }
+
+    /// As [`of`](Self::of); a tensor that is not there is an empty constant, of which nobody wants the gradient.
+    pub fn of_option<const D: usize>(tensor: Option<&Tensor<D>>) -> Option<Self> {
+        match tensor {
+            Some(tensor) => Self::of(tensor),
+            None => Self::of(&Buffer::new(Vec::new(), [0]).into_tensor::<1>()),
+        }
+    }
 }
 
 /// Makes the result a node whose parents are the operands' nodes; `state` is kept for the backward pass only if one of them

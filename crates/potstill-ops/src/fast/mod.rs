@@ -1,4 +1,4 @@
-//! The fast CPU form of convolutions and of the conv unit: whole operations from `potstill-kernels`, with hand-written
+//! The fast CPU form of convolutions, of the conv unit and of the norm unit: whole operations from `potstill-kernels`, with hand-written
 //! gradients, in place of the portable form's chains of tensor operations.
 //!
 //! It serves contiguous or strided `f32` tensors of the flex backend, tracked or not. For anything else (another backend,
@@ -10,6 +10,8 @@ mod form;
 mod frozen;
 mod gated_sum;
 mod graph;
+mod norm;
+mod normalise;
 mod pooled_error;
 mod unit;
 mod update;
@@ -20,8 +22,10 @@ pub(crate) use conv::convolve;
 pub use form::Form;
 pub(crate) use frozen::PackedCache;
 pub(crate) use gated_sum::gated;
+pub(crate) use norm::norm_unit;
+pub(crate) use normalise::Unit;
 pub(crate) use pooled_error::pooled_error;
-pub(crate) use unit::{Unit, conv_unit};
+pub(crate) use unit::conv_unit;
 pub use update::update_in_place;
 
 use crate::{Activation, Conv2dConfig};
@@ -83,12 +87,17 @@ fn out_dims(shape: &ConvShape) -> [usize; 4] {
     [shape.n, h, w, shape.c_out]
 }
 
-impl From<Activation> for potstill_kernels::Activation {
-    fn from(activation: Activation) -> Self {
-        match activation {
-            Activation::Identity => Self::None,
-            Activation::Relu => Self::Relu,
-        }
+/// The kernels' name for an activation; none if it has to follow on its own.
+fn kernel_activation(activation: Activation) -> Option<potstill_kernels::Activation> {
+    use potstill_kernels::Activation as Kernel;
+    match activation {
+        Activation::Identity => Some(Kernel::None),
+        Activation::Relu => Some(Kernel::Relu),
+        Activation::Relu6 => Some(Kernel::Relu6),
+        Activation::LeakyRelu(slope) => Some(Kernel::Leaky(slope)),
+        Activation::HardSwish => Some(Kernel::HardSwish),
+        Activation::Silu => Some(Kernel::Silu),
+        Activation::Gelu => None,
     }
 }
 

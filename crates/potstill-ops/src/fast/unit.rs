@@ -3,6 +3,8 @@
 //! Forward: the convolution sums its output per channel as it goes, then one sweep normalises, adds and activates. Backward:
 //! one sweep sums, one writes the gradient of the convolution's output, then come the two gradients of the convolution, each
 //! only if somebody wants it.
+//!
+//! A bias of the convolution is never added: the batch norm takes it away again. It only moves the mean.
 
 use burn::{
     backend::{
@@ -13,30 +15,22 @@ use burn::{
             ops::{Backward, Ops},
         },
     },
+    module::Param,
     tensor::Tensor,
 };
-use potstill_kernels::{
-    BatchNormBackward, ConvShape, Epilogue, GateSource, Moments, Pool, bn_apply, bn_backward, conv_forward,
-    fold_batch_norm,
-};
+use potstill_kernels::{ConvShape, Epilogue, Moments, Pool, conv_forward};
 
 use super::{
     CHECKED,
     buffer::Buffer,
-    conv::{data_gradient, weight_gradient},
-    frozen::{folded_unit, inv_std},
+    conv::{bias_gradient, data_gradient, weight_gradient},
+    frozen::folded_unit,
     graph::{Operand, record},
+    kernel_activation,
+    normalise::{Ending, Normalised, Statistics, Unit, as_tensors, noted},
     out_dims, shape_of,
 };
 use crate::{Activation, BatchNorm, Conv2d, Form, Mode};
-
-/// What a unit gives.
-pub(crate) struct Unit {
-    /// `[N, H', W', O]`.
-    pub map: Tensor<4>,
-    /// Mean and unbiased variance of the batch, `[O]` on the plain device; in [`Mode::Batch`].
-    pub moments: Option<[Tensor<1>; 2]>,
-}
 
 /// `activation(norm(conv(x)) + residual)`; none if the fast form does not apply.
 pub(crate) fn conv_unit(
@@ -47,270 +41,142 @@ pub(crate) fn conv_unit(
     activation: Activation,
     mode: Mode,
 ) -> Option<Unit> {
-    // No network has a bias in front of a batch norm, which would take it away again.
-    if Form::current() == Form::Portable || conv.bias.is_some() {
+    if Form::current() == Form::Portable {
         return None;
     }
+    let activation = kernel_activation(activation)?;
     let shape = shape_of(conv.config(), x.dims())?;
     if residual.is_some_and(|residual| residual.dims() != out_dims(&shape)) {
         return None;
     }
     let (weight, gamma, beta) = (conv.weight.val(), norm.weight.val(), norm.bias.val());
-    let is_plain = ![
-        x.is_autodiff(),
-        weight.is_autodiff(),
-        gamma.is_autodiff(),
-        beta.is_autodiff(),
-    ]
-    .contains(&true)
-        && !residual.is_some_and(Tensor::is_autodiff);
+    let bias = conv.bias.as_ref().map(Param::val);
+    let is_plain = !(x.is_autodiff()
+        || [gamma.is_autodiff(), beta.is_autodiff(), weight.is_autodiff()].contains(&true)
+        || bias.as_ref().is_some_and(Tensor::is_autodiff)
+        || residual.is_some_and(Tensor::is_autodiff));
     if is_plain && mode == Mode::Running {
         let map = folded_unit(x, residual, conv, norm, activation)?;
         return Some(Unit { map, moments: None });
     }
-    let statistics = if mode == Mode::Batch {
-        Statistics::OfBatch
-    } else {
-        Statistics::running(norm)?
+    let running = match mode {
+        Mode::Batch => None,
+        Mode::Running | Mode::RunningWithGradient => Some(Statistics::running(norm)?),
     };
-    let layer = Layer {
-        shape,
-        activation,
-        epsilon: norm.epsilon(),
-        statistics,
-    };
-    let [x, weight, gamma, beta] = [
+    let [x, weight, gamma, beta, shift, added] = [
         Operand::of(x)?,
         Operand::of(&weight)?,
         Operand::of(&gamma)?,
         Operand::of(&beta)?,
+        Operand::of_option(bias.as_ref())?,
+        Operand::of_option(residual)?,
     ];
     let inputs = Inputs {
         x: x.buffer,
         weight: weight.buffer,
-        gamma: gamma.buffer,
-        beta: beta.buffer,
+        bias: bias.map(|_| shift.buffer),
     };
-    let guards = [x.guard, weight.guard, gamma.guard, beta.guard];
-    let (map, moments) = match residual {
-        None => {
-            let Done { saved, z, moments } = layer.forward(inputs, None);
-            (record(UnitStep, guards, saved, z), moments)
-        }
-        Some(residual) => {
-            let residual = Operand::of(residual)?;
-            let Done { saved, z, moments } = layer.forward(inputs, Some(&residual.buffer));
-            let [x, weight, gamma, beta] = guards;
-            (
-                record(UnitStep, [x, weight, gamma, beta, residual.guard], saved, z),
-                moments,
-            )
-        }
+    let (y, statistics, moments) = inputs.convolve(&shape, running, norm.epsilon());
+    let ending = Ending {
+        residual: residual.map(|_| &added.buffer),
+        activation,
     };
+    let affine = [gamma.buffer, beta.buffer];
+    let (normalised, z) = Normalised::forward(y, out_dims(&shape), statistics, affine, ending);
+    let saved = Saved {
+        shape,
+        inputs,
+        normalised,
+    };
+    let parents = [
+        x.guard,
+        weight.guard,
+        gamma.guard,
+        beta.guard,
+        shift.guard,
+        added.guard,
+    ];
+    let map = record(UnitStep, parents, saved, z);
     Some(Unit {
         map: if is_plain { map.inner() } else { map },
-        moments,
+        moments: moments.map(as_tensors),
     })
-}
-
-/// What normalises.
-#[derive(Debug, Clone)]
-enum Statistics {
-    OfBatch,
-    Fixed { mean: Vec<f32>, inv_std: Vec<f32> },
-}
-
-impl Statistics {
-    fn running(norm: &BatchNorm) -> Option<Self> {
-        let mean = Buffer::of(&norm.running_mean.val().inner())?;
-        let variance = Buffer::of(&norm.running_var.val().inner())?;
-        Some(Self::Fixed {
-            mean: mean.as_slice().to_vec(),
-            inv_std: inv_std(variance.as_slice(), norm.epsilon()),
-        })
-    }
-}
-
-struct Layer {
-    shape: ConvShape,
-    activation: Activation,
-    epsilon: f64,
-    statistics: Statistics,
 }
 
 #[derive(Debug, Clone)]
 struct Inputs {
     x: Buffer,
     weight: Buffer,
-    gamma: Buffer,
-    beta: Buffer,
+    bias: Option<Buffer>,
 }
 
-struct Done {
-    saved: Saved,
-    z: Buffer,
-    moments: Option<[Tensor<1>; 2]>,
-}
-
-impl Layer {
-    fn forward(self, inputs: Inputs, residual: Option<&Buffer>) -> Done {
-        let Self {
-            shape,
-            activation,
-            epsilon,
-            statistics,
-        } = self;
-        let pool = Pool::global();
+impl Inputs {
+    /// The convolution without its bias, what normalises it, and the moments of the batch if those do.
+    fn convolve(
+        &self,
+        shape: &ConvShape,
+        running: Option<Statistics>,
+        epsilon: f64,
+    ) -> (Buffer, Statistics, Option<[Vec<f32>; 2]>) {
         let mut y = Vec::new();
         let mut convolve = |epilogue| {
-            conv_forward(
-                &shape,
-                inputs.x.as_slice(),
-                inputs.weight.as_slice(),
-                epilogue,
-                &mut y,
-                pool,
-            )
-            .expect(CHECKED);
+            let (x, weight) = (self.x.as_slice(), self.weight.as_slice());
+            conv_forward(shape, x, weight, epilogue, &mut y, Pool::global()).expect(CHECKED);
         };
-        let by_batch = matches!(statistics, Statistics::OfBatch);
-        let (mean, inv_std, moments) = match statistics {
-            Statistics::OfBatch => {
-                let mut moments = Moments::default();
-                convolve(Epilogue::Statistics(&mut moments));
-                (moments.mean(), moments.inv_std(epsilon), Some(noted(&moments)))
-            }
-            Statistics::Fixed { mean, inv_std } => {
-                convolve(Epilogue::None);
-                (mean, inv_std, None)
-            }
+        let bias = self.bias.as_ref().map_or(&[][..], Buffer::as_slice);
+        let (statistics, moments) = if let Some(mut running) = running {
+            convolve(Epilogue::None);
+            // norm(y + b) by a mean is norm(y) by the mean less b.
+            running.mean.iter_mut().zip(bias).for_each(|(mean, b)| *mean -= b);
+            (running, None)
+        } else {
+            let mut moments = Moments::default();
+            convolve(Epilogue::Statistics(&mut moments));
+            let mut noted = noted(&moments);
+            noted[0].iter_mut().zip(bias).for_each(|(mean, b)| *mean += b);
+            (Statistics::of_batch(&moments, epsilon), Some(noted))
         };
-        let (scale, shift) =
-            fold_batch_norm(&mean, &inv_std, inputs.gamma.as_slice(), inputs.beta.as_slice()).expect(CHECKED);
-        let mut z = Vec::new();
-        bn_apply(
-            &y,
-            &scale,
-            &shift,
-            residual.map(Buffer::as_slice),
-            activation.into(),
-            &mut z,
-            pool,
-        )
-        .expect(CHECKED);
-        let (y, z) = (Buffer::new(y, out_dims(&shape)), Buffer::new(z, out_dims(&shape)));
-        // Without a residual the gate is found from `y`, which is read anyway.
-        let gate = (activation != Activation::Identity && residual.is_some()).then(|| z.clone());
-        Done {
-            saved: Saved {
-                shape,
-                activation,
-                inputs,
-                y,
-                gate,
-                mean,
-                inv_std,
-                by_batch,
-            },
-            z,
-            moments,
-        }
+        (Buffer::new(y, out_dims(shape)), statistics, moments)
     }
-}
-
-/// Mean and unbiased variance. One value per channel has no unbiased variance; the batch loader never makes it.
-fn noted(moments: &Moments) -> [Tensor<1>; 2] {
-    let variance = if moments.count() > 1 {
-        moments.unbiased_variance()
-    } else {
-        moments.variance()
-    };
-    [moments.mean(), variance].map(|values| {
-        let channels = values.len();
-        Buffer::new(values, [channels]).into_tensor()
-    })
 }
 
 /// What the backward pass reads.
 #[derive(Debug, Clone)]
 struct Saved {
     shape: ConvShape,
-    activation: Activation,
     inputs: Inputs,
-    /// Output of the convolution.
-    y: Buffer,
-    /// Output of the unit, if the activation's gate is read from it.
-    gate: Option<Buffer>,
-    mean: Vec<f32>,
-    inv_std: Vec<f32>,
-    by_batch: bool,
+    normalised: Normalised,
 }
 
 #[derive(Debug)]
 struct UnitStep;
 
-impl<const N: usize> Backward<Flex, N> for UnitStep {
+impl Backward<Flex, 6> for UnitStep {
     type State = Saved;
 
-    fn backward(self, ops: Ops<Saved, N>, gradients: &mut Gradients, _: &mut Checkpointer) {
+    /// Hands each parent that wants one its gradient: input, weight, gamma, beta, bias, residual.
+    fn backward(self, ops: Ops<Saved, 6>, gradients: &mut Gradients, _: &mut Checkpointer) {
         let dz = Buffer::from_primitive(gradients.consume::<Flex>(&ops.node)).expect(CHECKED);
-        let wants = |index: usize| ops.parents.get(index).is_some_and(Option::is_some);
-        let saved = ops.state;
-        let Normed {
-            dy,
-            gamma,
-            beta,
-            residual,
-        } = saved.through_norm(&dz, wants(4));
-        let Inputs { x, weight, .. } = &saved.inputs;
-        let data = wants(0).then(|| data_gradient(&saved.shape, &dy, weight));
-        let weight = wants(1).then(|| weight_gradient(&saved.shape, x, &dy));
-        let found = [data, weight, Some(gamma), Some(beta), residual];
+        let [data, weight, .., bias, residual] = ops.parents.each_ref().map(Option::is_some);
+        let Saved {
+            shape,
+            inputs,
+            normalised,
+        } = ops.state;
+        let behind = normalised.backward(&dz, residual);
+        let dy = &behind.y;
+        let found = [
+            data.then(|| data_gradient(&shape, dy, &inputs.weight)),
+            weight.then(|| weight_gradient(&shape, &inputs.x, dy)),
+            Some(behind.gamma),
+            Some(behind.beta),
+            bias.then(|| bias_gradient(dy, shape.c_out)),
+            behind.residual,
+        ];
         for (parent, gradient) in ops.parents.into_iter().zip(found) {
             if let (Some(parent), Some(gradient)) = (parent, gradient) {
                 gradients.register::<Flex>(parent.id, gradient.into_primitive());
             }
-        }
-    }
-}
-
-/// Gradients behind the activation and the batch norm.
-struct Normed {
-    dy: Buffer,
-    gamma: Buffer,
-    beta: Buffer,
-    residual: Option<Buffer>,
-}
-
-impl Saved {
-    fn through_norm(&self, dz: &Buffer, wants_residual: bool) -> Normed {
-        let channels = self.shape.c_out;
-        let gate = match &self.gate {
-            Some(z) => GateSource::Output(z.as_slice()),
-            None => GateSource::Input { residual: None },
-        };
-        let arguments = BatchNormBackward {
-            y: self.y.as_slice(),
-            dz: dz.as_slice(),
-            gate,
-            mean: &self.mean,
-            inv_std: &self.inv_std,
-            gamma: self.inputs.gamma.as_slice(),
-            beta: self.inputs.beta.as_slice(),
-            activation: self.activation.into(),
-            batch_statistics: self.by_batch,
-        };
-        // Without an activation the residual's gradient is that of the output itself.
-        let mut gated = (wants_residual && self.activation != Activation::Identity).then(Vec::new);
-        let mut dy = Vec::new();
-        let parameters =
-            bn_backward(&arguments, &mut dy, gated.as_mut(), Pool::global()).expect(CHECKED);
-        let map = |values| Buffer::new(values, out_dims(&self.shape));
-        Normed {
-            dy: map(dy),
-            gamma: Buffer::new(parameters.gamma, [channels]),
-            beta: Buffer::new(parameters.beta, [channels]),
-            residual: gated.map(map).or_else(|| wants_residual.then(|| dz.clone())),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One conv unit, or one convolution, with everything that can be varied about it.
+//! One conv unit, norm unit or convolution, with everything that can be varied about it.
 
 #![allow(
     dead_code,
@@ -11,7 +11,7 @@ use burn::{
     tensor::{DType, Device, Tensor, TensorData},
 };
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Mode, Parameters, Pass, Role, Scope, conv_norm_act,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Mode, Parameters, Pass, Role, Scope, conv_norm_act, norm_act,
 };
 use potstill_random::Seed;
 
@@ -34,6 +34,10 @@ pub struct Case {
     pub mode: Mode,
     /// Without a batch norm it is the convolution alone.
     pub with_norm: bool,
+    /// Without a convolution it is the batch norm alone, on maps of `config.outputs` channels.
+    pub with_conv: bool,
+    /// Factor of the batch norm's weights, so that its outputs reach the far ends of the activations.
+    pub reach: f64,
     /// The input comes as a permuted view.
     pub permuted: bool,
     /// `f64` instead of `f32`.
@@ -69,6 +73,8 @@ impl Case {
             tracked_net: true,
             mode: Mode::Batch,
             with_norm: true,
+            with_conv: true,
+            reach: 1.0,
             permuted: false,
             double: false,
         }
@@ -82,6 +88,14 @@ impl Case {
         }
     }
 
+    /// The batch norm alone.
+    pub fn norm(map: [usize; 3], channels: usize) -> Self {
+        Self {
+            with_conv: false,
+            ..Self::unit(map, Conv2dConfig::new(channels, channels, 1))
+        }
+    }
+
     /// A network whose every number is drawn, running statistics included.
     pub fn net(&self) -> Net {
         let scope = Scope::new(&Device::flex(), Seed::new(3), "net");
@@ -92,8 +106,13 @@ impl Case {
         net.rewrite(&mut |entry, old| {
             let mut stream = Seed::new(4).stream(&entry.path, &[]);
             let low = if entry.role == Role::Buffer { 0.5 } else { -0.9 };
+            let factor = if entry.path == "norm.weight" {
+                self.reach
+            } else {
+                1.0
+            };
             let drawn = (0..old.dims()[0])
-                .map(|_| stream.uniform(low, 1.1) as f32)
+                .map(|_| (factor * stream.uniform(low, 1.1)) as f32)
                 .collect::<Vec<_>>();
             (!entry.path.starts_with("conv")).then(|| Tensor::from_floats(drawn.as_slice(), &old.device()))
         });
@@ -151,10 +170,10 @@ impl Case {
                 residual.clone().inner()
             }
         });
-        let y = if self.with_norm {
-            conv_norm_act(x, &net.conv, &net.norm, added, self.activation, "unit", &mut pass)
-        } else {
-            net.conv.forward(x, &mut pass)
+        let y = match (self.with_conv, self.with_norm) {
+            (true, true) => conv_norm_act(x, &net.conv, &net.norm, added, self.activation, "unit", &mut pass),
+            (true, false) => net.conv.forward(x, &mut pass),
+            (false, _) => norm_act(x, &net.norm, self.activation, "unit", &mut pass),
         };
         let mut tensors = vec![("output".to_owned(), values(y.clone().inner()))];
         if y.is_autodiff() {
