@@ -80,23 +80,28 @@ class CifarResNet(nn.Module):
         self.head = "fc" if wide else "linear"
         self.add_module(self.head, nn.Linear(inputs, classes))
 
-    def features(self, images):
-        """The sum before the last ReLU at the end of each stage, and the pooled embedding `[N, C]`."""
+    def stages(self, images):
+        """The map before and after the last ReLU of each stage, and the pooled embedding `[N, C]`."""
         x = F.relu(self.bn1(self.conv1(images)))
         ends = []
         for stage in (self.layer1, self.layer2, self.layer3):
             for block in stage:
                 before = block(x)
                 x = F.relu(before)
-            ends.append(before)
+            ends.append((before, x))
         return ends, x.mean(dim=(2, 3))
+
+    def features(self, images):
+        """The sum before the last ReLU at the end of each stage, and the pooled embedding `[N, C]`."""
+        ends, pooled = self.stages(images)
+        return [before for before, _ in ends], pooled
 
     def classify(self, pooled):
         """Logits of the pooled embedding."""
         return getattr(self, self.head)(pooled)
 
     def forward(self, images):
-        return self.classify(self.features(images)[1])
+        return self.classify(self.stages(images)[1])
 
 
 def published_option(name):

@@ -28,7 +28,7 @@ mod unit;
 
 pub use activation::Activation;
 pub use conv::{Conv2d, Conv2dConfig};
-pub use fast::{Form, set_threads};
+pub use fast::{Form, instruction_set, peak_gflops, set_threads, threads, update_in_place};
 pub use frozen::Frozen;
 pub use linear::Linear;
 pub use logits::{cross_entropy, distillation_divergence, true_class_ranks};
@@ -38,6 +38,7 @@ pub use parameters::{Entry, Parameters, Role, count_trainable};
 pub use pass::{Mode, Pass};
 pub use point::{Point, PointError, Side, Taps, Visitor};
 pub use pool::{Border, Window, adaptive_avg_pool, avg_pool, global_avg_pool, max_pool};
+pub use potstill_kernels::Recycler;
 pub use resize::{resize_bilinear, resize_nearest};
 pub use scope::Scope;
 pub use shuffle::channel_shuffle;
