@@ -93,7 +93,9 @@ fn trajectory(spec: &OptimizerSpec, form: Form) -> Vec<Vec<f32>> {
                 );
             }
         }
-        params.map(|params| params.into_data().try_to_vec().unwrap()).to_vec()
+        params
+            .map(|params| params.into_data().try_to_vec().unwrap())
+            .to_vec()
     })
 }
 
