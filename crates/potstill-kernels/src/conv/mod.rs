@@ -3,6 +3,7 @@
 mod backward_data;
 mod backward_weight;
 mod depthwise;
+mod ending;
 mod forward;
 mod frozen;
 mod gradient_tile;
@@ -13,6 +14,7 @@ mod pass;
 mod shape;
 mod stencil;
 mod tile;
+mod winograd;
 
 pub use backward_data::{conv_backward_data, conv_backward_data_add};
 pub use backward_weight::conv_backward_weight;
