@@ -66,8 +66,10 @@ fn difference(model: &str, images: u64, size: usize) -> (f32, String) {
         let largest = largest(theirs).max(floor);
         for (a, b) in ours.iter().zip(theirs) {
             let difference = (a - b).abs() / largest;
-            // Written so that a NaN counts.
-            if !(difference <= worst.0) {
+            if difference.is_nan() {
+                return (f32::INFINITY, name.clone());
+            }
+            if difference > worst.0 {
                 worst = (difference, name.clone());
             }
         }
