@@ -53,6 +53,20 @@ impl Conv2dConfig {
         self
     }
 
+    /// Without zeros around the map.
+    #[must_use]
+    pub fn without_padding(mut self) -> Self {
+        self.padding = [0; 2];
+        self
+    }
+
+    /// With groups of channels that do not see each other.
+    #[must_use]
+    pub fn groups(mut self, groups: usize) -> Self {
+        self.groups = groups;
+        self
+    }
+
     /// With a bias.
     #[must_use]
     pub fn with_bias(mut self) -> Self {

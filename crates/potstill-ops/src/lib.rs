@@ -10,11 +10,15 @@
 //!   [`Parameters`], which names it by its PyTorch path.
 
 mod activation;
+mod attention;
+mod blank;
 mod conv;
 mod fast;
 mod frozen;
+mod layer_norm;
 mod linear;
 mod logits;
+mod mlp;
 mod moments;
 mod norm;
 mod parameters;
@@ -24,14 +28,21 @@ mod pool;
 mod resize;
 mod scope;
 mod shuffle;
+mod squeeze;
+mod tokens;
 mod unit;
+mod windows;
 
 pub use activation::Activation;
+pub use attention::Attention;
+pub use blank::Blank;
 pub use conv::{Conv2d, Conv2dConfig};
 pub use fast::{Form, set_threads};
 pub use frozen::Frozen;
+pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use logits::{cross_entropy, distillation_divergence, true_class_ranks};
+pub use mlp::Mlp;
 pub use moments::Moments;
 pub use norm::BatchNorm;
 pub use parameters::{Entry, Parameters, Role, count_trainable};
@@ -41,4 +52,7 @@ pub use pool::{Border, Window, adaptive_avg_pool, avg_pool, global_avg_pool, max
 pub use resize::{resize_bilinear, resize_nearest};
 pub use scope::Scope;
 pub use shuffle::channel_shuffle;
+pub use squeeze::{Gate, SqueezeExcitation};
+pub use tokens::{show_tokens, tokens_of_map};
 pub use unit::{conv_norm, conv_norm_act, norm_act};
+pub use windows::WindowAttention;
