@@ -5,7 +5,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use potstill_data::Batch;
 use potstill_methods::{Ground, Side};
-use potstill_models::{BuildOptions, Classifier, ModelEntry, find, probe};
+use potstill_models::{BuildOptions, Classifier, ModelEntry, find};
 use potstill_ops::{Frozen, Scope};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
@@ -68,13 +68,11 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         Some(name) => Some(build(find(name)?, entry.classes, "teacher", &device)?),
         None => None,
     };
-    let side = |network: &Classifier| Side {
-        probe: probe(network, entry.input, &device),
-        stage_ends: network.stage_ends(),
-    };
+    let [height, width] = entry.input;
+    let side = |network| Side::of(network, [height, width, 3], &device);
     let ground = Ground {
-        student: side(&student),
-        teacher: teacher.as_ref().map(side),
+        student: side(&student)?,
+        teacher: teacher.as_ref().map(side).transpose()?,
         device: device.clone(),
         seed,
     };

@@ -47,6 +47,8 @@ pub fn evaluate(
     let (mut count, mut top1, mut top5, mut loss) = (0, 0, 0, 0.0);
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
+        let [_, height, width, channels] = batch.shape;
+        network.get().check([height, width, channels])?;
         let logits = Classifier::logits(network, images(&batch, input, &device));
         let logits: Vec<f32> = logits.into_data().iter().collect();
         for rank in true_class_ranks(&logits, classes, &batch.labels) {

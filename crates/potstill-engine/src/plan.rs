@@ -10,7 +10,7 @@ use potstill_data::{
     Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, open,
 };
 use potstill_methods::{Ground, Method, Reads, Side};
-use potstill_models::{Classifier, Shortcut, probe};
+use potstill_models::{Classifier, Shortcut};
 use potstill_ops::{Frozen, count_trainable};
 use potstill_random::Seed;
 use potstill_recipe::{Input, Recipe, Teacher};
@@ -88,7 +88,7 @@ impl Plan {
         let classes = train.classes().len();
 
         let mut student = student(&recipe, classes, image[2], seed, &device)?;
-        let student_side = side(&student.classifier, image, &device);
+        let student_side = Side::of(&student.classifier, image, &device)?;
         let teacher = match (&recipe.teacher, recipe.methods.is_empty()) {
             (Some(spec), false) => Some(teacher(spec, image, seed, &device)?),
             _ => None,
@@ -104,7 +104,7 @@ impl Plan {
             })
         };
         student.normalise = Some(input.or_else(of_data).unwrap_or_else(|| default_input(image[2])));
-        check_inputs(&student, teacher.as_ref(), image)?;
+        check_inputs(&student, teacher.as_ref())?;
 
         let ground = Ground {
             student: student_side.clone(),
@@ -281,7 +281,7 @@ fn teacher(
     };
     let network = source.open(device, seed, "teacher")?;
     Ok(PlannedTeacher {
-        side: side(&network.classifier, image, device),
+        side: Side::of(&network.classifier, image, device)?,
         network: Frozen::new(&network.classifier),
         input: input
             .or(network.normalise)
@@ -295,13 +295,6 @@ fn normalise(input: &Input) -> Normalise {
     Normalise {
         mean: floats(&input.mean),
         std: floats(&input.std),
-    }
-}
-
-fn side(network: &Classifier, [height, width, _]: [usize; 3], device: &Device) -> Side {
-    Side {
-        probe: probe(network, [height, width], device),
-        stage_ends: network.stage_ends(),
     }
 }
 
@@ -321,11 +314,7 @@ fn check_batches(recipe: &Recipe, images: usize) -> Result<(), EngineError> {
     Err(EngineError::Contradiction(message))
 }
 
-fn check_inputs(
-    student: &Network,
-    teacher: Option<&PlannedTeacher>,
-    image: [usize; 3],
-) -> Result<(), EngineError> {
+fn check_inputs(student: &Network, teacher: Option<&PlannedTeacher>) -> Result<(), EngineError> {
     let mut networks = vec![(
         "student",
         student.classifier.channels(),
@@ -335,13 +324,6 @@ fn check_inputs(
         networks.push(("teacher", teacher.network.get().channels(), Some(&teacher.input)));
     }
     for (name, channels, input) in networks {
-        if channels != image[2] {
-            let message = format!(
-                "the {name} takes images of {channels} channels, the data has {}",
-                image[2]
-            );
-            return Err(EngineError::Contradiction(message));
-        }
         if let Some(input) = input {
             input.check()?;
             if input.mean.len() != channels {

@@ -1,7 +1,7 @@
 //! What a method finds at planning time: both networks, probed, so that it can infer every shape.
 
 use burn::tensor::Device;
-use potstill_models::Probe;
+use potstill_models::{Classifier, ModelError, Probe, StageEnd, probe};
 use potstill_ops::{Point, Scope};
 use potstill_random::Seed;
 
@@ -12,8 +12,8 @@ use crate::MethodError;
 pub struct Side {
     /// Its points, map sizes and classes.
     pub probe: Probe,
-    /// The paths where its stages end, shallow to deep, then the pooled embedding.
-    pub stage_ends: Vec<String>,
+    /// Where its stages end, shallow to deep, then the pooled embedding.
+    pub stage_ends: Vec<StageEnd>,
 }
 
 /// The ground on which a method is planned.
@@ -45,6 +45,19 @@ impl Ground {
 }
 
 impl Side {
+    /// Meets `network` by running it once on an image of size `[H, W, C]`.
+    ///
+    /// # Errors
+    /// The network cannot take such an image.
+    pub fn of(network: &Classifier, image: [usize; 3], device: &Device) -> Result<Self, ModelError> {
+        network.check(image)?;
+        let [height, width, _] = image;
+        Ok(Self {
+            probe: probe(network, [height, width], device)?,
+            stage_ends: network.stage_ends(),
+        })
+    }
+
     /// The size `[H, W, C]` of the map at a point.
     ///
     /// # Errors

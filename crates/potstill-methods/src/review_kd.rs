@@ -9,6 +9,7 @@ use burn::{
     module::{Module, Param},
     tensor::{Tensor, activation::sigmoid},
 };
+use potstill_models::StageEnd;
 use potstill_ops::{
     Activation, BatchNorm, Conv2d, Conv2dConfig, Parameters, Pass, Point, Scope, adaptive_avg_pool,
     conv_norm, resize_nearest,
@@ -67,16 +68,10 @@ impl ReviewKd {
         let teacher = ground.teacher(Self::NAME)?;
         // The paper's CIFAR code takes the teacher before and the student after the last activation of a stage.
         let reads = Reads {
-            student: points(&options.student_points, &ground.student.stage_ends, |path| {
-                Point::post(path)
+            student: points(&options.student_points, &ground.student.stage_ends, |end| {
+                &end.after
             })?,
-            teacher: points(&options.teacher_points, &teacher.stage_ends, |path| {
-                if path == "pool" {
-                    Point::post(path)
-                } else {
-                    Point::pre(path)
-                }
-            })?,
+            teacher: points(&options.teacher_points, &teacher.stage_ends, |end| &end.before)?,
         };
         if reads.student.len() != reads.teacher.len() {
             let (student, teacher) = (reads.student.len(), reads.teacher.len());
@@ -115,11 +110,11 @@ impl ReviewKd {
 
 fn points(
     named: &[String],
-    stage_ends: &[String],
-    default: fn(&str) -> Point,
+    stage_ends: &[StageEnd],
+    side: fn(&StageEnd) -> &Point,
 ) -> Result<Vec<Point>, MethodError> {
     if named.is_empty() {
-        return Ok(stage_ends.iter().map(|path| default(path)).collect());
+        return Ok(stage_ends.iter().map(side).cloned().collect());
     }
     let parse = |text: &String| {
         text.parse().map_err(|source| MethodError::Point {

@@ -16,6 +16,86 @@ use potstill_ops::{
     global_avg_pool,
 };
 
+use crate::{
+    ModelEntry, Names, Scheme, StageEnd,
+    family::{Architecture, Ends, Family, Network},
+};
+
+#[rustfmt::skip]
+pub(crate) static ENTRIES: &[ModelEntry] = &[
+    thin("cifar_resnet8", 8, 75_290, 12_239_488, "ResNet-8 for 32x32 images (He et al. 2015, section 4.2), shortcut A"),
+    thin("cifar_resnet14", 14, 172_506, 26_395_264, "ResNet-14 for 32x32 images (He et al. 2015, section 4.2), shortcut A"),
+    thin("cifar_resnet20", 20, 269_722, 40_551_040, "ResNet-20 for 32x32 images (He et al. 2015, section 4.2), shortcut A"),
+    thin("cifar_resnet32", 32, 464_154, 68_862_592, "ResNet-32 for 32x32 images (He et al. 2015, section 4.2), shortcut A"),
+    thin("cifar_resnet44", 44, 658_586, 97_174_144, "ResNet-44 for 32x32 images (He et al. 2015, section 4.2), shortcut A"),
+    thin("cifar_resnet56", 56, 853_018, 125_485_696, "ResNet-56 for 32x32 images (He et al. 2015, section 4.2), shortcut A"),
+    thin("cifar_resnet110", 110, 1_727_962, 252_887_680, "ResNet-110 for 32x32 images (He et al. 2015, section 4.2), shortcut A"),
+    times_four("cifar_resnet8x4", 8, 1_233_540, 177_071_104, "ResNet-8x4 of the CIFAR-100 distillation benchmark (Tian et al. 2020), shortcut B"),
+    times_four("cifar_resnet32x4", 32, 7_433_860, 1_083_040_768, "ResNet-32x4 of the CIFAR-100 distillation benchmark (Tian et al. 2020), shortcut B"),
+];
+
+const fn thin(
+    name: &'static str,
+    depth: usize,
+    parameters: u64,
+    multiplications: u64,
+    about: &'static str,
+) -> ModelEntry {
+    let config = CifarResNetConfig {
+        depth,
+        widths: [16, 16, 32, 64],
+        shortcut: Shortcut::Subsample,
+    };
+    ModelEntry {
+        name,
+        about,
+        input: [32, 32],
+        classes: 10,
+        parameters,
+        multiplications,
+        names: Names::new(Scheme::CifarResNet, "linear")
+            .published_as(&[("downsample", "shortcut")])
+            .also_known_as(ALIASES),
+        weights: "CIFAR-10: github.com/akamaster/pytorch_resnet_cifar10 (BSD-2-Clause), ResNet-20 to 110",
+        architecture: Architecture::CifarResNet(config),
+    }
+}
+
+const fn times_four(
+    name: &'static str,
+    depth: usize,
+    parameters: u64,
+    multiplications: u64,
+    about: &'static str,
+) -> ModelEntry {
+    let config = CifarResNetConfig {
+        depth,
+        widths: [32, 64, 128, 256],
+        shortcut: Shortcut::Projection,
+    };
+    ModelEntry {
+        name,
+        about,
+        input: [32, 32],
+        classes: 100,
+        parameters,
+        multiplications,
+        names: Names::new(Scheme::DistillationBenchmark, "linear")
+            .published_as(&[("linear", "fc")])
+            .also_known_as(ALIASES),
+        weights: crate::registry::BENCHMARK_WEIGHTS,
+        architecture: Architecture::CifarResNet(config),
+    }
+}
+
+/// What the networks of this family are called elsewhere.
+const ALIASES: &[(&str, &str)] = &[
+    ("shortcut", "downsample"),
+    ("fc", "linear"),
+    ("classifier", "linear"),
+    ("head", "linear"),
+];
+
 /// What a block adds where the map's size changes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Shortcut {
@@ -25,65 +105,85 @@ pub enum Shortcut {
     Projection,
 }
 
+impl Shortcut {
+    /// How it is chosen in a recipe.
+    pub(crate) fn option(self) -> &'static str {
+        match self {
+            Self::Subsample => "shortcut = \"a\"",
+            Self::Projection => "shortcut = \"b\"",
+        }
+    }
+}
+
 /// The shape of a network of this family.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CifarResNetConfig {
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CifarResNetConfig {
     /// Layers: `6n + 2`.
-    pub depth: usize,
+    depth: usize,
     /// Channels of the stem and the three stages.
-    pub widths: [usize; 4],
+    widths: [usize; 4],
     /// What a block adds where the size changes.
-    pub shortcut: Shortcut,
-    /// Image channels.
-    pub channels: usize,
-    /// Output classes.
-    pub classes: usize,
+    shortcut: Shortcut,
+}
+
+impl CifarResNetConfig {
+    /// Blocks of a stage.
+    fn blocks(&self) -> usize {
+        (self.depth - 2) / 6
+    }
 }
 
 /// A residual network for small images.
 #[derive(Module, Debug)]
-pub struct CifarResNet {
+pub(crate) struct CifarResNet {
     conv1: Conv2d,
     bn1: BatchNorm,
     layer1: Vec<BasicBlock>,
     layer2: Vec<BasicBlock>,
     layer3: Vec<BasicBlock>,
     linear: Linear,
-    #[module(skip)]
-    config: CifarResNetConfig,
 }
 
-impl CifarResNet {
-    /// A freshly initialised network: convolutions and the classifier as in He et al. 2015 (normal, variance `2 / fan_in`).
-    pub fn new(config: CifarResNetConfig, scope: &Scope) -> Self {
-        let [stem, narrow, middle, wide] = config.widths;
-        let blocks = (config.depth - 2) / 6;
+impl Family for CifarResNetConfig {
+    type Network = CifarResNet;
+
+    /// Convolutions and the classifier are initialised as in He et al. 2015 (normal, variance `2 / fan_in`).
+    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> CifarResNet {
+        let [stem, narrow, middle, wide] = self.widths;
         let stage = |name, inputs, outputs, stride| {
-            (0..blocks)
+            (0..self.blocks())
                 .map(|i| {
                     let (inputs, stride) = if i == 0 { (inputs, stride) } else { (outputs, 1) };
-                    BasicBlock::new(inputs, outputs, stride, config.shortcut, &scope.at(name).at(i))
+                    BasicBlock::new(inputs, outputs, stride, self.shortcut, &scope.at(name).at(i))
                 })
                 .collect()
         };
-        Self {
-            conv1: Conv2d::he_normal(Conv2dConfig::new(config.channels, stem, 3), &scope.at("conv1")),
+        CifarResNet {
+            conv1: Conv2d::he_normal(Conv2dConfig::new(channels, stem, 3), &scope.at("conv1")),
             bn1: BatchNorm::new(stem, &scope.at("bn1")),
             layer1: stage("layer1", stem, narrow, 1),
             layer2: stage("layer2", narrow, middle, 2),
             layer3: stage("layer3", middle, wide, 2),
-            linear: Linear::he_normal(wide, config.classes, &scope.at("linear")),
-            config,
+            linear: Linear::he_normal(wide, classes, &scope.at("linear")),
         }
     }
 
-    /// The shape of this network.
-    pub fn config(&self) -> &CifarResNetConfig {
-        &self.config
+    fn stage_ends(&self) -> Vec<StageEnd> {
+        let last = self.blocks() - 1;
+        let ends = (1..=3).map(|stage| StageEnd::activated(format!("layer{stage}.{last}")));
+        ends.chain([StageEnd::pooled()]).collect()
     }
 
-    /// Logits `[N, K]` of normalised images `[N, H, W, C]`.
-    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+    fn with_shortcut(self, shortcut: Shortcut) -> Result<Self, &'static str> {
+        if shortcut == Shortcut::Subsample && self.widths[0] != self.widths[1] {
+            return Err("its first stage is wider than its stem, which needs the projection (\"b\")");
+        }
+        Ok(Self { shortcut, ..self })
+    }
+}
+
+impl Network for CifarResNet {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
         let mut x = conv_norm_act(
             images,
             &self.conv1,
@@ -98,13 +198,6 @@ impl CifarResNet {
         }
         let pooled = pass.show("pool", Side::Post, global_avg_pool(x));
         self.linear.forward(pooled.flatten(1, 3), pass)
-    }
-
-    /// The paths of the points where the stages end, shallow to deep, then the pooled embedding.
-    pub fn stage_ends(&self) -> Vec<String> {
-        let ends = [&self.layer1, &self.layer2, &self.layer3]
-            .map(|stage| stage.last().map(|block| block.path.clone()));
-        ends.into_iter().flatten().chain(["pool".into()]).collect()
     }
 }
 

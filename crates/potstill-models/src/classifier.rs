@@ -1,23 +1,43 @@
 //! Any classification network, built.
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Frozen, Mode, Parameters, Pass};
+use potstill_ops::{Frozen, Mode, Parameters, Pass, Scope};
 
-use crate::CifarResNet;
+use crate::{
+    ModelEntry, ModelError, Names, StageEnd,
+    family::{AnyNetwork, Architecture, Ends},
+};
 
 /// A classification network of any family.
 #[derive(Module, Debug)]
-pub enum Classifier {
-    /// Residual networks for small images.
-    CifarResNet(CifarResNet),
+pub struct Classifier {
+    network: AnyNetwork,
+    #[module(skip)]
+    entry: ModelEntry,
+    #[module(skip)]
+    architecture: Architecture,
+    #[module(skip)]
+    ends: Ends,
 }
 
 impl Classifier {
-    /// Logits `[N, K]` of normalised images `[N, H, W, C]`.
-    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
-        match self {
-            Self::CifarResNet(network) => network.forward(images, pass),
+    pub(crate) fn new(entry: ModelEntry, architecture: Architecture, ends: Ends, scope: &Scope) -> Self {
+        Self {
+            network: architecture.build(ends, scope),
+            entry,
+            architecture,
+            ends,
         }
+    }
+
+    /// The name of the network.
+    pub fn name(&self) -> &'static str {
+        self.entry.name
+    }
+
+    /// Logits `[N, K]` of normalised images `[N, H, W, C]` that [`check`](Self::check) has nothing against.
+    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+        self.network.forward(images, pass)
     }
 
     /// Logits `[N, K]` by the running statistics, with nobody looking on. No graph is kept if the network is frozen.
@@ -25,60 +45,59 @@ impl Classifier {
         frozen.get().forward(images, &mut Pass::new(Mode::Running))
     }
 
-    /// The paths of the points where the stages end, shallow to deep, then the pooled embedding.
-    pub fn stage_ends(&self) -> Vec<String> {
-        match self {
-            Self::CifarResNet(network) => network.stage_ends(),
+    /// Whether the network takes images of this size `[H, W, C]`.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] with the reason why not.
+    pub fn check(&self, [height, width, channels]: [usize; 3]) -> Result<(), ModelError> {
+        let refused = |reason| ModelError::Input {
+            model: self.entry.name.into(),
+            image: format!("{height}x{width}x{channels}"),
+            reason,
+        };
+        if channels != self.ends.channels {
+            let plural = if self.ends.channels == 1 { "" } else { "s" };
+            let reason = format!(
+                "it was built for images of {} channel{plural}",
+                self.ends.channels
+            );
+            return Err(refused(reason));
         }
+        if height == 0 || width == 0 {
+            return Err(refused("there is not one pixel in it".into()));
+        }
+        self.architecture
+            .refuses([height, width])
+            .map_or(Ok(()), |reason| Err(refused(reason)))
+    }
+
+    /// Where the stages end, shallow to deep, and the pooled embedding.
+    pub fn stage_ends(&self) -> Vec<StageEnd> {
+        self.architecture.stage_ends()
     }
 
     /// Output classes.
     pub fn classes(&self) -> usize {
-        match self {
-            Self::CifarResNet(network) => network.config().classes,
-        }
+        self.ends.classes
     }
 
     /// Image channels.
     pub fn channels(&self) -> usize {
-        match self {
-            Self::CifarResNet(network) => network.config().channels,
-        }
+        self.ends.channels
+    }
+
+    /// What the network's tensors are called.
+    pub fn names(&self) -> &Names {
+        &self.entry.names
     }
 
     /// The network's tensors by their PyTorch names.
     pub fn parameters(&self) -> &dyn Parameters {
-        match self {
-            Self::CifarResNet(network) => network,
-        }
+        &self.network
     }
 
     /// The network's tensors by their PyTorch names, to be replaced.
     pub fn parameters_mut(&mut self) -> &mut dyn Parameters {
-        match self {
-            Self::CifarResNet(network) => network,
-        }
-    }
-
-    /// Path segments that the published network calls otherwise: `(ours, theirs)`.
-    pub(crate) fn published_names(&self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            // The distillation benchmark's networks call their classifier `fc`; the original ones keep `linear`, and call
-            // their projections `shortcut`.
-            Self::CifarResNet(network) if network.config().widths[0] == 32 => &[("linear", "fc")],
-            Self::CifarResNet(_) => &[("downsample", "shortcut")],
-        }
-    }
-
-    /// Path segments that files in circulation call otherwise: `(theirs, ours)`.
-    pub(crate) fn aliases(&self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::CifarResNet(_) => &[
-                ("shortcut", "downsample"),
-                ("fc", "linear"),
-                ("classifier", "linear"),
-                ("head", "linear"),
-            ],
-        }
+        &mut self.network
     }
 }

@@ -32,6 +32,16 @@ pub enum ModelError {
         /// The impossible thing.
         what: String,
     },
+    /// Images that the network cannot take.
+    #[error("`{model}` cannot take images of {image} (height, width, channels): {reason}")]
+    Input {
+        /// The network.
+        model: String,
+        /// The size of the images.
+        image: String,
+        /// Why not.
+        reason: String,
+    },
     /// A tensor file that cannot be read.
     #[error("cannot read weights from {}: {reason}", file.display())]
     Unreadable {

@@ -1,17 +1,23 @@
 //! Networks and their named points, and their weights in and out.
 //!
 //! [`registry`] lists every network by name; [`Classifier`] is any of them, built; [`probe`] runs one once and tells its points,
-//! map sizes and cost; [`weights`] reads PyTorch and safetensors files strictly and writes safetensors under PyTorch's names.
+//! map sizes and cost, [`outline`] makes a tree of that; [`weights`] reads PyTorch and safetensors files strictly and writes safetensors under PyTorch's names.
 
 mod cifar_resnet;
 mod classifier;
 mod error;
+mod family;
+mod names;
+mod outline;
 mod probe;
 mod registry;
 pub mod weights;
 
-pub use cifar_resnet::{CifarResNet, CifarResNetConfig, Shortcut};
+pub use cifar_resnet::Shortcut;
 pub use classifier::Classifier;
 pub use error::ModelError;
+pub use family::StageEnd;
+pub use names::{Names, Scheme};
+pub use outline::{OutlineRow, outline};
 pub use probe::{Probe, probe};
 pub use registry::{BuildOptions, ModelEntry, find, registry};

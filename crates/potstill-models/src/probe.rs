@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Tensor};
 use potstill_ops::{Frozen, Mode, Pass, Point, Side, Visitor, count_trainable};
 
-use crate::Classifier;
+use crate::{Classifier, ModelError};
 
 /// What a probe saw.
 #[derive(Debug, Clone)]
@@ -16,6 +16,8 @@ pub struct Probe {
     pub parameters: usize,
     /// Multiply-accumulate operations of one image (twice as many floating-point operations).
     pub multiplications: u64,
+    /// Multiply-accumulate operations of one image between the point before and this one; nothing for none.
+    pub costs: BTreeMap<Point, u64>,
     /// Output classes.
     pub classes: usize,
     sizes: BTreeMap<Point, [usize; 3]>,
@@ -29,25 +31,40 @@ impl Probe {
 }
 
 /// Runs `network` once, on one black image of size `[H, W]`, and notes every point.
-pub fn probe(network: &Classifier, [height, width]: [usize; 2], device: &Device) -> Probe {
+///
+/// # Errors
+/// [`ModelError::Input`] if the network cannot take such an image.
+pub fn probe(
+    network: &Classifier,
+    [height, width]: [usize; 2],
+    device: &Device,
+) -> Result<Probe, ModelError> {
+    let size = [height, width, network.channels()];
+    network.check(size)?;
     let frozen = Frozen::new(network);
-    let mut witness = Witness { points: Vec::new() };
-    let image = Tensor::zeros([1, height, width, network.channels()], &device.clone().inner());
+    let mut witness = Witness::default();
+    let [height, width, channels] = size;
+    let image = Tensor::zeros([1, height, width, channels], &device.clone().inner());
     let mut pass = Pass::visited(Mode::Running, &mut witness);
     let logits = frozen.get().forward(image, &mut pass);
     let multiplications = pass.multiplications();
-    Probe {
+    Ok(Probe {
         sizes: witness.points.iter().cloned().collect(),
         points: witness.points,
+        costs: witness.costs,
         parameters: count_trainable(network.parameters()),
         multiplications,
         classes: logits.dims()[1],
-    }
+    })
 }
 
 /// Wants every point and notes its size.
+#[derive(Default)]
 struct Witness {
     points: Vec<(Point, [usize; 3])>,
+    costs: BTreeMap<Point, u64>,
+    reached: u64,
+    counted: u64,
 }
 
 impl Visitor for Witness {
@@ -55,15 +72,21 @@ impl Visitor for Witness {
         true
     }
 
+    fn reached(&mut self, multiplications: u64) {
+        self.reached = multiplications;
+    }
+
     fn visit(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4> {
         let [_, h, w, c] = map.dims();
-        self.points.push((
-            Point {
-                path: path.into(),
-                side,
-            },
-            [h, w, c],
-        ));
+        let point = Point {
+            path: path.into(),
+            side,
+        };
+        if self.reached > self.counted {
+            self.costs.insert(point.clone(), self.reached - self.counted);
+            self.counted = self.reached;
+        }
+        self.points.push((point, [h, w, c]));
         map
     }
 }

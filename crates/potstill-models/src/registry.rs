@@ -1,31 +1,41 @@
-//! Every network by name: one line each.
+//! Every network by name.
+//!
+//! An entry tells all that can be told without building the network: building a large one takes seconds. Its numbers are held
+//! to what a build gives by a test. Lists, completions and documentation come from these entries.
 
 use potstill_ops::Scope;
 
-use crate::{CifarResNet, CifarResNetConfig, Classifier, ModelError, Shortcut};
+use crate::{
+    Classifier, ModelError, Names, Shortcut, StageEnd,
+    family::{Architecture, Ends, FAMILIES},
+};
 
 /// One network that can be built by name.
 #[derive(Debug, Clone, Copy)]
 pub struct ModelEntry {
     /// The name in recipes and on the command line.
     pub name: &'static str,
-    /// What it is, in a line.
+    /// What it is, in a line, with its source.
     pub about: &'static str,
     /// The input's height and width that the published network takes; others work where the maps do not vanish.
     pub input: [usize; 2],
     /// Classes of the published network.
     pub classes: usize,
-    family: Family,
+    /// Learned numbers of the published network.
+    pub parameters: u64,
+    /// Multiply-accumulate operations for one image of the published input; twice as many floating-point operations.
+    pub multiplications: u64,
+    /// What its tensors are called.
+    pub names: Names,
+    /// Known public weights and what their licence is, in a line; empty if none are known.
+    pub weights: &'static str,
+    /// What is built.
+    pub(crate) architecture: Architecture,
 }
 
-#[derive(Debug, Clone, Copy)]
-enum Family {
-    CifarResNet {
-        depth: usize,
-        widths: [usize; 4],
-        shortcut: Shortcut,
-    },
-}
+/// What is known about weights of the networks of the CIFAR-100 distillation benchmark.
+pub(crate) const BENCHMARK_WEIGHTS: &str =
+    "CIFAR-100: github.com/HobbitLong/RepDistiller (code BSD-2-Clause; nothing is said about the weights)";
 
 /// What a user decides about a network.
 #[derive(Debug, Clone, Copy, Default)]
@@ -38,87 +48,9 @@ pub struct BuildOptions {
     pub shortcut: Option<Shortcut>,
 }
 
-const fn thin(name: &'static str, depth: usize, about: &'static str) -> ModelEntry {
-    let family = Family::CifarResNet {
-        depth,
-        widths: [16, 16, 32, 64],
-        shortcut: Shortcut::Subsample,
-    };
-    ModelEntry {
-        name,
-        about,
-        input: [32, 32],
-        classes: 10,
-        family,
-    }
-}
-
-const fn times_four(name: &'static str, depth: usize, about: &'static str) -> ModelEntry {
-    let family = Family::CifarResNet {
-        depth,
-        widths: [32, 64, 128, 256],
-        shortcut: Shortcut::Projection,
-    };
-    ModelEntry {
-        name,
-        about,
-        input: [32, 32],
-        classes: 100,
-        family,
-    }
-}
-
-static REGISTRY: &[ModelEntry] = &[
-    thin(
-        "cifar_resnet8",
-        8,
-        "ResNet-8 for 32x32 images (He et al. 2015, section 4.2), shortcut A",
-    ),
-    thin(
-        "cifar_resnet14",
-        14,
-        "ResNet-14 for 32x32 images (He et al. 2015, section 4.2), shortcut A",
-    ),
-    thin(
-        "cifar_resnet20",
-        20,
-        "ResNet-20 for 32x32 images (He et al. 2015, section 4.2), shortcut A",
-    ),
-    thin(
-        "cifar_resnet32",
-        32,
-        "ResNet-32 for 32x32 images (He et al. 2015, section 4.2), shortcut A",
-    ),
-    thin(
-        "cifar_resnet44",
-        44,
-        "ResNet-44 for 32x32 images (He et al. 2015, section 4.2), shortcut A",
-    ),
-    thin(
-        "cifar_resnet56",
-        56,
-        "ResNet-56 for 32x32 images (He et al. 2015, section 4.2), shortcut A",
-    ),
-    thin(
-        "cifar_resnet110",
-        110,
-        "ResNet-110 for 32x32 images (He et al. 2015, section 4.2), shortcut A",
-    ),
-    times_four(
-        "cifar_resnet8x4",
-        8,
-        "ResNet-8x4 of the CIFAR-100 distillation benchmark (Tian et al. 2020), shortcut B",
-    ),
-    times_four(
-        "cifar_resnet32x4",
-        32,
-        "ResNet-32x4 of the CIFAR-100 distillation benchmark (Tian et al. 2020), shortcut B",
-    ),
-];
-
 /// Every network, in the order of the documentation.
-pub fn registry() -> &'static [ModelEntry] {
-    REGISTRY
+pub fn registry() -> impl Iterator<Item = &'static ModelEntry> + Clone {
+    FAMILIES.iter().copied().flatten()
 }
 
 /// The network with this name.
@@ -126,9 +58,8 @@ pub fn registry() -> &'static [ModelEntry] {
 /// # Errors
 /// [`ModelError::UnknownModel`] with the nearest name.
 pub fn find(name: &str) -> Result<&'static ModelEntry, ModelError> {
-    REGISTRY.iter().find(|entry| entry.name == name).ok_or_else(|| {
-        let nearest = REGISTRY
-            .iter()
+    registry().find(|entry| entry.name == name).ok_or_else(|| {
+        let nearest = registry()
             .map(|entry| (strsim::damerau_levenshtein(entry.name, name), entry.name))
             .min()
             .filter(|(distance, nearest)| *distance <= nearest.len() / 2);
@@ -149,8 +80,11 @@ impl ModelEntry {
     /// # Errors
     /// An option that the network does not have, or a number that makes no network.
     pub fn build(&self, options: BuildOptions, scope: &Scope) -> Result<Classifier, ModelError> {
-        let classes = options.classes.unwrap_or(self.classes);
-        let channels = options.channels.unwrap_or(3);
+        let ends = Ends {
+            channels: options.channels.unwrap_or(3),
+            classes: options.classes.unwrap_or(self.classes),
+        };
+        let Ends { channels, classes } = ends;
         if classes == 0 || channels == 0 {
             let what = format!("{classes} classes and {channels} image channels: both must be at least 1");
             return Err(ModelError::Impossible {
@@ -158,30 +92,22 @@ impl ModelEntry {
                 what,
             });
         }
-        match self.family {
-            Family::CifarResNet {
-                depth,
-                widths,
-                shortcut,
-            } => {
-                let shortcut = options.shortcut.unwrap_or(shortcut);
-                if shortcut == Shortcut::Subsample && widths[0] != widths[1] {
-                    let reason = "its first stage is wider than its stem, which needs the projection (\"b\")";
-                    return Err(ModelError::Option {
-                        model: self.name.into(),
-                        option: "shortcut = \"a\"",
-                        reason,
-                    });
-                }
-                let config = CifarResNetConfig {
-                    depth,
-                    widths,
-                    shortcut,
-                    channels,
-                    classes,
-                };
-                Ok(Classifier::CifarResNet(CifarResNet::new(config, scope)))
+        let architecture = match options.shortcut {
+            None => self.architecture,
+            Some(shortcut) => {
+                let chosen = self.architecture.with_shortcut(shortcut);
+                chosen.map_err(|reason| ModelError::Option {
+                    model: self.name.into(),
+                    option: shortcut.option(),
+                    reason,
+                })?
             }
-        }
+        };
+        Ok(Classifier::new(*self, architecture, ends, scope))
+    }
+
+    /// Where the stages end, shallow to deep, and the pooled embedding.
+    pub fn stage_ends(&self) -> Vec<StageEnd> {
+        self.architecture.stage_ends()
     }
 }

@@ -227,7 +227,8 @@ fn a_probe_counts_the_multiplications() {
                 &network(name, shortcut),
                 [height as usize, width as usize],
                 &Device::flex(),
-            );
+            )
+            .unwrap();
             assert_eq!(
                 probe.multiplications,
                 multiplications(shape, [height, width], 10),
@@ -249,7 +250,7 @@ fn a_probe_tells_the_size_at_every_point() {
         let both = |(path, size): (String, _)| [(Point::pre(&path), size), (Point::post(&path), size)];
         let mut expected: Vec<_> = expected.into_iter().flat_map(both).collect();
         expected.push((Point::post("pool"), [1, 1, widths[3] as usize]));
-        let probe = probe(&network(name, shortcut), [31, 45], &Device::flex());
+        let probe = probe(&network(name, shortcut), [31, 45], &Device::flex()).unwrap();
         assert_eq!(probe.points, expected, "{name}");
         assert!(
             expected

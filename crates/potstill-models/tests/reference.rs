@@ -14,7 +14,7 @@ use burn::tensor::{DType, Tensor};
 use numbers::{
     NINE_DIGITS, assert_near, gradients, map, nchw, numbers as all, recorded, scope, tensor, values,
 };
-use potstill_models::{BuildOptions, Classifier, Shortcut, find, weights};
+use potstill_models::{BuildOptions, Classifier, Shortcut, StageEnd, find, weights};
 use potstill_ops::{Entry, Frozen, Mode, Moments, Pass, Point, Taps, count_trainable};
 use serde_json::Value;
 
@@ -128,12 +128,8 @@ fn assert_evaluates_as(record: &Value, wave: Wave, precision: Precision) {
     let network = Frozen::new(&build(record, wave, precision));
     let name = title(record);
     let ends = network.get().stage_ends();
-    let both = |path: &String| [Point::pre(path), Point::post(path)];
-    let points: Vec<Point> = ends
-        .iter()
-        .flat_map(both)
-        .filter(|point| *point != Point::pre("pool"))
-        .collect();
+    let both = |end: &StageEnd| [end.before.clone(), end.after.clone()];
+    let points: Vec<Point> = ends.iter().flat_map(both).collect();
     let mut taps = Taps::at(&points);
     let logits = network
         .get()
@@ -151,16 +147,16 @@ fn assert_evaluates_as(record: &Value, wave: Wave, precision: Precision) {
         recorded_ends.len() + 1,
         "three stages and the pooled embedding"
     );
-    for (path, recorded) in ends.iter().zip(recorded_ends) {
-        let [pre, post] = both(path).map(|point| taps.map(&point).unwrap());
+    for (end, recorded) in ends.iter().zip(recorded_ends) {
+        let [pre, post] = both(end).map(|point| taps.map(&point).unwrap());
         assert_glimpse(
-            &format!("{name} before {path}'s activation"),
+            &format!("{name} at {}", end.before),
             &pre,
             &recorded["pre"],
             tolerance,
         );
         assert_glimpse(
-            &format!("{name} after {path}"),
+            &format!("{name} at {}", end.after),
             &post,
             &recorded["post"],
             tolerance,

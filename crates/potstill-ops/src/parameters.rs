@@ -71,7 +71,7 @@ pub fn count_trainable(module: &dyn Parameters) -> usize {
 impl<M: Module> Parameters for M {
     fn each(&self, see: &mut dyn FnMut(&Entry, Tensor<1>)) {
         let mut seeing = Seeing {
-            path: Vec::new(),
+            path: Path::default(),
             see: &mut |entry, tensor| see(entry, tensor.plain),
         };
         self.visit(&mut seeing);
@@ -79,7 +79,7 @@ impl<M: Module> Parameters for M {
 
     fn each_gradient(&self, gradients: &Gradients, see: &mut dyn FnMut(&Entry, Tensor<1>)) {
         let mut seeing = SeeingGradients {
-            path: Vec::new(),
+            path: Path::default(),
             gradients,
             see,
         };
@@ -88,7 +88,7 @@ impl<M: Module> Parameters for M {
 
     fn rewrite(&mut self, write: &mut dyn FnMut(&Entry, Tensor<1>) -> Option<Tensor<1>>) {
         let mut writing = Writing {
-            path: Vec::new(),
+            path: Path::default(),
             gradients: None,
             write: &mut |entry, value, _| write(entry, value),
         };
@@ -101,7 +101,7 @@ impl<M: Module> Parameters for M {
         write: &mut dyn FnMut(&Entry, Tensor<1>, Tensor<1>) -> Tensor<1>,
     ) {
         let mut writing = Writing {
-            path: Vec::new(),
+            path: Path::default(),
             gradients: Some(gradients),
             write: &mut |entry, value, gradient| gradient.map(|gradient| write(entry, value, gradient)),
         };
@@ -114,17 +114,17 @@ struct Flat {
 }
 
 struct Seeing<'a> {
-    path: Vec<String>,
+    path: Path,
     see: &'a mut dyn FnMut(&Entry, Flat),
 }
 
 impl ModuleVisitor for Seeing<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -138,18 +138,18 @@ impl ModuleVisitor for Seeing<'_> {
 }
 
 struct SeeingGradients<'a> {
-    path: Vec<String>,
+    path: Path,
     gradients: &'a Gradients,
     see: &'a mut dyn FnMut(&Entry, Tensor<1>),
 }
 
 impl ModuleVisitor for SeeingGradients<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
@@ -162,18 +162,18 @@ impl ModuleVisitor for SeeingGradients<'_> {
 type Write<'a> = &'a mut dyn FnMut(&Entry, Tensor<1>, Option<Tensor<1>>) -> Option<Tensor<1>>;
 
 struct Writing<'a> {
-    path: Vec<String>,
+    path: Path,
     gradients: Option<&'a mut Gradients>,
     write: Write<'a>,
 }
 
 impl ModuleMapper for Writing<'_> {
-    fn enter_module(&mut self, name: &str, _: &str) {
-        self.path.push(name.into());
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
     }
 
-    fn exit_module(&mut self, _: &str, _: &str) {
-        self.path.pop();
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
@@ -203,8 +203,32 @@ impl ModuleMapper for Writing<'_> {
     }
 }
 
-fn entry<const D: usize>(path: &[String], param: &Param<Tensor<D>>) -> Entry {
-    let path = path.join(".");
+/// Where a walk through a module is: fields and indices, as PyTorch counts them. Which variant of an enum stands there is no
+/// part of it.
+#[derive(Default)]
+struct Path(Vec<String>);
+
+impl Path {
+    fn enter(&mut self, name: &str, container: &str) {
+        if !is_enum(container) {
+            self.0.push(name.into());
+        }
+    }
+
+    fn exit(&mut self, container: &str) {
+        if !is_enum(container) {
+            self.0.pop();
+        }
+    }
+}
+
+/// Burn calls the container of a variant `Enum:TypeName`.
+fn is_enum(container: &str) -> bool {
+    container.starts_with("Enum:")
+}
+
+fn entry<const D: usize>(path: &Path, param: &Param<Tensor<D>>) -> Entry {
+    let path = path.0.join(".");
     let is_buffer = path.ends_with("running_mean") || path.ends_with("running_var");
     Entry {
         path,

@@ -57,7 +57,10 @@ impl<'v> Pass<'v> {
     /// Shows the map `[N, H, W, C]` at this point to the visitor, if it wants it, and gives back the map to go on with.
     pub fn show(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4> {
         match &mut self.visitor {
-            Some(visitor) if visitor.wants(path, side) => visitor.visit(path, side, map),
+            Some(visitor) if visitor.wants(path, side) => {
+                visitor.reached(self.multiplications);
+                visitor.visit(path, side, map)
+            }
             _ => map,
         }
     }

@@ -86,6 +86,9 @@ pub trait Visitor {
     /// Whether the map at this point is to be shown to [`visit`](Self::visit).
     fn wants(&self, path: &str, side: Side) -> bool;
 
+    /// Told before each visit how many multiplications lie behind the point.
+    fn reached(&mut self, _multiplications: u64) {}
+
     /// Sees the map `[N, H, W, C]` at the point and gives back the one the network goes on with.
     fn visit(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4>;
 }

@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use potstill_models::Shortcut;
+
+use crate::model_name::ModelName;
 
 /// Knowledge distillation for vision models: a better student, the proof that it is better, and a file that deploys.
 #[derive(Debug, Parser)]
@@ -46,6 +49,8 @@ pub enum Command {
     Compare(CompareArguments),
     /// Name what there is: models, methods, datasets, recipes.
     List(ListArguments),
+    /// Look into a network: its modules and points, with sizes and costs.
+    Inspect(InspectArguments),
     /// Write the student of a run as a folder that deploys.
     Export(ExportArguments),
     /// Look at data, or download it.
@@ -118,7 +123,7 @@ pub struct EvalArguments {
     #[arg(long, value_name = "FILE")]
     pub weights: Option<PathBuf>,
     /// The architecture, where no config.json lies beside the weights.
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", value_parser = ModelName, hide_possible_values = true)]
     pub model: Option<String>,
     /// The shortcut of a residual network for small images.
     #[arg(long)]
@@ -147,6 +152,15 @@ pub enum ShortcutArgument {
     A,
     /// A 1x1 convolution.
     B,
+}
+
+impl From<ShortcutArgument> for Shortcut {
+    fn from(argument: ShortcutArgument) -> Self {
+        match argument {
+            ShortcutArgument::A => Self::Subsample,
+            ShortcutArgument::B => Self::Projection,
+        }
+    }
 }
 
 /// Arguments of `compare`.
@@ -195,6 +209,34 @@ pub enum Listed {
     Datasets,
     /// Recipes that come with the binary.
     Recipes,
+}
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArguments {
+    /// The network's name.
+    #[arg(value_parser = ModelName, hide_possible_values = true)]
+    pub model: String,
+    /// The image's height and width; what the published network takes if not given.
+    #[arg(long, value_name = "HxW", value_parser = size)]
+    pub input: Option<[usize; 2]>,
+    /// Output classes; the published number if not given.
+    #[arg(long, value_name = "N")]
+    pub classes: Option<usize>,
+    /// The shortcut of a residual network for small images.
+    #[arg(long)]
+    pub shortcut: Option<ShortcutArgument>,
+    /// Print an object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads `32x32`.
+fn size(text: &str) -> Result<[usize; 2], String> {
+    let parse = |(height, width): (&str, &str)| Some([height.parse().ok()?, width.parse().ok()?]);
+    text.split_once('x')
+        .and_then(parse)
+        .ok_or_else(|| "write height and width as 32x32".into())
 }
 
 /// Arguments of `export`.
@@ -247,16 +289,16 @@ pub enum SplitArgument {
 #[derive(Debug, Args)]
 pub struct BenchArguments {
     /// The student that trains.
-    #[arg(long, value_name = "NAME", required_unless_present = "infer")]
+    #[arg(long, value_name = "NAME", required_unless_present = "infer", value_parser = ModelName, hide_possible_values = true)]
     pub student: Option<String>,
     /// The teacher of a distillation step.
-    #[arg(long, value_name = "NAME", requires = "method")]
+    #[arg(long, value_name = "NAME", requires = "method", value_parser = ModelName, hide_possible_values = true)]
     pub teacher: Option<String>,
     /// The method of a distillation step; may be given several times.
     #[arg(long, value_name = "NAME", requires = "teacher")]
     pub method: Vec<String>,
     /// Time inference of this network instead.
-    #[arg(long, value_name = "NAME", conflicts_with_all = ["student", "teacher"])]
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["student", "teacher"], value_parser = ModelName, hide_possible_values = true)]
     pub infer: Option<String>,
     /// Images of a batch.
     #[arg(long, default_value_t = 64, value_name = "N")]

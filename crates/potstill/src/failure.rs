@@ -50,7 +50,9 @@ impl From<EngineError> for Failure {
             | EngineError::Method(_)
             | EngineError::Contradiction(_)
             | EngineError::Exists(_)
-            | EngineError::Model(ModelError::UnknownModel { .. } | ModelError::Option { .. })
+            | EngineError::Model(
+                ModelError::UnknownModel { .. } | ModelError::Option { .. } | ModelError::Input { .. },
+            )
             | EngineError::Data(DataError::UnknownName { .. } | DataError::DatasetOption { .. }) => {
                 Self::Usage(error.to_string())
             }

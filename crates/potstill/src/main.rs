@@ -13,6 +13,7 @@ mod arguments;
 mod commands;
 mod failure;
 mod interrupt;
+mod model_name;
 mod recipes;
 mod terminal;
 

@@ -112,6 +112,38 @@ fn lists_are_arrays_of_objects_with_names() {
         .find(|entry| entry["name"] == "cifar_resnet20")
         .unwrap();
     assert_eq!(resnet20["params"], 269_722);
+    assert_eq!(resnet20["stage_ends"]["before"][2], "layer3.2:pre");
+    assert_eq!(resnet20["weight_names"], "cifar-resnet");
+}
+
+#[test]
+fn a_network_can_be_inspected() {
+    let place = Place::new();
+    let tree = place.out(&["inspect", "cifar_resnet8"]);
+    assert!(
+        tree.contains("75,290 parameters") && tree.contains("16x16x32"),
+        "{tree}"
+    );
+    let found = place.json(&[
+        "inspect",
+        "cifar_resnet8",
+        "--input",
+        "64x48",
+        "--classes",
+        "7",
+        "--json",
+    ]);
+    let modules = found["modules"].as_array().unwrap();
+    let pool = modules.iter().find(|module| module["path"] == "pool").unwrap();
+    assert_eq!((&found["classes"], &found["input"][1]), (&7.into(), &48.into()));
+    assert_eq!(pool["map"], serde_json::json!([1, 1, 64]));
+    let said = place.refused(&["inspect", "cifar_resnet8", "--input", "0x3"], 2);
+    assert!(said.contains("not one pixel"), "{said}");
+    let said = place.refused(&["inspect", "cifar_resnet9"], 2);
+    assert!(said.contains("did you mean `cifar_resnet"), "{said}");
+    place.refused(&["inspect", "cifar_resnet8", "--input", "64"], 2);
+    let said = place.refused(&["inspect", "cifar_resnet8x4", "--shortcut", "a"], 2);
+    assert!(said.contains("wider than its stem"), "{said}");
 }
 
 #[test]
@@ -354,5 +386,5 @@ fn bad_usage_exits_with_2() {
         ],
         2,
     );
-    assert!(place.out(&["completions", "bash"]).contains("potstill"));
+    assert!(place.out(&["completions", "bash"]).contains("cifar_resnet32x4"));
 }

@@ -5,7 +5,7 @@
 
 use burn::tensor::{DType, Device, Int, Tensor};
 use potstill_methods::{Ground, Method, MethodError, Reads, Seen, Side, Step, Term, find};
-use potstill_models::{BuildOptions, Classifier, probe};
+use potstill_models::{BuildOptions, Classifier};
 use potstill_ops::{Frozen, Mode, Pass, Scope, Taps};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, Recipe};
@@ -26,10 +26,7 @@ pub fn network(name: &str, classes: usize, owner: &str) -> Classifier {
 }
 
 pub fn ground(student: &Classifier, teacher: Option<&Classifier>) -> Ground {
-    let side = |network: &Classifier| Side {
-        probe: probe(network, [32, 32], &Device::flex()),
-        stage_ends: network.stage_ends(),
-    };
+    let side = |network: &Classifier| Side::of(network, [32, 32, 3], &Device::flex()).unwrap();
     Ground {
         student: side(student),
         teacher: teacher.map(side),

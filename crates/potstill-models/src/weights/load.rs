@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use potstill_ops::Entry;
 
 use super::{Misfit, Misshaped, StoredTensor, TensorFile};
-use crate::{Classifier, ModelError};
+use crate::{Classifier, ModelError, names::rename};
 
 /// Puts every tensor of `file` into `network`.
 ///
@@ -17,12 +17,13 @@ use crate::{Classifier, ModelError};
 /// [`ModelError::Misfit`] listing every missing, extra and misshaped tensor. The network is then as it was.
 pub fn load(network: &mut Classifier, file: &TensorFile) -> Result<(), ModelError> {
     let entries = network.parameters().entries();
-    let mut stored = under_network_names(file, &entries, network.aliases());
+    let mut stored = under_network_names(file, &entries, network.names().aliases);
     let mut misfit = Misfit {
         file: file.path.clone(),
         missing: Vec::new(),
         extra: Vec::new(),
         misshaped: Vec::new(),
+        head: network.names().head,
     };
     for entry in &entries {
         match stored.get(&entry.path) {
@@ -60,9 +61,9 @@ pub fn load(network: &mut Classifier, file: &TensorFile) -> Result<(), ModelErro
 /// `network` is any network of the right architecture; its own number of classes does not matter.
 pub fn classes_in(file: &TensorFile, network: &Classifier) -> Option<usize> {
     let entries = network.parameters().entries();
-    let stored = under_network_names(file, &entries, network.aliases());
+    let stored = under_network_names(file, &entries, network.names().aliases);
     stored
-        .get("linear.weight")
+        .get(&format!("{}.weight", network.names().head))
         .and_then(|weight| weight.shape.first().copied())
 }
 
@@ -84,17 +85,6 @@ fn under_network_names(
             .map(|own| (own.to_owned(), tensor.clone()))
     });
     inside.collect()
-}
-
-/// Replaces every path segment that has another name in `aliases` (`(from, to)`).
-pub(super) fn rename(name: &str, aliases: &[(&str, &str)]) -> String {
-    let segments = name.split('.').map(|segment| {
-        aliases
-            .iter()
-            .find(|(from, _)| *from == segment)
-            .map_or(segment, |(_, to)| to)
-    });
-    segments.collect::<Vec<_>>().join(".")
 }
 
 /// The prefix under which the file has most of the network's names; none if nothing matches anywhere.

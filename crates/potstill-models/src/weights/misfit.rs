@@ -13,6 +13,8 @@ pub struct Misfit {
     pub extra: Vec<String>,
     /// Tensors whose shapes differ.
     pub misshaped: Vec<Misshaped>,
+    /// The path of the network's last layer.
+    pub head: &'static str,
 }
 
 /// A tensor that has one shape in the file and another in the network.
@@ -64,7 +66,12 @@ impl Misfit {
             Some("the file's shortcuts are projections: set `shortcut = \"b\"`")
         } else if about_shortcuts(&self.missing) {
             Some("the file has no shortcut projections: set `shortcut = \"a\"`")
-        } else if only_head && self.misshaped.iter().all(|one| one.name.starts_with("linear.")) {
+        } else if only_head
+            && self
+                .misshaped
+                .iter()
+                .all(|one| one.name.starts_with(&format!("{}.", self.head)))
+        {
             Some("only the classifier differs: the file was trained for another number of classes")
         } else {
             None

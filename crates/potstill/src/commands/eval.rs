@@ -5,12 +5,11 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use potstill_data::{Augment, Dataset, LoaderConfig, Normalise, Split, open};
 use potstill_engine::{Source, default_input, evaluate};
-use potstill_models::Shortcut;
 use potstill_ops::Frozen;
 use potstill_random::Seed;
 
 use crate::{
-    arguments::{EvalArguments, ShortcutArgument},
+    arguments::EvalArguments,
     commands::{print, print_json},
     failure::Failure,
 };
@@ -20,10 +19,7 @@ pub fn run(arguments: EvalArguments, quiet: bool) -> Result<(), Failure> {
     let source = Source {
         model: arguments.model,
         weights: arguments.network.or(arguments.weights),
-        shortcut: arguments.shortcut.map(|shortcut| match shortcut {
-            ShortcutArgument::A => Shortcut::Subsample,
-            ShortcutArgument::B => Shortcut::Projection,
-        }),
+        shortcut: arguments.shortcut.map(Into::into),
         ..Source::default()
     };
     let network = source.open(&Device::flex(), Seed::new(0), "eval")?;

@@ -1,9 +1,7 @@
 //! `potstill list`: what there is, for people and for programs.
 
-use burn::tensor::Device;
-use potstill_models::{BuildOptions, probe};
-use potstill_ops::Scope;
-use potstill_random::Seed;
+use potstill_models::{ModelEntry, StageEnd};
+use potstill_ops::Point;
 use potstill_report::human;
 use serde_json::{Value, json};
 
@@ -17,7 +15,7 @@ use crate::{
 /// Prints the list.
 pub fn run(arguments: &ListArguments) -> Result<(), Failure> {
     let entries = match arguments.what {
-        Listed::Models => models()?,
+        Listed::Models => models(),
         Listed::Methods => methods(),
         Listed::Datasets => datasets(),
         Listed::Recipes => recipes(),
@@ -44,25 +42,32 @@ pub fn run(arguments: &ListArguments) -> Result<(), Failure> {
     print(&lines.collect::<String>())
 }
 
-fn models() -> Result<Vec<Value>, Failure> {
-    let device = Device::flex();
-    let describe = |entry: &potstill_models::ModelEntry| {
-        let network = entry.build(
-            BuildOptions::default(),
-            &Scope::new(&device, Seed::new(0), "list"),
-        )?;
-        let probe = probe(&network, entry.input, &device);
-        Ok(json!({
-            "name": entry.name,
-            "about": entry.about,
-            "params": probe.parameters,
-            "macs": probe.multiplications,
-            "flops": 2 * probe.multiplications,
-            "classes": entry.classes,
-            "input": [entry.input[0], entry.input[1], network.channels()],
-        }))
+fn models() -> Vec<Value> {
+    potstill_models::registry().map(describe_model).collect()
+}
+
+/// A network as its registry entry tells it; nothing is built.
+pub(super) fn describe_model(entry: &ModelEntry) -> Value {
+    let points = |side: fn(&StageEnd) -> &Point| -> Vec<String> {
+        entry
+            .stage_ends()
+            .iter()
+            .map(|end| side(end).to_string())
+            .collect()
     };
-    potstill_models::registry().iter().map(describe).collect()
+    json!({
+        "name": entry.name,
+        "about": entry.about,
+        "params": entry.parameters,
+        "macs": entry.multiplications,
+        "flops": 2 * entry.multiplications,
+        "classes": entry.classes,
+        "input": [entry.input[0], entry.input[1], 3],
+        "stage_ends": { "after": points(|end| &end.after), "before": points(|end| &end.before) },
+        "weight_names": entry.names.scheme.to_string(),
+        "head": entry.names.head,
+        "public_weights": entry.weights,
+    })
 }
 
 fn methods() -> Vec<Value> {

@@ -6,6 +6,7 @@ mod data;
 mod demo;
 mod eval;
 mod export;
+mod inspect;
 mod list;
 mod plan;
 mod train;
@@ -38,6 +39,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Eval(arguments) => eval::run(arguments, quiet),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
+        Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Export(arguments) => export::run(&arguments, quiet),
         Command::Data(command) => data::run(&command, quiet),
         Command::Bench(arguments) => bench::run(arguments),

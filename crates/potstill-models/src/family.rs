@@ -1,0 +1,141 @@
+//! What every family of networks is, and the list of all families.
+//!
+//! A family is one file: its entries for the registry, a configuration (a few numbers, what the rows of the table at the
+//! file's top differ in), and the network that it builds. A new family is that file and one line in each list at the bottom.
+
+use burn::{module::Module, tensor::Tensor};
+use potstill_ops::{Pass, Point, Scope};
+
+use crate::{
+    ModelEntry, Shortcut,
+    cifar_resnet::{self, CifarResNet, CifarResNetConfig},
+};
+
+/// What goes in at a network's top and comes out at its end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ends {
+    /// Image channels.
+    pub channels: usize,
+    /// Output classes.
+    pub classes: usize,
+}
+
+/// Where a stage ends, as distillation reads it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StageEnd {
+    /// After the activation: what the next stage sees, and what is read from a student.
+    pub after: Point,
+    /// Before the activation: what is read from a teacher. The same as `after` where there is no activation to be before.
+    pub before: Point,
+}
+
+impl StageEnd {
+    /// A stage whose last layer has an activation.
+    pub fn activated(path: impl Into<String>) -> Self {
+        let path = path.into();
+        Self {
+            after: Point::post(path.clone()),
+            before: Point::pre(path),
+        }
+    }
+
+    /// A stage that ends without an activation.
+    pub fn linear(path: impl Into<String>) -> Self {
+        let point = Point::post(path);
+        Self {
+            after: point.clone(),
+            before: point,
+        }
+    }
+
+    /// The pooled embedding, which every classifier has at the point `pool`.
+    pub fn pooled() -> Self {
+        Self::linear("pool")
+    }
+}
+
+/// The configuration of a network.
+pub(crate) trait Family: Copy {
+    /// What it builds.
+    type Network: Network;
+
+    /// The network with fresh weights from the scope's streams.
+    fn build(&self, ends: Ends, scope: &Scope) -> Self::Network;
+
+    /// Where the stages end, shallow to deep, and the pooled embedding.
+    fn stage_ends(&self) -> Vec<StageEnd>;
+
+    /// Why images of this height and width cannot pass; none if they can. Only asked for sizes of at least 1.
+    fn refuses(&self, _size: [usize; 2]) -> Option<String> {
+        None
+    }
+
+    /// The same network with this shortcut, or why there is no such choice.
+    fn with_shortcut(self, _shortcut: Shortcut) -> Result<Self, &'static str> {
+        Err("only residual networks for small images have a choice of shortcuts")
+    }
+}
+
+/// A network that was built.
+pub(crate) trait Network: Module {
+    /// Logits `[N, K]` of normalised images `[N, H, W, C]`.
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2>;
+}
+
+/// Declares the families: an enum of their configurations and one of their networks.
+macro_rules! families {
+    ($($family:ident: $config:ty => $network:ty,)*) => {
+        /// The configuration of any network.
+        #[derive(Debug, Clone, Copy)]
+        pub(crate) enum Architecture {
+            $($family($config),)*
+        }
+
+        impl Architecture {
+            pub(crate) fn build(&self, ends: Ends, scope: &Scope) -> AnyNetwork {
+                match self {
+                    $(Self::$family(config) => AnyNetwork::$family(config.build(ends, scope)),)*
+                }
+            }
+
+            pub(crate) fn stage_ends(&self) -> Vec<StageEnd> {
+                match self {
+                    $(Self::$family(config) => config.stage_ends(),)*
+                }
+            }
+
+            pub(crate) fn refuses(&self, size: [usize; 2]) -> Option<String> {
+                match self {
+                    $(Self::$family(config) => config.refuses(size),)*
+                }
+            }
+
+            pub(crate) fn with_shortcut(self, shortcut: Shortcut) -> Result<Self, &'static str> {
+                match self {
+                    $(Self::$family(config) => config.with_shortcut(shortcut).map(Self::$family),)*
+                }
+            }
+        }
+
+        /// Any network.
+        #[derive(Module, Debug)]
+        pub(crate) enum AnyNetwork {
+            $($family($network),)*
+        }
+
+        impl AnyNetwork {
+            pub(crate) fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+                match self {
+                    $(Self::$family(network) => network.forward(images, pass),)*
+                }
+            }
+        }
+    };
+}
+
+families! {
+    CifarResNet: CifarResNetConfig => CifarResNet,
+}
+
+/// The entries of every family, in the order of the documentation.
+pub(crate) static FAMILIES: &[&[ModelEntry]] = &[cifar_resnet::ENTRIES];

@@ -1,0 +1,75 @@
+//! What the tensors of a network are called, here and elsewhere.
+
+use std::fmt;
+
+/// Whose names a network's tensors have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Scheme {
+    /// The CIFAR-10 residual networks that He et al. (2015) describe, as published for PyTorch in 2018.
+    CifarResNet,
+    /// The CIFAR-100 distillation benchmark (Tian et al. 2020) and what was built on it.
+    DistillationBenchmark,
+    /// torchvision.
+    Torchvision,
+    /// timm.
+    Timm,
+}
+
+impl fmt::Display for Scheme {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::CifarResNet => "cifar-resnet",
+            Self::DistillationBenchmark => "distillation-benchmark",
+            Self::Torchvision => "torchvision",
+            Self::Timm => "timm",
+        })
+    }
+}
+
+/// The names of a network's tensors.
+#[derive(Debug, Clone, Copy)]
+pub struct Names {
+    /// Whose names they are.
+    pub scheme: Scheme,
+    /// The path of the last layer, whose weight has one row per class.
+    pub head: &'static str,
+    /// Path segments that the published network calls otherwise: `(ours, theirs)`.
+    pub(crate) published: &'static [(&'static str, &'static str)],
+    /// Path segments that files in circulation call otherwise: `(theirs, ours)`.
+    pub(crate) aliases: &'static [(&'static str, &'static str)],
+}
+
+impl Names {
+    /// The published names as they are; the last layer is at `head`.
+    pub(crate) const fn new(scheme: Scheme, head: &'static str) -> Self {
+        Self {
+            scheme,
+            head,
+            published: &[],
+            aliases: &[],
+        }
+    }
+
+    /// With segments that the published network calls otherwise: `(ours, theirs)`.
+    pub(crate) const fn published_as(mut self, pairs: &'static [(&'static str, &'static str)]) -> Self {
+        self.published = pairs;
+        self
+    }
+
+    /// With segments that files in circulation call otherwise: `(theirs, ours)`.
+    pub(crate) const fn also_known_as(mut self, pairs: &'static [(&'static str, &'static str)]) -> Self {
+        self.aliases = pairs;
+        self
+    }
+}
+
+/// `path` with every segment that has another name in `pairs` (`(from, to)`) replaced.
+pub(crate) fn rename(path: &str, pairs: &[(&str, &str)]) -> String {
+    let segments = path.split('.').map(|segment| {
+        pairs
+            .iter()
+            .find(|(from, _)| *from == segment)
+            .map_or(segment, |(_, to)| to)
+    });
+    segments.collect::<Vec<_>>().join(".")
+}

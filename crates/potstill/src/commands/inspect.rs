@@ -1,0 +1,97 @@
+//! `potstill inspect`: a network as a tree of modules and points.
+
+use std::fmt::Write;
+
+use burn::tensor::Device;
+use potstill_models::{BuildOptions, OutlineRow, find, outline, probe};
+use potstill_ops::{Scope, Side};
+use potstill_random::Seed;
+use potstill_report::human;
+use serde_json::{Value, json};
+
+use crate::{
+    arguments::InspectArguments,
+    commands::{list::describe_model, print, print_json},
+    failure::Failure,
+};
+
+/// Builds the network, runs it once and prints what was seen.
+pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
+    let device = Device::flex();
+    let entry = find(&arguments.model)?;
+    let options = BuildOptions {
+        classes: arguments.classes,
+        shortcut: arguments.shortcut.map(Into::into),
+        ..BuildOptions::default()
+    };
+    let network = entry.build(options, &Scope::new(&device, Seed::new(0), "inspect"))?;
+    let size = arguments.input.unwrap_or(entry.input);
+    let probe = probe(&network, size, &device)?;
+    let rows = outline(&network, &probe);
+    if arguments.json {
+        let mut described = describe_model(entry);
+        described["input"] = json!([size[0], size[1], network.channels()]);
+        described["classes"] = json!(probe.classes);
+        described["params"] = json!(probe.parameters);
+        described["macs"] = json!(probe.multiplications);
+        described["flops"] = json!(2 * probe.multiplications);
+        described["modules"] = rows.iter().map(describe).collect();
+        return print_json(&described);
+    }
+    let mut text = format!(
+        "{}: {}\n{} parameters, {} multiply-accumulates for one image of {}x{}x{}, {} classes\n\n",
+        entry.name,
+        entry.about,
+        human::count(probe.parameters as u64),
+        human::magnitude(probe.multiplications),
+        size[0],
+        size[1],
+        network.channels(),
+        probe.classes,
+    );
+    tree(&mut text, &rows);
+    print(&text)
+}
+
+fn describe(row: &OutlineRow) -> Value {
+    let sides = row.sides.iter().map(|side| match side {
+        Side::Pre => "pre",
+        Side::Post => "post",
+    });
+    json!({
+        "path": row.path,
+        "point": sides.collect::<Vec<_>>(),
+        "map": row.size,
+        "params": row.parameters,
+        "macs": row.multiplications,
+    })
+}
+
+fn tree(text: &mut String, rows: &[OutlineRow]) {
+    let name = |row: &OutlineRow| format!("{}{}", "  ".repeat(row.depth), row.name);
+    let width = rows.iter().map(|row| name(row).len()).max().unwrap_or(0).max(6);
+    let _ = writeln!(
+        text,
+        "{:<width$}  {:<13} {:<8} {:>12} {:>22}",
+        "module", "map", "point", "parameters", "multiply-accumulates"
+    );
+    for row in rows {
+        let map = row.size.map_or(String::new(), |[h, w, c]| format!("{h}x{w}x{c}"));
+        let point = match row.sides[..] {
+            [] => "",
+            [Side::Post] => "yes",
+            [Side::Pre] => ":pre",
+            [..] => "and :pre",
+        };
+        let blank_if_none = |number: u64, shown: fn(u64) -> String| {
+            if number == 0 { String::new() } else { shown(number) }
+        };
+        let line = format!(
+            "{:<width$}  {map:<13} {point:<8} {:>12} {:>22}",
+            name(row),
+            blank_if_none(row.parameters, human::count),
+            blank_if_none(row.multiplications, human::magnitude),
+        );
+        let _ = writeln!(text, "{}", line.trim_end());
+    }
+}
