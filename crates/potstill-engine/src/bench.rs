@@ -5,8 +5,8 @@ use std::time::Instant;
 use burn::tensor::Device;
 use potstill_data::Batch;
 use potstill_methods::{Ground, Side};
-use potstill_models::{BuildOptions, Classifier, ModelEntry, find};
-use potstill_ops::{Frozen, Scope};
+use potstill_models::{BuildOptions, Classifier, FrozenClassifier, ModelEntry, find};
+use potstill_ops::Scope;
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
 use serde::Serialize;
@@ -103,7 +103,7 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         device,
         student,
         student_input: input.clone(),
-        teacher: teacher.map(|teacher| (Frozen::new(&teacher), input)),
+        teacher: teacher.map(|teacher| (FrozenClassifier::from(&teacher), input)),
         methods,
         task_weight: 1.0,
         label_smoothing: 0.0,
@@ -123,10 +123,10 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
 pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     let device = Device::flex();
     let entry = find(model)?;
-    let network = Frozen::new(&build(entry, entry.classes, "teacher", &device)?);
+    let network = FrozenClassifier::from(&build(entry, entry.classes, "teacher", &device)?);
     let batch = synthetic(setup.batch, entry);
     timed(setup, || {
-        let _ = Classifier::logits(&network, images(&batch, &default_input(3), &device)).into_data();
+        let _ = network.logits(images(&batch, &default_input(3), &device)).into_data();
     })
 }
 

@@ -10,7 +10,7 @@ use std::{
 };
 
 use potstill_data::Loader;
-use potstill_ops::Frozen;
+use potstill_models::FrozenClassifier;
 use potstill_report::{
     EpochRow, IndexMap, Training, append_metrics, rewind_metrics, tensorboard::EventWriter,
 };
@@ -20,7 +20,7 @@ use crate::{
     Best, Checkpoint, EngineError, Evaluation, Observer, Optimizer, Phase, Plan, Position, RunFolder,
     StepSeen, epoch_line, evaluate,
     running_mean::RunningMean,
-    step::{Learner, NonFinite},
+    step::{Learner, Refused},
 };
 
 /// How a run ended.
@@ -170,12 +170,15 @@ impl Run {
             let report = self
                 .learner
                 .step(&batch, phase, &mut self.optimizer, rate, epoch)
-                .map_err(|NonFinite { term, value }| EngineError::NonFinite {
-                    term,
-                    value,
-                    epoch: epoch + 1,
-                    step: self.position.step + 1,
-                    rate,
+                .map_err(|refused| match refused {
+                    Refused::NonFinite { term, value } => EngineError::NonFinite {
+                        term,
+                        value,
+                        epoch: epoch + 1,
+                        step: self.position.step + 1,
+                        rate,
+                    },
+                    Refused::Teacher(error) => error.into(),
                 })?;
             self.step_seconds.push(started.elapsed().as_secs_f64());
             self.position.step += 1;
@@ -203,7 +206,7 @@ impl Run {
     }
 
     fn evaluate(&self) -> Result<Evaluation, EngineError> {
-        let student = Frozen::new(&self.learner.student);
+        let student = FrozenClassifier::from(&self.learner.student);
         let (test, augment) = (self.plan.test.clone(), &self.plan.augment);
         evaluate(
             &student,
@@ -321,7 +324,7 @@ impl Run {
             return Ok(None);
         };
         let test = Arc::clone(&self.plan.test);
-        if teacher.get().classes() != test.classes().len() {
+        if teacher.classes() != test.classes().len() {
             return Ok(None);
         }
         let found = evaluate(

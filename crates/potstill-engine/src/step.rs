@@ -3,8 +3,8 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use potstill_data::{Batch, Normalise};
 use potstill_methods::{Method, Seen, Step, Term};
-use potstill_models::Classifier;
-use potstill_ops::{Frozen, Mode, Moments, Parameters, Pass, Point, Taps, cross_entropy, true_class_ranks};
+use potstill_models::{Classifier, FrozenClassifier, ModelError};
+use potstill_ops::{Mode, Moments, Parameters, Pass, Point, Taps, cross_entropy, true_class_ranks};
 
 use crate::{Optimizer, Phase, Plan, clip::clip_by_global_norm};
 
@@ -14,7 +14,7 @@ pub(crate) struct Learner {
     pub student: Classifier,
     pub student_input: Normalise,
     /// The teacher and its normalisation; none for the student alone.
-    pub teacher: Option<(Frozen<Classifier>, Normalise)>,
+    pub teacher: Option<(FrozenClassifier, Normalise)>,
     /// The methods with their weights in the recipe.
     pub methods: Vec<(f64, Box<dyn Method>)>,
     pub task_weight: f64,
@@ -32,10 +32,12 @@ pub(crate) struct StepReport {
     pub hits: usize,
 }
 
-/// A loss term that is not a finite number.
-pub(crate) struct NonFinite {
-    pub term: String,
-    pub value: f64,
+/// Why a step was not taken.
+pub(crate) enum Refused {
+    /// A loss term is not a finite number.
+    NonFinite { term: String, value: f64 },
+    /// The teacher, an ONNX file, fails on the batch.
+    Teacher(ModelError),
 }
 
 /// The name of the task's own loss term.
@@ -64,7 +66,7 @@ impl Learner {
             .collect()
     }
 
-    /// Trains on one batch with this learning rate. Nothing has moved if a loss term is not finite.
+    /// Trains on one batch with this learning rate. Nothing has moved if the step is refused.
     pub fn step(
         &mut self,
         batch: &Batch,
@@ -72,9 +74,9 @@ impl Learner {
         optimizer: &mut Optimizer,
         rate: f64,
         epoch: usize,
-    ) -> Result<StepReport, NonFinite> {
+    ) -> Result<StepReport, Refused> {
         let labels = self.labels(batch);
-        let teacher = self.teach(batch);
+        let teacher = self.teach(batch).map_err(Refused::Teacher)?;
         let mut moments = Vec::new();
         let student = self.study(batch, &mut moments);
         let mut pass = Pass::new(Mode::Batch);
@@ -125,14 +127,14 @@ impl Learner {
     }
 
     /// The teacher on the plain device: no graph, no gradient, running statistics.
-    fn teach(&self, batch: &Batch) -> Option<Seen> {
-        let (teacher, input) = self.teacher.as_ref()?;
+    fn teach(&self, batch: &Batch) -> Result<Option<Seen>, ModelError> {
+        let Some((teacher, input)) = &self.teacher else {
+            return Ok(None);
+        };
         let mut taps = Taps::at(&self.reads(|method| method.reads().teacher));
         let images = images(batch, input, &self.device);
-        let logits = teacher
-            .get()
-            .forward(images, &mut Pass::visited(Mode::Running, &mut taps));
-        Some(Seen { logits, taps })
+        let logits = teacher.forward(images, &mut Pass::visited(Mode::Running, &mut taps))?;
+        Ok(Some(Seen { logits, taps }))
     }
 
     fn study(&self, batch: &Batch, moments: &mut Vec<Moments>) -> Seen {
@@ -196,7 +198,7 @@ fn task_term(logits: &Tensor<2>, labels: Tensor<1, Int>, smoothing: f64) -> Term
     }
 }
 
-fn finite_values(weighted: &[(f64, Term)]) -> Result<Vec<(String, f64)>, NonFinite> {
+fn finite_values(weighted: &[(f64, Term)]) -> Result<Vec<(String, f64)>, Refused> {
     let values = weighted.iter().map(|(_, term)| {
         let value = term
             .value
@@ -210,7 +212,7 @@ fn finite_values(weighted: &[(f64, Term)]) -> Result<Vec<(String, f64)>, NonFini
         if value.is_finite() {
             Ok((name, value))
         } else {
-            Err(NonFinite { term: name, value })
+            Err(Refused::NonFinite { term: name, value })
         }
     });
     values.collect()

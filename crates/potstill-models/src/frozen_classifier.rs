@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use potstill_ops::{Frozen, Mode, Pass};
 
-use crate::{Classifier, ModelError, OnnxClassifier, Probe, probe};
+use crate::{Classifier, ModelError, OnnxClassifier, Probe, StageEnd, probe};
 
 /// A network for teaching and measuring. It runs by its running statistics, on the plain device, and cannot be trained.
 #[derive(Debug, Clone)]
@@ -34,17 +34,30 @@ impl FrozenClassifier {
         self.forward(images, &mut Pass::new(Mode::Running))
     }
 
-    /// Every point with the size of its map, for images of size `[H, W]`; those of an ONNX file are for the size it was opened with.
-    pub fn probe(&self, size: [usize; 2], device: &Device) -> Probe {
+    /// Whether the network takes images of this size `[H, W, C]`.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] or [`ModelError::Onnx`] with the reason why not.
+    pub fn check(&self, image: [usize; 3]) -> Result<(), ModelError> {
         match self {
-            Self::Ours(network) => probe(network.get(), size, device),
-            Self::Onnx(network) => network.probe(),
+            Self::Ours(network) => network.get().check(image),
+            Self::Onnx(network) => network.check(image),
         }
     }
 
-    /// The paths of the points where the stages end, shallow to deep, then the pooled embedding; none for an ONNX file, which
-    /// knows no stages.
-    pub fn stage_ends(&self) -> Vec<String> {
+    /// Every point with the size of its map, for images of size `[H, W]`; those of an ONNX file are for the size it was opened with.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] if the network cannot take such an image.
+    pub fn probe(&self, size: [usize; 2], device: &Device) -> Result<Probe, ModelError> {
+        match self {
+            Self::Ours(network) => probe(network.get(), size, device),
+            Self::Onnx(network) => Ok(network.probe()),
+        }
+    }
+
+    /// Where the stages end, shallow to deep, and the pooled embedding; none for an ONNX file, which knows no stages.
+    pub fn stage_ends(&self) -> Vec<StageEnd> {
         match self {
             Self::Ours(network) => network.get().stage_ends(),
             Self::Onnx(_) => Vec::new(),

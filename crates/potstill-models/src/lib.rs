@@ -1,13 +1,16 @@
 //! Networks and their named points, and their weights in and out.
 //!
-//! [`registry`] lists every network by name; [`Classifier`] is any of them, built; [`probe`] runs one once and tells its points,
+//! [`registry`] lists every network by name; [`Classifier`] is any of them, built; [`FrozenClassifier`] is one to learn from, ours or in
+//! an ONNX file; [`probe`] runs one once and tells its points,
 //! map sizes and cost, [`outline`] makes a tree of that; [`weights`] reads PyTorch and safetensors files strictly and writes safetensors under PyTorch's names.
 
 mod cifar_resnet;
 mod classifier;
 mod error;
 mod family;
+mod frozen_classifier;
 mod names;
+mod onnx;
 mod outline;
 mod probe;
 mod registry;
@@ -17,7 +20,9 @@ pub use cifar_resnet::Shortcut;
 pub use classifier::Classifier;
 pub use error::ModelError;
 pub use family::StageEnd;
+pub use frozen_classifier::FrozenClassifier;
 pub use names::{Names, Scheme};
+pub use onnx::OnnxClassifier;
 pub use outline::{OutlineRow, outline};
 pub use probe::{Probe, probe};
 pub use registry::{BuildOptions, ModelEntry, find, registry};

@@ -60,6 +60,16 @@ impl OnnxClassifier {
         })
     }
 
+    /// The size `[H, W, C]` of the images that a file takes; none where it leaves it open.
+    ///
+    /// # Errors
+    /// [`ModelError::Onnx`]: a file that cannot be read, or takes no images.
+    pub fn takes(file: &Path) -> Result<[Option<usize>; 3], ModelError> {
+        let network = OnnxNetwork::open(file, None)?;
+        let [height, width] = network.size();
+        Ok([height, width, network.channels()])
+    }
+
     /// Logits `[N, K]` of normalised images `[N, H, W, C]`. The pass's visitor may read maps, not replace them.
     ///
     /// # Errors
@@ -71,9 +81,10 @@ impl OnnxClassifier {
             .filter(|(name, shape)| pass.wants(name, Side::Post) && View::of(shape).is_some())
             .collect();
         let names: Vec<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
-        let found = self
-            .network
-            .run(&channels_first(images), &[&names[..], &[self.network.logits()]].concat())?;
+        let found = self.network.run(
+            &channels_first(images),
+            &[&names[..], &[self.network.logits()]].concat(),
+        )?;
         for ((name, shape), array) in wanted.iter().zip(&found) {
             if let Some(view) = View::of(shape) {
                 let _ = pass.show(name, Side::Post, view.map(array, &device));
@@ -85,13 +96,21 @@ impl OnnxClassifier {
         Ok(Tensor::from_data(data, &device))
     }
 
+    /// Whether the file takes images of this size `[H, W, C]`.
+    ///
+    /// # Errors
+    /// [`ModelError::Onnx`] with what it takes.
+    pub fn check(&self, [height, width, channels]: [usize; 3]) -> Result<(), ModelError> {
+        Ok(self.network.check(&[1, channels, height, width])?)
+    }
+
     /// What running the file once has shown.
     pub fn probe(&self) -> Probe {
         let points = self.survey.tensors.iter().filter_map(|(name, shape)| {
             let size = View::of(shape)?.size();
             Some((Point::post(name.clone()), size))
         });
-        Probe::new(
+        Probe::told(
             points.collect(),
             self.network.parameters(),
             self.survey.multiplications,
@@ -143,9 +162,8 @@ impl View {
         let [h, w, c] = self.size();
         let values = array.values.clone();
         match self {
-            Self::Map(_) => {
-                Tensor::<4>::from_data(TensorData::new(values, [count, c, h, w]), device).permute([0, 2, 3, 1])
-            }
+            Self::Map(_) => Tensor::<4>::from_data(TensorData::new(values, [count, c, h, w]), device)
+                .permute([0, 2, 3, 1]),
             Self::Tokens { skipped, side, .. } => {
                 let tokens = side * side;
                 Tensor::<3>::from_data(TensorData::new(values, [count, skipped + tokens, c]), device)

@@ -188,8 +188,11 @@ impl OnnxNetwork {
             })
     }
 
-    /// Images of this shape are what the file takes.
-    pub(crate) fn check(&self, shape: &[usize]) -> Result<(), OnnxError> {
+    /// Whether the file takes images of this shape `[N, C, H, W]`, of any N.
+    ///
+    /// # Errors
+    /// [`OnnxError::Images`] with what it takes.
+    pub fn check(&self, shape: &[usize]) -> Result<(), OnnxError> {
         let [_, c, h, w] = self.takes;
         let fits =
             |takes: Option<usize>, given: Option<&usize>| takes.is_none_or(|takes| given == Some(&takes));

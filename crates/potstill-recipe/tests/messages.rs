@@ -120,7 +120,7 @@ fn missing_keys() {
         (
             "run = \"runs/teacher\"",
             "",
-            "x.toml:7: `teacher` needs `model` and its `weights`, or `run`, the folder of a finished run",
+            "x.toml:7: `teacher` needs `model` and its `weights`, `run`, the folder of a finished run, or `onnx`, a file",
         ),
     ]);
 }
