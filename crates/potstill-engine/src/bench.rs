@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use potstill_data::Batch;
 use potstill_methods::{Ground, Side};
 use potstill_models::{BuildOptions, Classifier, FrozenClassifier, ModelEntry, find};
@@ -126,7 +126,9 @@ pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, E
     let network = FrozenClassifier::from(&build(entry, entry.classes, "teacher", &device)?);
     let batch = synthetic(setup.batch, entry);
     timed(setup, || {
-        let _ = network.logits(images(&batch, &default_input(3), &device)).into_data();
+        // The numbers are wanted: computing may wait until they are.
+        let logits = network.logits(images(&batch, &default_input(3), &device));
+        let _ = logits.map(Tensor::into_data);
     })
 }
 

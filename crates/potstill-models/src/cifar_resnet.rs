@@ -17,7 +17,7 @@ use potstill_ops::{
 };
 
 use crate::{
-    ModelEntry, Names, Scheme, StageEnd,
+    ModelEntry, Names, Scheme, StageEnd, benchmark,
     family::{Architecture, Ends, Family, Network},
 };
 
@@ -73,19 +73,11 @@ const fn times_four(
         widths: [32, 64, 128, 256],
         shortcut: Shortcut::Projection,
     };
-    ModelEntry {
-        name,
-        about,
-        input: [32, 32],
-        classes: 100,
-        parameters,
-        multiplications,
-        names: Names::new(Scheme::DistillationBenchmark, "linear")
-            .published_as(&[("linear", "fc")])
-            .also_known_as(ALIASES),
-        weights: crate::registry::BENCHMARK_WEIGHTS,
-        architecture: Architecture::CifarResNet(config),
-    }
+    let names = benchmark::names("linear")
+        .published_as(&[("linear", "fc")])
+        .also_known_as(ALIASES);
+    let costs = [parameters, multiplications];
+    benchmark::entry(name, Architecture::CifarResNet(config), names, costs, about)
 }
 
 /// What the networks of this family are called elsewhere.

@@ -8,7 +8,13 @@ use potstill_ops::{Pass, Point, Scope};
 
 use crate::{
     ModelEntry, Shortcut,
+    cifar_mobilenet_v2::{self, CifarMobileNetV2, CifarMobileNetV2Config},
     cifar_resnet::{self, CifarResNet, CifarResNetConfig},
+    cifar_shufflenet_v1::{self, CifarShuffleNetV1, CifarShuffleNetV1Config},
+    cifar_shufflenet_v2::{self, CifarShuffleNetV2, CifarShuffleNetV2Config},
+    cifar_vgg::{self, CifarVgg, CifarVggConfig},
+    resnet::{self, ResNet, ResNetConfig},
+    wide_resnet::{self, WideResNet, WideResNetConfig},
 };
 
 /// What goes in at a network's top and comes out at its end.
@@ -135,7 +141,21 @@ macro_rules! families {
 
 families! {
     CifarResNet: CifarResNetConfig => CifarResNet,
+    WideResNet: WideResNetConfig => WideResNet,
+    CifarVgg: CifarVggConfig => CifarVgg,
+    CifarMobileNetV2: CifarMobileNetV2Config => CifarMobileNetV2,
+    CifarShuffleNetV1: CifarShuffleNetV1Config => CifarShuffleNetV1,
+    CifarShuffleNetV2: CifarShuffleNetV2Config => CifarShuffleNetV2,
+    ResNet: ResNetConfig => ResNet,
 }
 
 /// The entries of every family, in the order of the documentation.
-pub(crate) static FAMILIES: &[&[ModelEntry]] = &[cifar_resnet::ENTRIES];
+pub(crate) static FAMILIES: &[&[ModelEntry]] = &[
+    cifar_resnet::ENTRIES,
+    wide_resnet::ENTRIES,
+    cifar_vgg::ENTRIES,
+    cifar_mobilenet_v2::ENTRIES,
+    cifar_shufflenet_v1::ENTRIES,
+    cifar_shufflenet_v2::ENTRIES,
+    resnet::ENTRIES,
+];

@@ -4,7 +4,12 @@
 //! an ONNX file; [`probe`] runs one once and tells its points,
 //! map sizes and cost, [`outline`] makes a tree of that; [`weights`] reads PyTorch and safetensors files strictly and writes safetensors under PyTorch's names.
 
+mod benchmark;
+mod cifar_mobilenet_v2;
 mod cifar_resnet;
+mod cifar_shufflenet_v1;
+mod cifar_shufflenet_v2;
+mod cifar_vgg;
 mod classifier;
 mod error;
 mod family;
@@ -14,7 +19,10 @@ mod onnx;
 mod outline;
 mod probe;
 mod registry;
+mod resnet;
+mod sequence;
 pub mod weights;
+mod wide_resnet;
 
 pub use cifar_resnet::Shortcut;
 pub use classifier::Classifier;

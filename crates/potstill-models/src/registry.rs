@@ -33,10 +33,6 @@ pub struct ModelEntry {
     pub(crate) architecture: Architecture,
 }
 
-/// What is known about weights of the networks of the CIFAR-100 distillation benchmark.
-pub(crate) const BENCHMARK_WEIGHTS: &str =
-    "CIFAR-100: github.com/HobbitLong/RepDistiller (code BSD-2-Clause; nothing is said about the weights)";
-
 /// What a user decides about a network.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct BuildOptions {

@@ -60,7 +60,7 @@ impl Conv2dConfig {
         self
     }
 
-    /// With groups of channels that do not see each other.
+    /// In this many groups of channels that do not see each other.
     #[must_use]
     pub fn groups(mut self, groups: usize) -> Self {
         self.groups = groups;
@@ -111,12 +111,22 @@ pub struct Conv2d {
 impl Conv2d {
     /// Weights from the normal distribution with variance `2 / fan_in` (He et al. 2015, equation 10), bias 0.
     pub fn he_normal(config: Conv2dConfig, scope: &Scope) -> Self {
-        Self::with_normal(config, scope, config.fan_in())
+        Self::normal(config, (2.0 / config.fan_in() as f64).sqrt(), scope)
     }
 
     /// As [`he_normal`](Self::he_normal) with the outputs' fan: PyTorch's `kaiming_normal_(mode="fan_out")`.
     pub fn he_normal_fan_out(config: Conv2dConfig, scope: &Scope) -> Self {
-        Self::with_normal(config, scope, config.fan_out())
+        Self::normal(config, (2.0 / config.fan_out() as f64).sqrt(), scope)
+    }
+
+    /// Weights from the normal distribution with this deviation, bias 0.
+    pub fn normal(config: Conv2dConfig, deviation: f64, scope: &Scope) -> Self {
+        Self {
+            weight: scope.normal("weight", config.weight_shape(), deviation),
+            bias: config.bias.then(|| scope.constant([config.outputs], 0.0)),
+            config,
+            packed: PackedCache::default(),
+        }
     }
 
     /// Weights and bias uniform in `gain / sqrt(fan_in)`. Gain 1 is PyTorch's default for a convolution; the square root of 3
@@ -128,15 +138,6 @@ impl Conv2d {
             bias: config
                 .bias
                 .then(|| scope.uniform("bias", [config.outputs], bound)),
-            config,
-            packed: PackedCache::default(),
-        }
-    }
-
-    fn with_normal(config: Conv2dConfig, scope: &Scope, fan: usize) -> Self {
-        Self {
-            weight: scope.normal("weight", config.weight_shape(), (2.0 / fan as f64).sqrt()),
-            bias: config.bias.then(|| scope.constant([config.outputs], 0.0)),
             config,
             packed: PackedCache::default(),
         }

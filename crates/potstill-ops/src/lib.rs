@@ -54,5 +54,5 @@ pub use scope::Scope;
 pub use shuffle::channel_shuffle;
 pub use squeeze::{Gate, SqueezeExcitation};
 pub use tokens::{show_tokens, tokens_of_map};
-pub use unit::{conv_norm, conv_norm_act, norm_act};
+pub use unit::{act, conv_norm, conv_norm_act, norm_act};
 pub use windows::WindowAttention;

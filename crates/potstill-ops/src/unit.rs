@@ -23,7 +23,8 @@ pub fn conv_norm(
 
 /// `activation(norm(conv(x)) + residual)`, ending at the point called `path`.
 ///
-/// The map before the activation exists on its own only if the pass's visitor wants it there.
+/// The map before the activation exists on its own only if the pass's visitor wants it there. Without an activation the point
+/// has one side, after it.
 pub fn conv_norm_act(
     x: Tensor<4>,
     conv: &Conv2d,
@@ -33,7 +34,7 @@ pub fn conv_norm_act(
     path: &str,
     pass: &mut Pass<'_>,
 ) -> Tensor<4> {
-    let map = if pass.wants(path, Side::Pre) {
+    let map = if activation != Activation::Identity && pass.wants(path, Side::Pre) {
         let before = fused(x, conv, norm, residual, Activation::Identity, pass);
         activation.apply(pass.show(path, Side::Pre, before))
     } else {
@@ -58,6 +59,12 @@ pub fn norm_act(
         normalised(x, norm, activation, pass)
     };
     pass.show(path, Side::Post, map)
+}
+
+/// `activation(x)`, ending at the point called `path`: where no convolution or batch norm is there to be fused with.
+pub fn act(x: Tensor<4>, activation: Activation, path: &str, pass: &mut Pass<'_>) -> Tensor<4> {
+    let before = pass.show(path, Side::Pre, x);
+    pass.show(path, Side::Post, activation.apply(before))
 }
 
 fn fused(

@@ -1,0 +1,37 @@
+//! What the networks of the CIFAR-100 distillation benchmark have in common (Tian, Krishnan and Isola 2020, section 4).
+
+use potstill_ops::{Conv2d, Conv2dConfig, Scope};
+
+use crate::{ModelEntry, Names, Scheme, family::Architecture};
+
+/// The names of the benchmark, with the last layer at `head`.
+pub(crate) const fn names(head: &'static str) -> Names {
+    Names::new(Scheme::DistillationBenchmark, head)
+}
+
+/// A network of the benchmark: images of 32x32, 100 classes.
+pub(crate) const fn entry(
+    name: &'static str,
+    architecture: Architecture,
+    names: Names,
+    [parameters, multiplications]: [u64; 2],
+    about: &'static str,
+) -> ModelEntry {
+    ModelEntry {
+        name,
+        about,
+        input: [32, 32],
+        classes: 100,
+        parameters,
+        multiplications,
+        names,
+        weights: "CIFAR-100: github.com/HobbitLong/RepDistiller (code BSD-2-Clause; nothing is said about the weights)",
+        architecture,
+    }
+}
+
+/// The initial values of most of its convolutions: normal with variance `2 / (kh kw outputs)`, whatever the groups; bias 0.
+pub(crate) fn by_outputs(config: Conv2dConfig, scope: &Scope) -> Conv2d {
+    let fan = config.kernel[0] * config.kernel[1] * config.outputs;
+    Conv2d::normal(config, (2.0 / fan as f64).sqrt(), scope)
+}

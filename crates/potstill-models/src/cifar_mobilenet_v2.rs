@@ -1,0 +1,167 @@
+//! MobileNetV2 for small images (Sandler et al. 2018, table 2), as the CIFAR-100 distillation benchmark has it.
+//!
+//! | stage | maps (32x32 input) | blocks | channels | at width 0.5 | expansion |
+//! |---|---|---|---|---|---|
+//! | `conv1` | 16x16 | – | 32 | 16 | – |
+//! | `blocks.0` | 16x16 | 1 | 16 | 8 | 1 |
+//! | `blocks.1` | 16x16 | 2 | 24 | 12 | 6 |
+//! | `blocks.2` | 8x8 | 3 | 32 | 16 | 6 |
+//! | `blocks.3` | 4x4 | 4 | 64 | 32 | 6 |
+//! | `blocks.4` | 4x4 | 3 | 96 | 48 | 6 |
+//! | `blocks.5` | 2x2 | 3 | 160 | 80 | 6 |
+//! | `blocks.6` | 2x2 | 1 | 320 | 160 | 6 |
+//! | `conv2` | 2x2 | – | 1280 | 1280 | – |
+//! | `pool` | 1x1 | – | 1280 | 1280 | – |
+//!
+//! It differs from the network for large images in three places: ReLU in the place of ReLU6, the second stage keeps the maps'
+//! size, and the first block has its expansion too, by 1. Points: `conv1` and `conv2` before and after their ReLU, every block
+//! (`blocks.0.0`, which ends without an activation), and `pool`.
+
+use burn::{module::Module, tensor::Tensor};
+use potstill_ops::{
+    Activation, Conv2dConfig, Linear, Pass, Scope, Side, conv_norm, conv_norm_act, global_avg_pool,
+};
+
+use crate::{
+    ModelEntry, StageEnd,
+    benchmark::{self, by_outputs},
+    family::{Architecture, Ends, Family, Network},
+    sequence::{Sequence, sequence, units},
+};
+
+#[rustfmt::skip]
+pub(crate) static ENTRIES: &[ModelEntry] = &[
+    benchmark::entry("cifar_mobilenetv2_x0_5", Architecture::CifarMobileNetV2(CifarMobileNetV2Config { halves: 1 }),
+        benchmark::names("classifier.0"), [812_836, 6_523_648], "MobileNetV2 of width 0.5 for 32x32 images (Sandler et al. 2018; Tian et al. 2020)"),
+];
+
+/// Expansion, channels at width 1, blocks and stride of each stage.
+const STAGES: [(usize, usize, usize, usize); 7] = [
+    (1, 16, 1, 1),
+    (6, 24, 2, 1),
+    (6, 32, 3, 2),
+    (6, 64, 4, 2),
+    (6, 96, 3, 1),
+    (6, 160, 3, 2),
+    (6, 320, 1, 1),
+];
+
+/// Channels of the last convolution, at widths up to 1.
+const EMBEDDING: usize = 1280;
+
+/// The shape of a network of this family.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CifarMobileNetV2Config {
+    /// Twice the width.
+    halves: usize,
+}
+
+impl Family for CifarMobileNetV2Config {
+    type Network = CifarMobileNetV2;
+
+    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> CifarMobileNetV2 {
+        let stem = 32 * self.halves / 2;
+        let mut inputs = stem;
+        let mut stage = |(i, (expansion, outputs, blocks, stride)): (usize, (usize, usize, usize, usize))| {
+            let outputs = outputs * self.halves / 2;
+            let block = |k| {
+                let stride = if k == 0 { stride } else { 1 };
+                let from = std::mem::replace(&mut inputs, outputs);
+                Block::new(from, expansion, outputs, stride, &scope.at("blocks").at(i).at(k))
+            };
+            (0..blocks).map(block).collect::<Vec<_>>()
+        };
+        let blocks = STAGES.into_iter().enumerate().map(&mut stage).collect();
+        let one = |config, name| sequence([config], by_outputs, &scope.at(name));
+        CifarMobileNetV2 {
+            conv1: one(Conv2dConfig::new(channels, stem, 3).stride(2), "conv1"),
+            blocks,
+            conv2: one(Conv2dConfig::new(inputs, EMBEDDING, 1), "conv2"),
+            classifier: vec![Linear::normal(
+                EMBEDDING,
+                classes,
+                0.01,
+                &scope.at("classifier").at(0),
+            )],
+        }
+    }
+
+    fn stage_ends(&self) -> Vec<StageEnd> {
+        // The last stage of each map size, but the very first, as the benchmark reads them.
+        let end = |stage: usize| StageEnd::linear(format!("blocks.{stage}.{}", STAGES[stage].2 - 1));
+        let ends = [1, 2, 4, 6].map(end);
+        ends.into_iter().chain([StageEnd::pooled()]).collect()
+    }
+}
+
+/// MobileNetV2 for small images.
+#[derive(Module, Debug)]
+pub(crate) struct CifarMobileNetV2 {
+    conv1: Sequence,
+    blocks: Vec<Vec<Block>>,
+    conv2: Sequence,
+    classifier: Vec<Linear>,
+}
+
+impl Network for CifarMobileNetV2 {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+        let mut x = images;
+        for (conv, norm) in units(&self.conv1) {
+            x = conv_norm_act(x, conv, norm, None, Activation::Relu, "conv1", pass);
+        }
+        for block in self.blocks.iter().flatten() {
+            x = block.forward(x, pass);
+        }
+        for (conv, norm) in units(&self.conv2) {
+            x = conv_norm_act(x, conv, norm, None, Activation::Relu, "conv2", pass);
+        }
+        let mut logits = pass.show("pool", Side::Post, global_avg_pool(x)).flatten(1, 3);
+        for linear in &self.classifier {
+            logits = linear.forward(logits, pass);
+        }
+        logits
+    }
+}
+
+/// The inverted residual: a 1x1 convolution to more channels, a 3x3 one of each channel by itself, and a 1x1 one back, without
+/// an activation at its end.
+#[derive(Module, Debug)]
+struct Block {
+    conv: Sequence,
+    #[module(skip)]
+    adds: bool,
+    #[module(skip)]
+    path: String,
+}
+
+impl Block {
+    fn new(inputs: usize, expansion: usize, outputs: usize, stride: usize, scope: &Scope) -> Self {
+        let wide = inputs * expansion;
+        let convolutions = [
+            Conv2dConfig::new(inputs, wide, 1),
+            Conv2dConfig::new(wide, wide, 3).stride(stride).groups(wide),
+            Conv2dConfig::new(wide, outputs, 1),
+        ];
+        Self {
+            conv: sequence(convolutions, by_outputs, &scope.at("conv")),
+            adds: stride == 1 && inputs == outputs,
+            path: scope.path().into(),
+        }
+    }
+
+    /// `[N, H, W, I]` to `[N, H / stride, W / stride, O]`.
+    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+        let shortcut = self.adds.then(|| x.clone());
+        let mut x = x;
+        let mut units = units(&self.conv).peekable();
+        while let Some((conv, norm)) = units.next() {
+            if units.peek().is_some() {
+                x = conv_norm(x, conv, norm, Activation::Relu, pass);
+            } else {
+                let (path, none) = (&self.path, Activation::Identity);
+                return conv_norm_act(x, conv, norm, shortcut, none, path, pass);
+            }
+        }
+        x
+    }
+}

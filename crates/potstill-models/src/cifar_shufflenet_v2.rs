@@ -1,0 +1,223 @@
+//! ShuffleNetV2 for small images (Ma et al. 2018, table 5), as the CIFAR-100 distillation benchmark has it.
+//!
+//! | stage | maps (32x32 input) | blocks | channels at 1x |
+//! |---|---|---|---|
+//! | `conv1`, `bn1` (1x1) | 32x32 | – | 24 |
+//! | `layer1` | 16x16 | 4 | 116 |
+//! | `layer2` | 8x8 | 8 | 232 |
+//! | `layer3` | 4x4 | 4 | 464 |
+//! | `conv2`, `bn2` | 4x4 | – | 1024 |
+//! | `pool` | 1x1 | – | 1024 |
+//!
+//! Points: `conv1` and `conv2` before and after their ReLU; every block `layer1.0` after its shuffle, and, but for the first of a
+//! stage, before its last ReLU (and so before the shuffle); `pool`.
+
+use burn::{module::Module, tensor::Tensor};
+use potstill_ops::{
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Scope, Side, channel_shuffle, conv_norm,
+    conv_norm_act, global_avg_pool,
+};
+
+use crate::{
+    ModelEntry, StageEnd, benchmark,
+    family::{Architecture, Ends, Family, Network},
+};
+
+#[rustfmt::skip]
+pub(crate) static ENTRIES: &[ModelEntry] = &[
+    benchmark::entry("cifar_shufflenetv2", Architecture::CifarShuffleNetV2(CifarShuffleNetV2Config { widths: [116, 232, 464, 1024] }),
+        benchmark::names("linear").also_known_as(&[("fc", "linear")]), [1_355_528, 44_504_448], "ShuffleNetV2 1x for 32x32 images (Ma et al. 2018; Tian et al. 2020)"),
+];
+
+/// Blocks of each stage, the halving one included.
+const BLOCKS: [usize; 3] = [4, 8, 4];
+const STEM: usize = 24;
+
+/// The shape of a network of this family.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct CifarShuffleNetV2Config {
+    /// Channels of the three stages and of the last convolution.
+    widths: [usize; 4],
+}
+
+impl Family for CifarShuffleNetV2Config {
+    type Network = CifarShuffleNetV2;
+
+    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> CifarShuffleNetV2 {
+        let [.., deepest, embedding] = self.widths;
+        let stage = |name, stage: usize| {
+            let outputs = self.widths[stage];
+            let inputs = if stage == 0 { STEM } else { self.widths[stage - 1] };
+            let block = |i| {
+                let scope = scope.at(name).at(i);
+                if i == 0 {
+                    Block::Down(DownBlock::new(inputs, outputs, &scope))
+                } else {
+                    Block::Basic(BasicBlock::new(outputs, &scope))
+                }
+            };
+            (0..BLOCKS[stage]).map(block).collect()
+        };
+        let conv = |name, inputs, outputs| {
+            Conv2d::uniform(Conv2dConfig::new(inputs, outputs, 1), 1.0, &scope.at(name))
+        };
+        CifarShuffleNetV2 {
+            conv1: conv("conv1", channels, STEM),
+            bn1: BatchNorm::new(STEM, &scope.at("bn1")),
+            layer1: stage("layer1", 0),
+            layer2: stage("layer2", 1),
+            layer3: stage("layer3", 2),
+            conv2: conv("conv2", deepest, embedding),
+            bn2: BatchNorm::new(embedding, &scope.at("bn2")),
+            linear: Linear::new(embedding, classes, &scope.at("linear")),
+        }
+    }
+
+    fn stage_ends(&self) -> Vec<StageEnd> {
+        let ends = (1..).zip(BLOCKS);
+        let ends = ends.map(|(stage, blocks)| StageEnd::activated(format!("layer{stage}.{}", blocks - 1)));
+        ends.chain([StageEnd::pooled()]).collect()
+    }
+}
+
+/// ShuffleNetV2 for small images.
+#[derive(Module, Debug)]
+pub(crate) struct CifarShuffleNetV2 {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    layer1: Vec<Block>,
+    layer2: Vec<Block>,
+    layer3: Vec<Block>,
+    conv2: Conv2d,
+    bn2: BatchNorm,
+    linear: Linear,
+}
+
+impl Network for CifarShuffleNetV2 {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+        let relu = Activation::Relu;
+        let mut x = conv_norm_act(images, &self.conv1, &self.bn1, None, relu, "conv1", pass);
+        for block in self.layer1.iter().chain(&self.layer2).chain(&self.layer3) {
+            x = match block {
+                Block::Down(block) => block.forward(x, pass),
+                Block::Basic(block) => block.forward(x, pass),
+            };
+        }
+        let x = conv_norm_act(x, &self.conv2, &self.bn2, None, relu, "conv2", pass);
+        let pooled = pass.show("pool", Side::Post, global_avg_pool(x));
+        self.linear.forward(pooled.flatten(1, 3), pass)
+    }
+}
+
+#[derive(Module, Debug)]
+enum Block {
+    Down(DownBlock),
+    Basic(BasicBlock),
+}
+
+/// A 1x1, 3x3 (each channel by itself), 1x1 path, and one more without the first: both halve the maps, their channels are joined
+/// and shuffled.
+#[derive(Module, Debug)]
+struct DownBlock {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    conv2: Conv2d,
+    bn2: BatchNorm,
+    conv3: Conv2d,
+    bn3: BatchNorm,
+    conv4: Conv2d,
+    bn4: BatchNorm,
+    conv5: Conv2d,
+    bn5: BatchNorm,
+    #[module(skip)]
+    path: String,
+}
+
+impl DownBlock {
+    fn new(inputs: usize, outputs: usize, scope: &Scope) -> Self {
+        let half = outputs / 2;
+        let conv = |name, config| Conv2d::uniform(config, 1.0, &scope.at(name));
+        let pointwise = |inputs| Conv2dConfig::new(inputs, half, 1);
+        let halving = |channels| {
+            Conv2dConfig::new(channels, channels, 3)
+                .stride(2)
+                .groups(channels)
+        };
+        let norm = |name, channels| BatchNorm::new(channels, &scope.at(name));
+        Self {
+            conv1: conv("conv1", halving(inputs)),
+            bn1: norm("bn1", inputs),
+            conv2: conv("conv2", pointwise(inputs)),
+            bn2: norm("bn2", half),
+            conv3: conv("conv3", pointwise(inputs)),
+            bn3: norm("bn3", half),
+            conv4: conv("conv4", halving(half)),
+            bn4: norm("bn4", half),
+            conv5: conv("conv5", pointwise(half)),
+            bn5: norm("bn5", half),
+            path: scope.path().into(),
+        }
+    }
+
+    /// `[N, H, W, I]` to `[N, H / 2, W / 2, O]`.
+    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+        let (relu, none) = (Activation::Relu, Activation::Identity);
+        let left = conv_norm(x.clone(), &self.conv1, &self.bn1, none, pass);
+        let left = conv_norm(left, &self.conv2, &self.bn2, relu, pass);
+        let right = conv_norm(x, &self.conv3, &self.bn3, relu, pass);
+        let right = conv_norm(right, &self.conv4, &self.bn4, none, pass);
+        let right = conv_norm(right, &self.conv5, &self.bn5, relu, pass);
+        let joined = channel_shuffle(Tensor::cat(vec![left, right], 3), 2);
+        pass.show(&self.path, Side::Post, joined)
+    }
+}
+
+/// Half of the channels pass by, the others go through 1x1, 3x3 (each channel by itself), 1x1; then both are shuffled.
+#[derive(Module, Debug)]
+struct BasicBlock {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    conv2: Conv2d,
+    bn2: BatchNorm,
+    conv3: Conv2d,
+    bn3: BatchNorm,
+    #[module(skip)]
+    path: String,
+}
+
+impl BasicBlock {
+    fn new(channels: usize, scope: &Scope) -> Self {
+        let half = channels / 2;
+        let conv = |name, config| Conv2d::uniform(config, 1.0, &scope.at(name));
+        let norm = |name| BatchNorm::new(half, &scope.at(name));
+        let pointwise = Conv2dConfig::new(half, half, 1);
+        Self {
+            conv1: conv("conv1", pointwise),
+            bn1: norm("bn1"),
+            conv2: conv("conv2", Conv2dConfig::new(half, half, 3).groups(half)),
+            bn2: norm("bn2"),
+            conv3: conv("conv3", pointwise),
+            bn3: norm("bn3"),
+            path: scope.path().into(),
+        }
+    }
+
+    /// `[N, H, W, C]` to a map of the same size.
+    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+        let (relu, none) = (Activation::Relu, Activation::Identity);
+        let half = self.conv1.config().inputs;
+        let passing = x.clone().narrow(3, 0, half);
+        let inner = conv_norm(x.narrow(3, half, half), &self.conv1, &self.bn1, relu, pass);
+        let inner = conv_norm(inner, &self.conv2, &self.bn2, none, pass);
+        let joined = if pass.wants(&self.path, Side::Pre) {
+            let before = conv_norm(inner, &self.conv3, &self.bn3, none, pass);
+            let before = pass.show(&self.path, Side::Pre, Tensor::cat(vec![passing, before], 3));
+            let after = relu.apply(before.clone().narrow(3, half, half));
+            vec![before.narrow(3, 0, half), after]
+        } else {
+            vec![passing, conv_norm(inner, &self.conv3, &self.bn3, relu, pass)]
+        };
+        let shuffled = channel_shuffle(Tensor::cat(joined, 3), 2);
+        pass.show(&self.path, Side::Post, shuffled)
+    }
+}

@@ -1,0 +1,210 @@
+//! Residual networks of four stages (He et al. 2015, table 1) with the stem for large images or for small ones.
+//!
+//! | stage | maps (224x224 input) | maps (32x32 input, small stem) | channels of basic blocks | of bottlenecks |
+//! |---|---|---|---|---|
+//! | `conv1`, `bn1` | 112x112 | 32x32 | 64 | 64 |
+//! | `layer1` | 56x56 | 32x32 | 64 | 256 |
+//! | `layer2` | 28x28 | 16x16 | 128 | 512 |
+//! | `layer3` | 14x14 | 8x8 | 256 | 1024 |
+//! | `layer4` | 7x7 | 4x4 | 512 | 2048 |
+//! | `pool` | 1x1 | 1x1 | 512 | 2048 |
+//!
+//! The large stem is a 7x7 convolution of stride 2 and the largest of 3x3 at stride 2, the small one a 3x3 convolution. Points:
+//! `conv1` and every block `layer1.0` before and after the last ReLU, and `pool`.
+
+use burn::{module::Module, tensor::Tensor};
+use potstill_ops::{
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Scope, Side, Window, conv_norm, conv_norm_act,
+    global_avg_pool, max_pool,
+};
+
+use crate::{
+    ModelEntry, Names, StageEnd, benchmark,
+    family::{Architecture, Ends, Family, Network},
+};
+
+#[rustfmt::skip]
+pub(crate) static ENTRIES: &[ModelEntry] = &[
+    benchmark::entry("cifar_resnet50", Architecture::ResNet(CIFAR_RESNET50), CIFAR_NAMES, [23_705_252, 1_298_014_208],
+        "ResNet-50 with a stem for 32x32 images (He et al. 2015; Tian et al. 2020)"),
+];
+
+const CIFAR_RESNET50: ResNetConfig = ResNetConfig {
+    stem: Stem::Small,
+    kind: Kind::Bottleneck,
+    blocks: [3, 4, 6, 3],
+    groups: 1,
+    group_width: 64,
+};
+
+const CIFAR_NAMES: Names = benchmark::names("fc")
+    .published_as(&[("downsample", "shortcut"), ("fc", "linear")])
+    .also_known_as(&[("shortcut", "downsample"), ("linear", "fc")]);
+
+/// The shape of a network of this family.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ResNetConfig {
+    pub stem: Stem,
+    pub kind: Kind,
+    /// Blocks of each stage.
+    pub blocks: [usize; 4],
+    /// Groups of the 3x3 convolutions of bottlenecks.
+    pub groups: usize,
+    /// Channels of each group in the first stage; 64 is the plain network.
+    pub group_width: usize,
+}
+
+/// The layers before the first stage.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stem {
+    Small,
+    Large,
+}
+
+/// The kind of block.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Two 3x3 convolutions.
+    Basic,
+    /// 1x1, 3x3 (which has the stride), and 1x1 to four times the channels.
+    Bottleneck,
+}
+
+impl Family for ResNetConfig {
+    type Network = ResNet;
+
+    /// Convolutions are initialised as in He et al. 2015 by their outputs (normal, variance `2 / fan_out`).
+    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> ResNet {
+        let growth = if self.kind == Kind::Basic { 1 } else { 4 };
+        let stage = |name, stage: usize| {
+            let width = 64 << stage;
+            let inputs = if stage == 0 { 64 } else { width / 2 * growth };
+            let block = |i| {
+                let (inputs, stride) = match i {
+                    0 if stage > 0 => (inputs, 2),
+                    0 => (inputs, 1),
+                    _ => (width * growth, 1),
+                };
+                Block::new(self, inputs, width, stride, &scope.at(name).at(i))
+            };
+            (0..self.blocks[stage]).map(block).collect()
+        };
+        let stem = match self.stem {
+            Stem::Small => Conv2dConfig::new(channels, 64, 3),
+            Stem::Large => Conv2dConfig::new(channels, 64, 7).stride(2),
+        };
+        ResNet {
+            conv1: Conv2d::he_normal_fan_out(stem, &scope.at("conv1")),
+            bn1: BatchNorm::new(64, &scope.at("bn1")),
+            layer1: stage("layer1", 0),
+            layer2: stage("layer2", 1),
+            layer3: stage("layer3", 2),
+            layer4: stage("layer4", 3),
+            fc: Linear::new(512 * growth, classes, &scope.at("fc")),
+            stem: self.stem,
+        }
+    }
+
+    fn stage_ends(&self) -> Vec<StageEnd> {
+        let ends = (1..).zip(self.blocks);
+        let ends = ends.map(|(stage, blocks)| StageEnd::activated(format!("layer{stage}.{}", blocks - 1)));
+        ends.chain([StageEnd::pooled()]).collect()
+    }
+}
+
+/// A residual network of four stages.
+#[derive(Module, Debug)]
+pub(crate) struct ResNet {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    layer1: Vec<Block>,
+    layer2: Vec<Block>,
+    layer3: Vec<Block>,
+    layer4: Vec<Block>,
+    fc: Linear,
+    #[module(skip)]
+    stem: Stem,
+}
+
+impl Network for ResNet {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+        let relu = Activation::Relu;
+        let mut x = conv_norm_act(images, &self.conv1, &self.bn1, None, relu, "conv1", pass);
+        if self.stem == Stem::Large {
+            x = max_pool(x, Window::new(3).stride(2).padding(1));
+        }
+        let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
+        for block in stages.into_iter().flatten() {
+            x = block.forward(x, pass);
+        }
+        let pooled = pass.show("pool", Side::Post, global_avg_pool(x));
+        self.fc.forward(pooled.flatten(1, 3), pass)
+    }
+}
+
+/// A block of either kind; the third convolution is a bottleneck's.
+#[derive(Module, Debug)]
+struct Block {
+    conv1: Conv2d,
+    bn1: BatchNorm,
+    conv2: Conv2d,
+    bn2: BatchNorm,
+    conv3: Option<Conv2d>,
+    bn3: Option<BatchNorm>,
+    downsample: Option<(Conv2d, BatchNorm)>,
+    #[module(skip)]
+    path: String,
+}
+
+impl Block {
+    fn new(config: &ResNetConfig, inputs: usize, width: usize, stride: usize, scope: &Scope) -> Self {
+        let conv = |name, config| Conv2d::he_normal_fan_out(config, &scope.at(name));
+        let norm = |name, channels| BatchNorm::new(channels, &scope.at(name));
+        let (first, second, third) = match config.kind {
+            Kind::Basic => (
+                Conv2dConfig::new(inputs, width, 3).stride(stride),
+                Conv2dConfig::new(width, width, 3),
+                None,
+            ),
+            Kind::Bottleneck => {
+                let inner = width * config.group_width / 64 * config.groups;
+                let across = Conv2dConfig::new(inner, inner, 3);
+                (
+                    Conv2dConfig::new(inputs, inner, 1),
+                    across.stride(stride).groups(config.groups),
+                    Some(Conv2dConfig::new(inner, 4 * width, 1)),
+                )
+            }
+        };
+        let outputs = third.map_or(width, |third| third.outputs);
+        let changes = stride != 1 || inputs != outputs;
+        let shortcut = Conv2dConfig::new(inputs, outputs, 1).stride(stride);
+        Self {
+            conv1: conv("conv1", first),
+            bn1: norm("bn1", first.outputs),
+            conv2: conv("conv2", second),
+            bn2: norm("bn2", second.outputs),
+            conv3: third.map(|third| conv("conv3", third)),
+            bn3: third.map(|third| norm("bn3", third.outputs)),
+            downsample: changes.then(|| (conv("downsample.0", shortcut), norm("downsample.1", outputs))),
+            path: scope.path().into(),
+        }
+    }
+
+    /// `[N, H, W, I]` to `[N, H / stride, W / stride, O]`, ending at the point of the block's path.
+    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+        let (relu, none) = (Activation::Relu, Activation::Identity);
+        let mut inner = conv_norm(x.clone(), &self.conv1, &self.bn1, relu, pass);
+        let mut last = (&self.conv2, &self.bn2);
+        if let (Some(conv3), Some(bn3)) = (&self.conv3, &self.bn3) {
+            inner = conv_norm(inner, &self.conv2, &self.bn2, relu, pass);
+            last = (conv3, bn3);
+        }
+        let shortcut = match &self.downsample {
+            Some((conv, norm)) => conv_norm(x, conv, norm, none, pass),
+            None => x,
+        };
+        let (conv, norm) = last;
+        conv_norm_act(inner, conv, norm, Some(shortcut), relu, &self.path, pass)
+    }
+}

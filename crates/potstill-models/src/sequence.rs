@@ -1,0 +1,48 @@
+//! PyTorch's `Sequential` of convolutions, batch norms and activations.
+//!
+//! Its tensors are named by their place, and activations have a place too: 0 convolution, 1 batch norm, 2 activation, 3
+//! convolution, …
+
+use burn::module::Module;
+use potstill_ops::{BatchNorm, Conv2d, Conv2dConfig, Scope};
+
+/// The places of a sequence; an activation leaves its place empty.
+pub(crate) type Sequence = Vec<Option<Layer>>;
+
+/// What has tensors.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "half of the layers are the large one")]
+pub(crate) enum Layer {
+    Conv(Conv2d),
+    Norm(BatchNorm),
+}
+
+/// A sequence of these convolutions, each with its batch norm and a place for an activation.
+pub(crate) fn sequence(
+    convolutions: impl IntoIterator<Item = Conv2dConfig>,
+    initial: fn(Conv2dConfig, &Scope) -> Conv2d,
+    scope: &Scope,
+) -> Sequence {
+    let unit = |(i, config): (usize, Conv2dConfig)| {
+        [
+            Some(Layer::Conv(initial(config, &scope.at(3 * i)))),
+            Some(Layer::Norm(BatchNorm::new(config.outputs, &scope.at(3 * i + 1)))),
+            None,
+        ]
+    };
+    convolutions.into_iter().enumerate().flat_map(unit).collect()
+}
+
+/// The convolutions with their batch norms, in order.
+pub(crate) fn units(sequence: &Sequence) -> impl Iterator<Item = (&Conv2d, &BatchNorm)> {
+    let conv = |layer| match layer {
+        &Layer::Conv(ref conv) => Some(conv),
+        Layer::Norm(_) => None,
+    };
+    let norm = |layer| match layer {
+        &Layer::Norm(ref norm) => Some(norm),
+        Layer::Conv(_) => None,
+    };
+    let layers = || sequence.iter().flatten();
+    layers().filter_map(conv).zip(layers().filter_map(norm))
+}
