@@ -11,7 +11,6 @@
 
 mod activation;
 mod attention;
-mod blank;
 mod conv;
 mod fast;
 mod frozen;
@@ -22,6 +21,7 @@ mod mlp;
 mod moments;
 mod norm;
 mod parameters;
+mod patch_embed;
 mod pass;
 mod point;
 mod pool;
@@ -35,7 +35,6 @@ mod windows;
 
 pub use activation::Activation;
 pub use attention::Attention;
-pub use blank::Blank;
 pub use conv::{Conv2d, Conv2dConfig};
 pub use fast::{Form, set_threads};
 pub use frozen::Frozen;
@@ -47,6 +46,7 @@ pub use moments::Moments;
 pub use norm::BatchNorm;
 pub use parameters::{Entry, Parameters, Role, count_trainable};
 pub use pass::{Mode, Pass};
+pub use patch_embed::PatchEmbed;
 pub use point::{Point, PointError, Side, Taps, Visitor};
 pub use pool::{Border, Window, adaptive_avg_pool, avg_pool, global_avg_pool, max_pool};
 pub use resize::{resize_bilinear, resize_nearest};
