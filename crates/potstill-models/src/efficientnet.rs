@@ -31,7 +31,7 @@ use crate::{
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
     imagenet::entry("efficientnet_b0", Architecture::EfficientNet(EfficientNetConfig), imagenet::torchvision("classifier.1"),
-        [5_288_548, 0], "EfficientNet-B0 (Tan and Le 2019)"),
+        [5_288_548, 385_814_752], "EfficientNet-B0 (Tan and Le 2019)"),
 ];
 
 /// Expansion, kernel, stride, channels and blocks of each stage.

@@ -3,12 +3,10 @@
 use crate::{ModelEntry, Names, Scheme, family::Architecture};
 
 /// Where weights of torchvision's networks are.
-pub(crate) const TORCHVISION_WEIGHTS: &str =
-    "ImageNet-1k: torchvision (code BSD-3-Clause; for the weights the terms of ImageNet may count: pytorch.org/vision)";
+pub(crate) const TORCHVISION_WEIGHTS: &str = "ImageNet-1k: torchvision (code BSD-3-Clause; for the weights the terms of ImageNet may count: pytorch.org/vision)";
 
 /// Where weights of timm's networks are.
-pub(crate) const TIMM_WEIGHTS: &str =
-    "ImageNet-1k and more: huggingface.co/timm (code Apache-2.0; the licence of the weights stands on each model's card)";
+pub(crate) const TIMM_WEIGHTS: &str = "ImageNet-1k and more: huggingface.co/timm (code Apache-2.0; the licence of the weights stands on each model's card)";
 
 /// The names of torchvision, with the last layer at `head`.
 pub(crate) const fn torchvision(head: &'static str) -> Names {

@@ -32,7 +32,7 @@ use crate::{
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
     imagenet::entry("mobilenet_v2", Architecture::MobileNetV2(MobileNetV2Config), imagenet::torchvision("classifier.1"),
-        [3_504_872, 0], "MobileNetV2 of width 1 (Sandler et al. 2018)"),
+        [3_504_872, 300_774_272], "MobileNetV2 of width 1 (Sandler et al. 2018)"),
 ];
 
 /// Expansion, channels, blocks and stride of each stage.

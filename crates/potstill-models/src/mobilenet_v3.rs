@@ -28,9 +28,9 @@ use crate::{
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
     imagenet::entry("mobilenet_v3_small", Architecture::MobileNetV3(SMALL), imagenet::torchvision("classifier.3"),
-        [2_542_856, 0], "MobileNetV3-Small (Howard et al. 2019)"),
+        [2_542_856, 56_510_400], "MobileNetV3-Small (Howard et al. 2019)"),
     imagenet::entry("mobilenet_v3_large", Architecture::MobileNetV3(LARGE), imagenet::torchvision("classifier.3"),
-        [5_483_032, 0], "MobileNetV3-Large (Howard et al. 2019)"),
+        [5_483_032, 216_589_760], "MobileNetV3-Large (Howard et al. 2019)"),
 ];
 
 /// A row of the paper's tables: kernel, channels inside and out, squeeze and excitation, activation, stride.
@@ -139,7 +139,9 @@ impl Family for MobileNetV3Config {
     }
 
     fn stage_ends(&self) -> Vec<StageEnd> {
-        let ends = self.ends.map(|place| StageEnd::linear(format!("features.{place}")));
+        let ends = self
+            .ends
+            .map(|place| StageEnd::linear(format!("features.{place}")));
         ends.into_iter().chain([StageEnd::pooled()]).collect()
     }
 }
