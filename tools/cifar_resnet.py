@@ -11,7 +11,6 @@ A network's name is `cifar_resnetDEPTH` (channels 16, 16, 32, 64) or `cifar_resn
 
 import re
 
-import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -81,35 +80,30 @@ class CifarResNet(nn.Module):
         self.head = "fc" if wide else "linear"
         self.add_module(self.head, nn.Linear(inputs, classes))
 
-    def features(self, images):
-        """The sum before the last ReLU at the end of each stage, and the pooled embedding `[N, C]`."""
+    def stages(self, images):
+        """The map before and after the last ReLU of each stage, and the pooled embedding `[N, C]`."""
         x = F.relu(self.bn1(self.conv1(images)))
         ends = []
         for stage in (self.layer1, self.layer2, self.layer3):
             for block in stage:
                 before = block(x)
                 x = F.relu(before)
-            ends.append(before)
+            ends.append((before, x))
         return ends, x.mean(dim=(2, 3))
+
+    def features(self, images):
+        """The sum before the last ReLU at the end of each stage, and the pooled embedding `[N, C]`."""
+        ends, pooled = self.stages(images)
+        return [before for before, _ in ends], pooled
 
     def classify(self, pooled):
         """Logits of the pooled embedding."""
         return getattr(self, self.head)(pooled)
 
     def forward(self, images):
-        return self.classify(self.features(images)[1])
+        return self.classify(self.stages(images)[1])
 
 
 def published_option(name):
     """The shortcut that the published network of this name has."""
     return "b" if name.endswith("x4") else "a"
-
-
-def parameter_count(network):
-    """Trained numbers; buffers do not count."""
-    return sum(parameter.numel() for parameter in network.parameters())
-
-
-def named_tensors(network):
-    """Parameters and buffers by state-dict name, without the counters of batches seen."""
-    return {name: tensor for name, tensor in network.state_dict().items() if tensor.dtype != torch.int64}

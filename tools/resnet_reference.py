@@ -13,13 +13,13 @@ and running means of all but the first layers. Noisy weights (`cifar_resnet_nois
 1, so that every tensor shows in the logits.
 """
 
-import math
-
 import torch
 from torch.nn import functional as F
 
+import filled
 import reference_json
-from cifar_resnet import CifarResNet, named_tensors, parameter_count
+from cifar_resnet import CifarResNet
+from filled import named_tensors, noise, parameter_count, smooth
 
 EVALUATED = [
     ("cifar_resnet8", "a"),
@@ -35,40 +35,12 @@ TRAINED = [("cifar_resnet8", "a"), ("cifar_resnet8", "b")]
 COUNTED = ["cifar_resnet32", "cifar_resnet44", "cifar_resnet110"]
 
 
-def smooth(phase, i):
-    return torch.sin(0.7 + 0.013 * i + phase)
-
-
-def noise(phase, i):
-    x = 1e4 * torch.sin(i + phase)
-    return 2 * (x - x.floor()) - 1
-
-
-WAVES = {"smooth": "w = sin(0.7 + 0.013 i + h)", "noise": "w = 2 (x - floor(x)) - 1, x = 10000 sin(i + h)"}
-
-
-def fill(name, shape, wave):
-    """The values of the tensor with this state-dict name."""
-    phase = sum((j + 1) * byte for j, byte in enumerate(name.encode())) % 1000 / 100.0
-    w = wave(phase, torch.arange(math.prod(shape), dtype=torch.float64)).reshape(shape)
-    if name.endswith("running_var"):
-        return 1 + 0.5 * w**2
-    if len(shape) > 1:
-        return math.sqrt(2 / math.prod(shape[1:])) * w
-    return 1 + 0.1 * w if name.endswith("weight") else 0.1 * w
-
-
 def build(name, option, wave):
-    network = CifarResNet(name, 100 if name.endswith("x4") else 10, option).double()
-    for key, tensor in named_tensors(network).items():
-        tensor.copy_(fill(key, tensor.shape, wave))
-    return network
+    return filled.fill(CifarResNet(name, 100 if name.endswith("x4") else 10, option), wave)
 
 
 def ramp():
-    n, c, y, x = torch.meshgrid(*[torch.arange(size) for size in (2, 3, 32, 32)], indexing="ij")
-    values = ((n * 11 + c * 7 + y * 3 + x * 5) % 256).double() / 255
-    return (values - 0.5) / 0.25
+    return filled.images(2, 32)
 
 
 def glimpse(maps):
@@ -126,12 +98,8 @@ def content(wave):
         "made_by": (
             f"tools/resnet_reference.py with torch {torch.__version__}, f64; maps in (N, C, H, W) order"
         ),
-        "fill": (
-            "i flat index, b_j bytes of the name, h = ((sum over j = 0, 1, ... of (j + 1) b_j) mod 1000) /"
-            f" 100, {WAVES[wave.__name__]}. Convolution and linear weight: sqrt(2 / fan_in) w; batch norm"
-            " weight: 1 + 0.1 w; any bias and running_mean: 0.1 w; running_var: 1 + 0.5 w^2"
-        ),
-        "input": "[2, 3, 32, 32]: v = ((11 n + 7 c + 3 y + 5 x) mod 256) / 255, then (v - 0.5) / 0.25",
+        "fill": filled.describe(wave),
+        "input": f"[2, 3, 32, 32]: {filled.IMAGES}",
         "stage_ends": (
             "last block of layer1, layer2, layer3: pre = the sum before the last ReLU, post = after it; mean"
             " over all, and the values [0, c, 1, x] for c = 0, 1 and x = 0, 1, 2"

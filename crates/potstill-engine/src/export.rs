@@ -10,8 +10,8 @@ use potstill_report::{
 
 use crate::{
     Checkpoint, EngineError, Plan, Run, RunFolder,
-    bench::peak_rss_mb,
     checkpoint::put_back,
+    machine::peak_rss_mb,
     network::{CONFIG, InputConfig, MODEL, ModelConfig},
     step::Learner,
 };

@@ -19,6 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::{
     Best, Checkpoint, EngineError, Evaluation, Observer, Optimizer, Phase, Plan, Position, RunFolder,
     StepSeen, epoch_line, evaluate,
+    laps::Laps,
     running_mean::RunningMean,
     step::{Learner, Refused},
 };
@@ -169,7 +170,14 @@ impl Run {
             let started = Instant::now();
             let report = self
                 .learner
-                .step(&batch, phase, &mut self.optimizer, rate, epoch)
+                .step(
+                    &batch,
+                    phase,
+                    &mut self.optimizer,
+                    rate,
+                    epoch,
+                    &mut Laps::start(),
+                )
                 .map_err(|refused| match refused {
                     Refused::NonFinite { term, value } => EngineError::NonFinite {
                         term,

@@ -6,7 +6,11 @@ use potstill_methods::{Method, Seen, Step, Term};
 use potstill_models::{Classifier, FrozenClassifier, ModelError};
 use potstill_ops::{Mode, Moments, Parameters, Pass, Point, Taps, cross_entropy, true_class_ranks};
 
-use crate::{Optimizer, Phase, Plan, clip::clip_by_global_norm};
+use crate::{
+    Optimizer, Phase, Plan,
+    clip::clip_by_global_norm,
+    laps::{Laps, Part},
+};
 
 /// What trains, and what it trains on.
 pub(crate) struct Learner {
@@ -30,6 +34,12 @@ pub(crate) struct StepReport {
     pub terms: Vec<(String, f64)>,
     /// Images whose true class had the largest logit.
     pub hits: usize,
+}
+
+/// The normalised images of a batch, `[N, H, W, C]`, for each network.
+struct Inputs {
+    student: Tensor<4>,
+    teacher: Option<Tensor<4>>,
 }
 
 /// Why a step was not taken.
@@ -74,38 +84,29 @@ impl Learner {
         optimizer: &mut Optimizer,
         rate: f64,
         epoch: usize,
+        laps: &mut Laps,
     ) -> Result<StepReport, Refused> {
         let labels = self.labels(batch);
-        let teacher = self.teach(batch).map_err(Refused::Teacher)?;
+        let inputs = self.inputs(batch);
+        laps.lap(Part::Batch, 0);
+        let teacher = self.teach(inputs.teacher, laps).map_err(Refused::Teacher)?;
         let mut moments = Vec::new();
-        let student = self.study(batch, &mut moments);
-        let mut pass = Pass::new(Mode::Batch);
+        let student = self.study(inputs.student, &mut moments, laps);
         let step = Step {
             student: &student,
             teacher: teacher.as_ref(),
             labels: &labels,
             epoch,
         };
-        let mut weighted = vec![(
-            self.task_weight,
-            task_term(&student.logits, labels.clone(), self.label_smoothing),
-        )];
-        for (weight, method) in &self.methods {
-            weighted.extend(
-                method
-                    .terms(&step, &mut pass)
-                    .into_iter()
-                    .map(|term| (weight * term.factor, term)),
-            );
-        }
-        moments.extend(pass.into_moments());
+        let weighted = self.weighted_terms(&step, &mut moments, laps);
         let terms = finite_values(&weighted)?;
         let loss = weighted
             .iter()
             .zip(&terms)
             .map(|((weight, _), (_, value))| weight * value)
             .sum();
-        self.descend(weighted, phase, optimizer, rate);
+        laps.lap(Part::Losses, 0);
+        self.descend(weighted, phase, optimizer, rate, laps);
         for (name, part) in self.parts_mut() {
             if phase.trains(name) {
                 Moments::absorb(&moments, part);
@@ -113,11 +114,45 @@ impl Learner {
         }
         let logits: Vec<f32> = student.logits.inner().into_data().iter().collect();
         let ranks = true_class_ranks(&logits, self.student.classes(), &batch.labels);
-        Ok(StepReport {
-            loss,
-            terms,
-            hits: ranks.into_iter().filter(|&rank| rank == 0).count(),
-        })
+        let hits = ranks.into_iter().filter(|&rank| rank == 0).count();
+        laps.lap(Part::Books, 0);
+        Ok(StepReport { loss, terms, hits })
+    }
+
+    /// The batch as each network takes it: one tensor for both where they normalise alike.
+    fn inputs(&self, batch: &Batch) -> Inputs {
+        let student = images(batch, &self.student_input, &self.device);
+        let teacher = self.teacher.as_ref().map(|(_, input)| {
+            if *input == self.student_input {
+                student.clone()
+            } else {
+                images(batch, input, &self.device)
+            }
+        });
+        Inputs { student, teacher }
+    }
+
+    /// The terms of the task and of every method, with their weights.
+    fn weighted_terms(
+        &self,
+        step: &Step<'_>,
+        moments: &mut Vec<Moments>,
+        laps: &mut Laps,
+    ) -> Vec<(f64, Term)> {
+        let task = task_term(&step.student.logits, step.labels.clone(), self.label_smoothing);
+        let mut weighted = vec![(self.task_weight, task)];
+        let mut pass = Pass::new(Mode::Batch);
+        for (weight, method) in &self.methods {
+            weighted.extend(
+                method
+                    .terms(step, &mut pass)
+                    .into_iter()
+                    .map(|term| (weight * term.factor, term)),
+            );
+        }
+        laps.lap(Part::Losses, pass.multiplications());
+        moments.extend(pass.into_moments());
+        weighted
     }
 
     fn labels(&self, batch: &Batch) -> Tensor<1, Int> {
@@ -127,22 +162,22 @@ impl Learner {
     }
 
     /// The teacher on the plain device: no graph, no gradient, running statistics.
-    fn teach(&self, batch: &Batch) -> Result<Option<Seen>, ModelError> {
-        let Some((teacher, input)) = &self.teacher else {
+    fn teach(&self, images: Option<Tensor<4>>, laps: &mut Laps) -> Result<Option<Seen>, ModelError> {
+        let Some(((teacher, _), images)) = self.teacher.as_ref().zip(images) else {
             return Ok(None);
         };
         let mut taps = Taps::at(&self.reads(|method| method.reads().teacher));
-        let images = images(batch, input, &self.device);
-        let logits = teacher.forward(images, &mut Pass::visited(Mode::Running, &mut taps))?;
+        let mut pass = Pass::visited(Mode::Running, &mut taps);
+        let logits = teacher.forward(images, &mut pass)?;
+        laps.lap(Part::Teacher, pass.multiplications());
         Ok(Some(Seen { logits, taps }))
     }
 
-    fn study(&self, batch: &Batch, moments: &mut Vec<Moments>) -> Seen {
+    fn study(&self, images: Tensor<4>, moments: &mut Vec<Moments>, laps: &mut Laps) -> Seen {
         let mut taps = Taps::at(&self.reads(|method| method.reads().student));
         let mut pass = Pass::visited(Mode::Batch, &mut taps);
-        let logits = self
-            .student
-            .forward(images(batch, &self.student_input, &self.device), &mut pass);
+        let logits = self.student.forward(images, &mut pass);
+        laps.lap(Part::Student, pass.multiplications());
         moments.extend(pass.into_moments());
         Seen { logits, taps }
     }
@@ -154,12 +189,22 @@ impl Learner {
             .collect()
     }
 
-    fn descend(&mut self, weighted: Vec<(f64, Term)>, phase: &Phase, optimizer: &mut Optimizer, rate: f64) {
+    fn descend(
+        &mut self,
+        weighted: Vec<(f64, Term)>,
+        phase: &Phase,
+        optimizer: &mut Optimizer,
+        rate: f64,
+        laps: &mut Laps,
+    ) {
         let terms = weighted.into_iter().map(|(weight, term)| term.value * weight);
         let Some(loss) = terms.reduce(|sum, term| sum + term) else {
             return;
         };
         let mut gradients = loss.backward();
+        // Twice the forward passes that are gone through: gradients of the maps and of the weights.
+        let forward = [Part::Student, Part::Losses].map(|part| laps.multiplications(part));
+        laps.lap(Part::Backward, 2 * forward.iter().sum::<u64>());
         let trained: Vec<_> = self
             .parts()
             .into_iter()
@@ -175,10 +220,14 @@ impl Learner {
             .filter(|(name, _)| phase.trains(name))
         {
             part.descend(&mut gradients, &mut |entry, value, gradient| {
-                let gradient = scale.map_or(gradient.clone(), |scale| gradient * scale);
+                let gradient = match scale {
+                    Some(scale) if scale < 1.0 => gradient * scale,
+                    _ => gradient,
+                };
                 optimizer.update(&format!("{name}/{}", entry.path), value, gradient, rate)
             });
         }
+        laps.lap(Part::Optimizer, 0);
     }
 }
 

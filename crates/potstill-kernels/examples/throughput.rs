@@ -1,36 +1,27 @@
-//! GFLOP/s of one core for the convolutions of small residual networks, by CPU time, beside a peak loop of the same run.
+//! GFLOP/s of one core for the convolutions of small residual networks, beside a peak loop of the same run.
 //!
 //! `cargo run --release -p potstill-kernels --example throughput [FILTER]`; `POTSTILL_CPU` chooses the instruction set.
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
+
+use std::time::{Duration, Instant};
 
 use potstill_kernels::{
     Activation, BatchNormBackward, ConvShape, Epilogue, GateSource, Isa, Moments, PackedConv, Pool, bn_apply,
     bn_backward, conv_backward_data, conv_backward_weight, conv_forward,
 };
 
-/// CPU nanoseconds of this thread, from the scheduler.
-fn cpu_time() -> u64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    text.split(' ').next().unwrap().parse().unwrap()
-}
-
-/// Median CPU nanoseconds of a call.
-fn median(mut body: impl FnMut()) -> f64 {
+/// Nanoseconds of a call: the fastest of many, as other programs only ever make a call slower.
+fn fastest(mut body: impl FnMut()) -> f64 {
+    const ENOUGH: Duration = Duration::from_millis(150);
     body();
-    let mut times: Vec<u64> = (0..9)
-        .map(|_| {
-            let start = cpu_time();
-            let mut calls = 0;
-            while cpu_time() - start < 20_000_000 {
-                body();
-                calls += 1;
-            }
-            (cpu_time() - start) / calls
-        })
-        .collect();
-    times.sort_unstable();
-    times[times.len() / 2] as f64
+    let (began, mut best) = (Instant::now(), Duration::MAX);
+    while began.elapsed() < ENOUGH {
+        let call = Instant::now();
+        body();
+        best = best.min(call.elapsed());
+    }
+    best.as_secs_f64() * 1e9
 }
 
 fn main() {
@@ -84,8 +75,8 @@ fn peak() -> f64 {
         };
     }
     let (time, lanes) = match Isa::current() {
-        Isa::Avx512 => (median(|| rounds!("zmm")), 16.0),
-        Isa::Avx2 => (median(|| rounds!("ymm")), 8.0),
+        Isa::Avx512 => (fastest(|| rounds!("zmm")), 16.0),
+        Isa::Avx2 => (fastest(|| rounds!("ymm")), 8.0),
         Isa::Portable => return f64::NAN,
     };
     f64::from(ROUNDS) * 10.0 * 2.0 * lanes / time
@@ -154,7 +145,7 @@ fn rates(shape: &ConvShape, pool: &Pool) -> [f64; 4] {
     let (scale, shift) = (vec![1.0; shape.c_out], vec![0.1; shape.c_out]);
     let packed = PackedConv::new(shape, &weight, &scale, &shift).unwrap();
     let mut moments = Moments::default();
-    let forward = median(|| {
+    let forward = fastest(|| {
         conv_forward(
             shape,
             &x,
@@ -166,13 +157,13 @@ fn rates(shape: &ConvShape, pool: &Pool) -> [f64; 4] {
         .unwrap();
     });
     let size = [shape.n, shape.h, shape.w];
-    let frozen = median(|| {
+    let frozen = fastest(|| {
         packed
             .forward(size, &x, None, Activation::Relu, &mut out, pool)
             .unwrap();
     });
-    let data = median(|| conv_backward_data(shape, &dy, &weight, &mut dx, false, pool).unwrap());
-    let weight = median(|| conv_backward_weight(shape, &x, &dy, &mut dw, pool).unwrap());
+    let data = fastest(|| conv_backward_data(shape, &dy, &weight, &mut dx, pool).unwrap());
+    let weight = fastest(|| conv_backward_weight(shape, &x, &dy, &mut dw, pool).unwrap());
     [forward, frozen, data, weight].map(|time| shape.flops() as f64 / time)
 }
 
@@ -194,8 +185,8 @@ fn norm(pool: &Pool) {
         let (mut z, mut dy) = (vec![0.0; len], vec![0.0; len]);
         let (scale, shift) = (vec![1.0; channels], vec![0.1; channels]);
         let relu = Activation::Relu;
-        let apply = median(|| bn_apply(&y, &scale, &shift, None, relu, &mut z, pool).unwrap());
-        let add = median(|| bn_apply(&y, &scale, &shift, Some(&residual), relu, &mut z, pool).unwrap());
+        let apply = fastest(|| bn_apply(&y, &scale, &shift, None, relu, &mut z, pool).unwrap());
+        let add = fastest(|| bn_apply(&y, &scale, &shift, Some(&residual), relu, &mut z, pool).unwrap());
         let args = BatchNormBackward {
             y: &y,
             dz: &dz,
@@ -207,7 +198,7 @@ fn norm(pool: &Pool) {
             activation: relu,
             batch_statistics: true,
         };
-        let backward = median(|| _ = bn_backward(&args, &mut dy, None, pool).unwrap());
+        let backward = fastest(|| _ = bn_backward(&args, &mut dy, None, pool).unwrap());
         let rate = |maps: usize, time: f64| (maps * len * 4) as f64 / time;
         println!(
             "{:<26} {:>8.1} {:>8.1} {:>8.1}",

@@ -82,6 +82,87 @@ impl Activation {
     }
 }
 
+/// An activation inside a loop over vectors. The frequent ones are types, so that the loop holds no choice between them.
+pub(crate) trait Activate: Copy + Sync {
+    /// As [`Activation::apply`].
+    fn apply<L: Lanes>(self, v: L) -> L;
+    /// As [`Activation::gate`].
+    fn gate<L: Lanes>(self, v: L, gradient: L) -> L;
+    /// Whether the gate needs no input.
+    fn is_none(self) -> bool;
+}
+
+/// [`Activation::None`], known to the compiler.
+#[derive(Clone, Copy)]
+pub(crate) struct NoActivation;
+
+/// [`Activation::Relu`], known to the compiler.
+#[derive(Clone, Copy)]
+pub(crate) struct Relu;
+
+impl Activate for NoActivation {
+    #[inline(always)]
+    fn apply<L: Lanes>(self, v: L) -> L {
+        v
+    }
+    #[inline(always)]
+    fn gate<L: Lanes>(self, _: L, gradient: L) -> L {
+        gradient
+    }
+    #[inline(always)]
+    fn is_none(self) -> bool {
+        true
+    }
+}
+
+impl Activate for Relu {
+    #[inline(always)]
+    fn apply<L: Lanes>(self, v: L) -> L {
+        Activation::Relu.apply(v)
+    }
+    #[inline(always)]
+    fn gate<L: Lanes>(self, v: L, gradient: L) -> L {
+        Activation::Relu.gate(v, gradient)
+    }
+    #[inline(always)]
+    fn is_none(self) -> bool {
+        false
+    }
+}
+
+impl Activate for Activation {
+    #[inline(always)]
+    fn apply<L: Lanes>(self, v: L) -> L {
+        Activation::apply(self, v)
+    }
+    #[inline(always)]
+    fn gate<L: Lanes>(self, v: L, gradient: L) -> L {
+        Activation::gate(self, v, gradient)
+    }
+    #[inline(always)]
+    fn is_none(self) -> bool {
+        self == Self::None
+    }
+}
+
+/// Evaluates an expression with `$name` bound to the [`Activate`] for an [`Activation`].
+macro_rules! with_activation {
+    ($activation:expr, $name:ident => $body:expr) => {
+        match $activation {
+            crate::Activation::None => {
+                let $name = crate::activation::NoActivation;
+                $body
+            }
+            crate::Activation::Relu => {
+                let $name = crate::activation::Relu;
+                $body
+            }
+            $name => $body,
+        }
+    };
+}
+pub(crate) use with_activation;
+
 #[inline(always)]
 fn sigmoid<L: Lanes>(v: L) -> L {
     let one = L::splat(1.0);

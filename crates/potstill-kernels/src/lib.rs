@@ -18,11 +18,17 @@ mod error;
 mod isa;
 mod norm;
 mod optimizer;
+mod output;
+mod peak;
 mod pool;
+mod recycler;
 mod scratch;
 
 pub use activation::Activation;
-pub use conv::{ConvShape, Epilogue, PackedConv, conv_backward_data, conv_backward_weight, conv_forward};
+pub use conv::{
+    ConvShape, Epilogue, PackedConv, conv_backward_data, conv_backward_data_add, conv_backward_weight,
+    conv_forward,
+};
 pub use error::KernelError;
 pub use isa::Isa;
 pub use norm::{
@@ -30,4 +36,7 @@ pub use norm::{
     fold_batch_norm,
 };
 pub use optimizer::{AdamW, Sgd};
+pub use output::Output;
+pub use peak::peak_gflops;
 pub use pool::Pool;
+pub use recycler::Recycler;

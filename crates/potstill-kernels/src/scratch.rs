@@ -103,6 +103,11 @@ impl<T> Shared<T> {
         Self(slice.as_mut_ptr())
     }
 
+    /// Of a buffer that begins here and lives as long as its tasks.
+    pub fn at(first: *mut T) -> Self {
+        Self(first)
+    }
+
     /// The pointer. A method, so that closures capture the whole (`Sync`) wrapper.
     pub fn ptr(&self) -> *mut T {
         self.0

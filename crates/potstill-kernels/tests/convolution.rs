@@ -9,7 +9,7 @@ mod reference;
 use numbers::{close, numbers};
 use potstill_kernels::{
     Activation, ConvShape, Epilogue, Isa, Moments, PackedConv, Pool, conv_backward_data,
-    conv_backward_weight, conv_forward,
+    conv_backward_data_add, conv_backward_weight, conv_forward,
 };
 use reference::Reference;
 
@@ -104,12 +104,12 @@ fn forward_and_gradients_equal_the_definition() {
             close(&out, &reference.y, 2e-6, &what("forward"));
 
             let mut dx = vec![f32::NAN; shape.input_len()];
-            conv_backward_data(&shape, &reference.dy, &reference.weight, &mut dx, false, &pool).unwrap();
+            conv_backward_data(&shape, &reference.dy, &reference.weight, &mut dx, &pool).unwrap();
             close(&dx, &reference.dx, 2e-6, &what("backward data"));
 
             let start = numbers(dx.len(), 7);
             dx.copy_from_slice(&start);
-            conv_backward_data(&shape, &reference.dy, &reference.weight, &mut dx, true, &pool).unwrap();
+            conv_backward_data_add(&shape, &reference.dy, &reference.weight, &mut dx, &pool).unwrap();
             let sum: Vec<f64> = reference
                 .dx
                 .iter()
@@ -217,7 +217,7 @@ fn the_number_of_threads_does_not_change_a_bit() {
                 pool,
             )
             .unwrap();
-            conv_backward_data(&shape, &reference.dy, &reference.weight, &mut dx, false, pool).unwrap();
+            conv_backward_data(&shape, &reference.dy, &reference.weight, &mut dx, pool).unwrap();
             conv_backward_weight(&shape, &reference.x, &reference.dy, &mut dw, pool).unwrap();
             (out, moments, dx, dw)
         });
@@ -241,7 +241,7 @@ fn an_empty_batch_gives_empty_outputs_and_zero_gradients() {
     )
     .unwrap();
     assert_eq!(moments.mean(), vec![0.0; 6]);
-    conv_backward_data(&shape, &[], &weight, &mut [], false, &pool).unwrap();
+    conv_backward_data(&shape, &[], &weight, &mut [][..], &pool).unwrap();
     let mut dw = vec![f32::NAN; shape.weight_len()];
     conv_backward_weight(&shape, &[], &[], &mut dw, &pool).unwrap();
     assert!(dw.iter().all(|&v| v == 0.0));

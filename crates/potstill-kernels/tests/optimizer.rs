@@ -47,7 +47,8 @@ fn sgd_follows_the_formula() {
     for (options, len) in variants.into_iter().flat_map(|v| LENGTHS.map(|len| (v, len))) {
         on_every_isa(|| {
             let mut parameters = numbers(len, 1);
-            let mut velocity = vec![f32::NAN; len];
+            let kept = if options.momentum == 0.0 { 0 } else { len };
+            let mut velocity = vec![f32::NAN; kept];
             let (mut expected, mut expected_velocity) = (doubles(&parameters), vec![0.0; len]);
             for step in 0..3 {
                 let gradients = numbers(len, 10 + step);
@@ -55,17 +56,17 @@ fn sgd_follows_the_formula() {
                     .step(&mut parameters, &gradients, &mut velocity, step == 0, &pool)
                     .unwrap();
                 for i in 0..len {
-                    let g = f64::from(gradients[i]) + f64::from(options.weight_decay) * expected[i];
-                    let m = f64::from(options.momentum);
+                    let g = f64::from(gradients[i]) + options.weight_decay * expected[i];
+                    let m = options.momentum;
                     let v: &mut f64 = &mut expected_velocity[i];
                     *v = if step == 0 {
                         g
                     } else {
-                        m * *v + (1.0 - f64::from(options.dampening)) * g
+                        m * *v + (1.0 - options.dampening) * g
                     };
                     let direction = if options.nesterov { g + m * *v } else { *v };
                     let direction = if options.momentum == 0.0 { g } else { direction };
-                    expected[i] -= f64::from(options.learning_rate) * direction;
+                    expected[i] -= options.learning_rate * direction;
                 }
             }
             close(&parameters, &expected, 1e-6, &format!("{options:?} {len}"));
@@ -94,10 +95,10 @@ fn adam_follows_the_formula() {
                 let (mut mean, mut square) = (vec![0.0; len], vec![0.0; len]);
                 let mut expected = doubles(&parameters);
                 let (mut m, mut v) = (vec![0.0; len], vec![0.0; len]);
-                let [b1, b2] = options.betas.map(f64::from);
-                let (rate, decay) = (f64::from(options.learning_rate), f64::from(options.weight_decay));
-                for step in 1..=4_u32 {
-                    let gradients = numbers(len, 20 + u64::from(step));
+                let [b1, b2] = options.betas;
+                let (rate, decay) = (options.learning_rate, options.weight_decay);
+                for step in 1..=4_u64 {
+                    let gradients = numbers(len, 20 + step);
                     options
                         .step(&mut parameters, &gradients, [&mut mean, &mut square], step, &pool)
                         .unwrap();
@@ -114,7 +115,7 @@ fn adam_follows_the_formula() {
                             m[i] / (1.0 - b1.powi(step as i32)),
                             v[i] / (1.0 - b2.powi(step as i32)),
                         );
-                        expected[i] -= rate * mean / (square.sqrt() + f64::from(options.epsilon));
+                        expected[i] -= rate * mean / (square.sqrt() + options.epsilon);
                     }
                 }
                 close(&parameters, &expected, 1e-5, &format!("{options:?} {len}"));
@@ -126,11 +127,18 @@ fn adam_follows_the_formula() {
 #[test]
 fn lengths_must_agree() {
     let pool = Pool::new(1);
-    assert!(
-        Sgd::default()
-            .step(&mut [0.0; 2], &[0.0; 3], &mut [0.0; 2], true, &pool)
-            .is_err()
-    );
+    let momentum = Sgd {
+        momentum: 0.9,
+        ..Sgd::default()
+    };
+    for (options, gradients, velocity) in [(momentum, 3, 2), (momentum, 2, 1), (Sgd::default(), 2, 2)] {
+        let (gradients, mut velocity) = (vec![0.0; gradients], vec![0.0; velocity]);
+        assert!(
+            options
+                .step(&mut [0.0; 2], &gradients, &mut velocity, true, &pool)
+                .is_err()
+        );
+    }
     let state: [&mut [f32]; 2] = [&mut [0.0; 2], &mut [0.0; 1]];
     assert!(
         AdamW::default()

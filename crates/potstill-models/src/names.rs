@@ -50,6 +50,11 @@ impl Names {
         }
     }
 
+    /// What the published network calls the tensor at this path of ours.
+    pub fn published_name(&self, path: &str) -> String {
+        rename(path, self.published)
+    }
+
     /// With segments that the published network calls otherwise: `(ours, theirs)`.
     pub(crate) const fn published_as(mut self, pairs: &'static [(&'static str, &'static str)]) -> Self {
         self.published = pairs;

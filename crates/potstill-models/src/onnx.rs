@@ -90,6 +90,7 @@ impl OnnxClassifier {
                 let _ = pass.show(name, Side::Post, view.map(array, &device));
             }
         }
+        pass.count(self.survey.multiplications * count as u64);
         // One array for each name: the logits come last.
         let logits = found.into_iter().next_back().map(|array| array.values);
         let data = TensorData::new(logits.unwrap_or_default(), [count, self.classes()]);

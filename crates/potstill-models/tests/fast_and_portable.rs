@@ -46,22 +46,36 @@ fn step(model: &str, images: u64) -> Vec<(String, Vec<f32>)> {
     found
 }
 
+fn largest<'a>(values: impl IntoIterator<Item = &'a f32>) -> f32 {
+    let values = values.into_iter();
+    values.fold(0.0, |largest, value| largest.max(value.abs()))
+}
+
 #[test]
 fn a_training_step_is_the_same_in_both_forms() {
     // No value before a relu lies so near to zero that rounding carries it across, which would change gradients visibly:
-    // a property of these seeds.
-    for (model, images) in [("cifar_resnet8", 1), ("cifar_resnet8x4", 2)] {
+    // a property of these seeds. (ResNet-50 has too many values for any seed to be lucky.)
+    let cases = [
+        ("cifar_resnet8", 1),
+        ("cifar_resnet8x4", 2),
+        ("cifar_wrn_16_1", 1),
+        ("cifar_vgg8", 1),
+        ("cifar_mobilenetv2_x0_5", 3),
+        ("cifar_shufflenetv1", 2),
+        ("cifar_shufflenetv2", 2),
+    ];
+    for (model, images) in cases {
         let (fast, portable) = (
             Form::Fast.with(|| step(model, images)),
             Form::Portable.with(|| step(model, images)),
         );
         assert_ne!(fast, portable, "one form was compared with itself");
+        // Some gradients are nothing but rounding: a bias that the next batch norm takes away again.
+        let floor = 1e-3 * largest(portable.iter().flat_map(|(_, values)| values));
         for ((name, ours), (other, theirs)) in fast.iter().zip(&portable) {
             assert_eq!(name, other);
             assert_eq!(ours.len(), theirs.len(), "{model}, {name}");
-            let largest = theirs
-                .iter()
-                .fold(0.0_f32, |largest, value| largest.max(value.abs()));
+            let largest = largest(theirs).max(floor);
             for (a, b) in ours.iter().zip(theirs) {
                 assert!(
                     (a - b).abs() <= 1e-4 * largest,

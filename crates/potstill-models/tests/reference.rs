@@ -5,33 +5,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
+mod formula;
 #[path = "../../potstill-ops/tests/numbers/mod.rs"]
 mod numbers;
 
 use std::collections::BTreeMap;
 
 use burn::tensor::{DType, Tensor};
-use numbers::{
-    NINE_DIGITS, assert_near, gradients, map, nchw, numbers as all, recorded, scope, tensor, values,
-};
+use formula::{Wave, fill, noise, smooth};
+use numbers::{NINE_DIGITS, assert_near, gradients, nchw, numbers as all, recorded, scope, values};
 use potstill_models::{BuildOptions, Classifier, Shortcut, StageEnd, find, weights};
-use potstill_ops::{Entry, Frozen, Mode, Moments, Pass, Point, Taps, count_trainable};
+use potstill_ops::{Frozen, Mode, Moments, Pass, Point, Taps, count_trainable};
 use serde_json::Value;
 
 const SMOOTH: &str = "potstill-models/tests/reference/cifar_resnet.json";
 const NOISE: &str = "potstill-models/tests/reference/cifar_resnet_noise.json";
-
-/// The value at a flat index of a tensor whose name has the given phase.
-type Wave = fn(f64, f64) -> f64;
-
-fn smooth(phase: f64, i: f64) -> f64 {
-    (0.7 + 0.013 * i + phase).sin()
-}
-
-fn noise(phase: f64, i: f64) -> f64 {
-    let x = 1e4 * (i + phase).sin();
-    2.0 * (x - x.floor()) - 1.0
-}
 
 /// The network of a record, with fresh weights.
 fn fresh(record: &Value) -> Classifier {
@@ -60,24 +48,6 @@ fn published(path: &str, record: &Value) -> String {
     }
 }
 
-/// The phase in which the wave of a tensor with this published name starts.
-fn phase(name: &str) -> f64 {
-    let weighted = name.bytes().enumerate().map(|(j, byte)| (j + 1) * byte as usize);
-    (weighted.sum::<usize>() % 1000) as f64 / 100.0
-}
-
-/// The value of a tensor where its wave is `w`.
-fn value(entry: &Entry, w: f64) -> f64 {
-    match entry.path.rsplit('.').next() {
-        Some("running_var") => 1.0 + 0.5 * w * w,
-        Some("weight") if entry.shape.len() > 1 => {
-            (2.0 / entry.shape[1..].iter().product::<usize>() as f64).sqrt() * w
-        }
-        Some("weight") => 1.0 + 0.1 * w,
-        _ => 0.1 * w,
-    }
-}
-
 /// The numbers to compute with, and how near the record they come.
 #[derive(Clone, Copy)]
 struct Precision(DType, f64);
@@ -89,21 +59,13 @@ const SINGLE: Precision = Precision(DType::F32, 2e-5);
 /// The network of a record with the weights of the formula.
 fn build(record: &Value, wave: Wave, precision: Precision) -> Classifier {
     let mut network = fresh(record);
-    network.parameters_mut().rewrite(&mut |entry, present| {
-        let phase = phase(&published(&entry.path, record));
-        let filled = tensor(present.dims(), |i| value(entry, wave(phase, i as f64)));
-        Some(filled.cast(precision.0))
-    });
+    fill(&mut network, wave, precision.0);
     network
 }
 
 /// The recorded input, `[2, 32, 32, 3]`.
 fn images(precision: Precision) -> Tensor<4> {
-    let images = map([2, 3, 32, 32], |i| {
-        let (n, c, y, x) = (i / 3072, i / 1024 % 3, i / 32 % 32, i % 32);
-        (((n * 11 + c * 7 + y * 3 + x * 5) % 256) as f64 / 255.0 - 0.5) / 0.25
-    });
-    images.cast(precision.0)
+    formula::images(2, 32, precision.0)
 }
 
 /// The mean of a map and its values `[0, c, 1, x]` for c = 0, 1 and x = 0, 1, 2.

@@ -41,7 +41,8 @@ pub trait Parameters {
     /// Offers every tensor for replacement by one of the same number of elements; `None` keeps it.
     fn rewrite(&mut self, write: &mut dyn FnMut(&Entry, Tensor<1>) -> Option<Tensor<1>>);
 
-    /// As [`rewrite`](Self::rewrite), for the weights that have a gradient, which is taken out of `gradients`.
+    /// As [`rewrite`](Self::rewrite), for the weights that have a gradient, which is taken out of `gradients`. The value that
+    /// `write` is given is the only one of its numbers, unless somebody outside the module kept a copy.
     fn descend(
         &mut self,
         gradients: &mut Gradients,
@@ -89,8 +90,7 @@ impl<M: Module> Parameters for M {
     fn rewrite(&mut self, write: &mut dyn FnMut(&Entry, Tensor<1>) -> Option<Tensor<1>>) {
         let mut writing = Writing {
             path: Path::default(),
-            gradients: None,
-            write: &mut |entry, value, _| write(entry, value),
+            write,
         };
         *self = self.clone().map(&mut writing);
     }
@@ -100,12 +100,15 @@ impl<M: Module> Parameters for M {
         gradients: &mut Gradients,
         write: &mut dyn FnMut(&Entry, Tensor<1>, Tensor<1>) -> Tensor<1>,
     ) {
-        let mut writing = Writing {
+        let mut descending = Descending {
             path: Path::default(),
-            gradients: Some(gradients),
-            write: &mut |entry, value, gradient| gradient.map(|gradient| write(entry, value, gradient)),
+            gradients,
+            write,
         };
-        *self = self.clone().map(&mut writing);
+        // With hollow parameters left behind, the module that is mapped is the only one to hold its numbers, so that they
+        // can be moved where they lie.
+        let hollow = self.clone().map(&mut Hollow);
+        *self = std::mem::replace(self, hollow).map(&mut descending);
     }
 }
 
@@ -159,12 +162,9 @@ impl ModuleVisitor for SeeingGradients<'_> {
     }
 }
 
-type Write<'a> = &'a mut dyn FnMut(&Entry, Tensor<1>, Option<Tensor<1>>) -> Option<Tensor<1>>;
-
 struct Writing<'a> {
     path: Path,
-    gradients: Option<&'a mut Gradients>,
-    write: Write<'a>,
+    write: &'a mut dyn FnMut(&Entry, Tensor<1>) -> Option<Tensor<1>>,
 }
 
 impl ModuleMapper for Writing<'_> {
@@ -177,29 +177,56 @@ impl ModuleMapper for Writing<'_> {
     }
 
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
-        let value = param.val();
-        let gradient = self
-            .gradients
-            .as_mut()
-            .and_then(|gradients| value.grad_remove(gradients));
-        let (tracked, on_autodiff) = (value.is_require_grad(), value.is_autodiff());
-        let shape = value.shape();
-        let Some(written) = (self.write)(
-            &entry(&self.path, &param),
-            flat(value.inner()),
-            gradient.map(flat),
-        ) else {
+        match (self.write)(&entry(&self.path, &param), flat(param.val().inner())) {
+            Some(written) => param.map(|value| replaced(value, |_| written)),
+            None => param,
+        }
+    }
+}
+
+struct Descending<'a> {
+    path: Path,
+    gradients: &'a mut Gradients,
+    write: &'a mut dyn FnMut(&Entry, Tensor<1>, Tensor<1>) -> Tensor<1>,
+}
+
+impl ModuleMapper for Descending<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let Some(gradient) = param.val().grad_remove(self.gradients) else {
             return param;
         };
-        // A parameter must stay a leaf of the graph, or it would silently get no gradient: leave the graph, come back.
-        param.map(|_| {
-            let written = written.inner().reshape(shape);
-            if on_autodiff {
-                written.autodiff().set_require_grad(tracked)
-            } else {
-                written
-            }
-        })
+        let entry = entry(&self.path, &param);
+        param.map(|value| replaced(value, |value| (self.write)(&entry, value, flat(gradient))))
+    }
+}
+
+/// Empties every parameter: what is left when a module is taken out of its place for a moment.
+struct Hollow;
+
+impl ModuleMapper for Hollow {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        param.map(|value| Tensor::empty([0; D], &value.device()))
+    }
+}
+
+/// The parameter with its value written anew, given and taken flat on the plain device. A parameter must stay a leaf of the
+/// graph, or it would silently get no gradient: leave the graph, come back.
+fn replaced<const D: usize>(value: Tensor<D>, write: impl FnOnce(Tensor<1>) -> Tensor<1>) -> Tensor<D> {
+    let (tracked, on_autodiff) = (value.is_require_grad(), value.is_autodiff());
+    let shape = value.shape();
+    let written = write(flat(value.inner())).inner().reshape(shape);
+    if on_autodiff {
+        written.autodiff().set_require_grad(tracked)
+    } else {
+        written
     }
 }
 

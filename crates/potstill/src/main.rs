@@ -23,6 +23,10 @@ use clap::Parser;
 
 use crate::{arguments::Arguments, failure::Failure};
 
+/// Feature maps of one step are the memory of the next.
+#[global_allocator]
+static ALLOCATOR: potstill_ops::Recycler = potstill_ops::Recycler::new();
+
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
     match commands::run(arguments) {

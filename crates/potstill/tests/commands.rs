@@ -357,7 +357,19 @@ fn a_bench_reports_its_figures() {
         let report = place.json(&[&bench[..], more].concat());
         assert!(report["step_ms"]["median"].as_f64().unwrap() > 0.0);
         assert!(report["images_per_second"].as_f64().unwrap() > 0.0);
+        let parts = report["parts"].as_array().unwrap();
+        let gflop = |name| {
+            let part = parts.iter().find(|part| part["name"] == name).unwrap();
+            assert!(part["ms"].as_f64().unwrap() >= 0.0);
+            part["gflop"].as_f64().unwrap()
+        };
+        // Backward goes twice through the student and through the method's own convolutions.
+        let forward = gflop("student forward") + gflop("losses");
+        assert!((gflop("backward") - 2.0 * forward).abs() < 1e-12);
+        assert_eq!(gflop("teacher forward") > 0.0, !more.is_empty());
+        assert_eq!((&report["threads"], &report["batch"]), (&2.into(), &4.into()));
     }
+    assert!(place.out(&bench[..bench.len() - 1]).contains("student forward"));
     let report = place.json(&[
         "bench",
         "--infer",

@@ -1,8 +1,9 @@
 //! Adam and `AdamW`, as `torch.optim.Adam` and `torch.optim.AdamW`.
 
 use burn::tensor::Tensor;
+use potstill_ops::update_in_place;
 
-use super::{Rule, Slots};
+use super::{FITS, Rule, Slots};
 
 /// Adam (Kingma and Ba 2015); decoupled, `AdamW` (Loshchilov and Hutter 2019).
 #[derive(Debug, Clone)]
@@ -42,28 +43,57 @@ impl From<&potstill_recipe::AdamW> for Adam {
 
 impl Rule for Adam {
     fn update(&self, value: Tensor<1>, gradient: Tensor<1>, rate: f64, slots: &mut Slots) -> Tensor<1> {
+        let sweep = potstill_kernels::AdamW {
+            learning_rate: rate,
+            betas: self.betas,
+            epsilon: self.epsilon,
+            weight_decay: self.weight_decay,
+            decoupled: self.decoupled,
+        };
+        let [first, second] = [FIRST, SECOND].map(|slot| {
+            let kept = slots.tensors.remove(slot);
+            kept.unwrap_or_else(|| gradient.zeros_like())
+        });
+        let number = slots.updates;
+        let swept = update_in_place(
+            [value, first, second],
+            &gradient,
+            |[value, first, second], gradient, pool| {
+                let moments = [first, second];
+                sweep.step(value, gradient, moments, number, pool).expect(FITS);
+            },
+        );
+        let [value, first, second] =
+            swept.unwrap_or_else(|tensors| self.portable(tensors, gradient, rate, number as f64));
+        slots.tensors.insert(FIRST, first);
+        slots.tensors.insert(SECOND, second);
+        value
+    }
+
+    fn slot_names(&self) -> &'static [&'static str] {
+        &[FIRST, SECOND]
+    }
+}
+
+impl Adam {
+    /// The new value and moments, by plain tensor operations.
+    fn portable(
+        &self,
+        [value, first, second]: [Tensor<1>; 3],
+        gradient: Tensor<1>,
+        rate: f64,
+        updates: f64,
+    ) -> [Tensor<1>; 3] {
         let [beta1, beta2] = self.betas;
         let (value, gradient) = match (self.weight_decay, self.decoupled) {
             (0.0, _) => (value, gradient),
             (decay, true) => (value * (1.0 - rate * decay), gradient),
             (decay, false) => (value.clone(), gradient + value * decay),
         };
-        let mut moved = |slot, beta: f64, toward: Tensor<1>| {
-            let moment = match slots.tensors.remove(slot) {
-                Some(moment) => moment * beta + toward * (1.0 - beta),
-                None => toward * (1.0 - beta),
-            };
-            slots.tensors.insert(slot, moment.clone());
-            moment
-        };
-        let first = moved(FIRST, beta1, gradient.clone());
-        let second = moved(SECOND, beta2, gradient.clone() * gradient);
-        let updates = slots.updates as f64;
-        let root = second.sqrt() / (1.0 - beta2.powf(updates)).sqrt() + self.epsilon;
-        value - first / root * (rate / (1.0 - beta1.powf(updates)))
-    }
-
-    fn slot_names(&self) -> &'static [&'static str] {
-        &[FIRST, SECOND]
+        let first = first * beta1 + gradient.clone() * (1.0 - beta1);
+        let second = second * beta2 + gradient.clone() * gradient * (1.0 - beta2);
+        let root = second.clone().sqrt() / (1.0 - beta2.powf(updates)).sqrt() + self.epsilon;
+        let step = first.clone() / root * (rate / (1.0 - beta1.powf(updates)));
+        [value - step, first, second]
     }
 }

@@ -2,6 +2,9 @@
 //!
 //! Their state is kept by parameter *name*, so that a checkpoint is an ordinary tensor file and a resumed run finds its momentum
 //! whatever identities the parameters have in this process.
+//!
+//! Each rule has two forms, as layers have: one sweep of a kernel over numbers where they lie, for `f32` on the CPU, and plain
+//! tensor operations for everything else.
 
 mod adam;
 mod sgd;
@@ -29,6 +32,9 @@ trait Rule: Send {
     /// The names of the tensors that the rule keeps for each parameter.
     fn slot_names(&self) -> &'static [&'static str];
 }
+
+/// Why a kernel cannot refuse: a gradient and the state of a parameter have its length.
+const FITS: &str = "a parameter, its gradient and its state have one length";
 
 /// A rule with its state for every parameter it has moved.
 pub struct Optimizer {

@@ -1,8 +1,9 @@
 //! Stochastic gradient descent, as `torch.optim.SGD`.
 
 use burn::tensor::Tensor;
+use potstill_ops::update_in_place;
 
-use super::{Rule, Slots};
+use super::{FITS, Rule, Slots};
 
 /// SGD with momentum, dampening, Nesterov's look-ahead and weight decay added to the gradient.
 #[derive(Debug, Clone)]
@@ -28,27 +29,67 @@ impl From<&potstill_recipe::Sgd> for Sgd {
 
 impl Rule for Sgd {
     fn update(&self, value: Tensor<1>, gradient: Tensor<1>, rate: f64, slots: &mut Slots) -> Tensor<1> {
-        let mut step = gradient;
-        if self.weight_decay != 0.0 {
-            step = step + value.clone() * self.weight_decay;
-        }
-        if self.momentum != 0.0 {
-            // The first buffer is the gradient itself, without dampening.
-            let buffer = match slots.tensors.remove(MOMENTUM) {
-                Some(buffer) => buffer * self.momentum + step.clone() * (1.0 - self.dampening),
-                None => step.clone(),
+        let sweep = potstill_kernels::Sgd {
+            learning_rate: rate,
+            momentum: self.momentum,
+            dampening: self.dampening,
+            weight_decay: self.weight_decay,
+            nesterov: self.nesterov,
+        };
+        if self.momentum == 0.0 {
+            let swept = update_in_place([value], &gradient, |[value], gradient, pool| {
+                sweep.step(value, gradient, &mut [], false, pool).expect(FITS);
+            });
+            return match swept {
+                Ok([value]) => value,
+                Err([value]) => self.portable(value, gradient, rate, None).0,
             };
-            slots.tensors.insert(MOMENTUM, buffer.clone());
-            step = if self.nesterov {
-                step + buffer * self.momentum
-            } else {
-                buffer
-            };
         }
-        value - step * rate
+        let kept = slots.tensors.remove(MOMENTUM);
+        let first = kept.is_none();
+        let buffer = kept.unwrap_or_else(|| gradient.zeros_like());
+        let swept = update_in_place([value, buffer], &gradient, |[value, buffer], gradient, pool| {
+            sweep.step(value, gradient, buffer, first, pool).expect(FITS);
+        });
+        let (value, buffer) = match swept {
+            Ok([value, buffer]) => (value, Some(buffer)),
+            Err([value, buffer]) => self.portable(value, gradient, rate, (!first).then_some(buffer)),
+        };
+        slots.tensors.extend(buffer.map(|buffer| (MOMENTUM, buffer)));
+        value
     }
 
     fn slot_names(&self) -> &'static [&'static str] {
         &[MOMENTUM]
+    }
+}
+
+impl Sgd {
+    /// The new value and the new momentum buffer, by plain tensor operations.
+    fn portable(
+        &self,
+        value: Tensor<1>,
+        gradient: Tensor<1>,
+        rate: f64,
+        buffer: Option<Tensor<1>>,
+    ) -> (Tensor<1>, Option<Tensor<1>>) {
+        let mut step = gradient;
+        if self.weight_decay != 0.0 {
+            step = step + value.clone() * self.weight_decay;
+        }
+        if self.momentum == 0.0 {
+            return (value - step * rate, None);
+        }
+        // The first buffer is the gradient itself, without dampening.
+        let buffer = match buffer {
+            Some(buffer) => buffer * self.momentum + step.clone() * (1.0 - self.dampening),
+            None => step.clone(),
+        };
+        let direction = if self.nesterov {
+            step + buffer.clone() * self.momentum
+        } else {
+            buffer.clone()
+        };
+        (value - direction * rate, Some(buffer))
     }
 }

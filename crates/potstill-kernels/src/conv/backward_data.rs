@@ -5,12 +5,12 @@ use super::panels::{Direction, Panels};
 use super::pass::{Ending, Pass, Weights};
 use super::shape::ConvShape;
 use super::stencil::Stencil;
+use crate::error::expect_length;
 use crate::isa::Isa;
 use crate::scratch::Scratch;
-use crate::{KernelError, Pool};
+use crate::{KernelError, Output, Pool};
 
-/// From `dy: [n, oh, ow, c_out]`, the gradient `dx: [n, h, w, c_in]`; with `accumulate` it is added to what `dx` holds (the
-/// gradient that came through a shortcut).
+/// From `dy: [n, oh, ow, c_out]`, the gradient `dx: [n, h, w, c_in]`.
 ///
 /// # Errors
 /// [`KernelError`] when the shape is impossible or a slice does not fit it.
@@ -18,44 +18,71 @@ pub fn conv_backward_data(
     shape: &ConvShape,
     dy: &[f32],
     weight: &[f32],
-    dx: &mut [f32],
-    accumulate: bool,
+    dx: &mut (impl Output + ?Sized),
     pool: &Pool,
 ) -> Result<(), KernelError> {
-    shape.check([("dx", dx.len()), ("weight", weight.len()), ("dy", dy.len())])?;
-    if shape.is_empty() {
-        return Ok(());
+    check(shape, dy, weight)?;
+    let len = shape.input_len();
+    let target = dx.room("dx", len)?;
+    // SAFETY: the lengths were checked against the shape; without accumulation all of the target is written.
+    unsafe {
+        run(shape, dy, weight, target, false, pool);
+        dx.written(len);
+    }
+    Ok(())
+}
+
+/// As [`conv_backward_data`], added to what `dx` holds: the gradient that came through a shortcut.
+///
+/// # Errors
+/// [`KernelError`] when the shape is impossible or a slice does not fit it.
+pub fn conv_backward_data_add(
+    shape: &ConvShape,
+    dy: &[f32],
+    weight: &[f32],
+    dx: &mut [f32],
+    pool: &Pool,
+) -> Result<(), KernelError> {
+    check(shape, dy, weight)?;
+    expect_length("dx", shape.input_len(), dx.len())?;
+    // SAFETY: the lengths were checked against the shape.
+    unsafe { run(shape, dy, weight, dx.as_mut_ptr(), true, pool) };
+    Ok(())
+}
+
+fn check(shape: &ConvShape, dy: &[f32], weight: &[f32]) -> Result<(), KernelError> {
+    shape.check(|shape| {
+        [
+            ("dy", shape.output_len(), dy.len()),
+            ("weight", shape.weight_len(), weight.len()),
+        ]
+    })
+}
+
+/// # Safety
+/// All lengths are those of the shape; to accumulate, `dx` has been written before.
+unsafe fn run(shape: &ConvShape, dy: &[f32], weight: &[f32], dx: *mut f32, accumulate: bool, pool: &Pool) {
+    if shape.input_len() == 0 {
+        return;
     }
     let isa = Isa::current();
     let shape = shape.flattened();
-    let stencil = Stencil::backward_data(&shape);
-    if shape.is_depthwise() {
-        let stencil = Stencil { groups: 1, ..stencil };
-        let lines = depthwise::pack(&shape, weight, None);
-        let area = shape.kernel[0] * shape.kernel[1];
-        let weights = Weights::Depthwise { area, lines: &lines };
-        Pass {
-            isa,
-            stencil: &stencil,
-            weights,
-            accumulate,
-        }
-        .run(dy, dx, Ending::default(), pool);
+    let mut stencil = Stencil::backward_data(&shape, isa.columns());
+    let panels = Panels::new(&shape, &stencil, Direction::BackwardData, isa.vectors());
+    let lines = if shape.is_depthwise() {
+        stencil.groups = 1;
+        depthwise::pack(&shape, weight, None)
     } else {
-        let panels = Panels::new(&shape, &stencil, Direction::BackwardData, isa.vectors());
         let mut lines = Scratch::take(panels.lines());
         panels.pack(weight, None, &mut lines, pool);
-        let weights = Weights::Dense {
-            panels: &panels,
-            lines: &lines,
-        };
-        Pass {
-            isa,
-            stencil: &stencil,
-            weights,
-            accumulate,
-        }
-        .run(dy, dx, Ending::default(), pool);
-    }
-    Ok(())
+        lines
+    };
+    let pass = Pass {
+        isa,
+        stencil: &stencil,
+        weights: Weights::new(&shape, &panels, &lines),
+        accumulate,
+    };
+    // SAFETY: as the caller promises.
+    unsafe { pass.run(dy, dx, Ending::default(), pool) };
 }

@@ -6,12 +6,12 @@
 use std::ops::Range;
 
 use super::depthwise;
-use super::gradient_tile::{Window, add_lane_products, add_products};
+use super::gradient_tile::{Sums, Window, add_lane_products, add_products};
 use super::items::{Item, Items};
 use super::pack::{Packed, pack_plain, pack_source};
 use super::panels::{Direction, Panels};
 use super::shape::ConvShape;
-use super::stencil::{Stencil, Tap};
+use super::stencil::Stencil;
 use crate::isa::{Isa, LANES};
 use crate::scratch::{Line, Scratch, Shared};
 use crate::{KernelError, Pool};
@@ -20,6 +20,8 @@ use crate::{KernelError, Pool};
 const MOST_PARTITIONS: usize = 16;
 /// Fewer than this many leave cores idle.
 const FEWEST_PARTITIONS: usize = 4;
+/// Pixels whose packed values under a tile, with the panel of sums, stay in the first-level cache.
+const BAND_PIXELS: usize = 128;
 /// Bytes that the sums of all partitions may take before their number is reduced.
 const SUM_BYTES: usize = 16 * 1024 * 1024;
 
@@ -34,14 +36,20 @@ pub fn conv_backward_weight(
     dw: &mut [f32],
     pool: &Pool,
 ) -> Result<(), KernelError> {
-    shape.check([("x", x.len()), ("dw", dw.len()), ("dy", dy.len())])?;
+    shape.check(|shape| {
+        [
+            ("x", shape.input_len(), x.len()),
+            ("dy", shape.output_len(), dy.len()),
+            ("dw", shape.weight_len(), dw.len()),
+        ]
+    })?;
     if shape.is_empty() {
         dw.fill(0.0);
         return Ok(());
     }
     let isa = Isa::current();
     let shape = shape.flattened();
-    let mut stencil = Stencil::forward(&shape);
+    let mut stencil = Stencil::forward(&shape, isa.columns());
     let panels = Panels::new(&shape, &stencil, Direction::Forward, isa.vectors());
     let depthwise = shape.is_depthwise();
     let part_lines = if depthwise {
@@ -124,55 +132,92 @@ impl GradientPass<'_> {
     /// `packed` is an item of this pass, `sums` the panels of a group.
     unsafe fn add_dense(&self, packed: &PackedItem, sums: &mut [Line]) {
         let panels = self.panels;
+        let runs = &self.stencil.classes[0].runs;
         for (block, vectors) in panels.out_groups() {
             for in_block in 0..panels.in_blocks() {
                 let channels = (panels.channels[0] - in_block * LANES).min(LANES);
-                let start = panels.start(0, block, vectors, in_block);
-                for (index, tap) in self.stencil.classes[0].taps.iter().enumerate() {
-                    let line = start + index * channels * vectors;
-                    let to = sums[line..][..channels * vectors].as_mut_ptr().cast();
-                    let window = self.window(packed, tap, in_block, block, to);
-                    // SAFETY: as the caller promises; the panel has `channels * vectors` lines for the tap.
-                    unsafe { add_products(self.isa, vectors, channels, window) };
+                let panel = &mut sums[panels.start(0, block, vectors, in_block)..];
+                for band in self.bands(packed.item) {
+                    let mut to = &mut panel[..];
+                    for run in runs {
+                        let (these, rest) = to.split_at_mut(run.columns * channels * vectors);
+                        to = rest;
+                        let window = self.window(packed, &band, (run.row, run.line), (in_block, block));
+                        let sums = Sums {
+                            to: these.as_mut_ptr().cast(),
+                            tap: channels * vectors * LANES,
+                            vectors,
+                            channels,
+                            columns: run.columns,
+                        };
+                        // SAFETY: as the caller promises; the panel has `channels * vectors` lines for every tap.
+                        unsafe { add_products(self.isa, window, sums) };
+                    }
                 }
             }
         }
+    }
+
+    /// Parts of an item that stay in the first-level cache while all taps and channels pass over them: some rows of one
+    /// image, or some whole images.
+    fn bands(&self, item: &Item) -> impl Iterator<Item = Item> + use<> {
+        let (all, whole) = (item.rows.clone(), item.images.len());
+        let rows = (BAND_PIXELS / self.stencil.target.w).clamp(1, all.len());
+        let images = if rows < all.len() {
+            1
+        } else {
+            (BAND_PIXELS / (rows * self.stencil.target.w)).max(1)
+        };
+        (0..whole).step_by(images).flat_map(move |image| {
+            let all = all.clone();
+            all.clone().step_by(rows).map(move |row| Item {
+                images: image..(image + images).min(whole),
+                rows: row..(row + rows).min(all.end),
+            })
+        })
     }
 
     /// # Safety
     /// `packed` is an item of this pass, `sums` has a line for every block and kernel position.
     unsafe fn add_depthwise(&self, packed: &PackedItem, sums: &mut [Line]) {
         let taps = &self.stencil.classes[0].taps;
+        let whole = Item {
+            images: 0..packed.item.images.len(),
+            rows: packed.item.rows.clone(),
+        };
         for block in 0..self.stencil.channels_out().div_ceil(LANES) {
             for tap in taps {
-                let to = sums[block * taps.len() + tap.kernel].0.as_mut_ptr();
-                let window = self.window(packed, tap, block, block, to);
+                let to = &mut sums[block * taps.len() + tap.kernel];
+                let window = self.window(packed, &whole, (tap.row, tap.line), (block, block));
                 // SAFETY: as the caller promises.
-                unsafe { add_lane_products(self.isa, window) };
+                unsafe { add_lane_products(self.isa, window, to) };
             }
         }
     }
 
-    /// The rows of an item that meet the input under a tap; those on the border would only add zeros.
+    /// The rows of a part of an item (whose images count from the item's first) that meet the input under a tap; those on the
+    /// border would only add zeros.
     fn window(
         &self,
         packed: &PackedItem,
-        tap: &Tap,
-        in_block: usize,
-        out_block: usize,
-        to: *mut f32,
+        part: &Item,
+        (row, line): (usize, usize),
+        (in_block, out_block): (usize, usize),
     ) -> Window {
         let (x, dy) = (packed.x_layout, packed.dy_layout);
-        let rows = self.rows_inside(tap, &packed.item.rows);
+        let rows = self.rows_inside(row, &part.rows);
         let below = rows.start - packed.item.rows.start;
-        let x_line = in_block * x.block + (below * self.stencil.step[0] + tap.row) * x.row + tap.line;
-        let dy_line = out_block * dy.block + below * dy.row;
+        let x_line = part.images.start * x.image
+            + in_block * x.block
+            + (below * self.stencil.step[0] + row) * x.row
+            + line;
+        let dy_line = part.images.start * dy.image + out_block * dy.block + below * dy.row;
         Window {
             // SAFETY: `add_item`'s scratches hold these lines.
             x: unsafe { packed.x.add(x_line * LANES) },
             // SAFETY: as above.
             dy: unsafe { packed.dy.add(dy_line * LANES) },
-            images: packed.item.images.len(),
+            images: part.images.len(),
             rows: rows.len(),
             columns: self.stencil.target.w,
             x_row: self.stencil.step[0] * x.row * LANES,
@@ -180,15 +225,14 @@ impl GradientPass<'_> {
             dy_row: dy.row * LANES,
             dy_image: dy.image * LANES,
             dy_block: dy.block * LANES,
-            to,
         }
     }
 
     /// The target rows whose tap is on a source row.
-    fn rows_inside(&self, tap: &Tap, rows: &Range<usize>) -> Range<usize> {
+    fn rows_inside(&self, tap_row: usize, rows: &Range<usize>) -> Range<usize> {
         let step = self.stencil.step[0];
         // Target row `i` reads source row `i * step + offset`.
-        let offset = tap.row as isize - self.stencil.border[0];
+        let offset = tap_row as isize - self.stencil.border[0];
         let first = (-offset)
             .max(0)
             .unsigned_abs()

@@ -9,7 +9,7 @@ use crate::error::expect_length;
 use crate::isa::Isa;
 use crate::norm::Moments;
 use crate::scratch::Scratch;
-use crate::{Activation, KernelError, Pool};
+use crate::{Activation, KernelError, Output, Pool};
 
 /// What is done to the output while it is in registers.
 #[derive(Debug, Default)]
@@ -43,10 +43,16 @@ pub fn conv_forward(
     x: &[f32],
     weight: &[f32],
     epilogue: Epilogue,
-    out: &mut [f32],
+    out: &mut (impl Output + ?Sized),
     pool: &Pool,
 ) -> Result<(), KernelError> {
-    shape.check([("x", x.len()), ("weight", weight.len()), ("out", out.len())])?;
+    shape.check(|shape| {
+        [
+            ("x", shape.input_len(), x.len()),
+            ("weight", shape.weight_len(), weight.len()),
+        ]
+    })?;
+    let len = shape.output_len();
     let channels = shape.c_out;
     let mut ending = Ending::default();
     let mut weight_scale = None;
@@ -58,7 +64,7 @@ pub fn conv_forward(
             ending.shift = Some(padded(bias, groups));
         }
         Epilogue::Statistics(moments) => {
-            moments.reset(channels, out.len() / channels);
+            moments.reset(channels, len / channels);
             ending.moments = Some(moments);
         }
         Epilogue::Affine {
@@ -69,46 +75,39 @@ pub fn conv_forward(
         } => {
             expect_length("scale", channels, scale.len())?;
             expect_length("shift", channels, shift.len())?;
-            residual.map_or(Ok(()), |r| expect_length("residual", out.len(), r.len()))?;
+            residual.map_or(Ok(()), |r| expect_length("residual", len, r.len()))?;
             weight_scale = Some(scale);
             ending.shift = Some(padded(shift, groups));
             ending.residual = residual;
             ending.activation = activation;
         }
     }
+    let target = out.room("out", len)?;
     if shape.is_empty() {
         return Ok(());
     }
     let isa = Isa::current();
     let shape = shape.flattened();
-    let stencil = Stencil::forward(&shape);
-    if shape.is_depthwise() {
-        let stencil = Stencil { groups: 1, ..stencil };
-        let lines = depthwise::pack(&shape, weight, weight_scale);
-        let area = shape.kernel[0] * shape.kernel[1];
-        let weights = Weights::Depthwise { area, lines: &lines };
-        Pass {
-            isa,
-            stencil: &stencil,
-            weights,
-            accumulate: false,
-        }
-        .run(x, out, ending, pool);
+    let mut stencil = Stencil::forward(&shape, isa.columns());
+    let panels = Panels::new(&shape, &stencil, Direction::Forward, isa.vectors());
+    let lines = if shape.is_depthwise() {
+        stencil.groups = 1;
+        depthwise::pack(&shape, weight, weight_scale)
     } else {
-        let panels = Panels::new(&shape, &stencil, Direction::Forward, isa.vectors());
         let mut lines = Scratch::take(panels.lines());
         panels.pack(weight, weight_scale, &mut lines, pool);
-        let weights = Weights::Dense {
-            panels: &panels,
-            lines: &lines,
-        };
-        Pass {
-            isa,
-            stencil: &stencil,
-            weights,
-            accumulate: false,
-        }
-        .run(x, out, ending, pool);
+        lines
+    };
+    let pass = Pass {
+        isa,
+        stencil: &stencil,
+        weights: Weights::new(&shape, &panels, &lines),
+        accumulate: false,
+    };
+    // SAFETY: the lengths were checked against the shape; the pass writes all of the target.
+    unsafe {
+        pass.run(x, target, ending, pool);
+        out.written(len);
     }
     Ok(())
 }

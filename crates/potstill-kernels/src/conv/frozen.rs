@@ -8,7 +8,7 @@ use super::stencil::Stencil;
 use crate::error::expect_length;
 use crate::isa::Isa;
 use crate::scratch::{Line, Scratch};
-use crate::{Activation, KernelError, Pool};
+use crate::{Activation, KernelError, Output, Pool};
 
 /// `activation(scale * conv(x) + shift + residual)` with weights in the order of the tiles.
 #[derive(Debug, Clone)]
@@ -50,7 +50,7 @@ impl PackedConv {
         }
         let panels = Panels::new(
             &shape,
-            &Stencil::forward(&shape),
+            &Stencil::forward(&shape, isa.columns()),
             Direction::Forward,
             isa.vectors(),
         );
@@ -84,17 +84,22 @@ impl PackedConv {
         x: &[f32],
         residual: Option<&[f32]>,
         activation: Activation,
-        out: &mut [f32],
+        out: &mut (impl Output + ?Sized),
         pool: &Pool,
     ) -> Result<(), KernelError> {
         let shape = self.shape(n, h, w);
-        shape.check([("x", x.len()), ("weight", shape.weight_len()), ("out", out.len())])?;
-        residual.map_or(Ok(()), |r| expect_length("residual", out.len(), r.len()))?;
+        shape.check(|shape| [("x", shape.input_len(), x.len())])?;
+        let len = shape.output_len();
+        residual.map_or(Ok(()), |r| expect_length("residual", len, r.len()))?;
+        let target = out.room("out", len)?;
         if shape.is_empty() {
             return Ok(());
         }
         let shape = shape.flattened();
-        let mut stencil = Stencil::forward(&shape);
+        let mut stencil = Stencil::forward(&shape, self.isa.columns());
+        if shape.is_depthwise() {
+            stencil.groups = 1;
+        }
         let ending = Ending {
             shift: Some(self.shift.clone()),
             residual,
@@ -102,25 +107,17 @@ impl PackedConv {
             moments: None,
         };
         let panels = Panels::new(&shape, &stencil, Direction::Forward, self.isa.vectors());
-        let weights = if shape.is_depthwise() {
-            stencil.groups = 1;
-            Weights::Depthwise {
-                area: shape.kernel[0] * shape.kernel[1],
-                lines: &self.lines,
-            }
-        } else {
-            Weights::Dense {
-                panels: &panels,
-                lines: &self.lines,
-            }
-        };
-        Pass {
+        let pass = Pass {
             isa: self.isa,
             stencil: &stencil,
-            weights,
+            weights: Weights::new(&shape, &panels, &self.lines),
             accumulate: false,
+        };
+        // SAFETY: the lengths were checked against the shape; the pass writes all of the target.
+        unsafe {
+            pass.run(x, target, ending, pool);
+            out.written(len);
         }
-        .run(x, out, ending, pool);
         Ok(())
     }
 }

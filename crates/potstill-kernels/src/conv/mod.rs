@@ -14,7 +14,7 @@ mod shape;
 mod stencil;
 mod tile;
 
-pub use backward_data::conv_backward_data;
+pub use backward_data::{conv_backward_data, conv_backward_data_add};
 pub use backward_weight::conv_backward_weight;
 pub use forward::{Epilogue, conv_forward};
 pub use frozen::PackedConv;

@@ -8,15 +8,17 @@ use std::ops::Range;
 use super::items::{Item, Items};
 use super::pack::{Packed, pack_source};
 use super::panels::Panels;
+use super::shape::ConvShape;
 use super::stencil::{Class, Stencil};
-use super::tile::{Finish, Strip, Target, run_row};
+use super::tile::{Finish, Grid, Strip, Target, run_grid};
 use crate::isa::{Isa, LANES};
 use crate::norm::Moments;
 use crate::scratch::{Line, Scratch, Shared};
 use crate::{Activation, Pool};
 
-/// Bytes of weights that the tiles of a row use at a time: most of the first-level cache.
-const PANEL_BYTES: usize = 20 * 1024;
+/// Bytes of weights that the tiles of a row use at a time. They stream from the second-level cache in order, which costs less
+/// than to add up a target in more passes.
+const PANEL_BYTES: usize = 100 * 1024;
 
 /// What happens to the finished sums.
 #[derive(Default)]
@@ -39,6 +41,18 @@ pub(crate) enum Weights<'a> {
         area: usize,
         lines: &'a [Line],
     },
+}
+
+impl<'a> Weights<'a> {
+    /// Of packed lines: in the order of the panels, or by [`super::depthwise`].
+    pub fn new(shape: &ConvShape, panels: &'a Panels, lines: &'a [Line]) -> Self {
+        if shape.is_depthwise() {
+            let area = shape.kernel[0] * shape.kernel[1];
+            Self::Depthwise { area, lines }
+        } else {
+            Self::Dense { panels, lines }
+        }
+    }
 }
 
 /// One pass over a batch.
@@ -82,8 +96,11 @@ struct EndingParts<'a> {
 }
 
 impl Pass<'_> {
-    /// Runs the pass. `source` and `target` are the whole maps of the stencil.
-    pub fn run(&self, source: &[f32], target: &mut [f32], ending: Ending, pool: &Pool) {
+    /// Runs the pass. Without `accumulate`, every element of the target is written.
+    ///
+    /// # Safety
+    /// `source` and `target` are the whole maps of the stencil; with `accumulate`, the target has been written before.
+    pub unsafe fn run(&self, source: &[f32], target: *mut f32, ending: Ending, pool: &Pool) {
         let stencil = self.stencil;
         let items = Items::new(stencil);
         let groups = stencil.groups;
@@ -98,7 +115,7 @@ impl Pass<'_> {
                 0
             }
         ];
-        let (shared, shared_sums) = (Shared::new(target), Shared::new(&mut sums));
+        let (shared, shared_sums) = (Shared::at(target), Shared::new(&mut sums));
         let with_moments = ending.moments.is_some();
         let (shift, residual, activation) = (ending.shift.as_deref(), ending.residual, ending.activation);
         let lines = items.most_images() * Packed::source(stencil, items.most_rows(), channels_in).image;
@@ -127,8 +144,7 @@ impl Pass<'_> {
                 target: shared.ptr(),
                 ending,
             };
-            // SAFETY: the caller checked the lengths of source and target against the shape that the stencil and the
-            // weights were made of; items and groups write disjoint pixels and channels.
+            // SAFETY: as the caller promises; items and groups write disjoint pixels and channels.
             unsafe { self.run_task(&task) };
         });
         if let Some(moments) = ending.moments {
@@ -221,29 +237,33 @@ impl Pass<'_> {
         class: &Class,
         rows: &Range<usize>,
         vectors: usize,
-        strip: Strip,
-        target: Target,
+        mut strip: Strip,
+        mut target: Target,
     ) {
-        let plane = self.stencil.target;
-        for (place, image) in task.item.images.clone().enumerate() {
-            for row in rows.clone() {
-                let packed_row = (row - task.item.rows.start) * self.stencil.step[0];
-                let from = (place * task.packed.image + packed_row * task.packed.row) * LANES;
-                let pixel_row = class.origin[0] + class.step[0] * row;
-                let to = image * plane.len() + (pixel_row * plane.w + class.origin[1]) * plane.channels;
-                let (mut strip, mut target) = (strip, target);
-                // SAFETY: the item's packed rows are in the scratch, its pixels in the target.
-                unsafe {
-                    strip.from = strip.from.add(from);
-                    target.to = target.to.add(to);
-                    if let Some(finish) = &mut target.finish
-                        && !finish.residual.is_null()
-                    {
-                        finish.residual = finish.residual.add(to);
-                    }
-                    run_row(self.isa, vectors, class.size[1], strip, target);
-                }
+        let (plane, step) = (self.stencil.target, self.stencil.step[0]);
+        let below = (rows.start - task.item.rows.start) * step;
+        let first_row = class.origin[0] + class.step[0] * rows.start;
+        let to =
+            task.item.images.start * plane.len() + (first_row * plane.w + class.origin[1]) * plane.channels;
+        let grid = Grid {
+            images: task.item.images.len(),
+            rows: rows.len(),
+            columns: class.size[1],
+            from_image: task.packed.image * LANES,
+            from_row: step * task.packed.row * LANES,
+            to_image: plane.len(),
+            to_row: class.step[0] * plane.w * plane.channels,
+        };
+        // SAFETY: the item's packed rows are in the scratch, its pixels in the target.
+        unsafe {
+            strip.from = strip.from.add(below * task.packed.row * LANES);
+            target.to = target.to.add(to);
+            if let Some(finish) = &mut target.finish
+                && !finish.residual.is_null()
+            {
+                finish.residual = finish.residual.add(to);
             }
+            run_grid(self.isa, vectors, grid, strip, target);
         }
     }
 
@@ -252,6 +272,7 @@ impl Pass<'_> {
             // SAFETY: the block is in the scratch.
             from: unsafe { task.from.add(from_line * LANES) },
             taps: &class.taps,
+            runs: &class.runs,
             row: self.stencil.row_lines() * LANES,
             block: task.packed.block * LANES,
             full_blocks: 0,

@@ -183,15 +183,15 @@ impl ConvShape {
         }
     }
 
-    /// Checks the shape and the slices of one pass.
-    pub(crate) fn check(
+    /// Checks the shape, and the slices of one pass: name, expected and actual length.
+    pub(crate) fn check<const N: usize>(
         &self,
-        [input, weight, output]: [(&'static str, usize); 3],
+        slices: impl FnOnce(&Self) -> [(&'static str, usize, usize); N],
     ) -> Result<(), KernelError> {
         self.validate()?;
-        expect_length(input.0, self.input_len(), input.1)?;
-        expect_length(weight.0, self.weight_len(), weight.1)?;
-        expect_length(output.0, self.output_len(), output.1)
+        slices(self)
+            .into_iter()
+            .try_for_each(|(name, expected, got)| expect_length(name, expected, got))
     }
 
     /// Whether any length, or twice any padded size, is beyond `isize` (with room for packing).

@@ -32,6 +32,37 @@ pub(crate) struct Tap {
     pub kernel: usize,
 }
 
+/// Taps on neighbouring lines of a row.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Run {
+    pub row: usize,
+    /// Line of the first.
+    pub line: usize,
+    pub columns: usize,
+}
+
+impl Run {
+    /// Cuts taps that are in order into runs of at most `longest`.
+    fn cut(taps: &[Tap], longest: usize) -> Vec<Self> {
+        let mut runs: Vec<Self> = Vec::new();
+        for tap in taps {
+            match runs.last_mut() {
+                Some(run)
+                    if run.row == tap.row && run.line + run.columns == tap.line && run.columns < longest =>
+                {
+                    run.columns += 1;
+                }
+                _ => runs.push(Self {
+                    row: tap.row,
+                    line: tap.line,
+                    columns: 1,
+                }),
+            }
+        }
+        runs
+    }
+}
+
 /// Target pixels `(origin + step * index)` that share their taps.
 #[derive(Debug, Clone)]
 pub(crate) struct Class {
@@ -39,7 +70,10 @@ pub(crate) struct Class {
     pub step: [usize; 2],
     /// Rows and columns of the class.
     pub size: [usize; 2],
+    /// By row, then line.
     pub taps: Vec<Tap>,
+    /// The same, cut into neighbours.
+    pub runs: Vec<Run>,
 }
 
 /// A convolution pass as reads from packed images of `source` into pixels of `target`.
@@ -66,8 +100,8 @@ pub(crate) struct Stencil {
 type Reach = Vec<(usize, usize)>;
 
 impl Stencil {
-    /// Input to output.
-    pub fn forward(shape: &ConvShape) -> Self {
+    /// Input to output, in runs of at most `columns` taps.
+    pub fn forward(shape: &ConvShape, columns: usize) -> Self {
         let [oh, ow] = shape.out_size();
         let reach =
             |d: usize| -> Reach { (0..shape.kernel[d]).map(|k| (k * shape.dilation[d], k)).collect() };
@@ -87,11 +121,12 @@ impl Stencil {
             (shape.stride, [1, 1]),
             [shape.padding[0] as isize, shape.padding[1] as isize],
             &[class],
+            columns,
         )
     }
 
-    /// Output gradient to input gradient.
-    pub fn backward_data(shape: &ConvShape) -> Self {
+    /// Output gradient to input gradient, in runs of at most `columns` taps.
+    pub fn backward_data(shape: &ConvShape, columns: usize) -> Self {
         let [oh, ow] = shape.out_size();
         let size = [shape.h, shape.w];
         // Input pixel `a + s i` met the kernel's tap `k` in output `i + (a + padding - k * dilation) / s`.
@@ -134,6 +169,7 @@ impl Stencil {
             ([1, 1], shape.stride),
             border,
             &classes,
+            columns,
         )
     }
 
@@ -144,6 +180,7 @@ impl Stencil {
         (step, target_step): ([usize; 2], [usize; 2]),
         border: [isize; 2],
         classes: &[([usize; 2], [usize; 2], [Reach; 2])],
+        longest: usize,
     ) -> Self {
         let far = |d: usize| {
             classes
@@ -169,11 +206,14 @@ impl Stencil {
                 };
                 columns.iter().map(tap)
             });
+            let mut taps: Vec<Tap> = taps.collect();
+            taps.sort_unstable_by_key(|tap| (tap.row, tap.line));
             Class {
                 origin: *origin,
                 step: target_step,
                 size: *size,
-                taps: taps.collect(),
+                runs: Run::cut(&taps, longest),
+                taps,
             }
         });
         let classes = classes.collect();

@@ -1,7 +1,9 @@
 //! The inner loop of forward and backward-data: a tile of neighbouring target pixels times one or two vectors of output
 //! channels, held in registers while every tap and input channel passes by.
 
-use super::stencil::Tap;
+use std::ops::Range;
+
+use super::stencil::{Run, Tap};
 use crate::Activation;
 use crate::isa::{Isa, Kernel, LANES, Lanes, dispatch, load, store};
 
@@ -37,7 +39,10 @@ pub(crate) struct Target {
 pub(crate) struct Strip<'a> {
     /// First line of the row, first block of channels.
     pub from: *const f32,
+    /// For depthwise convolution.
     pub taps: &'a [Tap],
+    /// The same taps in runs, for all others.
+    pub runs: &'a [Run],
     /// Elements of a packed row and of a packed block.
     pub row: usize,
     pub block: usize,
@@ -50,27 +55,39 @@ pub(crate) struct Strip<'a> {
     pub depthwise: bool,
 }
 
-/// Runs a row of `columns` pixels through tiles of nearly equal size.
+/// The rows of tiles that share a strip's weights. Distances in elements, from the strip's and the target's first pixel.
+#[derive(Clone, Copy)]
+pub(crate) struct Grid {
+    pub images: usize,
+    pub rows: usize,
+    pub columns: usize,
+    pub from_image: usize,
+    pub from_row: usize,
+    pub to_image: usize,
+    pub to_row: usize,
+}
+
+/// Runs all rows of a grid through tiles of nearly equal size.
 ///
 /// # Safety
-/// The strip, the panels and the target hold what their fields say, for `columns` pixels and `vectors` vectors.
-pub(crate) unsafe fn run_row(isa: Isa, vectors: usize, columns: usize, mut strip: Strip, mut target: Target) {
+/// The strip, the panels and the target hold what their fields say, for the pixels of the grid and `vectors` vectors.
+pub(crate) unsafe fn run_grid(isa: Isa, vectors: usize, grid: Grid, strip: Strip, target: Target) {
     let widest = (isa.accumulators() / vectors).max(1);
-    let tiles = columns.div_ceil(widest);
-    let (size, larger) = (columns / tiles, columns % tiles);
-    for (pixels, count) in [(size + 1, larger), (size, tiles - larger)] {
+    let tiles = grid.columns.div_ceil(widest);
+    let (size, larger) = (grid.columns / tiles, grid.columns % tiles);
+    for (first, pixels, count) in [(0, size + 1, larger), (larger * (size + 1), size, tiles - larger)] {
         // SAFETY: the tiles together cover the row.
         unsafe {
-            run_tiles(isa, vectors, pixels, count, strip, target);
-            strip.from = strip.from.add(pixels * count * LANES);
-            let step = pixels * count * target.pixel;
-            target.to = target.to.add(step);
-            if let Some(finish) = &mut target.finish
-                && !finish.residual.is_null()
-            {
-                finish.residual = finish.residual.add(step);
-            }
-        }
+            run_tiles(
+                isa,
+                vectors,
+                pixels,
+                first..first + pixels * count,
+                grid,
+                strip,
+                target,
+            )
+        };
     }
 }
 
@@ -80,16 +97,24 @@ const UNROLL: usize = 4;
 /// Picks the code for a tile size.
 ///
 /// # Safety
-/// As [`run_row`], for `count` tiles of `pixels`.
-unsafe fn run_tiles(isa: Isa, vectors: usize, pixels: usize, count: usize, strip: Strip, target: Target) {
-    if count == 0 {
+/// As [`run_grid`], for these columns, which tiles of `pixels` fill.
+unsafe fn run_tiles(
+    isa: Isa,
+    vectors: usize,
+    pixels: usize,
+    columns: Range<usize>,
+    grid: Grid,
+    strip: Strip,
+    target: Target,
+) {
+    if columns.is_empty() {
         return;
     }
     macro_rules! pick {
         ($($depthwise:literal $vectors:literal: $($pixels:literal)*;)*) => {
             match (strip.depthwise, vectors, pixels) {
                 $($(($depthwise, $vectors, $pixels) => {
-                    dispatch(isa, Tiles::<$pixels, $vectors, $depthwise> { strip, target, count });
+                    dispatch(isa, Tiles::<$pixels, $vectors, $depthwise> { strip, target, grid, columns });
                 })*)*
                 _ => unreachable!("tiles are cut to the sizes above"),
             }
@@ -105,34 +130,40 @@ unsafe fn run_tiles(isa: Isa, vectors: usize, pixels: usize, count: usize, strip
 struct Tiles<'a, const P: usize, const V: usize, const DEPTHWISE: bool> {
     strip: Strip<'a>,
     target: Target,
-    count: usize,
+    grid: Grid,
+    columns: Range<usize>,
 }
 
 impl<const P: usize, const V: usize, const DEPTHWISE: bool> Kernel for Tiles<'_, P, V, DEPTHWISE> {
     type Output = ();
 
     #[inline(always)]
-    fn run<L: Lanes>(mut self) {
+    fn run<L: Lanes>(self) {
         // Sizes that this instruction set never asks for compile to nothing.
         if P * V > L::ACCUMULATORS && P > 1 {
             return;
         }
-        for _ in 0..self.count {
-            // SAFETY: `run_row`'s caller promises the memory of every tile of the row.
-            unsafe {
-                let sums = if DEPTHWISE {
-                    depthwise_tile::<L, P, V>(&self.strip)
-                } else {
-                    tile::<L, P, V>(&self.strip)
-                };
-                finish_tile::<L, P, V>(sums, &self.target);
-                self.strip.from = self.strip.from.add(P * LANES);
-                let step = P * self.target.pixel;
-                self.target.to = self.target.to.add(step);
-                if let Some(finish) = &mut self.target.finish
-                    && !finish.residual.is_null()
-                {
-                    finish.residual = finish.residual.add(step);
+        let Self {
+            strip,
+            target,
+            grid,
+            columns,
+        } = self;
+        for image in 0..grid.images {
+            for row in 0..grid.rows {
+                let from = image * grid.from_image + row * grid.from_row;
+                let to = image * grid.to_image + row * grid.to_row;
+                for column in columns.clone().step_by(P) {
+                    // SAFETY: `run_grid`'s caller promises the memory of every tile.
+                    unsafe {
+                        let from = strip.from.add(from + column * LANES);
+                        let sums = if DEPTHWISE {
+                            depthwise_tile::<L, P, V>(&strip, from)
+                        } else {
+                            tile::<L, P, V>(&strip, from)
+                        };
+                        finish_tile::<L, P, V>(sums, &target, to + column * target.pixel);
+                    }
                 }
             }
         }
@@ -142,26 +173,20 @@ impl<const P: usize, const V: usize, const DEPTHWISE: bool> Kernel for Tiles<'_,
 /// The sums of one tile.
 ///
 /// # Safety
-/// As [`run_row`].
+/// As [`run_grid`].
 #[inline(always)]
-unsafe fn tile<L: Lanes, const P: usize, const V: usize>(strip: &Strip) -> [[L; V]; P] {
+unsafe fn tile<L: Lanes, const P: usize, const V: usize>(strip: &Strip, from: *const f32) -> [[L; V]; P] {
     let mut sums = [[L::zero(); V]; P];
     let mut weights = strip.weights;
-    let mut block = strip.from;
+    let mut block = from;
     // SAFETY: taps stay inside the packed row's neighbourhood, panels hold every tap and channel.
     unsafe {
         for _ in 0..strip.full_blocks {
-            for tap in strip.taps {
-                let from = block.add(tap.row * strip.row + tap.line * LANES);
-                weights = add_channels::<L, P, V>(&mut sums, from, weights, LANES);
-            }
+            weights = add_block::<L, P, V>(&mut sums, strip, block, weights, LANES);
             block = block.add(strip.block);
         }
         if strip.last_channels > 0 {
-            for tap in strip.taps {
-                let from = block.add(tap.row * strip.row + tap.line * LANES);
-                weights = add_channels::<L, P, V>(&mut sums, from, weights, strip.last_channels);
-            }
+            add_block::<L, P, V>(&mut sums, strip, block, weights, strip.last_channels);
         }
     }
     sums
@@ -170,14 +195,17 @@ unsafe fn tile<L: Lanes, const P: usize, const V: usize>(strip: &Strip) -> [[L; 
 /// The sums of one tile of a depthwise convolution.
 ///
 /// # Safety
-/// As [`run_row`].
+/// As [`run_grid`].
 #[inline(always)]
-unsafe fn depthwise_tile<L: Lanes, const P: usize, const V: usize>(strip: &Strip) -> [[L; V]; P] {
+unsafe fn depthwise_tile<L: Lanes, const P: usize, const V: usize>(
+    strip: &Strip,
+    from: *const f32,
+) -> [[L; V]; P] {
     let mut sums = [[L::zero(); V]; P];
     for tap in strip.taps {
         // SAFETY: taps stay inside the packed row's neighbourhood; there is a line of weights per kernel position.
         unsafe {
-            let from = strip.from.add(tap.row * strip.row + tap.line * LANES);
+            let from = from.add(tap.row * strip.row + tap.line * LANES);
             let w = L::load(strip.weights.add(tap.kernel * LANES));
             for (p, sum) in sums.iter_mut().enumerate() {
                 sum[0] = sum[0].fma(L::load(from.add(p * LANES)), w);
@@ -187,10 +215,80 @@ unsafe fn depthwise_tile<L: Lanes, const P: usize, const V: usize>(strip: &Strip
     sums
 }
 
+/// Adds `channels` input channels of every tap; returns where the weights go on.
+///
+/// # Safety
+/// As [`run_grid`].
+#[inline(always)]
+unsafe fn add_block<L: Lanes, const P: usize, const V: usize>(
+    sums: &mut [[L; V]; P],
+    strip: &Strip,
+    block: *const f32,
+    mut weights: *const f32,
+    channels: usize,
+) -> *const f32 {
+    // SAFETY: as the caller promises.
+    unsafe {
+        for run in strip.runs {
+            let from = block.add(run.row * strip.row + run.line * LANES);
+            weights = match run.columns {
+                3 if L::COLUMNS >= 3 => add_columns::<L, P, V, 3>(sums, from, weights, channels),
+                2 if L::COLUMNS >= 2 => add_columns::<L, P, V, 2>(sums, from, weights, channels),
+                _ => add_channels::<L, P, V>(sums, from, weights, channels),
+            };
+        }
+        weights
+    }
+}
+
+/// Adds `channels` input channels of `R` taps side by side: a pixel is read once for all of them. Returns where the weights
+/// go on.
+///
+/// # Safety
+/// As [`run_grid`].
+#[inline(always)]
+unsafe fn add_columns<L: Lanes, const P: usize, const V: usize, const R: usize>(
+    sums: &mut [[L; V]; P],
+    from: *const f32,
+    weights: *const f32,
+    channels: usize,
+) -> *const f32 {
+    let tap = channels * V * LANES;
+    for channel in 0..channels {
+        let mut w = [[L::zero(); V]; R];
+        // SAFETY: `P + R - 1` pixels from `from`, `R` panels of `channels * V` lines.
+        unsafe {
+            for (r, w) in w.iter_mut().enumerate() {
+                for (v, w) in w.iter_mut().enumerate() {
+                    *w = L::load(weights.add(r * tap + (channel * V + v) * LANES));
+                }
+            }
+            // Written out, as the compiler would keep a loop of this length and the sums in memory.
+            macro_rules! pixels {
+                ($($q:literal)*) => {
+                    $(if $q < P + R - 1 {
+                        let x = L::splat(*from.add($q * LANES + channel));
+                        for (r, w) in w.iter().enumerate() {
+                            if $q >= r && $q - r < P {
+                                for (sum, w) in sums[$q - r].iter_mut().zip(w) {
+                                    *sum = sum.fma(x, *w);
+                                }
+                            }
+                        }
+                    })*
+                };
+            }
+            pixels!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17);
+        }
+    }
+    // SAFETY: the panels of `R` taps.
+    unsafe { weights.add(R * tap) }
+}
+
 /// Adds `channels` input channels of one tap; returns where the weights go on.
 ///
 /// # Safety
-/// As [`run_row`].
+/// As [`run_grid`].
 #[inline(always)]
 unsafe fn add_channels<L: Lanes, const P: usize, const V: usize>(
     sums: &mut [[L; V]; P],
@@ -218,7 +316,7 @@ unsafe fn add_channels<L: Lanes, const P: usize, const V: usize>(
 /// Adds one input channel of one tap.
 ///
 /// # Safety
-/// As [`run_row`].
+/// As [`run_grid`].
 #[inline(always)]
 unsafe fn add_channel<L: Lanes, const P: usize, const V: usize>(
     sums: &mut [[L; V]; P],
@@ -240,21 +338,22 @@ unsafe fn add_channel<L: Lanes, const P: usize, const V: usize>(
     }
 }
 
-/// Stores a tile, with what its [`Target`] asks for.
+/// Stores a tile `at` elements from the target's first pixel, with what its [`Target`] asks for.
 ///
 /// # Safety
-/// As [`run_row`].
+/// As [`run_grid`].
 #[inline(always)]
 pub(crate) unsafe fn finish_tile<L: Lanes, const P: usize, const V: usize>(
     sums: [[L; V]; P],
     target: &Target,
+    at: usize,
 ) {
     for v in 0..V {
         let lanes = if v + 1 == V { target.last_lanes } else { LANES };
         let mut sum = L::zero();
         let mut squares = L::zero();
         for (p, sums) in sums.iter().enumerate() {
-            let offset = p * target.pixel + v * LANES;
+            let offset = at + p * target.pixel + v * LANES;
             // SAFETY: as the caller promises; partial vectors touch `lanes` channels only.
             unsafe {
                 let to = target.to.add(offset);

@@ -24,6 +24,8 @@ pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
 
 impl Lanes for Ymm2 {
     const ACCUMULATORS: usize = 6;
+    const GRADIENT_ACCUMULATORS: usize = Self::ACCUMULATORS;
+    const COLUMNS: usize = 1;
 
     #[inline(always)]
     fn zero() -> Self {

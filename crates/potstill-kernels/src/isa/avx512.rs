@@ -24,6 +24,8 @@ pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
 
 impl Lanes for Zmm {
     const ACCUMULATORS: usize = 16;
+    const GRADIENT_ACCUMULATORS: usize = 24;
+    const COLUMNS: usize = 3;
 
     #[inline(always)]
     fn zero() -> Self {

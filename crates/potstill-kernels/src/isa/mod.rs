@@ -130,6 +130,19 @@ impl Isa {
         }
     }
 
+    /// The same for the tiles of the weight gradient, which need no room for weights.
+    pub(crate) fn gradient_accumulators(self) -> usize {
+        match self {
+            Self::Avx512 => 24,
+            _ => self.accumulators(),
+        }
+    }
+
+    /// How many kernel columns a tile takes at once.
+    pub(crate) fn columns(self) -> usize {
+        if self == Self::Avx512 { 3 } else { 1 }
+    }
+
     /// How many vectors of output channels a tile carries; two need registers that only AVX-512 has.
     pub(crate) fn vectors(self) -> usize {
         if self == Self::Avx512 { 2 } else { 1 }
@@ -143,6 +156,10 @@ impl Isa {
 pub(crate) trait Lanes: Copy {
     /// How many of these a tile may keep in registers.
     const ACCUMULATORS: usize;
+    /// The same for the weight gradient.
+    const GRADIENT_ACCUMULATORS: usize;
+    /// Kernel columns that a tile takes at once: three need registers for their weights.
+    const COLUMNS: usize;
 
     fn zero() -> Self;
     fn splat(value: f32) -> Self;

@@ -31,6 +31,8 @@ impl Array16 {
 
 impl Lanes for Array16 {
     const ACCUMULATORS: usize = ACCUMULATORS;
+    const GRADIENT_ACCUMULATORS: usize = Self::ACCUMULATORS;
+    const COLUMNS: usize = 1;
 
     #[inline(always)]
     fn zero() -> Self {

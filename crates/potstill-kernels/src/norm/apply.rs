@@ -1,10 +1,11 @@
 //! The forward pass of batch norm, the shortcut and the activation, in one sweep.
 
 use super::sweep::{Chunks, Step, sweep};
+use crate::activation::{Activate, with_activation};
 use crate::error::expect_length;
 use crate::isa::{Isa, Lanes, load, store};
 use crate::scratch::Shared;
-use crate::{Activation, KernelError, Pool};
+use crate::{Activation, KernelError, Output, Pool};
 
 /// `z = activation(scale * y + shift + residual)` for `y: [pixels, channels]`; `scale` and `shift` have one value per channel
 /// (see [`super::fold_batch_norm`]).
@@ -17,7 +18,7 @@ pub fn bn_apply(
     shift: &[f32],
     residual: Option<&[f32]>,
     activation: Activation,
-    z: &mut [f32],
+    z: &mut (impl Output + ?Sized),
     pool: &Pool,
 ) -> Result<(), KernelError> {
     let channels = scale.len();
@@ -28,13 +29,12 @@ pub fn bn_apply(
     }
     expect_length("y", y.len() / channels * channels, y.len())?;
     expect_length("shift", channels, shift.len())?;
-    expect_length("z", y.len(), z.len())?;
     residual.map_or(Ok(()), |r| expect_length("residual", y.len(), r.len()))?;
+    let target = Shared::at(z.room("z", y.len())?);
     let chunks = Chunks::new(y.len(), channels);
     let (scale, shift) = (chunks.spread(scale), chunks.spread(shift));
     let isa = Isa::current();
-    let shared = Shared::new(z);
-    pool.run(chunks.count(), |index| {
+    with_activation!(activation, activation => pool.run(chunks.count(), |index| {
         let (start, len) = chunks.chunk(index);
         let step = ApplyStep {
             y: y[start..].as_ptr(),
@@ -43,24 +43,26 @@ pub fn bn_apply(
             residual: residual.map_or(std::ptr::null(), |r| r[start..].as_ptr()),
             activation,
             // SAFETY: the chunk is inside `z`.
-            z: unsafe { shared.ptr().add(start) },
+            z: unsafe { target.ptr().add(start) },
         };
         // SAFETY: all maps have the length of `y`, the channel values a period; chunks do not overlap.
         unsafe { sweep(isa, chunks.period, len, &step) };
-    });
+    }));
+    // SAFETY: the chunks together are the map.
+    unsafe { z.written(y.len()) };
     Ok(())
 }
 
-struct ApplyStep {
+struct ApplyStep<A> {
     y: *const f32,
     scale: *const f32,
     shift: *const f32,
     residual: *const f32,
-    activation: Activation,
+    activation: A,
     z: *mut f32,
 }
 
-impl Step for ApplyStep {
+impl<A: Activate> Step for ApplyStep<A> {
     #[inline(always)]
     unsafe fn enter<L: Lanes>(&self, at: usize) -> [L; 5] {
         // SAFETY: as the trait's caller promises.

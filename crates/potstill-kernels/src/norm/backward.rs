@@ -5,10 +5,12 @@
 
 use super::moments::{fold, fold_batch_norm};
 use super::sweep::{Chunks, Step, sweep};
+use crate::activation::{Activate, NoActivation, with_activation};
 use crate::error::expect_length;
 use crate::isa::{Isa, Lanes, load, store};
+use crate::output::sealed::Output as _;
 use crate::scratch::Shared;
-use crate::{Activation, KernelError, Pool};
+use crate::{Activation, KernelError, Output, Pool};
 
 /// From what the activation's derivative is found.
 #[derive(Debug, Clone, Copy)]
@@ -62,21 +64,42 @@ pub struct BatchNormGradients {
 /// [`KernelError`] when lengths do not fit, or the activation cannot be gated by its output.
 pub fn bn_backward(
     args: &BatchNormBackward,
-    dy: &mut [f32],
-    gated: Option<&mut [f32]>,
+    dy: &mut (impl Output + ?Sized),
+    mut gated: Option<&mut Vec<f32>>,
     pool: &Pool,
 ) -> Result<BatchNormGradients, KernelError> {
-    args.check(dy.len(), gated.as_ref().map(|g| g.len()))?;
-    let isa = Isa::current();
-    let chunks = Chunks::new(args.y.len(), args.gamma.len());
-    let gated = gated.map(Shared::new);
-    let gradients = args.sum(isa, &chunks, gated, pool);
-    args.write(isa, &chunks, &gradients, dy, pool, gated);
+    args.check()?;
+    let len = args.y.len();
+    let target = Shared::at(dy.room("dy", len)?);
+    let kept = gated
+        .as_mut()
+        .map(|gated| gated.room("gated", len))
+        .transpose()?
+        .map(Shared::at);
+    let gradients = with_activation!(args.activation, activation => {
+        let pass = BackwardPass {
+            args,
+            isa: Isa::current(),
+            chunks: Chunks::new(len, args.gamma.len()),
+            activation,
+            gated: kept,
+        };
+        let gradients = pass.sum(pool);
+        pass.write(&gradients, target, pool);
+        gradients
+    });
+    // SAFETY: the chunks of both sweeps together are the map.
+    unsafe {
+        dy.written(len);
+        if let Some(gated) = gated {
+            gated.written(len);
+        }
+    }
     Ok(gradients)
 }
 
 impl BatchNormBackward<'_> {
-    fn check(&self, dy: usize, gated: Option<usize>) -> Result<(), KernelError> {
+    fn check(&self) -> Result<(), KernelError> {
         let (channels, len) = (self.gamma.len(), self.y.len());
         if channels == 0 {
             return Err(KernelError::Shape {
@@ -85,8 +108,6 @@ impl BatchNormBackward<'_> {
         }
         expect_length("y", len / channels * channels, len)?;
         expect_length("dz", len, self.dz.len())?;
-        expect_length("dy", len, dy)?;
-        gated.map_or(Ok(()), |g| expect_length("gated", len, g))?;
         expect_length("mean", channels, self.mean.len())?;
         expect_length("inv_std", channels, self.inv_std.len())?;
         expect_length("beta", channels, self.beta.len())?;
@@ -103,10 +124,22 @@ impl BatchNormBackward<'_> {
             }
         }
     }
+}
 
+/// The two sweeps.
+struct BackwardPass<'a, A> {
+    args: &'a BatchNormBackward<'a>,
+    isa: Isa,
+    chunks: Chunks,
+    activation: A,
+    /// Where the gated gradient is kept.
+    gated: Option<Shared<f32>>,
+}
+
+impl<A: Activate> BackwardPass<'_, A> {
     /// The gate of a chunk.
-    fn gate_step(&self, start: usize, scale: &[f32], shift: &[f32]) -> Gate {
-        let (z, residual) = match self.gate {
+    fn gate_step(&self, start: usize, scale: &[f32], shift: &[f32]) -> Gate<A> {
+        let (z, residual) = match self.args.gate {
             GateSource::Output(z) => (z[start..].as_ptr(), std::ptr::null()),
             GateSource::Input { residual } => (
                 std::ptr::null(),
@@ -115,7 +148,7 @@ impl BatchNormBackward<'_> {
         };
         let (scale, shift) = (scale.as_ptr(), shift.as_ptr());
         Gate {
-            dz: self.dz[start..].as_ptr(),
+            dz: self.args.dz[start..].as_ptr(),
             z,
             residual,
             scale,
@@ -125,17 +158,24 @@ impl BatchNormBackward<'_> {
     }
 
     /// The first sweep: gradients of the parameters, and the gated gradient if asked for.
-    fn sum(&self, isa: Isa, chunks: &Chunks, gated: Option<Shared<f32>>, pool: &Pool) -> BatchNormGradients {
+    fn sum(&self, pool: &Pool) -> BatchNormGradients {
+        let Self {
+            args,
+            isa,
+            chunks,
+            gated,
+            ..
+        } = self;
         let channels = chunks.channels;
-        let mean = chunks.spread(self.mean);
-        let (scale, shift) = self.spread_scale_shift(chunks);
+        let mean = chunks.spread(args.mean);
+        let (scale, shift) = self.spread_scale_shift();
         let mut sums = vec![0.0_f64; chunks.count() * 2 * channels];
         let shared = Shared::new(&mut sums);
         pool.run(chunks.count(), |index| {
             let (start, len) = chunks.chunk(index);
             let mut period_sums = vec![0.0_f64; 2 * chunks.period];
             let step = SumStep {
-                y: self.y[start..].as_ptr(),
+                y: args.y[start..].as_ptr(),
                 gate: self.gate_step(start, &scale, &shift),
                 mean: mean.as_ptr(),
                 // SAFETY: the chunk is inside the map.
@@ -145,7 +185,7 @@ impl BatchNormBackward<'_> {
             };
             // SAFETY: lengths were checked; chunks and their sums do not overlap.
             unsafe {
-                sweep(isa, chunks.period, len, &step);
+                sweep(*isa, chunks.period, len, &step);
                 fold(
                     &period_sums,
                     channels,
@@ -162,80 +202,94 @@ impl BatchNormBackward<'_> {
             beta: beta.iter().map(|&b| b as f32).collect(),
             gamma: gamma
                 .iter()
-                .zip(self.inv_std)
+                .zip(args.inv_std)
                 .map(|(&g, &s)| (g * f64::from(s)) as f32)
                 .collect(),
         }
     }
 
     /// The second sweep: `dy = a * g + b * y + c`, with the gated gradient from the first if it was kept.
-    fn write(
-        &self,
-        isa: Isa,
-        chunks: &Chunks,
-        gradients: &BatchNormGradients,
-        dy: &mut [f32],
-        pool: &Pool,
-        gated: Option<Shared<f32>>,
-    ) {
-        let pixels = if self.batch_statistics {
-            (self.y.len() / chunks.channels) as f64
+    fn write(&self, gradients: &BatchNormGradients, dy: Shared<f32>, pool: &Pool) {
+        let Self {
+            args,
+            isa,
+            chunks,
+            gated,
+            ..
+        } = self;
+        let pixels = if args.batch_statistics {
+            (args.y.len() / chunks.channels) as f64
         } else {
             f64::INFINITY
         };
         let mut factors = [Vec::new(), Vec::new(), Vec::new()];
         for channel in 0..chunks.channels {
-            let inv_std = f64::from(self.inv_std[channel]);
-            let a = f64::from(self.gamma[channel]) * inv_std;
+            let inv_std = f64::from(args.inv_std[channel]);
+            let a = f64::from(args.gamma[channel]) * inv_std;
             let b = -a * inv_std * f64::from(gradients.gamma[channel]) / pixels;
-            let c = -a * f64::from(gradients.beta[channel]) / pixels - b * f64::from(self.mean[channel]);
+            let c = -a * f64::from(gradients.beta[channel]) / pixels - b * f64::from(args.mean[channel]);
             factors[0].push(a as f32);
             factors[1].push(b as f32);
             factors[2].push(c as f32);
         }
         let [a, b, c] = factors.map(|f| chunks.spread(&f));
-        let (scale, shift) = self.spread_scale_shift(chunks);
-        let shared = Shared::new(dy);
+        let (scale, shift) = self.spread_scale_shift();
         pool.run(chunks.count(), |index| {
             let (start, len) = chunks.chunk(index);
-            let mut gate = self.gate_step(start, &scale, &shift);
-            if let Some(gated) = &gated {
-                // SAFETY: the chunk is inside the map.
-                gate.dz = unsafe { gated.ptr().add(start) };
-                gate.activation = Activation::None;
+            let gate = self.gate_step(start, &scale, &shift);
+            let (y, factors) = (args.y[start..].as_ptr(), [a.as_ptr(), b.as_ptr(), c.as_ptr()]);
+            // SAFETY: the chunk is inside the maps, lengths were checked, chunks do not overlap.
+            unsafe {
+                let dy = dy.ptr().add(start);
+                match gated {
+                    None => sweep(*isa, chunks.period, len, &WriteStep { y, gate, factors, dy }),
+                    Some(gated) => {
+                        let gate = gate.passed(gated.ptr().add(start));
+                        sweep(*isa, chunks.period, len, &WriteStep { y, gate, factors, dy });
+                    }
+                }
             }
-            let step = WriteStep {
-                y: self.y[start..].as_ptr(),
-                gate,
-                factors: [a.as_ptr(), b.as_ptr(), c.as_ptr()],
-                // SAFETY: the chunk is inside the map.
-                dy: unsafe { shared.ptr().add(start) },
-            };
-            // SAFETY: lengths were checked; chunks do not overlap.
-            unsafe { sweep(isa, chunks.period, len, &step) };
         });
     }
 
-    fn spread_scale_shift(&self, chunks: &Chunks) -> (Vec<f32>, Vec<f32>) {
+    fn spread_scale_shift(&self) -> (Vec<f32>, Vec<f32>) {
+        let BatchNormBackward {
+            mean,
+            inv_std,
+            gamma,
+            beta,
+            ..
+        } = *self.args;
         // The lengths were checked: folding cannot fail.
-        let folded = fold_batch_norm(self.mean, self.inv_std, self.gamma, self.beta);
-        let (scale, shift) = folded.unwrap_or_default();
-        (chunks.spread(&scale), chunks.spread(&shift))
+        let (scale, shift) = fold_batch_norm(mean, inv_std, gamma, beta).unwrap_or_default();
+        (self.chunks.spread(&scale), self.chunks.spread(&shift))
     }
 }
 
 /// Gates the gradient of a chunk.
-struct Gate {
+struct Gate<A> {
     dz: *const f32,
     /// The output; null when the input is computed again.
     z: *const f32,
     residual: *const f32,
     scale: *const f32,
     shift: *const f32,
-    activation: Activation,
+    activation: A,
 }
 
-impl Gate {
+impl<A: Activate> Gate<A> {
+    /// The gate for a gradient that has passed it already.
+    fn passed(&self, dz: *const f32) -> Gate<NoActivation> {
+        Gate {
+            dz,
+            z: self.z,
+            residual: self.residual,
+            scale: self.scale,
+            shift: self.shift,
+            activation: NoActivation,
+        }
+    }
+
     /// The gated gradient at `at`, for the vector at `channel` in the period.
     ///
     /// # Safety
@@ -245,7 +299,7 @@ impl Gate {
         // SAFETY: as the caller promises.
         unsafe {
             let dz = load::<L>(self.dz.add(at), lanes);
-            if self.activation == Activation::None {
+            if self.activation.is_none() {
                 return dz;
             }
             if !self.z.is_null() {
@@ -261,16 +315,16 @@ impl Gate {
     }
 }
 
-struct SumStep {
+struct SumStep<A> {
     y: *const f32,
-    gate: Gate,
+    gate: Gate<A>,
     mean: *const f32,
     gated: *mut f32,
     sums: *mut f64,
     period: usize,
 }
 
-impl Step for SumStep {
+impl<A: Activate> Step for SumStep<A> {
     #[inline(always)]
     unsafe fn enter<L: Lanes>(&self, at: usize) -> [L; 5] {
         // SAFETY: as the trait's caller promises.
@@ -304,14 +358,14 @@ impl Step for SumStep {
     }
 }
 
-struct WriteStep {
+struct WriteStep<A> {
     y: *const f32,
-    gate: Gate,
+    gate: Gate<A>,
     factors: [*const f32; 3],
     dy: *mut f32,
 }
 
-impl Step for WriteStep {
+impl<A: Activate> Step for WriteStep<A> {
     #[inline(always)]
     unsafe fn enter<L: Lanes>(&self, at: usize) -> [L; 5] {
         let [a, b, c] = self.factors;

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, io, io::Write, path::Path};
 use burn::tensor::Tensor;
 use safetensors::{Dtype, serialize, tensor::TensorView};
 
-use crate::{Classifier, ModelError, names::rename};
+use crate::{Classifier, ModelError};
 
 /// Writes the tensors of `network` to `path` as safetensors, 32-bit floats, whole or not at all, under the names that the
 /// published PyTorch network gives them.
@@ -21,7 +21,7 @@ pub fn save(
 ) -> Result<(), ModelError> {
     let mut tensors = Vec::new();
     network.parameters().each(&mut |entry, values| {
-        let name = rename(&entry.path, network.names().published);
+        let name = network.names().published_name(&entry.path);
         tensors.push((name, entry.shape.clone(), values));
     });
     write_tensors(tensors, metadata, path)

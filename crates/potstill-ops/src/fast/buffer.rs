@@ -47,6 +47,17 @@ impl Buffer {
         self.0.as_slice().unwrap_or_default()
     }
 
+    /// The numbers, to be written: where they lie if nobody else holds them, else in a copy.
+    pub fn as_mut_slice(&mut self) -> &mut [f32] {
+        let is_whole = self.0.storage::<f32>().len() == self.as_slice().len();
+        if !(is_whole && self.0.is_unique()) {
+            let layout = Layout::contiguous(self.0.layout().shape().clone());
+            let copy = Bytes::from_elems(self.as_slice().to_vec());
+            self.0 = FlexTensor::new(copy, layout, DType::F32);
+        }
+        self.0.try_storage_mut().unwrap_or_default()
+    }
+
     /// Whether both are the same numbers in the same place. While one of them lives nobody can write there: the backend
     /// copies before it writes to shared memory.
     pub fn is(&self, other: &Self) -> bool {

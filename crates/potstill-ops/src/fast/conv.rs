@@ -61,7 +61,7 @@ struct Saved {
 
 impl Saved {
     fn forward(&self, epilogue: Epilogue<'_>) -> Buffer {
-        let mut y = vec![0.0; self.shape.output_len()];
+        let mut y = Vec::new();
         conv_forward(
             &self.shape,
             self.x.as_slice(),
@@ -99,16 +99,8 @@ impl<const N: usize> Backward<Flex, N> for ConvStep {
 
 /// Gradient of the input.
 pub(super) fn data_gradient(shape: &ConvShape, dy: &Buffer, weight: &Buffer) -> Buffer {
-    let mut dx = vec![0.0; shape.input_len()];
-    conv_backward_data(
-        shape,
-        dy.as_slice(),
-        weight.as_slice(),
-        &mut dx,
-        false,
-        Pool::global(),
-    )
-    .expect(CHECKED);
+    let mut dx = Vec::new();
+    conv_backward_data(shape, dy.as_slice(), weight.as_slice(), &mut dx, Pool::global()).expect(CHECKED);
     Buffer::new(dx, [shape.n, shape.h, shape.w, shape.c_in])
 }
 

@@ -108,7 +108,7 @@ pub(super) fn folded_unit(
         None => None,
     };
     let residual = residual.as_ref().map(Buffer::as_slice);
-    let mut z = vec![0.0; shape.output_len()];
+    let mut z = Vec::new();
     packed
         .conv
         .forward(

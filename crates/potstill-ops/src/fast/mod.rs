@@ -12,8 +12,9 @@ mod graph;
 mod norm;
 mod normalise;
 mod unit;
+mod update;
 
-use potstill_kernels::{ConvShape, Pool};
+use potstill_kernels::{ConvShape, Isa, Pool};
 
 pub(crate) use conv::convolve;
 pub use form::Form;
@@ -21,6 +22,7 @@ pub(crate) use frozen::PackedCache;
 pub(crate) use norm::norm_unit;
 pub(crate) use normalise::Unit;
 pub(crate) use unit::conv_unit;
+pub use update::update_in_place;
 
 use crate::{Activation, Conv2dConfig};
 
@@ -28,6 +30,25 @@ use crate::{Activation, Conv2dConfig};
 /// something. Without this call there is one per core. The results do not depend on the number.
 pub fn set_threads(threads: usize) -> bool {
     Pool::set_threads(threads)
+}
+
+/// How many threads the fast form uses.
+pub fn threads() -> usize {
+    Pool::global().threads()
+}
+
+/// What computes: the instruction set of the kernels (`avx512`, `avx2`, `portable`), or `burn` for the portable form.
+pub fn instruction_set() -> &'static str {
+    match Form::current() {
+        Form::Fast => Isa::current().name(),
+        Form::Portable => "burn",
+    }
+}
+
+/// GFLOP/s that the machine can do at most with [`threads`] and the present instruction set; none if that is not known. Takes
+/// some milliseconds.
+pub fn peak_gflops() -> Option<f64> {
+    potstill_kernels::peak_gflops(Isa::current(), threads())
 }
 
 /// The kernels' name for a convolution of maps of this size; none if the channels do not fit or the kernel is too large.

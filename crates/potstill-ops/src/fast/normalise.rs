@@ -114,7 +114,7 @@ impl Normalised {
         let Statistics { mean, inv_std, .. } = &statistics;
         let (scale, shift) =
             fold_batch_norm(mean, inv_std, gamma.as_slice(), beta.as_slice()).expect(CHECKED);
-        let mut z = vec![0.0; y.as_slice().len()];
+        let mut z = Vec::new();
         let added = residual.map(Buffer::as_slice);
         bn_apply(
             y.as_slice(),
@@ -129,7 +129,8 @@ impl Normalised {
         let z = Buffer::new(z, dims);
         let gate = match activation {
             Activation::None => Gate::Open,
-            _ if activation.gates_by_output() => Gate::Output(z.clone()),
+            // Without a residual the gate is found from `y`, which is read anyway.
+            _ if activation.gates_by_output() && residual.is_some() => Gate::Output(z.clone()),
             _ => Gate::Input {
                 residual: residual.cloned(),
             },
@@ -165,13 +166,11 @@ impl Normalised {
             activation: self.activation,
             batch_statistics: self.statistics.of_batch,
         };
-        let len = self.dims.iter().product();
         // Without an activation the residual's gradient is that of the output itself.
         let is_gated = !matches!(self.gate, Gate::Open);
-        let mut gated = (wants_residual && is_gated).then(|| vec![0.0; len]);
-        let mut dy = vec![0.0; len];
-        let parameters =
-            bn_backward(&arguments, &mut dy, gated.as_deref_mut(), Pool::global()).expect(CHECKED);
+        let mut gated = (wants_residual && is_gated).then(Vec::new);
+        let mut dy = Vec::new();
+        let parameters = bn_backward(&arguments, &mut dy, gated.as_mut(), Pool::global()).expect(CHECKED);
         let map = |values| Buffer::new(values, self.dims);
         let channels = self.dims[3];
         Gradients {

@@ -1,8 +1,11 @@
-//! `potstill bench`: how long a step takes.
+//! `potstill bench`: how long a step takes, and where the time goes.
 
-use potstill_engine::{BenchSetup, bench, bench_inference};
+use std::fmt::Write;
+
+use potstill_engine::{BenchReport, BenchSetup, bench, bench_inference};
 
 use crate::{
+    ALLOCATOR,
     arguments::BenchArguments,
     commands::{print, print_json},
     failure::Failure,
@@ -16,6 +19,7 @@ pub fn run(arguments: BenchArguments) -> Result<(), Failure> {
         methods: arguments.method,
         batch: arguments.batch,
         steps: arguments.steps,
+        allocator: Some(&ALLOCATOR),
     };
     let report = match &arguments.infer {
         Some(model) => bench_inference(model, &setup)?,
@@ -24,11 +28,59 @@ pub fn run(arguments: BenchArguments) -> Result<(), Failure> {
     if arguments.json {
         return print_json(&report);
     }
-    let peak = report
-        .peak_rss_mb
-        .map_or(String::new(), |peak| format!(", at most {peak:.0} MiB"));
-    print(&format!(
-        "{:.1} ms a step ({:.1} to {:.1}), {:.0} images/s{peak}",
-        report.step_ms.median, report.step_ms.min, report.step_ms.max, report.images_per_second
-    ))
+    print(&table(&report))
+}
+
+/// The report for people: a line a part, then the step as a whole, then what it was measured on.
+fn table(report: &BenchReport) -> String {
+    let mut text = format!(
+        "{:<16} {:>9} {:>7} {:>9} {:>9} {:>8}\n",
+        "part", "ms", "share", "GFLOP", "GFLOP/s", "of peak"
+    );
+    for part in &report.parts {
+        let share = 100.0 * part.ms / report.step_ms.median;
+        let _ = write!(text, "{:<16} {:>9.2} {share:>5.1} %", part.name, part.ms);
+        text.push_str(&rate(part.gflop, part.gflops(), report.peak_gflops));
+    }
+    let _ = write!(text, "{:<16} {:>9.2} {:>7}", "step", report.step_ms.median, "");
+    text.push_str(&rate(report.gflop, Some(report.gflops), report.peak_gflops));
+    let _ = write!(
+        text,
+        "\n{:.1} ms a step ({:.1} to {:.1} over {})",
+        report.step_ms.median, report.step_ms.min, report.step_ms.max, report.steps
+    );
+    if let Some(processor) = report.cpu_ms {
+        let _ = write!(text, ", {processor:.1} ms of processor time");
+    }
+    let _ = writeln!(text, ", {:.0} images/s", report.images_per_second);
+    let _ = write!(
+        text,
+        "batch of {}, {} threads, {}",
+        report.batch, report.threads, report.isa
+    );
+    if let Some(peak) = report.peak_gflops {
+        let _ = write!(text, ", peak {peak:.0} GFLOP/s");
+    }
+    if let Some(load) = report.load_average {
+        let _ = write!(text, ", load average {load:.1} before");
+    }
+    if let (Some(before), Some(peak)) = (report.before_rss_mb, report.peak_rss_mb) {
+        let _ = write!(
+            text,
+            "\nmemory {before:.0} MiB before the first step, at most {peak:.0} MiB in a step"
+        );
+    }
+    if let Some(used) = report.peak_used_mb {
+        let _ = write!(text, ", {used:.0} MiB of it in use at once");
+    }
+    text
+}
+
+/// The columns of operations; empty for a part that multiplies nothing.
+fn rate(gflop: f64, gflops: Option<f64>, peak: Option<f64>) -> String {
+    let Some(gflops) = gflops else {
+        return "\n".into();
+    };
+    let of_peak = peak.map_or(String::new(), |peak| format!("{:>6.0} %", 100.0 * gflops / peak));
+    format!(" {gflop:>9.2} {gflops:>9.0} {of_peak}\n")
 }

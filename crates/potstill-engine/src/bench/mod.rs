@@ -1,19 +1,23 @@
 //! How long a step takes: training steps of a student, alone or distilled, and inference, on synthetic images.
 
+mod report;
+
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
 use potstill_data::Batch;
 use potstill_methods::{Ground, Side};
 use potstill_models::{BuildOptions, Classifier, FrozenClassifier, ModelEntry, find};
-use potstill_ops::Scope;
+use potstill_ops::{Mode, Pass, Recycler, Scope};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
-use serde::Serialize;
 
+pub use self::report::{BenchReport, Milliseconds, PartReport};
 use crate::{
     EngineError, Optimizer, Phase,
     export::median,
+    laps::{Laps, Part},
+    machine,
     plan::default_input,
     step::{Learner, images},
 };
@@ -31,28 +35,8 @@ pub struct BenchSetup {
     pub batch: usize,
     /// Counted steps; two more come first.
     pub steps: usize,
-}
-
-/// What was measured.
-#[derive(Debug, Clone, Serialize)]
-pub struct BenchReport {
-    /// Milliseconds of a step.
-    pub step_ms: Milliseconds,
-    /// Images of a batch by the median step.
-    pub images_per_second: f64,
-    /// The most memory the process held, MiB.
-    pub peak_rss_mb: Option<f64>,
-}
-
-/// Milliseconds over the counted steps.
-#[derive(Debug, Clone, Copy, Serialize)]
-pub struct Milliseconds {
-    /// The fastest.
-    pub min: f64,
-    /// The middle one.
-    pub median: f64,
-    /// The slowest.
-    pub max: f64,
+    /// The allocator of the program, if it is ours: it knows how much memory was in use at once.
+    pub allocator: Option<&'static Recycler>,
 }
 
 /// Times training steps: forward of both networks, losses, backward, SGD with momentum.
@@ -111,8 +95,10 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     };
     let batch = synthetic(setup.batch, entry);
     timed(setup, || {
-        // A term that is not finite costs the same time.
-        let _ = learner.step(&batch, &phase, &mut optimizer, 0.05, 1);
+        let mut laps = Laps::start();
+        // A term that is not finite costs the same time, up to the losses.
+        let _ = learner.step(&batch, &phase, &mut optimizer, 0.05, 1, &mut laps);
+        Part::ALL.map(|part| (part.name(), laps.seconds(part), laps.multiplications(part)))
     })
 }
 
@@ -126,9 +112,15 @@ pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, E
     let network = FrozenClassifier::from(&build(entry, entry.classes, "teacher", &device)?);
     let batch = synthetic(setup.batch, entry);
     timed(setup, || {
+        let mut laps = Laps::start();
+        let images = images(&batch, &default_input(3), &device);
+        laps.lap(Part::Batch, 0);
+        let mut pass = Pass::new(Mode::Running);
         // The numbers are wanted: computing may wait until they are.
-        let logits = network.logits(images(&batch, &default_input(3), &device));
-        let _ = logits.map(Tensor::into_data);
+        let _ = network.forward(images, &mut pass).map(Tensor::into_data);
+        laps.lap(Part::Teacher, pass.multiplications());
+        [(Part::Batch, "batch"), (Part::Teacher, "forward")]
+            .map(|(part, name)| (name, laps.seconds(part), laps.multiplications(part)))
     })
 }
 
@@ -159,44 +151,71 @@ fn synthetic(batch: usize, entry: &ModelEntry) -> Batch {
     }
 }
 
-fn timed(setup: &BenchSetup, mut step: impl FnMut()) -> Result<BenchReport, EngineError> {
+/// Runs the step and measures it. What the step gives are the seconds and multiply-accumulates of its named parts.
+fn timed<const N: usize>(
+    setup: &BenchSetup,
+    mut step: impl FnMut() -> [(&'static str, f64, u64); N],
+) -> Result<BenchReport, EngineError> {
     if setup.batch < 2 || setup.steps == 0 {
         return Err(EngineError::Contradiction(
             "a bench needs a batch of at least 2 and at least 1 step".into(),
         ));
     }
+    let (load_average, before_rss_mb) = (machine::load_average(), machine::rss_mb());
     for _ in 0..2 {
         step();
     }
-    let seconds: Vec<f64> = (0..setup.steps)
-        .map(|_| {
-            let began = Instant::now();
-            step();
-            began.elapsed().as_secs_f64()
-        })
-        .collect();
+    machine::forget_peak_rss();
+    setup.allocator.inspect(|allocator| allocator.forget_peak());
+    let processor = machine::cpu_seconds();
+    let (mut seconds, mut parts) = (Vec::new(), Vec::new());
+    for _ in 0..setup.steps {
+        let began = Instant::now();
+        parts.push(step());
+        seconds.push(began.elapsed().as_secs_f64());
+    }
+    let processor = machine::cpu_seconds()
+        .zip(processor)
+        .map(|(now, then)| now - then);
     let middle = median(&seconds).unwrap_or(f64::NAN);
     let (min, max) = seconds
         .iter()
         .fold((f64::MAX, 0f64), |(min, max), &s| (min.min(s), max.max(s)));
+    let parts: Vec<_> = (0..N).map(|part| part_report(&parts, part)).collect();
+    let gflop = parts.iter().map(|part| part.gflop).sum();
     Ok(BenchReport {
+        version: concat!("Potstill ", env!("CARGO_PKG_VERSION")).into(),
+        isa: potstill_ops::instruction_set().into(),
+        threads: potstill_ops::threads(),
+        batch: setup.batch,
+        steps: setup.steps,
         step_ms: Milliseconds {
             min: 1e3 * min,
             median: 1e3 * middle,
             max: 1e3 * max,
         },
+        cpu_ms: processor.map(|seconds| 1e3 * seconds / setup.steps as f64),
         images_per_second: setup.batch as f64 / middle,
-        peak_rss_mb: peak_rss_mb(),
+        parts,
+        gflop,
+        gflops: gflop / middle,
+        peak_rss_mb: machine::peak_rss_mb(),
+        peak_used_mb: setup
+            .allocator
+            .map(|allocator| allocator.peak() as f64 / f64::from(1 << 20)),
+        peak_gflops: potstill_ops::peak_gflops(),
+        load_average,
+        before_rss_mb,
     })
 }
 
-/// The most memory this process held, MiB; none where the system does not tell.
-pub fn peak_rss_mb() -> Option<f64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM:"))?;
-    line.split_whitespace()
-        .nth(1)?
-        .parse::<f64>()
-        .ok()
-        .map(|kib| kib / 1024.0)
+/// The part of that index over all steps.
+fn part_report<const N: usize>(steps: &[[(&'static str, f64, u64); N]], part: usize) -> PartReport {
+    let seconds: Vec<f64> = steps.iter().map(|step| step[part].1).collect();
+    let (name, _, multiplications) = steps[0][part];
+    PartReport {
+        name,
+        ms: 1e3 * median(&seconds).unwrap_or(f64::NAN),
+        gflop: 2e-9 * multiplications as f64,
+    }
 }
