@@ -50,14 +50,38 @@ ENDS = {
     "deit": ["blocks.2", "blocks.5", "blocks.8", "blocks.11"],
     "swin": ["layers.0", "layers.1", "layers.2", "layers.3"],
 }
-# One of each family with batch norms: its running statistics after one forward in train mode.
+# One of each family: batch norms whose running statistics, and tensors whose gradients are recorded after a step in train mode.
 TRAINED = {
-    "resnet18": ["bn1", "layer4.1.bn2"],
-    "mobilenet_v1": ["model.0.1", "model.13.4"],
-    "mobilenet_v2": ["features.0.1", "features.17.conv.3"],
-    "mobilenet_v3_small": ["features.0.1", "features.11.block.3.1"],
-    "shufflenet_v2_x0_5": ["conv1.1", "conv5.1"],
-    "efficientnet_b0": ["features.0.1", "features.7.0.block.3.1"],
+    "resnet18": (["bn1", "layer4.1.bn2"], ["conv1.weight", "layer2.0.downsample.0.weight"]),
+    "resnext50_32x4d": (["bn1"], ["layer1.0.conv2.weight", "layer4.2.bn3.weight"]),
+    "mobilenet_v1": (["model.0.1", "model.13.4"], ["model.0.0.weight", "model.5.0.weight"]),
+    "mobilenet_v2": (["features.0.1", "features.17.conv.3"], ["features.1.conv.0.0.weight", "features.18.1.bias"]),
+    "mobilenet_v3_small": (
+        ["features.0.1", "features.11.block.3.1"],
+        ["features.1.block.1.fc2.weight", "features.4.block.2.fc1.bias", "classifier.0.weight"],
+    ),
+    "shufflenet_v2_x0_5": (["conv1.1", "conv5.1"], ["conv1.0.weight", "stage3.2.branch2.3.weight"]),
+    "efficientnet_b0": (
+        ["features.0.1", "features.7.0.block.3.1"],
+        ["features.2.0.block.2.fc1.weight", "features.5.1.block.1.0.weight"],
+    ),
+    "convnext_tiny": (
+        [],
+        ["stem.0.weight", "stages.0.blocks.0.gamma", "stages.1.downsample.1.weight", "stages.2.blocks.8.conv_dw.bias"],
+    ),
+    "vit_tiny_patch16_224": (
+        [],
+        ["cls_token", "pos_embed", "patch_embed.proj.weight", "blocks.0.attn.qkv.weight", "blocks.11.mlp.fc2.bias"],
+    ),
+    "swin_tiny_patch4_window7_224": (
+        [],
+        [
+            "patch_embed.norm.weight",
+            "layers.0.blocks.1.attn.relative_position_bias_table",
+            "layers.2.blocks.1.attn.qkv.bias",
+            "layers.3.downsample.reduction.weight",
+        ],
+    ),
 }
 
 
@@ -174,20 +198,29 @@ def evaluate(name):
     }
 
 
-@torch.no_grad()
-def train_once(name, norms):
+def train_once(name, norms, weights):
     network = make(name)[0].double().train()
     for module in network.modules():
         if isinstance(module, (nn.Dropout, torchvision.ops.StochasticDepth)):
             module.p = 0.0
-    for key, value in tensors(network).items():
-        value.copy_(fill(key, value.shape))
-    logits = network(ramp(2, 64))
+        if type(module).__name__ == "DropPath":
+            module.drop_prob = 0.0
+    with torch.no_grad():
+        for key, value in tensors(network).items():
+            value.copy_(fill(key, value.shape))
+    count, size = (1, 224) if fixed_size(name) else (2, 64)
+    logits = network(ramp(count, size))
+    (logits.square().sum() / 1000).backward()
+    gradients = {key: network.get_parameter(key).grad for key in weights}
     buffers = [f"{norm}.{buffer}" for norm in norms for buffer in ("running_mean", "running_var")]
     return {
         "name": name,
-        "logits": logits[:, :10],
+        "images": [count, size],
+        "logits": logits[:, :10].detach(),
         "buffers": {key: network.get_buffer(key)[:4] for key in buffers},
+        "gradients": {
+            key: {"norm": value.norm(), "values": value.flatten()[:4]} for key, value in gradients.items()
+        },
     }
 
 
@@ -203,7 +236,7 @@ def main():
         began = time.time()
         made[name] = reference_json.significant(evaluate(name), 9)
         if name in TRAINED:
-            trained[name] = reference_json.significant(train_once(name, TRAINED[name]), 9)
+            trained[name] = reference_json.significant(train_once(name, *TRAINED[name]), 9)
         print(f"{name}: {made[name]['parameters']} parameters, {time.time() - began:.1f} s", flush=True)
     content = {
         "made_by": (
@@ -221,8 +254,9 @@ def main():
         "ends": "shape [C, H, W], mean, and the values [0, c, 0, x] for c = 0, 1 and x = 0, 1",
         "train": [trained[name] for name in NAMES if name in trained],
         "train_formulas": (
-            "one forward in train mode of 2 images of 64x64, no dropout; buffers after it, first four (running ="
-            " (1 - momentum) running + momentum batch, the batch variance unbiased)"
+            "one forward in train mode of `images` [N, S], no dropout; buffers after it, first four (running = (1 - momentum)"
+            " running + momentum batch, the batch variance unbiased); gradients of sum(logits^2) / 1000, their norm and first"
+            " four values"
         ),
         "eval": [made[name] for name in NAMES if name in made],
     }

@@ -12,7 +12,7 @@
 #[path = "../../potstill-ops/tests/numbers/mod.rs"]
 mod numbers;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use numbers::{nchw, numbers as all, recorded, values};
 use potstill_models::{BuildOptions, Classifier, find};
 use potstill_ops::{Entry, Frozen, Mode, Moments, Pass, Point, Scope, Taps, count_trainable};
@@ -21,7 +21,7 @@ use serde_json::Value;
 
 const FILE: &str = "potstill-models/tests/reference/imagenet.json";
 
-/// Everything here is computed in 32 bits, as users compute; the record is of 64.
+/// Networks are evaluated in 32 bits, as users compute; the record is of 64.
 const TOLERANCE: f64 = 1e-4;
 
 fn record_of(part: &str, name: &str) -> Value {
@@ -46,8 +46,8 @@ fn value(entry: &Entry, phase: f64, i: usize) -> f64 {
     }
 }
 
-/// The network with the weights of the formula.
-fn filled(name: &str) -> Classifier {
+/// The network with the weights of the formula, as numbers of this kind.
+fn filled(name: &str, kind: DType) -> Classifier {
     let scope = Scope::new(&Device::flex(), Seed::new(0), "test");
     let mut network = find(name)
         .unwrap()
@@ -58,11 +58,9 @@ fn filled(name: &str) -> Classifier {
         let weighted: usize = bytes.map(|(j, byte)| (j + 1) * byte as usize).sum();
         let phase = (weighted % 1000) as f64 / 100.0;
         let count = present.dims()[0];
-        let values: Vec<f32> = (0..count).map(|i| value(entry, phase, i) as f32).collect();
-        Some(Tensor::from_data(
-            TensorData::new(values, [count]),
-            &present.device(),
-        ))
+        let values: Vec<f64> = (0..count).map(|i| value(entry, phase, i)).collect();
+        let data = TensorData::new(values, [count]);
+        Some(Tensor::from_data(data, (&present.device(), kind)))
     });
     network
 }
@@ -84,14 +82,14 @@ fn digest(entries: &[Entry]) -> String {
 }
 
 /// The recorded input, `[N, S, S, 3]`.
-fn images(count: usize, size: usize) -> Tensor<4> {
+fn images(count: usize, size: usize, kind: DType) -> Tensor<4> {
     let shape = [count, size, size, 3];
     let value = |i: usize| {
         let (n, y, x, c) = (i / (3 * size * size), i / (3 * size) % size, i / 3 % size, i % 3);
-        ((((n * 11 + c * 7 + y * 3 + x * 5) % 256) as f64 / 255.0 - 0.5) / 0.25) as f32
+        (((n * 11 + c * 7 + y * 3 + x * 5) % 256) as f64 / 255.0 - 0.5) / 0.25
     };
-    let values: Vec<f32> = (0..shape.iter().product()).map(value).collect();
-    Tensor::from_data(TensorData::new(values, shape), &Device::flex())
+    let values: Vec<f64> = (0..shape.iter().product()).map(value).collect();
+    Tensor::from_data(TensorData::new(values, shape), (&Device::flex(), kind))
 }
 
 /// The largest difference, relative to the largest recorded value.
@@ -120,7 +118,7 @@ fn point_of(module: &str, points: &[String]) -> Point {
 
 fn equals_its_namesake(name: &str) {
     let record = record_of("eval", name);
-    let network = filled(name);
+    let network = filled(name, DType::F32);
     let entries = network.parameters().entries();
     assert_eq!(
         entries.len() as u64,
@@ -147,9 +145,10 @@ fn equals_its_namesake(name: &str) {
     let [count, size] = [0, 1].map(|i| record["images"][i].as_u64().unwrap() as usize);
     let frozen = Frozen::new(&network);
     drop(network);
-    let logits = frozen
-        .get()
-        .forward(images(count, size), &mut Pass::visited(Mode::Running, &mut taps));
+    let logits = frozen.get().forward(
+        images(count, size, DType::F32),
+        &mut Pass::visited(Mode::Running, &mut taps),
+    );
     for ((module, glimpse), point) in modules.iter().zip(&points) {
         let map = taps.map(point).unwrap();
         let [_, h, w, c] = map.dims();
@@ -228,37 +227,64 @@ namesakes! {
     #[ignore = "large"] swin_large_patch4_window7_224,
 }
 
-#[test]
-fn training_moves_running_statistics_as_pytorch_does() {
-    for record in recorded(FILE)["train"].as_array().unwrap() {
-        let name = record["name"].as_str().unwrap();
-        let mut network = filled(name);
-        let mut pass = Pass::new(Mode::Batch);
-        let logits = network.forward(images(2, 64), &mut pass);
-        let moments = pass.into_moments();
-        Moments::absorb(&moments, network.parameters_mut());
-        let classes = logits.dims()[1];
-        let first: Vec<f64> = values(&logits.inner())
-            .chunks(classes)
-            .flat_map(|row| row[..10].to_vec())
-            .collect();
-        apart(
-            &format!("training logits of {name}"),
-            &first,
-            &all(&record["logits"]),
-        );
-        let buffers = record["buffers"].as_object().unwrap();
-        let mut seen = 0;
-        network.parameters().each(&mut |entry, tensor| {
-            if let Some(expected) = buffers.get(&entry.path) {
-                apart(
-                    &format!("{} of {name}", entry.path),
-                    &values(&tensor)[..4],
-                    &all(expected),
-                );
-                seen += 1;
-            }
-        });
-        assert_eq!(seen, buffers.len(), "{name}");
-    }
+/// A step in double precision, as recorded: a ReLU on the wrong side of zero would change gradients visibly.
+fn trains_as_its_namesake(name: &str) {
+    let record = record_of("train", name);
+    let mut network = filled(name, DType::F64);
+    let mut pass = Pass::new(Mode::Batch);
+    let [count, size] = [0, 1].map(|i| record["images"][i].as_u64().unwrap() as usize);
+    let logits = network.forward(images(count, size, DType::F64), &mut pass);
+    Moments::absorb(&pass.into_moments(), network.parameters_mut());
+    let classes = logits.dims()[1];
+    let rows = values(&logits.clone().inner());
+    let first: Vec<f64> = rows.chunks(classes).flat_map(|row| row[..10].to_vec()).collect();
+    apart(
+        &format!("training logits of {name}"),
+        &first,
+        &all(&record["logits"]),
+    );
+    let tape = (logits.powi_scalar(2).sum() * 1e-3).backward();
+    let (buffers, gradients) = (&record["buffers"], &record["gradients"]);
+    let mut met = 0;
+    network.parameters().each(&mut |entry, tensor| {
+        if let Some(expected) = buffers.get(&entry.path) {
+            apart(
+                &format!("{} of {name}", entry.path),
+                &values(&tensor)[..4],
+                &all(expected),
+            );
+            met += 1;
+        }
+    });
+    network.parameters().each_gradient(&tape, &mut |entry, gradient| {
+        if let Some(expected) = gradients.get(&entry.path) {
+            let found = values(&gradient);
+            let what = format!("gradient of {} of {name}", entry.path);
+            let norm = found.iter().map(|value| value * value).sum::<f64>().sqrt();
+            apart(&format!("norm of the {what}"), &[norm], &all(&expected["norm"]));
+            apart(&what, &found[..4], &all(&expected["values"]));
+            met += 1;
+        }
+    });
+    let recorded = [buffers, gradients].map(|part| part.as_object().unwrap().len());
+    assert_eq!(met, recorded.iter().sum::<usize>(), "{name}");
+}
+
+macro_rules! trained {
+    ($($test:ident: $name:ident,)*) => {
+        $(#[test] fn $test() { trains_as_its_namesake(stringify!($name)); })*
+    };
+}
+
+trained! {
+    resnet_trains: resnet18,
+    resnext_trains: resnext50_32x4d,
+    mobilenet_v1_trains: mobilenet_v1,
+    mobilenet_v2_trains: mobilenet_v2,
+    mobilenet_v3_trains: mobilenet_v3_small,
+    shufflenet_v2_trains: shufflenet_v2_x0_5,
+    efficientnet_trains: efficientnet_b0,
+    convnext_trains: convnext_tiny,
+    vit_trains: vit_tiny_patch16_224,
+    swin_trains: swin_tiny_patch4_window7_224,
 }
