@@ -50,6 +50,16 @@ ENDS = {
     "deit": ["blocks.2", "blocks.5", "blocks.8", "blocks.11"],
     "swin": ["layers.0", "layers.1", "layers.2", "layers.3"],
 }
+# What the pooled embedding goes into.
+HEADS = {
+    "mobilenet_v2": "classifier.1",
+    "mobilenet_v3": "classifier.0",
+    "efficientnet": "classifier.1",
+    "convnext": "head.fc",
+    "swin": "head.fc",
+    "vit": "head",
+    "deit": "head",
+}
 # One of each family: batch norms whose running statistics, and tensors whose gradients are recorded after a step in train mode.
 TRAINED = {
     "resnet18": (["bn1", "layer4.1.bn2"], ["conv1.weight", "layer2.0.downsample.0.weight"]),
@@ -99,6 +109,17 @@ def fixed_size(name):
 
 def ends(name):
     return next(ends for family, ends in sorted(ENDS.items(), reverse=True) if name.startswith(family))
+
+
+def head(name):
+    return next((head for family, head in HEADS.items() if name.startswith(family)), "fc")
+
+
+def last_activation(name, end, network):
+    """The activation that a stage of this family ends with, if it does; none elsewhere."""
+    if name.startswith(("resnet", "wide_resnet", "resnext")):
+        return network.get_submodule(end)[-1].relu
+    return network.get_submodule(end)[-1] if name == "mobilenet_v1" else None
 
 
 def tensors(network):
@@ -178,10 +199,15 @@ def evaluate(name):
     named = tensors(network)
     for key, value in named.items():
         value.copy_(fill(key, value.shape))
-    seen = {}
+    seen, before, pooled = {}, {}, {}
     for end in ends(name):
         keep = lambda module, given, out, end=end: seen.update({end: as_map(name, out)})
         network.get_submodule(end).register_forward_hook(keep)
+        if activation := last_activation(name, end, network):
+            # A block calls it several times; the last call is the block's end. It works in place.
+            note = lambda module, given, end=end: before.update({end: given[0].clone()})
+            activation.register_forward_pre_hook(note)
+    network.get_submodule(head(name)).register_forward_pre_hook(lambda module, given: pooled.update({0: given[0]}))
     count, size = (1, 224) if fixed_size(name) else (2, 64)
     logits = network(ramp(count, size))
     return {
@@ -195,6 +221,8 @@ def evaluate(name):
         "logits": logits[:, :10],
         "sum_of_logits": logits.sum(1),
         "ends": {end: glimpse(value) for end, value in seen.items()},
+        "before": {end: glimpse(value) for end, value in before.items()},
+        "pooled": pooled[0][:, :4],
     }
 
 
@@ -251,7 +279,8 @@ def main():
         "digest": "FNV-1a (64 bits) of the sorted lines `name [d0, d1, ...]\\n`",
         "input": "[N, 3, S, S] for `images` [N, S]: v = ((11 n + 7 c + 3 y + 5 x) mod 256) / 255, then (v - 0.5) / 0.25",
         "logits": "the first ten of each image, and the sum of all",
-        "ends": "shape [C, H, W], mean, and the values [0, c, 0, x] for c = 0, 1 and x = 0, 1",
+        "ends": "shape [C, H, W], mean, and the values [0, c, 0, x] for c = 0, 1 and x = 0, 1; `before` the last activation",
+        "pooled": "the first four channels of each image, as they go into the classifier",
         "train": [trained[name] for name in NAMES if name in trained],
         "train_formulas": (
             "one forward in train mode of `images` [N, S], no dropout; buffers after it, first four (running = (1 - momentum)"

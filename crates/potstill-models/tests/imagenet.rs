@@ -1,7 +1,7 @@
 //! The ImageNet networks equal torchvision's and timm's: names and shapes of all tensors, logits, maps, running statistics.
 //!
 //! The record holds no weights: a formula of each tensor's name gives them. It is made by `tools/imagenet_reference.py`. The large
-//! networks take long; they are run by `cargo nextest run -p potstill-models --run-ignored all imagenet`.
+//! networks take a minute together; they run with `--run-ignored all` only.
 
 #![allow(
     clippy::unwrap_used,
@@ -14,7 +14,7 @@ mod numbers;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use numbers::{nchw, numbers as all, recorded, values};
-use potstill_models::{BuildOptions, Classifier, find};
+use potstill_models::{BuildOptions, Classifier, StageEnd, find};
 use potstill_ops::{Entry, Frozen, Mode, Moments, Pass, Point, Scope, Taps, count_trainable};
 use potstill_random::Seed;
 use serde_json::Value;
@@ -106,14 +106,36 @@ fn apart(what: &str, found: &[f64], expected: &[f64]) -> f64 {
     apart
 }
 
-/// The path of the point at the end of a recorded module: a stage is a list of blocks, and ends with its last.
-fn point_of(module: &str, points: &[String]) -> Point {
-    let inside = |point: &&String| {
-        point
-            .strip_prefix(module)
-            .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+/// The stage end of a recorded module: a stage is a list of blocks, and ends with its last.
+fn end_of<'a>(module: &str, ends: &'a [StageEnd]) -> &'a StageEnd {
+    let inside = |end: &&StageEnd| {
+        let rest = end.after.path.strip_prefix(module);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
-    Point::post(points.iter().rfind(inside).unwrap())
+    ends.iter().find(inside).unwrap()
+}
+
+/// How far a map is from its recorded shape, mean and corner.
+#[track_caller]
+fn map_apart(what: &str, map: &Tensor<4>, glimpse: &Value) -> f64 {
+    let [_, h, w, c] = map.dims();
+    assert_eq!(
+        all(&glimpse["shape"]),
+        [c, h, w].map(|size| size as f64),
+        "{what}"
+    );
+    let seen = nchw(map);
+    let corner = [0, 1, h * w, h * w + 1].map(|at| seen[at]);
+    let worst = apart(what, &corner, &all(&glimpse["values"]));
+    // A mean near zero is known as well as the values that it is of.
+    let (mean, expected) = (
+        seen.iter().sum::<f64>() / seen.len() as f64,
+        all(&glimpse["mean"])[0],
+    );
+    let spread = (seen.iter().map(|value| value * value).sum::<f64>() / seen.len() as f64).sqrt();
+    let off = (mean - expected).abs() / spread;
+    assert!(off <= TOLERANCE, "mean of {what}: {mean} is not {expected}");
+    worst.max(off)
 }
 
 fn equals_its_namesake(name: &str) {
@@ -134,57 +156,51 @@ fn equals_its_namesake(name: &str) {
     assert_eq!((entry.parameters, entry.multiplications), told, "{name}");
     assert_eq!(count_trainable(network.parameters()) as u64, told.0, "{name}");
 
-    let ends: Vec<String> = network
-        .stage_ends()
-        .into_iter()
-        .map(|end| end.after.path)
-        .collect();
-    let modules = record["ends"].as_object().unwrap();
-    let points: Vec<Point> = modules.keys().map(|module| point_of(module, &ends)).collect();
-    let mut taps = Taps::at(&points);
+    let ends = network.stage_ends();
+    let of = |part: &str, side: fn(&StageEnd) -> &Point| -> Vec<(String, Point, Value)> {
+        let glimpses = record[part].as_object().unwrap().iter();
+        let point = |(module, glimpse): (&String, &Value)| {
+            (
+                module.clone(),
+                side(end_of(module, &ends)).clone(),
+                glimpse.clone(),
+            )
+        };
+        glimpses.map(point).collect()
+    };
+    let glimpses = [of("ends", |end| &end.after), of("before", |end| &end.before)].concat();
+    let pool = Point::post("pool");
+    let mut taps = Taps::at(glimpses.iter().map(|(_, point, _)| point).chain([&pool]));
     let [count, size] = [0, 1].map(|i| record["images"][i].as_u64().unwrap() as usize);
     let frozen = Frozen::new(&network);
     drop(network);
-    let logits = frozen.get().forward(
-        images(count, size, DType::F32),
-        &mut Pass::visited(Mode::Running, &mut taps),
-    );
-    for ((module, glimpse), point) in modules.iter().zip(&points) {
-        let map = taps.map(point).unwrap();
-        let [_, h, w, c] = map.dims();
-        assert_eq!(
-            all(&glimpse["shape"]),
-            [c, h, w].map(|size| size as f64),
-            "{name} {module}"
-        );
-        let seen = nchw(&map);
-        let mean = seen.iter().sum::<f64>() / seen.len() as f64;
-        let corner = [0, 1, h * w, h * w + 1].map(|at| seen[at.min(seen.len() - 1)]);
-        let corner = if w > 1 {
-            corner
-        } else {
-            [seen[0], seen[0], seen[1], seen[1]]
-        };
-        let expected = all(&glimpse["values"]);
-        if expected.len() == 4 {
-            apart(&format!("{module} of {name}"), &corner, &expected);
-        }
-        let expected = all(&glimpse["mean"])[0];
-        let deviation =
-            seen.iter().map(|value| value * value).sum::<f64>().sqrt() / (seen.len() as f64).sqrt();
-        assert!(
-            (mean - expected).abs() <= TOLERANCE * deviation,
-            "mean of {module} of {name}: {mean} is not {expected}"
-        );
+    let mut pass = Pass::visited(Mode::Running, &mut taps);
+    let logits = frozen.get().forward(images(count, size, DType::F32), &mut pass);
+    let mut worst = 0f64;
+    for (module, point, glimpse) in &glimpses {
+        worst = worst.max(map_apart(
+            &format!("{module} of {name}"),
+            &taps.map(point).unwrap(),
+            glimpse,
+        ));
     }
-    let classes = logits.dims()[1];
-    let logits = values(&logits);
-    let first: Vec<f64> = logits
-        .chunks(classes)
-        .flat_map(|row| row[..10].to_vec())
-        .collect();
-    let worst = apart(&format!("logits of {name}"), &first, &all(&record["logits"]));
-    println!("{name}: logits {worst:.1e} apart");
+    let first = |rows: &[f64], width: usize, kept: usize| -> Vec<f64> {
+        rows.chunks(width).flat_map(|row| row[..kept].to_vec()).collect()
+    };
+    let pooled = taps.map(&pool).unwrap();
+    let found = first(&values(&pooled), pooled.dims()[3], 4);
+    worst = worst.max(apart(
+        &format!("pooled embedding of {name}"),
+        &found,
+        &all(&record["pooled"]),
+    ));
+    let found = first(&values(&logits), logits.dims()[1], 10);
+    worst = worst.max(apart(
+        &format!("logits of {name}"),
+        &found,
+        &all(&record["logits"]),
+    ));
+    println!("{name}: {worst:.0e} apart");
 }
 
 macro_rules! namesakes {
