@@ -220,6 +220,9 @@ pub struct InspectArguments {
     /// The network's name, or an ONNX file.
     #[arg(value_parser = ModelName, hide_possible_values = true)]
     pub model: String,
+    /// A PyTorch or safetensors file of weights, to see whether it fits.
+    #[arg(long, value_name = "FILE", conflicts_with = "logits")]
+    pub weights: Option<PathBuf>,
     /// Of an ONNX file: the name of its tensor of logits; the first output if not given.
     #[arg(long, value_name = "TENSOR")]
     pub logits: Option<String>,

@@ -1,9 +1,11 @@
 //! `potstill inspect`: a network as a tree of modules and points.
 
-use std::{fmt::Write, path::Path};
+use std::{fmt::Write, path::Path, time::Instant};
 
 use burn::tensor::Device;
-use potstill_models::{BuildOptions, OnnxClassifier, OutlineRow, find, outline, probe};
+use potstill_models::{
+    BuildOptions, Classifier, ModelEntry, OnnxClassifier, OutlineRow, find, outline, probe, weights,
+};
 use potstill_ops::{Scope, Side};
 use potstill_random::Seed;
 use potstill_report::human;
@@ -27,7 +29,11 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
         shortcut: arguments.shortcut.map(Into::into),
         ..BuildOptions::default()
     };
-    let network = entry.build(options, &Scope::new(&device, Seed::new(0), "inspect"))?;
+    let scope = Scope::new(&device, Seed::new(0), "inspect");
+    let mut network = entry.build(options, &scope)?;
+    if let Some(file) = &arguments.weights {
+        network = loaded(network, entry, options, &scope, file)?;
+    }
     let size = arguments.input.unwrap_or(entry.input);
     let probe = probe(&network, size, &device)?;
     let rows = outline(&network, &probe);
@@ -54,6 +60,26 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     );
     tree(&mut text, &rows);
     print(&text)
+}
+
+/// The network with the weights of a file, and of as many classes; says how long that took.
+fn loaded(
+    mut network: Classifier,
+    entry: &ModelEntry,
+    options: BuildOptions,
+    scope: &Scope,
+    file: &Path,
+) -> Result<Classifier, Failure> {
+    let began = Instant::now();
+    let stored = weights::TensorFile::read(file)?;
+    let classes = options.classes.or_else(|| weights::classes_in(&stored, &network));
+    if classes != Some(network.classes()) {
+        network = entry.build(BuildOptions { classes, ..options }, scope)?;
+    }
+    weights::load(&mut network, &stored)?;
+    let seconds = began.elapsed().as_secs_f64();
+    eprintln!("{} fits, loaded in {seconds:.2} s", file.display());
+    Ok(network)
 }
 
 /// An ONNX file knows no modules: its points are its tensors, in order.
