@@ -23,6 +23,8 @@ mod peak;
 mod pool;
 mod recycler;
 mod scratch;
+mod shuffle;
+mod window;
 
 pub use activation::Activation;
 pub use conv::{
@@ -40,3 +42,5 @@ pub use output::Output;
 pub use peak::peak_gflops;
 pub use pool::Pool;
 pub use recycler::Recycler;
+pub use shuffle::channel_shuffle;
+pub use window::{WindowShape, max_pool_backward, max_pool_forward, mean_pool_backward, mean_pool_forward};

@@ -6,6 +6,8 @@ use burn::tensor::{
     ops::{AvgPoolOptions, MaxPoolOptions},
 };
 
+use crate::fast::{fast_avg_pool, fast_max_pool};
+
 /// A window that slides over a map. The output has `floor((size + 2 padding - kernel) / stride) + 1` rows and columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -53,6 +55,9 @@ pub enum Border {
 
 /// The largest value in each window; padding never wins. `[N, H, W, C]` to `[N, H', W', C]`.
 pub fn max_pool(x: Tensor<4>, window: Window) -> Tensor<4> {
+    if let Some(map) = fast_max_pool(&x, window) {
+        return map;
+    }
     let options = MaxPoolOptions {
         kernel_size: window.kernel,
         stride: window.stride,
@@ -65,6 +70,9 @@ pub fn max_pool(x: Tensor<4>, window: Window) -> Tensor<4> {
 
 /// The mean of each window. `[N, H, W, C]` to `[N, H', W', C]`.
 pub fn avg_pool(x: Tensor<4>, window: Window, border: Border) -> Tensor<4> {
+    if let Some(map) = fast_avg_pool(&x, window, border) {
+        return map;
+    }
     let options = AvgPoolOptions {
         kernel_size: window.kernel,
         stride: window.stride,

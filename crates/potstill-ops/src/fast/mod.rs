@@ -11,6 +11,7 @@ mod frozen;
 mod graph;
 mod norm;
 mod normalise;
+mod pool;
 mod unit;
 mod update;
 
@@ -21,6 +22,7 @@ pub use form::Form;
 pub(crate) use frozen::PackedCache;
 pub(crate) use norm::norm_unit;
 pub(crate) use normalise::Unit;
+pub(crate) use pool::{fast_avg_pool, fast_channel_shuffle, fast_max_pool};
 pub(crate) use unit::conv_unit;
 pub use update::update_in_place;
 
