@@ -15,12 +15,14 @@
 mod activation;
 mod conv;
 mod error;
+mod gated_sum;
 mod isa;
 mod norm;
 mod optimizer;
 mod output;
 mod peak;
 mod pool;
+mod pooled_error;
 mod recycler;
 mod scratch;
 mod shuffle;
@@ -32,6 +34,7 @@ pub use conv::{
     conv_forward,
 };
 pub use error::KernelError;
+pub use gated_sum::{GateGradients, GateInputs, GatedSum};
 pub use isa::Isa;
 pub use norm::{
     BatchNormBackward, BatchNormGradients, GateSource, Moments, bn_apply, bn_backward, bn_statistics,
@@ -41,6 +44,7 @@ pub use optimizer::{AdamW, Sgd};
 pub use output::Output;
 pub use peak::peak_gflops;
 pub use pool::Pool;
+pub use pooled_error::{BinSums, PooledError};
 pub use recycler::Recycler;
 pub use shuffle::channel_shuffle;
-pub use window::{WindowShape, max_pool_backward, max_pool_forward, mean_pool_backward, mean_pool_forward};
+pub use window::{Summary, WindowShape, window_backward, window_forward};

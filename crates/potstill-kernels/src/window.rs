@@ -1,299 +1,322 @@
-//! Pooling: the largest value or the mean of each window of a map, and their gradients.
-//!
-//! Work is cut by images, so that the gradients of windows that overlap need no order among threads.
+//! Maximum and mean over windows of a channels-last map, and their gradients.
 
 use std::ops::Range;
 
 use crate::error::expect_length;
+use crate::isa::{Isa, Kernel, LANES, Lanes, dispatch, load, store};
 use crate::scratch::Shared;
-use crate::{KernelError, Pool};
+use crate::{KernelError, Output, Pool};
 
-/// A pooling of `[n, h, w, channels]` maps.
+/// Windows over a map `[n, h, w, channels]`; the output is `[n, oh, ow, channels]`. Pairs are `[vertical, horizontal]`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct WindowShape {
-    /// Images.
+    /// Images in the batch; may be zero.
     pub n: usize,
-    /// Rows of the input.
+    /// Height of the map.
     pub h: usize,
-    /// Columns of the input.
+    /// Width of the map.
     pub w: usize,
-    /// Channels.
+    /// Channels of the map.
     pub channels: usize,
-    /// Height and width of the window; at most 255 positions.
+    /// Size of a window.
     pub kernel: [usize; 2],
-    /// Vertical and horizontal distance of two windows.
+    /// Distance of windows.
     pub stride: [usize; 2],
-    /// Rows and columns added on each side; at most half of the window.
+    /// Rows and columns that windows reach over the edge; at most half of the kernel.
     pub padding: [usize; 2],
 }
 
-/// One window: where its pixels lie in an image, and their places in the window.
-struct Place {
-    rows: Range<usize>,
-    columns: Range<usize>,
-    /// The first row and column of the window, which may lie in the padding.
-    origin: [isize; 2],
+/// What is found in a window.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Summary {
+    /// The largest value; of equal ones, the first in reading order gets the gradient.
+    Maximum,
+    /// The mean; with `padded`, pixels beyond the edge count as zeros.
+    Mean {
+        /// Whether pixels beyond the edge count.
+        padded: bool,
+    },
 }
 
 impl WindowShape {
-    /// Rows and columns of the output.
+    /// Output height and width: `floor((size + 2 padding - kernel) / stride) + 1`; zero where no window fits.
     pub fn out_size(&self) -> [usize; 2] {
-        let out = |size: usize, d: usize| {
-            let padded = size + 2 * self.padding[d];
-            padded.saturating_sub(self.kernel[d]) / self.stride[d].max(1) + 1
-        };
-        [out(self.h, 0), out(self.w, 1)]
+        let size = [self.h, self.w];
+        std::array::from_fn(|d| {
+            let room = size[d] + 2 * self.padding[d];
+            if room < self.kernel[d] || self.stride[d] == 0 {
+                0
+            } else {
+                (room - self.kernel[d]) / self.stride[d] + 1
+            }
+        })
     }
 
-    /// Numbers of the input.
+    /// Elements of the map.
     pub fn input_len(&self) -> usize {
         self.n * self.h * self.w * self.channels
     }
 
-    /// Numbers of the output.
+    /// Elements of the output.
     pub fn output_len(&self) -> usize {
-        let [h, w] = self.out_size();
-        self.n * h * w * self.channels
+        let [oh, ow] = self.out_size();
+        self.n * oh * ow * self.channels
     }
 
-    /// Whether this is a pooling at all.
+    /// Checks that these are windows over a map.
     ///
     /// # Errors
-    /// [`KernelError::Shape`] with the rule that is broken.
+    /// [`KernelError::Shape`] when the kernel or the stride is zero, the padding is more than half of the kernel, or no window
+    /// fits the map.
     pub fn validate(&self) -> Result<(), KernelError> {
-        let Self {
-            kernel,
-            stride,
-            padding,
-            ..
-        } = *self;
-        let broken = if [
-            self.h,
-            self.w,
-            self.channels,
-            kernel[0],
-            kernel[1],
-            stride[0],
-            stride[1],
-        ]
-        .contains(&0)
-        {
-            Some("every size must be at least 1".to_owned())
-        } else if (0..2).any(|d| 2 * padding[d] > kernel[d]) {
-            Some(format!(
-                "padding {padding:?} is more than half of the window {kernel:?}"
-            ))
-        } else if self.h + 2 * padding[0] < kernel[0] || self.w + 2 * padding[1] < kernel[1] {
-            Some(format!("the window {kernel:?} is larger than the map"))
-        } else if kernel[0] * kernel[1] > usize::from(u8::MAX) {
-            Some(format!("the window {kernel:?} has more than 255 positions"))
-        } else {
-            None
-        };
-        broken.map_or(Ok(()), |reason| Err(KernelError::Shape { reason }))
-    }
-
-    fn check(&self, inputs: usize, outputs: usize) -> Result<(), KernelError> {
-        self.validate()?;
-        expect_length("input", self.input_len(), inputs)?;
-        expect_length("output", self.output_len(), outputs)
-    }
-
-    /// Calls `body` with each output pixel of an image, by number, and its window.
-    fn each_window(&self, mut body: impl FnMut(usize, &Place)) {
-        let [rows, columns] = self.out_size();
-        let inside = |i: usize, d: usize, size: usize| {
-            let first = (i * self.stride[d]) as isize - self.padding[d] as isize;
-            let end = (first + self.kernel[d] as isize).clamp(0, size as isize);
-            (first, first.max(0) as usize..end as usize)
-        };
-        for row in 0..rows {
-            for column in 0..columns {
-                let ((y, rows), (x, columns_inside)) = (inside(row, 0, self.h), inside(column, 1, self.w));
-                let place = Place {
-                    rows,
-                    columns: columns_inside,
-                    origin: [y, x],
-                };
-                body(row * columns + column, &place);
-            }
+        let wrong = |reason: String| Err(KernelError::Shape { reason });
+        if self.kernel.contains(&0) || self.stride.contains(&0) || self.channels == 0 {
+            return wrong("windows need a kernel, a stride and channels".to_owned());
         }
-    }
-
-    /// Calls `body` with the offset of each pixel of a window in its image, and its place in the window.
-    fn each_pixel(&self, place: &Place, mut body: impl FnMut(usize, usize)) {
-        for y in place.rows.clone() {
-            for x in place.columns.clone() {
-                let (down, right) = (y as isize - place.origin[0], x as isize - place.origin[1]);
-                body(
-                    (y * self.w + x) * self.channels,
-                    down as usize * self.kernel[1] + right as usize,
-                );
-            }
+        if (0..2).any(|d| 2 * self.padding[d] > self.kernel[d]) {
+            return wrong(format!(
+                "padding {:?} is more than half of the window {:?}",
+                self.padding, self.kernel
+            ));
         }
+        if self.out_size().contains(&0) || self.h == 0 || self.w == 0 {
+            let Self { kernel, h, w, .. } = self;
+            return wrong(format!("no window {kernel:?} fits a map of {h}x{w}"));
+        }
+        Ok(())
     }
 
-    fn image_len(&self) -> usize {
-        self.h * self.w * self.channels
-    }
-
-    fn out_image_len(&self) -> usize {
-        self.output_len() / self.n.max(1)
-    }
-
-    /// One over the number that a mean is divided by.
-    fn share(&self, place: &Place, counts_padding: bool) -> f32 {
-        let count = if counts_padding {
-            self.kernel[0] * self.kernel[1]
-        } else {
-            place.rows.len() * place.columns.len()
-        };
-        1.0 / count as f32
+    /// The part of the map that a window covers, in one direction.
+    fn cover(&self, d: usize, index: usize) -> Range<usize> {
+        let size = [self.h, self.w][d];
+        let first = index * self.stride[d];
+        first.saturating_sub(self.padding[d])..(first + self.kernel[d] - self.padding[d]).min(size)
     }
 }
 
-/// The largest value of each window, and its place in the window (the first of equal ones), which the gradient needs. Padding
-/// never wins; what is not a number does.
+/// Summarises every window of `x` into `z`.
 ///
 /// # Errors
-/// [`KernelError`] when the shape makes no sense or lengths do not fit.
-pub fn max_pool_forward(
+/// [`KernelError`] when the shape is impossible or a slice does not fit it.
+pub fn window_forward(
     shape: &WindowShape,
+    summary: Summary,
     x: &[f32],
-    out: &mut [f32],
-    winners: &mut [u8],
+    z: &mut (impl Output + ?Sized),
     pool: &Pool,
 ) -> Result<(), KernelError> {
-    shape.check(x.len(), out.len())?;
-    expect_length("winners", out.len(), winners.len())?;
-    let (len, out_len, channels) = (shape.image_len(), shape.out_image_len(), shape.channels);
-    let (out, winners) = (Shared::new(out), Shared::new(winners));
-    pool.run(shape.n, |image| {
-        let x = &x[image * len..][..len];
-        // SAFETY: every task has an image of its own.
-        let (out, winners) = unsafe {
-            (
-                out.part(image * out_len, out_len),
-                winners.part(image * out_len, out_len),
-            )
+    shape.validate()?;
+    expect_length("x", shape.input_len(), x.len())?;
+    let len = shape.output_len();
+    let target = Shared::at(z.room("z", len)?);
+    let (isa, [rows, _]) = (Isa::current(), shape.out_size());
+    pool.run(shape.n * rows, |task| {
+        let (image, row) = (task / rows, task % rows);
+        let windows = Windows {
+            shape,
+            summary,
+            image,
+            rows: row..row + 1,
         };
-        shape.each_window(|pixel, place| {
-            let out = &mut out[pixel * channels..][..channels];
-            let winners = &mut winners[pixel * channels..][..channels];
-            let mut is_first = true;
-            shape.each_pixel(place, |at, number| {
-                let x = &x[at..][..channels];
-                if std::mem::take(&mut is_first) {
-                    out.copy_from_slice(x);
-                    winners.fill(number as u8);
-                    return;
-                }
-                for ((best, winner), &value) in out.iter_mut().zip(winners.iter_mut()).zip(x) {
-                    if value > *best || value.is_nan() {
-                        *best = value;
-                        *winner = number as u8;
+        dispatch(
+            isa,
+            Forward {
+                windows,
+                x: x.as_ptr(),
+                z: target.ptr(),
+            },
+        );
+    });
+    // SAFETY: every row of every image is written.
+    unsafe { z.written(len) };
+    Ok(())
+}
+
+/// From the gradient `dz` of the output, that of the map. `x` and `z` are those of the forward pass; a mean does not read them,
+/// and takes empty slices too.
+///
+/// # Errors
+/// [`KernelError`] when the shape is impossible or a slice does not fit it.
+pub fn window_backward(
+    shape: &WindowShape,
+    summary: Summary,
+    [x, z, dz]: [&[f32]; 3],
+    dx: &mut (impl Output + ?Sized),
+    pool: &Pool,
+) -> Result<(), KernelError> {
+    shape.validate()?;
+    if summary == Summary::Maximum {
+        expect_length("x", shape.input_len(), x.len())?;
+        expect_length("z", shape.output_len(), z.len())?;
+    }
+    expect_length("dz", shape.output_len(), dz.len())?;
+    let len = shape.input_len();
+    let target = Shared::at(dx.room("dx", len)?);
+    let (isa, [rows, _]) = (Isa::current(), shape.out_size());
+    let image_len = shape.h * shape.w * shape.channels;
+    pool.run(shape.n, |image| {
+        let windows = Windows {
+            shape,
+            summary,
+            image,
+            rows: 0..rows,
+        };
+        // SAFETY: every task has the pixels of its image.
+        unsafe { target.ptr().add(image * image_len).write_bytes(0, image_len) };
+        let backward = Backward {
+            windows,
+            x: x.as_ptr(),
+            z: z.as_ptr(),
+            dz: dz.as_ptr(),
+            dx: target.ptr(),
+        };
+        dispatch(isa, backward);
+    });
+    // SAFETY: every image was set to zero at least.
+    unsafe { dx.written(len) };
+    Ok(())
+}
+
+/// Some rows of windows of an image.
+struct Windows<'a> {
+    shape: &'a WindowShape,
+    summary: Summary,
+    image: usize,
+    rows: Range<usize>,
+}
+
+/// One window, in elements from the start of the batch.
+struct Window {
+    /// First pixel of the output.
+    out: usize,
+    /// First pixel that is covered, and from row to row.
+    first: usize,
+    row: usize,
+    rows: usize,
+    columns: usize,
+    /// What a sum is multiplied by to give the mean.
+    share: f32,
+}
+
+impl Windows<'_> {
+    #[inline(always)]
+    fn at(&self, row: usize, column: usize) -> Window {
+        let shape = self.shape;
+        let [oh, ow] = shape.out_size();
+        let (rows, columns) = (shape.cover(0, row), shape.cover(1, column));
+        let counted = match self.summary {
+            Summary::Mean { padded: true } => shape.kernel[0] * shape.kernel[1],
+            _ => rows.len() * columns.len(),
+        };
+        Window {
+            out: ((self.image * oh + row) * ow + column) * shape.channels,
+            first: ((self.image * shape.h + rows.start) * shape.w + columns.start) * shape.channels,
+            row: shape.w * shape.channels,
+            rows: rows.len(),
+            columns: columns.len(),
+            share: 1.0 / counted as f32,
+        }
+    }
+}
+
+struct Forward<'a> {
+    windows: Windows<'a>,
+    x: *const f32,
+    z: *mut f32,
+}
+
+impl Kernel for Forward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self { windows, x, z } = self;
+        let (channels, [_, columns]) = (windows.shape.channels, windows.shape.out_size());
+        let is_maximum = windows.summary == Summary::Maximum;
+        for row in windows.rows.clone() {
+            for column in 0..columns {
+                let window = windows.at(row, column);
+                for channel in (0..channels).step_by(LANES) {
+                    let lanes = (channels - channel).min(LANES);
+                    // SAFETY: `cover` gives pixels of the map, lengths were checked.
+                    unsafe {
+                        let first = x.add(window.first + channel);
+                        let mut found = if is_maximum {
+                            load::<L>(first, lanes)
+                        } else {
+                            L::zero()
+                        };
+                        for i in 0..window.rows {
+                            for j in 0..window.columns {
+                                let value = load::<L>(first.add(i * window.row + j * channels), lanes);
+                                found = if is_maximum {
+                                    value.at_least(found)
+                                } else {
+                                    found.add(value)
+                                };
+                            }
+                        }
+                        if !is_maximum {
+                            found = found.mul(L::splat(window.share));
+                        }
+                        store(found, z.add(window.out + channel), lanes);
                     }
                 }
-            });
-        });
-    });
-    Ok(())
-}
-
-/// The gradient of the input: that of each output goes to the winner of its window. `dx` is overwritten.
-///
-/// # Errors
-/// As [`max_pool_forward`].
-pub fn max_pool_backward(
-    shape: &WindowShape,
-    dz: &[f32],
-    winners: &[u8],
-    dx: &mut [f32],
-    pool: &Pool,
-) -> Result<(), KernelError> {
-    shape.check(dx.len(), dz.len())?;
-    expect_length("winners", dz.len(), winners.len())?;
-    let (len, out_len, channels) = (shape.image_len(), shape.out_image_len(), shape.channels);
-    let dx = Shared::new(dx);
-    pool.run(shape.n, |image| {
-        let (dz, winners) = (
-            &dz[image * out_len..][..out_len],
-            &winners[image * out_len..][..out_len],
-        );
-        // SAFETY: every task has an image of its own.
-        let dx = unsafe { dx.part(image * len, len) };
-        dx.fill(0.0);
-        let mut offsets = [0; u8::MAX as usize];
-        shape.each_window(|pixel, place| {
-            shape.each_pixel(place, |at, number| offsets[number] = at);
-            let part = pixel * channels..(pixel + 1) * channels;
-            for (c, (dz, &winner)) in dz[part.clone()].iter().zip(&winners[part]).enumerate() {
-                dx[offsets[usize::from(winner)] + c] += dz;
             }
-        });
-    });
-    Ok(())
+        }
+    }
 }
 
-/// The mean of each window, over all its positions or over those inside the map.
-///
-/// # Errors
-/// [`KernelError`] when the shape makes no sense or lengths do not fit.
-pub fn mean_pool_forward(
-    shape: &WindowShape,
-    counts_padding: bool,
-    x: &[f32],
-    out: &mut [f32],
-    pool: &Pool,
-) -> Result<(), KernelError> {
-    shape.check(x.len(), out.len())?;
-    let (len, out_len, channels) = (shape.image_len(), shape.out_image_len(), shape.channels);
-    let out = Shared::new(out);
-    pool.run(shape.n, |image| {
-        let x = &x[image * len..][..len];
-        // SAFETY: every task has an image of its own.
-        let out = unsafe { out.part(image * out_len, out_len) };
-        shape.each_window(|pixel, place| {
-            let out = &mut out[pixel * channels..][..channels];
-            out.fill(0.0);
-            shape.each_pixel(place, |at, _| {
-                out.iter_mut()
-                    .zip(&x[at..])
-                    .for_each(|(sum, value)| *sum += value);
-            });
-            let share = shape.share(place, counts_padding);
-            out.iter_mut().for_each(|sum| *sum *= share);
-        });
-    });
-    Ok(())
+struct Backward<'a> {
+    windows: Windows<'a>,
+    x: *const f32,
+    z: *const f32,
+    dz: *const f32,
+    dx: *mut f32,
 }
 
-/// The gradient of the input: each window gives every pixel its share. `dx` is overwritten.
-///
-/// # Errors
-/// As [`mean_pool_forward`].
-pub fn mean_pool_backward(
-    shape: &WindowShape,
-    counts_padding: bool,
-    dz: &[f32],
-    dx: &mut [f32],
-    pool: &Pool,
-) -> Result<(), KernelError> {
-    shape.check(dx.len(), dz.len())?;
-    let (len, out_len, channels) = (shape.image_len(), shape.out_image_len(), shape.channels);
-    let dx = Shared::new(dx);
-    pool.run(shape.n, |image| {
-        let dz = &dz[image * out_len..][..out_len];
-        // SAFETY: every task has an image of its own.
-        let dx = unsafe { dx.part(image * len, len) };
-        dx.fill(0.0);
-        shape.each_window(|pixel, place| {
-            let dz = &dz[pixel * channels..][..channels];
-            let share = shape.share(place, counts_padding);
-            shape.each_pixel(place, |at, _| {
-                dx[at..].iter_mut().zip(dz).for_each(|(dx, dz)| *dx += share * dz);
-            });
-        });
-    });
-    Ok(())
+impl Kernel for Backward<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        let Self {
+            windows,
+            x,
+            z,
+            dz,
+            dx,
+        } = self;
+        let (channels, [_, columns]) = (windows.shape.channels, windows.shape.out_size());
+        let is_maximum = windows.summary == Summary::Maximum;
+        for row in windows.rows.clone() {
+            for column in 0..columns {
+                let window = windows.at(row, column);
+                for channel in (0..channels).step_by(LANES) {
+                    let lanes = (channels - channel).min(LANES);
+                    // SAFETY: `cover` gives pixels of the map, lengths were checked.
+                    unsafe {
+                        let mut gradient = load::<L>(dz.add(window.out + channel), lanes);
+                        if !is_maximum {
+                            gradient = gradient.mul(L::splat(window.share));
+                        }
+                        for i in 0..window.rows {
+                            for j in 0..window.columns {
+                                let at = window.first + channel + i * window.row + j * channels;
+                                let mut share = gradient;
+                                if is_maximum {
+                                    // The first that is not below the maximum takes all.
+                                    let largest = load::<L>(z.add(window.out + channel), lanes);
+                                    let value = load::<L>(x.add(at), lanes);
+                                    share = largest.select_above(value, L::zero(), gradient);
+                                    gradient = largest.select_above(value, gradient, L::zero());
+                                }
+                                store(load::<L>(dx.add(at), lanes).add(share), dx.add(at), lanes);
+                            }
+                        }
+                    }
+                }
+            }
+        }
+    }
 }

@@ -6,6 +6,7 @@ mod depthwise;
 mod ending;
 mod forward;
 mod frozen;
+mod gradient_pass;
 mod gradient_tile;
 mod items;
 mod pack;

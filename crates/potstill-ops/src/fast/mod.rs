@@ -8,23 +8,29 @@ mod buffer;
 mod conv;
 mod form;
 mod frozen;
+mod gated_sum;
 mod graph;
 mod norm;
 mod normalise;
-mod pool;
+mod pooled_error;
+mod shuffle;
 mod unit;
 mod update;
+mod window;
 
 use potstill_kernels::{ConvShape, Isa, Pool};
 
 pub(crate) use conv::convolve;
 pub use form::Form;
 pub(crate) use frozen::PackedCache;
+pub(crate) use gated_sum::gated;
 pub(crate) use norm::norm_unit;
 pub(crate) use normalise::Unit;
-pub(crate) use pool::{fast_avg_pool, fast_channel_shuffle, fast_max_pool};
+pub(crate) use pooled_error::pooled_error;
+pub(crate) use shuffle::fast_channel_shuffle;
 pub(crate) use unit::conv_unit;
 pub use update::update_in_place;
+pub(crate) use window::summarise;
 
 use crate::{Activation, Conv2dConfig};
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use potstill_engine::Plan;
+use potstill_engine::{Estimate, Plan};
 use potstill_methods::Side;
 use potstill_ops::Point;
 use potstill_report::human;
@@ -12,7 +12,24 @@ use crate::{arguments::RecipeArguments, commands::print, failure::Failure, recip
 /// Resolves and prints the recipe.
 pub fn run(arguments: &RecipeArguments) -> Result<(), Failure> {
     let recipe = recipes::read(&arguments.recipe, &arguments.overrides)?;
-    print(&describe(&Plan::new(recipe)?))
+    let plan = Plan::new(recipe)?;
+    let text = describe(&plan);
+    print(&(text + &cost(&plan.estimate()?)))
+}
+
+/// The line that says what the run will take.
+fn cost(estimate: &Estimate) -> String {
+    let memory = estimate
+        .memory_mb
+        .map_or(String::new(), |mb| format!(", {} MiB", human::count(mb as u64)));
+    format!(
+        "estimate  {} for the run{memory}: {:.0} ms a step of {:.1} GFLOP at {:.0} GFLOP/s, from a step of {} images just now\n",
+        human::duration(estimate.run_seconds),
+        1e3 * estimate.step_seconds,
+        estimate.step_gflop,
+        estimate.gflops,
+        estimate.images,
+    )
 }
 
 fn describe(plan: &Plan) -> String {
