@@ -10,7 +10,10 @@ mod cases;
 
 use burn::{module::Module, tensor::Tensor};
 use cases::{Case, Net, Outcome, values};
-use potstill_ops::{Activation, Conv2dConfig, Form, Frozen, Mode, Parameters, Pass, Role, conv_norm};
+use potstill_ops::{
+    Activation, Border, Conv2dConfig, Form, Frozen, Mode, Parameters, Pass, Role, Window, avg_pool,
+    channel_shuffle, conv_norm, max_pool,
+};
 
 /// Both forms on the same case. The tolerance is relative to the largest element of each tensor.
 fn compare(case: &Case) {
@@ -196,6 +199,48 @@ fn a_convolution_alone_with_and_without_bias() {
                 tracked_net,
                 ..Case::conv([2, 6, 5], config)
             });
+        }
+    }
+}
+
+#[test]
+fn pools_and_shuffles_of_maps_with_equal_values() {
+    type Change = fn(Tensor<4>) -> Tensor<4>;
+    let changes: [(&str, Change); 6] = [
+        ("max 2", |x| max_pool(x, Window::new(2))),
+        ("max 3", |x| max_pool(x, Window::new(3).stride(2).padding(1))),
+        ("mean 3, counted", |x| {
+            avg_pool(x, Window::new(3).stride(2).padding(1), Border::Counted)
+        }),
+        ("mean 3, left out", |x| {
+            avg_pool(x, Window::new(3).stride(1).padding(1), Border::LeftOut)
+        }),
+        ("shuffle 2", |x| channel_shuffle(x, 2)),
+        ("shuffle 6", |x| channel_shuffle(x, 6)),
+    ];
+    for (what, change) in changes {
+        for permuted in [false, true] {
+            let case = Case {
+                permuted,
+                ..Case::norm([3, 7, 10], 18)
+            };
+            let run = || {
+                let leaf = case.input();
+                // A quarter of the values is 0: the first of equal ones wins.
+                let y = change(case.view(leaf.clone()).clamp_min(0.0));
+                let gradients = (y.clone() * y.clone() + y.clone()).sum().backward();
+                let plain = change(case.view(leaf.clone()).inner().clamp_min(0.0));
+                assert!(!plain.is_autodiff());
+                [
+                    values(y.inner()),
+                    values(leaf.grad(&gradients).unwrap()),
+                    values(plain),
+                ]
+            };
+            let (fast, portable) = (Form::Fast.with(run), Form::Portable.with(run));
+            for (fast, portable) in fast.iter().zip(&portable) {
+                assert_close(fast, portable, 1e-6, what);
+            }
         }
     }
 }

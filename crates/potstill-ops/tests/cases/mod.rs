@@ -140,7 +140,8 @@ impl Case {
         .require_grad()
     }
 
-    fn view(&self, x: Tensor<4>) -> Tensor<4> {
+    /// The input as the case gives it to a layer.
+    pub fn view(&self, x: Tensor<4>) -> Tensor<4> {
         if !self.permuted {
             return x;
         }
