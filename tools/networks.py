@@ -17,6 +17,7 @@ def build(name, classes):
         network = CifarResNet(name, classes, published_option(name))
     else:
         network = cifar_zoo.build(name, classes)
+        network.stages, network.classify = network.features, network.head
     return network.to(memory_format=torch.channels_last)
 
 

@@ -5,6 +5,7 @@
 //! | `cargo xtask test` | every test: with cargo-nextest if it is installed, with `cargo test` if not, and the documentation's examples |
 //! | `cargo xtask check` | format, lints, documentation; spelling and dependencies if typos and cargo-deny are installed |
 //! | `cargo xtask ci` | both |
+//! | `cargo xtask sanitize` | the unsafe crate's tests under Miri (small shapes) and the address and thread sanitizers; needs a nightly toolchain with miri and rust-src |
 
 #![allow(
     clippy::print_stdout,
@@ -22,8 +23,9 @@ fn main() -> ExitCode {
         Some("test") => test(),
         Some("check") => check(),
         Some("ci") => check() && test(),
+        Some("sanitize") => sanitize(),
         _ => {
-            eprintln!("usage: cargo xtask test | check | ci");
+            eprintln!("usage: cargo xtask test | check | ci | sanitize");
             return ExitCode::from(2);
         }
     };
@@ -62,6 +64,21 @@ fn check() -> bool {
             "warnings",
         ],
     );
+    // The benches are a workspace of their own.
+    let benches = ["--manifest-path", "benches/Cargo.toml"];
+    good &= cargo(
+        "format of the benches",
+        &[&["fmt"], &benches[..], &["--check"]].concat(),
+    );
+    good &= cargo(
+        "lints of the benches",
+        &[
+            &["clippy", "--all-targets", "--target-dir", "target/benches"],
+            &benches[..],
+            &["--", "--deny", "warnings"],
+        ]
+        .concat(),
+    );
     good &= with(
         "documentation",
         &["doc", "--workspace", "--no-deps", "--quiet"],
@@ -82,6 +99,53 @@ fn check() -> bool {
     } else {
         println!("skipped: typos is not installed");
     }
+    good
+}
+
+/// The kernels, where all unsafe code is. Miri interprets, without vector instructions, so it gets small shapes; the address
+/// sanitizer runs every test on every instruction set; the thread sanitizer, for which the standard library is built too, those
+/// that are about threads.
+fn sanitize() -> bool {
+    const KERNELS: [&str; 2] = ["-p", "potstill-kernels"];
+    const TARGET: &str = "x86_64-unknown-linux-gnu";
+    let nightly = |command: &[&'static str], more: &[&'static str]| {
+        [&["+nightly"], command, &KERNELS[..], more].concat()
+    };
+    let own_target = |name: &'static str| [("CARGO_TARGET_DIR", name)];
+    // The allocator keeps its blocks for good: no leak.
+    let mut good = with(
+        "miri",
+        &nightly(&["miri", "test"], &["--lib", "--test", "small_shapes"]),
+        &[
+            &own_target("target/miri")[..],
+            &[("MIRIFLAGS", "-Zmiri-ignore-leaks")],
+        ]
+        .concat(),
+    );
+    good &= with(
+        "address sanitizer",
+        &nightly(&["test"], &["--target", TARGET, "--lib", "--tests"]),
+        &[
+            &own_target("target/asan")[..],
+            &[
+                ("RUSTFLAGS", "-Zsanitizer=address"),
+                ("ASAN_OPTIONS", "detect_leaks=0"),
+            ],
+        ]
+        .concat(),
+    );
+    good &= with(
+        "thread sanitizer",
+        &nightly(
+            &["test", "-Zbuild-std"],
+            &["--target", TARGET, "--lib", "--test", "small_shapes"],
+        ),
+        &[
+            &own_target("target/tsan")[..],
+            &[("RUSTFLAGS", "-Zsanitizer=thread")],
+        ]
+        .concat(),
+    );
     good
 }
 

@@ -190,7 +190,16 @@ impl Run {
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             step_ms_median: median(&self.step_seconds).map(|seconds| 1e3 * seconds),
             peak_rss_mb: peak_rss_mb(),
+            loader_wait_percent: self.loader_wait_percent(),
         }
+    }
+}
+
+impl Run {
+    /// The part of the training time in which a step waited for its batch, percent.
+    fn loader_wait_percent(&self) -> Option<f64> {
+        let training = self.waited + self.step_seconds.iter().sum::<f64>();
+        (training > 0.0).then(|| 100.0 * self.waited / training)
     }
 }
 

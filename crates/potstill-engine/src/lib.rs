@@ -8,6 +8,7 @@ mod bench;
 mod checkpoint;
 mod clip;
 mod error;
+mod estimate;
 mod evaluate;
 mod export;
 mod laps;
@@ -27,6 +28,7 @@ pub use bench::{BenchReport, BenchSetup, Milliseconds, PartReport, bench, bench_
 pub use checkpoint::{Best, Checkpoint, Position};
 pub use clip::clip_by_global_norm;
 pub use error::EngineError;
+pub use estimate::Estimate;
 pub use evaluate::{Evaluation, evaluate};
 pub use export::{Which, export};
 pub use laps::Part;

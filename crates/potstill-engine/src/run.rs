@@ -9,7 +9,7 @@ use std::{
     time::Instant,
 };
 
-use potstill_data::Loader;
+use potstill_data::{Batch, DataError, Epoch, Loader};
 use potstill_models::FrozenClassifier;
 use potstill_report::{
     EpochRow, IndexMap, Training, append_metrics, rewind_metrics, tensorboard::EventWriter,
@@ -18,10 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Best, Checkpoint, EngineError, Evaluation, Observer, Optimizer, Phase, Plan, Position, RunFolder,
-    StepSeen, epoch_line, evaluate,
-    laps::Laps,
-    running_mean::RunningMean,
-    step::{Learner, Refused},
+    StepSeen, epoch_line, evaluate, laps::Laps, running_mean::RunningMean, step::Learner,
 };
 
 /// How a run ended.
@@ -46,6 +43,8 @@ pub struct Run {
     pub(crate) fingerprint: String,
     pub(crate) rows: Vec<EpochRow>,
     pub(crate) step_seconds: Vec<f64>,
+    /// Seconds that the steps waited for their batches.
+    pub(crate) waited: f64,
     events: EventWriter,
 }
 
@@ -110,6 +109,7 @@ impl Run {
             fingerprint,
             rows: Vec::new(),
             step_seconds: Vec::new(),
+            waited: 0.0,
             events,
         }
     }
@@ -161,7 +161,8 @@ impl Run {
         let (epoch, steps) = (self.position.epoch, loader.batches_per_epoch());
         let began = Instant::now();
         let mut images = 0;
-        for batch in loader.epoch(epoch as u64, self.position.step) {
+        let mut batches = loader.epoch(epoch as u64, self.position.step);
+        while let Some(batch) = self.next_batch(&mut batches) {
             if stop.load(Ordering::Relaxed) {
                 return Ok(false);
             }
@@ -178,16 +179,7 @@ impl Run {
                     epoch,
                     &mut Laps::start(),
                 )
-                .map_err(|refused| match refused {
-                    Refused::NonFinite { term, value } => EngineError::NonFinite {
-                        term,
-                        value,
-                        epoch: epoch + 1,
-                        step: self.position.step + 1,
-                        rate,
-                    },
-                    Refused::Teacher(error) => error.into(),
-                })?;
+                .map_err(|refused| refused.at(epoch + 1, self.position.step + 1, rate))?;
             self.step_seconds.push(started.elapsed().as_secs_f64());
             self.position.step += 1;
             images += batch.labels.len();
@@ -211,6 +203,14 @@ impl Run {
             });
         }
         Ok(true)
+    }
+
+    /// The next batch of the epoch; the time until it is there counts as waiting.
+    fn next_batch(&mut self, batches: &mut Epoch) -> Option<Result<Batch, DataError>> {
+        let asked = Instant::now();
+        let batch = batches.next();
+        self.waited += asked.elapsed().as_secs_f64();
+        batch
     }
 
     fn evaluate(&self) -> Result<Evaluation, EngineError> {

@@ -7,7 +7,7 @@ use potstill_models::{Classifier, FrozenClassifier, ModelError};
 use potstill_ops::{Mode, Moments, Parameters, Pass, Point, Taps, cross_entropy, true_class_ranks};
 
 use crate::{
-    Optimizer, Phase, Plan,
+    EngineError, Optimizer, Phase, Plan,
     clip::clip_by_global_norm,
     laps::{Laps, Part},
 };
@@ -48,6 +48,22 @@ pub(crate) enum Refused {
     NonFinite { term: String, value: f64 },
     /// The teacher, an ONNX file, fails on the batch.
     Teacher(ModelError),
+}
+
+impl Refused {
+    /// The error of a run, whose epochs and steps count from 1.
+    pub fn at(self, epoch: usize, step: usize, rate: f64) -> EngineError {
+        match self {
+            Self::NonFinite { term, value } => EngineError::NonFinite {
+                term,
+                value,
+                epoch,
+                step,
+                rate,
+            },
+            Self::Teacher(error) => error.into(),
+        }
+    }
 }
 
 /// The name of the task's own loss term.

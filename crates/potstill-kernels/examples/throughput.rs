@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use potstill_kernels::{
     Activation, BatchNormBackward, ConvShape, Epilogue, GateSource, Isa, Moments, PackedConv, Pool, bn_apply,
-    bn_backward, conv_backward_data, conv_backward_weight, conv_forward,
+    bn_backward, conv_backward_data, conv_backward_weight, conv_forward, peak_gflops,
 };
 
 /// Nanoseconds of a call: the fastest of many, as other programs only ever make a call slower.
@@ -27,7 +27,8 @@ fn fastest(mut body: impl FnMut()) -> f64 {
 fn main() {
     let filter = std::env::args().nth(1).unwrap_or_default();
     let pool = Pool::new(1);
-    println!("{}, peak {:.0} GFLOP/s", Isa::current().name(), peak());
+    let peak = peak_gflops(Isa::current(), 1).unwrap_or(f64::NAN);
+    println!("{}, peak {peak:.0} GFLOP/s", Isa::current().name());
     println!(
         "{:<26} {:>8} {:>8} {:>8} {:>8}   GFLOP/s",
         "shape", "forward", "frozen", "data", "weight"
@@ -36,56 +37,13 @@ fn main() {
         let name = name(&shape);
         if name.contains(&filter) {
             let [forward, frozen, data, weight] = rates(&shape, &pool);
-            let share = 100.0 * (forward + data + weight) / (3.0 * peak());
+            let share = 100.0 * (forward + data + weight) / (3.0 * peak);
             println!("{name:<26} {forward:>8.0} {frozen:>8.0} {data:>8.0} {weight:>8.0} {share:>7.0} %");
         }
     }
     if "norm".contains(&filter) {
         norm(&pool);
     }
-}
-
-/// GFLOP/s of multiply-adds on registers alone, in assembly so that nothing is reordered.
-#[cfg(target_arch = "x86_64")]
-fn peak() -> f64 {
-    const ROUNDS: u32 = 100_000;
-    macro_rules! rounds {
-        ($register:literal) => {
-            // SAFETY: only the named registers and the counter change; the machine has the instruction set.
-            unsafe {
-                std::arch::asm!(
-                    "2:",
-                    concat!("vfmadd231ps ", $register, "0, ", $register, "12, ", $register, "13"),
-                    concat!("vfmadd231ps ", $register, "1, ", $register, "12, ", $register, "13"),
-                    concat!("vfmadd231ps ", $register, "2, ", $register, "12, ", $register, "13"),
-                    concat!("vfmadd231ps ", $register, "3, ", $register, "12, ", $register, "13"),
-                    concat!("vfmadd231ps ", $register, "4, ", $register, "12, ", $register, "13"),
-                    concat!("vfmadd231ps ", $register, "5, ", $register, "12, ", $register, "13"),
-                    concat!("vfmadd231ps ", $register, "6, ", $register, "12, ", $register, "13"),
-                    concat!("vfmadd231ps ", $register, "7, ", $register, "12, ", $register, "13"),
-                    concat!("vfmadd231ps ", $register, "8, ", $register, "12, ", $register, "13"),
-                    concat!("vfmadd231ps ", $register, "9, ", $register, "12, ", $register, "13"),
-                    "dec {n:e}",
-                    "jnz 2b",
-                    n = inout(reg) ROUNDS => _,
-                    out("xmm0") _, out("xmm1") _, out("xmm2") _, out("xmm3") _, out("xmm4") _,
-                    out("xmm5") _, out("xmm6") _, out("xmm7") _, out("xmm8") _, out("xmm9") _,
-                )
-            }
-        };
-    }
-    let (time, lanes) = match Isa::current() {
-        Isa::Avx512 => (fastest(|| rounds!("zmm")), 16.0),
-        Isa::Avx2 => (fastest(|| rounds!("ymm")), 8.0),
-        Isa::Portable => return f64::NAN,
-    };
-    f64::from(ROUNDS) * 10.0 * 2.0 * lanes / time
-}
-
-/// Not measured elsewhere.
-#[cfg(not(target_arch = "x86_64"))]
-fn peak() -> f64 {
-    f64::NAN
 }
 
 fn shapes() -> Vec<ConvShape> {

@@ -15,14 +15,17 @@
 mod activation;
 mod conv;
 mod error;
+mod gated_sum;
 mod isa;
 mod norm;
 mod optimizer;
 mod output;
 mod peak;
 mod pool;
+mod pooled_error;
 mod recycler;
 mod scratch;
+mod window;
 
 pub use activation::Activation;
 pub use conv::{
@@ -30,6 +33,7 @@ pub use conv::{
     conv_forward,
 };
 pub use error::KernelError;
+pub use gated_sum::{GateGradients, GateInputs, GatedSum};
 pub use isa::Isa;
 pub use norm::{
     BatchNormBackward, BatchNormGradients, GateSource, Moments, bn_apply, bn_backward, bn_statistics,
@@ -39,4 +43,6 @@ pub use optimizer::{AdamW, Sgd};
 pub use output::Output;
 pub use peak::peak_gflops;
 pub use pool::Pool;
+pub use pooled_error::{BinSums, PooledError};
 pub use recycler::Recycler;
+pub use window::{Summary, WindowShape, window_backward, window_forward};

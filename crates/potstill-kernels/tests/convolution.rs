@@ -22,6 +22,11 @@ fn shapes() -> Vec<ConvShape> {
         dense(3, [16, 16], 16, 16, 3, 1, 1),
         dense(2, [32, 32], 16, 32, 3, 2, 1),
         dense(9, [8, 8], 64, 64, 3, 1, 1),
+        dense(3, [7, 9], 48, 50, 3, 1, 1),
+        dense(2, [5, 6], 52, 49, 3, 1, 0),
+        dense(1, [30, 33], 64, 80, 3, 1, 2),
+        dense(5, [2, 1], 64, 48, 3, 1, 1),
+        dense(33, [4, 4], 256, 256, 3, 1, 1),
         dense(2, [15, 13], 16, 48, 3, 2, 1),
         dense(33, [4, 4], 40, 80, 3, 1, 1),
         dense(5, [7, 7], 24, 20, 3, 1, 1),
@@ -78,6 +83,18 @@ fn shapes() -> Vec<ConvShape> {
     shapes
 }
 
+/// How far a convolution may be from the definition, relative to the largest element: wide 3x3 convolutions are computed by
+/// Winograd's F(4, 3), whose transforms cost some bits, except by portable code.
+fn tolerance(shape: &ConvShape, isa: &str) -> f64 {
+    let wide = shape.c_in.min(shape.c_out) >= 48 && shape.groups == 1;
+    let tiled = shape.kernel == [3, 3] && shape.stride == [1, 1] && shape.dilation == [1, 1];
+    if wide && tiled && isa != "portable" {
+        2e-5
+    } else {
+        2e-6
+    }
+}
+
 fn on_every_isa(body: impl Fn(&str)) {
     for isa in Isa::available() {
         isa.with(|| body(isa.name())).unwrap();
@@ -101,11 +118,11 @@ fn forward_and_gradients_equal_the_definition() {
                 &pool,
             )
             .unwrap();
-            close(&out, &reference.y, 2e-6, &what("forward"));
+            close(&out, &reference.y, tolerance(&shape, isa), &what("forward"));
 
             let mut dx = vec![f32::NAN; shape.input_len()];
             conv_backward_data(&shape, &reference.dy, &reference.weight, &mut dx, &pool).unwrap();
-            close(&dx, &reference.dx, 2e-6, &what("backward data"));
+            close(&dx, &reference.dx, tolerance(&shape, isa), &what("backward data"));
 
             let start = numbers(dx.len(), 7);
             dx.copy_from_slice(&start);
@@ -116,11 +133,21 @@ fn forward_and_gradients_equal_the_definition() {
                 .zip(&start)
                 .map(|(a, b)| a + f64::from(*b))
                 .collect();
-            close(&dx, &sum, 2e-6, &what("backward data, accumulated"));
+            close(
+                &dx,
+                &sum,
+                tolerance(&shape, isa),
+                &what("backward data, accumulated"),
+            );
 
             let mut dw = vec![f32::NAN; shape.weight_len()];
             conv_backward_weight(&shape, &reference.x, &reference.dy, &mut dw, &pool).unwrap();
-            close(&dw, &reference.dw, 2e-6, &what("backward weight"));
+            close(
+                &dw,
+                &reference.dw,
+                tolerance(&shape, isa),
+                &what("backward weight"),
+            );
         });
     }
 }
@@ -150,7 +177,7 @@ fn epilogues_equal_the_definition() {
             close(
                 &out,
                 &(0..out.len()).map(expected).collect::<Vec<_>>(),
-                2e-6,
+                tolerance(&shape, isa),
                 &what("bias"),
             );
 
@@ -164,7 +191,12 @@ fn epilogues_equal_the_definition() {
                 &pool,
             )
             .unwrap();
-            close(&out, &reference.y, 2e-6, &what("output beside statistics"));
+            close(
+                &out,
+                &reference.y,
+                tolerance(&shape, isa),
+                &what("output beside statistics"),
+            );
             let (mean, variance) = reference.output_statistics();
             close(&moments.mean(), &mean, 1e-5, &what("mean"));
             close(&moments.variance(), &variance, 1e-5, &what("variance"));
@@ -184,7 +216,7 @@ fn epilogues_equal_the_definition() {
                     if v > 0.0 { v } else { 0.25 * v }
                 })
                 .collect();
-            close(&out, &expected, 2e-6, &what("affine"));
+            close(&out, &expected, tolerance(&shape, isa), &what("affine"));
 
             let packed = PackedConv::new(&shape, &reference.weight, &scale, &shift).unwrap();
             out.fill(f32::NAN);
@@ -192,7 +224,7 @@ fn epilogues_equal_the_definition() {
             packed
                 .forward(size, &reference.x, Some(&residual), activation, &mut out, &pool)
                 .unwrap();
-            close(&out, &expected, 2e-6, &what("packed"));
+            close(&out, &expected, tolerance(&shape, isa), &what("packed"));
         });
     }
 }

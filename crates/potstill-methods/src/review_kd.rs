@@ -7,12 +7,12 @@
 
 use burn::{
     module::{Module, Param},
-    tensor::{Tensor, activation::sigmoid},
+    tensor::Tensor,
 };
 use potstill_models::StageEnd;
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Parameters, Pass, Point, Scope, adaptive_avg_pool,
-    conv_norm, resize_nearest,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Parameters, Pass, Point, Scope, conv_norm, gated_sum,
+    pooled_squared_error, resize_nearest,
 };
 use potstill_recipe::MethodSpec;
 use serde::Deserialize;
@@ -259,9 +259,7 @@ impl Abf {
     ) -> (Tensor<4>, Tensor<4>) {
         let mut x = conv_norm(feature, &self.conv1, &self.bn1, Activation::Identity, pass);
         if let (Some(att), Some(deeper)) = (&self.att, deeper) {
-            let y = resize_nearest(deeper, height_and_width(&x));
-            let gates = sigmoid(att.forward(Tensor::cat(vec![x.clone(), y.clone()], 3), pass));
-            x = x * gates.clone().narrow(3, 0, 1) + y * gates.narrow(3, 1, 1);
+            x = gated_sum(x, deeper, att, pass);
         }
         let residual = resize_nearest(x, size);
         let out = conv_norm(
@@ -286,22 +284,16 @@ impl Abf {
 pub fn hierarchical_context_loss(out: Tensor<4>, target: Tensor<4>) -> Tensor<1> {
     let height = out.dims()[1];
     let (mut weight, mut total) = (1.0, 1.0);
-    let mut terms = Vec::new();
+    let mut poolings = Vec::new();
     for size in [4, 2, 1].into_iter().filter(|&size| size < height) {
         weight /= 2.0;
         total += weight;
-        let [pooled, pooled_target] = [&out, &target].map(|map| adaptive_avg_pool(map.clone(), [size; 2]));
-        terms.push(mean_squared_error(pooled, pooled_target) * weight);
+        poolings.push((size, weight));
     }
-    let loss = terms
-        .into_iter()
-        .fold(mean_squared_error(out, target), |sum, term| sum + term);
-    // Multiplied, not divided: Burn's derivative of a division by a number is computed in f32 whatever the tensor.
-    loss * (1.0 / total)
-}
-
-fn mean_squared_error(a: Tensor<4>, b: Tensor<4>) -> Tensor<1> {
-    (a - b).powi_scalar(2).mean()
+    for (_, weight) in &mut poolings {
+        *weight /= total;
+    }
+    pooled_squared_error(out, target, 1.0 / total, &poolings)
 }
 
 fn height_and_width(map: &Tensor<4>) -> [usize; 2] {

@@ -107,6 +107,7 @@ fn run(name: &str, methods: &[&str], seed: u64) -> (Summary, Vec<EpochRow>) {
         threads: 2,
         step_ms_median: Some(123.4),
         peak_rss_mb: Some(1_434.0),
+        loader_wait_percent: Some(0.4),
     };
     (summary, rows)
 }

@@ -51,6 +51,9 @@ pub struct Summary {
     /// The most memory it held, in MiB.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub peak_rss_mb: Option<f64>,
+    /// The part of the training time in which a step waited for its batch, in percent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loader_wait_percent: Option<f64>,
 }
 
 /// A network's name and size.

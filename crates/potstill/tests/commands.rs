@@ -154,6 +154,10 @@ fn a_run_can_be_planned_trained_compared_exported_and_evaluated() {
         plan.contains("the student alone") && plan.contains("layer3.0:pre"),
         "{plan}"
     );
+    assert!(
+        plan.contains("estimate  ") && plan.contains("for the run"),
+        "{plan}"
+    );
     place.out(&["train", "tiny.toml", "--seeds", "2", "--quiet"]);
     let table = place.json(&["compare", "runs/tiny", "--json"]);
     assert!(table.to_string().contains("tiny"), "{table}");

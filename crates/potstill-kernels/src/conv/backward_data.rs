@@ -1,10 +1,12 @@
 //! The gradient of a convolution's input.
 
 use super::depthwise;
+use super::ending::Ending;
 use super::panels::{Direction, Panels};
-use super::pass::{Ending, Pass, Weights};
+use super::pass::{Pass, Weights};
 use super::shape::ConvShape;
 use super::stencil::Stencil;
+use super::winograd::{self, Winograd};
 use crate::error::expect_length;
 use crate::isa::Isa;
 use crate::scratch::Scratch;
@@ -69,6 +71,17 @@ unsafe fn run(shape: &ConvShape, dy: &[f32], weight: &[f32], dx: *mut f32, accum
     let shape = shape.flattened();
     let mut stencil = Stencil::backward_data(&shape, isa.columns());
     let panels = Panels::new(&shape, &stencil, Direction::BackwardData, isa.vectors());
+    if !accumulate && winograd::suits(&shape, isa) {
+        let pass = Winograd {
+            isa,
+            stencil: &stencil,
+            panels: &panels,
+            weights: &winograd::pack_weights(isa, &panels, weight, None, pool),
+        };
+        // SAFETY: as the caller promises.
+        unsafe { pass.run(dy, dx, Ending::default(), pool) };
+        return;
+    }
     let lines = if shape.is_depthwise() {
         stencil.groups = 1;
         depthwise::pack(&shape, weight, None)

@@ -1,10 +1,12 @@
 //! Forward convolution with what follows it.
 
 use super::depthwise;
+use super::ending::{Ending, padded};
 use super::panels::{Direction, Panels};
-use super::pass::{Ending, Pass, Weights, padded};
+use super::pass::{Pass, Weights};
 use super::shape::ConvShape;
 use super::stencil::Stencil;
+use super::winograd::{self, Winograd};
 use crate::error::expect_length;
 use crate::isa::Isa;
 use crate::norm::Moments;
@@ -90,6 +92,20 @@ pub fn conv_forward(
     let shape = shape.flattened();
     let mut stencil = Stencil::forward(&shape, isa.columns());
     let panels = Panels::new(&shape, &stencil, Direction::Forward, isa.vectors());
+    if winograd::suits(&shape, isa) {
+        let pass = Winograd {
+            isa,
+            stencil: &stencil,
+            panels: &panels,
+            weights: &winograd::pack_weights(isa, &panels, weight, weight_scale, pool),
+        };
+        // SAFETY: the lengths were checked against the shape; the pass writes all of the target.
+        unsafe {
+            pass.run(x, target, ending, pool);
+            out.written(len);
+        }
+        return Ok(());
+    }
     let lines = if shape.is_depthwise() {
         stencil.groups = 1;
         depthwise::pack(&shape, weight, weight_scale)

@@ -1,10 +1,12 @@
 //! Convolution of a network that does not train: batch norm folded in, weights packed once.
 
 use super::depthwise;
+use super::ending::{Ending, padded};
 use super::panels::{Direction, Panels};
-use super::pass::{Ending, Pass, Weights, padded};
+use super::pass::{Pass, Weights};
 use super::shape::ConvShape;
 use super::stencil::Stencil;
+use super::winograd::{self, Winograd};
 use crate::error::expect_length;
 use crate::isa::Isa;
 use crate::scratch::{Line, Scratch};
@@ -54,8 +56,13 @@ impl PackedConv {
             Direction::Forward,
             isa.vectors(),
         );
-        let mut lines = Scratch::take(panels.lines());
-        panels.pack(weight, Some(scale), &mut lines, Pool::global());
+        let lines = if winograd::suits(&shape, isa) {
+            winograd::pack_weights(isa, &panels, weight, Some(scale), Pool::global())
+        } else {
+            let mut lines = Scratch::take(panels.lines());
+            panels.pack(weight, Some(scale), &mut lines, Pool::global());
+            lines
+        };
         Ok(Self {
             shape,
             isa,
@@ -107,6 +114,20 @@ impl PackedConv {
             moments: None,
         };
         let panels = Panels::new(&shape, &stencil, Direction::Forward, self.isa.vectors());
+        if winograd::suits(&self.shape, self.isa) {
+            let pass = Winograd {
+                isa: self.isa,
+                stencil: &stencil,
+                panels: &panels,
+                weights: &self.lines,
+            };
+            // SAFETY: the lengths were checked against the shape; the pass writes all of the target.
+            unsafe {
+                pass.run(x, target, ending, pool);
+                out.written(len);
+            }
+            return Ok(());
+        }
         let pass = Pass {
             isa: self.isa,
             stencil: &stencil,

@@ -3,8 +3,10 @@
 mod backward_data;
 mod backward_weight;
 mod depthwise;
+mod ending;
 mod forward;
 mod frozen;
+mod gradient_pass;
 mod gradient_tile;
 mod items;
 mod pack;
@@ -13,6 +15,7 @@ mod pass;
 mod shape;
 mod stencil;
 mod tile;
+mod winograd;
 
 pub use backward_data::{conv_backward_data, conv_backward_data_add};
 pub use backward_weight::conv_backward_weight;

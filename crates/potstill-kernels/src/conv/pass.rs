@@ -5,30 +5,20 @@
 
 use std::ops::Range;
 
+use super::ending::{Ending, EndingPart};
 use super::items::{Item, Items};
 use super::pack::{Packed, pack_source};
 use super::panels::Panels;
 use super::shape::ConvShape;
 use super::stencil::{Class, Stencil};
-use super::tile::{Finish, Grid, Strip, Target, run_grid};
+use super::tile::{Grid, Strip, Target, run_grid};
+use crate::Pool;
 use crate::isa::{Isa, LANES};
-use crate::norm::Moments;
 use crate::scratch::{Line, Scratch, Shared};
-use crate::{Activation, Pool};
 
 /// Bytes of weights that the tiles of a row use at a time. They stream from the second-level cache in order, which costs less
 /// than to add up a target in more passes.
 const PANEL_BYTES: usize = 100 * 1024;
-
-/// What happens to the finished sums.
-#[derive(Default)]
-pub(crate) struct Ending<'a> {
-    /// Added per channel, in the [`padded`] form.
-    pub shift: Option<Vec<f32>>,
-    pub residual: Option<&'a [f32]>,
-    pub activation: Activation,
-    pub moments: Option<&'a mut Moments>,
-}
 
 /// Weights in tile order.
 pub(crate) enum Weights<'a> {
@@ -63,19 +53,6 @@ pub(crate) struct Pass<'a> {
     pub accumulate: bool,
 }
 
-/// Per-channel values with every group padded to whole vectors.
-pub(crate) fn padded(values: &[f32], groups: usize) -> Vec<f32> {
-    let channels = values.len() / groups;
-    let mut out = vec![0.0; groups * channels.next_multiple_of(LANES)];
-    for (out, values) in out
-        .chunks_mut(channels.next_multiple_of(LANES))
-        .zip(values.chunks(channels))
-    {
-        out[..channels].copy_from_slice(values);
-    }
-    out
-}
-
 /// What one task works on.
 struct Task<'a> {
     item: &'a Item,
@@ -83,16 +60,7 @@ struct Task<'a> {
     packed: Packed,
     from: *const f32,
     target: *mut f32,
-    ending: EndingParts<'a>,
-}
-
-/// The ending as seen by a task: moments are sums of its own.
-#[derive(Clone, Copy)]
-struct EndingParts<'a> {
-    shift: Option<&'a [f32]>,
-    residual: Option<&'a [f32]>,
-    activation: Activation,
-    moments: *mut f64,
+    ending: EndingPart<'a>,
 }
 
 impl Pass<'_> {
@@ -105,37 +73,14 @@ impl Pass<'_> {
         let items = Items::new(stencil);
         let groups = stencil.groups;
         let (channels_in, channels_out) = (stencil.channels_in(), stencil.channels_out());
-        let width = channels_out.next_multiple_of(LANES);
         let tasks = items.count() * groups;
-        let mut sums = vec![
-            0.0_f64;
-            if ending.moments.is_some() {
-                tasks * 2 * width
-            } else {
-                0
-            }
-        ];
-        let (shared, shared_sums) = (Shared::at(target), Shared::new(&mut sums));
-        let with_moments = ending.moments.is_some();
-        let (shift, residual, activation) = (ending.shift.as_deref(), ending.residual, ending.activation);
+        let shared = Shared::at(target);
         let lines = items.most_images() * Packed::source(stencil, items.most_rows(), channels_in).image;
-        pool.run(tasks, |index| {
+        ending.run(tasks, (groups, channels_out), pool, |index, ending| {
             let (item, group) = (items.item(index / groups), index % groups);
             let mut scratch = Scratch::take(lines);
             let channels = group * channels_in..(group + 1) * channels_in;
             let packed = pack_source(self.isa, stencil, source, &item, channels, &mut scratch);
-            let moments = if with_moments {
-                // SAFETY: every task has `2 * width` sums.
-                unsafe { shared_sums.ptr().add(index * 2 * width) }
-            } else {
-                std::ptr::null_mut()
-            };
-            let ending = EndingParts {
-                shift,
-                residual,
-                activation,
-                moments,
-            };
             let task = Task {
                 item: &item,
                 group,
@@ -147,11 +92,6 @@ impl Pass<'_> {
             // SAFETY: as the caller promises; items and groups write disjoint pixels and channels.
             unsafe { self.run_task(&task) };
         });
-        if let Some(moments) = ending.moments {
-            for (index, sums) in sums.chunks(2 * width).enumerate() {
-                moments.add(index % groups * channels_out, channels_out, sums, width);
-            }
-        }
     }
 
     /// # Safety
@@ -292,34 +232,17 @@ impl Pass<'_> {
         last: bool,
     ) -> Target {
         let channels = self.stencil.channels_out();
-        let first = task.group * channels + block * LANES;
-        let width = channels.next_multiple_of(LANES);
-        let ending = &task.ending;
-        let plain = ending.shift.is_none()
-            && ending.residual.is_none()
-            && ending.activation == Activation::None
-            && ending.moments.is_null();
-        let finish = Finish {
-            shift: ending.shift.map_or(std::ptr::null(), |s| {
-                s[task.group * width + block * LANES..].as_ptr()
-            }),
-            residual: ending.residual.map_or(std::ptr::null(), |r| r[first..].as_ptr()),
-            activation: ending.activation,
-            moments: if ending.moments.is_null() {
-                ending.moments
-            } else {
-                // SAFETY: the block's sums are among the task's.
-                unsafe { ending.moments.add(block * LANES) }
-            },
-            square_step: width,
-        };
         Target {
             // SAFETY: the first pixel has all channels.
-            to: unsafe { task.target.add(first) },
+            to: unsafe { task.target.add(task.group * channels + block * LANES) },
             pixel: class.step[1] * self.stencil.target.channels,
             last_lanes: (channels - (block + vectors - 1) * LANES).min(LANES),
             accumulate,
-            finish: (last && !plain).then_some(finish),
+            finish: if last {
+                task.ending.finish(task.group, block, channels)
+            } else {
+                None
+            },
         }
     }
 }

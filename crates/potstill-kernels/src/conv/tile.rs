@@ -183,7 +183,8 @@ unsafe fn tile<L: Lanes, const P: usize, const V: usize>(strip: &Strip, from: *c
     unsafe {
         for _ in 0..strip.full_blocks {
             weights = add_block::<L, P, V>(&mut sums, strip, block, weights, LANES);
-            block = block.add(strip.block);
+            // After the last block this lies beyond the image, and is not read.
+            block = block.wrapping_add(strip.block);
         }
         if strip.last_channels > 0 {
             add_block::<L, P, V>(&mut sums, strip, block, weights, strip.last_channels);

@@ -143,6 +143,11 @@ impl Isa {
         if self == Self::Avx512 { 3 } else { 1 }
     }
 
+    /// Whether its products are fast enough for the transforms to pay.
+    pub(crate) fn has_winograd(self) -> bool {
+        self != Self::Portable
+    }
+
     /// How many vectors of output channels a tile carries; two need registers that only AVX-512 has.
     pub(crate) fn vectors(self) -> usize {
         if self == Self::Avx512 { 2 } else { 1 }

@@ -47,26 +47,26 @@ impl Operand {
     }
 }
 
-/// Makes the map a node whose parents are the operands' nodes; `state` is kept for the backward pass only if one of them
+/// Makes the result a node whose parents are the operands' nodes; `state` is kept for the backward pass only if one of them
 /// wants a gradient.
-pub(super) fn record<S, const N: usize>(
+pub(super) fn record<S, const N: usize, const D: usize>(
     step: S,
     parents: [NodeGuard; N],
     state: S::State,
-    map: Buffer,
-) -> Tensor<4>
+    result: Buffer,
+) -> Tensor<D>
 where
     S: Backward<Flex, N, State: Clone + Send + Debug + 'static>,
 {
-    let map = map.into_primitive();
+    let result = result.into_primitive();
     Tensor::from_primitive::<Autodiff<Flex>>(
         match step
             .prepare::<NoCheckpointing>(parents)
             .compute_bound()
             .stateful()
         {
-            OpsKind::Tracked(prepared) => prepared.finish(state, map),
-            OpsKind::UnTracked(prepared) => prepared.finish(map),
+            OpsKind::Tracked(prepared) => prepared.finish(state, result),
+            OpsKind::UnTracked(prepared) => prepared.finish(result),
         },
     )
 }

@@ -8,21 +8,27 @@ mod buffer;
 mod conv;
 mod form;
 mod frozen;
+mod gated_sum;
 mod graph;
 mod norm;
 mod normalise;
+mod pooled_error;
 mod unit;
 mod update;
+mod window;
 
 use potstill_kernels::{ConvShape, Isa, Pool};
 
 pub(crate) use conv::convolve;
 pub use form::Form;
 pub(crate) use frozen::PackedCache;
+pub(crate) use gated_sum::gated;
 pub(crate) use norm::norm_unit;
 pub(crate) use normalise::Unit;
+pub(crate) use pooled_error::pooled_error;
 pub(crate) use unit::conv_unit;
 pub use update::update_in_place;
+pub(crate) use window::summarise;
 
 use crate::{Activation, Conv2dConfig};
 

@@ -11,6 +11,7 @@ use crate::Form;
 ///
 /// # Errors
 /// The tensors as they were, if one of them is not `f32` on the flex backend, or if the portable form is asked for.
+#[allow(clippy::missing_panics_doc, reason = "it asks before it takes")]
 pub fn update_in_place<const N: usize>(
     tensors: [Tensor<1>; N],
     gradient: &Tensor<1>,

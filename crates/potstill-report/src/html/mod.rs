@@ -153,6 +153,10 @@ fn facts(summary: &Summary) -> String {
                     .map(|mb| format!("{} MiB", human::count(mb as u64))),
             ),
         ),
+        (
+            "Waiting for data",
+            or_missing(summary.loader_wait_percent.map(human::percent)),
+        ),
         ("Threads", summary.threads.to_string()),
         ("Seed", summary.seed.to_string()),
         ("Recipe hash", summary.recipe_hash.clone()),

@@ -44,6 +44,7 @@ pub fn run(name: &str, methods: &[&str], seed: u64, top1: f64) -> Summary {
         threads: 2,
         step_ms_median: Some(123.44),
         peak_rss_mb: Some(1434.2),
+        loader_wait_percent: Some(0.42),
     }
 }
 

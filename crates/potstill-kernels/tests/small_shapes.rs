@@ -1,0 +1,165 @@
+//! Every public kernel once over shapes so small that an interpreter gets through them in minutes: what `cargo xtask sanitize`
+//! runs under Miri. The larger shapes are in the files beside this one.
+
+// Allowed in tests only, which the lint cannot tell from their helper functions.
+#![allow(clippy::unwrap_used)]
+
+mod numbers;
+#[allow(dead_code, reason = "its statistics are for another file")]
+mod reference;
+
+use numbers::{close, numbers};
+use potstill_kernels::{
+    Activation, AdamW, BatchNormBackward, ConvShape, Epilogue, GateInputs, GateSource, GatedSum, Moments,
+    PackedConv, Pool, PooledError, Sgd, bn_apply, bn_backward, bn_statistics, conv_backward_data,
+    conv_backward_data_add, conv_backward_weight, conv_forward,
+};
+use reference::Reference;
+
+/// A hot path, one with tails everywhere, stride two, one by one, depthwise, groups with dilation.
+fn shapes() -> Vec<ConvShape> {
+    let conv =
+        |n, size, c_in, c_out, k, s| ConvShape::new(n, size, c_in, c_out, k).with_stride_padding(s, k / 2);
+    vec![
+        conv(1, [4, 4], 16, 16, 3, 1),
+        conv(2, [3, 5], 3, 17, 3, 1),
+        conv(1, [5, 4], 5, 6, 3, 2),
+        conv(1, [3, 3], 18, 9, 1, 1),
+        conv(1, [4, 4], 18, 18, 3, 1).with_groups(18),
+        ConvShape {
+            dilation: [2, 1],
+            ..conv(1, [5, 4], 4, 6, 3, 1).with_groups(2)
+        },
+    ]
+}
+
+#[test]
+fn convolutions() {
+    let pool = Pool::new(2);
+    for shape in shapes() {
+        let reference = Reference::new(&shape);
+        let what = format!("{shape:?}");
+        let (mut y, mut dx, mut moments) = (Vec::new(), Vec::new(), Moments::default());
+        let statistics = Epilogue::Statistics(&mut moments);
+        conv_forward(&shape, &reference.x, &reference.weight, statistics, &mut y, &pool).unwrap();
+        close(&y, &reference.y, 2e-6, &what);
+        conv_backward_data(&shape, &reference.dy, &reference.weight, &mut dx, &pool).unwrap();
+        close(&dx, &reference.dx, 2e-6, &what);
+        conv_backward_data_add(&shape, &reference.dy, &reference.weight, &mut dx, &pool).unwrap();
+        let twice: Vec<f64> = reference.dx.iter().map(|value| 2.0 * value).collect();
+        close(&dx, &twice, 2e-6, &what);
+        let mut dw = vec![f32::NAN; shape.weight_len()];
+        conv_backward_weight(&shape, &reference.x, &reference.dy, &mut dw, &pool).unwrap();
+        close(&dw, &reference.dw, 2e-6, &what);
+        let ones = vec![1.0; shape.c_out];
+        let packed = PackedConv::new(&shape, &reference.weight, &ones, &vec![0.0; shape.c_out]).unwrap();
+        let size = [shape.n, shape.h, shape.w];
+        packed
+            .forward(size, &reference.x, None, Activation::None, &mut y, &pool)
+            .unwrap();
+        close(&y, &reference.y, 2e-6, &what);
+    }
+}
+
+#[test]
+fn batch_norms() {
+    let pool = Pool::new(2);
+    for (pixels, channels) in [(3, 5), (4, 16), (2, 33)] {
+        let len = pixels * channels;
+        let (y, dz, residual) = (numbers(len, 1), numbers(len, 2), numbers(len, 3));
+        let moments = bn_statistics(&y, channels, &pool).unwrap();
+        let (mean, inv_std) = (moments.mean(), moments.inv_std(1e-5));
+        let (ones, zeros) = (vec![1.0; channels], vec![0.0; channels]);
+        for activation in [Activation::None, Activation::Relu, Activation::Silu] {
+            let mut z = Vec::new();
+            bn_apply(&y, &ones, &zeros, Some(&residual), activation, &mut z, &pool).unwrap();
+            assert_eq!(z.len(), len);
+            let gate = GateSource::Input {
+                residual: Some(&residual),
+            };
+            let arguments = BatchNormBackward {
+                y: &y,
+                dz: &dz,
+                gate,
+                mean: &mean,
+                inv_std: &inv_std,
+                gamma: &ones,
+                beta: &zeros,
+                activation,
+                batch_statistics: true,
+            };
+            let (mut dy, mut gated) = (Vec::new(), Vec::new());
+            bn_backward(&arguments, &mut dy, Some(&mut gated), &pool).unwrap();
+            // A gradient through batch statistics has no mean.
+            for channel in 0..channels {
+                let sum: f32 = dy.iter().skip(channel).step_by(channels).sum();
+                assert!(sum.abs() < 1e-3, "{activation:?}, channel {channel}: {sum}");
+            }
+            assert_eq!(gated.len(), len);
+        }
+    }
+}
+
+#[test]
+fn optimizers() {
+    let pool = Pool::new(2);
+    for len in [1, 16, 21] {
+        let gradients = numbers(len, 4);
+        let (mut parameters, mut first, mut second) = (numbers(len, 5), vec![0.0; len], vec![0.0; len]);
+        let sgd = Sgd {
+            learning_rate: 0.1,
+            momentum: 0.9,
+            ..Sgd::default()
+        };
+        sgd.step(&mut parameters, &gradients, &mut first, true, &pool)
+            .unwrap();
+        let moved: Vec<f64> = numbers(len, 5)
+            .iter()
+            .zip(&gradients)
+            .map(|(p, g)| f64::from(*p) - 0.1 * f64::from(*g))
+            .collect();
+        close(&parameters, &moved, 1e-6, "sgd");
+        let plain = Sgd { momentum: 0.0, ..sgd };
+        plain
+            .step(&mut parameters, &gradients, &mut [], true, &pool)
+            .unwrap();
+        first.fill(0.0);
+        let state = [&mut first[..], &mut second[..]];
+        AdamW::default()
+            .step(&mut parameters, &gradients, state, 1, &pool)
+            .unwrap();
+        assert!(parameters.iter().chain(&second).all(|value| value.is_finite()));
+    }
+}
+
+#[test]
+fn whole_maps() {
+    let pool = Pool::new(2);
+    let (map, target) = (numbers(2 * 3 * 2 * 18, 6), numbers(2 * 3 * 2 * 18, 7));
+    let plan = PooledError::new([2, 3, 2, 18], 1.0, &[(2, 0.5), (1, 0.25)]).unwrap();
+    let (error, sums) = plan.forward(&map, &target, &pool).unwrap();
+    assert!(error > 0.0);
+    let mut gradient = Vec::new();
+    plan.backward(&map, &target, &sums, 1.0, &mut gradient, &pool)
+        .unwrap();
+    let shape = GatedSum {
+        images: 2,
+        size: [3, 2],
+        from: [2, 1],
+        channels: 18,
+    };
+    let (y, weight) = (numbers(2 * 2 * 18, 8), numbers(4 * 18, 9));
+    let inputs = GateInputs {
+        x: &map,
+        y: &y,
+        weight: &weight,
+        bias: &[0.1, 0.2],
+    };
+    let mut sum = Vec::new();
+    let gates = shape.forward(&inputs, &mut sum, &pool).unwrap();
+    let found = shape.backward(&inputs, &gates, &target, &pool).unwrap();
+    assert_eq!(
+        (gradient.len(), found.x.len(), found.y.len()),
+        (map.len(), map.len(), y.len())
+    );
+}
