@@ -66,9 +66,11 @@ impl FromStr for Point {
             None => (text, Side::Post),
             Some((path, "pre")) => (path, Side::Pre),
             Some((path, "post")) => (path, Side::Post),
-            Some(_) => return Err(PointError(text.into())),
+            Some(_) => (text, Side::Post),
         };
-        if path.is_empty() || path.contains(|c: char| c.is_whitespace() || c == ':') {
+        // Some ONNX files number the outputs of an operator: `conv1:0`.
+        let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+        if path.is_empty() || path.contains(char::is_whitespace) || !path.split(':').skip(1).all(is_number) {
             return Err(PointError(text.into()));
         }
         Ok(Self {
@@ -153,7 +155,9 @@ mod tests {
             assert_eq!(point.to_string().parse(), Ok(point));
         }
         assert_eq!("layer1.2:post".parse(), Ok(Point::post("layer1.2")));
-        for wrong in ["", ":pre", "layer1:before", "a b"] {
+        assert_eq!("block/conv:0".parse(), Ok(Point::post("block/conv:0")));
+        assert_eq!("block/conv:0:pre".parse(), Ok(Point::pre("block/conv:0")));
+        for wrong in ["", ":pre", "layer1:before", "a b", "a:", "a::pre"] {
             assert!(wrong.parse::<Point>().is_err(), "{wrong}");
         }
     }

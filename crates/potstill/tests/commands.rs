@@ -147,6 +147,68 @@ fn a_network_can_be_inspected() {
 }
 
 #[test]
+fn an_onnx_file_can_be_inspected_evaluated_and_learned_from() {
+    let place = Place::new();
+    let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../potstill-onnx/tests/reference");
+    let file = |name: &str| files.join(name).to_str().unwrap().to_owned();
+    let small = file("small.onnx");
+
+    let text = place.out(&["inspect", &small, "--input", "8x8"]);
+    assert!(
+        text.contains("10 classes") && text.contains("4x4x6         /conv2/Conv_output_0"),
+        "{text}"
+    );
+    let found = place.json(&["inspect", &file("fixed.onnx"), "--json"]);
+    assert_eq!(found["input"], serde_json::json!([8, 8, 3]));
+    assert_eq!(found["points"][0]["map"], serde_json::json!([8, 8, 4]));
+
+    let data = "shapes:size=8,train=32,test=20,classes=10";
+    let found = place.json(&["eval", &small, "--data", data, "--json"]);
+    assert_eq!(found["count"], 20);
+    let probabilities = file("probabilities.onnx");
+    let said = place.refused(&["eval", &probabilities, "--data", data], 1);
+    assert!(said.contains("Softmax"), "{said}");
+    place.out(&[
+        "eval",
+        &probabilities,
+        "--logits",
+        "/fc/Gemm_output_0",
+        "--data",
+        data,
+    ]);
+
+    let teacher = format!("teacher={{ onnx = '{small}' }}");
+    let data = format!("data.train={data}");
+    let plan = place.out(&[
+        "plan",
+        "tiny.toml",
+        &data,
+        &teacher,
+        "methods=[{ kind = \"kd\" }]",
+    ]);
+    assert!(
+        plan.contains("small.onnx") && plan.contains("/Relu_output_0"),
+        "{plan}"
+    );
+}
+
+#[test]
+fn weights_can_be_tried_on_a_network() {
+    let place = Place::new();
+    place.out(&["train", "tiny.toml"]);
+    let weights = "runs/tiny/student/model.safetensors";
+    let output = place.run(&["inspect", "cifar_resnet8", "--weights", weights]);
+    assert!(output.status.success());
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("model.safetensors fits"), "{said}");
+    let said = place.refused(&["inspect", "cifar_resnet14", "--weights", weights], 1);
+    assert!(
+        said.contains("missing in the file") && !said.contains("hint"),
+        "{said}"
+    );
+}
+
+#[test]
 fn a_run_can_be_planned_trained_compared_exported_and_evaluated() {
     let place = Place::new();
     let plan = place.out(&["plan", "tiny.toml"]);

@@ -60,7 +60,8 @@ impl fmt::Display for Misfit {
 impl Misfit {
     /// What most likely went wrong.
     fn hint(&self) -> Option<&'static str> {
-        let about_shortcuts = |names: &[String]| names.iter().any(|name| name.contains("downsample"));
+        let is_shortcut = |name: &String| name.contains("downsample");
+        let about_shortcuts = |names: &[String]| !names.is_empty() && names.iter().all(is_shortcut);
         let only_head = self.missing.is_empty() && self.extra.is_empty();
         if about_shortcuts(&self.extra) {
             Some("the file's shortcuts are projections: set `shortcut = \"b\"`")
