@@ -1,8 +1,9 @@
 """The CIFAR networks of the distillation benchmark in PyTorch, written from the papers' tables and the published state dicts,
 independently of the Rust crates.
 
-`build(name, classes)` gives a module; its `features(images)` gives, for every stage, the map that is read from a teacher (before
-the activation) and the one that is read from a student (after it), and the pooled embedding `[N, C]`; `head(pooled)` the logits.
+`build(name, classes)` gives a module and `look(module, images)` what it does: for every stage the map that is read from a teacher
+(before the activation) and the one that is read from a student (after it), the pooled embedding `[N, C]` and the logits. The residual
+networks of cifar_resnet.py, with their published shortcuts, are among them.
 """
 
 import copy
@@ -310,6 +311,15 @@ class ResNet50(Zoo):
                 x = relu(before)
             ends.append((before, x))
         return ends, pooled(x)
+
+
+def look(network, images):
+    """Pairs of maps at the ends of the stages, the pooled embedding, and the logits."""
+    if isinstance(network, cifar_resnet.CifarResNet):
+        befores, pooled = network.features(images)
+        return [(before, relu(before)) for before in befores], pooled, network.classify(pooled)
+    ends, pooled = network.features(images)
+    return ends, pooled, network.head(pooled)
 
 
 def build(name, classes):

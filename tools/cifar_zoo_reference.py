@@ -15,6 +15,7 @@ import filled
 import reference_json
 
 NAMES = [
+    *(f"cifar_resnet{depth}" for depth in ("8", "14", "20", "32", "44", "56", "110", "8x4", "32x4")),
     *("cifar_wrn_16_1", "cifar_wrn_16_2", "cifar_wrn_40_1", "cifar_wrn_40_2", "cifar_wrn_40_4", "cifar_wrn_28_10"),
     *("cifar_vgg8", "cifar_vgg11", "cifar_vgg13", "cifar_vgg16", "cifar_vgg19"),
     *("cifar_mobilenetv2_x0_5", "cifar_shufflenetv1", "cifar_shufflenetv2", "cifar_resnet50"),
@@ -40,11 +41,11 @@ def build(name, classes):
 @torch.no_grad()
 def evaluate(name):
     network = build(name, 10).eval()
-    ends, pooled = network.features(filled.images(2, 32))
+    ends, pooled, logits = cifar_zoo.look(network, filled.images(2, 32))
     return {
         "name": name,
-        "parameters": filled.parameter_count(cifar_zoo.build(name, 100)),
-        "logits": network.head(pooled),
+        "parameters": filled.parameter_count(cifar_zoo.build(name, 10)),
+        "logits": logits,
         "stage_ends": [{"before": glimpse(before), "after": glimpse(after)} for before, after in ends],
         "pooled": pooled[0, :4],
         "logits_64": network(filled.images(1, 64)),
@@ -87,7 +88,7 @@ def main():
         "eval_formulas": (
             "10 classes, [2, 3, 32, 32]; before and after: what is read of a teacher and of a student at the ends of"
             " the stages, mean over all and the values at k (length - 1) / 5, k = 0 .. 5; pooled: first four channels"
-            " of image 0; logits_64: of [1, 3, 64, 64]; parameters with 100 classes"
+            " of image 0; logits_64: of [1, 3, 64, 64]"
         ),
         "eval": [evaluate(name) for name in NAMES],
         "train_formulas": (

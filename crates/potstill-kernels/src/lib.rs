@@ -25,6 +25,7 @@ mod pool;
 mod pooled_error;
 mod recycler;
 mod scratch;
+mod window;
 
 pub use activation::Activation;
 pub use conv::{
@@ -44,3 +45,4 @@ pub use peak::peak_gflops;
 pub use pool::Pool;
 pub use pooled_error::{BinSums, PooledError};
 pub use recycler::Recycler;
+pub use window::{Summary, WindowShape, window_backward, window_forward};

@@ -110,6 +110,10 @@ impl Network for CifarShuffleNetV2 {
 }
 
 #[derive(Module, Debug)]
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there are three of the large ones and sixteen in all"
+)]
 enum Block {
     Down(DownBlock),
     Basic(BasicBlock),

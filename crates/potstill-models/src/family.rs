@@ -125,6 +125,7 @@ macro_rules! families {
 
         /// Any network.
         #[derive(Module, Debug)]
+        #[allow(clippy::large_enum_variant, reason = "a program has a few networks")]
         pub(crate) enum AnyNetwork {
             $($family($network),)*
         }

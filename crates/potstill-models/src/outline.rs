@@ -68,7 +68,7 @@ fn row(path: String, depth: usize, name: String, entries: &[Entry], probe: &Prob
         depth,
         name,
         sides: points().map(|(point, _)| point.side).collect(),
-        size: points().last().map(|(_, size)| *size),
+        size: points().next().map(|(_, size)| *size),
         parameters: learned.sum(),
         multiplications: costs.map(|(_, cost)| cost).sum(),
         path,
@@ -99,7 +99,7 @@ fn paths(entries: &[Entry], probe: &Probe) -> Vec<String> {
     }
     let mut before: Option<&str> = None;
     for (point, _) in &probe.points {
-        if !paths.iter().any(|known| *known == point.path) {
+        if !paths.contains(&point.path) {
             let at = before.and_then(|before| paths.iter().rposition(|known| known == before));
             paths.insert(at.map_or(0, |at| at + 1), point.path.clone());
         }

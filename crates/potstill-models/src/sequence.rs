@@ -35,14 +35,14 @@ pub(crate) fn sequence(
 
 /// The convolutions with their batch norms, in order.
 pub(crate) fn units(sequence: &Sequence) -> impl Iterator<Item = (&Conv2d, &BatchNorm)> {
-    let conv = |layer| match layer {
-        &Layer::Conv(ref conv) => Some(conv),
-        Layer::Norm(_) => None,
-    };
-    let norm = |layer| match layer {
-        &Layer::Norm(ref norm) => Some(norm),
-        Layer::Conv(_) => None,
-    };
     let layers = || sequence.iter().flatten();
-    layers().filter_map(conv).zip(layers().filter_map(norm))
+    let convolutions = layers().filter_map(|layer| match layer {
+        Layer::Conv(conv) => Some(conv),
+        Layer::Norm(_) => None,
+    });
+    let norms = layers().filter_map(|layer| match layer {
+        Layer::Norm(norm) => Some(norm),
+        Layer::Conv(_) => None,
+    });
+    convolutions.zip(norms)
 }

@@ -1,7 +1,11 @@
 //! The networks of the CIFAR-100 distillation benchmark equal their independent PyTorch namesakes: names, shapes, logits, stage
 //! ends of both sides, gradients, running statistics.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a panic is how a test reports; what differs by how much goes into the documentation"
+)]
 
 mod formula;
 #[path = "../../potstill-ops/tests/numbers/mod.rs"]
@@ -12,8 +16,8 @@ use std::collections::BTreeMap;
 use burn::tensor::{DType, Tensor};
 use formula::{fill, images, noise};
 use numbers::{NINE_DIGITS, assert_near, gradients, nchw, numbers as all, recorded, scope, values};
-use potstill_models::{BuildOptions, Classifier, StageEnd, find, weights};
-use potstill_ops::{Frozen, Mode, Moments, Pass, Point, Taps};
+use potstill_models::{BuildOptions, Classifier, StageEnd, find, registry, weights};
+use potstill_ops::{Frozen, Mode, Moments, Pass, Point, Taps, count_trainable};
 use serde_json::Value;
 
 const FILE: &str = "potstill-models/tests/reference/cifar_zoo.json";
@@ -31,25 +35,39 @@ fn build(record: &Value, dtype: DType) -> Classifier {
     network
 }
 
-/// The mean of a map, and six values, evenly spaced in `[N, C, H, W]` order.
-fn assert_glimpse(what: &str, map: &Tensor<4>, recorded: &Value) {
-    let values = nchw(map);
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let seen: Vec<f64> = (0..6).map(|k| values[k * (values.len() - 1) / 5]).collect();
-    assert_near(what, &seen, &all(&recorded["values"]), SINGLE);
-    // A mean may be small beside its values.
-    let largest = seen
-        .iter()
-        .fold(0.0_f64, |largest, value| largest.max(value.abs()));
-    let theirs = recorded["mean"].as_f64().unwrap();
-    assert!(
-        (mean - theirs).abs() <= SINGLE * largest.max(theirs.abs()),
-        "mean of {what}: {mean} is not {theirs}"
-    );
+/// Compares, and keeps the largest difference in mind: relative to the largest of the recorded values.
+struct Comparison<'a> {
+    name: &'a str,
+    worst: f64,
+}
+
+impl Comparison<'_> {
+    fn near(&mut self, what: &str, ours: &[f64], theirs: &Value) {
+        let theirs = all(theirs);
+        assert_near(&format!("{what} of {}", self.name), ours, &theirs, SINGLE);
+        let largest = theirs
+            .iter()
+            .fold(0.0, |largest: f64, value| largest.max(value.abs()));
+        for (ours, theirs) in ours.iter().zip(theirs) {
+            self.worst = self.worst.max((ours - theirs).abs() / largest);
+        }
+    }
+
+    /// Six values of a map, evenly spaced in `[N, C, H, W]` order, and its mean beside them: it may be small by itself.
+    fn glimpse(&mut self, what: &str, map: &Tensor<4>, recorded: &Value) {
+        let values = nchw(map);
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let mut seen: Vec<f64> = (0..6).map(|k| values[k * (values.len() - 1) / 5]).collect();
+        let mut expected = all(&recorded["values"]);
+        seen.push(mean);
+        expected.extend(all(&recorded["mean"]));
+        self.near(what, &seen, &expected.into());
+    }
 }
 
 fn assert_evaluates_as(record: &Value) {
-    let name = &record["name"];
+    let name = record["name"].as_str().unwrap();
+    let mut comparison = Comparison { name, worst: 0.0 };
     let network = Frozen::new(&build(record, DType::F32));
     let ends = network.get().stage_ends();
     let both = |end: &StageEnd| [end.before.clone(), end.after.clone()];
@@ -58,11 +76,9 @@ fn assert_evaluates_as(record: &Value) {
     let mut pass = Pass::visited(Mode::Running, &mut taps);
     let seen = network.get().forward(images(2, 32, DType::F32), &mut pass);
     assert_eq!(taps.unmet().count(), 0, "{name}");
+    comparison.near("logits, with taps,", &values(&seen), &record["logits"]);
     let unseen = Classifier::logits(&network, images(2, 32, DType::F32));
-    for (how, logits) in [("with taps", seen), ("without", unseen)] {
-        let what = format!("logits of {name} {how}");
-        assert_near(&what, &values(&logits), &all(&record["logits"]), SINGLE);
-    }
+    comparison.near("logits", &values(&unseen), &record["logits"]);
     let recorded_ends = record["stage_ends"].as_array().unwrap();
     assert_eq!(
         ends.len(),
@@ -72,59 +88,100 @@ fn assert_evaluates_as(record: &Value) {
     for (end, recorded) in ends.iter().zip(recorded_ends) {
         for (point, side) in both(end).iter().zip(["before", "after"]) {
             let map = taps.map(point).unwrap();
-            assert_glimpse(&format!("{name} {side}, at {point}"), &map, &recorded[side]);
+            comparison.glimpse(&format!("{side}, at {point},"), &map, &recorded[side]);
         }
     }
     let pooled = values(&taps.map(&Point::post("pool")).unwrap());
-    assert_near(
-        &format!("pooled {name}"),
-        &pooled[..4],
-        &all(&record["pooled"]),
-        SINGLE,
-    );
+    comparison.near("pooled", &pooled[..4], &record["pooled"]);
     let larger = Classifier::logits(&network, images(1, 64, DType::F32));
-    let what = format!("logits of {name} for 64x64");
-    assert_near(&what, &values(&larger), &all(&record["logits_64"]), SINGLE);
-    let entry = find(name.as_str().unwrap()).unwrap();
-    assert_eq!(entry.parameters, record["parameters"], "{name}");
+    comparison.near("logits for 64x64", &values(&larger), &record["logits_64"]);
+    assert_eq!(
+        count_trainable(network.parameters()) as u64,
+        record["parameters"],
+        "{name}"
+    );
+    println!("{name} {:.0e}", comparison.worst);
 }
 
-/// The records of one family, so that the families run side by side.
-fn assert_family(prefix: &str, networks: usize) {
+/// Some networks, so that the families run side by side.
+fn assert_networks(names: &[&str]) {
     let file = recorded(FILE);
-    let records = file["eval"].as_array().unwrap().iter();
-    let family: Vec<_> = records
-        .filter(|record| record["name"].as_str().unwrap().starts_with(prefix))
-        .collect();
-    assert_eq!(family.len(), networks);
-    family.into_iter().for_each(assert_evaluates_as);
+    let records = file["eval"].as_array().unwrap();
+    for name in names {
+        let record = records.iter().find(|record| record["name"] == *name);
+        assert_evaluates_as(record.unwrap_or_else(|| panic!("{name} is not recorded")));
+    }
+}
+
+const RESIDUAL: [&str; 9] = [
+    "cifar_resnet8",
+    "cifar_resnet14",
+    "cifar_resnet20",
+    "cifar_resnet32",
+    "cifar_resnet44",
+    "cifar_resnet56",
+    "cifar_resnet110",
+    "cifar_resnet8x4",
+    "cifar_resnet32x4",
+];
+const WIDE: [&str; 5] = [
+    "cifar_wrn_16_1",
+    "cifar_wrn_16_2",
+    "cifar_wrn_40_1",
+    "cifar_wrn_40_2",
+    "cifar_wrn_40_4",
+];
+const WIDEST: [&str; 1] = ["cifar_wrn_28_10"];
+const VGG: [&str; 5] = [
+    "cifar_vgg8",
+    "cifar_vgg11",
+    "cifar_vgg13",
+    "cifar_vgg16",
+    "cifar_vgg19",
+];
+const LIGHT: [&str; 3] = [
+    "cifar_mobilenetv2_x0_5",
+    "cifar_shufflenetv1",
+    "cifar_shufflenetv2",
+];
+const BOTTLENECKS: [&str; 1] = ["cifar_resnet50"];
+
+#[test]
+fn residual_networks_equal_the_record() {
+    assert_networks(&RESIDUAL);
 }
 
 #[test]
 fn wide_residual_networks_equal_the_record() {
-    assert_family("cifar_wrn_16", 2);
-    assert_family("cifar_wrn_40", 3);
+    assert_networks(&WIDE);
 }
 
 #[test]
 fn the_widest_residual_network_equals_the_record() {
-    assert_family("cifar_wrn_28", 1);
+    assert_networks(&WIDEST);
 }
 
 #[test]
 fn vgg_networks_equal_the_record() {
-    assert_family("cifar_vgg", 5);
+    assert_networks(&VGG);
 }
 
 #[test]
 fn mobile_and_shuffle_networks_equal_the_record() {
-    assert_family("cifar_mobilenet", 1);
-    assert_family("cifar_shufflenet", 2);
+    assert_networks(&LIGHT);
 }
 
 #[test]
 fn the_residual_network_of_bottlenecks_equals_the_record() {
-    assert_family("cifar_resnet50", 1);
+    assert_networks(&BOTTLENECKS);
+}
+
+#[test]
+fn no_network_for_small_images_is_forgotten() {
+    let tested = [&RESIDUAL[..], &WIDE, &WIDEST, &VGG, &LIGHT, &BOTTLENECKS].concat();
+    for entry in registry().filter(|entry| entry.name.starts_with("cifar_")) {
+        assert!(tested.contains(&entry.name), "{} is not compared", entry.name);
+    }
 }
 
 #[test]

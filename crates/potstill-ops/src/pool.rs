@@ -6,6 +6,10 @@ use burn::tensor::{
     ops::{AvgPoolOptions, MaxPoolOptions},
 };
 
+use potstill_kernels::Summary;
+
+use crate::fast::summarise;
+
 /// A window that slides over a map. The output has `floor((size + 2 padding - kernel) / stride) + 1` rows and columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
@@ -53,6 +57,9 @@ pub enum Border {
 
 /// The largest value in each window; padding never wins. `[N, H, W, C]` to `[N, H', W', C]`.
 pub fn max_pool(x: Tensor<4>, window: Window) -> Tensor<4> {
+    if let Some(largest) = summarise(&x, window, Summary::Maximum) {
+        return largest;
+    }
     let options = MaxPoolOptions {
         kernel_size: window.kernel,
         stride: window.stride,
@@ -65,11 +72,15 @@ pub fn max_pool(x: Tensor<4>, window: Window) -> Tensor<4> {
 
 /// The mean of each window. `[N, H, W, C]` to `[N, H', W', C]`.
 pub fn avg_pool(x: Tensor<4>, window: Window, border: Border) -> Tensor<4> {
+    let padded = border == Border::Counted;
+    if let Some(means) = summarise(&x, window, Summary::Mean { padded }) {
+        return means;
+    }
     let options = AvgPoolOptions {
         kernel_size: window.kernel,
         stride: window.stride,
         padding: window.padding.map(|size| (size, size)),
-        count_include_pad: border == Border::Counted,
+        count_include_pad: padded,
         ceil_mode: false,
     };
     avg_pool2d(x.permute([0, 3, 1, 2]), options).permute([0, 2, 3, 1])

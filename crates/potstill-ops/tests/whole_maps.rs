@@ -4,10 +4,11 @@
 
 mod cases;
 
-use burn::tensor::{DType, Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use cases::values;
 use potstill_ops::{
-    Conv2d, Conv2dConfig, Form, Mode, Parameters, Pass, Scope, gated_sum, pooled_squared_error,
+    Border, Conv2d, Conv2dConfig, Form, Mode, Parameters, Pass, Scope, Window, avg_pool, gated_sum, max_pool,
+    pooled_squared_error,
 };
 use potstill_random::Seed;
 
@@ -172,4 +173,33 @@ fn other_number_types_take_the_portable_form() {
         values(pooled_squared_error(map, target, 1.0, &[(2, 0.5)]).inner())
     };
     assert_eq!(Form::Fast.with(run), Form::Portable.with(run));
+}
+
+#[test]
+fn windows_of_maps() {
+    let windows = [
+        Window::new(2),
+        Window::new(3).stride(2).padding(1),
+        Window::new(3).stride(1).padding(1),
+        Window::new(2).stride(3).padding(1),
+    ];
+    for shape in [[2, 8, 8, 16], [3, 9, 7, 17], [1, 4, 4, 3], [0, 4, 4, 8]] {
+        for window in windows {
+            for kind in [None, Some(Border::Counted), Some(Border::LeftOut)] {
+                // The largest values are the same numbers in both forms.
+                compare(&format!("{shape:?} {window:?} {kind:?}"), true, || {
+                    let map = drawn("map", shape).require_grad();
+                    let pooled = match kind {
+                        None => max_pool(map.clone(), window),
+                        Some(border) => avg_pool(map.clone(), window, border),
+                    };
+                    let weight =
+                        Tensor::<1, Int>::arange(0..pooled.shape().num_elements() as i64, &pooled.device());
+                    let loss = (pooled.clone() * (weight.float() * 0.1).sin().reshape(pooled.shape())).sum();
+                    let gradient = map.grad(&loss.backward()).unwrap();
+                    vec![("pooled", values(pooled)), ("gradient", values(gradient))]
+                });
+            }
+        }
+    }
 }

@@ -303,9 +303,12 @@ pub struct BenchArguments {
     /// Images of a batch.
     #[arg(long, default_value_t = 64, value_name = "N")]
     pub batch: usize,
-    /// Counted steps.
+    /// Counted steps; two more come first.
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub steps: usize,
+    /// The learning rate.
+    #[arg(long, default_value_t = 0.05, value_name = "RATE")]
+    pub lr: f64,
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,

@@ -34,6 +34,42 @@ pub static RECIPES: &[(&str, &str)] = &[
         "cifar100-resnet32x4-resnet8x4-review-kd",
         include_str!("../../../recipes/cifar100-resnet32x4-resnet8x4-review-kd.toml"),
     ),
+    (
+        "cifar100-wrn40-2-wrn16-2-review-kd",
+        include_str!("../../../recipes/cifar100-wrn40-2-wrn16-2-review-kd.toml"),
+    ),
+    (
+        "cifar100-wrn40-2-wrn40-1-review-kd",
+        include_str!("../../../recipes/cifar100-wrn40-2-wrn40-1-review-kd.toml"),
+    ),
+    (
+        "cifar100-wrn40-2-shufflenetv1-review-kd",
+        include_str!("../../../recipes/cifar100-wrn40-2-shufflenetv1-review-kd.toml"),
+    ),
+    (
+        "cifar100-resnet32x4-shufflenetv1-review-kd",
+        include_str!("../../../recipes/cifar100-resnet32x4-shufflenetv1-review-kd.toml"),
+    ),
+    (
+        "cifar100-resnet32x4-shufflenetv2-review-kd",
+        include_str!("../../../recipes/cifar100-resnet32x4-shufflenetv2-review-kd.toml"),
+    ),
+    (
+        "cifar100-vgg13-vgg8-review-kd",
+        include_str!("../../../recipes/cifar100-vgg13-vgg8-review-kd.toml"),
+    ),
+    (
+        "cifar100-vgg13-mobilenetv2-review-kd",
+        include_str!("../../../recipes/cifar100-vgg13-mobilenetv2-review-kd.toml"),
+    ),
+    (
+        "cifar100-resnet50-mobilenetv2-review-kd",
+        include_str!("../../../recipes/cifar100-resnet50-mobilenetv2-review-kd.toml"),
+    ),
+    (
+        "cifar100-resnet50-vgg8-review-kd",
+        include_str!("../../../recipes/cifar100-resnet50-vgg8-review-kd.toml"),
+    ),
 ];
 
 /// Reads the recipe at a path, or the one that comes with the binary under this name.

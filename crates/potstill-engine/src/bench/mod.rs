@@ -4,11 +4,11 @@ mod report;
 
 use std::time::Instant;
 
-use burn::tensor::Device;
+use burn::tensor::{Device, Tensor};
 use potstill_data::Batch;
 use potstill_methods::{Ground, Side};
 use potstill_models::{BuildOptions, Classifier, ModelEntry, find};
-use potstill_ops::{Frozen, Mode, Pass, Recycler, Scope};
+use potstill_ops::{Frozen, Mode, Moments, Pass, Recycler, Scope};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
 
@@ -35,6 +35,8 @@ pub struct BenchSetup {
     pub batch: usize,
     /// Counted steps; two more come first.
     pub steps: usize,
+    /// The learning rate.
+    pub rate: f64,
     /// The allocator of the program, if it is ours: it knows how much memory was in use at once.
     pub allocator: Option<&'static Recycler>,
 }
@@ -68,7 +70,7 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     });
     let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
     let optimizer = OptimizerSpec::Sgd(Sgd {
-        lr: 0.05,
+        lr: setup.rate,
         momentum: 0.9,
         nesterov: true,
         dampening: 0.0,
@@ -83,6 +85,8 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     };
     let mut optimizer = Optimizer::new(&optimizer);
     let input = default_input(3);
+    let batch = synthetic(setup.batch, entry);
+    let teacher = teacher.map(|teacher| settled(teacher, images(&batch, &input, &device)));
     let mut learner = Learner {
         device,
         student,
@@ -93,14 +97,27 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         label_smoothing: 0.0,
         clip_norm: None,
     };
-    let batch = synthetic(setup.batch, entry);
-    timed(setup, || {
+    let mut losses = Vec::new();
+    let mut report = timed(setup, || {
         let mut laps = Laps::start();
         // A term that is not finite costs the same time, up to the losses.
-        let _ = learner.step(&batch, &phase, &mut optimizer, 0.05, 1, &mut laps);
+        let done = learner.step(
+            &batch,
+            &phase,
+            &mut optimizer,
+            setup.rate,
+            PAST_EVERY_RAMP,
+            &mut laps,
+        );
+        losses.push(done.map_or(f64::NAN, |done| done.loss));
         Part::ALL.map(|part| (part.name(), laps.seconds(part), laps.multiplications(part)))
-    })
+    })?;
+    report.losses = losses.first().zip(losses.last()).map(|(&a, &b)| [a, b]);
+    Ok(report)
 }
+
+/// An epoch in which every method has its full weight.
+const PAST_EVERY_RAMP: usize = 1_000_000;
 
 /// Times inference of a frozen network.
 ///
@@ -134,6 +151,18 @@ fn build(
         ..BuildOptions::default()
     };
     Ok(entry.build(options, &Scope::new(device, Seed::new(0), owner))?)
+}
+
+/// The teacher with the running statistics of these images. Those of a fresh one fit nothing, and what a residual network adds up
+/// would grow from block to block.
+fn settled(mut teacher: Classifier, images: Tensor<4>) -> Classifier {
+    let mut pass = Pass::new(Mode::Batch);
+    Frozen::new(&teacher).get().forward(images, &mut pass);
+    let moments = pass.into_moments();
+    // Each absorption goes a tenth of the way.
+    let again: Vec<Moments> = std::iter::repeat_n(moments, 60).flatten().collect();
+    Moments::absorb(&again, teacher.parameters_mut());
+    teacher
 }
 
 fn synthetic(batch: usize, entry: &ModelEntry) -> Batch {
@@ -203,6 +232,7 @@ fn timed<const N: usize>(
             .allocator
             .map(|allocator| allocator.peak() as f64 / f64::from(1 << 20)),
         peak_gflops: potstill_ops::peak_gflops(),
+        losses: None,
         load_average,
         before_rss_mb,
     })

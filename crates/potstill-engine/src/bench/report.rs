@@ -31,6 +31,10 @@ pub struct BenchReport {
     pub gflops: f64,
     /// What the machine could do at most with these threads and this instruction set, measured after the steps.
     pub peak_gflops: Option<f64>,
+    /// The loss of the first and of the last step, which all learn from the same images; none for inference, not a number where
+    /// a term was none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub losses: Option<[f64; 2]>,
     /// Runnable programs on the machine before the bench, mean of a minute: above 0, somebody else was there too.
     pub load_average: Option<f64>,
     /// Memory of the process before its first step (program, networks, one batch), MiB.

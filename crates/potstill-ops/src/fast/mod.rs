@@ -15,6 +15,7 @@ mod normalise;
 mod pooled_error;
 mod unit;
 mod update;
+mod window;
 
 use potstill_kernels::{ConvShape, Isa, Pool};
 
@@ -27,6 +28,7 @@ pub(crate) use normalise::Unit;
 pub(crate) use pooled_error::pooled_error;
 pub(crate) use unit::conv_unit;
 pub use update::update_in_place;
+pub(crate) use window::summarise;
 
 use crate::{Activation, Conv2dConfig};
 

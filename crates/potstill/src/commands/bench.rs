@@ -19,6 +19,7 @@ pub fn run(arguments: BenchArguments) -> Result<(), Failure> {
         methods: arguments.method,
         batch: arguments.batch,
         steps: arguments.steps,
+        rate: arguments.lr,
         allocator: Some(&ALLOCATOR),
     };
     let report = match &arguments.infer {
@@ -53,6 +54,9 @@ fn table(report: &BenchReport) -> String {
         let _ = write!(text, ", {processor:.1} ms of processor time");
     }
     let _ = writeln!(text, ", {:.0} images/s", report.images_per_second);
+    if let Some([first, last]) = report.losses {
+        let _ = writeln!(text, "loss {first:.4} in the first step, {last:.4} in the last");
+    }
     let _ = write!(
         text,
         "batch of {}, {} threads, {}",

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use potstill_engine::{Estimate, Plan};
 use potstill_methods::Side;
+use potstill_ops::Point;
 use potstill_report::human;
 
 use crate::{arguments::RecipeArguments, commands::print, failure::Failure, recipes};
@@ -94,30 +95,33 @@ fn network(text: &mut String, role: &str, model: &str, side: &Side) {
 /// The points of both networks side by side; `*` marks those that a method reads.
 fn points(text: &mut String, plan: &Plan) {
     let reads = plan.reads();
-    let column = |side: &Side, read: &dyn Fn(&potstill_ops::Point) -> bool| -> Vec<String> {
-        let describe = |(point, [h, w, c]): &(potstill_ops::Point, [usize; 3])| {
-            let mark = if read(point) { '*' } else { ' ' };
-            format!("{mark} {:<16} {h}x{w}x{c}", point.to_string())
-        };
-        side.probe.points.iter().map(describe).collect()
-    };
-    let students = column(&plan.student_side, &|point| {
+    let students = column("student", &plan.student_side, |point| {
         reads.iter().any(|(_, reads)| reads.student.contains(point))
     });
     let teachers = plan.teacher.as_ref().map_or_else(Vec::new, |teacher| {
-        column(&teacher.side, &|point| {
+        column("teacher", &teacher.side, |point| {
             reads.iter().any(|(_, reads)| reads.teacher.contains(point))
         })
     });
-    let _ = writeln!(
-        text,
-        "points    {:<34}{}",
-        "student",
-        if teachers.is_empty() { "" } else { "teacher" }
-    );
+    let width = students.iter().map(String::len).max().unwrap_or(0) + 2;
     for row in 0..students.len().max(teachers.len()) {
         let cell = |column: &[String]| column.get(row).cloned().unwrap_or_default();
-        let line = format!("          {:<34}{}", cell(&students), cell(&teachers));
+        let title = if row == 0 { "points" } else { "" };
+        let line = format!("{title:<10}{:<width$}{}", cell(&students), cell(&teachers));
         let _ = writeln!(text, "{}", line.trim_end());
     }
+}
+
+/// A network's points with their sizes, under its role.
+fn column(role: &str, side: &Side, read: impl Fn(&Point) -> bool) -> Vec<String> {
+    let points = &side.probe.points;
+    let width = points.iter().map(|(point, _)| point.to_string().len()).max();
+    let width = width.unwrap_or(0);
+    let describe = |(point, [h, w, c]): &(Point, [usize; 3])| {
+        let mark = if read(point) { '*' } else { ' ' };
+        format!("{mark} {:<width$}  {h}x{w}x{c}", point.to_string())
+    };
+    std::iter::once(role.to_owned())
+        .chain(points.iter().map(describe))
+        .collect()
 }

@@ -1,0 +1,35 @@
+//! The recipes of the `recipes/` folder: all in the binary, all readable, of networks that there are.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+use std::{collections::BTreeSet, fs, path::Path, process::Command};
+
+use potstill_models::find;
+use potstill_recipe::{Recipe, Teacher};
+
+#[test]
+fn every_recipe_is_in_the_binary_and_can_be_read() {
+    let listed = Command::new(env!("CARGO_BIN_EXE_potstill"))
+        .args(["list", "recipes", "--json"])
+        .output()
+        .unwrap();
+    let listed: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let names = listed.as_array().unwrap().iter();
+    let mut names: BTreeSet<_> = names
+        .map(|recipe| recipe["name"].as_str().unwrap().to_owned())
+        .collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../recipes");
+    for file in fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let recipe = Recipe::from_path(&path, &[]).unwrap();
+        let stem = path.file_stem().unwrap().to_string_lossy();
+        assert_eq!(recipe.name, stem, "a recipe is called as its file");
+        assert!(names.remove(&recipe.name), "{stem} is not in the binary");
+        assert!(recipe.about.is_some(), "{stem} says what it is about");
+        find(&recipe.student.model).unwrap();
+        if let Some(Teacher::Network(teacher)) = &recipe.teacher {
+            find(&teacher.model).unwrap();
+        }
+    }
+    assert!(names.is_empty(), "in the binary and not in the folder: {names:?}");
+}
