@@ -77,13 +77,7 @@ impl Plan {
                     phase.epochs.start,
                     &mut laps,
                 )
-                .map_err(|found| EngineError::NonFinite {
-                    term: found.term,
-                    value: found.value,
-                    epoch: 1,
-                    step: 1,
-                    rate,
-                })?;
+                .map_err(|refused| refused.at(1, 1, rate))?;
             Ok(laps)
         };
         let before = machine::rss_mb();

@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use potstill_data::{Augment, Dataset, Loader, LoaderConfig, Normalise};
-use potstill_models::Classifier;
-use potstill_ops::{Frozen, true_class_ranks};
+use potstill_models::FrozenClassifier;
+use potstill_ops::true_class_ranks;
 use serde::Serialize;
 
 use crate::{EngineError, step::images};
@@ -27,9 +27,9 @@ pub struct Evaluation {
 /// Evaluates `network` on every image of `data`, by its running statistics. `progress` hears how many images are done.
 ///
 /// # Errors
-/// An image that cannot be read, a mean that does not fit the images' channels.
+/// An image that cannot be read or that the network does not take, a mean that does not fit the images' channels.
 pub fn evaluate(
-    network: &Frozen<Classifier>,
+    network: &FrozenClassifier,
     data: Arc<dyn Dataset>,
     augment: &Augment,
     input: &Normalise,
@@ -43,13 +43,13 @@ pub fn evaluate(
         ..config
     };
     let loader = Loader::new(data, augment.for_evaluation(), config)?;
-    let classes = network.get().classes();
+    let classes = network.classes();
     let (mut count, mut top1, mut top5, mut loss) = (0, 0, 0, 0.0);
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         let [_, height, width, channels] = batch.shape;
-        network.get().check([height, width, channels])?;
-        let logits = Classifier::logits(network, images(&batch, input, &device));
+        network.check([height, width, channels])?;
+        let logits = network.logits(images(&batch, input, &device))?;
         let logits: Vec<f32> = logits.into_data().iter().collect();
         for rank in true_class_ranks(&logits, classes, &batch.labels) {
             top1 += usize::from(rank == 0);

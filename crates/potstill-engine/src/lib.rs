@@ -22,6 +22,7 @@ mod run;
 mod run_folder;
 mod running_mean;
 mod step;
+mod teacher;
 
 pub use bench::{BenchReport, BenchSetup, Milliseconds, PartReport, bench, bench_inference};
 pub use checkpoint::{Best, Checkpoint, Position};
@@ -36,6 +37,7 @@ pub use network::{ModelConfig, Network, Source};
 pub use observer::{Observer, Silent, StepSeen, epoch_line};
 pub use optimizer::Optimizer;
 pub use phase::Phase;
-pub use plan::{Plan, PlannedTeacher, default_input};
+pub use plan::{Plan, default_input};
 pub use run::{Outcome, Run};
 pub use run_folder::RunFolder;
+pub use teacher::PlannedTeacher;

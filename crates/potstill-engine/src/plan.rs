@@ -10,12 +10,12 @@ use potstill_data::{
     Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, open,
 };
 use potstill_methods::{Ground, Method, Reads, Side};
-use potstill_models::{Classifier, Shortcut};
-use potstill_ops::{Frozen, count_trainable};
+use potstill_models::Shortcut;
+use potstill_ops::count_trainable;
 use potstill_random::Seed;
-use potstill_recipe::{Input, Recipe, Teacher};
+use potstill_recipe::{Input, Recipe};
 
-use crate::{EngineError, Network, Phase, Source};
+use crate::{EngineError, Network, Phase, PlannedTeacher, Source};
 
 /// A recipe, ready to run.
 pub struct Plan {
@@ -41,18 +41,6 @@ pub struct Plan {
     pub methods: Vec<(f64, Box<dyn Method>)>,
     /// The phases.
     pub phases: Vec<Phase>,
-}
-
-/// The teacher of a plan.
-pub struct PlannedTeacher {
-    /// Its architecture's name.
-    pub model: String,
-    /// The network, frozen.
-    pub network: Frozen<Classifier>,
-    /// How its images are normalised.
-    pub input: Normalise,
-    /// What the probe saw of it.
-    pub side: Side,
 }
 
 /// ImageNet's statistics, which published teachers of small images were trained with as well; used where nothing else is said.
@@ -90,7 +78,7 @@ impl Plan {
         let mut student = student(&recipe, classes, image[2], seed, &device)?;
         let student_side = Side::of(&student.classifier, image, &device)?;
         let teacher = match (&recipe.teacher, recipe.methods.is_empty()) {
-            (Some(spec), false) => Some(teacher(spec, image, seed, &device)?),
+            (Some(spec), false) => Some(PlannedTeacher::open(spec, image, seed, &device)?),
             _ => None,
         };
         let input = student
@@ -255,42 +243,7 @@ fn student(
     Ok(network)
 }
 
-fn teacher(
-    spec: &Teacher,
-    image: [usize; 3],
-    seed: Seed,
-    device: &Device,
-) -> Result<PlannedTeacher, EngineError> {
-    let (source, input) = match spec {
-        Teacher::Run { run } => (
-            Source {
-                weights: Some(run.clone()),
-                ..Source::default()
-            },
-            None,
-        ),
-        Teacher::Network(network) => {
-            let source = Source {
-                model: Some(network.model.clone()),
-                weights: network.weights.clone(),
-                shortcut: network.shortcut.map(shortcut),
-                ..Source::default()
-            };
-            (source, network.input.as_ref().map(normalise))
-        }
-    };
-    let network = source.open(device, seed, "teacher")?;
-    Ok(PlannedTeacher {
-        side: Side::of(&network.classifier, image, device)?,
-        network: Frozen::new(&network.classifier),
-        input: input
-            .or(network.normalise)
-            .unwrap_or_else(|| default_input(image[2])),
-        model: network.model,
-    })
-}
-
-fn normalise(input: &Input) -> Normalise {
+pub(crate) fn normalise(input: &Input) -> Normalise {
     let floats = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
     Normalise {
         mean: floats(&input.mean),
@@ -321,7 +274,7 @@ fn check_inputs(student: &Network, teacher: Option<&PlannedTeacher>) -> Result<(
         student.normalise.as_ref(),
     )];
     if let Some(teacher) = teacher {
-        networks.push(("teacher", teacher.network.get().channels(), Some(&teacher.input)));
+        networks.push(("teacher", teacher.network.channels(), Some(&teacher.input)));
     }
     for (name, channels, input) in networks {
         if let Some(input) = input {
@@ -336,7 +289,7 @@ fn check_inputs(student: &Network, teacher: Option<&PlannedTeacher>) -> Result<(
     Ok(())
 }
 
-fn shortcut(named: potstill_recipe::Shortcut) -> Shortcut {
+pub(crate) fn shortcut(named: potstill_recipe::Shortcut) -> Shortcut {
     match named {
         potstill_recipe::Shortcut::A => Shortcut::Subsample,
         potstill_recipe::Shortcut::B => Shortcut::Projection,

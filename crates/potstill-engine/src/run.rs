@@ -10,7 +10,7 @@ use std::{
 };
 
 use potstill_data::{Batch, DataError, Epoch, Loader};
-use potstill_ops::Frozen;
+use potstill_models::FrozenClassifier;
 use potstill_report::{
     EpochRow, IndexMap, Training, append_metrics, rewind_metrics, tensorboard::EventWriter,
 };
@@ -18,10 +18,7 @@ use sha2::{Digest, Sha256};
 
 use crate::{
     Best, Checkpoint, EngineError, Evaluation, Observer, Optimizer, Phase, Plan, Position, RunFolder,
-    StepSeen, epoch_line, evaluate,
-    laps::Laps,
-    running_mean::RunningMean,
-    step::{Learner, NonFinite},
+    StepSeen, epoch_line, evaluate, laps::Laps, running_mean::RunningMean, step::Learner,
 };
 
 /// How a run ended.
@@ -182,13 +179,7 @@ impl Run {
                     epoch,
                     &mut Laps::start(),
                 )
-                .map_err(|NonFinite { term, value }| EngineError::NonFinite {
-                    term,
-                    value,
-                    epoch: epoch + 1,
-                    step: self.position.step + 1,
-                    rate,
-                })?;
+                .map_err(|refused| refused.at(epoch + 1, self.position.step + 1, rate))?;
             self.step_seconds.push(started.elapsed().as_secs_f64());
             self.position.step += 1;
             images += batch.labels.len();
@@ -223,7 +214,7 @@ impl Run {
     }
 
     fn evaluate(&self) -> Result<Evaluation, EngineError> {
-        let student = Frozen::new(&self.learner.student);
+        let student = FrozenClassifier::from(&self.learner.student);
         let (test, augment) = (self.plan.test.clone(), &self.plan.augment);
         evaluate(
             &student,
@@ -341,7 +332,7 @@ impl Run {
             return Ok(None);
         };
         let test = Arc::clone(&self.plan.test);
-        if teacher.get().classes() != test.classes().len() {
+        if teacher.classes() != test.classes().len() {
             return Ok(None);
         }
         let found = evaluate(

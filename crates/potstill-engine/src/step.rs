@@ -3,11 +3,11 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use potstill_data::{Batch, Normalise};
 use potstill_methods::{Method, Seen, Step, Term};
-use potstill_models::Classifier;
-use potstill_ops::{Frozen, Mode, Moments, Parameters, Pass, Point, Taps, cross_entropy, true_class_ranks};
+use potstill_models::{Classifier, FrozenClassifier, ModelError};
+use potstill_ops::{Mode, Moments, Parameters, Pass, Point, Taps, cross_entropy, true_class_ranks};
 
 use crate::{
-    Optimizer, Phase, Plan,
+    EngineError, Optimizer, Phase, Plan,
     clip::clip_by_global_norm,
     laps::{Laps, Part},
 };
@@ -18,7 +18,7 @@ pub(crate) struct Learner {
     pub student: Classifier,
     pub student_input: Normalise,
     /// The teacher and its normalisation; none for the student alone.
-    pub teacher: Option<(Frozen<Classifier>, Normalise)>,
+    pub teacher: Option<(FrozenClassifier, Normalise)>,
     /// The methods with their weights in the recipe.
     pub methods: Vec<(f64, Box<dyn Method>)>,
     pub task_weight: f64,
@@ -42,10 +42,28 @@ struct Inputs {
     teacher: Option<Tensor<4>>,
 }
 
-/// A loss term that is not a finite number.
-pub(crate) struct NonFinite {
-    pub term: String,
-    pub value: f64,
+/// Why a step was not taken.
+pub(crate) enum Refused {
+    /// A loss term is not a finite number.
+    NonFinite { term: String, value: f64 },
+    /// The teacher, an ONNX file, fails on the batch.
+    Teacher(ModelError),
+}
+
+impl Refused {
+    /// The error of a run, whose epochs and steps count from 1.
+    pub fn at(self, epoch: usize, step: usize, rate: f64) -> EngineError {
+        match self {
+            Self::NonFinite { term, value } => EngineError::NonFinite {
+                term,
+                value,
+                epoch,
+                step,
+                rate,
+            },
+            Self::Teacher(error) => error.into(),
+        }
+    }
 }
 
 /// The name of the task's own loss term.
@@ -74,7 +92,7 @@ impl Learner {
             .collect()
     }
 
-    /// Trains on one batch with this learning rate. Nothing has moved if a loss term is not finite.
+    /// Trains on one batch with this learning rate. Nothing has moved if the step is refused.
     pub fn step(
         &mut self,
         batch: &Batch,
@@ -83,11 +101,11 @@ impl Learner {
         rate: f64,
         epoch: usize,
         laps: &mut Laps,
-    ) -> Result<StepReport, NonFinite> {
+    ) -> Result<StepReport, Refused> {
         let labels = self.labels(batch);
         let inputs = self.inputs(batch);
         laps.lap(Part::Batch, 0);
-        let teacher = self.teach(inputs.teacher, laps);
+        let teacher = self.teach(inputs.teacher, laps).map_err(Refused::Teacher)?;
         let mut moments = Vec::new();
         let student = self.study(inputs.student, &mut moments, laps);
         let step = Step {
@@ -160,13 +178,15 @@ impl Learner {
     }
 
     /// The teacher on the plain device: no graph, no gradient, running statistics.
-    fn teach(&self, images: Option<Tensor<4>>, laps: &mut Laps) -> Option<Seen> {
-        let ((teacher, _), images) = self.teacher.as_ref().zip(images)?;
+    fn teach(&self, images: Option<Tensor<4>>, laps: &mut Laps) -> Result<Option<Seen>, ModelError> {
+        let Some(((teacher, _), images)) = self.teacher.as_ref().zip(images) else {
+            return Ok(None);
+        };
         let mut taps = Taps::at(&self.reads(|method| method.reads().teacher));
         let mut pass = Pass::visited(Mode::Running, &mut taps);
-        let logits = teacher.get().forward(images, &mut pass);
+        let logits = teacher.forward(images, &mut pass)?;
         laps.lap(Part::Teacher, pass.multiplications());
-        Some(Seen { logits, taps })
+        Ok(Some(Seen { logits, taps }))
     }
 
     fn study(&self, images: Tensor<4>, moments: &mut Vec<Moments>, laps: &mut Laps) -> Seen {
@@ -243,7 +263,7 @@ fn task_term(logits: &Tensor<2>, labels: Tensor<1, Int>, smoothing: f64) -> Term
     }
 }
 
-fn finite_values(weighted: &[(f64, Term)]) -> Result<Vec<(String, f64)>, NonFinite> {
+fn finite_values(weighted: &[(f64, Term)]) -> Result<Vec<(String, f64)>, Refused> {
     let values = weighted.iter().map(|(_, term)| {
         let value = term
             .value
@@ -257,7 +277,7 @@ fn finite_values(weighted: &[(f64, Term)]) -> Result<Vec<(String, f64)>, NonFini
         if value.is_finite() {
             Ok((name, value))
         } else {
-            Err(NonFinite { term: name, value })
+            Err(Refused::NonFinite { term: name, value })
         }
     });
     values.collect()

@@ -48,7 +48,7 @@ impl fmt::Display for KernelError {
             Self::Isa { name } => {
                 write!(
                     f,
-                    "instruction set `{name}` is not available here (use avx512, avx2 or portable)"
+                    "instruction set `{name}` is not available here (use avx512, avx2, neon or portable)"
                 )
             }
             Self::Gate { activation } => write!(

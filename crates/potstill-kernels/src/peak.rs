@@ -86,7 +86,7 @@ fn burst(isa: Isa) -> f64 {
             fused!("ymm");
             10 * 2 * 8
         }
-        Isa::Portable => {
+        Isa::Portable | Isa::Neon => {
             multiplies_and_adds();
             10 * 4
         }

@@ -43,6 +43,19 @@ pub enum MethodError {
         /// The nearest point, or where to find the list.
         hint: String,
     },
+    /// A method that reads features of a network that knows no stages.
+    #[error(
+        "`{method}` reads features, and the recipe names no points of the {network}, which has no stages that it knows of (an ONNX \
+         file): set `{option}`; `potstill inspect` lists the points"
+    )]
+    NoStages {
+        /// The method.
+        method: &'static str,
+        /// `student` or `teacher`.
+        network: &'static str,
+        /// The option that names points.
+        option: &'static str,
+    },
     /// Lists of points that do not pair up.
     #[error(
         "`{method}` pairs {student} points of the student with {teacher} of the teacher: name as many for one as for the other"

@@ -1,7 +1,7 @@
 //! What a method finds at planning time: both networks, probed, so that it can infer every shape.
 
 use burn::tensor::Device;
-use potstill_models::{Classifier, ModelError, Probe, StageEnd, probe};
+use potstill_models::{FrozenClassifier, ModelError, Probe, StageEnd};
 use potstill_ops::{Point, Scope};
 use potstill_random::Seed;
 
@@ -49,11 +49,16 @@ impl Side {
     ///
     /// # Errors
     /// The network cannot take such an image.
-    pub fn of(network: &Classifier, image: [usize; 3], device: &Device) -> Result<Self, ModelError> {
+    pub fn of(
+        network: impl Into<FrozenClassifier>,
+        image: [usize; 3],
+        device: &Device,
+    ) -> Result<Self, ModelError> {
+        let network = network.into();
         network.check(image)?;
         let [height, width, _] = image;
         Ok(Self {
-            probe: probe(network, [height, width], device)?,
+            probe: network.probe([height, width], device)?,
             stage_ends: network.stage_ends(),
         })
     }

@@ -73,6 +73,13 @@ impl ReviewKd {
             })?,
             teacher: points(&options.teacher_points, &teacher.stage_ends, |end| &end.before)?,
         };
+        if reads.teacher.is_empty() {
+            return Err(MethodError::NoStages {
+                method: Self::NAME,
+                network: "teacher",
+                option: "teacher_points",
+            });
+        }
         if reads.student.len() != reads.teacher.len() {
             let (student, teacher) = (reads.student.len(), reads.teacher.len());
             return Err(MethodError::Unpaired {

@@ -42,6 +42,9 @@ pub enum ModelError {
         /// Why not.
         reason: String,
     },
+    /// An ONNX file that cannot be read or run, or does not fit.
+    #[error(transparent)]
+    Onnx(#[from] potstill_onnx::OnnxError),
     /// A tensor file that cannot be read.
     #[error("cannot read weights from {}: {reason}", file.display())]
     Unreadable {

@@ -13,7 +13,15 @@ use crate::{
     cifar_shufflenet_v1::{self, CifarShuffleNetV1, CifarShuffleNetV1Config},
     cifar_shufflenet_v2::{self, CifarShuffleNetV2, CifarShuffleNetV2Config},
     cifar_vgg::{self, CifarVgg, CifarVggConfig},
+    convnext::{self, ConvNeXt, ConvNeXtConfig},
+    efficientnet::{self, EfficientNet, EfficientNetConfig},
+    mobilenet_v1::{self, MobileNetV1, MobileNetV1Config},
+    mobilenet_v2::{self, MobileNetV2, MobileNetV2Config},
+    mobilenet_v3::{self, MobileNetV3, MobileNetV3Config},
     resnet::{self, ResNet, ResNetConfig},
+    shufflenet_v2::{self, ShuffleNetV2, ShuffleNetV2Config},
+    swin::{self, Swin, SwinConfig},
+    vit::{self, Vit, VitConfig},
     wide_resnet::{self, WideResNet, WideResNetConfig},
 };
 
@@ -148,6 +156,14 @@ families! {
     CifarShuffleNetV1: CifarShuffleNetV1Config => CifarShuffleNetV1,
     CifarShuffleNetV2: CifarShuffleNetV2Config => CifarShuffleNetV2,
     ResNet: ResNetConfig => ResNet,
+    MobileNetV1: MobileNetV1Config => MobileNetV1,
+    MobileNetV2: MobileNetV2Config => MobileNetV2,
+    MobileNetV3: MobileNetV3Config => MobileNetV3,
+    ShuffleNetV2: ShuffleNetV2Config => ShuffleNetV2,
+    EfficientNet: EfficientNetConfig => EfficientNet,
+    ConvNeXt: ConvNeXtConfig => ConvNeXt,
+    Vit: VitConfig => Vit,
+    Swin: SwinConfig => Swin,
 }
 
 /// The entries of every family, in the order of the documentation.
@@ -159,4 +175,12 @@ pub(crate) static FAMILIES: &[&[ModelEntry]] = &[
     cifar_shufflenet_v1::ENTRIES,
     cifar_shufflenet_v2::ENTRIES,
     resnet::ENTRIES,
+    mobilenet_v1::ENTRIES,
+    mobilenet_v2::ENTRIES,
+    mobilenet_v3::ENTRIES,
+    shufflenet_v2::ENTRIES,
+    efficientnet::ENTRIES,
+    convnext::ENTRIES,
+    vit::ENTRIES,
+    swin::ENTRIES,
 ];

@@ -21,13 +21,54 @@ use potstill_ops::{
 use crate::{
     ModelEntry, Names, StageEnd, benchmark,
     family::{Architecture, Ends, Family, Network},
+    imagenet,
 };
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
     benchmark::entry("cifar_resnet50", Architecture::ResNet(CIFAR_RESNET50), CIFAR_NAMES, [23_705_252, 1_298_014_208],
         "ResNet-50 with a stem for 32x32 images (He et al. 2015; Tian et al. 2020)"),
+    large("resnet18", basic([2, 2, 2, 2]), [11_689_512, 1_814_073_344], "ResNet-18 (He et al. 2015)"),
+    large("resnet34", basic([3, 4, 6, 3]), [21_797_672, 3_663_761_408], "ResNet-34 (He et al. 2015)"),
+    large("resnet50", bottleneck([3, 4, 6, 3], 1, 64), [25_557_032, 4_089_184_256], "ResNet-50 (He et al. 2015), stride in the 3x3 convolution"),
+    large("resnet101", bottleneck([3, 4, 23, 3], 1, 64), [44_549_160, 7_801_405_440], "ResNet-101 (He et al. 2015), stride in the 3x3 convolution"),
+    large("resnet152", bottleneck([3, 8, 36, 3], 1, 64), [60_192_808, 11_513_626_624], "ResNet-152 (He et al. 2015), stride in the 3x3 convolution"),
+    large("wide_resnet50_2", bottleneck([3, 4, 6, 3], 1, 128), [68_883_240, 11_398_021_120], "ResNet-50 with bottlenecks of twice the width (Zagoruyko and Komodakis 2016)"),
+    large("wide_resnet101_2", bottleneck([3, 4, 23, 3], 1, 128), [126_886_696, 22_753_050_624], "ResNet-101 with bottlenecks of twice the width (Zagoruyko and Komodakis 2016)"),
+    large("resnext50_32x4d", bottleneck([3, 4, 6, 3], 32, 4), [25_028_904, 4_230_479_872], "ResNeXt-50 of 32 groups of 4 channels (Xie et al. 2017)"),
+    large("resnext101_32x8d", bottleneck([3, 4, 23, 3], 32, 8), [88_791_336, 16_414_015_488], "ResNeXt-101 of 32 groups of 8 channels (Xie et al. 2017)"),
 ];
+
+/// A network with the stem for large images.
+const fn large(
+    name: &'static str,
+    config: ResNetConfig,
+    counts: [u64; 2],
+    about: &'static str,
+) -> ModelEntry {
+    let names = imagenet::torchvision("fc");
+    imagenet::entry(name, Architecture::ResNet(config), names, counts, about)
+}
+
+const fn basic(blocks: [usize; 4]) -> ResNetConfig {
+    ResNetConfig {
+        stem: Stem::Large,
+        kind: Kind::Basic,
+        blocks,
+        groups: 1,
+        group_width: 64,
+    }
+}
+
+const fn bottleneck(blocks: [usize; 4], groups: usize, group_width: usize) -> ResNetConfig {
+    ResNetConfig {
+        stem: Stem::Large,
+        kind: Kind::Bottleneck,
+        blocks,
+        groups,
+        group_width,
+    }
+}
 
 const CIFAR_RESNET50: ResNetConfig = ResNetConfig {
     stem: Stem::Small,

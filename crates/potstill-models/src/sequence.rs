@@ -23,14 +23,27 @@ pub(crate) fn sequence(
     initial: fn(Conv2dConfig, &Scope) -> Conv2d,
     scope: &Scope,
 ) -> Sequence {
-    let unit = |(i, config): (usize, Conv2dConfig)| {
-        [
-            Some(Layer::Conv(initial(config, &scope.at(3 * i)))),
-            Some(Layer::Norm(BatchNorm::new(config.outputs, &scope.at(3 * i + 1)))),
-            None,
-        ]
-    };
-    convolutions.into_iter().enumerate().flat_map(unit).collect()
+    let activated = convolutions.into_iter().map(|config| (config, true));
+    sequence_with(activated, initial, scope)
+}
+
+/// A sequence of these convolutions, each with its batch norm, and with a place for an activation where there is one.
+pub(crate) fn sequence_with(
+    convolutions: impl IntoIterator<Item = (Conv2dConfig, bool)>,
+    initial: fn(Conv2dConfig, &Scope) -> Conv2d,
+    scope: &Scope,
+) -> Sequence {
+    let mut places = Sequence::new();
+    for (config, activated) in convolutions {
+        let conv = initial(config, &scope.at(places.len()));
+        places.push(Some(Layer::Conv(conv)));
+        let norm = BatchNorm::new(config.outputs, &scope.at(places.len()));
+        places.push(Some(Layer::Norm(norm)));
+        if activated {
+            places.push(None);
+        }
+    }
+    places
 }
 
 /// The convolutions with their batch norms, in order.

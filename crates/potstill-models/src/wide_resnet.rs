@@ -87,7 +87,7 @@ impl Family for WideResNetConfig {
             block3: stage("block3", middle, wide, 2),
             bn1: BatchNorm::new(wide, &scope.at("bn1")),
             fc: Linear {
-                bias: scope.constant([classes], 0.0),
+                bias: Some(scope.constant([classes], 0.0)),
                 ..Linear::new(wide, classes, &scope.at("fc"))
             },
         }

@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use burn::tensor::Device;
-use potstill_models::{BuildOptions, ModelError, find, outline, probe, registry};
+use potstill_models::{BuildOptions, ModelEntry, ModelError, find, outline, probe, registry};
 use potstill_ops::Scope;
 use potstill_random::Seed;
 
@@ -22,10 +22,25 @@ fn names_are_unique_and_every_field_is_filled() {
     }
 }
 
+/// Multiply-accumulates from which building and running a network takes more than a moment.
+const LARGE: u64 = 2_000_000_000;
+
 #[test]
 fn sizes_costs_points_and_the_head_are_those_of_the_built_network() {
+    told_is_seen(registry().filter(|entry| entry.multiplications < LARGE));
+}
+
+/// As `cargo nextest run --run-ignored all` finds it.
+#[test]
+#[ignore = "large"]
+fn sizes_costs_points_and_the_head_are_those_of_the_built_large_network() {
+    told_is_seen(registry().filter(|entry| entry.multiplications >= LARGE));
+}
+
+#[track_caller]
+fn told_is_seen(entries: impl Iterator<Item = &'static ModelEntry>) {
     let mut wrong = Vec::new();
-    for entry in registry() {
+    for entry in entries {
         let network = entry.build(BuildOptions::default(), &scope()).unwrap();
         let probe = probe(&network, entry.input, &Device::flex()).unwrap();
         let told = (entry.parameters, entry.multiplications, entry.classes);

@@ -53,6 +53,13 @@ impl Conv2dConfig {
         self
     }
 
+    /// Without zeros around the map.
+    #[must_use]
+    pub fn without_padding(mut self) -> Self {
+        self.padding = [0; 2];
+        self
+    }
+
     /// In this many groups of channels that do not see each other.
     #[must_use]
     pub fn groups(mut self, groups: usize) -> Self {

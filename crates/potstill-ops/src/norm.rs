@@ -40,6 +40,13 @@ impl BatchNorm {
         }
     }
 
+    /// With this momentum and epsilon instead of PyTorch's defaults.
+    #[must_use]
+    pub fn with(mut self, momentum: f64, epsilon: f64) -> Self {
+        (self.momentum, self.epsilon) = (momentum, epsilon);
+        self
+    }
+
     /// Normalises `[N, H, W, C]` as the pass's [`Mode`] says.
     pub fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let x = x.permute([0, 3, 1, 2]);

@@ -71,7 +71,7 @@ impl<'v> Pass<'v> {
     }
 
     /// Counts multiply-accumulate operations.
-    pub(crate) fn count(&mut self, multiplications: u64) {
+    pub fn count(&mut self, multiplications: u64) {
         self.multiplications += multiplications;
     }
 

@@ -158,6 +158,9 @@ fn a_pass_counts_multiplications() {
         2 * 4 * 9 * 6 * (2 * 3 * 2),
         "every output sees two channels through six weights"
     );
-    Linear::new(3, 5, &scope()).forward(Tensor::zeros([2, 3], &burn::tensor::Device::flex()), &mut pass);
+    Linear::new(3, 5, &scope()).forward(
+        Tensor::<2>::zeros([2, 3], &burn::tensor::Device::flex()),
+        &mut pass,
+    );
     assert_eq!(pass.multiplications(), 5184 + 30);
 }

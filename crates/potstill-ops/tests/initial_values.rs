@@ -42,7 +42,7 @@ fn places_owners_and_seeds_draw_differently() {
     let linear = Linear::new(1, 20, &root(7, "student").at("layer2"));
     assert_ne!(
         values(&linear.weight.val()),
-        values(&linear.bias.val()),
+        values(&linear.bias.as_ref().unwrap().val()),
         "weight and bias of one layer"
     );
 }

@@ -19,30 +19,39 @@ pub(crate) fn check(recipe: &Recipe) -> Vec<Problem> {
     problems
 }
 
-/// A teacher is a network by name or the student of a run, not both. This is asked before the recipe has a
+/// A teacher is the student of a run, an ONNX file or a network by name, and only one of them. This is asked before the recipe has a
 /// type, for the type can hold nothing else.
 pub(crate) fn check_teacher(table: &Table, root: &Origin) -> Option<Problem> {
     let teacher = table.get("teacher")?.as_table()?;
     let has = |key: &&str| teacher.contains_key(*key);
-    let beside: Vec<&str> = ["model", "weights", "shortcut", "input"]
-        .into_iter()
-        .filter(has)
-        .collect();
-    if teacher.contains_key("run") && !beside.is_empty() {
-        let text = format!(
-            "takes the student of that run as it is, so {} cannot stand beside it; leave out one or the other, or override \
-             the whole table, `teacher={{ run = \"...\" }}`",
-            quoted(beside)
-        );
-        return Some(root.problem("teacher.run", text));
+    let (source, what, foreign): (_, _, &[&str]) = match ["run", "onnx", "model"].into_iter().find(has) {
+        Some("run") => (
+            "run",
+            "takes the student of that run as it is",
+            &["onnx", "logits", "model", "weights", "shortcut", "input"],
+        ),
+        Some("onnx") => (
+            "onnx",
+            "takes network and weights from that file",
+            &["model", "weights", "shortcut"],
+        ),
+        Some(_) => ("model", "takes a network by its name", &["logits"]),
+        None => {
+            let text =
+                "needs `model` and its `weights`, `run`, the folder of a finished run, or `onnx`, a file";
+            return Some(root.problem("teacher", text));
+        }
+    };
+    let beside: Vec<&str> = foreign.iter().copied().filter(has).collect();
+    if beside.is_empty() {
+        return None;
     }
-    let neither = !has(&"run") && !has(&"model");
-    neither.then(|| {
-        root.problem(
-            "teacher",
-            "needs `model` and its `weights`, or `run`, the folder of a finished run",
-        )
-    })
+    let text = format!(
+        "{what}, so {} cannot stand beside it; leave out one or the other, or override the whole table, `teacher={{ {source} = \
+         \"...\" }}`",
+        quoted(beside)
+    );
+    Some(root.problem(&format!("teacher.{source}"), text))
 }
 
 /// The name becomes a folder's, on every system, and must not be taken for an option on a command line.
@@ -79,9 +88,12 @@ fn networks(recipe: &Recipe, problems: &mut Vec<Problem>) {
     if let Some(input) = &recipe.student.input {
         input_lengths(input, &recipe.origin.at("student.input"), problems);
     }
-    if let Some(Teacher::Network(network)) = &recipe.teacher
-        && let Some(input) = &network.input
-    {
+    let input = match &recipe.teacher {
+        Some(Teacher::Network(network)) => network.input.as_ref(),
+        Some(Teacher::Onnx(file)) => file.input.as_ref(),
+        Some(Teacher::Run { .. }) | None => None,
+    };
+    if let Some(input) = input {
         input_lengths(input, &recipe.origin.at("teacher.input"), problems);
     }
 }

@@ -187,9 +187,26 @@ const TEACHER: &[Key] = &[
         "`teacher.model` is needed",
         "the folder of a finished run whose student is the teacher",
     ),
-    optional("model", Text, "`teacher.run` is needed", "the network's name"),
+    optional(
+        "model",
+        Text,
+        "`teacher.run` or `teacher.onnx` is needed",
+        "the network's name",
+    ),
     WEIGHTS,
     SHORTCUT,
+    optional(
+        "onnx",
+        Text,
+        "`teacher.model` is needed",
+        "an ONNX file of any network that takes images and gives logits",
+    ),
+    optional(
+        "logits",
+        Text,
+        "the file's first output",
+        "of an ONNX file: the name of the tensor of logits",
+    ),
     INPUT,
 ];
 

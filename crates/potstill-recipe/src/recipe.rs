@@ -144,8 +144,24 @@ pub enum Teacher {
         /// The folder of the run.
         run: PathBuf,
     },
+    /// A network in an ONNX file.
+    Onnx(OnnxTeacher),
     /// A network by name, and usually its weights.
     Network(Network),
+}
+
+/// A `[teacher]` in an ONNX file, whatever made it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OnnxTeacher {
+    /// The file.
+    pub onnx: PathBuf,
+    /// The name of the tensor of logits; the file's first output if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logits: Option<String>,
+    /// How pixels are normalised; as is usual for the data set if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub input: Option<Input>,
 }
 
 /// `[train]`: how to train.

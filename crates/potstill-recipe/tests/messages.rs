@@ -120,7 +120,7 @@ fn missing_keys() {
         (
             "run = \"runs/teacher\"",
             "",
-            "x.toml:7: `teacher` needs `model` and its `weights`, or `run`, the folder of a finished run",
+            "x.toml:7: `teacher` needs `model` and its `weights`, `run`, the folder of a finished run, or `onnx`, a file",
         ),
     ]);
 }
@@ -286,6 +286,18 @@ fn values_that_do_not_fit_together() {
             "run = \"runs/teacher\"\nmodel = \"cifar_resnet20\"",
             "x.toml:8: `teacher.run` takes the student of that run as it is, so `model` cannot stand beside it; leave out one \
              or the other, or override the whole table, `teacher={ run = \"...\" }`",
+        ),
+        (
+            "run = \"runs/teacher\"",
+            "onnx = \"a.onnx\"\nweights = \"a.pth\"\nshortcut = \"a\"",
+            "x.toml:8: `teacher.onnx` takes network and weights from that file, so `weights`, `shortcut` cannot stand beside \
+             it; leave out one or the other, or override the whole table, `teacher={ onnx = \"...\" }`",
+        ),
+        (
+            "run = \"runs/teacher\"",
+            "model = \"cifar_resnet20\"\nlogits = \"fc\"",
+            "x.toml:8: `teacher.model` takes a network by its name, so `logits` cannot stand beside it; leave out one or the \
+             other, or override the whole table, `teacher={ model = \"...\" }`",
         ),
     ]);
 }

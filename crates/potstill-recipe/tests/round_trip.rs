@@ -110,6 +110,7 @@ fn schema_and_structs_have_the_same_keys() {
         "train.schedule={ kind = \"poly\" }",
         "train.optimizer={ kind = \"adamw\", lr = 1.0 }",
         "teacher={ run = \"r\" }",
+        "teacher={ onnx = \"t.onnx\", logits = \"fc\", input = { mean = [0.5], std = [0.5] } }",
         adam,
     ];
     let mut found = BTreeSet::new();

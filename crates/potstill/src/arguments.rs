@@ -112,7 +112,7 @@ pub struct TrainArguments {
 /// Arguments of `eval`.
 #[derive(Debug, Args)]
 pub struct EvalArguments {
-    /// A weight file, a checkpoint, an exported folder or the folder of a run.
+    /// A weight file, a checkpoint, an exported folder, the folder of a run, or an ONNX file of any network.
     #[arg(
         required_unless_present = "weights",
         conflicts_with = "weights",
@@ -128,6 +128,9 @@ pub struct EvalArguments {
     /// The shortcut of a residual network for small images.
     #[arg(long)]
     pub shortcut: Option<ShortcutArgument>,
+    /// Of an ONNX file: the name of its tensor of logits; the first output if not given.
+    #[arg(long, value_name = "TENSOR")]
+    pub logits: Option<String>,
     /// The test images: a name or a path.
     #[arg(long, value_name = "NAME_OR_PATH")]
     pub data: String,
@@ -214,9 +217,15 @@ pub enum Listed {
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArguments {
-    /// The network's name.
+    /// The network's name, or an ONNX file.
     #[arg(value_parser = ModelName, hide_possible_values = true)]
     pub model: String,
+    /// A PyTorch or safetensors file of weights, to see whether it fits.
+    #[arg(long, value_name = "FILE", conflicts_with = "logits")]
+    pub weights: Option<PathBuf>,
+    /// Of an ONNX file: the name of its tensor of logits; the first output if not given.
+    #[arg(long, value_name = "TENSOR")]
+    pub logits: Option<String>,
     /// The image's height and width; what the published network takes if not given.
     #[arg(long, value_name = "HxW", value_parser = size)]
     pub input: Option<[usize; 2]>,

@@ -7,7 +7,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor};
 use potstill_data::Batch;
 use potstill_methods::{Ground, Side};
-use potstill_models::{BuildOptions, Classifier, ModelEntry, find};
+use potstill_models::{BuildOptions, Classifier, FrozenClassifier, ModelEntry, find};
 use potstill_ops::{Frozen, Mode, Moments, Pass, Recycler, Scope};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
@@ -91,7 +91,7 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         device,
         student,
         student_input: input.clone(),
-        teacher: teacher.map(|teacher| (Frozen::new(&teacher), input)),
+        teacher: teacher.map(|teacher| (FrozenClassifier::from(&teacher), input)),
         methods,
         task_weight: 1.0,
         label_smoothing: 0.0,
@@ -126,14 +126,15 @@ const PAST_EVERY_RAMP: usize = 1_000_000;
 pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     let device = Device::flex();
     let entry = find(model)?;
-    let network = Frozen::new(&build(entry, entry.classes, "teacher", &device)?);
+    let network = FrozenClassifier::from(&build(entry, entry.classes, "teacher", &device)?);
     let batch = synthetic(setup.batch, entry);
     timed(setup, || {
         let mut laps = Laps::start();
         let images = images(&batch, &default_input(3), &device);
         laps.lap(Part::Batch, 0);
         let mut pass = Pass::new(Mode::Running);
-        let _ = network.get().forward(images, &mut pass).into_data();
+        // The numbers are wanted: computing may wait until they are.
+        let _ = network.forward(images, &mut pass).map(Tensor::into_data);
         laps.lap(Part::Teacher, pass.multiplications());
         [(Part::Batch, "batch"), (Part::Teacher, "forward")]
             .map(|(part, name)| (name, laps.seconds(part), laps.multiplications(part)))

@@ -12,6 +12,8 @@ use crate::KernelError;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 mod portable;
 
 /// Channels in a block: the lanes of a [`Lanes`] vector on every instruction set.
@@ -20,8 +22,10 @@ pub(crate) const LANES: usize = 16;
 /// An instruction set with its own kernels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Isa {
-    /// Plain arrays; the compiler vectorises for the target's baseline (SSE2, NEON).
+    /// Plain arrays; the compiler vectorises for the target's baseline (SSE2).
     Portable,
+    /// 128-bit vectors of 64-bit ARM.
+    Neon,
     /// 256-bit vectors with fused multiply-add.
     Avx2,
     /// 512-bit vectors.
@@ -34,7 +38,7 @@ thread_local! {
 
 impl Isa {
     /// Every instruction set, narrowest first.
-    const ALL: [Self; 3] = [Self::Portable, Self::Avx2, Self::Avx512];
+    const ALL: [Self; 4] = [Self::Portable, Self::Neon, Self::Avx2, Self::Avx512];
 
     /// The instruction sets that this machine has, narrowest first.
     pub fn available() -> Vec<Self> {
@@ -42,7 +46,7 @@ impl Isa {
     }
 
     /// The one that kernels called from this thread use: the widest available, or what the environment variable
-    /// `POTSTILL_CPU` (`avx512`, `avx2`, `portable`) names, or what [`Isa::with`] set. A name that cannot be honoured is
+    /// `POTSTILL_CPU` (`avx512`, `avx2`, `neon`, `portable`) names, or what [`Isa::with`] set. A name that cannot be honoured is
     /// ignored here; [`Isa::from_environment`] reports it.
     pub fn current() -> Self {
         static CHOSEN: OnceLock<Isa> = OnceLock::new();
@@ -94,6 +98,7 @@ impl Isa {
     pub fn name(self) -> &'static str {
         match self {
             Self::Portable => "portable",
+            Self::Neon => "neon",
             Self::Avx2 => "avx2",
             Self::Avx512 => "avx512",
         }
@@ -106,26 +111,27 @@ impl Isa {
             .unwrap_or(Self::Portable)
     }
 
-    #[cfg(target_arch = "x86_64")]
     fn is_available(self) -> bool {
-        let avx2 = || is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma");
+        #[cfg(target_arch = "x86_64")]
+        let (avx2, avx512) = (
+            is_x86_feature_detected!("avx2") && is_x86_feature_detected!("fma"),
+            is_x86_feature_detected!("avx512f"),
+        );
+        #[cfg(not(target_arch = "x86_64"))]
+        let (avx2, avx512) = (false, false);
         match self {
             Self::Portable => true,
-            Self::Avx2 => avx2(),
-            Self::Avx512 => avx2() && is_x86_feature_detected!("avx512f"),
+            Self::Neon => cfg!(target_arch = "aarch64"),
+            Self::Avx2 => avx2,
+            Self::Avx512 => avx2 && avx512,
         }
-    }
-
-    #[cfg(not(target_arch = "x86_64"))]
-    fn is_available(self) -> bool {
-        self == Self::Portable
     }
 
     /// How many sixteen-lane accumulators a tile keeps in registers.
     pub(crate) fn accumulators(self) -> usize {
         match self {
             Self::Portable => portable::ACCUMULATORS,
-            Self::Avx2 => 6,
+            Self::Neon | Self::Avx2 => 6,
             Self::Avx512 => 16,
         }
     }
@@ -274,6 +280,8 @@ pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
         // SAFETY: as above.
         #[cfg(target_arch = "x86_64")]
         Isa::Avx2 => unsafe { avx2::run(kernel) },
+        #[cfg(target_arch = "aarch64")]
+        Isa::Neon => neon::run(kernel),
         _ => kernel.run::<portable::Array16>(),
     }
 }

@@ -1,11 +1,11 @@
 //! `potstill eval`: accuracy of a network on a data set.
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use burn::tensor::Device;
 use potstill_data::{Augment, Dataset, LoaderConfig, Normalise, Split, open};
 use potstill_engine::{Source, default_input, evaluate};
-use potstill_ops::Frozen;
+use potstill_models::{FrozenClassifier, OnnxClassifier};
 use potstill_random::Seed;
 
 use crate::{
@@ -16,33 +16,34 @@ use crate::{
 
 /// Evaluates and prints.
 pub fn run(arguments: EvalArguments, quiet: bool) -> Result<(), Failure> {
+    let data: Arc<dyn Dataset> = open(&arguments.data, Split::Test)?.into();
     let source = Source {
         model: arguments.model,
         weights: arguments.network.or(arguments.weights),
         shortcut: arguments.shortcut.map(Into::into),
         ..Source::default()
     };
-    let network = source.open(&Device::flex(), Seed::new(0), "eval")?;
-    let data: Arc<dyn Dataset> = open(&arguments.data, Split::Test)?.into();
-    let (ours, theirs) = (network.classifier.classes(), data.classes().len());
+    let Opened {
+        name,
+        network,
+        normalise,
+    } = opened(&source, arguments.logits.as_deref(), data.as_ref())?;
+    let (ours, theirs) = (network.classes(), data.classes().len());
     if ours != theirs {
         let message = format!(
-            "{} tells {ours} classes apart, {} has {theirs}",
-            network.model, arguments.data
+            "{name} tells {ours} classes apart, {} has {theirs}",
+            arguments.data
         );
         return Err(Failure::Usage(message));
     }
     let input = match (arguments.mean, arguments.std) {
         (Some(mean), Some(std)) => Normalise { mean, std },
-        _ => network
-            .normalise
-            .unwrap_or_else(|| default_input(network.classifier.channels())),
+        _ => normalise.unwrap_or_else(|| default_input(network.channels())),
     };
-    check(&input, network.classifier.channels(), data.as_ref())?;
+    check(&input, network.channels(), data.as_ref())?;
     if !quiet {
         eprintln!(
-            "{}: {} images, normalised by mean {:?} and std {:?}",
-            network.model,
+            "{name}: {} images, normalised by mean {:?} and std {:?}",
             data.len(),
             input.mean,
             input.std
@@ -52,8 +53,7 @@ pub fn run(arguments: EvalArguments, quiet: bool) -> Result<(), Failure> {
         batch: arguments.batch,
         ..LoaderConfig::default()
     };
-    let frozen = Frozen::new(&network.classifier);
-    let found = evaluate(&frozen, data, &Augment::none(), &input, config, &mut |_| ())?;
+    let found = evaluate(&network, data, &Augment::none(), &input, config, &mut |_| ())?;
     if arguments.json {
         return print_json(&found);
     }
@@ -64,6 +64,40 @@ pub fn run(arguments: EvalArguments, quiet: bool) -> Result<(), Failure> {
         "top-1 {:.2} %{top5}  loss {:.4}  ({} images)",
         found.top1, found.loss, found.count
     ))
+}
+
+/// What is to be evaluated.
+struct Opened {
+    name: String,
+    network: FrozenClassifier,
+    normalise: Option<Normalise>,
+}
+
+/// Opens a network of ours, or an ONNX file for the images of `data`.
+fn opened(source: &Source, logits: Option<&str>, data: &dyn Dataset) -> Result<Opened, Failure> {
+    if let Some(file) = source.weights.as_deref().filter(|file| is_onnx(file)) {
+        if data.is_empty() {
+            return Err(Failure::Usage(format!("{} has no images", data.name())));
+        }
+        let network = OnnxClassifier::open(file, logits, data.image(0)?.shape())?;
+        return Ok(Opened {
+            name: file.display().to_string(),
+            network: FrozenClassifier::Onnx(network),
+            normalise: None,
+        });
+    }
+    let network = source.open(&Device::flex(), Seed::new(0), "eval")?;
+    Ok(Opened {
+        network: FrozenClassifier::from(&network.classifier),
+        name: network.model,
+        normalise: network.normalise,
+    })
+}
+
+/// Whether a path on the command line means an ONNX file.
+pub(super) fn is_onnx(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"))
 }
 
 fn check(input: &Normalise, channels: usize, data: &dyn Dataset) -> Result<(), Failure> {

@@ -1,9 +1,11 @@
 //! `potstill inspect`: a network as a tree of modules and points.
 
-use std::fmt::Write;
+use std::{fmt::Write, path::Path, time::Instant};
 
 use burn::tensor::Device;
-use potstill_models::{BuildOptions, OutlineRow, find, outline, probe};
+use potstill_models::{
+    BuildOptions, Classifier, ModelEntry, OnnxClassifier, OutlineRow, find, outline, probe, weights,
+};
 use potstill_ops::{Scope, Side};
 use potstill_random::Seed;
 use potstill_report::human;
@@ -11,12 +13,15 @@ use serde_json::{Value, json};
 
 use crate::{
     arguments::InspectArguments,
-    commands::{list::describe_model, print, print_json},
+    commands::{eval::is_onnx, list::describe_model, print, print_json},
     failure::Failure,
 };
 
 /// Builds the network, runs it once and prints what was seen.
 pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
+    if is_onnx(Path::new(&arguments.model)) {
+        return onnx(arguments);
+    }
     let device = Device::flex();
     let entry = find(&arguments.model)?;
     let options = BuildOptions {
@@ -24,7 +29,11 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
         shortcut: arguments.shortcut.map(Into::into),
         ..BuildOptions::default()
     };
-    let network = entry.build(options, &Scope::new(&device, Seed::new(0), "inspect"))?;
+    let scope = Scope::new(&device, Seed::new(0), "inspect");
+    let mut network = entry.build(options, &scope)?;
+    if let Some(file) = &arguments.weights {
+        network = loaded(network, entry, options, &scope, file)?;
+    }
     let size = arguments.input.unwrap_or(entry.input);
     let probe = probe(&network, size, &device)?;
     let rows = outline(&network, &probe);
@@ -50,6 +59,64 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
         probe.classes,
     );
     tree(&mut text, &rows);
+    print(&text)
+}
+
+/// The network with the weights of a file, and of as many classes; says how long that took.
+fn loaded(
+    mut network: Classifier,
+    entry: &ModelEntry,
+    options: BuildOptions,
+    scope: &Scope,
+    file: &Path,
+) -> Result<Classifier, Failure> {
+    let began = Instant::now();
+    let stored = weights::TensorFile::read(file)?;
+    let classes = options.classes.or_else(|| weights::classes_in(&stored, &network));
+    if classes != Some(network.classes()) {
+        network = entry.build(BuildOptions { classes, ..options }, scope)?;
+    }
+    weights::load(&mut network, &stored)?;
+    let seconds = began.elapsed().as_secs_f64();
+    eprintln!("{} fits, loaded in {seconds:.2} s", file.display());
+    Ok(network)
+}
+
+/// An ONNX file knows no modules: its points are its tensors, in order.
+fn onnx(arguments: &InspectArguments) -> Result<(), Failure> {
+    let file = Path::new(&arguments.model);
+    let [height, width, channels] = OnnxClassifier::takes(file)?;
+    let usual = [height.unwrap_or(224), width.unwrap_or(224)];
+    let [height, width] = arguments.input.unwrap_or(usual);
+    let image = [height, width, channels.unwrap_or(3)];
+    let probe = OnnxClassifier::open(file, arguments.logits.as_deref(), image)?.probe();
+    if arguments.json {
+        let points = probe
+            .points
+            .iter()
+            .map(|(point, size)| json!({ "path": point.path, "map": size }));
+        return print_json(&json!({
+            "name": arguments.model,
+            "input": image,
+            "classes": probe.classes,
+            "params": probe.parameters,
+            "macs": probe.multiplications,
+            "flops": 2 * probe.multiplications,
+            "points": points.collect::<Vec<_>>(),
+        }));
+    }
+    let mut text = format!(
+        "{}: an ONNX file\n{} parameters, {} multiply-accumulates for one image of {height}x{width}x{}, {} classes\n\n{:<13} point\n",
+        arguments.model,
+        human::count(probe.parameters as u64),
+        human::magnitude(probe.multiplications),
+        image[2],
+        probe.classes,
+        "map",
+    );
+    for (point, [h, w, c]) in &probe.points {
+        let _ = writeln!(text, "{:<13} {point}", format!("{h}x{w}x{c}"));
+    }
     print(&text)
 }
 

@@ -1,0 +1,89 @@
+//! A classification network that is only looked at: one of ours, frozen, or an ONNX file.
+
+use burn::tensor::{Device, Tensor};
+use potstill_ops::{Frozen, Mode, Pass};
+
+use crate::{Classifier, ModelError, OnnxClassifier, Probe, StageEnd, probe};
+
+/// A network for teaching and measuring. It runs by its running statistics, on the plain device, and cannot be trained.
+#[derive(Debug, Clone)]
+pub enum FrozenClassifier {
+    /// A network of ours.
+    Ours(Frozen<Classifier>),
+    /// A network in an ONNX file.
+    Onnx(OnnxClassifier),
+}
+
+impl FrozenClassifier {
+    /// Logits `[N, K]` of normalised images `[N, H, W, C]`, in a pass in [`Mode::Running`].
+    ///
+    /// # Errors
+    /// [`ModelError::Onnx`] if an operator of a file fails on these images.
+    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Result<Tensor<2>, ModelError> {
+        match self {
+            Self::Ours(network) => Ok(network.get().forward(images, pass)),
+            Self::Onnx(network) => network.forward(images, pass),
+        }
+    }
+
+    /// Logits `[N, K]` with nobody looking on.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn logits(&self, images: Tensor<4>) -> Result<Tensor<2>, ModelError> {
+        self.forward(images, &mut Pass::new(Mode::Running))
+    }
+
+    /// Whether the network takes images of this size `[H, W, C]`.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] or [`ModelError::Onnx`] with the reason why not.
+    pub fn check(&self, image: [usize; 3]) -> Result<(), ModelError> {
+        match self {
+            Self::Ours(network) => network.get().check(image),
+            Self::Onnx(network) => network.check(image),
+        }
+    }
+
+    /// Every point with the size of its map, for images of size `[H, W]`; those of an ONNX file are for the size it was opened with.
+    ///
+    /// # Errors
+    /// [`ModelError::Input`] if the network cannot take such an image.
+    pub fn probe(&self, size: [usize; 2], device: &Device) -> Result<Probe, ModelError> {
+        match self {
+            Self::Ours(network) => probe(network.get(), size, device),
+            Self::Onnx(network) => Ok(network.probe()),
+        }
+    }
+
+    /// Where the stages end, shallow to deep, and the pooled embedding; none for an ONNX file, which knows no stages.
+    pub fn stage_ends(&self) -> Vec<StageEnd> {
+        match self {
+            Self::Ours(network) => network.get().stage_ends(),
+            Self::Onnx(_) => Vec::new(),
+        }
+    }
+
+    /// Output classes.
+    pub fn classes(&self) -> usize {
+        match self {
+            Self::Ours(network) => network.get().classes(),
+            Self::Onnx(network) => network.classes(),
+        }
+    }
+
+    /// Image channels.
+    pub fn channels(&self) -> usize {
+        match self {
+            Self::Ours(network) => network.get().channels(),
+            Self::Onnx(network) => network.channels(),
+        }
+    }
+}
+
+impl From<&Classifier> for FrozenClassifier {
+    /// Freezes the present values.
+    fn from(network: &Classifier) -> Self {
+        Self::Ours(Frozen::new(network))
+    }
+}

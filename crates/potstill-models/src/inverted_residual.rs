@@ -1,0 +1,111 @@
+//! The block of MobileNetV3 and EfficientNet, as torchvision numbers its parts: a 1x1 convolution to more channels (none where there
+//! are no more), one of each channel by itself, squeeze and excitation (in some blocks), and a 1x1 convolution back.
+
+use burn::{module::Module, tensor::Tensor};
+use potstill_ops::{
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Gate, Pass, Scope, SqueezeExcitation, conv_norm,
+    conv_norm_act,
+};
+
+/// torchvision's `Conv2dNormActivation`: `0` the convolution, `1` the batch norm.
+pub(crate) type ConvNorm = (Conv2d, BatchNorm);
+
+/// A convolution with a batch norm of PyTorch's defaults; normal with variance `2 / fan_out`.
+pub(crate) fn conv_and_norm(config: Conv2dConfig, scope: &Scope) -> ConvNorm {
+    (
+        Conv2d::he_normal_fan_out(config, &scope.at(0)),
+        BatchNorm::new(config.outputs, &scope.at(1)),
+    )
+}
+
+/// The shape of a block.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct InvertedResidualConfig {
+    pub inputs: usize,
+    /// Channels inside.
+    pub wide: usize,
+    pub outputs: usize,
+    /// Of the convolution of each channel by itself.
+    pub kernel: usize,
+    pub stride: usize,
+    /// Channels of the squeezed map; 0 for no squeeze and excitation.
+    pub squeezed: usize,
+    pub activation: Activation,
+    /// The activation inside the squeeze and excitation, and its gate.
+    pub excitation: (Activation, Gate),
+    /// Momentum and epsilon of the batch norms.
+    pub norm: (f64, f64),
+}
+
+/// A block.
+#[derive(Module, Debug)]
+pub(crate) struct InvertedResidual {
+    block: Vec<Part>,
+    #[module(skip)]
+    activation: Activation,
+    #[module(skip)]
+    adds: bool,
+}
+
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "both are large")]
+enum Part {
+    Unit(ConvNorm),
+    Squeeze(SqueezeExcitation),
+}
+
+impl InvertedResidual {
+    pub fn new(config: &InvertedResidualConfig, scope: &Scope) -> Self {
+        let InvertedResidualConfig {
+            inputs,
+            wide,
+            outputs,
+            squeezed,
+            ..
+        } = *config;
+        let mut block = Vec::new();
+        let unit = |i: usize, shape| {
+            let (conv, norm) = conv_and_norm(shape, &scope.at("block").at(i));
+            let (momentum, epsilon) = config.norm;
+            Part::Unit((conv, norm.with(momentum, epsilon)))
+        };
+        if wide != inputs {
+            block.push(unit(0, Conv2dConfig::new(inputs, wide, 1)));
+        }
+        let across = Conv2dConfig::new(wide, wide, config.kernel);
+        block.push(unit(block.len(), across.stride(config.stride).groups(wide)));
+        if squeezed > 0 {
+            let (activation, gate) = config.excitation;
+            let scope = scope.at("block").at(block.len());
+            block.push(Part::Squeeze(SqueezeExcitation::new(
+                [wide, squeezed],
+                activation,
+                gate,
+                &scope,
+            )));
+        }
+        block.push(unit(block.len(), Conv2dConfig::new(wide, outputs, 1)));
+        Self {
+            block,
+            activation: config.activation,
+            adds: config.stride == 1 && inputs == outputs,
+        }
+    }
+
+    /// `[N, H, W, I]` to `[N, H / stride, W / stride, O]`, ending at the point `path` without an activation.
+    pub fn forward(&self, x: Tensor<4>, path: &str, pass: &mut Pass<'_>) -> Tensor<4> {
+        let mut shortcut = self.adds.then(|| x.clone());
+        let mut x = x;
+        let last = self.block.len() - 1;
+        for (i, part) in self.block.iter().enumerate() {
+            x = match part {
+                Part::Unit((conv, norm)) if i == last => {
+                    conv_norm_act(x, conv, norm, shortcut.take(), Activation::Identity, path, pass)
+                }
+                Part::Unit((conv, norm)) => conv_norm(x, conv, norm, self.activation, pass),
+                Part::Squeeze(squeeze) => squeeze.forward(x, pass),
+            };
+        }
+        x
+    }
+}

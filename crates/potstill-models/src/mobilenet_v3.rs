@@ -1,0 +1,185 @@
+//! MobileNetV3 (Howard et al. 2019, tables 1 and 2), as torchvision has it.
+//!
+//! | maps (224x224 input) | small: blocks | channels | large: blocks | channels |
+//! |---|---|---|---|---|
+//! | 112x112 | `features.0` | 16 | `features.0` … `1` | 16 |
+//! | 56x56 | `features.1` | 16 | `features.2` … `3` | 24 |
+//! | 28x28 | `features.2` … `3` | 24 | `features.4` … `6` | 40 |
+//! | 14x14 | `features.4` … `8` | 40, 48 | `features.7` … `12` | 80, 112 |
+//! | 7x7 | `features.9` … `11` | 96 | `features.13` … `15` | 160 |
+//! | 7x7 | `features.12` | 576 | `features.16` | 960 |
+//! | 1x1 | `pool` | 576 | `pool` | 960 |
+//!
+//! The dropout in the classifier is left out. Points: the first and last of `features` before and after their hard swish, every block
+//! (which ends without an activation), and `pool`.
+
+use burn::{module::Module, tensor::Tensor};
+use potstill_ops::{
+    Activation, Conv2dConfig, Gate, Linear, Pass, Scope, Side, conv_norm_act, global_avg_pool,
+};
+
+use crate::{
+    ModelEntry, StageEnd,
+    family::{Architecture, Ends, Family, Network},
+    imagenet,
+    inverted_residual::{ConvNorm, InvertedResidual, InvertedResidualConfig, conv_and_norm},
+};
+
+#[rustfmt::skip]
+pub(crate) static ENTRIES: &[ModelEntry] = &[
+    imagenet::entry("mobilenet_v3_small", Architecture::MobileNetV3(SMALL), imagenet::torchvision("classifier.3"),
+        [2_542_856, 56_510_400], "MobileNetV3-Small (Howard et al. 2019)"),
+    imagenet::entry("mobilenet_v3_large", Architecture::MobileNetV3(LARGE), imagenet::torchvision("classifier.3"),
+        [5_483_032, 216_589_760], "MobileNetV3-Large (Howard et al. 2019)"),
+];
+
+/// A row of the paper's tables: kernel, channels inside and out, squeeze and excitation, activation, stride.
+type Row = (usize, usize, usize, bool, Activation, usize);
+
+const RE: Activation = Activation::Relu;
+const HS: Activation = Activation::HardSwish;
+
+const SMALL: MobileNetV3Config = MobileNetV3Config {
+    rows: &[
+        (3, 16, 16, true, RE, 2),
+        (3, 72, 24, false, RE, 2),
+        (3, 88, 24, false, RE, 1),
+        (5, 96, 40, true, HS, 2),
+        (5, 240, 40, true, HS, 1),
+        (5, 240, 40, true, HS, 1),
+        (5, 120, 48, true, HS, 1),
+        (5, 144, 48, true, HS, 1),
+        (5, 288, 96, true, HS, 2),
+        (5, 576, 96, true, HS, 1),
+        (5, 576, 96, true, HS, 1),
+    ],
+    ends: [1, 3, 8, 11],
+    hidden: 1024,
+};
+
+const LARGE: MobileNetV3Config = MobileNetV3Config {
+    rows: &[
+        (3, 16, 16, false, RE, 1),
+        (3, 64, 24, false, RE, 2),
+        (3, 72, 24, false, RE, 1),
+        (5, 72, 40, true, RE, 2),
+        (5, 120, 40, true, RE, 1),
+        (5, 120, 40, true, RE, 1),
+        (3, 240, 80, false, HS, 2),
+        (3, 200, 80, false, HS, 1),
+        (3, 184, 80, false, HS, 1),
+        (3, 184, 80, false, HS, 1),
+        (3, 480, 112, true, HS, 1),
+        (3, 672, 112, true, HS, 1),
+        (5, 672, 160, true, HS, 2),
+        (5, 960, 160, true, HS, 1),
+        (5, 960, 160, true, HS, 1),
+    ],
+    ends: [3, 6, 12, 15],
+    hidden: 1280,
+};
+
+/// Channels of the stem.
+const STEM: usize = 16;
+/// Momentum and epsilon of every batch norm.
+const NORM: (f64, f64) = (0.01, 1e-3);
+
+/// The shape of a network of this family.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct MobileNetV3Config {
+    rows: &'static [Row],
+    /// The last block of each map size from a quarter on.
+    ends: [usize; 4],
+    /// Channels between the two layers of the classifier.
+    hidden: usize,
+}
+
+impl Family for MobileNetV3Config {
+    type Network = MobileNetV3;
+
+    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> MobileNetV3 {
+        let place = |i: usize| scope.at("features").at(i);
+        let unit = |config, i| {
+            let (conv, norm) = conv_and_norm(config, &place(i));
+            Feature::Unit((conv, norm.with(NORM.0, NORM.1)))
+        };
+        let mut features = vec![unit(Conv2dConfig::new(channels, STEM, 3).stride(2), 0)];
+        let mut inputs = STEM;
+        for &(kernel, wide, outputs, squeezes, activation, stride) in self.rows {
+            let config = InvertedResidualConfig {
+                inputs,
+                wide,
+                outputs,
+                kernel,
+                stride,
+                squeezed: if squeezes { divisible_by_8(wide / 4) } else { 0 },
+                activation,
+                excitation: (RE, Gate::HardSigmoid),
+                norm: NORM,
+            };
+            let scope = place(features.len());
+            features.push(Feature::Block(InvertedResidual::new(&config, &scope)));
+            inputs = outputs;
+        }
+        let embedding = 6 * inputs;
+        features.push(unit(Conv2dConfig::new(inputs, embedding, 1), features.len()));
+        let linear = |inputs, outputs, i: usize| {
+            Some(Linear::normal(
+                inputs,
+                outputs,
+                0.01,
+                &scope.at("classifier").at(i),
+            ))
+        };
+        let first = linear(embedding, self.hidden, 0);
+        MobileNetV3 {
+            features,
+            classifier: vec![first, None, None, linear(self.hidden, classes, 3)],
+        }
+    }
+
+    fn stage_ends(&self) -> Vec<StageEnd> {
+        let ends = self
+            .ends
+            .map(|place| StageEnd::linear(format!("features.{place}")));
+        ends.into_iter().chain([StageEnd::pooled()]).collect()
+    }
+}
+
+/// The nearest multiple of 8, one more where that would be less than nine tenths.
+fn divisible_by_8(channels: usize) -> usize {
+    let near = ((channels + 4) / 8 * 8).max(8);
+    if 10 * near < 9 * channels { near + 8 } else { near }
+}
+
+/// MobileNetV3.
+#[derive(Module, Debug)]
+pub(crate) struct MobileNetV3 {
+    features: Vec<Feature>,
+    classifier: Vec<Option<Linear>>,
+}
+
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "nearly all features are blocks")]
+enum Feature {
+    Unit(ConvNorm),
+    Block(InvertedResidual),
+}
+
+impl Network for MobileNetV3 {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+        let mut x = images;
+        for (i, feature) in self.features.iter().enumerate() {
+            let path = format!("features.{i}");
+            x = match feature {
+                Feature::Unit((conv, norm)) => conv_norm_act(x, conv, norm, None, HS, &path, pass),
+                Feature::Block(block) => block.forward(x, &path, pass),
+            };
+        }
+        let mut x = pass.show("pool", Side::Post, global_avg_pool(x)).flatten(1, 3);
+        for (i, linear) in self.classifier.iter().flatten().enumerate() {
+            x = linear.forward(if i == 0 { x } else { HS.apply(x) }, pass);
+        }
+        x
+    }
+}

@@ -1,0 +1,145 @@
+//! Vision transformers (Dosovitskiy et al. 2021; the same networks are DeiT's, Touvron et al. 2021), as timm has them.
+//!
+//! | part | tokens (224x224 input) | channels: tiny | small | base |
+//! |---|---|---|---|---|
+//! | `patch_embed`, 16x16 patches | 14x14 | 192 | 384 | 768 |
+//! | `blocks.0` … `blocks.11` | 1 + 14x14 | 192 | 384 | 768 |
+//! | heads of 64 channels | – | 3 | 6 | 12 |
+//! | `pool`: the class token, normalised | 1x1 | 192 | 384 | 768 |
+//!
+//! Dropout and stochastic depth are left out. Points: `patch_embed` and every block, as maps of the 14x14 tokens that stand for a
+//! patch, without an activation; and `pool`.
+
+use burn::{
+    module::{Module, Param},
+    tensor::Tensor,
+};
+use potstill_ops::{
+    Attention, LayerNorm, Linear, Mlp, Pass, PatchEmbed, Scope, Side, show_tokens, tokens_of_map,
+};
+
+use crate::{
+    ModelEntry, StageEnd,
+    family::{Architecture, Ends, Family, Network},
+    imagenet,
+};
+
+#[rustfmt::skip]
+pub(crate) static ENTRIES: &[ModelEntry] = &[
+    entry("vit_tiny_patch16_224", 3, [5_717_416, 1_253_683_200], "ViT-Ti/16 (Dosovitskiy et al. 2021)"),
+    entry("vit_small_patch16_224", 6, [22_050_664, 4_598_882_304], "ViT-S/16 (Dosovitskiy et al. 2021)"),
+    entry("vit_base_patch16_224", 12, [86_567_656, 17_563_828_224], "ViT-B/16 (Dosovitskiy et al. 2021)"),
+    entry("deit_tiny_patch16_224", 3, [5_717_416, 1_253_683_200], "DeiT-Ti (Touvron et al. 2021), the network of ViT-Ti/16"),
+    entry("deit_small_patch16_224", 6, [22_050_664, 4_598_882_304], "DeiT-S (Touvron et al. 2021), the network of ViT-S/16"),
+    entry("deit_base_patch16_224", 12, [86_567_656, 17_563_828_224], "DeiT-B (Touvron et al. 2021), the network of ViT-B/16"),
+];
+
+const fn entry(name: &'static str, heads: usize, counts: [u64; 2], about: &'static str) -> ModelEntry {
+    let architecture = Architecture::Vit(VitConfig { heads });
+    imagenet::entry(name, architecture, imagenet::timm("head"), counts, about)
+}
+
+/// Pixels of a patch, and patches of an image, along one side.
+const PATCH: usize = 16;
+const GRID: usize = 14;
+/// Blocks.
+const DEPTH: usize = 12;
+/// Channels of a head.
+const HEAD: usize = 64;
+/// The epsilon of every layer norm.
+const EPSILON: f64 = 1e-6;
+
+/// The shape of a network of this family.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct VitConfig {
+    heads: usize,
+}
+
+impl Family for VitConfig {
+    type Network = Vit;
+
+    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> Vit {
+        let width = HEAD * self.heads;
+        let block = |i| Block::new(width, self.heads, &scope.at("blocks").at(i));
+        Vit {
+            cls_token: scope.normal("cls_token", [1, 1, width], 1e-6),
+            pos_embed: scope.normal("pos_embed", [1, 1 + GRID * GRID, width], 0.02),
+            patch_embed: PatchEmbed::new(channels, width, PATCH, None, &scope.at("patch_embed")),
+            blocks: (0..DEPTH).map(block).collect(),
+            norm: LayerNorm::new(width, EPSILON, &scope.at("norm")),
+            head: Linear::normal(width, classes, 0.02, &scope.at("head")),
+        }
+    }
+
+    /// There are no stages: every third block, and the class token.
+    fn stage_ends(&self) -> Vec<StageEnd> {
+        let ends = (0..DEPTH).filter(|i| i % 3 == 2);
+        ends.map(|i| StageEnd::linear(format!("blocks.{i}")))
+            .chain([StageEnd::pooled()])
+            .collect()
+    }
+
+    fn refuses(&self, size: [usize; 2]) -> Option<String> {
+        let side = PATCH * GRID;
+        (size != [side; 2]).then(|| format!("its learned positions are those of {side}x{side} images"))
+    }
+}
+
+/// A vision transformer.
+#[derive(Module, Debug)]
+pub(crate) struct Vit {
+    /// `[1, 1, C]`.
+    cls_token: Param<Tensor<3>>,
+    /// `[1, 1 + patches, C]`.
+    pos_embed: Param<Tensor<3>>,
+    patch_embed: PatchEmbed,
+    blocks: Vec<Block>,
+    norm: LayerNorm,
+    head: Linear,
+}
+
+impl Network for Vit {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+        let map = self.patch_embed.forward(images, pass);
+        let map = pass.show("patch_embed", Side::Post, map);
+        let [n, height, width, channels] = map.dims();
+        let class = self.cls_token.val().expand([n, 1, channels]);
+        let mut tokens = Tensor::cat(vec![class, tokens_of_map(map)], 1) + self.pos_embed.val();
+        for (i, block) in self.blocks.iter().enumerate() {
+            tokens = block.forward(tokens, pass);
+            tokens = show_tokens(tokens, 1, [height, width], &format!("blocks.{i}"), pass);
+        }
+        // Each token is normalised by itself: the class token is enough.
+        let class = self.norm.forward(tokens.narrow(1, 0, 1));
+        let pooled = pass.show("pool", Side::Post, class.reshape([n, 1, 1, channels]));
+        self.head.forward(pooled.flatten(1, 3), pass)
+    }
+}
+
+/// Attention, then two layers on each token, each behind a layer norm and beside a shortcut.
+#[derive(Module, Debug)]
+struct Block {
+    norm1: LayerNorm,
+    attn: Attention,
+    norm2: LayerNorm,
+    mlp: Mlp,
+}
+
+impl Block {
+    fn new(width: usize, heads: usize, scope: &Scope) -> Self {
+        Self {
+            norm1: LayerNorm::new(width, EPSILON, &scope.at("norm1")),
+            attn: Attention::new(width, heads, &scope.at("attn")),
+            norm2: LayerNorm::new(width, EPSILON, &scope.at("norm2")),
+            mlp: Mlp::new(width, 4 * width, &scope.at("mlp")),
+        }
+    }
+
+    /// `[N, T, C]` to `[N, T, C]`.
+    fn forward(&self, tokens: Tensor<3>, pass: &mut Pass<'_>) -> Tensor<3> {
+        let mixed = self.attn.forward(self.norm1.forward(tokens.clone()), pass);
+        let tokens = tokens + mixed;
+        let inner = self.mlp.forward(self.norm2.forward(tokens.clone()), pass);
+        tokens + inner
+    }
+}

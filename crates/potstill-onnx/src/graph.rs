@@ -1,0 +1,141 @@
+//! What an ONNX file says about itself: its operators, its weights, what it takes and gives.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, ValueInfoProto};
+
+/// The graph of a file, without the values of its weights.
+#[derive(Debug, Clone)]
+pub(crate) struct Graph {
+    /// The operators in an order in which they can run.
+    pub nodes: Vec<Node>,
+    /// The shapes of floating-point weights by name.
+    pub weights: BTreeMap<String, Vec<usize>>,
+    /// What has to be given, weights not counted.
+    pub inputs: Vec<Input>,
+    /// What the file gives.
+    pub outputs: Vec<String>,
+}
+
+/// One operator.
+#[derive(Debug, Clone)]
+pub(crate) struct Node {
+    /// `Conv`, `Relu`, ...
+    pub kind: String,
+    /// The tensors it reads; an empty name is one left out.
+    pub inputs: Vec<String>,
+    /// The tensors it makes.
+    pub outputs: Vec<String>,
+}
+
+/// Something that has to be given.
+#[derive(Debug, Clone)]
+pub(crate) struct Input {
+    /// The tensor's name.
+    pub name: String,
+    /// Whether it takes 32-bit floats.
+    pub floats: bool,
+    /// Its shape, an open dimension as none; no shape if the file does not say.
+    pub shape: Option<Vec<Option<usize>>>,
+}
+
+/// The operator whose outputs are written into the file, not computed.
+const CONSTANT: &str = "Constant";
+
+impl Graph {
+    /// Reads the graph from the bytes of a file.
+    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+        let model = ModelProto::parse_buf(bytes).map_err(|error| format!("it is no ONNX file ({error})"))?;
+        let graph = model.graph.ok_or("it is no ONNX file (it has no graph)")?;
+        if graph.node.is_empty() {
+            return Err("it is no ONNX file (it has no operators)".into());
+        }
+        Ok(Self::of(&graph))
+    }
+
+    fn of(graph: &GraphProto) -> Self {
+        let named: BTreeSet<_> = graph
+            .initializer
+            .iter()
+            .filter_map(|weight| weight.name.as_deref())
+            .collect();
+        let weights = graph.initializer.iter().filter_map(|weight| {
+            let floats = [
+                DataType::FLOAT,
+                DataType::FLOAT16,
+                DataType::BFLOAT16,
+                DataType::DOUBLE,
+            ];
+            let of_floats = weight.data_type.is_some_and(|kind| floats.contains(&kind));
+            let shape = weight.dims.iter().map(|&size| size.max(0) as usize).collect();
+            Some((weight.name.clone()?, shape)).filter(|_| of_floats)
+        });
+        // Old files list their weights among the inputs as well.
+        let inputs = graph
+            .input
+            .iter()
+            .filter(|input| !named.contains(input.name.as_deref().unwrap_or_default()));
+        Self {
+            nodes: graph.node.iter().map(Node::of).collect(),
+            weights: weights.collect(),
+            inputs: inputs.map(Input::of).collect(),
+            outputs: graph
+                .output
+                .iter()
+                .filter_map(|output| output.name.clone())
+                .collect(),
+        }
+    }
+
+    /// The names of all tensors that operators compute, in order.
+    pub fn computed(&self) -> impl Iterator<Item = &str> {
+        let computing = self.nodes.iter().filter(|node| node.kind != CONSTANT);
+        computing
+            .flat_map(|node| node.outputs.iter().map(String::as_str))
+            .filter(|name| !name.is_empty())
+    }
+
+    /// The operator that makes this tensor.
+    pub fn maker(&self, tensor: &str) -> Option<&Node> {
+        self.nodes
+            .iter()
+            .find(|node| node.outputs.iter().any(|output| output == tensor))
+    }
+
+    /// Learned numbers: all floating-point weights but the running statistics of batch norms.
+    pub fn parameters(&self) -> usize {
+        let statistics: BTreeSet<&String> = self
+            .nodes
+            .iter()
+            .filter(|node| node.kind == "BatchNormalization")
+            .flat_map(|node| node.inputs.iter().skip(3))
+            .collect();
+        let learned = self.weights.iter().filter(|(name, _)| !statistics.contains(name));
+        learned.map(|(_, shape)| shape.iter().product::<usize>()).sum()
+    }
+}
+
+impl Node {
+    fn of(node: &NodeProto) -> Self {
+        Self {
+            kind: node.op_type.clone().unwrap_or_default(),
+            inputs: node.input.clone(),
+            outputs: node.output.clone(),
+        }
+    }
+}
+
+impl Input {
+    fn of(value: &ValueInfoProto) -> Self {
+        let tensor = value.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
+        let shape = tensor.and_then(|tensor| tensor.shape.as_ref()).map(|shape| {
+            let size = |size: Option<i64>| size.filter(|&size| size > 0).map(|size| size as usize);
+            shape.dim.iter().map(|dim| size(dim.dim_value)).collect()
+        });
+        Self {
+            name: value.name.clone().unwrap_or_default(),
+            floats: tensor.is_some_and(|tensor| tensor.elem_type == Some(DataType::FLOAT)),
+            shape,
+        }
+    }
+}

@@ -1,0 +1,15 @@
+//! ONNX files, run as they are, with every tensor of theirs within reach by its name.
+//!
+//! [`OnnxNetwork::open`] reads a file, [`OnnxNetwork::survey`] runs it once on grey images and tells the shape of every tensor, and
+//! [`OnnxNetwork::run`] computes any of them for a batch. Everything is plain slices in the file's own layout (`[N, C, H, W]`); this
+//! crate knows no tensor library. The work is done by `rten`.
+
+mod error;
+mod graph;
+mod images;
+mod network;
+mod survey;
+
+pub use error::OnnxError;
+pub use network::{Array, OnnxNetwork};
+pub use survey::Survey;

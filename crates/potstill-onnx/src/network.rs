@@ -1,0 +1,284 @@
+//! An ONNX file, ready to run.
+
+use std::{
+    fmt, fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use rten::{
+    LoadError, LoadErrorKind, Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView,
+    ValueView,
+};
+use rten_tensor::Layout;
+
+use crate::{
+    OnnxError,
+    graph::Graph,
+    images::{pictured, takes_images},
+};
+
+/// A tensor of floats.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Array {
+    /// Its shape, the batch first.
+    pub shape: Vec<usize>,
+    /// Its values, row-major.
+    pub values: Vec<f32>,
+}
+
+/// An ONNX file that takes images `[N, C, H, W]` and gives logits.
+pub struct OnnxNetwork {
+    pub(crate) file: PathBuf,
+    pub(crate) graph: Graph,
+    model: Model,
+    images: NodeId,
+    threads: Arc<ThreadPool>,
+    /// `[N, C, H, W]` as the file declares it, an open dimension as none.
+    takes: [Option<usize>; 4],
+    logits: Option<String>,
+}
+
+impl OnnxNetwork {
+    /// Opens a file; weights beside it (`model.onnx.data`) are found. `logits` names the tensor of logits; without it the file's first
+    /// output is meant.
+    ///
+    /// # Errors
+    /// A file that is missing, broken or no ONNX, an operator that there is no code for, an input that takes no images, a name that no
+    /// tensor has.
+    pub fn open(file: &Path, logits: Option<&str>) -> Result<Self, OnnxError> {
+        let unreadable = |reason: String| OnnxError::Unreadable {
+            file: file.into(),
+            reason,
+        };
+        let bytes = fs::read(file).map_err(|error| unreadable(error.to_string()))?;
+        let graph = Graph::parse(&bytes).map_err(unreadable)?;
+        drop(bytes);
+        let takes = takes_images(file, &graph.inputs)?;
+        // Fused operators would be faster by little, and hide the tensors between them.
+        let model = ModelOptions::with_all_ops()
+            .enable_optimization(false)
+            .prepack_weights(true)
+            .load_file(file)
+            .map_err(|error| refusal(file, &error))?;
+        let images = *model
+            .input_ids()
+            .first()
+            .ok_or_else(|| unreadable("it takes nothing".into()))?;
+        let network = Self {
+            file: file.into(),
+            graph,
+            model,
+            images,
+            threads: Arc::new(ThreadPool::with_num_threads(rayon::current_num_threads())),
+            takes,
+            logits: logits.map(str::to_owned),
+        };
+        network.tensor(network.logits())?;
+        Ok(network)
+    }
+
+    /// The file.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The name of the tensor of logits.
+    pub fn logits(&self) -> &str {
+        let first = self.graph.outputs.first().map_or("", String::as_str);
+        self.logits.as_deref().unwrap_or(first)
+    }
+
+    /// Image channels; none if the file leaves them open.
+    pub fn channels(&self) -> Option<usize> {
+        self.takes[1]
+    }
+
+    /// Height and width of the images; none where the file leaves it open.
+    pub fn size(&self) -> [Option<usize>; 2] {
+        [self.takes[2], self.takes[3]]
+    }
+
+    /// The number of images that the file was made for; none if it takes any.
+    pub(crate) fn fixed_batch(&self) -> Option<usize> {
+        self.takes[0]
+    }
+
+    /// Learned numbers: all floating-point weights but the running statistics of batch norms.
+    pub fn parameters(&self) -> usize {
+        self.graph.parameters()
+    }
+
+    /// Computes the tensors called `names` for images `[N, C, H, W]`, in the order of the names. A file made for a fixed number of
+    /// images is run as often as it takes, the last time on repeated images.
+    ///
+    /// # Errors
+    /// Images that do not fit, a name that no tensor has, an operator that fails, a tensor that holds no floats.
+    pub fn run(&self, images: &Array, names: &[&str]) -> Result<Vec<Array>, OnnxError> {
+        self.check(&images.shape)?;
+        let nodes = names
+            .iter()
+            .map(|name| self.tensor(name))
+            .collect::<Result<Vec<_>, _>>()?;
+        let count = images.shape[0];
+        let Some(fixed) = self.takes[0].filter(|&fixed| fixed != count) else {
+            let values = self.compute(images, &nodes)?;
+            return self.floats(values, names);
+        };
+        let mut whole: Vec<Array> = Vec::new();
+        for start in (0..count).step_by(fixed) {
+            let kept = fixed.min(count - start);
+            let values = self.compute(&images.rows(start, fixed), &nodes)?;
+            let parts = self.floats(values, names)?;
+            if whole.is_empty() {
+                whole = parts.iter().map(Array::emptied).collect();
+            }
+            for ((whole, part), name) in whole.iter_mut().zip(&parts).zip(names) {
+                if part.shape.first() != Some(&fixed) {
+                    let reason = format!("`{name}` is {:?}, which is not one row an image", part.shape);
+                    return Err(self.failure(images, reason));
+                }
+                whole.append(part, kept);
+            }
+        }
+        Ok(whole)
+    }
+
+    /// Computes whatever these tensors hold.
+    pub(crate) fn compute(&self, images: &Array, nodes: &[NodeId]) -> Result<Vec<Value>, OnnxError> {
+        let view = ValueView::from_shape(&images.shape, &images.values)
+            .map_err(|error| self.failure(images, error.to_string()))?;
+        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.threads)));
+        self.model
+            .run(vec![(self.images, ValueOrView::View(view))], nodes, Some(options))
+            .map_err(|error| self.failure(images, error.to_string()))
+    }
+
+    fn floats(&self, values: Vec<Value>, names: &[&str]) -> Result<Vec<Array>, OnnxError> {
+        let arrays = values.into_iter().zip(names).map(|(value, name)| {
+            Array::of(value).ok_or_else(|| OnnxError::NoTensor {
+                file: self.file.clone(),
+                name: (*name).into(),
+                hint: "the tensor of this name holds no floats".into(),
+            })
+        });
+        arrays.collect()
+    }
+
+    /// The tensor called `name`.
+    pub(crate) fn tensor(&self, name: &str) -> Result<NodeId, OnnxError> {
+        // `rten` knows operators and weights by name, too; only what is computed can be asked for.
+        let found = self.graph.computed().any(|computed| computed == name);
+        found
+            .then(|| self.model.find_node(name))
+            .flatten()
+            .ok_or_else(|| {
+                let nearest = self
+                    .graph
+                    .computed()
+                    .min_by_key(|computed| strsim::damerau_levenshtein(computed, name));
+                let hint = nearest.map_or("it computes nothing at all".into(), |nearest| {
+                    format!("did you mean `{nearest}`? `potstill inspect` lists them all")
+                });
+                OnnxError::NoTensor {
+                    file: self.file.clone(),
+                    name: name.into(),
+                    hint,
+                }
+            })
+    }
+
+    /// Whether the file takes images of this shape `[N, C, H, W]`, of any N.
+    ///
+    /// # Errors
+    /// [`OnnxError::Images`] with what it takes.
+    pub fn check(&self, shape: &[usize]) -> Result<(), OnnxError> {
+        let [_, c, h, w] = self.takes;
+        let fits =
+            |takes: Option<usize>, given: Option<&usize>| takes.is_none_or(|takes| given == Some(&takes));
+        if shape.len() == 4 && fits(c, shape.get(1)) && fits(h, shape.get(2)) && fits(w, shape.get(3)) {
+            return Ok(());
+        }
+        let advice = if fits(c, shape.get(1)) {
+            "resize or crop the images (`data.augment`), or export the file with open height and width (`dynamic_axes`)"
+        } else {
+            "grey and coloured images cannot stand for each other"
+        };
+        let open = |size: Option<usize>| size.map_or("any".into(), |size| size.to_string());
+        Err(OnnxError::Images {
+            file: self.file.clone(),
+            expected: format!("{}x{} with {} channels", open(h), open(w), open(c)),
+            given: pictured(shape),
+            advice,
+        })
+    }
+
+    fn failure(&self, images: &Array, reason: String) -> OnnxError {
+        OnnxError::Run {
+            file: self.file.clone(),
+            count: images.shape.first().copied().unwrap_or(0),
+            images: pictured(&images.shape),
+            reason,
+        }
+    }
+}
+
+/// Why `rten` does not load a file that could be parsed.
+fn refusal(file: &Path, error: &LoadError) -> OnnxError {
+    let (file, reason) = (file.to_owned(), error.to_string());
+    match error.kind() {
+        LoadErrorKind::OperatorInvalid | LoadErrorKind::GraphError => OnnxError::Operator { file, reason },
+        _ => OnnxError::Unreadable { file, reason },
+    }
+}
+
+impl fmt::Debug for OnnxNetwork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OnnxNetwork")
+            .field("file", &self.file)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Array {
+    /// A value of floats; none if it holds anything else.
+    pub(crate) fn of(value: Value) -> Option<Self> {
+        let tensor = value.into_tensor::<f32>()?;
+        Some(Self {
+            shape: tensor.shape().to_vec(),
+            values: tensor.into_data(),
+        })
+    }
+
+    /// `count` rows from row `start`, the last one repeated where there are no more.
+    fn rows(&self, start: usize, count: usize) -> Self {
+        let row = self.values.len() / self.shape[0].max(1);
+        let mut values = Vec::with_capacity(count * row);
+        for i in start..start + count {
+            let i = i.min(self.shape[0] - 1);
+            values.extend_from_slice(&self.values[i * row..(i + 1) * row]);
+        }
+        let mut shape = self.shape.clone();
+        shape[0] = count;
+        Self { shape, values }
+    }
+
+    /// An array of the same shape with no rows yet.
+    fn emptied(&self) -> Self {
+        let mut shape = self.shape.clone();
+        if let Some(rows) = shape.first_mut() {
+            *rows = 0;
+        }
+        Self {
+            shape,
+            values: Vec::new(),
+        }
+    }
+
+    /// Takes the first `count` rows of `part` over.
+    fn append(&mut self, part: &Self, count: usize) {
+        let row = part.values.len() / part.shape[0].max(1);
+        self.values.extend_from_slice(&part.values[..count * row]);
+        self.shape[0] += count;
+    }
+}

@@ -1,0 +1,139 @@
+//! One run that tells the shape of every tensor of a file.
+
+use std::collections::BTreeMap;
+
+use rten::Value;
+use rten_tensor::Layout;
+
+use crate::{Array, OnnxError, OnnxNetwork, graph::Node, images::pictured};
+
+/// What a survey found.
+#[derive(Debug, Clone)]
+pub struct Survey {
+    /// The shapes of all tensors of floats that keep the batch apart, for one image: name and shape without the batch, in the order
+    /// in which they are computed.
+    pub tensors: Vec<(String, Vec<usize>)>,
+    /// Output classes.
+    pub classes: usize,
+    /// Multiply-accumulate operations of the convolutions and matrix products for one image.
+    pub multiplications: u64,
+}
+
+/// As many images as tell a batch from one image.
+const IMAGES: usize = 2;
+
+impl OnnxNetwork {
+    /// Runs the file on two grey images of `[C, H, W]` and notes every tensor.
+    ///
+    /// # Errors
+    /// Images that do not fit, an operator that fails on them, logits that are none.
+    pub fn survey(&self, [channels, height, width]: [usize; 3]) -> Result<Survey, OnnxError> {
+        let count = self.fixed_batch().unwrap_or(IMAGES);
+        let shape = vec![count, channels, height, width];
+        let images = Array {
+            values: vec![0.0; shape.iter().product()],
+            shape,
+        };
+        self.check(&images.shape)?;
+        let names: Vec<&str> = self.graph.computed().collect();
+        let nodes = names
+            .iter()
+            .map(|name| self.tensor(name))
+            .collect::<Result<Vec<_>, _>>()?;
+        let values = self.compute(&images, &nodes)?;
+        let shapes: BTreeMap<&str, Vec<usize>> = names
+            .iter()
+            .zip(&values)
+            .map(|(name, value)| (*name, value.shape().to_vec()))
+            .collect();
+        let floats = names
+            .iter()
+            .zip(&values)
+            .filter(|(_, value)| matches!(value, Value::FloatTensor(_)));
+        let tensors: Vec<(String, Vec<usize>)> = floats
+            .filter_map(|(name, _)| match shapes[name].as_slice() {
+                [rows, rest @ ..] if *rows == count && !rest.is_empty() => {
+                    Some(((*name).to_owned(), rest.to_vec()))
+                }
+                _ => None,
+            })
+            .collect();
+        let shape_of = |name: &str| {
+            let weight = || self.graph.weights.get(name).cloned();
+            shapes.get(name).cloned().or_else(weight)
+        };
+        let multiplications: u64 = self
+            .graph
+            .nodes
+            .iter()
+            .map(|node| products(node, &shape_of))
+            .sum();
+        Ok(Survey {
+            classes: self.classes(&tensors, &images.shape)?,
+            tensors,
+            multiplications: multiplications / count as u64,
+        })
+    }
+
+    /// The number of classes: the logits must be one row an image, and no probabilities.
+    fn classes(&self, tensors: &[(String, Vec<usize>)], images: &[usize]) -> Result<usize, OnnxError> {
+        let name = self.logits();
+        let refused = |reason: String| OnnxError::NoLogits {
+            file: self.file.clone(),
+            name: name.into(),
+            reason,
+        };
+        if let Some(maker) = self.graph.maker(name)
+            && let ("Softmax" | "LogSoftmax", Some(before)) = (maker.kind.as_str(), maker.inputs.first())
+        {
+            let reason = format!(
+                "it comes out of a {}; set `logits = \"{before}\"`, what goes in",
+                maker.kind
+            );
+            return Err(refused(reason));
+        }
+        match tensors.iter().find(|(tensor, _)| tensor == name) {
+            Some((_, shape)) if shape[1..].iter().all(|&size| size == 1) => Ok(shape[0]),
+            Some((_, shape)) => {
+                let rows: Vec<_> = tensors
+                    .iter()
+                    .filter(|(_, shape)| shape.len() == 1)
+                    .map(|(name, shape)| format!("`{name}` of {}", shape[0]))
+                    .collect();
+                let reason = format!(
+                    "it is {shape:?} for an image of {}, not one row; there {}",
+                    pictured(images),
+                    match rows.len() {
+                        0 => "is no such tensor".to_owned(),
+                        _ => format!("are {}", rows[rows.len().saturating_sub(4)..].join(", ")),
+                    }
+                );
+                Err(refused(reason))
+            }
+            None => Err(refused("it has no row for each image, or holds no floats".into())),
+        }
+    }
+}
+
+/// Multiplications of an operator, for the whole batch; 0 for all but convolutions and matrix products.
+fn products(node: &Node, shape_of: &dyn Fn(&str) -> Option<Vec<usize>>) -> u64 {
+    let shape = |names: &[String], i: usize| names.get(i).and_then(|name| shape_of(name));
+    let Some(out) = shape(&node.outputs, 0) else {
+        return 0;
+    };
+    let out: usize = out.iter().product();
+    let each = match node.kind.as_str() {
+        "Conv" => shape(&node.inputs, 1).map(|weight| weight[1..].iter().product()),
+        "MatMul" => shape(&node.inputs, 0).and_then(|rows| rows.last().copied()),
+        // The inner size, whichever way round the weight lies: products of all sizes are (n k) (k m) = (n m) k^2.
+        "Gemm" => shape(&node.inputs, 0)
+            .zip(shape(&node.inputs, 1))
+            .map(|(a, b)| inner_size(a.iter().product::<usize>() * b.iter().product::<usize>(), out)),
+        _ => None,
+    };
+    (out * each.unwrap_or(0)) as u64
+}
+
+fn inner_size(products: usize, out: usize) -> usize {
+    products.checked_div(out).unwrap_or(0).isqrt()
+}

@@ -1,0 +1,67 @@
+//! Multi-head self-attention.
+
+use burn::{
+    module::Module,
+    tensor::{Tensor, activation::softmax},
+};
+
+use crate::{Linear, Pass, Scope};
+
+/// Self-attention of a row of tokens (Vaswani et al. 2017, section 3.2; Dosovitskiy et al. 2021).
+#[derive(Module, Debug)]
+pub struct Attention {
+    qkv: Linear,
+    proj: Linear,
+    #[module(skip)]
+    heads: usize,
+}
+
+impl Attention {
+    /// `heads` heads of `channels / heads` channels; weights normal with deviation 0.02, biases 0.
+    pub fn new(channels: usize, heads: usize, scope: &Scope) -> Self {
+        Self {
+            qkv: Linear::normal(channels, 3 * channels, 0.02, &scope.at("qkv")),
+            proj: Linear::normal(channels, channels, 0.02, &scope.at("proj")),
+            heads,
+        }
+    }
+
+    /// Tokens `[N, T, C]` to `[N, T, C]`.
+    pub fn forward(&self, tokens: Tensor<3>, pass: &mut Pass<'_>) -> Tensor<3> {
+        let mixed = attend(self.qkv.forward(tokens, pass), self.heads, None, pass);
+        self.proj.forward(mixed, pass)
+    }
+}
+
+/// `softmax(q k^T / sqrt(C / heads) + bias) v`, head by head: queries, keys and values `[N, T, 3 C]` to `[N, T, C]`.
+///
+/// `bias`, if any, is `[G, heads, T, T]` where `G` divides `N`: row `n` takes `bias[n mod G]`.
+pub(crate) fn attend(
+    qkv: Tensor<3>,
+    heads: usize,
+    bias: Option<Tensor<4>>,
+    pass: &mut Pass<'_>,
+) -> Tensor<3> {
+    let [n, tokens, triple] = qkv.dims();
+    let channels = triple / 3;
+    let width = channels / heads;
+    let part = |i: usize| {
+        qkv.clone()
+            .narrow(2, i * channels, channels)
+            .reshape([n, tokens, heads, width])
+            .swap_dims(1, 2)
+    };
+    let (query, key, value) = (part(0) * (width as f64).powf(-0.5), part(1), part(2));
+    pass.count((2 * n * tokens * tokens * channels) as u64);
+    let mut scores = query.matmul(key.swap_dims(2, 3));
+    if let Some(bias) = bias {
+        let groups = bias.dims()[0];
+        scores = (scores.reshape([n / groups, groups * heads, tokens, tokens])
+            + bias.reshape([1, groups * heads, tokens, tokens]))
+        .reshape([n, heads, tokens, tokens]);
+    }
+    softmax(scores, 3)
+        .matmul(value)
+        .swap_dims(1, 2)
+        .reshape([n, tokens, channels])
+}
