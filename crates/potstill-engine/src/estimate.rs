@@ -54,6 +54,8 @@ impl Plan {
             return Err(EngineError::Contradiction("the data set has no images".into()));
         };
         let batch = batch?;
+        // A small data set may not fill it.
+        let images = batch.labels.len();
         let scale = recipe.train.batch as f64 / images as f64;
         let (steps, epochs) = (
             self.steps_per_epoch() * recipe.total_epochs(),

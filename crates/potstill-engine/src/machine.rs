@@ -26,6 +26,7 @@ fn status_mb(field: &str) -> Option<f64> {
 }
 
 /// Processor seconds of all threads of this process, user and system.
+#[allow(clippy::unnecessary_wraps, reason = "not every system tells")]
 pub(crate) fn cpu_seconds() -> Option<f64> {
     #[cfg(unix)]
     {

@@ -138,7 +138,7 @@ fn gated_case(
             found.extend(leaf.grad(&gradients).map(|gradient| (name, values(gradient))));
         }
         gates.each_gradient(&gradients, &mut |_, gradient| {
-            found.push(("gates", values(gradient)))
+            found.push(("gates", values(gradient)));
         });
     }
     found

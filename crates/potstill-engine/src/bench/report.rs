@@ -25,7 +25,8 @@ pub struct BenchReport {
     pub parts: Vec<PartReport>,
     /// 10^9 operations of a step: two for each multiply-accumulate of a convolution or a linear layer. Forward passes are
     /// counted; the backward pass is taken as twice the forward passes it goes through, which is too much by the one data
-    /// gradient that the first layer does not need.
+    /// gradient that the first layer does not need. They are those of the definition, so that a convolution that finds a way
+    /// around some of them (Winograd's) may come out above the peak.
     pub gflop: f64,
     /// The same by the median step.
     pub gflops: f64,
