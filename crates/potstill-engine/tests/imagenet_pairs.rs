@@ -19,12 +19,11 @@ fn side(name: &str) -> Side {
     Side::of(&network.unwrap(), [224, 224, 3], &device).unwrap()
 }
 
-/// The levels of both networks, channels and size, and the parameters of the fusion modules.
-fn review(
-    student: &str,
-    teacher: &str,
-    options: &str,
-) -> Result<([Vec<(usize, usize)>; 2], usize), MethodError> {
+/// Channels and size of each level, shallow to deep.
+type Levels = Vec<(usize, usize)>;
+
+/// The levels of the student and the teacher, and the parameters of the fusion modules.
+fn review(student: &str, teacher: &str, options: &str) -> Result<([Levels; 2], usize), MethodError> {
     let ground = Ground {
         student: side(student),
         teacher: Some(side(teacher)),
@@ -39,7 +38,7 @@ fn review(
     let spec: &MethodSpec = &recipe.methods[0];
     let method = find("review-kd")?.plan(spec, &ground)?;
     let reads = method.reads();
-    let levels = |side: &Side, points: &[Point]| -> Vec<(usize, usize)> {
+    let levels = |side: &Side, points: &[Point]| -> Levels {
         let sizes = points.iter().map(|point| side.probe.size(point).unwrap());
         sizes.map(|[height, _, channels]| (channels, height)).collect()
     };

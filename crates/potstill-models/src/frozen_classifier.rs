@@ -7,6 +7,7 @@ use crate::{Classifier, ModelError, OnnxClassifier, Probe, StageEnd, probe};
 
 /// A network for teaching and measuring. It runs by its running statistics, on the plain device, and cannot be trained.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there are one or two of them")]
 pub enum FrozenClassifier {
     /// A network of ours.
     Ours(Frozen<Classifier>),

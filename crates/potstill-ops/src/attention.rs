@@ -28,7 +28,7 @@ impl Attention {
 
     /// Tokens `[N, T, C]` to `[N, T, C]`.
     pub fn forward(&self, tokens: Tensor<3>, pass: &mut Pass<'_>) -> Tensor<3> {
-        let mixed = attend(self.qkv.forward(tokens, pass), self.heads, None, pass);
+        let mixed = attend(&self.qkv.forward(tokens, pass), self.heads, None, pass);
         self.proj.forward(mixed, pass)
     }
 }
@@ -37,7 +37,7 @@ impl Attention {
 ///
 /// `bias`, if any, is `[G, heads, T, T]` where `G` divides `N`: row `n` takes `bias[n mod G]`.
 pub(crate) fn attend(
-    qkv: Tensor<3>,
+    qkv: &Tensor<3>,
     heads: usize,
     bias: Option<Tensor<4>>,
     pass: &mut Pass<'_>,

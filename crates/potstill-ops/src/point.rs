@@ -63,10 +63,9 @@ impl FromStr for Point {
 
     fn from_str(text: &str) -> Result<Self, PointError> {
         let (path, side) = match text.rsplit_once(':') {
-            None => (text, Side::Post),
             Some((path, "pre")) => (path, Side::Pre),
             Some((path, "post")) => (path, Side::Post),
-            Some(_) => (text, Side::Post),
+            _ => (text, Side::Post),
         };
         // Some ONNX files number the outputs of an operator: `conv1:0`.
         let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());

@@ -58,7 +58,7 @@ impl WindowAttention {
         let rows = self.qkv.forward(partition(moved, self.window), pass);
         let mixed = self
             .proj
-            .forward(attend(rows, self.heads, Some(bias), pass), pass);
+            .forward(attend(&rows, self.heads, Some(bias), pass), pass);
         roll(merge(mixed, self.window, [n, h, w, c]), [down, right])
     }
 
@@ -197,7 +197,7 @@ mod tests {
         let sees = |window: usize| numbers(mask.clone().narrow(0, window, 1));
         assert!(sees(0).iter().all(|&value| value == 0.0));
         // The last window holds four places from four corners.
-        let own = |i: usize| i % 5 == 0;
+        let own = |i: usize| i.is_multiple_of(5);
         assert!((0..16).all(|i| (sees(3)[i] == 0.0) == own(i)));
     }
 }
