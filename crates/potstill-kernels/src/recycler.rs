@@ -39,6 +39,10 @@ struct Kept {
 // SAFETY: the lists own their blocks; nobody else holds an address in them.
 unsafe impl Send for Kept {}
 
+#[allow(
+    clippy::cast_ptr_alignment,
+    reason = "kept blocks are aligned to a cache line"
+)]
 impl Recycler {
     /// An allocator that keeps nothing yet.
     #[allow(clippy::new_without_default, reason = "a static needs a constant")]

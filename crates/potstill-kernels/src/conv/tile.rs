@@ -86,8 +86,8 @@ pub(crate) unsafe fn run_grid(isa: Isa, vectors: usize, grid: Grid, strip: Strip
                 grid,
                 strip,
                 target,
-            )
-        };
+            );
+        }
     }
 }
 
