@@ -11,8 +11,8 @@ use crate::Pool;
 use crate::isa::{Isa, LANES, PairKernel, PairLanes, Products, dispatch_pairs};
 use crate::scratch::{Line, Scratch};
 
-/// Products that a half adds up at most, if the taps of one run are not more. Nine taps of 32 channels.
-const LONGEST_SUM: usize = 144;
+/// Products that a half adds up at most, if one tap has not more: three taps of 32 channels.
+const LONGEST_SUM: usize = 48;
 
 /// Two channels an element, in half precision.
 pub(crate) struct Pairs;
