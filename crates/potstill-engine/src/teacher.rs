@@ -4,8 +4,9 @@ use burn::tensor::Device;
 use potstill_data::Normalise;
 use potstill_methods::Side;
 use potstill_models::{FrozenClassifier, OnnxClassifier};
+use potstill_ops::Precision;
 use potstill_random::Seed;
-use potstill_recipe::Teacher;
+use potstill_recipe::{Precision as Asked, Teacher};
 
 use crate::{
     EngineError, Source,
@@ -33,12 +34,13 @@ impl PlannedTeacher {
         device: &Device,
     ) -> Result<Self, EngineError> {
         let (model, network, input) = match spec {
-            Teacher::Run { run } => {
+            Teacher::Run { run, precision } => {
                 let source = Source {
                     weights: Some(run.clone()),
                     ..Source::default()
                 };
-                ours(&source, seed, device)?
+                let (model, network, input) = ours(&source, seed, device)?;
+                (model, network.with_precision(in_kernels(*precision)), input)
             }
             Teacher::Network(named) => {
                 let source = Source {
@@ -48,6 +50,7 @@ impl PlannedTeacher {
                     ..Source::default()
                 };
                 let (model, network, input) = ours(&source, seed, device)?;
+                let network = network.with_precision(in_kernels(named.precision));
                 (model, network, named.input.as_ref().map(normalise).or(input))
             }
             Teacher::Onnx(file) => {
@@ -64,6 +67,13 @@ impl PlannedTeacher {
             input: input.unwrap_or_else(|| default_input(image[2])),
             model,
         })
+    }
+}
+
+fn in_kernels(asked: Asked) -> Precision {
+    match asked {
+        Asked::Single => Precision::Single,
+        Asked::Half => Precision::Half,
     }
 }
 

@@ -178,6 +178,7 @@ fn assert_loss_falls(student: &str, teacher: &str) {
         methods: vec!["review-kd".into()],
         batch: 4,
         steps: 18,
+        precision: potstill_ops::Precision::Single,
         rate: 0.02,
         allocator: None,
     };

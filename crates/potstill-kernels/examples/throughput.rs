@@ -7,8 +7,8 @@
 use std::time::{Duration, Instant};
 
 use potstill_kernels::{
-    Activation, BatchNormBackward, ConvShape, Epilogue, GateSource, Isa, Moments, PackedConv, Pool, bn_apply,
-    bn_backward, conv_backward_data, conv_backward_weight, conv_forward, peak_gflops,
+    Activation, BatchNormBackward, ConvShape, Epilogue, GateSource, Isa, Moments, PackedConv, Pool,
+    Precision, bn_apply, bn_backward, conv_backward_data, conv_backward_weight, conv_forward, peak_gflops,
 };
 
 /// Nanoseconds of a call: the fastest of many, as other programs only ever make a call slower.
@@ -30,15 +30,17 @@ fn main() {
     let peak = peak_gflops(Isa::current(), 1).unwrap_or(f64::NAN);
     println!("{}, peak {peak:.0} GFLOP/s", Isa::current().name());
     println!(
-        "{:<26} {:>8} {:>8} {:>8} {:>8}   GFLOP/s",
-        "shape", "forward", "frozen", "data", "weight"
+        "{:<26} {:>8} {:>8} {:>8} {:>8} {:>8}   GFLOP/s",
+        "shape", "forward", "frozen", "half", "data", "weight"
     );
     for shape in shapes() {
         let name = name(&shape);
         if name.contains(&filter) {
-            let [forward, frozen, data, weight] = rates(&shape, &pool);
+            let [forward, frozen, half, data, weight] = rates(&shape, &pool);
             let share = 100.0 * (forward + data + weight) / (3.0 * peak);
-            println!("{name:<26} {forward:>8.0} {frozen:>8.0} {data:>8.0} {weight:>8.0} {share:>7.0} %");
+            println!(
+                "{name:<26} {forward:>8.0} {frozen:>8.0} {half:>8.0} {data:>8.0} {weight:>8.0} {share:>7.0} %"
+            );
         }
     }
     if "norm".contains(&filter) {
@@ -91,7 +93,7 @@ fn name(shape: &ConvShape) -> String {
     )
 }
 
-fn rates(shape: &ConvShape, pool: &Pool) -> [f64; 4] {
+fn rates(shape: &ConvShape, pool: &Pool) -> [f64; 5] {
     let numbers =
         |len: usize| -> Vec<f32> { (0..len).map(|i| ((i * 37 % 101) as f32 - 50.0) / 50.0).collect() };
     let (x, weight, dy) = (
@@ -101,7 +103,8 @@ fn rates(shape: &ConvShape, pool: &Pool) -> [f64; 4] {
     );
     let (mut dx, mut dw, mut out) = (x.clone(), weight.clone(), dy.clone());
     let (scale, shift) = (vec![1.0; shape.c_out], vec![0.1; shape.c_out]);
-    let packed = PackedConv::new(shape, &weight, &scale, &shift).unwrap();
+    let packed = [Precision::Single, Precision::Half]
+        .map(|precision| PackedConv::new(shape, &weight, &scale, &shift, precision).unwrap());
     let mut moments = Moments::default();
     let forward = fastest(|| {
         conv_forward(
@@ -115,14 +118,16 @@ fn rates(shape: &ConvShape, pool: &Pool) -> [f64; 4] {
         .unwrap();
     });
     let size = [shape.n, shape.h, shape.w];
-    let frozen = fastest(|| {
-        packed
-            .forward(size, &x, None, Activation::Relu, &mut out, pool)
-            .unwrap();
+    let [frozen, half] = packed.map(|packed| {
+        fastest(|| {
+            packed
+                .forward(size, &x, None, Activation::Relu, &mut out, pool)
+                .unwrap();
+        })
     });
     let data = fastest(|| conv_backward_data(shape, &dy, &weight, &mut dx, pool).unwrap());
     let weight = fastest(|| conv_backward_weight(shape, &x, &dy, &mut dw, pool).unwrap());
-    [forward, frozen, data, weight].map(|time| shape.flops() as f64 / time)
+    [forward, frozen, half, data, weight].map(|time| shape.flops() as f64 / time)
 }
 
 /// Bytes per nanosecond of the batch norm sweeps, counted once per map read or written.

@@ -33,8 +33,8 @@ mod window;
 
 pub use activation::Activation;
 pub use conv::{
-    ConvShape, Epilogue, PackedConv, conv_backward_data, conv_backward_data_add, conv_backward_weight,
-    conv_forward,
+    ConvShape, Epilogue, PackedConv, Precision, conv_backward_data, conv_backward_data_add,
+    conv_backward_weight, conv_forward,
 };
 pub use error::KernelError;
 pub use gated_sum::{GateGradients, GateInputs, GatedSum};

@@ -8,7 +8,7 @@ mod reference;
 
 use numbers::{close, numbers};
 use potstill_kernels::{
-    Activation, ConvShape, Epilogue, Isa, Moments, PackedConv, Pool, conv_backward_data,
+    Activation, ConvShape, Epilogue, Isa, Moments, PackedConv, Pool, Precision, conv_backward_data,
     conv_backward_data_add, conv_backward_weight, conv_forward,
 };
 use reference::Reference;
@@ -218,7 +218,8 @@ fn epilogues_equal_the_definition() {
                 .collect();
             close(&out, &expected, tolerance(&shape, isa), &what("affine"));
 
-            let packed = PackedConv::new(&shape, &reference.weight, &scale, &shift).unwrap();
+            let packed =
+                PackedConv::new(&shape, &reference.weight, &scale, &shift, Precision::Single).unwrap();
             out.fill(f32::NAN);
             let size = [shape.n, shape.h, shape.w];
             packed
@@ -337,7 +338,8 @@ fn wrong_arguments_are_errors() {
     for shape in bad {
         assert!(run(shape, 32).is_err(), "{shape:?}");
         assert!(
-            PackedConv::new(&shape, &[0.0; 36], &[0.0; 2], &[0.0; 2]).is_err() || shape.validate().is_err()
+            PackedConv::new(&shape, &[0.0; 36], &[0.0; 2], &[0.0; 2], Precision::Single).is_err()
+                || shape.validate().is_err()
         );
     }
 }

@@ -11,7 +11,7 @@ mod reference;
 use numbers::{close, numbers};
 use potstill_kernels::{
     Activation, AdamW, BatchNormBackward, ConvShape, Epilogue, GateInputs, GateSource, GatedSum, Moments,
-    PackedConv, Pool, PooledError, Sgd, bn_apply, bn_backward, bn_statistics, conv_backward_data,
+    PackedConv, Pool, PooledError, Precision, Sgd, bn_apply, bn_backward, bn_statistics, conv_backward_data,
     conv_backward_data_add, conv_backward_weight, conv_forward,
 };
 use reference::Reference;
@@ -52,7 +52,14 @@ fn convolutions() {
         conv_backward_weight(&shape, &reference.x, &reference.dy, &mut dw, &pool).unwrap();
         close(&dw, &reference.dw, 2e-6, &what);
         let ones = vec![1.0; shape.c_out];
-        let packed = PackedConv::new(&shape, &reference.weight, &ones, &vec![0.0; shape.c_out]).unwrap();
+        let packed = PackedConv::new(
+            &shape,
+            &reference.weight,
+            &ones,
+            &vec![0.0; shape.c_out],
+            Precision::Single,
+        )
+        .unwrap();
         let size = [shape.n, shape.h, shape.w];
         packed
             .forward(size, &reference.x, None, Activation::None, &mut y, &pool)

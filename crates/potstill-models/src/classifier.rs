@@ -42,7 +42,9 @@ impl Classifier {
 
     /// Logits `[N, K]` by the running statistics, with nobody looking on. No graph is kept if the network is frozen.
     pub fn logits(frozen: &Frozen<Self>, images: Tensor<4>) -> Tensor<2> {
-        frozen.get().forward(images, &mut Pass::new(Mode::Running))
+        let mut pass = Pass::new(Mode::Running);
+        frozen.prepare(&mut pass);
+        frozen.get().forward(images, &mut pass)
     }
 
     /// Whether the network takes images of this size `[H, W, C]`.

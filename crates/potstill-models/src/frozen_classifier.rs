@@ -1,7 +1,7 @@
 //! A classification network that is only looked at: one of ours, frozen, or an ONNX file.
 
 use burn::tensor::{Device, Tensor};
-use potstill_ops::{Frozen, Mode, Pass};
+use potstill_ops::{Frozen, Mode, Pass, Precision};
 
 use crate::{Classifier, ModelError, OnnxClassifier, Probe, StageEnd, probe};
 
@@ -22,7 +22,10 @@ impl FrozenClassifier {
     /// [`ModelError::Onnx`] if an operator of a file fails on these images.
     pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Result<Tensor<2>, ModelError> {
         match self {
-            Self::Ours(network) => Ok(network.get().forward(images, pass)),
+            Self::Ours(network) => {
+                network.prepare(pass);
+                Ok(network.get().forward(images, pass))
+            }
             Self::Onnx(network) => network.forward(images, pass),
         }
     }
@@ -33,6 +36,15 @@ impl FrozenClassifier {
     /// As [`forward`](Self::forward).
     pub fn logits(&self, images: Tensor<4>) -> Result<Tensor<2>, ModelError> {
         self.forward(images, &mut Pass::new(Mode::Running))
+    }
+
+    /// The same network, its frozen convolutions in `precision`. An ONNX file stays as it is.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        match self {
+            Self::Ours(network) => Self::Ours(network.with_precision(precision)),
+            Self::Onnx(_) => self,
+        }
     }
 
     /// Whether the network takes images of this size `[H, W, C]`.

@@ -2,27 +2,44 @@
 
 use burn::module::Module;
 
-use crate::Parameters;
+use crate::{Parameters, Pass, Precision};
 
 /// A module on the plain device: no graph, no gradients, nothing that can move.
 ///
 /// It is a deep and independent copy of the values at the time of freezing.
 #[derive(Debug, Clone)]
-pub struct Frozen<M>(M);
+pub struct Frozen<M> {
+    module: M,
+    precision: Precision,
+}
 
 impl<M: Module> Frozen<M> {
     /// Freezes the present values of `module`.
     pub fn new(module: &M) -> Self {
-        Self(module.valid())
+        Self {
+            module: module.valid(),
+            precision: Precision::Single,
+        }
+    }
+
+    /// The same, computing in `precision` where that is asked of it by [`prepare`](Self::prepare).
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// Tells a pass in what precision this module computes.
+    pub fn prepare(&self, pass: &mut Pass<'_>) {
+        pass.set_precision(self.precision);
     }
 
     /// The module, to be run in [`Mode::Running`](crate::Mode::Running).
     pub fn get(&self) -> &M {
-        &self.0
+        &self.module
     }
 
     /// The module's tensors, to be read.
     pub fn parameters(&self) -> &dyn Parameters {
-        &self.0
+        &self.module
     }
 }

@@ -53,7 +53,7 @@ pub use patch_embed::PatchEmbed;
 pub use point::{Point, PointError, Side, Taps, Visitor};
 pub use pool::{Border, Window, adaptive_avg_pool, avg_pool, global_avg_pool, max_pool};
 pub use pooled_error::pooled_squared_error;
-pub use potstill_kernels::Recycler;
+pub use potstill_kernels::{Precision, Recycler};
 pub use resize::{resize_bilinear, resize_nearest};
 pub use scope::Scope;
 pub use shuffle::channel_shuffle;

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::{Moments, Side, Visitor};
+use crate::{Moments, Precision, Side, Visitor};
 
 /// What batch norm does in a pass. Always said, never guessed from the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,6 +18,7 @@ pub enum Mode {
 /// One forward pass: its mode, its visitor, and its by-products.
 pub struct Pass<'v> {
     mode: Mode,
+    precision: Precision,
     visitor: Option<&'v mut dyn Visitor>,
     moments: Vec<Moments>,
     multiplications: u64,
@@ -28,6 +29,7 @@ impl<'v> Pass<'v> {
     pub fn new(mode: Mode) -> Self {
         Self {
             mode,
+            precision: Precision::Single,
             visitor: None,
             moments: Vec::new(),
             multiplications: 0,
@@ -40,6 +42,16 @@ impl<'v> Pass<'v> {
             visitor: Some(visitor),
             ..Self::new(mode)
         }
+    }
+
+    /// Lets folded convolutions compute in `precision`. Only a pass in [`Mode::Running`] folds; no other is touched.
+    pub fn set_precision(&mut self, precision: Precision) {
+        self.precision = precision;
+    }
+
+    /// In what folded convolutions compute.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// The batch-norm mode.

@@ -76,7 +76,14 @@ fn fused(
     pass: &mut Pass<'_>,
 ) -> Tensor<4> {
     let (inside, outside) = activation.split();
-    if let Some(unit) = conv_unit(&x, residual.as_ref(), conv, norm, inside, pass.mode()) {
+    if let Some(unit) = conv_unit(
+        &x,
+        residual.as_ref(),
+        conv,
+        norm,
+        inside,
+        (pass.mode(), pass.precision()),
+    ) {
         conv.count(&unit.map, pass);
         return outside.apply(noted(unit, norm, pass));
     }

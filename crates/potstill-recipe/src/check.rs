@@ -33,7 +33,7 @@ pub(crate) fn check_teacher(table: &Table, root: &Origin) -> Option<Problem> {
         Some("onnx") => (
             "onnx",
             "takes network and weights from that file",
-            &["model", "weights", "shortcut"],
+            &["model", "weights", "shortcut", "precision"],
         ),
         Some(_) => ("model", "takes a network by its name", &["logits"]),
         None => {

@@ -208,6 +208,12 @@ const TEACHER: &[Key] = &[
         "of an ONNX file: the name of the tensor of logits",
     ),
     INPUT,
+    optional(
+        "precision",
+        Choice(&["single", "half"]),
+        "single",
+        "half: frozen convolutions in half precision where the machine has AVX512-FP16; not of an ONNX file",
+    ),
 ];
 
 const WEIGHTS: Key = optional(

@@ -56,6 +56,6 @@ pub use method::MethodSpec;
 pub use optimizer::{Adam, AdamW, OptimizerSpec, Sgd};
 pub use origin::{Origin, Verbatim};
 pub use phase::{Phase, PhaseSpec};
-pub use recipe::{Data, Input, Network, OnnxTeacher, Recipe, Shortcut, Task, Teacher, Train};
+pub use recipe::{Data, Input, Network, OnnxTeacher, Precision, Recipe, Shortcut, Task, Teacher, Train};
 pub use schedule::{Decay, Per, Schedule};
 pub use schema::{SchemaEntry, schema};

@@ -113,6 +113,26 @@ pub struct Network {
     /// How pixels are normalised; as is usual for the data set if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Input>,
+    /// Of a teacher: in what it computes.
+    #[serde(default, skip_serializing_if = "Precision::is_single")]
+    pub precision: Precision,
+}
+
+/// In what a teacher's frozen convolutions compute.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Precision {
+    /// Single precision.
+    #[default]
+    Single,
+    /// Half precision where the machine has AVX512-FP16 and it is faster.
+    Half,
+}
+
+impl Precision {
+    fn is_single(&self) -> bool {
+        *self == Self::Single
+    }
 }
 
 /// The two shortcuts of a ResNet for CIFAR (He et al. 2015, section 4.2).
@@ -143,6 +163,9 @@ pub enum Teacher {
     Run {
         /// The folder of the run.
         run: PathBuf,
+        /// In what it computes.
+        #[serde(default, skip_serializing_if = "Precision::is_single")]
+        precision: Precision,
     },
     /// A network in an ONNX file.
     Onnx(OnnxTeacher),

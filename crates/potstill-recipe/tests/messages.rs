@@ -295,6 +295,12 @@ fn values_that_do_not_fit_together() {
         ),
         (
             "run = \"runs/teacher\"",
+            "onnx = \"a.onnx\"\nprecision = \"half\"",
+            "x.toml:8: `teacher.onnx` takes network and weights from that file, so `precision` cannot stand beside it; leave \
+             out one or the other, or override the whole table, `teacher={ onnx = \"...\" }`",
+        ),
+        (
+            "run = \"runs/teacher\"",
             "model = \"cifar_resnet20\"\nlogits = \"fc\"",
             "x.toml:8: `teacher.model` takes a network by its name, so `logits` cannot stand beside it; leave out one or the \
              other, or override the whole table, `teacher={ model = \"...\" }`",

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use potstill_recipe::{Decay, OptimizerSpec, Recipe, RecipeError, Teacher};
+use potstill_recipe::{Decay, OptimizerSpec, Precision, Recipe, RecipeError, Teacher};
 
 const TEXT: &str = r#"version = 1
 name = "small"
@@ -76,7 +76,13 @@ fn tables_and_arrays_can_be_given_whole_or_in_part() {
             gamma: 0.1
         }
     );
-    assert_eq!(recipe.teacher, Some(Teacher::Run { run: "runs/a".into() }));
+    assert_eq!(
+        recipe.teacher,
+        Some(Teacher::Run {
+            run: "runs/a".into(),
+            precision: Precision::Single
+        })
+    );
     assert_eq!(recipe.methods[0].options["temperature"].as_float(), Some(2.5));
     assert_eq!(recipe.methods[1].weight, 0.6);
     assert!(with(&["methods=[]"]).unwrap().methods.is_empty());

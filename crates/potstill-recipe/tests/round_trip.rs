@@ -124,7 +124,7 @@ fn schema_and_structs_have_the_same_keys() {
     note(&parsed(EVERYTHING));
     note(&parsed(&EVERYTHING.replace(
         "model = \"cifar_resnet20\"",
-        "model = \"t\"\nweights = \"w\"\nshortcut = \"a\"\ninput = { mean = [1], std = [1] }",
+        "model = \"t\"\nweights = \"w\"\nshortcut = \"a\"\ninput = { mean = [1], std = [1] }\nprecision = \"half\"",
     )));
     note(&parsed(LITTLE));
     for kind in kinds {

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use potstill_models::Shortcut;
+use potstill_ops::Precision;
 
 use crate::model_name::ModelName;
 
@@ -140,12 +141,33 @@ pub struct EvalArguments {
     /// Standard deviation of each channel.
     #[arg(long, value_delimiter = ',', requires = "mean", value_name = "R,G,B")]
     pub std: Option<Vec<f32>>,
+    /// In what frozen convolutions compute; half needs AVX512-FP16, and changes nothing elsewhere.
+    #[arg(long, value_enum, default_value_t = PrecisionArgument::Single)]
+    pub precision: PrecisionArgument,
     /// Images of a batch.
     #[arg(long, default_value_t = 256, value_name = "N")]
     pub batch: usize,
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// In what frozen convolutions compute.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum PrecisionArgument {
+    /// Single precision.
+    Single,
+    /// Half precision where it is faster.
+    Half,
+}
+
+impl From<PrecisionArgument> for Precision {
+    fn from(argument: PrecisionArgument) -> Self {
+        match argument {
+            PrecisionArgument::Single => Self::Single,
+            PrecisionArgument::Half => Self::Half,
+        }
+    }
 }
 
 /// The two shortcuts.
@@ -309,6 +331,9 @@ pub struct BenchArguments {
     /// Time inference of this network instead.
     #[arg(long, value_name = "NAME", conflicts_with_all = ["student", "teacher"], value_parser = ModelName, hide_possible_values = true)]
     pub infer: Option<String>,
+    /// With `--infer`: in what frozen convolutions compute; half needs AVX512-FP16, and changes nothing elsewhere.
+    #[arg(long, value_enum, default_value_t = PrecisionArgument::Single)]
+    pub precision: PrecisionArgument,
     /// Images of a batch.
     #[arg(long, default_value_t = 64, value_name = "N")]
     pub batch: usize,

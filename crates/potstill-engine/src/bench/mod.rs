@@ -8,7 +8,7 @@ use burn::tensor::{Device, Tensor};
 use potstill_data::Batch;
 use potstill_methods::{Ground, Side};
 use potstill_models::{BuildOptions, Classifier, FrozenClassifier, ModelEntry, find};
-use potstill_ops::{Frozen, Mode, Moments, Pass, Recycler, Scope};
+use potstill_ops::{Frozen, Mode, Moments, Pass, Precision, Recycler, Scope};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
 
@@ -37,6 +37,8 @@ pub struct BenchSetup {
     pub steps: usize,
     /// The learning rate.
     pub rate: f64,
+    /// In what a network computes whose inference is timed.
+    pub precision: Precision,
     /// The allocator of the program, if it is ours: it knows how much memory was in use at once.
     pub allocator: Option<&'static Recycler>,
 }
@@ -126,7 +128,8 @@ const PAST_EVERY_RAMP: usize = 1_000_000;
 pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     let device = Device::flex();
     let entry = find(model)?;
-    let network = FrozenClassifier::from(&build(entry, entry.classes, "teacher", &device)?);
+    let network = FrozenClassifier::from(&build(entry, entry.classes, "teacher", &device)?)
+        .with_precision(setup.precision);
     let batch = synthetic(setup.batch, entry);
     timed(setup, || {
         let mut laps = Laps::start();

@@ -2,6 +2,7 @@
 
 use super::depthwise;
 use super::ending::Ending;
+use super::pack::Numbers;
 use super::panels::{Direction, Panels};
 use super::pass::{Pass, Weights};
 use super::shape::ConvShape;
@@ -94,6 +95,7 @@ unsafe fn run(shape: &ConvShape, dy: &[f32], weight: &[f32], dx: *mut f32, accum
         isa,
         stencil: &stencil,
         weights: Weights::new(&shape, &panels, &lines),
+        numbers: Numbers::Single,
         accumulate,
     };
     // SAFETY: as the caller promises.

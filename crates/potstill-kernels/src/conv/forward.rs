@@ -2,6 +2,7 @@
 
 use super::depthwise;
 use super::ending::{Ending, padded};
+use super::pack::Numbers;
 use super::panels::{Direction, Panels};
 use super::pass::{Pass, Weights};
 use super::shape::ConvShape;
@@ -118,6 +119,7 @@ pub fn conv_forward(
         isa,
         stencil: &stencil,
         weights: Weights::new(&shape, &panels, &lines),
+        numbers: Numbers::Single,
         accumulate: false,
     };
     // SAFETY: the lengths were checked against the shape; the pass writes all of the target.

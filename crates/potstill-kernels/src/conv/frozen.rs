@@ -2,6 +2,8 @@
 
 use super::depthwise;
 use super::ending::{Ending, padded};
+use super::pack::Numbers;
+use super::pairs::{self, paired};
 use super::panels::{Direction, Panels};
 use super::pass::{Pass, Weights};
 use super::shape::ConvShape;
@@ -12,14 +14,47 @@ use crate::isa::Isa;
 use crate::scratch::{Line, Scratch};
 use crate::{Activation, KernelError, Output, Pool};
 
+/// How the products of a frozen convolution are computed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Precision {
+    /// In single precision.
+    #[default]
+    Single,
+    /// Inputs and weights rounded to half precision, short sums of products in half precision, everything else in single.
+    /// Numbers beyond 65504 become infinite. Applies to convolutions of one group on machines with AVX512-FP16, unless they
+    /// are faster in single precision; all others stay as they are.
+    Half,
+}
+
 /// `activation(scale * conv(x) + shift + residual)` with weights in the order of the tiles.
 #[derive(Debug, Clone)]
 pub struct PackedConv {
     /// Batch and map sizes are those of the last call's caller to choose; the rest is fixed.
     shape: ConvShape,
     isa: Isa,
+    form: Form,
     lines: Vec<Line>,
     shift: Vec<f32>,
+}
+
+/// The code that a layer takes, and with it the order of its lines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Direct,
+    Winograd,
+    Pairs,
+}
+
+impl Form {
+    fn of(shape: &ConvShape, isa: Isa, precision: Precision) -> Self {
+        if winograd::suits(shape, isa) {
+            Self::Winograd
+        } else if precision == Precision::Half && shape.groups == 1 && isa.has_pairs() {
+            Self::Pairs
+        } else {
+            Self::Direct
+        }
+    }
 }
 
 impl PackedConv {
@@ -27,7 +62,13 @@ impl PackedConv {
     ///
     /// # Errors
     /// [`KernelError`] when the shape is impossible or a slice does not fit it.
-    pub fn new(shape: &ConvShape, weight: &[f32], scale: &[f32], shift: &[f32]) -> Result<Self, KernelError> {
+    pub fn new(
+        shape: &ConvShape,
+        weight: &[f32],
+        scale: &[f32],
+        shift: &[f32],
+        precision: Precision,
+    ) -> Result<Self, KernelError> {
         // A map as large as the kernel, for the check and for the geometry of the panels.
         let reach = |d: usize| shape.dilation[d].saturating_mul(shape.kernel[d]).max(1);
         let shape = ConvShape {
@@ -41,31 +82,41 @@ impl PackedConv {
         expect_length("scale", shape.c_out, scale.len())?;
         expect_length("shift", shape.c_out, shift.len())?;
         let isa = Isa::current();
+        let form = Form::of(&shape, isa, precision);
         if shape.is_depthwise() {
             let lines = depthwise::pack(&shape, weight, Some(scale)).to_vec();
             return Ok(Self {
                 shape,
                 isa,
+                form: Form::Direct,
                 lines,
                 shift: padded(shift, 1),
             });
         }
+        let counted = if form == Form::Pairs {
+            paired(&shape)
+        } else {
+            shape
+        };
         let panels = Panels::new(
-            &shape,
-            &Stencil::forward(&shape, isa.columns()),
+            &counted,
+            &Stencil::forward(&counted, isa.columns()),
             Direction::Forward,
             isa.vectors(),
         );
-        let lines = if winograd::suits(&shape, isa) {
-            winograd::pack_weights(isa, &panels, weight, Some(scale), Pool::global())
-        } else {
-            let mut lines = Scratch::take(panels.lines());
-            panels.pack(weight, Some(scale), &mut lines, Pool::global());
-            lines
+        let lines = match form {
+            Form::Winograd => winograd::pack_weights(isa, &panels, weight, Some(scale), Pool::global()),
+            Form::Pairs => pairs::pack_weights(isa, &shape, &panels, (weight, scale)),
+            Form::Direct => {
+                let mut lines = Scratch::take(panels.lines());
+                panels.pack(weight, Some(scale), &mut lines, Pool::global());
+                lines
+            }
         };
         Ok(Self {
             shape,
             isa,
+            form,
             lines: lines.to_vec(),
             shift: padded(shift, shape.groups),
         })
@@ -102,6 +153,10 @@ impl PackedConv {
         if shape.is_empty() {
             return Ok(());
         }
+        let (shape, numbers) = match self.form {
+            Form::Pairs => (paired(&shape), Numbers::Pairs { channels: shape.c_in }),
+            Form::Direct | Form::Winograd => (shape, Numbers::Single),
+        };
         let shape = shape.flattened();
         let mut stencil = Stencil::forward(&shape, self.isa.columns());
         if shape.is_depthwise() {
@@ -114,7 +169,7 @@ impl PackedConv {
             moments: None,
         };
         let panels = Panels::new(&shape, &stencil, Direction::Forward, self.isa.vectors());
-        if winograd::suits(&self.shape, self.isa) {
+        if self.form == Form::Winograd {
             let pass = Winograd {
                 isa: self.isa,
                 stencil: &stencil,
@@ -132,6 +187,7 @@ impl PackedConv {
             isa: self.isa,
             stencil: &stencil,
             weights: Weights::new(&shape, &panels, &self.lines),
+            numbers,
             accumulate: false,
         };
         // SAFETY: the lengths were checked against the shape; the pass writes all of the target.

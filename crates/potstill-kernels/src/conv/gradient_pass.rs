@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::gradient_tile::{Sums, Window, add_lane_products, add_products};
 use super::items::{Item, Items};
-use super::pack::{Packed, pack_plain, pack_source};
+use super::pack::{Numbers, Packed, pack_plain, pack_source};
 use super::panels::Panels;
 use super::stencil::Stencil;
 use crate::isa::{Isa, LANES};
@@ -42,7 +42,14 @@ impl GradientPass<'_> {
         let (reads, writes) = (self.stencil.channels_in(), self.stencil.channels_out());
         let (x, dy) = to.split_at_mut(item.images.len() * self.x_layout(item.rows.len()).image);
         let channels = group * reads..(group + 1) * reads;
-        pack_source(self.isa, self.stencil, self.x, item, channels, x);
+        pack_source(
+            self.isa,
+            self.stencil,
+            (self.x, Numbers::Single),
+            item,
+            channels,
+            x,
+        );
         let channels = group * writes..(group + 1) * writes;
         pack_plain(self.isa, self.stencil.target, self.dy, item, channels, dy);
     }

@@ -4,8 +4,10 @@
 use std::ops::Range;
 
 use super::items::Item;
+use super::pairs::Pairs;
 use super::stencil::{Plane, Stencil};
-use crate::isa::{Isa, Kernel, LANES, Lanes, dispatch};
+use super::tile::Dense;
+use crate::isa::{Isa, Kernel, LANES, Lanes, PairKernel, PairLanes, dispatch, dispatch_pairs};
 use crate::scratch::Line;
 
 /// Strides of a packed item, in lines.
@@ -38,20 +40,50 @@ impl Packed {
     }
 }
 
+/// What an element of the packed form is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Numbers {
+    /// One channel.
+    Single,
+    /// Two neighbouring channels in half precision, of a source with so many channels. The stencil counts pairs.
+    Pairs { channels: usize },
+}
+
+impl Numbers {
+    /// Channels in a block of sixteen elements.
+    fn block(self) -> usize {
+        match self {
+            Self::Single => LANES,
+            Self::Pairs { .. } => 2 * LANES,
+        }
+    }
+}
+
 /// Packs what one item of the stencil reads.
 pub(crate) fn pack_source(
     isa: Isa,
     stencil: &Stencil,
-    source: &[f32],
+    (source, numbers): (&[f32], Numbers),
     item: &Item,
     channels: Range<usize>,
     to: &mut [Line],
 ) -> Packed {
     let layout = Packed::source(stencil, item.rows.len(), channels.len());
     let top = (item.rows.start * stencil.step[0]) as isize - stencil.border[0];
+    let (plane, channels) = match numbers {
+        Numbers::Single => (stencil.source, channels),
+        Numbers::Pairs { channels } => (
+            Plane {
+                channels,
+                ..stencil.source
+            },
+            0..channels,
+        ),
+    };
     let band = Band {
-        plane: stencil.source,
+        plane,
         channels,
+        numbers,
         layout,
         top,
         rows: stencil.packed_rows(item.rows.len()),
@@ -78,6 +110,7 @@ pub(crate) fn pack_plain(
     let band = Band {
         plane,
         channels,
+        numbers: Numbers::Single,
         layout,
         top: item.rows.start as isize,
         rows: item.rows.len(),
@@ -95,6 +128,7 @@ pub(crate) fn pack_plain(
 struct Band<'a> {
     plane: Plane,
     channels: Range<usize>,
+    numbers: Numbers,
     layout: Packed,
     /// Source row of the first packed row, and source column of the first packed column.
     top: isize,
@@ -110,14 +144,11 @@ impl Band<'_> {
         for (place, image) in item.images.clone().enumerate() {
             let source = &source[image * self.plane.len()..][..self.plane.len()];
             let to = &mut to[place * self.layout.image..][..self.layout.image];
-            dispatch(
-                isa,
-                PackImage {
-                    band: self,
-                    source,
-                    to,
-                },
-            );
+            let band = self;
+            match self.numbers {
+                Numbers::Single => dispatch(isa, PackImage { band, source, to }),
+                Numbers::Pairs { .. } => dispatch_pairs(isa, PackImage { band, source, to }),
+            }
         }
     }
 }
@@ -133,6 +164,20 @@ impl Kernel for PackImage<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
+        self.walk::<L, Dense>();
+    }
+}
+
+impl PairKernel for PackImage<'_> {
+    #[inline(always)]
+    fn run<L: PairLanes>(self) {
+        self.walk::<L, Pairs>();
+    }
+}
+
+impl PackImage<'_> {
+    #[inline(always)]
+    fn walk<L: Lanes, C: CopyPixels<L>>(self) {
         let Self { band, source, to } = self;
         let Plane {
             h,
@@ -145,9 +190,10 @@ impl Kernel for PackImage<'_> {
             }
             let row = band.top + packed_row as isize;
             let inside = row >= 0 && row < h as isize;
-            for block in 0..band.channels.len().div_ceil(LANES) {
-                let start = band.channels.start + block * LANES;
-                let lanes = (band.channels.end - start).min(LANES);
+            let wide = band.numbers.block();
+            for block in 0..band.channels.len().div_ceil(wide) {
+                let start = band.channels.start + block * wide;
+                let lanes = (band.channels.end - start).min(wide);
                 let line = block * band.layout.block + packed_row * band.layout.row;
                 for phase in 0..band.step[1] {
                     if !band.used[1][phase] {
@@ -178,7 +224,7 @@ impl Kernel for PackImage<'_> {
                         continue;
                     }
                     let column = (first + from as isize * step) as usize;
-                    copy_pixels::<L>(
+                    C::copy_pixels(
                         &source[column * stride + start..],
                         band.step[1] * stride,
                         lanes,
@@ -190,20 +236,38 @@ impl Kernel for PackImage<'_> {
     }
 }
 
-/// Copies `lanes` channels of pixels that lie `stride` apart.
-#[inline(always)]
-fn copy_pixels<L: Lanes>(source: &[f32], stride: usize, lanes: usize, to: &mut [Line]) {
-    if lanes == LANES {
-        for (i, line) in to.iter_mut().enumerate() {
-            let pixel = &source[i * stride..][..LANES];
-            // SAFETY: both sides are sixteen elements.
-            unsafe { L::load(pixel.as_ptr()).store(line.0.as_mut_ptr()) }
+/// How the channels of a pixel become a line.
+trait CopyPixels<L> {
+    /// Copies `lanes` channels of pixels that lie `stride` apart.
+    fn copy_pixels(source: &[f32], stride: usize, lanes: usize, to: &mut [Line]);
+}
+
+impl<L: Lanes> CopyPixels<L> for Dense {
+    #[inline(always)]
+    fn copy_pixels(source: &[f32], stride: usize, lanes: usize, to: &mut [Line]) {
+        if lanes == LANES {
+            for (i, line) in to.iter_mut().enumerate() {
+                let pixel = &source[i * stride..][..LANES];
+                // SAFETY: both sides are sixteen elements.
+                unsafe { L::load(pixel.as_ptr()).store(line.0.as_mut_ptr()) }
+            }
+        } else {
+            for (i, line) in to.iter_mut().enumerate() {
+                let pixel = &source[i * stride..][..lanes];
+                // SAFETY: `lanes` elements on one side, sixteen on the other.
+                unsafe { L::load_partial(pixel.as_ptr(), lanes).store(line.0.as_mut_ptr()) }
+            }
         }
-    } else {
+    }
+}
+
+impl<L: PairLanes> CopyPixels<L> for Pairs {
+    #[inline(always)]
+    fn copy_pixels(source: &[f32], stride: usize, lanes: usize, to: &mut [Line]) {
         for (i, line) in to.iter_mut().enumerate() {
             let pixel = &source[i * stride..][..lanes];
-            // SAFETY: `lanes` elements on one side, sixteen on the other.
-            unsafe { L::load_partial(pixel.as_ptr(), lanes).store(line.0.as_mut_ptr()) }
+            // SAFETY: `lanes` elements on one side, at most 32, and sixteen pairs on the other.
+            unsafe { L::store_pairs(pixel.as_ptr(), lanes, line.0.as_mut_ptr()) }
         }
     }
 }

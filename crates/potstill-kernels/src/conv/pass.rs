@@ -7,11 +7,11 @@ use std::ops::Range;
 
 use super::ending::{Ending, EndingPart};
 use super::items::{Item, Items};
-use super::pack::{Packed, pack_source};
+use super::pack::{Numbers, Packed, pack_source};
 use super::panels::Panels;
 use super::shape::ConvShape;
 use super::stencil::{Class, Stencil};
-use super::tile::{Grid, Strip, Target, run_grid};
+use super::tile::{Form, Grid, Strip, Target, run_grid};
 use crate::Pool;
 use crate::isa::{Isa, LANES};
 use crate::scratch::{Line, Scratch, Shared};
@@ -50,6 +50,7 @@ pub(crate) struct Pass<'a> {
     pub isa: Isa,
     pub stencil: &'a Stencil,
     pub weights: Weights<'a>,
+    pub numbers: Numbers,
     pub accumulate: bool,
 }
 
@@ -80,7 +81,14 @@ impl Pass<'_> {
             let (item, group) = (items.item(index / groups), index % groups);
             let mut scratch = Scratch::take(lines);
             let channels = group * channels_in..(group + 1) * channels_in;
-            let packed = pack_source(self.isa, stencil, source, &item, channels, &mut scratch);
+            let packed = pack_source(
+                self.isa,
+                stencil,
+                (source, self.numbers),
+                &item,
+                channels,
+                &mut scratch,
+            );
             let task = Task {
                 item: &item,
                 group,
@@ -117,7 +125,7 @@ impl Pass<'_> {
                         let (from, weights) = (block * task.packed.block, &lines[block * area..][..*area]);
                         let strip = self.strip(task, class, from, weights.as_ptr().cast());
                         let strip = Strip {
-                            depthwise: true,
+                            form: Form::Depthwise,
                             ..strip
                         };
                         let target = self.target(task, class, (block, 1), self.accumulate, true);
@@ -158,6 +166,10 @@ impl Pass<'_> {
             let strip = Strip {
                 full_blocks,
                 last_channels,
+                form: match self.numbers {
+                    Numbers::Single => Form::Dense,
+                    Numbers::Pairs { .. } => Form::Pairs,
+                },
                 ..strip
             };
             let accumulate = self.accumulate || first > 0;
@@ -218,7 +230,7 @@ impl Pass<'_> {
             full_blocks: 0,
             last_channels: 0,
             weights,
-            depthwise: false,
+            form: Form::Dense,
         }
     }
 

@@ -1,11 +1,15 @@
 //! The inner loop of forward and backward-data: a tile of neighbouring target pixels times one or two vectors of output
 //! channels, held in registers while every tap and input channel passes by.
 
+use std::marker::PhantomData;
 use std::ops::Range;
 
+use super::pairs::Pairs;
 use super::stencil::{Run, Tap};
 use crate::Activation;
-use crate::isa::{Isa, Kernel, LANES, Lanes, dispatch, load, store};
+use crate::isa::{
+    Isa, Kernel, LANES, Lanes, PairKernel, PairLanes, Products, dispatch, dispatch_pairs, load, store,
+};
 
 /// What happens to a tile when its sum is complete.
 #[derive(Clone, Copy)]
@@ -51,8 +55,18 @@ pub(crate) struct Strip<'a> {
     pub last_channels: usize,
     /// Panels of these channels; of a depthwise convolution, one line for every kernel position.
     pub weights: *const f32,
-    /// Whether every lane reads its own channel only.
-    pub depthwise: bool,
+    pub form: Form,
+}
+
+/// What the elements of a strip are.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// Every lane reads every channel.
+    Dense,
+    /// Every lane reads its own channel only.
+    Depthwise,
+    /// Dense, and every element is a pair of channels in half precision.
+    Pairs,
 }
 
 /// The rows of tiles that share a strip's weights. Distances in elements, from the strip's and the target's first pixel.
@@ -111,34 +125,75 @@ unsafe fn run_tiles(
         return;
     }
     macro_rules! pick {
-        ($($depthwise:literal $vectors:literal: $($pixels:literal)*;)*) => {
-            match (strip.depthwise, vectors, pixels) {
-                $($(($depthwise, $vectors, $pixels) => {
-                    dispatch(isa, Tiles::<$pixels, $vectors, $depthwise> { strip, target, grid, columns });
+        ($($form:ident $dispatch:ident $vectors:literal: $($pixels:literal)*;)*) => {
+            match (strip.form, vectors, pixels) {
+                $($((Form::$form, $vectors, $pixels) => {
+                    $dispatch(isa, Tiles::<$form, $pixels, $vectors> { strip, target, grid, columns, form: PhantomData });
                 })*)*
                 _ => unreachable!("tiles are cut to the sizes above"),
             }
         };
     }
     pick!(
-        false 1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16;
-        false 2: 1 2 3 4 5 6 7 8;
-        true 1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16;
+        Dense dispatch 1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16;
+        Dense dispatch 2: 1 2 3 4 5 6 7 8;
+        Depthwise dispatch 1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16;
+        Pairs dispatch_pairs 1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16;
+        Pairs dispatch_pairs 2: 1 2 3 4 5 6 7 8;
     );
 }
 
-struct Tiles<'a, const P: usize, const V: usize, const DEPTHWISE: bool> {
+/// How the elements of a strip become the sums of a tile.
+pub(crate) trait Sum<L> {
+    /// The sums of one tile.
+    ///
+    /// # Safety
+    /// As [`run_grid`].
+    unsafe fn sum<const P: usize, const V: usize>(strip: &Strip, from: *const f32) -> [[L; V]; P];
+}
+
+/// One channel an element, every lane reads all.
+pub(crate) struct Dense;
+/// One channel an element, every lane reads its own.
+struct Depthwise;
+
+struct Tiles<'a, S, const P: usize, const V: usize> {
     strip: Strip<'a>,
     target: Target,
     grid: Grid,
     columns: Range<usize>,
+    form: PhantomData<S>,
 }
 
-impl<const P: usize, const V: usize, const DEPTHWISE: bool> Kernel for Tiles<'_, P, V, DEPTHWISE> {
+impl<const P: usize, const V: usize> Kernel for Tiles<'_, Dense, P, V> {
     type Output = ();
-
     #[inline(always)]
     fn run<L: Lanes>(self) {
+        self.walk::<L>();
+    }
+}
+
+impl<const P: usize, const V: usize> Kernel for Tiles<'_, Depthwise, P, V> {
+    type Output = ();
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        self.walk::<L>();
+    }
+}
+
+impl<const P: usize, const V: usize> PairKernel for Tiles<'_, Pairs, P, V> {
+    #[inline(always)]
+    fn run<L: PairLanes>(self) {
+        self.walk::<L>();
+    }
+}
+
+impl<S, const P: usize, const V: usize> Tiles<'_, S, P, V> {
+    #[inline(always)]
+    fn walk<L: Lanes>(self)
+    where
+        S: Sum<L>,
+    {
         // Sizes that this instruction set never asks for compile to nothing.
         if P * V > L::ACCUMULATORS && P > 1 {
             return;
@@ -148,6 +203,7 @@ impl<const P: usize, const V: usize, const DEPTHWISE: bool> Kernel for Tiles<'_,
             target,
             grid,
             columns,
+            ..
         } = self;
         for image in 0..grid.images {
             for row in 0..grid.rows {
@@ -156,12 +212,7 @@ impl<const P: usize, const V: usize, const DEPTHWISE: bool> Kernel for Tiles<'_,
                 for column in columns.clone().step_by(P) {
                     // SAFETY: `run_grid`'s caller promises the memory of every tile.
                     unsafe {
-                        let from = strip.from.add(from + column * LANES);
-                        let sums = if DEPTHWISE {
-                            depthwise_tile::<L, P, V>(&strip, from)
-                        } else {
-                            tile::<L, P, V>(&strip, from)
-                        };
+                        let sums = S::sum::<P, V>(&strip, strip.from.add(from + column * LANES));
                         finish_tile::<L, P, V>(sums, &target, to + column * target.pixel);
                     }
                 }
@@ -170,50 +221,43 @@ impl<const P: usize, const V: usize, const DEPTHWISE: bool> Kernel for Tiles<'_,
     }
 }
 
-/// The sums of one tile.
-///
-/// # Safety
-/// As [`run_grid`].
-#[inline(always)]
-unsafe fn tile<L: Lanes, const P: usize, const V: usize>(strip: &Strip, from: *const f32) -> [[L; V]; P] {
-    let mut sums = [[L::zero(); V]; P];
-    let mut weights = strip.weights;
-    let mut block = from;
-    // SAFETY: taps stay inside the packed row's neighbourhood, panels hold every tap and channel.
-    unsafe {
-        for _ in 0..strip.full_blocks {
-            weights = add_block::<L, P, V>(&mut sums, strip, block, weights, LANES);
-            // After the last block this lies beyond the image, and is not read.
-            block = block.wrapping_add(strip.block);
-        }
-        if strip.last_channels > 0 {
-            add_block::<L, P, V>(&mut sums, strip, block, weights, strip.last_channels);
-        }
-    }
-    sums
-}
-
-/// The sums of one tile of a depthwise convolution.
-///
-/// # Safety
-/// As [`run_grid`].
-#[inline(always)]
-unsafe fn depthwise_tile<L: Lanes, const P: usize, const V: usize>(
-    strip: &Strip,
-    from: *const f32,
-) -> [[L; V]; P] {
-    let mut sums = [[L::zero(); V]; P];
-    for tap in strip.taps {
-        // SAFETY: taps stay inside the packed row's neighbourhood; there is a line of weights per kernel position.
+impl<L: Lanes> Sum<L> for Dense {
+    #[inline(always)]
+    unsafe fn sum<const P: usize, const V: usize>(strip: &Strip, from: *const f32) -> [[L; V]; P] {
+        let mut sums = [[L::zero(); V]; P];
+        let mut weights = strip.weights;
+        let mut block = from;
+        // SAFETY: taps stay inside the packed row's neighbourhood, panels hold every tap and channel.
         unsafe {
-            let from = from.add(tap.row * strip.row + tap.line * LANES);
-            let w = L::load(strip.weights.add(tap.kernel * LANES));
-            for (p, sum) in sums.iter_mut().enumerate() {
-                sum[0] = sum[0].fma(L::load(from.add(p * LANES)), w);
+            for _ in 0..strip.full_blocks {
+                weights = add_block::<L, P, V>(&mut sums, strip, block, weights, LANES);
+                // After the last block this lies beyond the image, and is not read.
+                block = block.wrapping_add(strip.block);
+            }
+            if strip.last_channels > 0 {
+                add_block::<L, P, V>(&mut sums, strip, block, weights, strip.last_channels);
             }
         }
+        sums
     }
-    sums
+}
+
+impl<L: Lanes> Sum<L> for Depthwise {
+    #[inline(always)]
+    unsafe fn sum<const P: usize, const V: usize>(strip: &Strip, from: *const f32) -> [[L; V]; P] {
+        let mut sums = [[L::zero(); V]; P];
+        for tap in strip.taps {
+            // SAFETY: taps stay inside the packed row's neighbourhood; there is a line of weights per kernel position.
+            unsafe {
+                let from = from.add(tap.row * strip.row + tap.line * LANES);
+                let w = L::load(strip.weights.add(tap.kernel * LANES));
+                for (p, sum) in sums.iter_mut().enumerate() {
+                    sum[0] = sum[0].fma(L::load(from.add(p * LANES)), w);
+                }
+            }
+        }
+        sums
+    }
 }
 
 /// Adds `channels` input channels of every tap; returns where the weights go on.
@@ -221,7 +265,7 @@ unsafe fn depthwise_tile<L: Lanes, const P: usize, const V: usize>(
 /// # Safety
 /// As [`run_grid`].
 #[inline(always)]
-unsafe fn add_block<L: Lanes, const P: usize, const V: usize>(
+unsafe fn add_block<L: Products, const P: usize, const V: usize>(
     sums: &mut [[L; V]; P],
     strip: &Strip,
     block: *const f32,
@@ -231,14 +275,33 @@ unsafe fn add_block<L: Lanes, const P: usize, const V: usize>(
     // SAFETY: as the caller promises.
     unsafe {
         for run in strip.runs {
-            let from = block.add(run.row * strip.row + run.line * LANES);
-            weights = match run.columns {
-                3 if L::COLUMNS >= 3 => add_columns::<L, P, V, 3>(sums, from, weights, channels),
-                2 if L::COLUMNS >= 2 => add_columns::<L, P, V, 2>(sums, from, weights, channels),
-                _ => add_channels::<L, P, V>(sums, from, weights, channels),
-            };
+            weights = add_run::<L, P, V>(sums, strip, block, run, weights, channels);
         }
         weights
+    }
+}
+
+/// Adds `channels` input channels of one run of taps; returns where the weights go on.
+///
+/// # Safety
+/// As [`run_grid`].
+#[inline(always)]
+pub(super) unsafe fn add_run<L: Products, const P: usize, const V: usize>(
+    sums: &mut [[L; V]; P],
+    strip: &Strip,
+    block: *const f32,
+    run: &Run,
+    weights: *const f32,
+    channels: usize,
+) -> *const f32 {
+    // SAFETY: as the caller promises.
+    unsafe {
+        let from = block.add(run.row * strip.row + run.line * LANES);
+        match run.columns {
+            3 if L::COLUMNS >= 3 => add_columns::<L, P, V, 3>(sums, from, weights, channels),
+            2 if L::COLUMNS >= 2 => add_columns::<L, P, V, 2>(sums, from, weights, channels),
+            _ => add_channels::<L, P, V>(sums, from, weights, channels),
+        }
     }
 }
 
@@ -248,7 +311,7 @@ unsafe fn add_block<L: Lanes, const P: usize, const V: usize>(
 /// # Safety
 /// As [`run_grid`].
 #[inline(always)]
-unsafe fn add_columns<L: Lanes, const P: usize, const V: usize, const R: usize>(
+unsafe fn add_columns<L: Products, const P: usize, const V: usize, const R: usize>(
     sums: &mut [[L; V]; P],
     from: *const f32,
     weights: *const f32,
@@ -291,7 +354,7 @@ unsafe fn add_columns<L: Lanes, const P: usize, const V: usize, const R: usize>(
 /// # Safety
 /// As [`run_grid`].
 #[inline(always)]
-unsafe fn add_channels<L: Lanes, const P: usize, const V: usize>(
+unsafe fn add_channels<L: Products, const P: usize, const V: usize>(
     sums: &mut [[L; V]; P],
     from: *const f32,
     weights: *const f32,
@@ -319,7 +382,7 @@ unsafe fn add_channels<L: Lanes, const P: usize, const V: usize>(
 /// # Safety
 /// As [`run_grid`].
 #[inline(always)]
-unsafe fn add_channel<L: Lanes, const P: usize, const V: usize>(
+unsafe fn add_channel<L: Products, const P: usize, const V: usize>(
     sums: &mut [[L; V]; P],
     from: *const f32,
     weights: *const f32,

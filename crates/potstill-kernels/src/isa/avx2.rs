@@ -8,7 +8,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Lanes};
+use super::{Kernel, Lanes, Products};
 
 #[derive(Clone, Copy)]
 pub(super) struct Ymm2(__m256, __m256);
@@ -22,9 +22,7 @@ pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Ymm2>()
 }
 
-impl Lanes for Ymm2 {
-    const ACCUMULATORS: usize = 6;
-    const GRADIENT_ACCUMULATORS: usize = Self::ACCUMULATORS;
+impl Products for Ymm2 {
     const COLUMNS: usize = 1;
 
     #[inline(always)]
@@ -40,6 +38,21 @@ impl Lanes for Ymm2 {
     unsafe fn load(from: *const f32) -> Self {
         unsafe { Self(_mm256_loadu_ps(from), _mm256_loadu_ps(from.add(8))) }
     }
+    #[inline(always)]
+    fn fma(self, a: Self, b: Self) -> Self {
+        unsafe {
+            Self(
+                _mm256_fmadd_ps(a.0, b.0, self.0),
+                _mm256_fmadd_ps(a.1, b.1, self.1),
+            )
+        }
+    }
+}
+
+impl Lanes for Ymm2 {
+    const ACCUMULATORS: usize = 6;
+    const GRADIENT_ACCUMULATORS: usize = Self::ACCUMULATORS;
+
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         unsafe {
@@ -66,15 +79,6 @@ impl Lanes for Ymm2 {
     #[inline(always)]
     fn sqrt(self) -> Self {
         unsafe { Self(_mm256_sqrt_ps(self.0), _mm256_sqrt_ps(self.1)) }
-    }
-    #[inline(always)]
-    fn fma(self, a: Self, b: Self) -> Self {
-        unsafe {
-            Self(
-                _mm256_fmadd_ps(a.0, b.0, self.0),
-                _mm256_fmadd_ps(a.1, b.1, self.1),
-            )
-        }
     }
     #[inline(always)]
     fn at_least(self, floor: Self) -> Self {

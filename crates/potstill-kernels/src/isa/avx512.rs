@@ -8,10 +8,10 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Lanes};
+use super::{Kernel, Lanes, Products};
 
 #[derive(Clone, Copy)]
-pub(super) struct Zmm(__m512);
+pub(super) struct Zmm(pub(super) __m512);
 
 /// Runs a kernel with AVX-512 code.
 ///
@@ -22,9 +22,7 @@ pub(super) unsafe fn run<K: Kernel>(kernel: K) -> K::Output {
     kernel.run::<Zmm>()
 }
 
-impl Lanes for Zmm {
-    const ACCUMULATORS: usize = 16;
-    const GRADIENT_ACCUMULATORS: usize = 24;
+impl Products for Zmm {
     const COLUMNS: usize = 3;
 
     #[inline(always)]
@@ -39,6 +37,16 @@ impl Lanes for Zmm {
     unsafe fn load(from: *const f32) -> Self {
         Self(unsafe { _mm512_loadu_ps(from) })
     }
+    #[inline(always)]
+    fn fma(self, a: Self, b: Self) -> Self {
+        Self(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
+    }
+}
+
+impl Lanes for Zmm {
+    const ACCUMULATORS: usize = 16;
+    const GRADIENT_ACCUMULATORS: usize = 24;
+
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         unsafe { _mm512_storeu_ps(to, self.0) }
@@ -62,10 +70,6 @@ impl Lanes for Zmm {
     #[inline(always)]
     fn sqrt(self) -> Self {
         Self(unsafe { _mm512_sqrt_ps(self.0) })
-    }
-    #[inline(always)]
-    fn fma(self, a: Self, b: Self) -> Self {
-        Self(unsafe { _mm512_fmadd_ps(a.0, b.0, self.0) })
     }
     #[inline(always)]
     fn at_least(self, floor: Self) -> Self {

@@ -12,6 +12,8 @@ use crate::KernelError;
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod avx512_half;
 #[cfg(target_arch = "aarch64")]
 mod neon;
 mod portable;
@@ -154,21 +156,29 @@ impl Isa {
         self != Self::Portable
     }
 
+    /// Whether half-precision arithmetic is there, for [`PairLanes`].
+    #[cfg(target_arch = "x86_64")]
+    pub(crate) fn has_pairs(self) -> bool {
+        self == Self::Avx512 && is_x86_feature_detected!("avx512fp16") && is_x86_feature_detected!("avx512bw")
+    }
+
+    /// Whether half-precision arithmetic is there, for [`PairLanes`].
+    #[cfg(not(target_arch = "x86_64"))]
+    pub(crate) fn has_pairs(self) -> bool {
+        false
+    }
+
     /// How many vectors of output channels a tile carries; two need registers that only AVX-512 has.
     pub(crate) fn vectors(self) -> usize {
         if self == Self::Avx512 { 2 } else { 1 }
     }
 }
 
-/// Sixteen `f32` lanes. Pointers need no alignment.
+/// What an inner loop of products needs of a vector of sixteen elements. Pointers need no alignment.
 ///
 /// # Safety
-/// The methods may use the instruction set's instructions: they must run only inside [`dispatch`].
-pub(crate) trait Lanes: Copy {
-    /// How many of these a tile may keep in registers.
-    const ACCUMULATORS: usize;
-    /// The same for the weight gradient.
-    const GRADIENT_ACCUMULATORS: usize;
+/// The methods may use the instruction set's instructions: they must run only inside [`dispatch`] or [`dispatch_pairs`].
+pub(crate) trait Products: Copy {
     /// Kernel columns that a tile takes at once: three need registers for their weights.
     const COLUMNS: usize;
 
@@ -177,6 +187,16 @@ pub(crate) trait Lanes: Copy {
     /// # Safety
     /// Sixteen readable elements at `from`.
     unsafe fn load(from: *const f32) -> Self;
+    /// `self + a * b`, rounded once where the hardware can.
+    fn fma(self, a: Self, b: Self) -> Self;
+}
+
+/// Sixteen `f32` lanes.
+pub(crate) trait Lanes: Products {
+    /// How many of these a tile may keep in registers.
+    const ACCUMULATORS: usize;
+    /// The same for the weight gradient.
+    const GRADIENT_ACCUMULATORS: usize;
     /// # Safety
     /// Sixteen writable elements at `to`.
     unsafe fn store(self, to: *mut f32);
@@ -185,8 +205,6 @@ pub(crate) trait Lanes: Copy {
     fn mul(self, other: Self) -> Self;
     fn div(self, other: Self) -> Self;
     fn sqrt(self) -> Self;
-    /// `self + a * b`, rounded once where the hardware can.
-    fn fma(self, a: Self, b: Self) -> Self;
     /// The larger one; a NaN in `self` stays.
     fn at_least(self, floor: Self) -> Self;
     /// The smaller one; a NaN in `self` stays.
@@ -284,4 +302,39 @@ pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {
         Isa::Neon => neon::run(kernel),
         _ => kernel.run::<portable::Array16>(),
     }
+}
+
+/// Lanes that can also multiply pairs of half-precision numbers, sixteen pairs at a time.
+pub(crate) trait PairLanes: Lanes {
+    /// Sixteen elements of two halves each, passed around as the bits of an `f32`.
+    type Pair: Products;
+    /// `self` plus both halves of every pair.
+    fn add_pairs(self, pairs: Self::Pair) -> Self;
+    /// Rounds 32 numbers to halves and writes them as sixteen pairs.
+    ///
+    /// # Safety
+    /// `count <= 32` readable elements at `from`, sixteen writable ones at `to`; what is missing becomes zero.
+    unsafe fn store_pairs(from: *const f32, count: usize, to: *mut f32);
+}
+
+/// A [`Kernel`] on lanes that know pairs of halves.
+#[cfg_attr(
+    not(target_arch = "x86_64"),
+    allow(dead_code, reason = "no lanes there know pairs")
+)]
+pub(crate) trait PairKernel {
+    /// The work. Must be `#[inline(always)]`, like everything it calls in a loop.
+    fn run<L: PairLanes>(self);
+}
+
+/// Runs a kernel on pairs of halves. Nothing happens on a machine without them ([`Isa::has_pairs`]).
+#[inline]
+pub(crate) fn dispatch_pairs<K: PairKernel>(isa: Isa, kernel: K) {
+    #[cfg(target_arch = "x86_64")]
+    if isa.has_pairs() {
+        // SAFETY: the instructions were detected.
+        unsafe { avx512_half::run(kernel) }
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    let _ = (isa, kernel);
 }

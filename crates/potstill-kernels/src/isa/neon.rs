@@ -8,7 +8,7 @@
 
 use std::arch::aarch64::*;
 
-use super::{Kernel, Lanes};
+use super::{Kernel, Lanes, Products};
 
 #[derive(Clone, Copy)]
 pub(super) struct Quad4([float32x4_t; 4]);
@@ -32,10 +32,7 @@ macro_rules! each {
     };
 }
 
-impl Lanes for Quad4 {
-    // 24 of 32 registers; four hold weights, one a pixel.
-    const ACCUMULATORS: usize = 6;
-    const GRADIENT_ACCUMULATORS: usize = Self::ACCUMULATORS;
+impl Products for Quad4 {
     const COLUMNS: usize = 1;
 
     #[inline(always)]
@@ -57,6 +54,17 @@ impl Lanes for Quad4 {
             ])
         }
     }
+    #[inline(always)]
+    fn fma(self, a: Self, b: Self) -> Self {
+        each!(vfmaq_f32; self, a, b)
+    }
+}
+
+impl Lanes for Quad4 {
+    // 24 of 32 registers; four hold weights, one a pixel.
+    const ACCUMULATORS: usize = 6;
+    const GRADIENT_ACCUMULATORS: usize = Self::ACCUMULATORS;
+
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         unsafe {
@@ -85,10 +93,6 @@ impl Lanes for Quad4 {
     #[inline(always)]
     fn sqrt(self) -> Self {
         each!(vsqrtq_f32; self)
-    }
-    #[inline(always)]
-    fn fma(self, a: Self, b: Self) -> Self {
-        each!(vfmaq_f32; self, a, b)
     }
     #[inline(always)]
     fn at_least(self, floor: Self) -> Self {

@@ -5,7 +5,7 @@
 // Plain index loops over several arrays are what the compiler vectorises best.
 #![allow(clippy::needless_range_loop)]
 
-use super::{LANES, Lanes};
+use super::{LANES, Lanes, Products};
 
 /// Sixteen lanes as an array. Aligned like a cache line so that the compiler may use wide moves.
 #[derive(Clone, Copy)]
@@ -29,9 +29,7 @@ impl Array16 {
     }
 }
 
-impl Lanes for Array16 {
-    const ACCUMULATORS: usize = ACCUMULATORS;
-    const GRADIENT_ACCUMULATORS: usize = Self::ACCUMULATORS;
+impl Products for Array16 {
     const COLUMNS: usize = 1;
 
     #[inline(always)]
@@ -46,6 +44,24 @@ impl Lanes for Array16 {
     unsafe fn load(from: *const f32) -> Self {
         Self(unsafe { from.cast::<[f32; LANES]>().read() })
     }
+    #[inline(always)]
+    fn fma(self, a: Self, b: Self) -> Self {
+        let mut out = self.0;
+        for i in 0..LANES {
+            out[i] = if HAS_FMA {
+                a.0[i].mul_add(b.0[i], out[i])
+            } else {
+                a.0[i] * b.0[i] + out[i]
+            };
+        }
+        Self(out)
+    }
+}
+
+impl Lanes for Array16 {
+    const ACCUMULATORS: usize = ACCUMULATORS;
+    const GRADIENT_ACCUMULATORS: usize = Self::ACCUMULATORS;
+
     #[inline(always)]
     unsafe fn store(self, to: *mut f32) {
         unsafe { to.cast::<[f32; LANES]>().write(self.0) }
@@ -69,18 +85,6 @@ impl Lanes for Array16 {
     #[inline(always)]
     fn sqrt(self) -> Self {
         self.zip(self, |a, _| a.sqrt())
-    }
-    #[inline(always)]
-    fn fma(self, a: Self, b: Self) -> Self {
-        let mut out = self.0;
-        for i in 0..LANES {
-            out[i] = if HAS_FMA {
-                a.0[i].mul_add(b.0[i], out[i])
-            } else {
-                a.0[i] * b.0[i] + out[i]
-            };
-        }
-        Self(out)
     }
     #[inline(always)]
     fn at_least(self, floor: Self) -> Self {

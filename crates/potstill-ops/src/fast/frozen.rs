@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use potstill_kernels::{PackedConv, Pool, fold_batch_norm};
 
 use super::{buffer::Buffer, out_dims, shape_of};
-use crate::{BatchNorm, Conv2d};
+use crate::{BatchNorm, Conv2d, Precision};
 
 /// The packed form of a convolution with its batch norm, kept beside the convolution.
 ///
@@ -26,14 +26,16 @@ impl Clone for PackedCache {
 struct Packed {
     /// Weight, gamma, beta, running mean, running variance, and the convolution's bias if it has one.
     made_from: Vec<Buffer>,
+    precision: Precision,
     conv: PackedConv,
 }
 
 impl PackedCache {
-    fn get(&self, conv: &Conv2d, norm: &BatchNorm) -> Option<Arc<Packed>> {
+    fn get(&self, conv: &Conv2d, norm: &BatchNorm, precision: Precision) -> Option<Arc<Packed>> {
         let present = sources(conv, norm)?;
         let mut slot = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(packed) = slot.as_ref()
+            && packed.precision == precision
             && packed.made_from.len() == present.len()
             && packed
                 .made_from
@@ -43,7 +45,7 @@ impl PackedCache {
         {
             return Some(Arc::clone(packed));
         }
-        let packed = Arc::new(Packed::new(conv, norm, present)?);
+        let packed = Arc::new(Packed::new(conv, norm, present, precision)?);
         *slot = Some(Arc::clone(&packed));
         Some(packed)
     }
@@ -59,7 +61,7 @@ fn sources(conv: &Conv2d, norm: &BatchNorm) -> Option<Vec<Buffer>> {
 }
 
 impl Packed {
-    fn new(conv: &Conv2d, norm: &BatchNorm, made_from: Vec<Buffer>) -> Option<Self> {
+    fn new(conv: &Conv2d, norm: &BatchNorm, made_from: Vec<Buffer>, precision: Precision) -> Option<Self> {
         let [weight, gamma, beta, mean, variance, bias @ ..] = &made_from[..] else {
             return None;
         };
@@ -77,8 +79,12 @@ impl Packed {
         // The size of the map does not matter for packing: the smallest that the kernel fits.
         let reach = [0, 1].map(|d| config.dilation[d] * config.kernel[d]);
         let shape = shape_of(config, [1, reach[0], reach[1], config.inputs])?;
-        let conv = PackedConv::new(&shape, weight, &scale, &shift).ok()?;
-        Some(Self { made_from, conv })
+        let conv = PackedConv::new(&shape, weight, &scale, &shift, precision).ok()?;
+        Some(Self {
+            made_from,
+            precision,
+            conv,
+        })
     }
 }
 
@@ -94,13 +100,12 @@ pub(super) fn inv_std(variance: &[f32], epsilon: f64) -> Vec<f32> {
 pub(super) fn folded_unit(
     x: &Tensor<4>,
     residual: Option<&Tensor<4>>,
-    conv: &Conv2d,
-    norm: &BatchNorm,
+    (conv, norm, precision): (&Conv2d, &BatchNorm, Precision),
     activation: potstill_kernels::Activation,
 ) -> Option<Tensor<4>> {
     let [n, h, w, _] = x.dims();
     let shape = shape_of(conv.config(), x.dims())?;
-    let packed = conv.packed().get(conv, norm)?;
+    let packed = conv.packed().get(conv, norm, precision)?;
     let x = Buffer::of(x)?;
     let residual = match residual {
         Some(residual) if residual.dims() != out_dims(&shape) => return None,

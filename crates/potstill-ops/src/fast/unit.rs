@@ -30,7 +30,7 @@ use super::{
     normalise::{Ending, Normalised, Statistics, Unit, as_tensors, noted},
     out_dims, shape_of,
 };
-use crate::{Activation, BatchNorm, Conv2d, Form, Mode};
+use crate::{Activation, BatchNorm, Conv2d, Form, Mode, Precision};
 
 /// `activation(norm(conv(x)) + residual)`; none if the fast form does not apply.
 pub(crate) fn conv_unit(
@@ -39,7 +39,7 @@ pub(crate) fn conv_unit(
     conv: &Conv2d,
     norm: &BatchNorm,
     activation: Activation,
-    mode: Mode,
+    (mode, precision): (Mode, Precision),
 ) -> Option<Unit> {
     if Form::current() == Form::Portable {
         return None;
@@ -56,7 +56,7 @@ pub(crate) fn conv_unit(
         || bias.as_ref().is_some_and(Tensor::is_autodiff)
         || residual.is_some_and(Tensor::is_autodiff));
     if is_plain && mode == Mode::Running {
-        let map = folded_unit(x, residual, conv, norm, activation)?;
+        let map = folded_unit(x, residual, (conv, norm, precision), activation)?;
         return Some(Unit { map, moments: None });
     }
     let running = match mode {

@@ -20,6 +20,7 @@ pub fn run(arguments: BenchArguments) -> Result<(), Failure> {
         batch: arguments.batch,
         steps: arguments.steps,
         rate: arguments.lr,
+        precision: arguments.precision.into(),
         allocator: Some(&ALLOCATOR),
     };
     let report = match &arguments.infer {

@@ -28,6 +28,7 @@ pub fn run(arguments: EvalArguments, quiet: bool) -> Result<(), Failure> {
         network,
         normalise,
     } = opened(&source, arguments.logits.as_deref(), data.as_ref())?;
+    let network = network.with_precision(arguments.precision.into());
     let (ours, theirs) = (network.classes(), data.classes().len());
     if ours != theirs {
         let message = format!(

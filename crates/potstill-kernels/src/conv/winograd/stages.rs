@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use super::super::ending::EndingPart;
 use super::super::stencil::{Plane, Run};
-use super::super::tile::{Grid, Strip, Target, finish_tile, run_grid};
+use super::super::tile::{Form, Grid, Strip, Target, finish_tile, run_grid};
 use super::transform::{OUT, POSITIONS, SIDE, input_tile, output_tile, weight_tile};
 use super::{Tiling, Winograd};
 use crate::isa::{Isa, Kernel, LANES, Lanes, dispatch, load};
@@ -101,7 +101,7 @@ impl<'a> Stages<'a> {
                 full_blocks: reads / LANES,
                 last_channels: reads % LANES,
                 weights: weights[position * lines + block * reads..].as_ptr().cast(),
-                depthwise: false,
+                form: Form::Dense,
             };
             let target = Target {
                 // SAFETY: as above.
