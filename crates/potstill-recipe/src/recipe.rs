@@ -125,7 +125,7 @@ pub enum Precision {
     /// Single precision.
     #[default]
     Single,
-    /// Half precision where the machine has AVX512-FP16 and it is faster.
+    /// Half precision where the machine has AVX512-FP16, and Winograd does not serve.
     Half,
 }
 

@@ -157,7 +157,7 @@ pub struct EvalArguments {
 pub enum PrecisionArgument {
     /// Single precision.
     Single,
-    /// Half precision where it is faster.
+    /// Half precision where the machine has it.
     Half,
 }
 

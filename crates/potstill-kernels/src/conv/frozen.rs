@@ -21,8 +21,8 @@ pub enum Precision {
     #[default]
     Single,
     /// Inputs and weights rounded to half precision, short sums of products in half precision, everything else in single.
-    /// Numbers beyond 65504 become infinite. Applies to convolutions of one group on machines with AVX512-FP16, unless they
-    /// are faster in single precision; all others stay as they are.
+    /// Numbers beyond 65504 become infinite. Applies to convolutions of one group on machines with AVX512-FP16, except those
+    /// that Winograd serves; all others stay as they are.
     Half,
 }
 
