@@ -130,6 +130,7 @@ pub enum Precision {
 }
 
 impl Precision {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
     fn is_single(&self) -> bool {
         *self == Self::Single
     }

@@ -1,16 +1,10 @@
 //! The gradient of a convolution's input.
 
-use super::depthwise;
 use super::ending::Ending;
-use super::pack::Numbers;
-use super::panels::{Direction, Panels};
-use super::pass::{Pass, Weights};
+use super::fresh::{FreshWeights, run_fresh};
+use super::panels::Direction;
 use super::shape::ConvShape;
-use super::stencil::Stencil;
-use super::winograd::{self, Winograd};
 use crate::error::expect_length;
-use crate::isa::Isa;
-use crate::scratch::Scratch;
 use crate::{KernelError, Output, Pool};
 
 /// From `dy: [n, oh, ow, c_out]`, the gradient `dx: [n, h, w, c_in]`.
@@ -68,36 +62,11 @@ unsafe fn run(shape: &ConvShape, dy: &[f32], weight: &[f32], dx: *mut f32, accum
     if shape.input_len() == 0 {
         return;
     }
-    let isa = Isa::current();
-    let shape = shape.flattened();
-    let mut stencil = Stencil::backward_data(&shape, isa.columns());
-    let panels = Panels::new(&shape, &stencil, Direction::BackwardData, isa.vectors());
-    if !accumulate && winograd::suits(&shape, isa) {
-        let pass = Winograd {
-            isa,
-            stencil: &stencil,
-            panels: &panels,
-            weights: &winograd::pack_weights(isa, &panels, weight, None, pool),
-        };
-        // SAFETY: as the caller promises.
-        unsafe { pass.run(dy, dx, Ending::default(), pool) };
-        return;
-    }
-    let lines = if shape.is_depthwise() {
-        stencil.groups = 1;
-        depthwise::pack(&shape, weight, None)
-    } else {
-        let mut lines = Scratch::take(panels.lines());
-        panels.pack(weight, None, &mut lines, pool);
-        lines
+    let weights = FreshWeights {
+        values: weight,
+        scale: None,
     };
-    let pass = Pass {
-        isa,
-        stencil: &stencil,
-        weights: Weights::new(&shape, &panels, &lines),
-        numbers: Numbers::Single,
-        accumulate,
-    };
+    let how = (Direction::BackwardData, accumulate);
     // SAFETY: as the caller promises.
-    unsafe { pass.run(dy, dx, Ending::default(), pool) };
+    unsafe { run_fresh(shape, how, weights, dy, dx, Ending::default(), pool) };
 }

@@ -1,17 +1,11 @@
 //! Forward convolution with what follows it.
 
-use super::depthwise;
 use super::ending::{Ending, padded};
-use super::pack::Numbers;
-use super::panels::{Direction, Panels};
-use super::pass::{Pass, Weights};
+use super::fresh::{FreshWeights, run_fresh};
+use super::panels::Direction;
 use super::shape::ConvShape;
-use super::stencil::Stencil;
-use super::winograd::{self, Winograd};
 use crate::error::expect_length;
-use crate::isa::Isa;
 use crate::norm::Moments;
-use crate::scratch::Scratch;
 use crate::{Activation, KernelError, Output, Pool};
 
 /// What is done to the output while it is in registers.
@@ -89,42 +83,21 @@ pub fn conv_forward(
     if shape.is_empty() {
         return Ok(());
     }
-    let isa = Isa::current();
-    let shape = shape.flattened();
-    let mut stencil = Stencil::forward(&shape, isa.columns());
-    let panels = Panels::new(&shape, &stencil, Direction::Forward, isa.vectors());
-    if winograd::suits(&shape, isa) {
-        let pass = Winograd {
-            isa,
-            stencil: &stencil,
-            panels: &panels,
-            weights: &winograd::pack_weights(isa, &panels, weight, weight_scale, pool),
-        };
-        // SAFETY: the lengths were checked against the shape; the pass writes all of the target.
-        unsafe {
-            pass.run(x, target, ending, pool);
-            out.written(len);
-        }
-        return Ok(());
-    }
-    let lines = if shape.is_depthwise() {
-        stencil.groups = 1;
-        depthwise::pack(&shape, weight, weight_scale)
-    } else {
-        let mut lines = Scratch::take(panels.lines());
-        panels.pack(weight, weight_scale, &mut lines, pool);
-        lines
-    };
-    let pass = Pass {
-        isa,
-        stencil: &stencil,
-        weights: Weights::new(&shape, &panels, &lines),
-        numbers: Numbers::Single,
-        accumulate: false,
+    let weights = FreshWeights {
+        values: weight,
+        scale: weight_scale,
     };
     // SAFETY: the lengths were checked against the shape; the pass writes all of the target.
     unsafe {
-        pass.run(x, target, ending, pool);
+        run_fresh(
+            shape,
+            (Direction::Forward, false),
+            weights,
+            x,
+            target,
+            ending,
+            pool,
+        );
         out.written(len);
     }
     Ok(())

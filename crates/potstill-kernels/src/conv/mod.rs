@@ -5,6 +5,7 @@ mod backward_weight;
 mod depthwise;
 mod ending;
 mod forward;
+mod fresh;
 mod frozen;
 mod gradient_pass;
 mod gradient_tile;
