@@ -10,8 +10,8 @@
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use potstill_kernels::{
     Activation, AdamW, BatchNormBackward, ConvShape, Epilogue, GateInputs, GateSource, GatedSum, Moments,
-    PackedConv, Pool, PooledError, Sgd, bn_apply, bn_backward, conv_backward_data, conv_backward_weight,
-    conv_forward,
+    PackedConv, Pool, PooledError, Precision, Sgd, bn_apply, bn_backward, conv_backward_data,
+    conv_backward_weight, conv_forward,
 };
 
 const IMAGES: usize = 16;
@@ -59,7 +59,7 @@ fn convolutions(c: &mut Criterion) {
             let (x, weight) = (numbers(shape.input_len()), numbers(shape.weight_len()));
             let dy = numbers(shape.output_len());
             let (scale, shift) = (vec![1.0; shape.c_out], vec![0.1; shape.c_out]);
-            let packed = PackedConv::new(&shape, &weight, &scale, &shift).unwrap();
+            let packed = PackedConv::new(&shape, &weight, &scale, &shift, Precision::Single).unwrap();
             let (mut out, mut dw) = (Vec::new(), weight.clone());
             let mut moments = Moments::default();
             group.throughput(Throughput::Elements(shape.flops()));

@@ -1,6 +1,6 @@
 //! What the system says about this process and this machine. Each is none where the system does not tell.
 
-/// The most memory this process held since its start, or since [`forget_peak_rss`], MiB.
+/// The most memory this process held since its start, or since it was last told to forget, MiB.
 pub fn peak_rss_mb() -> Option<f64> {
     status_mb("VmHWM:")
 }
