@@ -1,7 +1,8 @@
 //! Checkpoints: everything needed to continue to the same bits, in one file.
 //!
-//! A checkpoint is a safetensors file. Its tensors are the student (`student/…`), the methods' modules (`review-kd/…`) and the
-//! optimiser's state (`optimizer/PARAMETER/SLOT`); the position and the books of the run are JSON in its metadata. Random
+//! A checkpoint is a safetensors file. Its tensors are the student (`student/…`), an online teacher (`teacher/…`), what the methods
+//! bring (`review-kd/…`, `ekd.teacher/…`) and the optimisers' state (`optimizer/PARAMETER/SLOT`); the position and the books of the
+//! run are JSON in its metadata. Random
 //! streams and the data order are functions of the seed and the position, so there is no generator to save.
 
 use std::{collections::BTreeMap, path::Path};
@@ -11,7 +12,12 @@ use potstill_models::weights::{StoredTensor, TensorFile, write_tensors};
 use potstill_ops::Parameters;
 use serde::{Deserialize, Serialize};
 
-use crate::{EngineError, ModelConfig, optimizer::Optimizer, running_mean::RunningMean};
+use crate::{
+    EngineError, ModelConfig,
+    learner::{Learner, Optimizers, Part},
+    optimizer::Optimizer,
+    running_mean::RunningMean,
+};
 
 /// Where a run is: epochs that are done, and steps of the epoch that is not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -46,14 +52,12 @@ pub struct Checkpoint {
     pub recipe: String,
     /// What the student is, so that the checkpoint can be evaluated by itself.
     pub(crate) student: Option<ModelConfig>,
+    /// What the methods wrote down besides their tensors.
+    #[serde(default)]
+    pub(crate) methods: BTreeMap<String, String>,
     /// How often the optimiser moved each parameter.
     pub(crate) updates: BTreeMap<String, u64>,
 }
-
-/// The parts whose tensors a checkpoint holds.
-pub(crate) type Parts<'a> = Vec<(&'static str, &'a dyn Parameters)>;
-/// The same, to be put back.
-pub(crate) type PartsMut<'a> = Vec<(&'static str, &'a mut dyn Parameters)>;
 
 /// The key of the books in the file's metadata.
 pub(crate) const BOOKS: &str = "potstill";
@@ -63,17 +67,18 @@ impl Checkpoint {
     /// Writes the checkpoint whole or not at all.
     pub(crate) fn save(
         mut self,
-        parts: &Parts<'_>,
-        optimizer: &Optimizer,
+        parts: &[Part<&dyn Parameters>],
+        optimizers: &[&Optimizer],
         path: &Path,
     ) -> Result<(), EngineError> {
         let mut tensors = Vec::new();
-        for (part, module) in parts {
-            module.each(&mut |entry, value| {
-                tensors.push((format!("{part}/{}", entry.path), entry.shape.clone(), value));
+        for part in parts {
+            part.module.each(&mut |entry, value| {
+                let name = format!("{}/{}", part.name, entry.path);
+                tensors.push((name, entry.shape.clone(), value));
             });
         }
-        for (parameter, slots) in optimizer.slots() {
+        for (parameter, slots) in optimizers.iter().flat_map(|optimizer| optimizer.slots()) {
             self.updates.insert(parameter.clone(), slots.updates);
             for (slot, value) in &slots.tensors {
                 let shape = value.dims().to_vec();
@@ -103,68 +108,94 @@ impl Checkpoint {
         Ok((books, file.tensors))
     }
 
-    /// Puts the tensors back; every tensor of every part must be there, in its shape.
+    /// Puts everything back; every tensor of every part must be there, in its shape.
     pub(crate) fn restore(
         &self,
         mut tensors: BTreeMap<String, StoredTensor>,
-        parts: PartsMut<'_>,
-        optimizer: &mut Optimizer,
+        learner: &mut Learner,
+        optimizers: &mut Optimizers,
         path: &Path,
     ) -> Result<(), EngineError> {
-        put_back(&mut tensors, parts, path)?;
+        let broken = |reason: String| EngineError::Checkpoint {
+            file: path.into(),
+            reason,
+        };
+        learner.recall(&self.methods).map_err(broken)?;
+        let mut clocks = Vec::new();
+        let mut put_back = PutBack::new(&mut tensors);
+        learner.each_part(&mut |part| {
+            put_back.fill(&part.name, part.module);
+            clocks.extend(part.clock.map(|clock| (part.name, clock)));
+        });
+        put_back.done(path)?;
+        let clock_of = |parameter: &str| {
+            let part = parameter.split_once('/')?.0;
+            let found = clocks.iter().find(|(name, _)| name == part)?;
+            Some(found.1)
+        };
         for (name, stored) in tensors {
-            let mut names = name
+            let parameter = name
                 .strip_prefix(OPTIMIZER)
-                .and_then(|name| name[1..].rsplit_once('/'))
-                .into_iter();
-            let known = names.any(|(parameter, slot)| {
-                optimizer.restore_tensor(parameter, slot, tensor(stored.clone(), &Device::flex()))
+                .and_then(|name| name.get(1..)?.rsplit_once('/'));
+            let known = parameter.is_some_and(|(parameter, slot)| {
+                let stored = tensor(stored.clone(), &Device::flex());
+                clock_of(parameter)
+                    .is_some_and(|clock| optimizers.of(clock).restore_tensor(parameter, slot, stored))
             });
             if !known {
                 let reason = format!("it holds `{name}`, which this recipe has no place for");
-                return Err(EngineError::Checkpoint {
-                    file: path.into(),
-                    reason,
-                });
+                return Err(broken(reason));
             }
         }
         for (parameter, &updates) in &self.updates {
-            optimizer.restore_updates(parameter, updates);
+            if let Some(clock) = clock_of(parameter) {
+                optimizers.of(clock).restore_updates(parameter, updates);
+            }
         }
         Ok(())
     }
 }
 
-/// Moves the tensors of a checkpoint into the parts they belong to. What is left over stays in `tensors`.
-pub(crate) fn put_back(
-    tensors: &mut BTreeMap<String, StoredTensor>,
-    parts: PartsMut<'_>,
-    path: &Path,
-) -> Result<(), EngineError> {
-    let mut lacking = Vec::new();
-    for (part, module) in parts {
+/// Moves the tensors of a checkpoint into the parts they belong to. What is left over stays.
+pub(crate) struct PutBack<'a> {
+    tensors: &'a mut BTreeMap<String, StoredTensor>,
+    lacking: Vec<String>,
+}
+
+impl<'a> PutBack<'a> {
+    pub(crate) fn new(tensors: &'a mut BTreeMap<String, StoredTensor>) -> Self {
+        let lacking = Vec::new();
+        Self { tensors, lacking }
+    }
+
+    /// Fills the part of this name.
+    pub(crate) fn fill(&mut self, part: &str, module: &mut dyn Parameters) {
         module.rewrite(&mut |entry, present| {
             let name = format!("{part}/{}", entry.path);
-            match tensors.remove(&name) {
+            match self.tensors.remove(&name) {
                 Some(stored) if stored.shape == entry.shape => Some(tensor(stored, &present.device())),
                 _ => {
-                    lacking.push(name);
+                    self.lacking.push(name);
                     None
                 }
             }
         });
     }
-    let Some(name) = lacking.first() else {
-        return Ok(());
-    };
-    let reason = format!(
-        "{} tensors are missing or of another shape, the first is `{name}`",
-        lacking.len()
-    );
-    Err(EngineError::Checkpoint {
-        file: path.into(),
-        reason,
-    })
+
+    /// Says what was lacking.
+    pub(crate) fn done(self, path: &Path) -> Result<(), EngineError> {
+        let Some(name) = self.lacking.first() else {
+            return Ok(());
+        };
+        let reason = format!(
+            "{} tensors are missing or of another shape, the first is `{name}`",
+            self.lacking.len()
+        );
+        Err(EngineError::Checkpoint {
+            file: path.into(),
+            reason,
+        })
+    }
 }
 
 fn tensor(stored: StoredTensor, device: &Device) -> Tensor<1> {

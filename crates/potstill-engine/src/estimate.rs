@@ -3,10 +3,12 @@
 use potstill_data::{Loader, LoaderConfig};
 
 use crate::{
-    EngineError, Optimizer, Plan,
+    EngineError, Plan,
+    inputs::Moment,
     laps::{Laps, Part},
+    learner::{Learner, Optimizers},
     machine,
-    step::Learner,
+    step::Rates,
 };
 
 /// Multiply-accumulates of a probe step: some tenths of a second on one core.
@@ -63,18 +65,24 @@ impl Plan {
         );
         let tests = (self.test.len() * epochs) as f64 / images as f64;
         let phase = self.phases[0].clone();
-        let mut optimizer = Optimizer::new(&phase.optimizer);
+        let mut optimizers = Optimizers::new(&phase, self.teacher_optimizer());
         let mut learner = Learner::of(&mut self);
-        let rate = phase.rate(phase.epochs.start, 0, self.steps_per_epoch());
+        learner.rehearse(0);
+        let (epoch, steps_per_epoch) = (phase.epochs.start, self.steps_per_epoch());
+        let rate = phase.rate(epoch, 0, steps_per_epoch);
+        let rates = Rates {
+            student: rate,
+            teacher: self.teacher_rate(&phase, epoch, 0, steps_per_epoch),
+        };
         let mut step = || -> Result<Laps, EngineError> {
             let mut laps = Laps::start();
             learner
                 .step(
                     &batch,
+                    Moment { epoch, step: 0 },
                     &phase,
-                    &mut optimizer,
-                    rate,
-                    phase.epochs.start,
+                    &mut optimizers,
+                    rates,
                     &mut laps,
                 )
                 .map_err(|refused| refused.at(1, 1, rate))?;

@@ -8,7 +8,7 @@ use potstill_models::FrozenClassifier;
 use potstill_ops::true_class_ranks;
 use serde::Serialize;
 
-use crate::{EngineError, step::images};
+use crate::{EngineError, inputs::images};
 
 /// What an evaluation found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]

@@ -5,15 +5,16 @@ use std::{collections::BTreeMap, fs, path::Path};
 use potstill_data::DatasetEntry;
 use potstill_models::{Shortcut, weights};
 use potstill_report::{
-    CardFacts, Data, LastEpoch, Summary, Teacher, html_report, model_card, read_summary, write_summary,
+    CardFacts, Data, EpochRow, LastEpoch, Summary, Teacher, html_report, model_card, read_summary,
+    write_summary,
 };
 
 use crate::{
     Checkpoint, EngineError, Plan, Run, RunFolder,
-    checkpoint::put_back,
+    checkpoint::PutBack,
+    learner::Learner,
     machine::peak_rss_mb,
     network::{CONFIG, InputConfig, MODEL, ModelConfig},
-    step::Learner,
 };
 
 /// Which student of a run.
@@ -46,11 +47,9 @@ pub fn export(mut plan: Plan, folder: &RunFolder, which: Which, out: &Path) -> R
     };
     let mut learner = Learner::of(&mut plan);
     let (_, mut tensors) = Checkpoint::read(&path)?;
-    put_back(
-        &mut tensors,
-        vec![("student", learner.student.parameters_mut())],
-        &path,
-    )?;
+    let mut put_back = PutBack::new(&mut tensors);
+    put_back.fill("student", learner.student.parameters_mut());
+    put_back.done(&path)?;
     let top1 = match which {
         Which::Last => summary.last.top1,
         Which::Best => summary.best.top1,
@@ -141,10 +140,8 @@ impl Run {
     /// The run in one page.
     pub(crate) fn summary(&self, teacher_top1: Option<f64>) -> Summary {
         let plan = &self.plan;
-        let last = self
-            .rows
-            .last()
-            .and_then(|row| row.test.map(|test| (row.epoch, test)));
+        let measured = |row: &EpochRow| row.test.map(|test| (row.epoch, test));
+        let last = self.rows.iter().rev().find_map(measured);
         Summary {
             name: plan.recipe.name.clone(),
             seed: plan.recipe.seed,
@@ -169,7 +166,7 @@ impl Run {
                 test_images: plan.test.len(),
                 classes: plan.train.classes().len(),
             },
-            epochs: plan.recipe.total_epochs(),
+            epochs: plan.timeline.len(),
             best: self
                 .best
                 .map(|best| potstill_report::BestEpoch {
@@ -186,7 +183,7 @@ impl Run {
                 })
                 .unwrap_or_default(),
             seconds: self.seconds,
-            finished: last.is_some_and(|(epoch, _)| epoch == plan.recipe.total_epochs()),
+            finished: last.is_some_and(|(epoch, _)| epoch == plan.timeline.len()),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             step_ms_median: median(&self.step_seconds).map(|seconds| 1e3 * seconds),
             peak_rss_mb: peak_rss_mb(),

@@ -30,6 +30,12 @@ pub trait Observer {
     /// A training step is done.
     fn step(&mut self, _step: &StepSeen<'_>) {}
 
+    /// A method prepares: `done` of so many are done of what is called `what`.
+    fn preparing(&mut self, _what: &str, _done: usize, _of: usize) {}
+
+    /// Something is said in a line.
+    fn says(&mut self, _line: &str) {}
+
     /// An epoch is done and evaluated.
     fn epoch(&mut self, _row: &EpochRow, _epochs: usize) {}
 }
@@ -51,6 +57,9 @@ pub fn epoch_line(row: &EpochRow, epochs: usize) -> String {
     }
     if let Some(top1) = row.train.top1 {
         let _ = write!(line, "  train {top1:.2} %");
+    }
+    if let Some(teacher) = &row.teacher {
+        let _ = write!(line, "  teacher {:.2} %", teacher.top1);
     }
     if let Some(test) = &row.test {
         let _ = write!(line, "  test {:.2} % (loss {:.4})", test.top1, test.loss);

@@ -13,7 +13,7 @@ pub struct Phase {
     pub name: String,
     /// Its epochs, counted from 0 over the whole run.
     pub epochs: Range<usize>,
-    /// The parts that train (`student`, names of methods); none for all.
+    /// The parts that train (`student`, `teacher`, names of methods); none for all.
     pub trains: Option<Vec<String>>,
     /// Its optimiser, which starts without state.
     pub optimizer: OptimizerSpec,
@@ -30,7 +30,8 @@ impl Phase {
         let mut begin = 0;
         let phases = text.phases().into_iter().map(|phase| {
             for part in phase.trains.iter().flatten() {
-                if part != "student" && !text.methods.iter().any(|method| method.kind == *part) {
+                let teacher = part == "teacher" && text.teacher.is_some();
+                if part != "student" && !teacher && !text.methods.iter().any(|method| method.kind == *part) {
                     let name = &phase.name;
                     let message = format!(
                         "phase `{name}` trains `{part}`, which is neither `student` nor a listed method"
@@ -67,12 +68,12 @@ impl Phase {
 
     /// The learning rate of a step: `epoch` counts over the whole run, `step` within the epoch of `steps`.
     pub fn rate(&self, epoch: usize, step: usize, steps: usize) -> f64 {
-        self.schedule.lr(
-            self.optimizer.lr(),
-            epoch - self.epochs.start,
-            step,
-            steps,
-            self.epochs.len(),
-        )
+        self.rate_from(self.optimizer.lr(), epoch, step, steps)
+    }
+
+    /// The same for a rule whose own rate is `base`.
+    pub(crate) fn rate_from(&self, base: f64, epoch: usize, step: usize, steps: usize) -> f64 {
+        self.schedule
+            .lr(base, epoch - self.epochs.start, step, steps, self.epochs.len())
     }
 }

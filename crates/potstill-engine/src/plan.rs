@@ -9,13 +9,13 @@ use burn::tensor::Device;
 use potstill_data::{
     Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, open,
 };
-use potstill_methods::{Ground, Method, Reads, Side};
+use potstill_methods::{Ground, Method, Reads, Side, Teaching};
 use potstill_models::Shortcut;
 use potstill_ops::count_trainable;
 use potstill_random::Seed;
-use potstill_recipe::{Input, Recipe};
+use potstill_recipe::{Input, OptimizerSpec, Recipe};
 
-use crate::{EngineError, Network, Phase, PlannedTeacher, Source};
+use crate::{EngineError, Network, Phase, PlannedTeacher, Source, Timeline};
 
 /// A recipe, ready to run.
 pub struct Plan {
@@ -41,6 +41,8 @@ pub struct Plan {
     pub methods: Vec<(f64, Box<dyn Method>)>,
     /// The phases.
     pub phases: Vec<Phase>,
+    /// All epochs of the run: the student's, and the rounds of augmentations between them.
+    pub timeline: Timeline,
 }
 
 /// ImageNet's statistics, which published teachers of small images were trained with as well; used where nothing else is said.
@@ -77,8 +79,8 @@ impl Plan {
 
         let mut student = student(&recipe, classes, image[2], seed, &device)?;
         let student_side = Side::of(&student.classifier, image, &device)?;
-        let teacher = match (&recipe.teacher, recipe.methods.is_empty()) {
-            (Some(spec), false) => Some(PlannedTeacher::open(spec, image, seed, &device)?),
+        let mut teacher = match (&recipe.teacher, recipe.methods.is_empty()) {
+            (Some(spec), false) => Some(PlannedTeacher::open(spec, image, classes, seed, &device)?),
             _ => None,
         };
         let input = student
@@ -97,6 +99,12 @@ impl Plan {
         let ground = Ground {
             student: student_side.clone(),
             teacher: teacher.as_ref().map(|teacher| teacher.side.clone()),
+            image,
+            input: student
+                .normalise
+                .clone()
+                .unwrap_or_else(|| default_input(image[2])),
+            epochs: recipe.total_epochs(),
             device: device.clone(),
             seed,
         };
@@ -105,7 +113,18 @@ impl Plan {
             Ok((spec.weight, entry.plan(spec, &ground)?))
         });
         let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
+        if let Some(teacher) = &mut teacher {
+            let roles = |method: &dyn Method| (method.teaching(), method.augmentation().is_some());
+            let mut roles = methods.iter().map(|(_, method)| roles(method.as_ref()));
+            if roles.clone().any(|(teaching, _)| teaching == Teaching::Online) {
+                teacher.go_online()?;
+            }
+            if roles.any(|(_, augments)| augments) {
+                teacher.check_gradient()?;
+            }
+        }
         let phases = Phase::of(&recipe)?;
+        let timeline = Timeline::new(recipe.total_epochs(), &methods);
         Ok(Self {
             recipe,
             device,
@@ -118,6 +137,7 @@ impl Plan {
             teacher,
             methods,
             phases,
+            timeline,
         })
     }
 
@@ -153,6 +173,25 @@ impl Plan {
             images / batch
         } else {
             images.div_ceil(batch)
+        }
+    }
+
+    /// The rule of an online teacher, if it has its own.
+    pub(crate) fn teacher_optimizer(&self) -> Option<&OptimizerSpec> {
+        self.teacher.as_ref()?.rule.0.as_ref()
+    }
+
+    /// The learning rate of an online teacher: by its own rule and schedule where it has them, otherwise as the student's phase.
+    pub(crate) fn teacher_rate(&self, phase: &Phase, epoch: usize, step: usize, steps: usize) -> f64 {
+        let (rule, schedule) = match &self.teacher {
+            Some(teacher) => (teacher.rule.0.as_ref(), teacher.rule.1.as_ref()),
+            None => (None, None),
+        };
+        let base = rule.unwrap_or(&phase.optimizer).lr();
+        match schedule {
+            // Its own schedule goes over the whole training.
+            Some(own) => own.lr(base, epoch, step, steps, self.recipe.total_epochs()),
+            None => phase.rate_from(base, epoch, step, steps),
         }
     }
 

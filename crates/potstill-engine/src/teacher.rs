@@ -2,14 +2,15 @@
 
 use burn::tensor::Device;
 use potstill_data::Normalise;
-use potstill_methods::Side;
-use potstill_models::{FrozenClassifier, OnnxClassifier};
+use potstill_methods::{Side, Teaching};
+use potstill_models::{Classifier, FrozenClassifier, OnnxClassifier};
 use potstill_ops::Precision;
 use potstill_random::Seed;
-use potstill_recipe::{Precision as Asked, Teacher};
+use potstill_recipe::{OptimizerSpec, Precision as Asked, Schedule, Teacher};
 
 use crate::{
     EngineError, Source,
+    learner::{LiveTeacher, TeacherNetwork},
     plan::{default_input, normalise, shortcut},
 };
 
@@ -19,6 +20,12 @@ pub struct PlannedTeacher {
     pub model: String,
     /// The network, frozen.
     pub network: FrozenClassifier,
+    /// The same network before it was frozen; none for an ONNX file.
+    pub classifier: Option<Classifier>,
+    /// What the methods make of it.
+    pub teaching: Teaching,
+    /// Its own optimiser and schedule, if it trains and has them.
+    pub rule: (Option<OptimizerSpec>, Option<Schedule>),
     /// How its images are normalised.
     pub input: Normalise,
     /// What the probe saw of it.
@@ -30,43 +37,96 @@ impl PlannedTeacher {
     pub(crate) fn open(
         spec: &Teacher,
         image: [usize; 3],
+        classes: usize,
         seed: Seed,
         device: &Device,
     ) -> Result<Self, EngineError> {
-        let (model, network, input) = match spec {
+        let mut rule = (None, None);
+        let (model, network, classifier, input) = match spec {
             Teacher::Run { run, precision } => {
                 let source = Source {
                     weights: Some(run.clone()),
                     ..Source::default()
                 };
-                let (model, network, input) = ours(&source, seed, device)?;
-                (model, network.with_precision(in_kernels(*precision)), input)
+                ours(&source, *precision, seed, device)?
             }
             Teacher::Network(named) => {
                 let source = Source {
                     model: Some(named.model.clone()),
                     weights: named.weights.clone(),
                     shortcut: named.shortcut.map(shortcut),
-                    ..Source::default()
+                    // A fresh teacher is to learn this task.
+                    classes: named.weights.is_none().then_some(classes),
+                    channels: named.weights.is_none().then_some(image[2]),
                 };
-                let (model, network, input) = ours(&source, seed, device)?;
-                let network = network.with_precision(in_kernels(named.precision));
-                (model, network, named.input.as_ref().map(normalise).or(input))
+                rule = (named.optimizer.clone(), named.schedule.clone());
+                let (model, network, classifier, input) = ours(&source, named.precision, seed, device)?;
+                let input = named.input.as_ref().map(normalise).or(input);
+                (model, network, classifier, input)
             }
             Teacher::Onnx(file) => {
                 let network = OnnxClassifier::open(&file.onnx, file.logits.as_deref(), image)?;
                 let name = file.onnx.file_name().unwrap_or(file.onnx.as_os_str());
                 let model = name.to_string_lossy().into_owned();
                 let input = file.input.as_ref().map(normalise);
-                (model, FrozenClassifier::Onnx(network), input)
+                (model, FrozenClassifier::Onnx(network), None, input)
             }
         };
         Ok(Self {
             side: Side::of(network.clone(), image, device)?,
             network,
+            classifier,
+            teaching: Teaching::Frozen,
+            rule,
             input: input.unwrap_or_else(|| default_input(image[2])),
             model,
         })
+    }
+
+    /// Lets the teacher train beside the student.
+    ///
+    /// # Errors
+    /// An ONNX file, which cannot.
+    pub(crate) fn go_online(&mut self) -> Result<(), EngineError> {
+        if self.classifier.is_none() {
+            let message = format!(
+                "the teacher is to learn beside the student, and `{}` is an ONNX file, which cannot: name a network (`teacher.model`)",
+                self.model
+            );
+            return Err(EngineError::Contradiction(message));
+        }
+        self.teaching = Teaching::Online;
+        Ok(())
+    }
+
+    /// Whether gradients go through the teacher to its images.
+    ///
+    /// # Errors
+    /// Not through an ONNX file.
+    pub(crate) fn check_gradient(&self) -> Result<(), EngineError> {
+        if self.classifier.is_some() {
+            return Ok(());
+        }
+        let message = format!(
+            "an augmentation learns through the teacher, and there are no gradients through `{}`, an ONNX file: name a network \
+             (`teacher.model`)",
+            self.model
+        );
+        Err(EngineError::Contradiction(message))
+    }
+
+    /// The teacher for a run.
+    pub(crate) fn live(&self) -> LiveTeacher {
+        let network = match &self.classifier {
+            Some(classifier) if self.teaching == Teaching::Online => {
+                TeacherNetwork::Online(classifier.clone())
+            }
+            _ => TeacherNetwork::Frozen(self.network.clone()),
+        };
+        LiveTeacher {
+            network,
+            input: self.input.clone(),
+        }
     }
 }
 
@@ -77,13 +137,11 @@ fn in_kernels(asked: Asked) -> Precision {
     }
 }
 
-/// A network of ours with its name, and how its images are normalised if its weights say so.
-fn ours(
-    source: &Source,
-    seed: Seed,
-    device: &Device,
-) -> Result<(String, FrozenClassifier, Option<Normalise>), EngineError> {
+type Opened = (String, FrozenClassifier, Option<Classifier>, Option<Normalise>);
+
+/// A network of ours with its name, frozen and as it is, and how its images are normalised if its weights say so.
+fn ours(source: &Source, precision: Asked, seed: Seed, device: &Device) -> Result<Opened, EngineError> {
     let network = source.open(device, seed, "teacher")?;
-    let frozen = FrozenClassifier::from(&network.classifier);
-    Ok((network.model, frozen, network.normalise))
+    let frozen = FrozenClassifier::from(&network.classifier).with_precision(in_kernels(precision));
+    Ok((network.model, frozen, Some(network.classifier), network.normalise))
 }

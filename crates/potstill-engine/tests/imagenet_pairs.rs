@@ -27,6 +27,9 @@ fn review(student: &str, teacher: &str, options: &str) -> Result<([Levels; 2], u
     let ground = Ground {
         student: side(student),
         teacher: Some(side(teacher)),
+        image: [224, 224, 3],
+        input: potstill_engine::default_input(3),
+        epochs: 240,
         device: Device::flex(),
         seed: Seed::new(0),
     };

@@ -138,6 +138,9 @@ fn levels_and_parameters_are_the_published_ones() {
         let ground = Ground {
             student: side(pair.student),
             teacher: Some(side(pair.teacher)),
+            image: [32, 32, 3],
+            input: potstill_engine::default_input(3),
+            epochs: 240,
             device: device.clone(),
             seed,
         };
@@ -178,6 +181,7 @@ fn assert_loss_falls(student: &str, teacher: &str) {
         methods: vec!["review-kd".into()],
         batch: 4,
         steps: 18,
+        epoch: None,
         precision: potstill_ops::Precision::Single,
         rate: 0.02,
         allocator: None,

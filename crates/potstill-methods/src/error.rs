@@ -76,6 +76,17 @@ pub enum MethodError {
         /// Why.
         source: potstill_ops::PointError,
     },
+    /// Work before the first step that cannot be done.
+    #[error("`{method}` cannot prepare: {reason}")]
+    Preparation {
+        /// The method.
+        method: &'static str,
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The training images or the teacher failed a preparation.
+    #[error("{0}")]
+    Study(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// An option that the method does not have, or a value of the wrong kind.
     #[error(transparent)]
     Options(#[from] RecipeError),

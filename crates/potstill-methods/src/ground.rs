@@ -1,6 +1,7 @@
 //! What a method finds at planning time: both networks, probed, so that it can infer every shape.
 
 use burn::tensor::Device;
+use potstill_data::Normalise;
 use potstill_models::{FrozenClassifier, ModelError, Probe, StageEnd};
 use potstill_ops::{Point, Scope};
 use potstill_random::Seed;
@@ -23,6 +24,12 @@ pub struct Ground {
     pub student: Side,
     /// The teacher, if the recipe has one.
     pub teacher: Option<Side>,
+    /// The size `[H, W, C]` of an image.
+    pub image: [usize; 3],
+    /// How the student's images are normalised.
+    pub input: Normalise,
+    /// Epochs of the student's training.
+    pub epochs: usize,
     /// Where modules are created.
     pub device: Device,
     /// From which their initial values are drawn.

@@ -72,10 +72,6 @@ impl Method for Kd {
             teacher.logits.clone(),
             self.temperature,
         );
-        vec![Term {
-            name: Self::NAME,
-            value,
-            factor: 1.0,
-        }]
+        vec![Term::loss(Self::NAME, value)]
     }
 }

@@ -4,16 +4,22 @@
 //! [`Term`]s. It knows neither the task nor the training loop, and methods are combined by listing them. [`registry`] has
 //! one line per method; everything that names methods derives from it.
 
+mod augmentation;
 mod error;
 mod ground;
 mod kd;
+mod memory;
 mod method;
+mod preparation;
 mod registry;
 mod review_kd;
 
+pub use augmentation::{Augmentation, Round, Specimen, Trial};
 pub use error::MethodError;
 pub use ground::{Ground, Side};
 pub use kd::Kd;
-pub use method::{Method, Reads, Seen, Step, Term};
+pub use memory::Memory;
+pub use method::{Method, Reads, Seen, Step, Teaching, Term};
+pub use preparation::{Depends, Flow, Lesson, Practice, Preparation, Prepared, Study};
 pub use registry::{MethodEntry, find, registry};
 pub use review_kd::{Abf, ReviewChain, ReviewKd, hierarchical_context_loss};

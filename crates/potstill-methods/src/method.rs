@@ -1,7 +1,9 @@
-//! What all methods have in common.
+//! What all methods have in common, and the roles that some have besides.
 
 use burn::tensor::{Int, Tensor};
 use potstill_ops::{Parameters, Pass, Point, Taps};
+
+use crate::{Augmentation, Memory, Preparation};
 
 /// The points that a method reads from each network, besides the logits.
 #[derive(Debug, Clone, Default)]
@@ -15,6 +17,8 @@ pub struct Reads {
 /// What one network did with the batch.
 #[derive(Debug, Clone)]
 pub struct Seen {
+    /// The images as the network took them, normalised, `[N, H, W, C]`, on the plain device.
+    pub images: Tensor<4>,
     /// `[N, K]`.
     pub logits: Tensor<2>,
     /// The maps that were asked for.
@@ -25,33 +29,83 @@ pub struct Seen {
 pub struct Step<'a> {
     /// The student, tracked.
     pub student: &'a Seen,
-    /// The teacher, on the plain device: a constant.
+    /// The teacher, on the plain device: a constant, whether it trains or not.
     pub teacher: Option<&'a Seen>,
+    /// The same pass of a teacher that trains beside the student, tracked. None for a frozen one.
+    pub online_teacher: Option<&'a Seen>,
     /// Class indices `[N]`.
     pub labels: &'a Tensor<1, Int>,
-    /// The epoch, from 0.
+    /// The student's epoch, from 0.
     pub epoch: usize,
 }
 
-/// One term of the loss.
+/// One term of the loss, or a number to be logged beside it.
 #[derive(Debug, Clone)]
 pub struct Term {
     /// The name in logs and metrics.
     pub name: &'static str,
-    /// The loss, a tensor with one element.
+    /// A tensor with one element.
     pub value: Tensor<1>,
-    /// The method's own factor at this moment (a ramp), besides the weight in the recipe.
-    pub factor: f64,
+    /// The method's own factor at this moment (a ramp), besides the weight in the recipe; none for a number that is only
+    /// logged, which nothing learns from.
+    pub factor: Option<f64>,
+}
+
+impl Term {
+    /// A term that is learned from.
+    pub fn loss(name: &'static str, value: Tensor<1>) -> Self {
+        let factor = Some(1.0);
+        Self { name, value, factor }
+    }
+
+    /// The same with a factor of the method's own.
+    #[must_use]
+    pub fn with_factor(self, factor: f64) -> Self {
+        let factor = self.factor.map(|_| factor);
+        Self { factor, ..self }
+    }
+
+    /// A number that is only logged.
+    pub fn note(name: &'static str, value: Tensor<1>) -> Self {
+        Self {
+            name,
+            value,
+            factor: None,
+        }
+    }
+}
+
+/// What becomes of the teacher during the training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Teaching {
+    /// It stays as it is.
+    #[default]
+    Frozen,
+    /// It learns the task itself, from the same batches, beside the student. It is never moved by the student's loss.
+    Online,
 }
 
 /// A distillation method, planned for two networks.
+///
+/// Besides its loss it may play roles that the training loop knows: modules that train with the student or with the teacher, a
+/// [`Memory`] from epoch to epoch, a [`Preparation`] before the first step, an [`Augmentation`] that learns in rounds of its own.
 pub trait Method: Send {
     /// Its name in the registry.
     fn name(&self) -> &'static str;
 
-    /// What it reads.
+    /// Everything it reads at some time.
     fn reads(&self) -> Reads {
         Reads::default()
+    }
+
+    /// What it reads in this epoch of the student, from 0.
+    fn reads_in(&self, _epoch: usize) -> Reads {
+        self.reads()
+    }
+
+    /// What becomes of the teacher.
+    fn teaching(&self) -> Teaching {
+        Teaching::Frozen
     }
 
     /// The modules that it trains beside the student, if it has any. They never reach the deployed student.
@@ -61,6 +115,41 @@ pub trait Method: Send {
 
     /// The same, to be trained.
     fn modules_mut(&mut self) -> Option<&mut dyn Parameters> {
+        None
+    }
+
+    /// The modules that it trains beside an online teacher, by the teacher's optimiser.
+    fn teacher_modules(&self) -> Option<&dyn Parameters> {
+        None
+    }
+
+    /// The same, to be trained.
+    fn teacher_modules_mut(&mut self) -> Option<&mut dyn Parameters> {
+        None
+    }
+
+    /// What it remembers from epoch to epoch.
+    fn memory(&self) -> Option<&dyn Memory> {
+        None
+    }
+
+    /// The same, to be changed.
+    fn memory_mut(&mut self) -> Option<&mut dyn Memory> {
+        None
+    }
+
+    /// The work that it has to do before the first step.
+    fn preparation(&mut self) -> Option<&mut dyn Preparation> {
+        None
+    }
+
+    /// The images that it makes of the batch.
+    fn augmentation(&self) -> Option<&dyn Augmentation> {
+        None
+    }
+
+    /// The same, to be trained.
+    fn augmentation_mut(&mut self) -> Option<&mut dyn Augmentation> {
         None
     }
 

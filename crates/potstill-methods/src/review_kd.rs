@@ -174,11 +174,7 @@ impl Method for ReviewKd {
         let Some(value) = losses.reduce(|sum, loss| sum + loss) else {
             return Vec::new();
         };
-        vec![Term {
-            name: Self::NAME,
-            value,
-            factor: self.ramp(step.epoch),
-        }]
+        vec![Term::loss(Self::NAME, value).with_factor(self.ramp(step.epoch))]
     }
 }
 

@@ -10,7 +10,10 @@
 //! | `[N, T, C]`, the same behind a class token, `T = 1 + s s` | `[N, s, s, C]`, the class token left out |
 //! | `[N, C]`, an embedding | `[N, 1, 1, C]` |
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_onnx::{Array, OnnxNetwork, Survey};
@@ -22,6 +25,7 @@ use crate::{ModelError, Probe};
 #[derive(Debug, Clone)]
 pub struct OnnxClassifier {
     network: Arc<OnnxNetwork>,
+    file: PathBuf,
     survey: Survey,
     channels: usize,
 }
@@ -55,9 +59,15 @@ impl OnnxClassifier {
         let survey = network.survey([channels, height, width])?;
         Ok(Self {
             network: Arc::new(network),
+            file: file.into(),
             survey,
             channels,
         })
+    }
+
+    /// The file it was read from.
+    pub fn file(&self) -> &Path {
+        &self.file
     }
 
     /// The size `[H, W, C]` of the images that a file takes; none where it leaves it open.

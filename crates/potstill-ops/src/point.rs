@@ -113,6 +113,19 @@ impl Taps {
         self.maps.get(point).cloned().flatten()
     }
 
+    /// The same maps on the plain device: constants.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        let plain = |map: &Option<Tensor<4>>| map.clone().map(Tensor::inner);
+        Self {
+            maps: self
+                .maps
+                .iter()
+                .map(|(point, map)| (point.clone(), plain(map)))
+                .collect(),
+        }
+    }
+
     /// The points that no map was read at: misspelt, or not part of the network.
     pub fn unmet(&self) -> impl Iterator<Item = &Point> {
         self.maps

@@ -1,7 +1,7 @@
 //! Every key of a recipe: its values, its default and a line of explanation. Those of `[train]` are in
 //! [`crate::keys_of_train`].
 
-use crate::keys_of_train::TRAIN;
+use crate::keys_of_train::{OPTIMIZER, SCHEDULE, TRAIN};
 use crate::schema::Kind::{Choice, List, Number, Open, Table, Text, Verbatim, Whole};
 use crate::schema::{Key, Kind, Presence, Range};
 
@@ -213,6 +213,18 @@ const TEACHER: &[Key] = &[
         Choice(&["single", "half"]),
         "single",
         "half: frozen convolutions in half precision where the machine has AVX512-FP16; not of an ONNX file",
+    ),
+    optional(
+        "optimizer",
+        OPTIMIZER,
+        "the phase's",
+        "of a teacher that trains beside the student: the rule of its steps",
+    ),
+    optional(
+        "schedule",
+        SCHEDULE,
+        "the phase's",
+        "of a teacher that trains beside the student: its learning rate over the whole training",
     ),
 ];
 

@@ -88,7 +88,7 @@ const PHASE: &[Key] = &[
     ),
 ];
 
-const OPTIMIZER: Kind = Variants(&[
+pub(crate) const OPTIMIZER: Kind = Variants(&[
     Variant {
         kind: "sgd",
         keys: &[LR, SGD],
@@ -149,7 +149,7 @@ const DECAY_W: Key = default(
     "pulls weights to 0, apart from the gradient",
 );
 
-const SCHEDULE: Kind = Variants(&[
+pub(crate) const SCHEDULE: Kind = Variants(&[
     Variant {
         kind: "constant",
         keys: &[PACE],

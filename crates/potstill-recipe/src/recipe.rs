@@ -116,6 +116,12 @@ pub struct Network {
     /// Of a teacher: in what it computes.
     #[serde(default, skip_serializing_if = "Precision::is_single")]
     pub precision: Precision,
+    /// Of a teacher that trains beside the student: the rule of its steps; that of the phase if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub optimizer: Option<OptimizerSpec>,
+    /// Of such a teacher: how its learning rate changes over the whole training; as the phase's if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
 }
 
 /// In what a teacher's frozen convolutions compute.

@@ -141,5 +141,7 @@ fn row(epoch: usize, seed: f64, lift: f64) -> EpochRow {
             top1: 91.6 + 0.6 * lift - 45.0 * left + wobble,
             top5: Some(99.7 - 20.0 * left),
         }),
+        teacher: None,
+        notes: IndexMap::new(),
     }
 }

@@ -33,6 +33,16 @@ pub struct EpochRow {
     /// The student on the test images at the end of the epoch; absent where it was not evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Evaluation>,
+    /// A teacher that trains beside the student, likewise; absent for one that does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub teacher: Option<Evaluation>,
+    /// What a method has learned besides weights, by name: the magnitudes of an augmentation.
+    #[serde(
+        default,
+        skip_serializing_if = "IndexMap::is_empty",
+        deserialize_with = "map_or_nan"
+    )]
+    pub notes: IndexMap<String, f64>,
 }
 
 /// What training saw in one epoch.

@@ -343,6 +343,9 @@ pub struct BenchArguments {
     /// The learning rate.
     #[arg(long, default_value_t = 0.05, value_name = "RATE")]
     pub lr: f64,
+    /// The student's epoch (of 240, from 0) that the steps are of, for methods whose steps differ; after every ramp if none.
+    #[arg(long, value_name = "EPOCH")]
+    pub epoch: Option<usize>,
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,

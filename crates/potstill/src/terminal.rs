@@ -57,6 +57,18 @@ impl Observer for Terminal {
         bar.set_position(((seen.epoch - 1) * seen.steps + seen.step) as u64);
     }
 
+    fn preparing(&mut self, what: &str, done: usize, of: usize) {
+        if let Some(bar) = &self.bar {
+            bar.set_length(of as u64);
+            bar.set_prefix(format!("{} {what}", self.title));
+            bar.set_position(done as u64);
+        }
+    }
+
+    fn says(&mut self, line: &str) {
+        self.line(&format!("{}  {line}", self.title));
+    }
+
     fn epoch(&mut self, row: &EpochRow, epochs: usize) {
         self.line(&format!("{}  {}", self.title, epoch_line(row, epochs)));
         if row.epoch == epochs

@@ -5,8 +5,8 @@ mod report;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
-use potstill_data::Batch;
-use potstill_methods::{Ground, Side};
+use potstill_data::{Batch, Normalise};
+use potstill_methods::{Ground, Method, Side, Teaching};
 use potstill_models::{BuildOptions, Classifier, FrozenClassifier, ModelEntry, find};
 use potstill_ops::{Frozen, Mode, Moments, Pass, Precision, Recycler, Scope};
 use potstill_random::Seed;
@@ -14,12 +14,14 @@ use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
 
 pub use self::report::{BenchReport, Milliseconds, PartReport};
 use crate::{
-    EngineError, Optimizer, Phase,
+    EngineError, Phase,
     export::median,
+    inputs::{Moment, images},
     laps::{Laps, Part},
+    learner::{Learner, LiveTeacher, Optimizers, TeacherNetwork},
     machine,
     plan::default_input,
-    step::{Learner, images},
+    step::Rates,
 };
 
 /// What to time.
@@ -37,6 +39,8 @@ pub struct BenchSetup {
     pub steps: usize,
     /// The learning rate.
     pub rate: f64,
+    /// The student's epoch that the steps are of, for methods whose steps differ; none for one after every ramp.
+    pub epoch: Option<usize>,
     /// In what a network computes whose inference is timed.
     pub precision: Precision,
     /// The allocator of the program, if it is ours: it knows how much memory was in use at once.
@@ -61,6 +65,9 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     let ground = Ground {
         student: side(&student)?,
         teacher: teacher.as_ref().map(side).transpose()?,
+        image: [height, width, 3],
+        input: default_input(3),
+        epochs: EPOCHS,
         device: device.clone(),
         seed,
     };
@@ -82,41 +89,50 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         name: "bench".into(),
         epochs: 0..1,
         trains: None,
-        optimizer: optimizer.clone(),
+        optimizer,
         schedule: Schedule::default(),
     };
-    let mut optimizer = Optimizer::new(&optimizer);
+    let mut optimizers = Optimizers::new(&phase, None);
     let input = default_input(3);
     let batch = synthetic(setup.batch, entry);
+    let online = methods
+        .iter()
+        .any(|(_, method): &(f64, Box<dyn Method>)| method.teaching() == Teaching::Online);
     let teacher = teacher.map(|teacher| settled(teacher, images(&batch, &input, &device)));
     let mut learner = Learner {
         device,
+        seed,
         student,
         student_input: input.clone(),
-        teacher: teacher.map(|teacher| (FrozenClassifier::from(&teacher), input)),
+        teacher: teacher.map(|teacher| live(teacher, online, input)),
         methods,
         task_weight: 1.0,
         label_smoothing: 0.0,
         clip_norm: None,
     };
+    learner.rehearse(setup.epoch.unwrap_or(0));
+    let moment = Moment {
+        epoch: setup.epoch.unwrap_or(PAST_EVERY_RAMP),
+        step: 0,
+    };
+    let rates = Rates {
+        student: setup.rate,
+        teacher: setup.rate,
+    };
     let mut losses = Vec::new();
     let mut report = timed(setup, || {
         let mut laps = Laps::start();
         // A term that is not finite costs the same time, up to the losses.
-        let done = learner.step(
-            &batch,
-            &phase,
-            &mut optimizer,
-            setup.rate,
-            PAST_EVERY_RAMP,
-            &mut laps,
-        );
+        let done = learner.step(&batch, moment, &phase, &mut optimizers, rates, &mut laps);
         losses.push(done.map_or(f64::NAN, |done| done.loss));
         Part::ALL.map(|part| (part.name(), laps.seconds(part), laps.multiplications(part)))
     })?;
     report.losses = losses.first().zip(losses.last()).map(|(&a, &b)| [a, b]);
     Ok(report)
 }
+
+/// The length of the training that the epoch is one of: the usual one for CIFAR-100.
+const EPOCHS: usize = 240;
 
 /// An epoch in which every method has its full weight.
 const PAST_EVERY_RAMP: usize = 1_000_000;
@@ -167,6 +183,15 @@ fn settled(mut teacher: Classifier, images: Tensor<4>) -> Classifier {
     let again: Vec<Moments> = std::iter::repeat_n(moments, 60).flatten().collect();
     Moments::absorb(&again, teacher.parameters_mut());
     teacher
+}
+
+fn live(teacher: Classifier, online: bool, input: Normalise) -> LiveTeacher {
+    let network = if online {
+        TeacherNetwork::Online(teacher)
+    } else {
+        TeacherNetwork::Frozen(FrozenClassifier::from(&teacher))
+    };
+    LiveTeacher { network, input }
 }
 
 fn synthetic(batch: usize, entry: &ModelEntry) -> Batch {

@@ -4,6 +4,7 @@
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
 use burn::tensor::{DType, Device, Int, Tensor};
+use potstill_data::Normalise;
 use potstill_methods::{Ground, Method, MethodError, Reads, Seen, Side, Step, Term, find};
 use potstill_models::{BuildOptions, Classifier};
 use potstill_ops::{Frozen, Mode, Pass, Scope, Taps};
@@ -30,6 +31,12 @@ pub fn ground(student: &Classifier, teacher: Option<&Classifier>) -> Ground {
     Ground {
         student: side(student),
         teacher: teacher.map(side),
+        image: [32, 32, 3],
+        input: Normalise {
+            mean: vec![0.485, 0.456, 0.406],
+            std: vec![0.229, 0.224, 0.225],
+        },
+        epochs: 240,
         device: Device::flex(),
         seed: Seed::new(3),
     }
@@ -66,12 +73,17 @@ pub fn see(reads: &Reads, student: &Classifier, teacher: &Classifier) -> (Seen, 
     .cast(DType::F32);
     let mut taps = Taps::at(&reads.student);
     let logits = student.forward(images.clone(), &mut Pass::visited(Mode::Batch, &mut taps));
-    let seen = Seen { logits, taps };
+    let seen = Seen {
+        images: images.clone(),
+        logits,
+        taps,
+    };
     let mut taps = Taps::at(&reads.teacher);
     let logits = Frozen::new(teacher)
         .get()
-        .forward(images, &mut Pass::visited(Mode::Running, &mut taps));
-    (seen, Seen { logits, taps })
+        .forward(images.clone(), &mut Pass::visited(Mode::Running, &mut taps));
+    let taught = Seen { images, logits, taps };
+    (seen, taught)
 }
 
 /// The only term of a method's loss.
@@ -80,6 +92,7 @@ pub fn term(method: &dyn Method, student: &Seen, teacher: &Seen, epoch: usize) -
     let step = Step {
         student,
         teacher: Some(teacher),
+        online_teacher: None,
         labels: &labels,
         epoch,
     };

@@ -80,5 +80,7 @@ pub fn row(epoch: usize) -> EpochRow {
             top1: 60.25,
             top5: Some(95.0),
         }),
+        teacher: None,
+        notes: IndexMap::new(),
     }
 }

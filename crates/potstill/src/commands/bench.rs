@@ -20,6 +20,7 @@ pub fn run(arguments: BenchArguments) -> Result<(), Failure> {
         batch: arguments.batch,
         steps: arguments.steps,
         rate: arguments.lr,
+        epoch: arguments.epoch,
         precision: arguments.precision.into(),
         allocator: Some(&ALLOCATOR),
     };

@@ -1,0 +1,103 @@
+//! From a batch to what each network takes: pixels, augmentations, normalisation.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use potstill_data::{Batch, Normalise};
+
+use crate::learner::Learner;
+
+/// A moment of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Moment {
+    /// The student's epoch, from 0; in a round the epoch of all rounds, from 0.
+    pub epoch: usize,
+    /// The step within the epoch, from 0.
+    pub step: usize,
+}
+
+/// The images of a step as each network takes them, `[N, H, W, C]`, and their classes `[N]`.
+pub(crate) struct Inputs {
+    pub student: Tensor<4>,
+    pub teacher: Option<Tensor<4>>,
+    pub labels: Tensor<1, Int>,
+}
+
+impl Learner {
+    /// The batch for the student's step. The images of every augmentation come first, then the clean ones.
+    pub(crate) fn inputs(&self, batch: &Batch, moment: Moment) -> Inputs {
+        let counters = [moment.epoch as u64, moment.step as u64];
+        let augmentations = self
+            .methods
+            .iter()
+            .filter_map(|(_, method)| method.augmentation().map(|own| (method.name(), own)));
+        let clean = || pixels(batch, &self.device);
+        let mut made: Vec<Tensor<4>> = augmentations
+            .map(|(name, own)| {
+                let mut stream = self.seed.stream(&format!("{name}.augment"), &counters);
+                own.augment(clean(), &mut stream).inner()
+            })
+            .collect();
+        let labels = labels(batch, &self.device);
+        if made.is_empty() {
+            return self.plain(batch, labels);
+        }
+        let copies = made.len() + 1;
+        made.push(clean());
+        let pixels = Tensor::cat(made, 0);
+        Inputs {
+            student: normalised(pixels.clone(), &self.student_input),
+            teacher: self
+                .teacher
+                .as_ref()
+                .map(|teacher| normalised(pixels, &teacher.input)),
+            labels: Tensor::cat(vec![labels; copies], 0),
+        }
+    }
+
+    /// The batch as it is: one tensor for both networks where they normalise alike.
+    fn plain(&self, batch: &Batch, labels: Tensor<1, Int>) -> Inputs {
+        let student = images(batch, &self.student_input, &self.device);
+        let teacher = self.teacher.as_ref().map(|teacher| {
+            if teacher.input == self.student_input {
+                student.clone()
+            } else {
+                images(batch, &teacher.input, &self.device)
+            }
+        });
+        Inputs {
+            student,
+            teacher,
+            labels,
+        }
+    }
+}
+
+/// The classes of a batch, `[N]`.
+pub(crate) fn labels(batch: &Batch, device: &Device) -> Tensor<1, Int> {
+    let labels: Vec<i32> = batch.labels.iter().map(|&label| label as i32).collect();
+    let count = labels.len();
+    Tensor::from_data(TensorData::new(labels, [count]), device)
+}
+
+/// The pixels of a batch in `[0, 1]`, `[N, H, W, C]`, on the plain device.
+pub(crate) fn pixels(batch: &Batch, device: &Device) -> Tensor<4> {
+    Tensor::from_data(TensorData::new(batch.images.clone(), batch.shape), device)
+}
+
+/// The normalised images of a batch, `[N, H, W, C]`, on the plain device.
+pub(crate) fn images(batch: &Batch, input: &Normalise, device: &Device) -> Tensor<4> {
+    let mut pixels = batch.images.clone();
+    // The plan checked mean and std against the images' channels.
+    let _ = input.apply(&mut pixels);
+    Tensor::from_data(TensorData::new(pixels, batch.shape), device)
+}
+
+/// The same of pixels that gradients may go back to.
+pub(crate) fn normalised(pixels: Tensor<4>, input: &Normalise) -> Tensor<4> {
+    let row = |values: Vec<f32>| {
+        let shape = [1, 1, 1, values.len()];
+        Tensor::<4>::from_data(TensorData::new(values, shape), &pixels.device())
+    };
+    let inverse = input.std.iter().map(|std| 1.0 / std).collect();
+    let (mean, inverse) = (row(input.mean.clone()), row(inverse));
+    (pixels - mean) * inverse
+}

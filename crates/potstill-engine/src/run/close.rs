@@ -1,0 +1,99 @@
+//! The end of an epoch: measured, entered in the books, written to the disk.
+
+use std::time::Instant;
+
+use potstill_report::{EpochRow, IndexMap, Training, append_metrics};
+
+use crate::{Best, EngineError, Evaluation, Observer, Position, epoch_line, run::Run, timeline::Slot};
+
+impl Run {
+    /// Evaluates where something was learned that is measured, and enters the epoch that `began` in the books.
+    pub(super) fn close_epoch(
+        &mut self,
+        slot: Slot,
+        began: Instant,
+        observer: &mut dyn Observer,
+    ) -> Result<(), EngineError> {
+        let training = began.elapsed().as_secs_f64();
+        let (student, teacher) = match slot {
+            Slot::Student { .. } if self.teacher_learns() => {
+                (Some(self.evaluate()?), self.evaluate_teacher()?)
+            }
+            Slot::Student { .. } => (Some(self.evaluate()?), None),
+            Slot::Round { .. } => (None, None),
+        };
+        self.seconds += began.elapsed().as_secs_f64();
+        let row = self.row(slot, training, student, teacher);
+        let improved = student.is_some_and(|now| self.best.is_none_or(|best| now.top1 > best.top1));
+        if let Some(now) = student.filter(|_| improved) {
+            let (epoch, top1) = (row.epoch, now.top1);
+            self.best = Some(Best { epoch, top1 });
+        }
+        append_metrics(self.folder.metrics(), &row)?;
+        self.events.epoch(&row)?;
+        self.folder.log(&epoch_line(&row, self.plan.timeline.len()))?;
+        self.picture(slot)?;
+        self.save(improved.then(|| self.folder.best()))?;
+        observer.epoch(&row, self.plan.timeline.len());
+        self.rows.push(row);
+        Ok(())
+    }
+
+    /// The epoch in one row; the position goes on to the next.
+    fn row(
+        &mut self,
+        slot: Slot,
+        training: f64,
+        student: Option<Evaluation>,
+        teacher: Option<Evaluation>,
+    ) -> EpochRow {
+        let totals = std::mem::take(&mut self.totals);
+        let steps = self.position.step;
+        self.position = Position {
+            epoch: self.position.epoch + 1,
+            step: 0,
+        };
+        let terms = totals
+            .terms
+            .iter()
+            .map(|(name, sum)| (name.clone(), totals.mean(*sum)));
+        let (phase, lr) = match slot {
+            Slot::Student { epoch } => {
+                let phase = self.phase_at(epoch);
+                (
+                    phase.name.clone(),
+                    phase.rate(epoch, steps.saturating_sub(1), steps),
+                )
+            }
+            Slot::Round { method, .. } => {
+                let name = self.learner.methods[method].1.name();
+                (format!("{name} augmentation"), self.round_rate(method))
+            }
+        };
+        EpochRow {
+            epoch: self.position.epoch,
+            phase,
+            step: (self.position.epoch * steps) as u64,
+            lr,
+            seconds: self.seconds,
+            images_per_second: totals.images as f64 / training,
+            train: Training {
+                loss: totals.mean(totals.loss),
+                top1: student.is_some().then(|| totals.top1()),
+                terms: terms.collect::<IndexMap<_, _>>(),
+                ..Training::default()
+            },
+            test: student.map(reported),
+            teacher: teacher.map(reported),
+            notes: self.learner.notes().into_iter().collect(),
+        }
+    }
+}
+
+fn reported(found: Evaluation) -> potstill_report::Evaluation {
+    potstill_report::Evaluation {
+        loss: found.loss,
+        top1: found.top1,
+        top5: found.top5,
+    }
+}

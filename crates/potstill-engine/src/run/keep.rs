@@ -1,0 +1,77 @@
+//! What a run keeps to go on from: its checkpoints.
+
+use std::{iter, path::PathBuf};
+
+use potstill_report::{rewind_metrics, tensorboard::EventWriter};
+
+use crate::{Checkpoint, EngineError, Plan, RunFolder, learner::Optimizers, run::Run, timeline::Slot};
+
+impl Run {
+    /// A run that continues where its last checkpoint was written; from the start if none was.
+    ///
+    /// # Errors
+    /// A checkpoint that is broken or belongs to another recipe.
+    pub fn resume(plan: Plan, folder: RunFolder) -> Result<Self, EngineError> {
+        let recipe = plan.recipe.to_toml()?;
+        let path = folder.last();
+        if !path.is_file() {
+            return Self::start(plan, folder);
+        }
+        let (books, tensors) = Checkpoint::read(&path)?;
+        let steps = plan.steps_per_epoch() * books.position.epoch;
+        let events = EventWriter::resume(folder.path(), steps as u64)?;
+        let mut run = Self::new(plan, folder, &recipe, events);
+        if books.recipe != run.fingerprint {
+            let reason =
+                "it was written by another recipe; resume with the recipe.toml of the run's own folder"
+                    .into();
+            return Err(EngineError::Checkpoint { file: path, reason });
+        }
+        run.position = books.position;
+        run.begin_again();
+        books.restore(tensors, &mut run.learner, &mut run.optimizers, &path)?;
+        run.best = books.best;
+        run.seconds = books.seconds;
+        run.totals = books.totals;
+        run.rows = rewind_metrics(run.folder.metrics(), run.position.epoch)?;
+        Ok(run)
+    }
+
+    /// The optimisers of the present position, without state.
+    fn begin_again(&mut self) {
+        let Some(slot) = self.plan.timeline.at(self.position.epoch) else {
+            return;
+        };
+        // A round before a new phase still carries the state of the old one.
+        let phase = match slot {
+            Slot::Student { epoch } => self.phase_at(epoch),
+            Slot::Round { before, .. } => self.phase_at(before.saturating_sub(1)),
+        };
+        self.optimizers = Optimizers::new(phase, self.plan.teacher_optimizer());
+        if let Slot::Round { method, .. } = slot
+            && let Some(augmentation) = self.learner.methods[method].1.augmentation()
+        {
+            self.optimizers.begin_round(&augmentation.optimizer());
+        }
+    }
+
+    /// Writes the checkpoint, and a second time as the best one.
+    pub(super) fn save(&self, best: Option<PathBuf>) -> Result<(), EngineError> {
+        let books = Checkpoint {
+            position: self.position,
+            best: self.best,
+            totals: self.totals.clone(),
+            seconds: self.seconds,
+            recipe: self.fingerprint.clone(),
+            student: Some(self.model_config()),
+            methods: self.learner.books(),
+            ..Checkpoint::default()
+        };
+        for path in iter::once(self.folder.last()).chain(best) {
+            books
+                .clone()
+                .save(&self.learner.parts(), &self.optimizers.all(), &path)?;
+        }
+        Ok(())
+    }
+}

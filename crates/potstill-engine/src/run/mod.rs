@@ -1,0 +1,213 @@
+//! The run: a loop over the epochs of the plan's timeline and their steps.
+
+mod close;
+mod keep;
+mod pictures;
+mod round;
+mod steps;
+
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Instant,
+};
+
+use potstill_data::Loader;
+use potstill_methods::Prepared;
+use potstill_report::{EpochRow, tensorboard::EventWriter};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    Best, EngineError, Evaluation, Observer, Phase, Plan, Position, RunFolder, evaluate,
+    learner::{Learner, Optimizers, TeacherNetwork},
+    running_mean::RunningMean,
+    study::StudyRoom,
+    timeline::Slot,
+};
+
+/// How a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Every epoch is done.
+    Finished,
+    /// It was asked to stop; the checkpoint is written.
+    Interrupted,
+}
+
+/// A plan on its way.
+pub struct Run {
+    pub(crate) plan: Plan,
+    pub(crate) folder: RunFolder,
+    pub(crate) learner: Learner,
+    optimizers: Optimizers,
+    position: Position,
+    pub(crate) best: Option<Best>,
+    totals: RunningMean,
+    pub(crate) seconds: f64,
+    pub(crate) fingerprint: String,
+    pub(crate) rows: Vec<EpochRow>,
+    pub(crate) step_seconds: Vec<f64>,
+    /// Seconds that the steps waited for their batches.
+    pub(crate) waited: f64,
+    events: EventWriter,
+}
+
+impl Run {
+    /// A new run in an empty folder: writes the resolved recipe there.
+    ///
+    /// # Errors
+    /// The folder cannot be written.
+    pub fn start(plan: Plan, folder: RunFolder) -> Result<Self, EngineError> {
+        let recipe = plan.recipe.to_toml()?;
+        fs::write(folder.recipe(), &recipe).map_err(EngineError::io("write", folder.recipe()))?;
+        let events = EventWriter::create(folder.path())?;
+        Ok(Self::new(plan, folder, &recipe, events))
+    }
+
+    fn new(mut plan: Plan, folder: RunFolder, recipe: &str, events: EventWriter) -> Self {
+        let learner = Learner::of(&mut plan);
+        let optimizers = Optimizers::new(&plan.phases[0], plan.teacher_optimizer());
+        let hexadecimal = |text: String, byte: &u8| text + &format!("{byte:02x}");
+        let fingerprint = Sha256::digest(recipe.as_bytes())
+            .iter()
+            .fold(String::new(), hexadecimal);
+        Self {
+            plan,
+            folder,
+            learner,
+            optimizers,
+            position: Position::default(),
+            best: None,
+            totals: RunningMean::default(),
+            seconds: 0.0,
+            fingerprint,
+            rows: Vec::new(),
+            step_seconds: Vec::new(),
+            waited: 0.0,
+            events,
+        }
+    }
+
+    /// Runs to the end, or until `stop` is set; then the present step is finished and a checkpoint written.
+    ///
+    /// # Errors
+    /// Broken data, a loss that is not finite, a folder that cannot be written.
+    pub fn go(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome, EngineError> {
+        if self.prepare(observer, stop)? == Prepared::Interrupted {
+            return Ok(Outcome::Interrupted);
+        }
+        let loader = Loader::new(
+            self.plan.train.clone(),
+            self.plan.augment.clone(),
+            self.plan.loading(),
+        )?;
+        while self.position.epoch < self.plan.timeline.len() {
+            let began = Instant::now();
+            let Some(slot) = self.plan.timeline.at(self.position.epoch) else {
+                break;
+            };
+            let finished = match slot {
+                Slot::Student { epoch } => self.train_epoch(&loader, epoch, observer, stop)?,
+                Slot::Round { .. } => self.round_epoch(&loader, slot, observer, stop)?,
+            };
+            let training = began.elapsed().as_secs_f64();
+            if !finished {
+                self.seconds += training;
+                self.save(None)?;
+                return Ok(Outcome::Interrupted);
+            }
+            self.close_epoch(slot, began, observer)?;
+        }
+        self.finish()?;
+        Ok(Outcome::Finished)
+    }
+
+    /// The methods' work before the first step. It is looked for again whenever a run is resumed: what was done is kept.
+    fn prepare(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Prepared, EngineError> {
+        let teacher = self.learner.teacher.as_ref();
+        let teacher = teacher.map(|teacher| (teacher.network.frozen(), teacher.input.clone()));
+        let mut room = StudyRoom::new(&self.plan, teacher, observer, stop);
+        for (_, method) in &mut self.learner.methods {
+            let Some(preparation) = method.preparation() else {
+                continue;
+            };
+            if preparation.prepare(&mut room)? == Prepared::Interrupted || stop.load(Ordering::Relaxed) {
+                return Ok(Prepared::Interrupted);
+            }
+        }
+        Ok(Prepared::Done)
+    }
+
+    fn evaluate(&self) -> Result<Evaluation, EngineError> {
+        let student = (&self.learner.student).into();
+        let (test, augment) = (self.plan.test.clone(), &self.plan.augment);
+        evaluate(
+            &student,
+            test,
+            augment,
+            &self.learner.student_input,
+            self.plan.evaluating(),
+            &mut |_| (),
+        )
+    }
+
+    fn phase_at(&self, student_epoch: usize) -> &Phase {
+        let phases = &self.plan.phases;
+        phases
+            .iter()
+            .find(|phase| phase.epochs.contains(&student_epoch))
+            .unwrap_or(&phases[phases.len() - 1])
+    }
+
+    /// What the run is made from.
+    pub fn plan(&self) -> &Plan {
+        &self.plan
+    }
+
+    /// Where the run writes.
+    pub fn folder(&self) -> &RunFolder {
+        &self.folder
+    }
+
+    /// The finished epochs.
+    pub fn rows(&self) -> &[EpochRow] {
+        &self.rows
+    }
+
+    /// The teacher on the test images as it is now; none without a teacher or for other classes.
+    fn evaluate_teacher(&self) -> Result<Option<Evaluation>, EngineError> {
+        let Some(teacher) = &self.learner.teacher else {
+            return Ok(None);
+        };
+        let (network, test) = (teacher.network.frozen(), Arc::clone(&self.plan.test));
+        if network.classes() != test.classes().len() {
+            return Ok(None);
+        }
+        let found = evaluate(
+            &network,
+            test,
+            &self.plan.augment,
+            &teacher.input,
+            self.plan.evaluating(),
+            &mut |_| (),
+        )?;
+        Ok(Some(found))
+    }
+
+    /// Whether the teacher trains beside the student.
+    fn teacher_learns(&self) -> bool {
+        let teacher = self.learner.teacher.as_ref();
+        teacher.is_some_and(|teacher| matches!(teacher.network, TeacherNetwork::Online(_)))
+    }
+
+    /// Top-1 accuracy of the teacher on the test images, percent; none without a teacher or for other classes.
+    ///
+    /// # Errors
+    /// An image that cannot be read.
+    pub fn teacher_top1(&self) -> Result<Option<f64>, EngineError> {
+        Ok(self.evaluate_teacher()?.map(|found| found.top1))
+    }
+}

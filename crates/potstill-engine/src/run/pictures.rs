@@ -1,0 +1,91 @@
+//! Pictures of what an augmentation has learned, after each of its rounds.
+
+use std::{fs, sync::Arc};
+
+use burn::tensor::{Tensor, activation::softmax};
+use potstill_data::{Batch, Loader, LoaderConfig, Subset};
+use potstill_methods::Specimen;
+
+use crate::{EngineError, inputs::pixels, run::Run, timeline::Slot};
+
+impl Run {
+    /// Draws the first test images before and after the augmentation, if a round has just ended and wants a picture.
+    pub(super) fn picture(&self, slot: Slot) -> Result<(), EngineError> {
+        let Slot::Round {
+            method,
+            epoch,
+            epochs,
+            before,
+            ..
+        } = slot
+        else {
+            return Ok(());
+        };
+        let method = &self.learner.methods[method].1;
+        let (Some(augmentation), Some(judges)) = (method.augmentation(), self.learner.judges()) else {
+            return Ok(());
+        };
+        let wanted = augmentation.specimens().min(self.plan.test.len());
+        if epoch + 1 != epochs || wanted == 0 {
+            return Ok(());
+        }
+        let Some(batch) = self.first_test_images(wanted)? else {
+            return Ok(());
+        };
+        let clean = pixels(&batch, &self.learner.device);
+        // Each image has draws of its own; a batch shares them.
+        let counters = |image: usize| [before as u64, image as u64];
+        let made = (0..wanted).map(|image| {
+            let name = format!("{}.picture", method.name());
+            let mut stream = self.learner.seed.stream(&name, &counters(image));
+            augmentation
+                .augment(clean.clone().narrow(0, image, 1), &mut stream)
+                .inner()
+        });
+        let after = Tensor::cat(made.collect(), 0);
+        let mut confidence = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
+        for (moment, images) in [clean.clone(), after.clone()].into_iter().enumerate() {
+            let logits = self.learner.judged(&judges, images)?;
+            for (network, logits) in logits.into_iter().enumerate() {
+                confidence[network][moment] = of_true_class(logits, &batch);
+            }
+        }
+        let [student, teacher] = confidence;
+        let classes = self.plan.test.classes();
+        let specimen = Specimen {
+            before: clean,
+            after,
+            student,
+            teacher,
+            labels: batch
+                .labels
+                .iter()
+                .map(|&label| classes[label as usize].clone())
+                .collect(),
+        };
+        let picture = augmentation.picture(&specimen)?;
+        let folder = self.folder.path().join(method.name());
+        fs::create_dir_all(&folder).map_err(EngineError::io("make the folder", &folder))?;
+        let path = folder.join(format!("before-epoch-{}.svg", before + 1));
+        fs::write(&path, picture).map_err(EngineError::io("write", path))
+    }
+
+    /// The first test images as one batch.
+    fn first_test_images(&self, wanted: usize) -> Result<Option<Batch>, EngineError> {
+        let some = Subset::of(Arc::clone(&self.plan.test), (0..wanted).collect())?;
+        let config = LoaderConfig {
+            batch: wanted,
+            ..LoaderConfig::default()
+        };
+        let loader = Loader::new(Arc::new(some), self.plan.augment.for_evaluation(), config)?;
+        Ok(loader.epoch(0, 0).next().transpose()?)
+    }
+}
+
+/// The probability of the true class of each image.
+fn of_true_class(logits: Tensor<2>, batch: &Batch) -> Vec<f64> {
+    let classes = logits.dims()[1];
+    let chances: Vec<f64> = softmax(logits.inner(), 1).into_data().iter().collect();
+    let of_image = chances.chunks_exact(classes).zip(&batch.labels);
+    of_image.map(|(row, &label)| row[label as usize]).collect()
+}

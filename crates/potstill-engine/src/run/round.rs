@@ -1,0 +1,71 @@
+//! An epoch of a round: an augmentation learns from both networks, which stay as they are.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use potstill_data::Loader;
+
+use crate::{
+    EngineError, Observer,
+    inputs::Moment,
+    run::{Run, steps::Pace},
+    timeline::Slot,
+};
+
+impl Run {
+    /// Trains what is left of an epoch of a round. `false` if it was stopped before the end.
+    pub(super) fn round_epoch(
+        &mut self,
+        loader: &Loader,
+        slot: Slot,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<bool, EngineError> {
+        let Slot::Round {
+            method,
+            epoch,
+            ordinal,
+            ..
+        } = slot
+        else {
+            return Ok(true);
+        };
+        if (epoch, self.position.step) == (0, 0)
+            && let Some(augmentation) = self.learner.methods[method].1.augmentation_mut()
+        {
+            augmentation.begin_round();
+            self.optimizers.begin_round(&augmentation.optimizer());
+        }
+        let Some(judges) = self.learner.judges() else {
+            return Ok(true);
+        };
+        // Rounds have orders and augmentations of their own, behind those of the student's epochs.
+        let order = self.plan.recipe.total_epochs() + ordinal;
+        let mut batches = loader.epoch(order as u64, self.position.step);
+        let mut pace = Pace::new(loader.batches_per_epoch());
+        while let Some(batch) = self.next_batch(&mut batches) {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            let batch = batch?;
+            let step = self.position.step;
+            let moment = Moment { epoch: ordinal, step };
+            let rate = self.round_rate(method);
+            let report = self
+                .learner
+                .trial(method, &judges, &batch, moment, &mut self.optimizers)
+                .map_err(|refused| refused.at(self.position.epoch + 1, step + 1, rate))?;
+            self.enter_step(&batch, report, rate, &mut pace, observer);
+        }
+        let loss = self.totals.mean(self.totals.loss);
+        if let Some(augmentation) = self.learner.methods[method].1.augmentation_mut() {
+            augmentation.end_epoch(loss);
+        }
+        Ok(true)
+    }
+
+    /// The present learning rate of a method's augmentation.
+    pub(super) fn round_rate(&self, method: usize) -> f64 {
+        let augmentation = self.learner.methods[method].1.augmentation();
+        augmentation.map_or(0.0, |own| own.rate())
+    }
+}

@@ -1,0 +1,112 @@
+//! An epoch of the student, step by step.
+
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
+
+use potstill_data::{Batch, DataError, Epoch, Loader};
+
+use crate::{
+    EngineError, Observer, StepSeen,
+    inputs::Moment,
+    laps::Laps,
+    learner::Optimizers,
+    run::Run,
+    step::{Rates, StepReport},
+};
+
+impl Run {
+    /// Trains what is left of the student's epoch. `false` if it was stopped before the end.
+    pub(super) fn train_epoch(
+        &mut self,
+        loader: &Loader,
+        epoch: usize,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<bool, EngineError> {
+        let phase = self.phase_at(epoch).clone();
+        if (epoch, self.position.step) == (phase.epochs.start, 0) {
+            self.optimizers = Optimizers::new(&phase, self.plan.teacher_optimizer());
+        }
+        let mut batches = loader.epoch(epoch as u64, self.position.step);
+        let mut pace = Pace::new(loader.batches_per_epoch());
+        while let Some(batch) = self.next_batch(&mut batches) {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(false);
+            }
+            let batch = batch?;
+            let moment = Moment {
+                epoch,
+                step: self.position.step,
+            };
+            let student = phase.rate(epoch, moment.step, pace.steps);
+            let teacher = self.plan.teacher_rate(&phase, epoch, moment.step, pace.steps);
+            let rates = Rates { student, teacher };
+            let started = Instant::now();
+            let (learner, optimizers) = (&mut self.learner, &mut self.optimizers);
+            let report = learner
+                .step(&batch, moment, &phase, optimizers, rates, &mut Laps::start())
+                .map_err(|refused| refused.at(self.position.epoch + 1, moment.step + 1, student))?;
+            self.step_seconds.push(started.elapsed().as_secs_f64());
+            self.enter_step(&batch, report, student, &mut pace, observer);
+        }
+        self.learner.remember(epoch);
+        Ok(true)
+    }
+
+    /// The next batch of the epoch; the time until it is there counts as waiting.
+    pub(super) fn next_batch(&mut self, batches: &mut Epoch) -> Option<Result<Batch, DataError>> {
+        let asked = Instant::now();
+        let batch = batches.next();
+        self.waited += asked.elapsed().as_secs_f64();
+        batch
+    }
+
+    /// Enters a step in the books and shows it.
+    pub(super) fn enter_step(
+        &mut self,
+        batch: &Batch,
+        report: StepReport,
+        rate: f64,
+        pace: &mut Pace,
+        observer: &mut dyn Observer,
+    ) {
+        self.position.step += 1;
+        pace.images += batch.labels.len();
+        self.totals
+            .add(batch.labels.len(), report.hits, report.loss, &report.terms);
+        let totals = &self.totals;
+        let means = totals.terms.iter();
+        let means: Vec<_> = means
+            .map(|(name, sum)| (name.clone(), totals.mean(*sum)))
+            .collect();
+        observer.step(&StepSeen {
+            epoch: self.position.epoch + 1,
+            epochs: self.plan.timeline.len(),
+            step: self.position.step,
+            steps: pace.steps,
+            rate,
+            images_per_second: pace.images as f64 / pace.began.elapsed().as_secs_f64(),
+            loss: totals.mean(totals.loss),
+            terms: &means,
+        });
+    }
+}
+
+/// How fast an epoch goes.
+pub(super) struct Pace {
+    pub steps: usize,
+    images: usize,
+    began: Instant,
+}
+
+impl Pace {
+    pub fn new(steps: usize) -> Self {
+        Self {
+            steps,
+            images: 0,
+            began: Instant::now(),
+        }
+    }
+}

@@ -1,0 +1,214 @@
+//! What a method may use while it prepares: the training images, the teacher, and a cache.
+
+use std::{
+    ops::ControlFlow,
+    path::PathBuf,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+use burn::tensor::Device;
+use potstill_data::{Augment, Dataset, Loader, LoaderConfig, Normalise};
+use potstill_methods::{Depends, Flow, Lesson, MethodError, Practice, Study};
+use potstill_models::FrozenClassifier;
+use potstill_ops::{Mode, Parameters, Pass, Point, Taps};
+use sha2::{Digest, Sha256};
+
+use crate::{
+    EngineError, Observer, Plan,
+    inputs::{images, pixels},
+};
+
+/// The study of a run.
+pub(crate) struct StudyRoom<'a> {
+    device: Device,
+    data: Arc<dyn Dataset>,
+    augment: Augment,
+    loading: LoaderConfig,
+    evaluating: LoaderConfig,
+    teacher: Option<(FrozenClassifier, Normalise)>,
+    observer: &'a mut dyn Observer,
+    stop: &'a AtomicBool,
+}
+
+impl<'a> StudyRoom<'a> {
+    pub fn new(
+        plan: &Plan,
+        teacher: Option<(FrozenClassifier, Normalise)>,
+        observer: &'a mut dyn Observer,
+        stop: &'a AtomicBool,
+    ) -> Self {
+        Self {
+            device: plan.device.clone().inner(),
+            data: plan.train.clone(),
+            augment: plan.augment.clone(),
+            loading: plan.loading(),
+            evaluating: plan.evaluating(),
+            teacher,
+            observer,
+            stop,
+        }
+    }
+
+    /// The digest of what the kept thing depends on.
+    fn digest(&self, depends: Depends, settings: &str) -> Result<String, MethodError> {
+        let mut hash = Sha256::new();
+        hash.update(env!("CARGO_PKG_VERSION"));
+        hash.update(settings);
+        hash.update(format!("{:?}", self.augment));
+        for index in 0..self.data.len() {
+            hash.update(self.data.label(index).to_le_bytes());
+            hash.update(&self.data.image(index).map_err(failed)?.pixels);
+        }
+        if let (Depends::TeacherAndData, Some((teacher, input))) = (depends, &self.teacher) {
+            hash.update(format!("{input:?}"));
+            match teacher {
+                FrozenClassifier::Ours(network) => hash_tensors(&mut hash, network.parameters()),
+                FrozenClassifier::Onnx(network) => {
+                    let file = network.file();
+                    hash.update(
+                        std::fs::read(file)
+                            .map_err(EngineError::io("read", file))
+                            .map_err(failed)?,
+                    );
+                }
+            }
+        }
+        let hexadecimal = |text: String, byte: &u8| text + &format!("{byte:02x}");
+        Ok(hash.finalize().iter().take(12).fold(String::new(), hexadecimal))
+    }
+}
+
+fn hash_tensors(hash: &mut Sha256, network: &dyn Parameters) {
+    network.each(&mut |entry, value| {
+        hash.update(&entry.path);
+        value
+            .into_data()
+            .iter::<f32>()
+            .for_each(|value| hash.update(value.to_le_bytes()));
+    });
+}
+
+fn failed(error: impl Into<EngineError>) -> MethodError {
+    MethodError::Study(Box::new(error.into()))
+}
+
+/// The cache of what methods prepare: `$POTSTILL_CACHE`, or `potstill` in the user's cache.
+fn cache() -> Option<PathBuf> {
+    let said = |name| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    said("POTSTILL_CACHE")
+        .or_else(|| Some(said("XDG_CACHE_HOME")?.join("potstill")))
+        .or_else(|| Some(said("HOME")?.join(".cache/potstill")))
+}
+
+impl Study for StudyRoom<'_> {
+    fn device(&self) -> Device {
+        self.device.clone()
+    }
+
+    fn images(&self) -> usize {
+        self.data.len()
+    }
+
+    fn classes(&self) -> usize {
+        self.data.classes().len()
+    }
+
+    fn teach(
+        &mut self,
+        points: &[Point],
+        first: usize,
+        see: &mut dyn FnMut(Lesson) -> Flow,
+    ) -> Result<(), MethodError> {
+        let Some((teacher, input)) = &self.teacher else {
+            return Ok(());
+        };
+        let config = LoaderConfig {
+            shuffle: false,
+            drop_last: false,
+            ..self.evaluating
+        };
+        let left: Vec<usize> = (first..self.data.len()).collect();
+        if left.is_empty() {
+            return Ok(());
+        }
+        let data = potstill_data::Subset::of(Arc::clone(&self.data), left).map_err(failed)?;
+        let loader = Loader::new(Arc::new(data), self.augment.for_evaluation(), config).map_err(failed)?;
+        for batch in loader.epoch(0, 0) {
+            let batch = batch.map_err(failed)?;
+            let mut taps = Taps::at(points);
+            let mut pass = Pass::visited(Mode::Running, &mut taps);
+            let logits = teacher
+                .forward(images(&batch, input, &self.device), &mut pass)
+                .map_err(failed)?;
+            let first = first + batch.indices.first().copied().unwrap_or(0);
+            let lesson = Lesson {
+                first,
+                labels: batch.labels,
+                logits,
+                taps,
+            };
+            if see(lesson)? == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn practise(
+        &mut self,
+        epoch: u64,
+        first: usize,
+        size: usize,
+        see: &mut dyn FnMut(Practice) -> Flow,
+    ) -> Result<(), MethodError> {
+        let config = LoaderConfig {
+            batch: size.min(self.data.len()),
+            drop_last: true,
+            ..self.loading
+        };
+        let loader = Loader::new(Arc::clone(&self.data), self.augment.clone(), config).map_err(failed)?;
+        for (step, batch) in (first..).zip(loader.epoch(epoch, first)) {
+            let batch = batch.map_err(failed)?;
+            let practice = Practice {
+                step,
+                pixels: pixels(&batch, &self.device),
+                labels: batch.labels,
+            };
+            if see(practice)? == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn kept(&mut self, name: &str, depends: Depends, settings: &str) -> Result<PathBuf, MethodError> {
+        let Some(cache) = cache() else {
+            let reason = "there is no place for a cache: set POTSTILL_CACHE to a folder".into();
+            return Err(failed(EngineError::Contradiction(reason)));
+        };
+        let folder = cache.join("prepared");
+        std::fs::create_dir_all(&folder)
+            .map_err(EngineError::io("make the folder", &folder))
+            .map_err(failed)?;
+        Ok(folder.join(format!("{name}-{}", self.digest(depends, settings)?)))
+    }
+
+    fn progress(&mut self, what: &str, done: usize, of: usize) {
+        self.observer.preparing(what, done, of);
+    }
+
+    fn say(&mut self, line: &str) {
+        self.observer.says(line);
+    }
+
+    fn stopped(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,87 @@
+//! One step of a round, in which an augmentation learns: both networks are frozen, gradients go through them to the images.
+
+use burn::tensor::Tensor;
+use potstill_data::Batch;
+use potstill_methods::Trial;
+use potstill_models::{Classifier, FrozenClassifier, ModelError};
+use potstill_ops::{Frozen, Mode, Pass};
+
+use crate::{
+    inputs::{Moment, labels, normalised, pixels},
+    learner::{Clock, Learner, Optimizers},
+    step::{Refused, StepReport, gradients, values},
+};
+
+/// Both networks as they stand at the beginning of an epoch of a round.
+pub(crate) struct Judges {
+    student: Frozen<Classifier>,
+    teacher: FrozenClassifier,
+}
+
+impl Learner {
+    /// The networks that judge augmented images; none without a teacher.
+    pub fn judges(&self) -> Option<Judges> {
+        Some(Judges {
+            student: Frozen::new(&self.student),
+            teacher: self.teacher.as_ref()?.network.frozen(),
+        })
+    }
+
+    /// Trains the augmentation of a method on one batch; nothing else moves.
+    pub fn trial(
+        &mut self,
+        method: usize,
+        judges: &Judges,
+        batch: &Batch,
+        moment: Moment,
+        optimizers: &mut Optimizers,
+    ) -> Result<StepReport, Refused> {
+        let name = self.methods[method].1.name();
+        let idle = StepReport {
+            loss: 0.0,
+            terms: Vec::new(),
+            hits: 0,
+        };
+        let Some(augmentation) = self.methods[method].1.augmentation() else {
+            return Ok(idle);
+        };
+        let counters = [moment.epoch as u64, moment.step as u64];
+        let mut stream = self.seed.stream(&format!("{name}.round"), &counters);
+        let made = augmentation.augment(pixels(batch, &self.device), &mut stream);
+        let [student, teacher] = self.judged(judges, made).map_err(Refused::Teacher)?;
+        let trial = Trial {
+            student: &student,
+            teacher: &teacher,
+            labels: &labels(batch, &self.device),
+        };
+        let terms = augmentation.terms(&trial).into_iter();
+        let weighted: Vec<_> = terms.map(|term| (term.factor, term)).collect();
+        let (loss, terms) = values(&weighted)?;
+        let rate = augmentation.rate();
+        if let (Some(mut gradients), Some(own)) =
+            (gradients(weighted), self.methods[method].1.augmentation_mut())
+        {
+            let optimizer = optimizers.of(Clock::Round);
+            own.modules_mut()
+                .descend(&mut gradients, &mut |entry, value, gradient| {
+                    let name = format!("{name}.augmentation/{}", entry.path);
+                    optimizer.update(&name, value, gradient, rate)
+                });
+        }
+        Ok(StepReport { loss, terms, ..idle })
+    }
+
+    /// Logits of the student and of the teacher for these pixels, by running statistics, with gradients to the pixels.
+    pub fn judged(&self, judges: &Judges, pixels: Tensor<4>) -> Result<[Tensor<2>; 2], ModelError> {
+        let mut pass = Pass::new(Mode::RunningWithGradient);
+        let images = normalised(pixels.clone(), &self.student_input);
+        let student = judges.student.get().forward(images, &mut pass);
+        let input = self
+            .teacher
+            .as_ref()
+            .map_or(&self.student_input, |teacher| &teacher.input);
+        let mut pass = Pass::new(Mode::RunningWithGradient);
+        let teacher = judges.teacher.forward(normalised(pixels, input), &mut pass)?;
+        Ok([student, teacher])
+    }
+}

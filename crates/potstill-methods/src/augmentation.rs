@@ -1,0 +1,100 @@
+//! An augmentation that learns: in rounds of its own, between the student's epochs, it looks for images that teach.
+
+use burn::tensor::{Int, Tensor};
+use potstill_ops::Parameters;
+use potstill_random::Stream;
+use potstill_recipe::OptimizerSpec;
+
+use crate::{MethodError, Term};
+
+/// A stretch of epochs in which an augmentation learns, and the student does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Round {
+    /// It comes before this epoch of the student, from 0.
+    pub before: usize,
+    /// How many times it goes through the training images.
+    pub epochs: usize,
+}
+
+/// What both networks make of augmented images, while the augmentation learns. Both are frozen, in evaluation mode; gradients
+/// go through them to the images.
+pub struct Trial<'a> {
+    /// The student's logits `[N, K]`, tracked.
+    pub student: &'a Tensor<2>,
+    /// The teacher's, tracked.
+    pub teacher: &'a Tensor<2>,
+    /// Class indices `[N]`.
+    pub labels: &'a Tensor<1, Int>,
+}
+
+/// Some images before and after, with what both networks make of them, for a picture.
+pub struct Specimen {
+    /// Pixels in `[0, 1]`, `[N, H, W, C]`.
+    pub before: Tensor<4>,
+    /// Pixels of the augmented images.
+    pub after: Tensor<4>,
+    /// The probability of the true class, for each image: the student's of the clean and of the augmented image.
+    pub student: [Vec<f64>; 2],
+    /// The teacher's.
+    pub teacher: [Vec<f64>; 2],
+    /// The classes' names.
+    pub labels: Vec<String>,
+}
+
+/// An augmentation of a method.
+///
+/// In the student's epochs every batch is doubled: the augmented images, then the clean ones, go through the student in one
+/// pass, and through the teacher, and every listed method learns from both.
+pub trait Augmentation {
+    /// New images, `[N, H, W, C]` as `pixels` in `[0, 1]`, by draws from `stream`. Tracked if its modules are.
+    fn augment(&self, pixels: Tensor<4>, stream: &mut Stream) -> Tensor<4>;
+
+    /// When it learns.
+    fn rounds(&self) -> Vec<Round>;
+
+    /// What it learns.
+    fn modules(&self) -> &dyn Parameters;
+
+    /// The same, to be trained.
+    fn modules_mut(&mut self) -> &mut dyn Parameters;
+
+    /// The rule of a step, which begins anew in each round.
+    fn optimizer(&self) -> OptimizerSpec;
+
+    /// The present learning rate.
+    fn rate(&self) -> f64;
+
+    /// What it minimises.
+    fn terms(&self, trial: &Trial<'_>) -> Vec<Term>;
+
+    /// Hears that a round begins.
+    fn begin_round(&mut self);
+
+    /// Hears that an epoch of a round has ended, with the mean of its loss.
+    fn end_epoch(&mut self, loss: f64);
+
+    /// What it has learned, by name, for the metrics of every epoch.
+    fn notes(&self) -> Vec<(String, f64)>;
+
+    /// What a checkpoint needs besides the modules, as text.
+    fn books(&self) -> String;
+
+    /// Puts the books of a checkpoint back.
+    ///
+    /// # Errors
+    /// Why these are not its books.
+    fn recall(&mut self, books: &str) -> Result<(), String>;
+
+    /// How many training images it wants to see beside each other after each round; none for no picture.
+    fn specimens(&self) -> usize {
+        0
+    }
+
+    /// A picture of them, as SVG.
+    ///
+    /// # Errors
+    /// Why it cannot be drawn.
+    fn picture(&self, _specimen: &Specimen) -> Result<String, MethodError> {
+        Ok(String::new())
+    }
+}

@@ -1,0 +1,119 @@
+//! The work that a method has to do before the first step, and what it has to work with.
+
+use std::{ops::ControlFlow, path::PathBuf};
+
+use burn::tensor::{Device, Tensor};
+use potstill_ops::{Point, Taps};
+
+use crate::MethodError;
+
+/// How a preparation ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Prepared {
+    /// It is done.
+    Done,
+    /// It was asked to stop. What it has done so far is kept where it will find it again.
+    Interrupted,
+}
+
+/// Work before the first step: an offline pass over the teacher, the training of something that stays frozen afterwards.
+///
+/// It is asked for at every start and every resumption of a run. What it makes it therefore keeps in the cache, and makes it
+/// again, to the same bits, where that is gone or broken.
+pub trait Preparation {
+    /// Prepares.
+    ///
+    /// # Errors
+    /// Why it cannot be done.
+    fn prepare(&mut self, study: &mut dyn Study) -> Result<Prepared, MethodError>;
+
+    /// Stands in with drawn values of the same shapes for what preparing would find, so that the cost of a step can be measured
+    /// without it. No run uses it.
+    fn rehearse(&mut self);
+}
+
+/// What the frozen teacher did with some training images.
+pub struct Lesson {
+    /// The index of the first of these images in the training images.
+    pub first: usize,
+    /// Their classes.
+    pub labels: Vec<u32>,
+    /// Logits `[N, K]`.
+    pub logits: Tensor<2>,
+    /// The maps that were asked for.
+    pub taps: Taps,
+}
+
+/// A batch of training images that a preparation trains something on.
+pub struct Practice {
+    /// The step within the epoch, from 0.
+    pub step: usize,
+    /// Augmented images, pixels in `[0, 1]`, `[N, H, W, C]`, on the plain device.
+    pub pixels: Tensor<4>,
+    /// Their classes.
+    pub labels: Vec<u32>,
+}
+
+/// On what something that is prepared depends; it is kept for whatever run has the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Depends {
+    /// The training images and how they are augmented.
+    Data,
+    /// The training images and the teacher.
+    TeacherAndData,
+}
+
+/// Goes on, or stops.
+pub type Flow = Result<ControlFlow<()>, MethodError>;
+
+/// The training images, the teacher and a cache, as a preparation may use them.
+pub trait Study {
+    /// Where to compute: the plain device.
+    fn device(&self) -> Device;
+
+    /// How many training images there are.
+    fn images(&self) -> usize;
+
+    /// How many classes they have.
+    fn classes(&self) -> usize;
+
+    /// Shows what the frozen teacher does with every training image from the index `first` on: in order, not augmented, none
+    /// left out.
+    ///
+    /// # Errors
+    /// No teacher, an image that cannot be read, whatever `see` says.
+    fn teach(
+        &mut self,
+        points: &[Point],
+        first: usize,
+        see: &mut dyn FnMut(Lesson) -> Flow,
+    ) -> Result<(), MethodError>;
+
+    /// Shows full batches of `size` augmented training images, in the shuffled order of `epoch`, from the step `first` on.
+    ///
+    /// # Errors
+    /// An image that cannot be read, whatever `see` says.
+    fn practise(
+        &mut self,
+        epoch: u64,
+        first: usize,
+        size: usize,
+        see: &mut dyn FnMut(Practice) -> Flow,
+    ) -> Result<(), MethodError>;
+
+    /// The file or folder in the cache for what is called `name` and depends on this and on these settings. It may be there
+    /// from another run; its folder is there.
+    ///
+    /// # Errors
+    /// The cache cannot be made, an image cannot be read.
+    fn kept(&mut self, name: &str, depends: Depends, settings: &str) -> Result<PathBuf, MethodError>;
+
+    /// Tells how far something has come.
+    fn progress(&mut self, what: &str, done: usize, of: usize);
+
+    /// Tells something in a line.
+    fn say(&mut self, line: &str);
+
+    /// Whether it should stop.
+    fn stopped(&self) -> bool;
+}
