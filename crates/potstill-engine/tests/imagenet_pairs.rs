@@ -99,6 +99,7 @@ fn assert_loss_falls(student: &str, teacher: &str) {
         methods: vec!["kd".into(), "review-kd".into()],
         batch: 2,
         steps: 8,
+        epoch: None,
         precision: potstill_ops::Precision::Single,
         rate: 0.01,
         allocator: None,

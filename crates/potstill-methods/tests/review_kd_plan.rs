@@ -96,7 +96,7 @@ fn the_weight_grows_over_the_first_epochs() {
         let (student, teacher) = see(&method.reads(), &student, &teacher);
         epochs
             .iter()
-            .map(|&epoch| term(method.as_ref(), &student, &teacher, epoch).factor)
+            .map(|&epoch| term(method.as_ref(), &student, &teacher, epoch).factor.unwrap())
             .collect()
     };
     assert_eq!(
