@@ -6,7 +6,13 @@
     reason = "a test that cannot go on stops, one that skips says so"
 )]
 
+use std::collections::BTreeMap;
+
+use burn::tensor::Device;
 use potstill_engine::Plan;
+use potstill_models::{BuildOptions, find, weights::save};
+use potstill_ops::Scope;
+use potstill_random::Seed;
 use potstill_recipe::Recipe;
 
 const RECIPE: &str = r#"
@@ -104,14 +110,23 @@ fn mistakes_are_found_before_the_first_step() {
 
 #[test]
 fn a_teacher_of_other_classes_serves_features_but_not_logits() {
-    // A teacher without weights has its published ten classes; the drawn shapes have more.
-    let classes = plan(&[]).unwrap().train.classes().len();
-    if classes != 10 {
-        let message = plan(&["methods.0.kind=kd"]).err().unwrap();
-        assert!(
-            message.contains("10 classes apart") && message.contains(&classes.to_string()),
-            "{message}"
-        );
-    }
-    assert!(plan(&[]).is_ok());
+    let place = tempfile::tempdir().unwrap();
+    let weights = place.path().join("ten.safetensors");
+    let scope = Scope::new(&Device::flex(), Seed::new(0), "teacher");
+    let options = BuildOptions {
+        classes: Some(10),
+        ..BuildOptions::default()
+    };
+    let ten = find("cifar_resnet14").unwrap().build(options, &scope).unwrap();
+    save(&ten, &BTreeMap::new(), &weights).unwrap();
+    let twelve = "data.train=shapes:size=16,train=64,test=24,classes=12";
+    let weights = format!("teacher.weights={}", weights.display());
+    assert!(plan(&[twelve, &weights]).is_ok());
+    let message = plan(&[twelve, &weights, "methods.0.kind=kd"]).err().unwrap();
+    assert!(
+        message.contains("10 classes apart") && message.contains("12"),
+        "{message}"
+    );
+    // A fresh teacher has the task's.
+    assert!(plan(&[twelve, "methods.0.kind=kd"]).is_ok());
 }
