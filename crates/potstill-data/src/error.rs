@@ -127,6 +127,17 @@ pub enum DataError {
         cause: Box<DataError>,
     },
 
+    /// More different pairs than a data set has.
+    #[error("`{name}` does not have {wanted} different pairs {kind}; ask for fewer pairs or folds")]
+    Pairs {
+        /// The data set.
+        name: String,
+        /// How many were asked for.
+        wanted: usize,
+        /// Of which kind.
+        kind: &'static str,
+    },
+
     /// Images of one batch differ in shape.
     #[error(
         "{file} is {}x{}x{} (height, width, channels) where its batch has {}x{}x{}; add a `resize` or \

@@ -11,7 +11,7 @@ use crate::{DataError, Dataset, Image};
 pub enum FewSamples {
     /// This many, or all where a class has fewer.
     PerClass(usize),
-    /// This share of them, in `0..=1`, rounded; at least one unless it is 0.
+    /// This share of them, in `0..=1`, rounded down (0.29 of 100 is 29); at least one unless it is 0.
     Fraction(f64),
     /// About this many in all, the same from each class; where it does not divide evenly, the first classes have one more.
     Total(usize),
@@ -50,7 +50,7 @@ impl Subset {
             let keep = match amount {
                 FewSamples::PerClass(keep) => keep,
                 FewSamples::Fraction(share) if share > 0.0 => {
-                    ((members.len() as f64 * share).round() as usize).max(1)
+                    share_of(members.len(), share).max(1)
                 }
                 FewSamples::Fraction(_) => 0,
                 FewSamples::Total(total) => total / count + usize::from(class < total % count),
@@ -65,6 +65,12 @@ impl Subset {
     pub fn indices(&self) -> &[usize] {
         &self.indices
     }
+}
+
+/// `share` of `count`, rounded down. A decimal share is rarely a binary number: 0.29 * 100 is just below 29 in floating point,
+/// so a product that rounding alone keeps below a whole number counts as that number.
+fn share_of(count: usize, share: f64) -> usize {
+    (count as f64 * share * (1.0 + 4.0 * f64::EPSILON)).floor() as usize
 }
 
 impl Dataset for Subset {
@@ -106,6 +112,7 @@ mod tests {
 
     use potstill_random::Seed;
 
+    use super::share_of;
     use crate::{Dataset, FewSamples, Split, Subset, open};
 
     fn subset(amount: FewSamples, seed: u64) -> Subset {
@@ -142,6 +149,40 @@ mod tests {
         assert_eq!(len(FewSamples::Fraction(0.0)), 0);
         assert_eq!(len(FewSamples::Total(10)), 10);
         assert_eq!(len(FewSamples::Total(3)), 3);
+    }
+
+    #[test]
+    fn shares_are_rounded_down_and_are_what_the_decimals_say() {
+        assert_eq!(share_of(100, 0.29), 29);
+        assert_eq!(share_of(19, 0.1), 1);
+        assert_eq!(share_of(999, 0.999), 998);
+        for per_class in [500, 5000] {
+            let counts = [0.05, 0.10, 0.25, 0.50, 0.75].map(|share| share_of(per_class, share));
+            let expected = [25, 50, 125, 250, 375].map(|count| count * per_class / 500);
+            assert_eq!(counts, expected);
+        }
+        // Every share in whole percent of every class size.
+        for count in 1..=500 {
+            for percent in 1..=100 {
+                let exact = count * percent / 100;
+                assert_eq!(share_of(count, percent as f64 / 100.0), exact, "{percent} % of {count}");
+            }
+        }
+    }
+
+    /// A subset of the few-sample protocol is told by its share and its own seed.
+    #[test]
+    fn shares_are_nested_and_every_class_has_its_own() {
+        let shares = [0.05, 0.10, 0.25, 0.50, 0.75, 1.0].map(|share| subset(FewSamples::Fraction(share), 7));
+        for (few, more) in shares.iter().zip(&shares[1..]) {
+            assert!(few.len() < more.len());
+            assert!(few.indices().iter().all(|index| more.indices().contains(index)));
+        }
+        for (set, expected) in shares.iter().zip([1, 2, 5, 10, 15, 20]) {
+            let mut counts = [0; 4];
+            (0..set.len()).for_each(|at| counts[set.label(at) as usize] += 1);
+            assert_eq!(counts, [expected; 4]);
+        }
     }
 
     #[test]

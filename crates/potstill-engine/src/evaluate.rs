@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use potstill_data::{Augment, Dataset, Loader, LoaderConfig, Normalise};
+use potstill_data::{Augment, Dataset, Loader, LoaderConfig};
 use potstill_models::FrozenClassifier;
 use potstill_ops::true_class_ranks;
 use serde::Serialize;
 
-use crate::{EngineError, inputs::images};
+use crate::{EngineError, NetworkInput};
 
 /// What an evaluation found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
@@ -32,7 +32,7 @@ pub fn evaluate(
     network: &FrozenClassifier,
     data: Arc<dyn Dataset>,
     augment: &Augment,
-    input: &Normalise,
+    input: &NetworkInput,
     config: LoaderConfig,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, EngineError> {
@@ -48,8 +48,8 @@ pub fn evaluate(
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         let [_, height, width, channels] = batch.shape;
-        network.check([height, width, channels])?;
-        let logits = network.logits(images(&batch, input, &device))?;
+        network.check(input.size([height, width, channels])?)?;
+        let logits = network.logits(input.of_batch(&batch, &device))?;
         let logits: Vec<f32> = logits.into_data().iter().collect();
         for rank in true_class_ranks(&logits, classes, &batch.labels) {
             top1 += usize::from(rank == 0);

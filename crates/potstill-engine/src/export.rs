@@ -72,8 +72,9 @@ fn model_config(plan: &Plan, learner: &Learner) -> ModelConfig {
         input: InputConfig {
             size: [height, width],
             channels,
-            mean: learner.student_input.mean.clone(),
-            std: learner.student_input.std.clone(),
+            mean: learner.student_input.normalise.mean.clone(),
+            std: learner.student_input.normalise.std.clone(),
+            low_resolution: learner.student_input.low_resolution,
         },
         potstill: env!("CARGO_PKG_VERSION").into(),
     }

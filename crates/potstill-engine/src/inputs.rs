@@ -1,7 +1,7 @@
 //! From a batch to what each network takes: pixels, augmentations, normalisation.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use potstill_data::{Batch, Normalise};
+use potstill_data::Batch;
 
 use crate::learner::Learner;
 
@@ -44,23 +44,23 @@ impl Learner {
         made.push(clean());
         let pixels = Tensor::cat(made, 0);
         Inputs {
-            student: normalised(pixels.clone(), &self.student_input),
+            student: self.student_input.of_pixels(pixels.clone()),
             teacher: self
                 .teacher
                 .as_ref()
-                .map(|teacher| normalised(pixels, &teacher.input)),
+                .map(|teacher| teacher.input.of_pixels(pixels)),
             labels: Tensor::cat(vec![labels; copies], 0),
         }
     }
 
-    /// The batch as it is: one tensor for both networks where they normalise alike.
+    /// The batch as it is: one tensor for both networks where they take it alike.
     fn plain(&self, batch: &Batch, labels: Tensor<1, Int>) -> Inputs {
-        let student = images(batch, &self.student_input, &self.device);
+        let student = self.student_input.of_batch(batch, &self.device);
         let teacher = self.teacher.as_ref().map(|teacher| {
             if teacher.input == self.student_input {
                 student.clone()
             } else {
-                images(batch, &teacher.input, &self.device)
+                teacher.input.of_batch(batch, &self.device)
             }
         });
         Inputs {
@@ -81,23 +81,4 @@ pub(crate) fn labels(batch: &Batch, device: &Device) -> Tensor<1, Int> {
 /// The pixels of a batch in `[0, 1]`, `[N, H, W, C]`, on the plain device.
 pub(crate) fn pixels(batch: &Batch, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(batch.images.clone(), batch.shape), device)
-}
-
-/// The normalised images of a batch, `[N, H, W, C]`, on the plain device.
-pub(crate) fn images(batch: &Batch, input: &Normalise, device: &Device) -> Tensor<4> {
-    let mut pixels = batch.images.clone();
-    // The plan checked mean and std against the images' channels.
-    let _ = input.apply(&mut pixels);
-    Tensor::from_data(TensorData::new(pixels, batch.shape), device)
-}
-
-/// The same of pixels that gradients may go back to.
-pub(crate) fn normalised(pixels: Tensor<4>, input: &Normalise) -> Tensor<4> {
-    let row = |values: Vec<f32>| {
-        let shape = [1, 1, 1, values.len()];
-        Tensor::<4>::from_data(TensorData::new(values, shape), &pixels.device())
-    };
-    let inverse = input.std.iter().map(|std| 1.0 / std).collect();
-    let (mean, inverse) = (row(input.mean.clone()), row(inverse));
-    (pixels - mean) * inverse
 }

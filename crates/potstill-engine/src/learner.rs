@@ -3,21 +3,20 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use potstill_data::Normalise;
 use potstill_methods::{Augmentation, Method};
 use potstill_models::{Classifier, FrozenClassifier};
 use potstill_ops::Parameters;
 use potstill_random::Seed;
 use potstill_recipe::OptimizerSpec;
 
-use crate::{Optimizer, Phase, Plan};
+use crate::{NetworkInput, Optimizer, Phase, Plan};
 
 /// The networks, the methods and the weights of their losses.
 pub(crate) struct Learner {
     pub device: Device,
     pub seed: Seed,
     pub student: Classifier,
-    pub student_input: Normalise,
+    pub student_input: NetworkInput,
     /// None for the student alone.
     pub teacher: Option<LiveTeacher>,
     /// The methods with their weights in the recipe.
@@ -27,10 +26,10 @@ pub(crate) struct Learner {
     pub clip_norm: Option<f64>,
 }
 
-/// The teacher of a run, with its normalisation.
+/// The teacher of a run, and how it takes an image.
 pub(crate) struct LiveTeacher {
     pub network: TeacherNetwork,
-    pub input: Normalise,
+    pub input: NetworkInput,
 }
 
 /// A teacher that stays as it is, or one that learns.

@@ -10,9 +10,10 @@ use potstill_data::Normalise;
 use potstill_models::{BuildOptions, Classifier, Shortcut, find, weights};
 use potstill_ops::Scope;
 use potstill_random::Seed;
+use potstill_recipe::LowResolution;
 use serde::{Deserialize, Serialize};
 
-use crate::{Checkpoint, EngineError, checkpoint::BOOKS};
+use crate::{Checkpoint, EngineError, NetworkInput, checkpoint::BOOKS};
 
 /// The `config.json` beside an exported `model.safetensors`: everything needed to use the weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -38,7 +39,7 @@ pub struct ModelConfig {
 /// What a network takes.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct InputConfig {
-    /// Height and width.
+    /// Height and width of the images, before any degradation.
     pub size: [usize; 2],
     /// 1 for grey, 3 for red, green, blue.
     pub channels: usize,
@@ -46,6 +47,9 @@ pub struct InputConfig {
     pub mean: Vec<f32>,
     /// Divides each channel.
     pub std: Vec<f32>,
+    /// Degrades images of that size before they are normalised; none where the whole image is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low_resolution: Option<LowResolution>,
 }
 
 /// A network with its name and what it takes.
@@ -57,8 +61,8 @@ pub struct Network {
     pub shortcut: Option<Shortcut>,
     /// The network itself.
     pub classifier: Classifier,
-    /// How its images are normalised; none if nothing said so.
-    pub normalise: Option<Normalise>,
+    /// How it takes an image; none if nothing said so.
+    pub input: Option<NetworkInput>,
 }
 
 /// Where a network's architecture and weights come from.
@@ -127,15 +131,18 @@ impl Source {
             }
             weights::load(&mut classifier, &stored)?;
         }
-        let normalise = config.map(|config| Normalise {
-            mean: config.input.mean,
-            std: config.input.std,
+        let input = config.map(|config| NetworkInput {
+            low_resolution: config.input.low_resolution,
+            normalise: Normalise {
+                mean: config.input.mean,
+                std: config.input.std,
+            },
         });
         Ok(Network {
             model,
             shortcut,
             classifier,
-            normalise,
+            input,
         })
     }
 }

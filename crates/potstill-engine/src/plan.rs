@@ -13,9 +13,9 @@ use potstill_methods::{Ground, Method, Reads, Side, Teaching};
 use potstill_models::Shortcut;
 use potstill_ops::count_trainable;
 use potstill_random::Seed;
-use potstill_recipe::{Input, OptimizerSpec, Recipe};
+use potstill_recipe::{OptimizerSpec, Recipe};
 
-use crate::{EngineError, Network, Phase, PlannedTeacher, Source, Timeline};
+use crate::{EngineError, Network, NetworkInput, Phase, PlannedTeacher, Source, Timeline};
 
 /// A recipe, ready to run.
 pub struct Plan {
@@ -31,7 +31,7 @@ pub struct Plan {
     pub augment: Augment,
     /// The size `[H, W, C]` of an image as the networks see it.
     pub image: [usize; 3],
-    /// The student, with its normalisation.
+    /// The student, with how it takes an image.
     pub student: Network,
     /// What the probe saw of the student.
     pub student_side: Side,
@@ -78,36 +78,24 @@ impl Plan {
         let classes = train.classes().len();
 
         let mut student = student(&recipe, classes, image[2], seed, &device)?;
-        let student_side = Side::of(&student.classifier, image, &device)?;
         let mut teacher = match (&recipe.teacher, recipe.methods.is_empty()) {
             (Some(spec), false) => Some(PlannedTeacher::open(spec, image, classes, seed, &device)?),
             _ => None,
         };
-        let input = student
-            .normalise
-            .take()
-            .or_else(|| teacher.as_ref().map(|teacher| teacher.input.clone()));
-        let of_data = || {
-            DatasetEntry::of(&recipe.data.train).map(|entry| Normalise {
-                mean: entry.mean.to_vec(),
-                std: entry.std.to_vec(),
-            })
-        };
-        student.normalise = Some(input.or_else(of_data).unwrap_or_else(|| default_input(image[2])));
-        check_inputs(&student, teacher.as_ref())?;
+        let input = student_input(&recipe, student.input.take(), teacher.as_ref(), image[2]);
+        check_inputs(&student, &input, teacher.as_ref(), image)?;
+        let student_side = Side::of(&student.classifier, input.size(image)?, &device)?;
 
         let ground = Ground {
             student: student_side.clone(),
             teacher: teacher.as_ref().map(|teacher| teacher.side.clone()),
             image,
-            input: student
-                .normalise
-                .clone()
-                .unwrap_or_else(|| default_input(image[2])),
+            input: input.normalise.clone(),
             epochs: recipe.total_epochs(),
             device: device.clone(),
             seed,
         };
+        student.input = Some(input);
         let methods = recipe.methods.iter().map(|spec| {
             let entry = potstill_methods::find(&spec.kind).map_err(EngineError::from)?;
             Ok((spec.weight, entry.plan(spec, &ground)?))
@@ -141,12 +129,12 @@ impl Plan {
         })
     }
 
-    /// How the student's images are normalised.
-    pub fn student_input(&self) -> Normalise {
+    /// How the student takes an image.
+    pub fn student_input(&self) -> NetworkInput {
         self.student
-            .normalise
+            .input
             .clone()
-            .unwrap_or_else(|| default_input(self.image[2]))
+            .unwrap_or_else(|| default_input(self.image[2]).into())
     }
 
     /// Every point that the methods read.
@@ -219,25 +207,14 @@ impl Plan {
 /// The training and test images, decoded once and kept in memory where they are small.
 fn datasets(recipe: &Recipe, seed: Seed) -> Result<[Arc<dyn Dataset>; 2], EngineError> {
     let data = &recipe.data;
-    let limited = |set: Box<dyn Dataset>, limit: Option<usize>| -> Result<Arc<dyn Dataset>, EngineError> {
-        let mut set: Arc<dyn Dataset> = set.into();
-        if let Some(limit) = limit {
-            set = Arc::new(Subset::few_samples(set, FewSamples::Total(limit), seed));
-        }
-        if set.is_empty() {
-            return Err(EngineError::Contradiction(format!(
-                "`{}` has no images",
-                set.name()
-            )));
-        }
-        let [h, w, c] = set.image(0)?.shape();
-        if h * w * c * set.len() > KEPT_IN_MEMORY {
-            return Ok(set);
-        }
-        Ok(Arc::new(InMemory::decode(set, data.workers)?))
-    };
-    let train = limited(open(&data.train, Split::Train)?, data.train_limit)?;
-    let test = limited(open(data.test_source(), Split::Test)?, data.test_limit)?;
+    // Its own seed: runs over seeds of the recipe are runs on the same images, and a teacher's recipe can name the same ones.
+    let few = data.few_samples.map(|share| {
+        let seed = Seed::new(data.few_samples_seed.unwrap_or_default());
+        (FewSamples::Fraction(share), seed)
+    });
+    let limit = |limit: Option<usize>| limit.map(|total| (FewSamples::Total(total), seed));
+    let train = opened(&data.train, Split::Train, few.or_else(|| limit(data.train_limit)), data.workers)?;
+    let test = opened(data.test_source(), Split::Test, limit(data.test_limit), data.workers)?;
     if train.classes() != test.classes() {
         let (a, b) = (train.classes(), test.classes());
         let message = if a.len() == b.len() {
@@ -255,6 +232,28 @@ fn datasets(recipe: &Recipe, seed: Seed) -> Result<[Arc<dyn Dataset>; 2], Engine
         return Err(EngineError::Contradiction(message));
     }
     Ok([train, test])
+}
+
+/// The images of a source, or a part of them chosen by a seed.
+fn opened(
+    source: &str,
+    split: Split,
+    part: Option<(FewSamples, Seed)>,
+    workers: usize,
+) -> Result<Arc<dyn Dataset>, EngineError> {
+    let mut set: Arc<dyn Dataset> = open(source, split)?.into();
+    if let Some((amount, seed)) = part {
+        set = Arc::new(Subset::few_samples(set, amount, seed));
+    }
+    if set.is_empty() {
+        let message = format!("`{}` has no images", set.name());
+        return Err(EngineError::Contradiction(message));
+    }
+    let [h, w, c] = set.image(0)?.shape();
+    if h * w * c * set.len() > KEPT_IN_MEMORY {
+        return Ok(set);
+    }
+    Ok(Arc::new(InMemory::decode(set, workers)?))
 }
 
 /// Decoded images up to this many bytes are kept: 1 GiB, the whole of CIFAR several times over.
@@ -275,19 +274,30 @@ fn student(
         classes: Some(classes),
         channels: Some(channels),
     };
-    let mut network = source.open(device, seed, "student")?;
-    if let Some(input) = &spec.input {
-        network.normalise = Some(normalise(input));
-    }
-    Ok(network)
+    source.open(device, seed, "student")
 }
 
-pub(crate) fn normalise(input: &Input) -> Normalise {
-    let floats = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
-    Normalise {
-        mean: floats(&input.mean),
-        std: floats(&input.std),
-    }
+/// How the student takes an image: as the recipe says, else as its weights say, else normalised as the teacher's images, as the data
+/// set is or as usual. A resolution is nobody's but its own.
+fn student_input(
+    recipe: &Recipe,
+    known: Option<NetworkInput>,
+    teacher: Option<&PlannedTeacher>,
+    channels: usize,
+) -> NetworkInput {
+    let of_data = || {
+        DatasetEntry::of(&recipe.data.train).map(|entry| Normalise {
+            mean: entry.mean.to_vec(),
+            std: entry.std.to_vec(),
+        })
+    };
+    let usual = || {
+        let of_teacher = teacher.map(|teacher| teacher.input.normalise.clone());
+        of_teacher
+            .or_else(of_data)
+            .unwrap_or_else(|| default_input(channels))
+    };
+    NetworkInput::of(recipe.student.input.as_ref(), known, usual)
 }
 
 fn check_batches(recipe: &Recipe, images: usize) -> Result<(), EngineError> {
@@ -306,24 +316,20 @@ fn check_batches(recipe: &Recipe, images: usize) -> Result<(), EngineError> {
     Err(EngineError::Contradiction(message))
 }
 
-fn check_inputs(student: &Network, teacher: Option<&PlannedTeacher>) -> Result<(), EngineError> {
-    let mut networks = vec![(
-        "student",
-        student.classifier.channels(),
-        student.normalise.as_ref(),
-    )];
+fn check_inputs(
+    student: &Network,
+    input: &NetworkInput,
+    teacher: Option<&PlannedTeacher>,
+    [height, width, _]: [usize; 3],
+) -> Result<(), EngineError> {
+    let mut networks = vec![("student", student.classifier.channels(), input)];
     if let Some(teacher) = teacher {
-        networks.push(("teacher", teacher.network.channels(), Some(&teacher.input)));
+        networks.push(("teacher", teacher.network.channels(), &teacher.input));
     }
     for (name, channels, input) in networks {
-        if let Some(input) = input {
-            input.check()?;
-            if input.mean.len() != channels {
-                let (given, message) = (input.mean.len(), "mean and std of the normalisation have");
-                let message = format!("{name}: {message} {given} values, its images {channels} channels");
-                return Err(EngineError::Contradiction(message));
-            }
-        }
+        input
+            .check([height, width, channels])
+            .map_err(|error| EngineError::Contradiction(format!("{name}: {error}")))?;
     }
     Ok(())
 }

@@ -10,15 +10,14 @@ use std::{
 };
 
 use burn::tensor::Device;
-use potstill_data::{Augment, Dataset, Loader, LoaderConfig, Normalise};
+use potstill_data::{Augment, Dataset, Loader, LoaderConfig};
 use potstill_methods::{Depends, Flow, Lesson, MethodError, Practice, Study};
 use potstill_models::FrozenClassifier;
 use potstill_ops::{Mode, Parameters, Pass, Point, Taps};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    EngineError, Observer, Plan,
-    inputs::{images, pixels},
+    EngineError, NetworkInput, Observer, Plan, inputs::pixels,
 };
 
 /// The study of a run.
@@ -28,7 +27,7 @@ pub(crate) struct StudyRoom<'a> {
     augment: Augment,
     loading: LoaderConfig,
     evaluating: LoaderConfig,
-    teacher: Option<(FrozenClassifier, Normalise)>,
+    teacher: Option<(FrozenClassifier, NetworkInput)>,
     observer: &'a mut dyn Observer,
     stop: &'a AtomicBool,
 }
@@ -36,7 +35,7 @@ pub(crate) struct StudyRoom<'a> {
 impl<'a> StudyRoom<'a> {
     pub fn new(
         plan: &Plan,
-        teacher: Option<(FrozenClassifier, Normalise)>,
+        teacher: Option<(FrozenClassifier, NetworkInput)>,
         observer: &'a mut dyn Observer,
         stop: &'a AtomicBool,
     ) -> Self {
@@ -145,7 +144,7 @@ impl Study for StudyRoom<'_> {
             let mut taps = Taps::at(points);
             let mut pass = Pass::visited(Mode::Running, &mut taps);
             let logits = teacher
-                .forward(images(&batch, input, &self.device), &mut pass)
+                .forward(input.of_batch(&batch, &self.device), &mut pass)
                 .map_err(failed)?;
             let first = first + batch.indices.first().copied().unwrap_or(0);
             let lesson = Lesson {

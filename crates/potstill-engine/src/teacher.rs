@@ -1,7 +1,6 @@
 //! The teacher of a plan: the student of a run, a network by name, or an ONNX file.
 
 use burn::tensor::Device;
-use potstill_data::Normalise;
 use potstill_methods::{Side, Teaching};
 use potstill_models::{Classifier, FrozenClassifier, OnnxClassifier};
 use potstill_ops::Precision;
@@ -9,9 +8,9 @@ use potstill_random::Seed;
 use potstill_recipe::{OptimizerSpec, Precision as Asked, Schedule, Teacher};
 
 use crate::{
-    EngineError, Source,
+    EngineError, NetworkInput, Source,
     learner::{LiveTeacher, TeacherNetwork},
-    plan::{default_input, normalise, shortcut},
+    plan::{default_input, shortcut},
 };
 
 /// The teacher of a plan.
@@ -26,8 +25,8 @@ pub struct PlannedTeacher {
     pub teaching: Teaching,
     /// Its own optimiser and schedule, if it trains and has them.
     pub rule: (Option<OptimizerSpec>, Option<Schedule>),
-    /// How its images are normalised.
-    pub input: Normalise,
+    /// How it takes an image.
+    pub input: NetworkInput,
     /// What the probe saw of it.
     pub side: Side,
 }
@@ -42,13 +41,15 @@ impl PlannedTeacher {
         device: &Device,
     ) -> Result<Self, EngineError> {
         let mut rule = (None, None);
+        let usual = || default_input(image[2]);
         let (model, network, classifier, input) = match spec {
             Teacher::Run { run, precision } => {
                 let source = Source {
                     weights: Some(run.clone()),
                     ..Source::default()
                 };
-                ours(&source, *precision, seed, device)?
+                let (model, network, classifier, input) = ours(&source, *precision, seed, device)?;
+                (model, network, classifier, NetworkInput::of(None, input, usual))
             }
             Teacher::Network(named) => {
                 let source = Source {
@@ -61,24 +62,24 @@ impl PlannedTeacher {
                 };
                 rule = (named.optimizer.clone(), named.schedule.clone());
                 let (model, network, classifier, input) = ours(&source, named.precision, seed, device)?;
-                let input = named.input.as_ref().map(normalise).or(input);
+                let input = NetworkInput::of(named.input.as_ref(), input, usual);
                 (model, network, classifier, input)
             }
             Teacher::Onnx(file) => {
-                let network = OnnxClassifier::open(&file.onnx, file.logits.as_deref(), image)?;
+                let input = NetworkInput::of(file.input.as_ref(), None, usual);
+                let network = OnnxClassifier::open(&file.onnx, file.logits.as_deref(), input.size(image)?)?;
                 let name = file.onnx.file_name().unwrap_or(file.onnx.as_os_str());
                 let model = name.to_string_lossy().into_owned();
-                let input = file.input.as_ref().map(normalise);
                 (model, FrozenClassifier::Onnx(network), None, input)
             }
         };
         Ok(Self {
-            side: Side::of(network.clone(), image, device)?,
+            side: Side::of(network.clone(), input.size(image)?, device)?,
             network,
             classifier,
             teaching: Teaching::Frozen,
             rule,
-            input: input.unwrap_or_else(|| default_input(image[2])),
+            input,
             model,
         })
     }
@@ -137,11 +138,11 @@ fn in_kernels(asked: Asked) -> Precision {
     }
 }
 
-type Opened = (String, FrozenClassifier, Option<Classifier>, Option<Normalise>);
+type Opened = (String, FrozenClassifier, Option<Classifier>, Option<NetworkInput>);
 
-/// A network of ours with its name, frozen and as it is, and how its images are normalised if its weights say so.
+/// A network of ours with its name, frozen and as it is, and how it takes an image if its weights say so.
 fn ours(source: &Source, precision: Asked, seed: Seed, device: &Device) -> Result<Opened, EngineError> {
     let network = source.open(device, seed, "teacher")?;
     let frozen = FrozenClassifier::from(&network.classifier).with_precision(in_kernels(precision));
-    Ok((network.model, frozen, Some(network.classifier), network.normalise))
+    Ok((network.model, frozen, Some(network.classifier), network.input))
 }

@@ -7,7 +7,7 @@ use potstill_models::{Classifier, FrozenClassifier, ModelError};
 use potstill_ops::{Frozen, Mode, Pass};
 
 use crate::{
-    inputs::{Moment, labels, normalised, pixels},
+    inputs::{Moment, labels, pixels},
     learner::{Clock, Learner, Optimizers},
     step::{Refused, StepReport, gradients, values},
 };
@@ -74,14 +74,14 @@ impl Learner {
     /// Logits of the student and of the teacher for these pixels, by running statistics, with gradients to the pixels.
     pub fn judged(&self, judges: &Judges, pixels: Tensor<4>) -> Result<[Tensor<2>; 2], ModelError> {
         let mut pass = Pass::new(Mode::RunningWithGradient);
-        let images = normalised(pixels.clone(), &self.student_input);
+        let images = self.student_input.of_pixels(pixels.clone());
         let student = judges.student.get().forward(images, &mut pass);
         let input = self
             .teacher
             .as_ref()
             .map_or(&self.student_input, |teacher| &teacher.input);
         let mut pass = Pass::new(Mode::RunningWithGradient);
-        let teacher = judges.teacher.forward(normalised(pixels, input), &mut pass)?;
+        let teacher = judges.teacher.forward(input.of_pixels(pixels), &mut pass)?;
         Ok([student, teacher])
     }
 }

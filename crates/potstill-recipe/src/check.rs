@@ -13,6 +13,7 @@ use crate::schedule::{Decay, Schedule};
 pub(crate) fn check(recipe: &Recipe) -> Vec<Problem> {
     let mut problems = Vec::new();
     name(recipe, &mut problems);
+    few_samples(recipe, &mut problems);
     networks(recipe, &mut problems);
     epochs(recipe, &mut problems);
     phases(recipe, &mut problems);
@@ -98,14 +99,30 @@ fn networks(recipe: &Recipe, problems: &mut Vec<Problem>) {
     }
 }
 
-fn input_lengths(Input { mean, std }: &Input, origin: &Origin, problems: &mut Vec<Problem>) {
-    if mean.len() != std.len() {
-        let text = format!(
-            "has {} values where `mean` has {}; give one for each channel to both",
-            std.len(),
-            mean.len()
-        );
-        problems.push(origin.problem("std", text));
+fn input_lengths(input: &Input, origin: &Origin, problems: &mut Vec<Problem>) {
+    let lengths = [&input.mean, &input.std].map(|values| values.as_ref().map(Vec::len));
+    let (key, text) = match lengths {
+        [Some(mean), Some(std)] if mean != std => {
+            let text = format!("has {std} values where `mean` has {mean}; give one for each channel to both");
+            ("std", text)
+        }
+        [Some(_), None] => ("mean", "needs `std` beside it; give both or neither".to_owned()),
+        [None, Some(_)] => ("std", "needs `mean` beside it; give both or neither".to_owned()),
+        _ => return,
+    };
+    problems.push(origin.problem(key, text));
+}
+
+/// Two ways to take a part of the training images do not go together.
+fn few_samples(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let data = &recipe.data;
+    if data.few_samples.is_some() && data.train_limit.is_some() {
+        let text = "takes a part of the training images, as `data.train_limit` does; leave out one or the other";
+        problems.push(recipe.origin.problem("data.few_samples", text));
+    }
+    if data.few_samples_seed.is_some() && data.few_samples.is_none() {
+        let text = "says which images `data.few_samples` takes, and does nothing without it";
+        problems.push(recipe.origin.problem("data.few_samples_seed", text));
     }
 }
 

@@ -154,6 +154,18 @@ const DATA: &[Key] = &[
         "train on this many images, as many of each class",
     ),
     optional(
+        "few_samples",
+        Number(UP_TO_1),
+        "all",
+        "train on this share of each class, rounded down, at least one image; not beside `train_limit`",
+    ),
+    optional(
+        "few_samples_seed",
+        Whole(FROM_0),
+        "that of seed 0, whatever `seed` is",
+        "which images `few_samples` takes; smaller shares are parts of larger ones",
+    ),
+    optional(
         "test_limit",
         Whole(FROM_1),
         "all",
@@ -243,30 +255,51 @@ const SHORTCUT: Key = optional(
 const INPUT: Key = optional(
     "input",
     Table(INPUT_KEYS),
-    "as is usual for the data set",
-    "how pixels in [0, 1] are normalised",
+    "whole, normalised as is usual for the data set",
+    "how the network takes an image",
 );
 
 const INPUT_KEYS: &[Key] = &[
-    required(
+    optional(
         "mean",
         List {
             of: &Number(ANY),
             least: 1,
             most: MANY,
         },
-        "[0.5, 0.5, 0.5]",
-        "one value a channel, subtracted",
+        "as is usual for the data set",
+        "one value a channel, subtracted from pixels in [0, 1]",
     ),
-    required(
+    optional(
         "std",
         List {
             of: &Number(ABOVE_0),
             least: 1,
             most: MANY,
         },
-        "[0.25, 0.25, 0.25]",
+        "as is usual for the data set",
         "one value a channel, then divided by",
+    ),
+    optional(
+        "low_resolution",
+        Table(LOW_RESOLUTION),
+        "the whole image",
+        "degrades the augmented image before it is normalised",
+    ),
+];
+
+const LOW_RESOLUTION: &[Key] = &[
+    required(
+        "size",
+        Whole(FROM_1),
+        "8",
+        "rows and columns that windows are averaged to; must divide those of the image",
+    ),
+    default(
+        "enlarge",
+        Choice(&["nearest", "bilinear", "none"]),
+        "\"nearest\"",
+        "how the image gets its old size back; none feeds the network the small image",
     ),
 ];
 

@@ -56,6 +56,8 @@ pub use method::MethodSpec;
 pub use optimizer::{Adam, AdamW, OptimizerSpec, Sgd};
 pub use origin::{Origin, Verbatim};
 pub use phase::{Phase, PhaseSpec};
-pub use recipe::{Data, Input, Network, OnnxTeacher, Precision, Recipe, Shortcut, Task, Teacher, Train};
+pub use recipe::{
+    Data, Enlarge, Input, LowResolution, Network, OnnxTeacher, Precision, Recipe, Shortcut, Task, Teacher, Train,
+};
 pub use schedule::{Decay, Per, Schedule};
 pub use schema::{SchemaEntry, schema};

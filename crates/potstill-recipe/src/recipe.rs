@@ -80,6 +80,12 @@ pub struct Data {
     /// Train on this many images, as many of each class; on all if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub train_limit: Option<usize>,
+    /// Train on this share of each class, in `(0, 1]`, rounded down, at least one image; on all if none. Never beside `train_limit`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub few_samples: Option<f64>,
+    /// Where the choice of `few_samples` starts from, whatever the recipe's seed; 0 if none. Shares of one seed are nested.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub few_samples_seed: Option<u64>,
     /// Measure with this many images, as many of each class; with all if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub test_limit: Option<usize>,
@@ -110,7 +116,7 @@ pub struct Network {
     /// The shortcut of a CIFAR ResNet; the published one if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub shortcut: Option<Shortcut>,
-    /// How pixels are normalised; as is usual for the data set if none.
+    /// How it takes an image; whole, and normalised as is usual for the data set, if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Input>,
     /// Of a teacher: in what it computes.
@@ -152,14 +158,43 @@ pub enum Shortcut {
     B,
 }
 
-/// `(pixel - mean) / std` of pixels in `[0, 1]`.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// How a network takes an image: degraded or not, then `(pixel - mean) / std` of pixels in `[0, 1]`.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
-    /// One value a channel.
-    pub mean: Vec<f64>,
+    /// One value a channel; as is usual for the data set if none. Never without `std`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mean: Option<Vec<f64>>,
     /// One value a channel, above 0.
-    pub std: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub std: Option<Vec<f64>>,
+    /// Degrades the image before it is normalised; the full resolution if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub low_resolution: Option<LowResolution>,
+}
+
+/// An image of fewer pixels: square windows are averaged, and the result enlarged to the old size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LowResolution {
+    /// Rows and columns that are left.
+    pub size: usize,
+    /// How they become as many as before.
+    #[serde(default)]
+    pub enlarge: Enlarge,
+}
+
+/// How a degraded image is brought back to its old size.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Enlarge {
+    /// Each pixel becomes a square of equal ones: degrading twice changes nothing.
+    #[default]
+    Nearest,
+    /// Bilinear, with half-pixel centres (corners not aligned).
+    Bilinear,
+    /// Not at all: the network is fed the small image.
+    None,
 }
 
 /// `[teacher]`: the network to learn from.
@@ -189,7 +224,7 @@ pub struct OnnxTeacher {
     /// The name of the tensor of logits; the file's first output if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub logits: Option<String>,
-    /// How pixels are normalised; as is usual for the data set if none.
+    /// How it takes an image; whole, and normalised as is usual for the data set, if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Input>,
 }

@@ -235,6 +235,22 @@ fn wrong_values() {
             "x.toml:6: `student.input.std.0` must be a number above 0, not 0.0",
         ),
         (
+            "[student]",
+            "[student]\ninput = { low_resolution = { size = 0 } }",
+            "x.toml:6: `student.input.low_resolution.size` must be a whole number of at least 1, not 0",
+        ),
+        (
+            "[student]",
+            "[student]\ninput = { low_resolution = { size = 8, enlarge = \"bilinar\" } }",
+            "x.toml:6: `student.input.low_resolution.enlarge` must be one of `nearest`, `bilinear`, `none`, not \"bilinar\"; \
+             did you mean `bilinear`?",
+        ),
+        (
+            "[data]",
+            "[data]\nfew_samples = 1.5",
+            "x.toml:4: `data.few_samples` must be a number above 0 and at most 1, not 1.5",
+        ),
+        (
             "model = \"cifar_resnet8\"",
             "model = \"\"",
             "x.toml:6: `student.model` must not be empty",
@@ -274,6 +290,27 @@ fn values_that_do_not_fit_together() {
             "[student]",
             "[student]\ninput = { mean = [0.5], std = [0.5, 0.5] }",
             "x.toml:6: `student.input.std` has 2 values where `mean` has 1; give one for each channel to both",
+        ),
+        (
+            "[student]",
+            "[student]\ninput = { mean = [0.5] }",
+            "x.toml:6: `student.input.mean` needs `std` beside it; give both or neither",
+        ),
+        (
+            "[student]",
+            "[student]\ninput = { std = [0.5] }",
+            "x.toml:6: `student.input.std` needs `mean` beside it; give both or neither",
+        ),
+        (
+            "[data]",
+            "[data]\nfew_samples = 0.5\ntrain_limit = 9",
+            "x.toml:4: `data.few_samples` takes a part of the training images, as `data.train_limit` does; leave out one or \
+             the other",
+        ),
+        (
+            "[data]",
+            "[data]\nfew_samples_seed = 1",
+            "x.toml:4: `data.few_samples_seed` says which images `data.few_samples` takes, and does nothing without it",
         ),
         (
             "batch = 16",

@@ -30,7 +30,7 @@ workers = 2
 model = "cifar_resnet8"
 weights = "w.safetensors"
 shortcut = "b"
-input = { mean = [0.5, 0.25, 0.125], std = [0.5, 1, 1] }
+input = { mean = [0.5, 0.25, 0.125], std = [0.5, 1, 1], low_resolution = { size = 8, enlarge = "bilinear" } }
 [teacher]
 model = "cifar_resnet20"
 [train]
@@ -63,7 +63,8 @@ fn parsed(text: &str) -> Recipe {
 
 #[test]
 fn writing_and_reading_gives_the_same_recipe() {
-    for text in [EVERYTHING, LITTLE] {
+    let few = LITTLE.replace("student.model", "data.few_samples = 0.25\nstudent.model");
+    for text in [EVERYTHING, LITTLE, &few] {
         let recipe = parsed(text);
         let written = recipe.to_toml().unwrap();
         assert_eq!(parsed(&written), recipe, "{written}");
@@ -110,7 +111,7 @@ fn schema_and_structs_have_the_same_keys() {
         "train.schedule={ kind = \"poly\" }",
         "train.optimizer={ kind = \"adamw\", lr = 1.0 }",
         "teacher={ run = \"r\" }",
-        "teacher={ onnx = \"t.onnx\", logits = \"fc\", input = { mean = [0.5], std = [0.5] } }",
+        "teacher={ onnx = \"t.onnx\", logits = \"fc\", input = { mean = [0.5], std = [0.5], low_resolution = { size = 4 } } }",
         adam,
     ];
     let mut found = BTreeSet::new();
@@ -124,9 +125,13 @@ fn schema_and_structs_have_the_same_keys() {
     note(&parsed(EVERYTHING));
     note(&parsed(&EVERYTHING.replace(
         "model = \"cifar_resnet20\"",
-        "model = \"t\"\nweights = \"w\"\nshortcut = \"a\"\ninput = { mean = [1], std = [1] }\nprecision = \"half\"",
+        "model = \"t\"\nweights = \"w\"\nshortcut = \"a\"\ninput = { mean = [1], std = [1], low_resolution = { size = 4 } }\nprecision = \"half\"",
     )));
     note(&parsed(LITTLE));
+    note(&parsed(&LITTLE.replace(
+        "student.model",
+        "data.few_samples = 0.25\ndata.few_samples_seed = 3\nstudent.model",
+    )));
     for kind in kinds {
         note(&Recipe::from_text(EVERYTHING, "x.toml", &[kind.to_owned()]).unwrap());
     }

@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use potstill_data::Split;
 use potstill_models::Shortcut;
-use potstill_ops::Precision;
+use potstill_ops::{Point, Precision};
+use potstill_recipe::Enlarge;
 
 use crate::model_name::ModelName;
 
@@ -46,6 +48,8 @@ pub enum Command {
     Plan(RecipeArguments),
     /// Measure a network on a data set.
     Eval(EvalArguments),
+    /// Tell for pairs of images whether they show the same identity, by the network's embeddings.
+    Verify(VerifyArguments),
     /// Put runs side by side.
     Compare(CompareArguments),
     /// Name what there is: models, methods, datasets, recipes.
@@ -135,12 +139,9 @@ pub struct EvalArguments {
     /// The test images: a name or a path.
     #[arg(long, value_name = "NAME_OR_PATH")]
     pub data: String,
-    /// Mean of each channel, of pixels in 0..1; what the weights' config says if not given, else ImageNet's.
-    #[arg(long, value_delimiter = ',', requires = "std", value_name = "R,G,B")]
-    pub mean: Option<Vec<f32>>,
-    /// Standard deviation of each channel.
-    #[arg(long, value_delimiter = ',', requires = "mean", value_name = "R,G,B")]
-    pub std: Option<Vec<f32>>,
+    /// How the network takes an image.
+    #[command(flatten)]
+    pub input: InputArguments,
     /// In what frozen convolutions compute; half needs AVX512-FP16, and changes nothing elsewhere.
     #[arg(long, value_enum, default_value_t = PrecisionArgument::Single)]
     pub precision: PrecisionArgument,
@@ -150,6 +151,88 @@ pub struct EvalArguments {
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
+}
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// A weight file, a checkpoint, an exported folder or the folder of a run.
+    #[arg(value_name = "CHECKPOINT_OR_WEIGHTS")]
+    pub network: PathBuf,
+    /// The architecture, where no config.json lies beside the weights.
+    #[arg(long, value_name = "NAME", value_parser = ModelName, hide_possible_values = true)]
+    pub model: Option<String>,
+    /// The shortcut of a residual network for small images.
+    #[arg(long)]
+    pub shortcut: Option<ShortcutArgument>,
+    /// The images, in a folder for each identity: a name or a path.
+    #[arg(long, value_name = "NAME_OR_PATH")]
+    pub data: String,
+    /// Which part of the data.
+    #[arg(long, value_enum, default_value_t = SplitArgument::Test)]
+    pub split: SplitArgument,
+    /// The pairs, in the format of LFW's pairs.txt; drawn from the data if not given.
+    #[arg(long, value_name = "FILE")]
+    pub pairs: Option<PathBuf>,
+    /// Without `--pairs`: pairs of one identity to draw for each fold, and as many of two.
+    #[arg(long, default_value_t = 300, value_name = "N", conflicts_with = "pairs", value_parser = clap::value_parser!(u32).range(1..))]
+    pub draw: u32,
+    /// Without `--pairs`: how many folds to draw.
+    #[arg(long, default_value_t = 10, value_name = "N", conflicts_with = "pairs", value_parser = clap::value_parser!(u32).range(2..))]
+    pub folds: u32,
+    /// Without `--pairs`: where the draws start from.
+    #[arg(long, default_value_t = 0, value_name = "N", conflicts_with = "pairs")]
+    pub seed: u64,
+    /// The point that is the embedding; the pooled one if not given.
+    #[arg(long, default_value = "pool", value_name = "POINT")]
+    pub point: Point,
+    /// How the network takes an image.
+    #[command(flatten)]
+    pub input: InputArguments,
+    /// Images of a batch.
+    #[arg(long, default_value_t = 256, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub batch: u32,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a network takes an image, where its weights' config does not say or something else is wanted.
+#[derive(Debug, Args)]
+pub struct InputArguments {
+    /// Mean of each channel, of pixels in 0..1; what the weights' config says if not given, else ImageNet's.
+    #[arg(long, value_delimiter = ',', requires = "std", value_name = "R,G,B")]
+    pub mean: Option<Vec<f32>>,
+    /// Standard deviation of each channel.
+    #[arg(long, value_delimiter = ',', requires = "mean", value_name = "R,G,B")]
+    pub std: Option<Vec<f32>>,
+    /// Degrade each image to so many rows and columns; as the weights' config says if not given.
+    #[arg(long, value_name = "N")]
+    pub low_resolution: Option<usize>,
+    /// How a degraded image gets its old size back.
+    #[arg(long, value_enum, default_value_t = EnlargeArgument::Nearest, requires = "low_resolution")]
+    pub enlarge: EnlargeArgument,
+}
+
+/// How a degraded image gets its old size back.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum EnlargeArgument {
+    /// Each pixel becomes a square of equal ones.
+    Nearest,
+    /// Bilinear, with half-pixel centres.
+    Bilinear,
+    /// Not at all: the network is fed the small image.
+    None,
+}
+
+impl From<EnlargeArgument> for Enlarge {
+    fn from(argument: EnlargeArgument) -> Self {
+        match argument {
+            EnlargeArgument::Nearest => Self::Nearest,
+            EnlargeArgument::Bilinear => Self::Bilinear,
+            EnlargeArgument::None => Self::None,
+        }
+    }
 }
 
 /// In what frozen convolutions compute.
@@ -314,6 +397,15 @@ pub enum SplitArgument {
     Train,
     /// Test images.
     Test,
+}
+
+impl From<SplitArgument> for Split {
+    fn from(argument: SplitArgument) -> Self {
+        match argument {
+            SplitArgument::Train => Self::Train,
+            SplitArgument::Test => Self::Test,
+        }
+    }
 }
 
 /// Arguments of `bench`.

@@ -5,7 +5,7 @@ mod report;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
-use potstill_data::{Batch, Normalise};
+use potstill_data::Batch;
 use potstill_methods::{Ground, Method, Side, Teaching};
 use potstill_models::{BuildOptions, Classifier, FrozenClassifier, ModelEntry, find};
 use potstill_ops::{Frozen, Mode, Moments, Pass, Precision, Recycler, Scope};
@@ -14,9 +14,9 @@ use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
 
 pub use self::report::{BenchReport, Milliseconds, PartReport};
 use crate::{
-    EngineError, Phase,
+    EngineError, NetworkInput, Phase,
     export::median,
-    inputs::{Moment, images},
+    inputs::Moment,
     laps::{Laps, Part},
     learner::{Learner, LiveTeacher, Optimizers, TeacherNetwork},
     machine,
@@ -93,12 +93,12 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         schedule: Schedule::default(),
     };
     let mut optimizers = Optimizers::new(&phase, None);
-    let input = default_input(3);
+    let input = NetworkInput::from(default_input(3));
     let batch = synthetic(setup.batch, entry);
     let online = methods
         .iter()
         .any(|(_, method): &(f64, Box<dyn Method>)| method.teaching() == Teaching::Online);
-    let teacher = teacher.map(|teacher| settled(teacher, images(&batch, &input, &device)));
+    let teacher = teacher.map(|teacher| settled(teacher, input.of_batch(&batch, &device)));
     let mut learner = Learner {
         device,
         seed,
@@ -147,9 +147,10 @@ pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, E
     let network = FrozenClassifier::from(&build(entry, entry.classes, "teacher", &device)?)
         .with_precision(setup.precision);
     let batch = synthetic(setup.batch, entry);
+    let input = NetworkInput::from(default_input(3));
     timed(setup, || {
         let mut laps = Laps::start();
-        let images = images(&batch, &default_input(3), &device);
+        let images = input.of_batch(&batch, &device);
         laps.lap(Part::Batch, 0);
         let mut pass = Pass::new(Mode::Running);
         // The numbers are wanted: computing may wait until they are.
@@ -185,7 +186,7 @@ fn settled(mut teacher: Classifier, images: Tensor<4>) -> Classifier {
     teacher
 }
 
-fn live(teacher: Classifier, online: bool, input: Normalise) -> LiveTeacher {
+fn live(teacher: Classifier, online: bool, input: NetworkInput) -> LiveTeacher {
     let network = if online {
         TeacherNetwork::Online(teacher)
     } else {

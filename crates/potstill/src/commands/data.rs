@@ -3,10 +3,10 @@
 use std::fmt::Write;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use potstill_data::{CheckReport, Split, check, fetch};
+use potstill_data::{CheckReport, check, fetch};
 
 use crate::{
-    arguments::{DataCommand, SplitArgument},
+    arguments::DataCommand,
     commands::{print, print_json},
     failure::Failure,
 };
@@ -15,11 +15,7 @@ use crate::{
 pub fn run(command: &DataCommand, quiet: bool) -> Result<(), Failure> {
     match command {
         DataCommand::Check { source, split, json } => {
-            let split = match split {
-                SplitArgument::Train => Split::Train,
-                SplitArgument::Test => Split::Test,
-            };
-            let report = check(source, split)?;
+            let report = check(source, (*split).into())?;
             if *json {
                 print_json(&report)?;
             } else {

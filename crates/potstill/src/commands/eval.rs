@@ -4,30 +4,31 @@ use std::{path::Path, sync::Arc};
 
 use burn::tensor::Device;
 use potstill_data::{Augment, Dataset, LoaderConfig, Normalise, Split, open};
-use potstill_engine::{Source, default_input, evaluate};
+use potstill_engine::{EngineError, NetworkInput, Source, default_input, evaluate};
 use potstill_models::{FrozenClassifier, OnnxClassifier};
 use potstill_random::Seed;
+use potstill_recipe::LowResolution;
 
 use crate::{
-    arguments::EvalArguments,
+    arguments::{EvalArguments, InputArguments},
     commands::{print, print_json},
     failure::Failure,
 };
 
 /// Evaluates and prints.
-pub fn run(arguments: EvalArguments, quiet: bool) -> Result<(), Failure> {
+pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {
     let data: Arc<dyn Dataset> = open(&arguments.data, Split::Test)?.into();
     let source = Source {
-        model: arguments.model,
-        weights: arguments.network.or(arguments.weights),
+        model: arguments.model.clone(),
+        weights: arguments.network.clone().or_else(|| arguments.weights.clone()),
         shortcut: arguments.shortcut.map(Into::into),
         ..Source::default()
     };
     let Opened {
         name,
         network,
-        normalise,
-    } = opened(&source, arguments.logits.as_deref(), data.as_ref())?;
+        input,
+    } = opened(&source, arguments, data.as_ref())?;
     let network = network.with_precision(arguments.precision.into());
     let (ours, theirs) = (network.classes(), data.classes().len());
     if ours != theirs {
@@ -37,17 +38,15 @@ pub fn run(arguments: EvalArguments, quiet: bool) -> Result<(), Failure> {
         );
         return Err(Failure::Usage(message));
     }
-    let input = match (arguments.mean, arguments.std) {
-        (Some(mean), Some(std)) => Normalise { mean, std },
-        _ => normalise.unwrap_or_else(|| default_input(network.channels())),
-    };
     check(&input, network.channels(), data.as_ref())?;
     if !quiet {
+        let Normalise { mean, std } = &input.normalise;
+        let degraded = input.low_resolution.map_or(String::new(), |low| {
+            format!(" degraded to {size}x{size},", size = low.size)
+        });
         eprintln!(
-            "{name}: {} images, normalised by mean {:?} and std {:?}",
-            data.len(),
-            input.mean,
-            input.std
+            "{name}: {} images,{degraded} normalised by mean {mean:?} and std {std:?}",
+            data.len()
         );
     }
     let config = LoaderConfig {
@@ -71,27 +70,30 @@ pub fn run(arguments: EvalArguments, quiet: bool) -> Result<(), Failure> {
 struct Opened {
     name: String,
     network: FrozenClassifier,
-    normalise: Option<Normalise>,
+    input: NetworkInput,
 }
 
 /// Opens a network of ours, or an ONNX file for the images of `data`.
-fn opened(source: &Source, logits: Option<&str>, data: &dyn Dataset) -> Result<Opened, Failure> {
+fn opened(source: &Source, arguments: &EvalArguments, data: &dyn Dataset) -> Result<Opened, Failure> {
     if let Some(file) = source.weights.as_deref().filter(|file| is_onnx(file)) {
         if data.is_empty() {
             return Err(Failure::Usage(format!("{} has no images", data.name())));
         }
-        let network = OnnxClassifier::open(file, logits, data.image(0)?.shape())?;
+        let image = data.image(0)?.shape();
+        let input = resolved(&arguments.input, None, image[2]);
+        let network = OnnxClassifier::open(file, arguments.logits.as_deref(), input.size(image)?)?;
         return Ok(Opened {
             name: file.display().to_string(),
             network: FrozenClassifier::Onnx(network),
-            normalise: None,
+            input,
         });
     }
     let network = source.open(&Device::flex(), Seed::new(0), "eval")?;
+    let classifier = &network.classifier;
     Ok(Opened {
-        network: FrozenClassifier::from(&network.classifier),
+        input: resolved(&arguments.input, network.input, classifier.channels()),
+        network: FrozenClassifier::from(classifier),
         name: network.model,
-        normalise: network.normalise,
     })
 }
 
@@ -101,19 +103,36 @@ pub(super) fn is_onnx(path: &Path) -> bool {
         .is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"))
 }
 
-fn check(input: &Normalise, channels: usize, data: &dyn Dataset) -> Result<(), Failure> {
-    input.check()?;
-    let of_data = if data.is_empty() {
-        channels
-    } else {
-        data.image(0)?.channels
-    };
-    if input.mean.len() == channels && of_data == channels {
-        return Ok(());
+/// How the network takes an image: as the arguments say, else as its weights say, else as usual.
+pub(super) fn resolved(
+    arguments: &InputArguments,
+    known: Option<NetworkInput>,
+    channels: usize,
+) -> NetworkInput {
+    let mut input = known.unwrap_or_else(|| default_input(channels).into());
+    if let (Some(mean), Some(std)) = (&arguments.mean, &arguments.std) {
+        let (mean, std) = (mean.clone(), std.clone());
+        input.normalise = Normalise { mean, std };
     }
-    let given = input.mean.len();
-    let message = format!(
-        "the network takes {channels} channels, the images have {of_data}, mean and std give {given} values"
-    );
-    Err(Failure::Usage(message))
+    if let Some(size) = arguments.low_resolution {
+        let enlarge = arguments.enlarge.into();
+        input.low_resolution = Some(LowResolution { size, enlarge });
+    }
+    input
+}
+
+/// Whether the network takes the images of `data` so.
+pub(super) fn check(input: &NetworkInput, channels: usize, data: &dyn Dataset) -> Result<(), Failure> {
+    if data.is_empty() {
+        return Ok(input.normalise.check().map_err(EngineError::from)?);
+    }
+    let image = data.image(0)?.shape();
+    let given = input.normalise.mean.len();
+    if given != channels || image[2] != channels {
+        return Err(Failure::Usage(format!(
+            "the network takes {channels} channels, the images have {}, mean and std give {given} values",
+            image[2]
+        )));
+    }
+    Ok(input.check(image)?)
 }

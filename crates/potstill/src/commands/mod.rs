@@ -10,6 +10,7 @@ mod inspect;
 mod list;
 mod plan;
 mod train;
+mod verify;
 
 use std::io::{self, Write};
 
@@ -36,7 +37,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Demo(arguments) => demo::run(&arguments, quiet),
         Command::Train(arguments) => train::run(&arguments, quiet),
         Command::Plan(arguments) => plan::run(&arguments),
-        Command::Eval(arguments) => eval::run(arguments, quiet),
+        Command::Eval(arguments) => eval::run(&arguments, quiet),
+        Command::Verify(arguments) => verify::run(&arguments, quiet),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
         Command::Inspect(arguments) => inspect::run(&arguments),

@@ -1,0 +1,136 @@
+//! How a network takes an image: at a low resolution or whole, and normalised.
+//!
+//! The low-resolution protocol (our design) degrades an image `[H, H]` to `[r, r]`, `H` a multiple of `r`: square windows are
+//! averaged, and the small image is enlarged back, so that the network stays as it is. It happens after the augmentation, so that a
+//! teacher that sees the whole image sees the same crop, and before the normalisation.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use potstill_data::{Batch, Normalise};
+use potstill_ops::{adaptive_avg_pool, resize_bilinear, resize_nearest};
+use potstill_recipe::{Enlarge, Input, LowResolution};
+
+use crate::EngineError;
+
+/// How a network takes an image of pixels in `[0, 1]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NetworkInput {
+    /// Degrades the image; none for all of it.
+    pub low_resolution: Option<LowResolution>,
+    /// Normalises what is left.
+    pub normalise: Normalise,
+}
+
+/// The whole image, normalised.
+impl From<Normalise> for NetworkInput {
+    fn from(normalise: Normalise) -> Self {
+        Self {
+            low_resolution: None,
+            normalise,
+        }
+    }
+}
+
+impl NetworkInput {
+    /// What a recipe asks for; what it leaves out is as `known` from the weights, and else as `usual`.
+    pub(crate) fn of(
+        asked: Option<&Input>,
+        known: Option<Self>,
+        usual: impl FnOnce() -> Normalise,
+    ) -> Self {
+        let (normalise, low_resolution) = match known {
+            Some(known) => (Some(known.normalise), known.low_resolution),
+            None => (None, None),
+        };
+        Self {
+            low_resolution: asked.and_then(|input| input.low_resolution).or(low_resolution),
+            normalise: asked
+                .and_then(normalise_of)
+                .or(normalise)
+                .unwrap_or_else(usual),
+        }
+    }
+
+    /// The size `[H, W, C]` of what the network is given for an image of that size.
+    ///
+    /// # Errors
+    /// [`EngineError::Contradiction`] if the image cannot be degraded to this resolution.
+    pub fn size(&self, [height, width, channels]: [usize; 3]) -> Result<[usize; 3], EngineError> {
+        let Some(LowResolution { size, enlarge }) = self.low_resolution else {
+            return Ok([height, width, channels]);
+        };
+        if size == 0 || height != width || !height.is_multiple_of(size) {
+            return Err(EngineError::Contradiction(format!(
+                "an image of {height}x{width} cannot be degraded to {size}x{size}: `low_resolution.size` must divide the side of a \
+                 square image"
+            )));
+        }
+        Ok(match enlarge {
+            Enlarge::None => [size, size, channels],
+            Enlarge::Nearest | Enlarge::Bilinear => [height, width, channels],
+        })
+    }
+
+    /// Whether images of `[H, W, C]` can be taken so.
+    ///
+    /// # Errors
+    /// As [`size`](Self::size); a normalisation that cannot be used or is for another number of channels.
+    pub fn check(&self, image: [usize; 3]) -> Result<(), EngineError> {
+        self.normalise.check()?;
+        let (given, channels) = (self.normalise.mean.len(), image[2]);
+        if given != channels {
+            return Err(EngineError::Contradiction(format!(
+                "mean and std of the normalisation have {given} values, its images {channels} channels"
+            )));
+        }
+        self.size(image).map(|_| ())
+    }
+
+    /// What the network is given for a batch that [`check`](Self::check) has nothing against: `[N, H, W, C]` on the plain device.
+    pub fn of_batch(&self, batch: &Batch, device: &Device) -> Tensor<4> {
+        if self.low_resolution.is_some() {
+            let pixels = TensorData::new(batch.images.clone(), batch.shape);
+            return self.of_pixels(Tensor::from_data(pixels, device));
+        }
+        let mut pixels = batch.images.clone();
+        // The plan checked mean and std against the images' channels.
+        let _ = self.normalise.apply(&mut pixels);
+        Tensor::from_data(TensorData::new(pixels, batch.shape), device)
+    }
+
+    /// The same of pixels `[N, H, W, C]` in `[0, 1]`, differentiable.
+    pub fn of_pixels(&self, pixels: Tensor<4>) -> Tensor<4> {
+        let pixels = match self.low_resolution {
+            Some(low_resolution) => degrade(pixels, low_resolution),
+            None => pixels,
+        };
+        let (device, dtype) = (pixels.device(), pixels.dtype());
+        let by_channel = |values: Vec<f32>| {
+            let shape = [1, 1, 1, values.len()];
+            Tensor::<4>::from_data(TensorData::new(values, shape), (&device, dtype))
+        };
+        // The factors of the slices' path, so that both give the same bits.
+        let inverse = self.normalise.std.iter().map(|std| 1.0 / std).collect();
+        (pixels - by_channel(self.normalise.mean.clone())) * by_channel(inverse)
+    }
+}
+
+/// `[N, H, H, C]` averaged to `[N, r, r, C]`, and enlarged to the old size unless told not to.
+fn degrade(pixels: Tensor<4>, LowResolution { size, enlarge }: LowResolution) -> Tensor<4> {
+    let [_, height, width, _] = pixels.dims();
+    let small = adaptive_avg_pool(pixels, [size, size]);
+    match enlarge {
+        Enlarge::Nearest => resize_nearest(small, [height, width]),
+        Enlarge::Bilinear => resize_bilinear(small, [height, width]),
+        Enlarge::None => small,
+    }
+}
+
+/// The normalisation that a recipe asks for, if it does.
+fn normalise_of(input: &Input) -> Option<Normalise> {
+    let floats = |values: &[f64]| values.iter().map(|&value| value as f32).collect();
+    let (mean, std) = (input.mean.as_deref()?, input.std.as_deref()?);
+    Some(Normalise {
+        mean: floats(mean),
+        std: floats(std),
+    })
+}

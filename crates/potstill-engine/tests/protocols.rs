@@ -1,0 +1,155 @@
+//! The low-resolution and the few-sample protocol in plans and whole runs, without any method of their own.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool};
+
+use potstill_data::{Augment, LoaderConfig};
+use potstill_engine::{NetworkInput, Plan, Run, RunFolder, Silent, Source, evaluate};
+use potstill_models::{FrozenClassifier, weights::TensorFile};
+use potstill_random::Seed;
+use potstill_recipe::{Enlarge, LowResolution, Recipe};
+use potstill_report::read_summary;
+
+const RECIPE: &str = r#"
+version = 1
+name = "test"
+[data]
+train = "shapes:size=16,train=64,test=40,classes=4"
+[student]
+model = "cifar_resnet8"
+[teacher]
+model = "cifar_resnet14"
+[train]
+epochs = 1
+batch = 16
+optimizer = { kind = "sgd", lr = 0.05 }
+[[methods]]
+kind = "review-kd"
+ramp_epochs = 0
+"#;
+
+fn plan(overrides: &[&str]) -> Result<Plan, String> {
+    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+    let recipe = Recipe::from_text(RECIPE, "test.toml", &overrides).map_err(|error| error.to_string())?;
+    Plan::new(recipe).map_err(|error| error.to_string())
+}
+
+fn run(overrides: &[&str], folder: &Path) {
+    let folder = RunFolder::create(folder, false).unwrap();
+    Run::start(plan(overrides).unwrap(), folder)
+        .unwrap()
+        .go(&mut Silent, &AtomicBool::new(false))
+        .unwrap();
+}
+
+fn bits(path: &Path) -> BTreeMap<String, Vec<u32>> {
+    let tensors = TensorFile::read(path).unwrap().tensors.into_iter();
+    tensors
+        .map(|(name, t)| (name, t.values.iter().map(|v| v.to_bits()).collect()))
+        .collect()
+}
+
+const STUDENT_AT_4: &str = "student.input={ low_resolution = { size = 4 } }";
+const TEACHER_AT_4: &str = "teacher.input={ low_resolution = { size = 4 } }";
+
+#[test]
+fn a_resolution_is_that_of_one_network() {
+    let low = |plan: &Plan| {
+        let teacher = plan.teacher.as_ref().unwrap();
+        (
+            plan.student_input().low_resolution.is_some(),
+            teacher.input.low_resolution.is_some(),
+        )
+    };
+    assert_eq!(low(&plan(&[]).unwrap()), (false, false));
+    let cross = plan(&[STUDENT_AT_4]).unwrap();
+    assert_eq!(low(&cross), (true, false));
+    assert_eq!(low(&plan(&[TEACHER_AT_4]).unwrap()), (false, true));
+    let same = plan(&[STUDENT_AT_4, TEACHER_AT_4]).unwrap();
+    assert_eq!(low(&same), (true, true));
+    assert_eq!(
+        same.student_input(),
+        same.teacher.as_ref().unwrap().input,
+        "only the resolution is asked for: both are normalised alike"
+    );
+    let pool = "layer1.0".parse().unwrap();
+    assert_eq!(cross.student_side.probe.size(&pool).unwrap(), [16, 16, 16]);
+    let small = plan(&[r#"student.input={ low_resolution = { size = 4, enlarge = "none" } }"#]).unwrap();
+    assert_eq!(small.student_side.probe.size(&pool).unwrap(), [4, 4, 16]);
+    let message = plan(&["student.input={ low_resolution = { size = 5 } }"]).err().unwrap();
+    assert!(message.contains("student") && message.contains("5x5"), "{message}");
+    let message = plan(&["teacher.input={ low_resolution = { size = 7 } }"]).err().unwrap();
+    assert!(message.contains("7x7"), "{message}");
+}
+
+#[test]
+fn a_degraded_student_trains_is_exported_and_measured_so() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = |name: &str| place.path().join(name);
+    run(&[STUDENT_AT_4], &folder("cross"));
+    run(&[], &folder("whole"));
+    run(&[STUDENT_AT_4, TEACHER_AT_4], &folder("same"));
+    let student = |name: &str| bits(&folder(name).join("student/model.safetensors"));
+    let (cross, whole, same) = (student("cross"), student("whole"), student("same"));
+    assert!(cross != whole && cross != same && whole != same);
+
+    let open = |name: &str| {
+        let source = Source {
+            weights: Some(folder(name)),
+            ..Source::default()
+        };
+        source
+            .open(&burn::tensor::Device::flex(), Seed::new(0), "test")
+            .unwrap()
+    };
+    let network = open("cross");
+    let input = network.input.unwrap();
+    let nearest = Enlarge::Nearest;
+    assert_eq!(input.low_resolution, Some(LowResolution { size: 4, enlarge: nearest }));
+    assert_eq!(open("whole").input.unwrap().low_resolution, None);
+
+    // What the run measured is what the exported folder measures, degraded; whole images are another measurement.
+    let summary = read_summary(folder("cross").join("summary.json")).unwrap();
+    let measured = |input: &NetworkInput| {
+        let frozen = FrozenClassifier::from(&network.classifier);
+        let test = plan(&[]).unwrap().test;
+        let config = LoaderConfig::default();
+        evaluate(&frozen, test, &Augment::none(), input, config, &mut |_| ()).unwrap()
+    };
+    assert_eq!(measured(&input).top1, summary.last.top1);
+    assert!((measured(&input).loss - summary.last.loss).abs() < 1e-9);
+    assert_ne!(measured(&input.normalise.clone().into()).loss, measured(&input).loss);
+
+    // A student that starts from these weights, or a teacher of that run, takes its images alike.
+    let run_folder = folder("cross");
+    let from = format!("student.weights={}", run_folder.display());
+    assert_eq!(plan(&[&from]).unwrap().student_input(), input);
+    let taught = format!("teacher={{ run = {:?} }}", run_folder.display().to_string());
+    let taught = plan(&[&taught]).unwrap();
+    assert_eq!(taught.teacher.as_ref().unwrap().input, input);
+    assert_eq!(taught.student_input().low_resolution, None);
+}
+
+#[test]
+fn few_samples_of_each_class_by_their_own_seed() {
+    let sources = |overrides: &[&str]| {
+        let plan = plan(overrides).unwrap();
+        let train = plan.train;
+        let mut counts = [0; 4];
+        (0..train.len()).for_each(|at| counts[train.label(at) as usize] += 1);
+        let images: Vec<_> = (0..train.len()).map(|at| train.image(at).unwrap().pixels).collect();
+        (counts, images)
+    };
+    let (counts, quarter) = sources(&["data.few_samples=0.28", "train.batch=4"]);
+    assert_eq!(counts, [4; 4], "0.28 of 16 is 4.48");
+    let (counts, half) = sources(&["data.few_samples=0.5", "train.batch=4"]);
+    assert_eq!(counts, [8; 4]);
+    assert!(quarter.iter().all(|image| half.contains(image)));
+    let another = |more: &str| sources(&["data.few_samples=0.28", "train.batch=4", more]).1;
+    assert!(quarter == another("seed=9"), "the recipe's seed chooses nothing");
+    assert!(quarter == another("data.few_samples_seed=0"));
+    assert!(quarter != another("data.few_samples_seed=1"));
+    let plan = plan(&["data.few_samples=0.5", "train.batch=4"]).unwrap();
+    assert_eq!((plan.test.len(), plan.steps_per_epoch()), (40, 8));
+}
