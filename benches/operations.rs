@@ -7,49 +7,16 @@
 
 #![allow(missing_docs, clippy::unwrap_used, reason = "a bench that cannot go on stops")]
 
+#[path = "../crates/potstill-kernels/examples/shapes/mod.rs"]
+mod shapes;
+
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use potstill_kernels::{
-    Activation, AdamW, BatchNormBackward, ConvShape, Epilogue, GateInputs, GateSource, GatedSum, Moments,
+    Activation, AdamW, BatchNormBackward, Epilogue, GateInputs, GateSource, GatedSum, Moments,
     PackedConv, Pool, PooledError, Precision, Sgd, bn_apply, bn_backward, conv_backward_data,
     conv_backward_weight, conv_forward,
 };
-
-const IMAGES: usize = 16;
-
-/// The shapes of `cpu-kernels`' table, then a depthwise one and two of larger images.
-fn shapes() -> Vec<ConvShape> {
-    let conv = |size, c_in, c_out, kernel, stride| {
-        ConvShape::new(IMAGES, [size; 2], c_in, c_out, kernel).with_stride_padding(stride, kernel / 2)
-    };
-    vec![
-        conv(32, 3, 16, 3, 1),
-        conv(32, 16, 16, 3, 1),
-        conv(32, 16, 32, 3, 2),
-        conv(16, 32, 32, 3, 1),
-        conv(8, 64, 64, 3, 1),
-        conv(32, 32, 32, 3, 1),
-        conv(32, 64, 64, 3, 1),
-        conv(32, 64, 128, 3, 2),
-        conv(16, 128, 128, 3, 1),
-        conv(8, 256, 256, 3, 1),
-        conv(32, 32, 64, 1, 1),
-        conv(16, 128, 256, 1, 2),
-        conv(16, 96, 96, 3, 1).with_groups(96),
-        conv(56, 64, 64, 3, 1),
-        conv(7, 512, 512, 3, 1),
-    ]
-}
-
-fn name(shape: &ConvShape) -> String {
-    let [k, _] = shape.kernel;
-    let groups = if shape.groups > 1 { " depthwise" } else { "" };
-    let (stride, c_in, c_out, size) = (shape.stride[0], shape.c_in, shape.c_out, shape.h);
-    format!("{k}x{k} s{stride} {c_in}->{c_out} @{size}{groups}")
-}
-
-fn numbers(len: usize) -> Vec<f32> {
-    (0..len).map(|i| ((i * 37 % 101) as f32 - 50.0) / 50.0).collect()
-}
+use shapes::{name, numbers, shapes};
 
 fn convolutions(c: &mut Criterion) {
     let pool = Pool::new(1);

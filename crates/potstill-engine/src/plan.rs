@@ -213,8 +213,18 @@ fn datasets(recipe: &Recipe, seed: Seed) -> Result<[Arc<dyn Dataset>; 2], Engine
         (FewSamples::Fraction(share), seed)
     });
     let limit = |limit: Option<usize>| limit.map(|total| (FewSamples::Total(total), seed));
-    let train = opened(&data.train, Split::Train, few.or_else(|| limit(data.train_limit)), data.workers)?;
-    let test = opened(data.test_source(), Split::Test, limit(data.test_limit), data.workers)?;
+    let train = opened(
+        &data.train,
+        Split::Train,
+        few.or_else(|| limit(data.train_limit)),
+        data.workers,
+    )?;
+    let test = opened(
+        data.test_source(),
+        Split::Test,
+        limit(data.test_limit),
+        data.workers,
+    )?;
     if train.classes() != test.classes() {
         let (a, b) = (train.classes(), test.classes());
         let message = if a.len() == b.len() {

@@ -4,12 +4,15 @@
 
 #![allow(clippy::print_stdout, clippy::unwrap_used)]
 
+mod shapes;
+
 use std::time::{Duration, Instant};
 
 use potstill_kernels::{
     Activation, BatchNormBackward, ConvShape, Epilogue, GateSource, Isa, Moments, PackedConv, Pool,
     Precision, bn_apply, bn_backward, conv_backward_data, conv_backward_weight, conv_forward, peak_gflops,
 };
+use shapes::{name, numbers, shapes};
 
 /// Nanoseconds of a call: the fastest of many, as other programs only ever make a call slower.
 fn fastest(mut body: impl FnMut()) -> f64 {
@@ -48,54 +51,7 @@ fn main() {
     }
 }
 
-fn shapes() -> Vec<ConvShape> {
-    let conv = |size, c_in, c_out, kernel, stride| {
-        ConvShape::new(16, [size; 2], c_in, c_out, kernel).with_stride_padding(stride, kernel / 2)
-    };
-    vec![
-        conv(32, 3, 16, 3, 1),
-        conv(32, 16, 16, 3, 1),
-        conv(32, 16, 32, 3, 2),
-        conv(16, 32, 32, 3, 1),
-        conv(16, 32, 64, 3, 2),
-        conv(8, 64, 64, 3, 1),
-        conv(32, 32, 32, 3, 1),
-        conv(32, 64, 64, 3, 1),
-        conv(32, 64, 128, 3, 2),
-        conv(16, 128, 128, 3, 1),
-        conv(8, 256, 256, 3, 1),
-        conv(4, 512, 512, 3, 1),
-        conv(56, 64, 64, 3, 1),
-        conv(7, 512, 512, 3, 1),
-        conv(32, 32, 64, 1, 1),
-        conv(16, 128, 256, 1, 1),
-        conv(16, 128, 256, 1, 2),
-        conv(8, 256, 1024, 1, 1),
-        conv(224, 3, 64, 7, 2),
-        conv(32, 64, 64, 3, 1).with_groups(64),
-        conv(28, 96, 96, 3, 2).with_groups(96),
-    ]
-}
-
-fn name(shape: &ConvShape) -> String {
-    let ConvShape {
-        h,
-        c_in,
-        c_out,
-        kernel,
-        stride,
-        groups,
-        ..
-    } = shape;
-    format!(
-        "{}x{} s{} {c_in}->{c_out} @{h} g{groups}",
-        kernel[0], kernel[1], stride[0]
-    )
-}
-
 fn rates(shape: &ConvShape, pool: &Pool) -> [f64; 5] {
-    let numbers =
-        |len: usize| -> Vec<f32> { (0..len).map(|i| ((i * 37 % 101) as f32 - 50.0) / 50.0).collect() };
     let (x, weight, dy) = (
         numbers(shape.input_len()),
         numbers(shape.weight_len()),

@@ -6,7 +6,7 @@
 //! Four ideas carry the crate:
 //!
 //! * **Sixteen lanes.** Channels are packed in blocks of sixteen, one cache line, on every instruction set
-//!   ([`Isa`], chosen once at run time). One generic body serves AVX-512, AVX2 and portable code.
+//!   ([`Isa`], chosen once at run time). One generic body serves AVX-512, AVX2, NEON and portable code.
 //! * **A stencil is a list of taps.** Forward and backward-data of any kernel, stride, padding, dilation and grouping are
 //!   the same loop over a packed image, with other taps. Wide 3x3 kernels of stride 1 go through Winograd's transforms, which
 //!   leave a product of the same form.

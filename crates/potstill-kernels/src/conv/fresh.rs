@@ -1,16 +1,13 @@
 //! A pass with weights that are packed for it: those of a network that trains are others in every step.
 
-use super::depthwise;
+use super::code::{Code, CodePass};
 use super::ending::Ending;
-use super::pack::Numbers;
+use super::frozen::Precision;
 use super::panels::{Direction, Panels};
-use super::pass::{Pass, Weights};
 use super::shape::ConvShape;
 use super::stencil::Stencil;
-use super::winograd::{self, Winograd};
 use crate::Pool;
 use crate::isa::Isa;
-use crate::scratch::Scratch;
 
 /// Weights `[c_out, c_in / groups, kh, kw]`, times a factor per output channel if given.
 #[derive(Clone, Copy)]
@@ -34,38 +31,23 @@ pub(crate) unsafe fn run_fresh(
 ) {
     let isa = Isa::current();
     let shape = shape.flattened();
+    let code = Code::of(&shape, isa, Precision::Single).adding(accumulate);
     let mut stencil = match direction {
         Direction::Forward => Stencil::forward(&shape, isa.columns()),
         Direction::BackwardData => Stencil::backward_data(&shape, isa.columns()),
     };
     let panels = Panels::new(&shape, &stencil, direction, isa.vectors());
     let FreshWeights { values, scale } = weights;
-    if !accumulate && winograd::suits(&shape, isa) {
-        let pass = Winograd {
-            isa,
-            stencil: &stencil,
-            panels: &panels,
-            weights: &winograd::pack_weights(isa, &panels, values, scale, pool),
-        };
-        // SAFETY: as the caller promises.
-        unsafe { pass.run(source, target, ending, pool) };
-        return;
-    }
-    let lines = if shape.is_depthwise() {
-        stencil.groups = 1;
-        depthwise::pack(&shape, values, scale)
-    } else {
-        let mut lines = Scratch::take(panels.lines());
-        panels.pack(values, scale, &mut lines, pool);
-        lines
-    };
-    let pass = Pass {
+    let lines = code.pack(isa, &shape, &panels, (values, scale), pool);
+    code.regroup(&mut stencil);
+    let pass = CodePass {
         isa,
+        shape: &shape,
         stencil: &stencil,
-        weights: Weights::new(&shape, &panels, &lines),
-        numbers: Numbers::Single,
+        panels: &panels,
+        lines: &lines,
         accumulate,
     };
     // SAFETY: as the caller promises.
-    unsafe { pass.run(source, target, ending, pool) };
+    unsafe { code.run(&pass, shape.c_in, (source, target), ending, pool) };
 }

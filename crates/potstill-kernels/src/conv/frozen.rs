@@ -1,17 +1,13 @@
 //! Convolution of a network that does not train: batch norm folded in, weights packed once.
 
-use super::depthwise;
+use super::code::{Code, CodePass};
 use super::ending::{Ending, padded};
-use super::pack::Numbers;
-use super::pairs::{self, paired};
 use super::panels::{Direction, Panels};
-use super::pass::{Pass, Weights};
 use super::shape::ConvShape;
 use super::stencil::Stencil;
-use super::winograd::{self, Winograd};
 use crate::error::expect_length;
 use crate::isa::Isa;
-use crate::scratch::{Line, Scratch};
+use crate::scratch::Line;
 use crate::{Activation, KernelError, Output, Pool};
 
 /// How the products of a frozen convolution are computed.
@@ -32,29 +28,9 @@ pub struct PackedConv {
     /// Batch and map sizes are those of the last call's caller to choose; the rest is fixed.
     shape: ConvShape,
     isa: Isa,
-    form: Form,
+    code: Code,
     lines: Vec<Line>,
     shift: Vec<f32>,
-}
-
-/// The code that a layer takes, and with it the order of its lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Form {
-    Direct,
-    Winograd,
-    Pairs,
-}
-
-impl Form {
-    fn of(shape: &ConvShape, isa: Isa, precision: Precision) -> Self {
-        if winograd::suits(shape, isa) {
-            Self::Winograd
-        } else if precision == Precision::Half && shape.groups == 1 && isa.has_pairs() {
-            Self::Pairs
-        } else {
-            Self::Direct
-        }
-    }
 }
 
 impl PackedConv {
@@ -82,43 +58,18 @@ impl PackedConv {
         expect_length("scale", shape.c_out, scale.len())?;
         expect_length("shift", shape.c_out, shift.len())?;
         let isa = Isa::current();
-        let form = Form::of(&shape, isa, precision);
-        if shape.is_depthwise() {
-            let lines = depthwise::pack(&shape, weight, Some(scale)).to_vec();
-            return Ok(Self {
-                shape,
-                isa,
-                form: Form::Direct,
-                lines,
-                shift: padded(shift, 1),
-            });
-        }
-        let counted = if form == Form::Pairs {
-            paired(&shape)
-        } else {
-            shape
-        };
-        let panels = Panels::new(
-            &counted,
-            &Stencil::forward(&counted, isa.columns()),
-            Direction::Forward,
-            isa.vectors(),
-        );
-        let lines = match form {
-            Form::Winograd => winograd::pack_weights(isa, &panels, weight, Some(scale), Pool::global()),
-            Form::Pairs => pairs::pack_weights(isa, &shape, &panels, (weight, scale)),
-            Form::Direct => {
-                let mut lines = Scratch::take(panels.lines());
-                panels.pack(weight, Some(scale), &mut lines, Pool::global());
-                lines
-            }
-        };
+        let code = Code::of(&shape, isa, precision);
+        let counted = code.counted(&shape);
+        let stencil = Stencil::forward(&counted, isa.columns());
+        let panels = Panels::new(&counted, &stencil, Direction::Forward, isa.vectors());
+        let lines = code.pack(isa, &shape, &panels, (weight, Some(scale)), Pool::global());
+        let groups = if code == Code::Depthwise { 1 } else { shape.groups };
         Ok(Self {
             shape,
             isa,
-            form,
+            code,
             lines: lines.to_vec(),
-            shift: padded(shift, shape.groups),
+            shift: padded(shift, groups),
         })
     }
 
@@ -153,46 +104,28 @@ impl PackedConv {
         if shape.is_empty() {
             return Ok(());
         }
-        let (shape, numbers) = match self.form {
-            Form::Pairs => (paired(&shape), Numbers::Pairs { channels: shape.c_in }),
-            Form::Direct | Form::Winograd => (shape, Numbers::Single),
-        };
-        let shape = shape.flattened();
+        let channels = shape.c_in;
+        let shape = self.code.counted(&shape).flattened();
         let mut stencil = Stencil::forward(&shape, self.isa.columns());
-        if shape.is_depthwise() {
-            stencil.groups = 1;
-        }
+        self.code.regroup(&mut stencil);
+        let panels = Panels::new(&shape, &stencil, Direction::Forward, self.isa.vectors());
+        let pass = CodePass {
+            isa: self.isa,
+            shape: &shape,
+            stencil: &stencil,
+            panels: &panels,
+            lines: &self.lines,
+            accumulate: false,
+        };
         let ending = Ending {
             shift: Some(self.shift.clone()),
             residual,
             activation,
             moments: None,
         };
-        let panels = Panels::new(&shape, &stencil, Direction::Forward, self.isa.vectors());
-        if self.form == Form::Winograd {
-            let pass = Winograd {
-                isa: self.isa,
-                stencil: &stencil,
-                panels: &panels,
-                weights: &self.lines,
-            };
-            // SAFETY: the lengths were checked against the shape; the pass writes all of the target.
-            unsafe {
-                pass.run(x, target, ending, pool);
-                out.written(len);
-            }
-            return Ok(());
-        }
-        let pass = Pass {
-            isa: self.isa,
-            stencil: &stencil,
-            weights: Weights::new(&shape, &panels, &self.lines),
-            numbers,
-            accumulate: false,
-        };
         // SAFETY: the lengths were checked against the shape; the pass writes all of the target.
         unsafe {
-            pass.run(x, target, ending, pool);
+            self.code.run(&pass, channels, (x, target), ending, pool);
             out.written(len);
         }
         Ok(())

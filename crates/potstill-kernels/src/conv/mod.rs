@@ -2,6 +2,7 @@
 
 mod backward_data;
 mod backward_weight;
+mod code;
 mod depthwise;
 mod ending;
 mod forward;
@@ -16,6 +17,7 @@ mod panels;
 mod pass;
 mod shape;
 mod stencil;
+mod sums;
 mod tile;
 mod winograd;
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::items::Item;
 use super::pairs::Pairs;
 use super::stencil::{Plane, Stencil};
-use super::tile::Dense;
+use super::sums::Dense;
 use crate::isa::{Isa, Kernel, LANES, Lanes, PairKernel, PairLanes, dispatch, dispatch_pairs};
 use crate::scratch::Line;
 

@@ -6,7 +6,8 @@
 
 use super::panels::Panels;
 use super::shape::ConvShape;
-use super::tile::{Strip, Sum, add_run};
+use super::sums::{Sum, add_run};
+use super::tile::Strip;
 use crate::Pool;
 use crate::isa::{Isa, LANES, PairKernel, PairLanes, Products, dispatch_pairs};
 use crate::scratch::{Line, Scratch};
@@ -71,17 +72,19 @@ pub(crate) fn paired(shape: &ConvShape) -> ConvShape {
     }
 }
 
-/// `weight: [c_out, c_in, kh, kw]`, times `scale`, in the order of the panels of the [`paired`] shape.
+/// `weight: [c_out, c_in, kh, kw]`, times `scale` if given, in the order of the panels of the [`paired`] shape.
 pub(crate) fn pack_weights(
     isa: Isa,
     shape: &ConvShape,
     panels: &Panels,
-    (weight, scale): (&[f32], &[f32]),
+    (weight, scale): (&[f32], Option<&[f32]>),
+    pool: &Pool,
 ) -> Scratch {
     let (area, pairs) = (shape.kernel[0] * shape.kernel[1], shape.c_in.div_ceil(2));
     // Channels of a pair beside each other: [c_out, pairs, kh, kw, 2].
     let mut beside = vec![0.0; shape.c_out * pairs * area * 2];
-    for (filter, scale) in scale.iter().enumerate() {
+    for filter in 0..shape.c_out {
+        let scale = scale.map_or(1.0, |scale| scale[filter]);
         for channel in 0..shape.c_in {
             for tap in 0..area {
                 let from = (filter * shape.c_in + channel) * area + tap;
@@ -101,7 +104,7 @@ pub(crate) fn pack_weights(
     let mut flat: Vec<f32> = halves.iter().flat_map(|line| line.0).collect();
     flat.truncate(beside.len() / 2);
     let mut lines = Scratch::take(panels.lines());
-    panels.pack(&flat, None, &mut lines, Pool::global());
+    panels.pack(&flat, None, &mut lines, pool);
     lines
 }
 
