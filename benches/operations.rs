@@ -16,7 +16,7 @@ use potstill_kernels::{
     PackedConv, Pool, PooledError, Precision, Sgd, bn_apply, bn_backward, conv_backward_data,
     conv_backward_weight, conv_forward,
 };
-use shapes::{name, numbers, shapes};
+use shapes::{IMAGES, name, numbers, shapes};
 
 fn convolutions(c: &mut Criterion) {
     let pool = Pool::new(1);

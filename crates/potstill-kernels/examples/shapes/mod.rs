@@ -2,7 +2,8 @@
 
 use potstill_kernels::ConvShape;
 
-const IMAGES: usize = 16;
+/// Images of a batch.
+pub const IMAGES: usize = 16;
 
 /// The shapes, in the order of the tables.
 pub fn shapes() -> Vec<ConvShape> {
