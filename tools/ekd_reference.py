@@ -30,7 +30,9 @@ def ar(shape, f):
 
 def compare(what, ours, table):
     """Six printed digits: relative to the number itself, absolute near zero."""
-    ours = torch.as_tensor(ours, dtype=DOUBLE).flatten().tolist()
+    if isinstance(ours, list):
+        ours = torch.stack([torch.as_tensor(x, dtype=DOUBLE).detach() for x in ours])
+    ours = ours.flatten().tolist()
     assert len(ours) == len(table), (what, len(ours), len(table))
     good = all(abs(a - b) <= 6e-6 * max(abs(b), 0.1) for a, b in zip(ours, table))
     if not good:
@@ -52,8 +54,8 @@ class Half(nn.Module):
             self.conv1.weight.copy_(first)
             self.conv2.weight.copy_(second)
             if affine is not None:
-                self.bn1.weight.copy_(torch.tensor(affine[0]))
-                self.bn1.bias.copy_(torch.tensor(affine[1]))
+                self.bn1.weight.copy_(torch.tensor(affine[0], dtype=DOUBLE))
+                self.bn1.bias.copy_(torch.tensor(affine[1], dtype=DOUBLE))
 
     def forward(self, x):
         return self.bn2(self.conv2(F.relu(self.bn1(self.conv1(x)))))

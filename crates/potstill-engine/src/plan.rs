@@ -77,12 +77,16 @@ impl Plan {
         let image = augment.output_shape(train.image(0)?.shape());
         let classes = train.classes().len();
 
+        let of_data = usual_input(&recipe, image[2]);
         let mut student = student(&recipe, classes, image[2], seed, &device)?;
         let mut teacher = match (&recipe.teacher, recipe.methods.is_empty()) {
-            (Some(spec), false) => Some(PlannedTeacher::open(spec, image, classes, seed, &device)?),
+            (Some(spec), false) => {
+                let teacher = PlannedTeacher::open(spec, image, classes, &of_data, seed, &device)?;
+                Some(teacher)
+            }
             _ => None,
         };
-        let input = student_input(&recipe, student.input.take(), teacher.as_ref(), image[2]);
+        let input = student_input(&recipe, student.input.take(), teacher.as_ref(), of_data);
         check_inputs(&student, &input, teacher.as_ref(), image)?;
         let student_side = Side::of(&student.classifier, input.size(image)?, &device)?;
 
@@ -102,6 +106,9 @@ impl Plan {
         });
         let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
         if let Some(teacher) = &mut teacher {
+            for (_, method) in &methods {
+                method.check_teacher(teacher.has_weights)?;
+            }
             let roles = |method: &dyn Method| (method.teaching(), method.augmentation().is_some());
             let mut roles = methods.iter().map(|(_, method)| roles(method.as_ref()));
             if roles.clone().any(|(teaching, _)| teaching == Teaching::Online) {
@@ -293,21 +300,24 @@ fn student_input(
     recipe: &Recipe,
     known: Option<NetworkInput>,
     teacher: Option<&PlannedTeacher>,
-    channels: usize,
+    of_data: Normalise,
 ) -> NetworkInput {
-    let of_data = || {
-        DatasetEntry::of(&recipe.data.train).map(|entry| Normalise {
+    let of_teacher = teacher.map(|teacher| teacher.input.normalise.clone());
+    NetworkInput::of(recipe.student.input.as_ref(), known, || {
+        of_teacher.unwrap_or(of_data)
+    })
+}
+
+/// How images are normalised as is usual for the data set, or else for any.
+fn usual_input(recipe: &Recipe, channels: usize) -> Normalise {
+    let entry = DatasetEntry::of(&recipe.data.train).filter(|entry| entry.mean.len() == channels);
+    entry.map_or_else(
+        || default_input(channels),
+        |entry| Normalise {
             mean: entry.mean.to_vec(),
             std: entry.std.to_vec(),
-        })
-    };
-    let usual = || {
-        let of_teacher = teacher.map(|teacher| teacher.input.normalise.clone());
-        of_teacher
-            .or_else(of_data)
-            .unwrap_or_else(|| default_input(channels))
-    };
-    NetworkInput::of(recipe.student.input.as_ref(), known, usual)
+        },
+    )
 }
 
 fn check_batches(recipe: &Recipe, images: usize) -> Result<(), EngineError> {

@@ -1,6 +1,7 @@
 //! The teacher of a plan: the student of a run, a network by name, or an ONNX file.
 
 use burn::tensor::Device;
+use potstill_data::Normalise;
 use potstill_methods::{Side, Teaching};
 use potstill_models::{Classifier, FrozenClassifier, OnnxClassifier};
 use potstill_ops::Precision;
@@ -21,6 +22,8 @@ pub struct PlannedTeacher {
     pub network: FrozenClassifier,
     /// The same network before it was frozen; none for an ONNX file.
     pub classifier: Option<Classifier>,
+    /// Whether it starts from trained weights.
+    pub has_weights: bool,
     /// What the methods make of it.
     pub teaching: Teaching,
     /// Its own optimiser and schedule, if it trains and has them.
@@ -32,11 +35,13 @@ pub struct PlannedTeacher {
 }
 
 impl PlannedTeacher {
-    /// Opens the teacher of a recipe for images of size `[H, W, C]`, and runs it once.
+    /// Opens the teacher of a recipe for images of size `[H, W, C]`, and runs it once. A fresh one is to tell so many `classes` apart,
+    /// and takes its images as is usual for the data.
     pub(crate) fn open(
         spec: &Teacher,
         image: [usize; 3],
         classes: usize,
+        of_data: &Normalise,
         seed: Seed,
         device: &Device,
     ) -> Result<Self, EngineError> {
@@ -62,6 +67,7 @@ impl PlannedTeacher {
                 };
                 rule = (named.optimizer.clone(), named.schedule.clone());
                 let (model, network, classifier, input) = ours(&source, named.precision, seed, device)?;
+                let usual = || named.weights.as_ref().map_or_else(|| of_data.clone(), |_| usual());
                 let input = NetworkInput::of(named.input.as_ref(), input, usual);
                 (model, network, classifier, input)
             }
@@ -77,6 +83,10 @@ impl PlannedTeacher {
             side: Side::of(network.clone(), input.size(image)?, device)?,
             network,
             classifier,
+            has_weights: match spec {
+                Teacher::Network(named) => named.weights.is_some(),
+                Teacher::Run { .. } | Teacher::Onnx(_) => true,
+            },
             teaching: Teaching::Frozen,
             rule,
             input,

@@ -31,6 +31,14 @@ pub enum MethodError {
         /// The student's classes.
         student: usize,
     },
+    /// A teacher that does not fit what is to become of it.
+    #[error("`{method}` {reason}")]
+    Teacher {
+        /// The method.
+        method: &'static str,
+        /// Why, and what to do.
+        reason: &'static str,
+    },
     /// A point that the network does not have.
     #[error("`{method}` reads `{point}` of the {network}, which has no such point; {hint}")]
     NoPoint {

@@ -5,8 +5,10 @@
 //! one line per method; everything that names methods derives from it.
 
 mod augmentation;
+mod ekd;
 mod error;
 mod ground;
+mod guided_module;
 mod kd;
 mod memory;
 mod method;
@@ -15,8 +17,10 @@ mod registry;
 mod review_kd;
 
 pub use augmentation::{Augmentation, Round, Specimen, Trial};
+pub use ekd::{Ekd, ImitationLoss, imitation_loss};
 pub use error::MethodError;
 pub use ground::{Ground, Side};
+pub use guided_module::{GuidedHalf, TaughtHalf, at_the_smaller_size};
 pub use kd::Kd;
 pub use memory::Memory;
 pub use method::{Method, Reads, Seen, Step, Teaching, Term};

@@ -3,7 +3,7 @@
 use burn::tensor::{Int, Tensor};
 use potstill_ops::{Parameters, Pass, Point, Taps};
 
-use crate::{Augmentation, Memory, Preparation};
+use crate::{Augmentation, Memory, MethodError, Preparation};
 
 /// The points that a method reads from each network, besides the logits.
 #[derive(Debug, Clone, Default)]
@@ -106,6 +106,14 @@ pub trait Method: Send {
     /// What becomes of the teacher.
     fn teaching(&self) -> Teaching {
         Teaching::Frozen
+    }
+
+    /// Whether it can learn from a teacher that starts from trained weights, or from random ones.
+    ///
+    /// # Errors
+    /// [`MethodError::Teacher`] with the reason why not.
+    fn check_teacher(&self, _has_weights: bool) -> Result<(), MethodError> {
+        Ok(())
     }
 
     /// The modules that it trains beside the student, if it has any. They never reach the deployed student.

@@ -2,7 +2,7 @@
 
 use potstill_recipe::MethodSpec;
 
-use crate::{Ground, Kd, Method, MethodError, ReviewKd};
+use crate::{Ekd, Ground, Kd, Method, MethodError, ReviewKd};
 
 type PlanMethod = fn(&MethodSpec, &Ground) -> Result<Box<dyn Method>, MethodError>;
 
@@ -30,6 +30,12 @@ static REGISTRY: &[MethodEntry] = &[
         about: "deep student features review the teacher's shallow ones through attention-based fusion",
         source: "Chen, Liu, Zhao, Jia 2021, arXiv 2104.09044",
         plan: |spec, ground| Ok(Box::new(ReviewKd::plan(spec, ground)?)),
+    },
+    MethodEntry {
+        name: Ekd::NAME,
+        about: "a teacher that grows up beside its student hands over intermediate knowledge through guided modules",
+        source: "Zhang, Zhang, Li, Zeng, Ge 2022, arXiv 2103.13811",
+        plan: |spec, ground| Ok(Box::new(Ekd::plan(spec, ground)?)),
     },
 ];
 

@@ -295,10 +295,10 @@ const LOW_RESOLUTION: &[Key] = &[
         "8",
         "rows and columns that windows are averaged to; must divide those of the image",
     ),
-    default(
+    optional(
         "enlarge",
         Choice(&["nearest", "bilinear", "none"]),
-        "\"nearest\"",
+        "nearest",
         "how the image gets its old size back; none feeds the network the small image",
     ),
 ];

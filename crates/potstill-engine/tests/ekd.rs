@@ -1,0 +1,232 @@
+//! EKD in whole runs: the teacher grows as it would alone, the student learns as alone where nothing is transferred, and an
+//! interrupted run goes on to the same bits.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use potstill_engine::{Observer, Outcome, Plan, Run, RunFolder, Silent, StepSeen};
+use potstill_models::weights::TensorFile;
+use potstill_ops::count_trainable;
+use potstill_recipe::Recipe;
+use potstill_report::read_metrics;
+
+const RECIPE: &str = r#"
+version = 1
+name = "test"
+seed = 5
+[data]
+train = "shapes:size=16,train=96,test=40,classes=6"
+augment = ["flip", { pad-crop = { pad = 2 } }]
+[student]
+model = "cifar_resnet8"
+[teacher]
+model = "cifar_resnet14"
+[train]
+epochs = 2
+batch = 32
+optimizer = { kind = "sgd", lr = 0.05, momentum = 0.9, weight_decay = 5e-4 }
+schedule = { kind = "cosine" }
+[[methods]]
+kind = "ekd"
+"#;
+
+fn plan(overrides: &[&str]) -> Result<Plan, String> {
+    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+    let recipe = Recipe::from_text(RECIPE, "test.toml", &overrides).map_err(|error| error.to_string())?;
+    Plan::new(recipe).map_err(|error| error.to_string())
+}
+
+type Bits = BTreeMap<String, Vec<u32>>;
+
+fn bits(path: &Path) -> Bits {
+    let tensors = TensorFile::read(path).unwrap().tensors.into_iter();
+    tensors
+        .map(|(name, t)| (name, t.values.iter().map(|v| v.to_bits()).collect()))
+        .collect()
+}
+
+fn go(plan: Plan, folder: &Path) {
+    let mut run = Run::start(plan, RunFolder::create(folder, false).unwrap()).unwrap();
+    let never = AtomicBool::new(false);
+    assert_eq!(run.go(&mut Silent, &never).unwrap(), Outcome::Finished);
+}
+
+/// The last checkpoint of a run with these overrides.
+fn trained(place: &Path, overrides: &[&str]) -> Bits {
+    let folder = place.join(format!("run-{}", std::fs::read_dir(place).unwrap().count()));
+    go(plan(overrides).unwrap(), &folder);
+    bits(&folder.join("last.safetensors"))
+}
+
+/// The tensors of one part, by their names in it.
+fn part(checkpoint: &Bits, name: &str) -> Bits {
+    let own = |(path, values): (&String, &Vec<u32>)| Some((path.strip_prefix(name)?.to_owned(), values.clone()));
+    checkpoint.iter().filter_map(own).collect()
+}
+
+const NO_TRANSFER: [&str; 2] = ["methods.0.alpha=0.0", "methods.0.beta=0.0"];
+
+#[test]
+fn the_teacher_does_not_know_what_is_transferred() {
+    let place = tempfile::tempdir().unwrap();
+    let runs = [
+        vec![],
+        NO_TRANSFER.to_vec(),
+        vec!["methods.0.alpha=0.0"],
+        vec!["methods.0.beta=0.0"],
+        vec!["methods.0.ir_loss=norm-mse", "methods.0.temperature=2"],
+        vec!["methods.0.transfer_warmup_epochs=2"],
+    ];
+    let runs = runs.map(|overrides| trained(place.path(), &overrides));
+    let [first, ..] = &runs;
+    assert!(!part(first, "teacher/").is_empty() && !part(first, "ekd.teacher/").is_empty());
+    for other in &runs[1..] {
+        for name in ["teacher/", "ekd.teacher/", "optimizer/teacher/", "optimizer/ekd.teacher/"] {
+            assert!(part(first, name) == part(other, name), "{name} differs");
+        }
+        assert!(part(first, "student/") != part(other, "student/"));
+    }
+    // Alone, it would have become the same: the heads take nothing from it.
+    let alone = trained(
+        place.path(),
+        &["methods.0.eta=0.0", "methods.0.alpha=0.0", "methods.0.beta=0.0"],
+    );
+    assert!(part(first, "teacher/") == part(&alone, "teacher/"));
+    let deep = trained(place.path(), &["methods.0.aux_grad_to_backbone=true"]);
+    assert!(part(first, "teacher/") != part(&deep, "teacher/"));
+}
+
+#[test]
+fn a_teacher_grows_as_a_student_does_alone() {
+    // As `[student]` the teacher's network is initialised from other streams; from its weights it must go the same way.
+    let place = tempfile::tempdir().unwrap();
+    let start = place.path().join("start");
+    let network = ["student.model=cifar_resnet14", "methods=[]", "train.epochs=1"];
+    go(plan(&network).unwrap(), &start);
+    let weights = start.join("student/model.safetensors");
+    let (teacher, student) = (
+        format!("teacher.weights={}", weights.display()),
+        format!("student.weights={}", weights.display()),
+    );
+    let beside = trained(place.path(), &[&teacher, "methods.0.teacher_mode=evolving-from-checkpoint"]);
+    let alone = trained(place.path(), &[&student, "student.model=cifar_resnet14", "methods=[]"]);
+    assert!(part(&beside, "teacher/") == part(&alone, "student/"));
+}
+
+#[test]
+fn a_student_to_whom_nothing_is_transferred_trains_as_alone() {
+    let place = tempfile::tempdir().unwrap();
+    for clip in ["train.clip_norm=1000.0", "train.clip_norm=0.5"] {
+        let beside = trained(place.path(), &[&NO_TRANSFER[..], &[clip]].concat());
+        let alone = trained(place.path(), &["methods=[]", clip]);
+        for name in ["student/", "optimizer/student/"] {
+            assert!(part(&beside, name) == part(&alone, name), "{name} differs, {clip}");
+        }
+        assert!(part(&alone, "teacher/").is_empty());
+    }
+}
+
+#[test]
+fn one_rule_for_both_sides_is_two_of_the_same() {
+    let place = tempfile::tempdir().unwrap();
+    let rule = "teacher.optimizer={ kind = \"sgd\", lr = 0.05, momentum = 0.9, weight_decay = 5e-4 }";
+    let schedule = "teacher.schedule={ kind = \"cosine\" }";
+    let (one, two) = (trained(place.path(), &[]), trained(place.path(), &[rule, schedule]));
+    assert!(one == two);
+    let slower = rule.replace("0.05", "0.01");
+    let slower = trained(place.path(), &[&slower]);
+    assert!(part(&one, "teacher/") != part(&slower, "teacher/"));
+}
+
+/// Raises the stop flag after so many steps.
+struct StopAfter<'a>(usize, &'a AtomicBool);
+
+impl Observer for StopAfter<'_> {
+    fn step(&mut self, _: &StepSeen<'_>) {
+        self.0 -= 1;
+        if self.0 == 0 {
+            self.1.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_run_goes_on_to_the_same_bits() {
+    let place = tempfile::tempdir().unwrap();
+    let trained_teacher = place.path().join("teacher");
+    let network = ["student.model=cifar_resnet14", "methods=[]", "train.epochs=1"];
+    go(plan(&network).unwrap(), &trained_teacher);
+    let run = format!("teacher={{ run = {:?} }}", trained_teacher.display().to_string());
+    let low = "student.input={ low_resolution = { size = 4, enlarge = \"none\" } }";
+    let modes = [
+        vec![low],
+        vec![run.as_str(), "methods.0.teacher_mode=frozen", "methods.0.beta=2"],
+    ];
+    for (mode, overrides) in modes.iter().enumerate() {
+        let [whole, broken] = ["whole", "broken"].map(|name| place.path().join(format!("{name}-{mode}")));
+        go(plan(overrides).unwrap(), &whole);
+        // In the middle of the first epoch, and in the middle of the last.
+        let mut run = Run::start(plan(overrides).unwrap(), RunFolder::create(&broken, false).unwrap()).unwrap();
+        for steps in [2, 2] {
+            let stop = AtomicBool::new(false);
+            assert_eq!(
+                run.go(&mut StopAfter(steps, &stop), &stop).unwrap(),
+                Outcome::Interrupted
+            );
+            run = Run::resume(plan(overrides).unwrap(), RunFolder::open(&broken).unwrap()).unwrap();
+        }
+        let never = AtomicBool::new(false);
+        assert_eq!(run.go(&mut Silent, &never).unwrap(), Outcome::Finished);
+        for file in ["last.safetensors", "best.safetensors", "student/model.safetensors"] {
+            assert!(bits(&whole.join(file)) == bits(&broken.join(file)), "{file} differs, mode {mode}");
+        }
+        let metrics = |folder: &Path| {
+            let rows = read_metrics(folder.join("metrics.jsonl")).unwrap().into_iter();
+            rows.map(|row| format!("{:?} {:?}", row.train, row.test)).collect::<Vec<_>>()
+        };
+        assert_eq!(metrics(&whole), metrics(&broken));
+        let last = bits(&whole.join("last.safetensors"));
+        assert!(!part(&last, "optimizer/ekd.teacher/").is_empty(), "the halves of either teacher learn");
+        assert_eq!(part(&last, "teacher/").is_empty(), mode == 1);
+    }
+}
+
+#[test]
+fn the_student_leaves_alone() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("run");
+    go(plan(&["train.epochs=1"]).unwrap(), &folder);
+    let exported = bits(&folder.join("student/model.safetensors"));
+    let own = plan(&["methods=[]"]).unwrap().student.classifier;
+    let mut names: Vec<String> = own.parameters().entries().into_iter().map(|entry| entry.path).collect();
+    names.sort();
+    assert_eq!(exported.keys().cloned().collect::<Vec<_>>(), names);
+    let learned = exported
+        .iter()
+        .filter(|(name, _)| !name.contains("running_"))
+        .map(|(_, values)| values.len());
+    assert_eq!(learned.sum::<usize>(), count_trainable(own.parameters()));
+}
+
+#[test]
+fn a_teacher_that_does_not_fit_the_mode_is_refused() {
+    let message = |overrides: &[&str]| plan(overrides).err().unwrap();
+    let frozen = message(&["methods.0.teacher_mode=frozen"]);
+    assert!(frozen.contains("random weights") && frozen.contains("teacher.weights"), "{frozen}");
+    let checkpoint = message(&["methods.0.teacher_mode=evolving-from-checkpoint"]);
+    assert!(checkpoint.contains("no weights"), "{checkpoint}");
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("teacher");
+    let network = ["student.model=cifar_resnet14", "methods=[]", "train.epochs=1"];
+    go(plan(&network).unwrap(), &folder);
+    let run = format!("teacher={{ run = {:?} }}", folder.display().to_string());
+    let evolving = message(&[&run]);
+    assert!(evolving.contains("evolving-from-checkpoint"), "{evolving}");
+    assert!(plan(&[&run, "methods.0.teacher_mode=frozen"]).is_ok());
+    assert!(plan(&[&run, "methods.0.teacher_mode=evolving-from-checkpoint"]).is_ok());
+}
