@@ -1,7 +1,7 @@
 //! A classification network that is only looked at: one of ours, frozen, or an ONNX file.
 
 use burn::tensor::{Device, Tensor};
-use potstill_ops::{Frozen, Mode, Pass, Precision};
+use potstill_ops::{Frozen, Mode, Pass, Point, Precision};
 
 use crate::{Classifier, ModelError, OnnxClassifier, Probe, StageEnd, probe};
 
@@ -66,6 +66,14 @@ impl FrozenClassifier {
         match self {
             Self::Ours(network) => probe(network.get(), size, device),
             Self::Onnx(network) => Ok(network.probe()),
+        }
+    }
+
+    /// Where the stem ends: the first map of the network, after its activation; none for an ONNX file.
+    pub fn stem(&self) -> Option<Point> {
+        match self {
+            Self::Ours(network) => Some(network.get().stem()),
+            Self::Onnx(_) => None,
         }
     }
 
