@@ -38,6 +38,11 @@ impl<M: Module> Frozen<M> {
         &self.module
     }
 
+    /// The module's tensors, to be put back from a checkpoint.
+    pub fn parameters_mut(&mut self) -> &mut dyn Parameters {
+        &mut self.module
+    }
+
     /// The module's tensors, to be read.
     pub fn parameters(&self) -> &dyn Parameters {
         &self.module
