@@ -3,9 +3,9 @@
 use burn::tensor::Device;
 use potstill_methods::{Side, Teaching};
 use potstill_models::{Classifier, FrozenClassifier, OnnxClassifier};
-use potstill_ops::Precision;
+use potstill_ops::{Mode, Precision};
 use potstill_random::Seed;
-use potstill_recipe::{OptimizerSpec, Precision as Asked, Schedule, Teacher};
+use potstill_recipe::{BatchNorms, OptimizerSpec, Precision as Asked, Schedule, Teacher};
 
 use crate::{
     EngineError, NetworkInput, Source,
@@ -21,6 +21,8 @@ pub struct PlannedTeacher {
     pub network: FrozenClassifier,
     /// The same network before it was frozen; none for an ONNX file.
     pub classifier: Option<Classifier>,
+    /// In what mode it runs in training as long as it is frozen.
+    pub mode: Mode,
     /// What the methods make of it.
     pub teaching: Teaching,
     /// Its own optimiser and schedule, if it trains and has them.
@@ -42,8 +44,14 @@ impl PlannedTeacher {
     ) -> Result<Self, EngineError> {
         let mut rule = (None, None);
         let usual = || default_input(image[2]);
+        let mut mode = Mode::Running;
         let (model, network, classifier, input) = match spec {
-            Teacher::Run { run, precision } => {
+            Teacher::Run {
+                run,
+                precision,
+                batch_norm,
+            } => {
+                mode = in_training(*batch_norm);
                 let source = Source {
                     weights: Some(run.clone()),
                     ..Source::default()
@@ -60,6 +68,7 @@ impl PlannedTeacher {
                     classes: named.weights.is_none().then_some(classes),
                     channels: named.weights.is_none().then_some(image[2]),
                 };
+                mode = in_training(named.batch_norm);
                 rule = (named.optimizer.clone(), named.schedule.clone());
                 let (model, network, classifier, input) = ours(&source, named.precision, seed, device)?;
                 let input = NetworkInput::of(named.input.as_ref(), input, usual);
@@ -77,6 +86,7 @@ impl PlannedTeacher {
             side: Side::of(network.clone(), input.size(image)?, device)?,
             network,
             classifier,
+            mode,
             teaching: Teaching::Frozen,
             rule,
             input,
@@ -126,6 +136,7 @@ impl PlannedTeacher {
         };
         LiveTeacher {
             network,
+            mode: self.mode,
             input: self.input.clone(),
         }
     }
@@ -135,6 +146,13 @@ fn in_kernels(asked: Asked) -> Precision {
     match asked {
         Asked::Single => Precision::Single,
         Asked::Half => Precision::Half,
+    }
+}
+
+fn in_training(asked: BatchNorms) -> Mode {
+    match asked {
+        BatchNorms::Running => Mode::Running,
+        BatchNorms::Batch => Mode::Batch,
     }
 }
 

@@ -2,7 +2,7 @@
 
 use potstill_recipe::MethodSpec;
 
-use crate::{Ground, Kd, Method, MethodError, ReviewKd};
+use crate::{Ground, Kd, Method, MethodError, ReviewKd, Tskd};
 
 type PlanMethod = fn(&MethodSpec, &Ground) -> Result<Box<dyn Method>, MethodError>;
 
@@ -30,6 +30,12 @@ static REGISTRY: &[MethodEntry] = &[
         about: "deep student features review the teacher's shallow ones through attention-based fusion",
         source: "Chen, Liu, Zhao, Jia 2021, arXiv 2104.09044",
         plan: |spec, ground| Ok(Box::new(ReviewKd::plan(spec, ground)?)),
+    },
+    MethodEntry {
+        name: Tskd::NAME,
+        about: "the student reviews how its attention changed over the epochs, and what is left to the teacher's",
+        source: "Wang, Han, Wang, Chen, Liu, Tang 2023, arXiv 2307.00811",
+        plan: |spec, ground| Ok(Box::new(Tskd::plan(spec, ground)?)),
     },
 ];
 

@@ -8,7 +8,8 @@ mod on_networks;
 
 use burn::tensor::{Device, Int, Tensor};
 use numbers::{
-    DIVIDED, NINE_DIGITS, assert_near, fill, map, nchw, number, numbers as all, recorded, scope, tensor, values,
+    DIVIDED, NINE_DIGITS, assert_near, fill, map, nchw, number, numbers as all, recorded, scope, tensor,
+    values,
 };
 use on_networks::{ground, network, plan, term};
 use potstill_methods::{
@@ -105,12 +106,16 @@ fn a_larger_teacher_is_pooled_before_its_attention_is_taken() {
         NINE_DIGITS,
     );
     let student = || map(TAP, |i| feature(3, i));
-    let [by_large, by_pooled] = [large.clone(), pooled].map(|teacher| number(&loss(Reviewing::default(), student(), teacher)));
+    let [by_large, by_pooled] =
+        [large.clone(), pooled].map(|teacher| number(&loss(Reviewing::default(), student(), teacher)));
     assert_eq!(by_large, by_pooled);
     // Attention, then pooling: the attention of a map with one channel and that energy would be another.
     let wrong = adaptive_avg_pool(attention_map(large, MapNorm::Column), [4, 4]).sqrt();
     let by_wrong = number(&loss(Reviewing::default(), student(), wrong));
-    assert!((by_wrong / by_pooled - 1.0).abs() > 1e-3, "{by_wrong} {by_pooled}");
+    assert!(
+        (by_wrong / by_pooled - 1.0).abs() > 1e-3,
+        "{by_wrong} {by_pooled}"
+    );
 }
 
 #[test]
@@ -123,7 +128,12 @@ fn a_review_is_the_recorded_one() {
     let ours: Vec<f64> = changes.iter().flat_map(nchw).collect();
     assert_near("increments", &ours, &all(&record["increments"]), NINE_DIGITS);
     let forecast = small().forward(changes, &mut Pass::new(Mode::Batch)).unwrap();
-    assert_near("forecast", &nchw(&forecast), &all(&record["forecast"]), NINE_DIGITS);
+    assert_near(
+        "forecast",
+        &nchw(&forecast),
+        &all(&record["forecast"]),
+        NINE_DIGITS,
+    );
     let now = attention.remove(3);
     let target = (now - attention_map(teacher(), MapNorm::Column)).abs();
     assert_near("target", &nchw(&target), &all(&record["target"]), NINE_DIGITS);
@@ -234,8 +244,16 @@ fn a_shorter_training_has_as_many_cycles_if_it_can() {
     for (epochs, interval) in [(1, 1), (12, 1), (71, 1), (72, 2), (96, 2), (240, 5), (480, 10)] {
         assert_eq!(ReviewSchedule::interval_for(epochs), interval, "{epochs}");
     }
-    let two_slots = ReviewSchedule { interval: 2, slots: 2 };
+    let two_slots = ReviewSchedule {
+        interval: 2,
+        slots: 2,
+    };
     let roles: Vec<_> = (0..8).step_by(2).map(|epoch| two_slots.role(epoch)).collect();
-    let expected = [EpochRole::Memory(0), EpochRole::Memory(1), EpochRole::Review, EpochRole::Memory(0)];
+    let expected = [
+        EpochRole::Memory(0),
+        EpochRole::Memory(1),
+        EpochRole::Review,
+        EpochRole::Memory(0),
+    ];
     assert_eq!(roles, expected);
 }

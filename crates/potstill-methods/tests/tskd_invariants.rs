@@ -51,7 +51,10 @@ fn a_column_without_energy_is_zero_and_so_is_its_gradient() {
         assert!(values(&attention).iter().all(|value| value.is_finite()));
         let gradient = values(&leaf.grad(&attention.sum().backward()).unwrap());
         for (i, value) in gradient.iter().enumerate() {
-            assert!(value.is_finite() && (!black(i) || *value == 0.0), "{norm:?} {i}: {value}");
+            assert!(
+                value.is_finite() && (!black(i) || *value == 0.0),
+                "{norm:?} {i}: {value}"
+            );
         }
         let energy = attention_map(map([2, 3, 5, 4], |i| if black(i) { 0.0 } else { 1.0 }), norm);
         assert!(nchw(&energy)[20..].iter().all(|&value| value == 0.0));
@@ -71,7 +74,10 @@ fn what_has_not_changed_has_no_increment_and_no_gradient_that_is_not_a_number() 
         .unwrap()
         .sum();
     let gradient = values(&leaf.grad(&sum.backward()).unwrap());
-    assert!(gradient.iter().all(|&value| value == 0.0), "the slope of |x| at 0 is 0");
+    assert!(
+        gradient.iter().all(|&value| value == 0.0),
+        "the slope of |x| at 0 is 0"
+    );
     assert!(increments(&[features(0.0)]).is_empty());
 }
 

@@ -82,7 +82,10 @@ fn bits(module: &dyn Parameters) -> BTreeMap<String, Vec<u32>> {
     let mut found = BTreeMap::new();
     module.each(&mut |entry, value| {
         let values: Vec<f32> = value.into_data().iter().collect();
-        found.insert(entry.path.clone(), values.iter().map(|value| value.to_bits()).collect());
+        found.insert(
+            entry.path.clone(),
+            values.iter().map(|value| value.to_bits()).collect(),
+        );
     });
     found
 }
@@ -136,7 +139,11 @@ fn the_taps_are_the_stem_and_the_first_two_stages() {
         let reads = method.reads();
         assert_eq!(shown(&reads.student), student);
         assert_eq!(shown(&reads.teacher), teacher);
-        assert_eq!(count_trainable(method.modules().unwrap()), parameters, "{student:?}");
+        assert_eq!(
+            count_trainable(method.modules().unwrap()),
+            parameters,
+            "{student:?}"
+        );
     }
 }
 
@@ -146,7 +153,11 @@ fn features_are_read_in_review_epochs_only() {
     for epoch in 0..60 {
         let reads = method.reads_in(epoch);
         let expected = if [15, 35, 55].contains(&epoch) { 3 } else { 0 };
-        assert_eq!((reads.student.len(), reads.teacher.len()), (expected, expected), "{epoch}");
+        assert_eq!(
+            (reads.student.len(), reads.teacher.len()),
+            (expected, expected),
+            "{epoch}"
+        );
     }
 }
 
@@ -157,15 +168,26 @@ fn only_a_review_reaches_the_forecasters() {
     for epoch in 0..8 {
         let terms = pair.terms(method.as_ref(), epoch);
         let is_review = epoch % 4 == 3;
-        let expected: &[&str] = if is_review { &["tskd-kl", "tskd-review"] } else { &["tskd-kl"] };
+        let expected: &[&str] = if is_review {
+            &["tskd-kl", "tskd-review"]
+        } else {
+            &["tskd-kl"]
+        };
         assert_eq!(names(&terms), expected, "{epoch}");
-        let loss = terms.into_iter().map(|term| term.value).reduce(|a, b| a + b).unwrap();
+        let loss = terms
+            .into_iter()
+            .map(|term| term.value)
+            .reduce(|a, b| a + b)
+            .unwrap();
         let tape = loss.backward();
         let own = gradients(forecasters, &tape);
         assert_eq!(own.len(), if is_review { forecasters.entries().len() } else { 0 });
         assert!(gradients(pair.teacher.parameters(), &tape).is_empty());
         if is_review {
-            let idle: Vec<_> = own.iter().filter(|(_, of)| of.iter().all(|&value| value == 0.0)).collect();
+            let idle: Vec<_> = own
+                .iter()
+                .filter(|(_, of)| of.iter().all(|&value| value == 0.0))
+                .collect();
             assert!(idle.is_empty(), "{idle:?}");
         }
     }
@@ -177,8 +199,15 @@ fn review_gradient(options: &str) -> f64 {
     let review = pair.terms(method.as_ref(), 3).remove(1);
     assert_eq!(review.name, "tskd-review");
     let own = gradients(pair.student.parameters(), &review.value.backward());
-    assert!(!own.keys().any(|path| path.starts_with("layer3") || path.starts_with("linear")));
-    own.values().flatten().map(|value| value * value).sum::<f64>().sqrt()
+    assert!(
+        !own.keys()
+            .any(|path| path.starts_with("layer3") || path.starts_with("linear"))
+    );
+    own.values()
+        .flatten()
+        .map(|value| value * value)
+        .sum::<f64>()
+        .sqrt()
 }
 
 #[test]
@@ -187,8 +216,14 @@ fn the_student_learns_by_the_target() {
     let without_target = review_gradient("detach_target = true");
     let without_current = review_gradient("detach_current = true");
     assert!(whole / without_target > 100.0, "{whole} {without_target}");
-    assert!((whole / without_current - 1.0).abs() < 1e-2, "{whole} {without_current}");
-    assert_eq!(review_gradient("detach_target = true\ndetach_current = true"), 0.0);
+    assert!(
+        (whole / without_current - 1.0).abs() < 1e-2,
+        "{whole} {without_current}"
+    );
+    assert_eq!(
+        review_gradient("detach_target = true\ndetach_current = true"),
+        0.0
+    );
 }
 
 #[test]
@@ -212,7 +247,11 @@ fn an_empty_slot_makes_a_review_a_general_epoch_and_says_so() {
     let mut method = pair.plan("interval = 1");
     for (filled, epoch) in [(0, 0), (1, 1), (2, 2)] {
         let terms = pair.terms(method.as_ref(), 3);
-        assert_eq!(names(&terms), ["tskd-kl", "tskd-review-skipped"], "{filled} filled");
+        assert_eq!(
+            names(&terms),
+            ["tskd-kl", "tskd-review-skipped"],
+            "{filled} filled"
+        );
         assert_eq!(terms[1].factor, None);
         method.memory_mut().unwrap().remember(epoch, &pair.student);
     }
@@ -238,7 +277,10 @@ fn between_reviews_weights_decay_only_if_told_and_only_after_the_first() {
     }
 }
 
-const THREE: ReviewSchedule = ReviewSchedule { interval: 1, slots: 3 };
+const THREE: ReviewSchedule = ReviewSchedule {
+    interval: 1,
+    slots: 3,
+};
 
 #[test]
 fn snapshots_are_whole_independent_and_never_more_than_their_slots() {
@@ -258,7 +300,8 @@ fn snapshots_are_whole_independent_and_never_more_than_their_slots() {
         }
     }
     assert_eq!(snapshots.epochs(), [Some(8), Some(9), Some(10)]);
-    let buffers = |bits: &BTreeMap<String, Vec<u32>>| bits.keys().filter(|path| path.contains("running")).count();
+    let buffers =
+        |bits: &BTreeMap<String, Vec<u32>>| bits.keys().filter(|path| path.contains("running")).count();
     assert!(buffers(&taken[&0]) > 0, "running statistics are part of a copy");
 }
 
@@ -287,7 +330,10 @@ fn looking_at_snapshots_gives_what_the_student_would_and_moves_nothing() {
             }
         }
         for (name, part) in snapshots.parts() {
-            assert!(bits(part) == bits(student.parameters()), "{name} was moved by looking");
+            assert!(
+                bits(part) == bits(student.parameters()),
+                "{name} was moved by looking"
+            );
         }
     }
 }
@@ -317,7 +363,12 @@ fn a_memory_is_recalled_from_its_books_and_tensors() {
     for (a, b) in snapshots.parts().into_iter().zip(recalled.parts()) {
         assert!(bits(a.1) == bits(b.1));
     }
-    for wrong in ["", "{\"epochs\":[0,1]}", "{\"epochs\":[1,null,null]}", "{\"epochs\":[null,null,3]}"] {
+    for wrong in [
+        "",
+        "{\"epochs\":[0,1]}",
+        "{\"epochs\":[1,null,null]}",
+        "{\"epochs\":[null,null,3]}",
+    ] {
         assert!(recalled.recall(wrong, &student).is_err(), "{wrong}");
     }
 }
@@ -364,8 +415,14 @@ fn what_cannot_be_reviewed_is_refused_with_the_reason() {
     refused("temperature = 0", &["x.toml:9", "temperature", "positive"]);
     refused("attention = \"row\"", &["x.toml:9", "attention"]);
     refused("intervall = 3", &["x.toml:9", "did you mean", "interval"]);
-    refused("interval = 80", &["`tskd` reviews for the first time in epoch 241", "240"]);
-    refused("student_points = [\"conv1\"]", &["1 points of the student with 3 of the teacher"]);
+    refused(
+        "interval = 80",
+        &["`tskd` reviews for the first time in epoch 241", "240"],
+    );
+    refused(
+        "student_points = [\"conv1\"]",
+        &["1 points of the student with 3 of the teacher"],
+    );
     refused(
         "student_points = [\"layer1.1\"]\nteacher_points = [\"layer1.1\"]",
         &["`layer1.1` of the student", "did you mean `layer1.0`"],
@@ -378,7 +435,13 @@ fn what_cannot_be_reviewed_is_refused_with_the_reason() {
     let message = refusal(&entry(""), &ground(&pair.student, Some(&other_classes)));
     assert!(message.contains("7 classes"), "{message}");
     // Without logits to compare, classes do not matter.
-    assert!(plan(&entry("kl_weight = 0"), &ground(&pair.student, Some(&other_classes))).is_ok());
+    assert!(
+        plan(
+            &entry("kl_weight = 0"),
+            &ground(&pair.student, Some(&other_classes))
+        )
+        .is_ok()
+    );
     assert!(plan(&entry("review_weight = 0\ninterval = 80"), &pair.ground()).is_ok());
 }
 

@@ -55,7 +55,11 @@ fn told_is_seen(entries: impl Iterator<Item = &'static ModelEntry>) {
                 wrong.push(format!("{}: no point {point}", entry.name));
             }
         }
-        if probe.points.iter().find(|(point, _)| point.side == Side::Post).map(|(point, _)| point)
+        if probe
+            .points
+            .iter()
+            .find(|(point, _)| point.side == Side::Post)
+            .map(|(point, _)| point)
             != Some(&entry.stem())
         {
             wrong.push(format!("{}: {} is not the first map", entry.name, entry.stem()));

@@ -87,11 +87,11 @@ impl ConvLstmCell {
                 .clone()
                 .slice(s![.., .., .., k * channels..(k + 1) * channels])
         };
-        let peep = |gate: Tensor<4>, by: fn(&Peepholes) -> &Param<Tensor<4>>, cell: &Tensor<4>| {
-            match &self.peepholes {
-                Some(peepholes) => gate + by(peepholes).val().permute([0, 2, 3, 1]) * cell.clone(),
-                None => gate,
-            }
+        let peep = |gate: Tensor<4>, by: fn(&Peepholes) -> &Param<Tensor<4>>, cell: &Tensor<4>| match &self
+            .peepholes
+        {
+            Some(peepholes) => gate + by(peepholes).val().permute([0, 2, 3, 1]) * cell.clone(),
+            None => gate,
         };
         let input = sigmoid(peep(part(0), |p| &p.input, &cell));
         let forget = sigmoid(peep(part(1), |p| &p.forget, &cell));

@@ -38,8 +38,8 @@ impl<M: Module> Frozen<M> {
         &self.module
     }
 
-    /// The module's tensors, to be put back from a checkpoint.
-    pub fn parameters_mut(&mut self) -> &mut dyn Parameters {
+    /// The module, for its values to be put back from a checkpoint. It stays on the plain device.
+    pub fn get_mut(&mut self) -> &mut M {
         &mut self.module
     }
 

@@ -6,7 +6,9 @@
 mod numbers;
 
 use burn::tensor::{DType, Tensor};
-use numbers::{NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope, values};
+use numbers::{
+    NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope, values,
+};
 use potstill_ops::{
     ConvLstmCell, ConvLstmState, ConvTranspose2d, Forecaster, ForecasterConfig, Mode, Parameters, Pass,
     count_trainable,
@@ -29,7 +31,11 @@ fn cell(peepholes: Option<fn(usize, usize) -> f64>) -> ConvLstmCell {
     if peepholes.is_some() {
         cell = cell.with_peepholes([4, 4], &scope());
     }
-    let of_gate = |path: &str| ["input", "forget", "output"].iter().position(|gate| path.ends_with(gate));
+    let of_gate = |path: &str| {
+        ["input", "forget", "output"]
+            .iter()
+            .position(|gate| path.ends_with(gate))
+    };
     fill(&mut cell, |entry, i| match entry.path.as_str() {
         "conv.weight" => Some(0.2 * (0.3 * i as f64).sin()),
         "conv.bias" => Some(0.05 * i as f64 - 0.175),
@@ -158,7 +164,10 @@ fn sizes_and_costs_are_those_of_the_published_network() {
     assert_eq!((wide, narrow), (470_185, 124_841));
     assert_eq!(2 * wide + narrow, 1_065_211);
     assert_eq!(wide + 2 * narrow, 719_867);
-    assert!(((2.0 * much + little) / 1e6 - 425.0).abs() < 0.5, "{much} {little}");
+    assert!(
+        ((2.0 * much + little) / 1e6 - 425.0).abs() < 0.5,
+        "{much} {little}"
+    );
 }
 
 #[test]
@@ -167,7 +176,10 @@ fn the_transposed_convolution_equals_its_definition() {
     fill(&mut layer, |entry, i| {
         Some((0.61 * i as f64 + entry.shape.len() as f64).sin())
     });
-    let (weight, bias) = (|i: usize| (0.61 * i as f64 + 4.0).sin(), |i: usize| (0.61 * i as f64 + 1.0).sin());
+    let (weight, bias) = (
+        |i: usize| (0.61 * i as f64 + 4.0).sin(),
+        |i: usize| (0.61 * i as f64 + 1.0).sin(),
+    );
     let input = |i: usize| (0.37 * i as f64).cos();
     let [n, inputs, outputs, h, w] = [2, 3, 2, 3, 5];
     // Every input is spread by the kernel from twice its place, less the padding.
@@ -211,7 +223,11 @@ fn gradients_of_a_forecast_are_those_of_finite_differences() {
                 let moved = |t| map(shape, |i| formula(t, i) + if (t, i) == (s, k) { by } else { 0.0 });
                 number(&summed(&forecaster, (0..2).map(moved).collect()))
             };
-            near(&format!("map {s} {k}"), gradient[k], (at(step) - at(-step)) / (2.0 * step));
+            near(
+                &format!("map {s} {k}"),
+                gradient[k],
+                (at(step) - at(-step)) / (2.0 * step),
+            );
         }
     }
     let plain = || (0..2).map(|s| map(shape, |i| formula(s, i))).collect();
@@ -226,7 +242,11 @@ fn gradients_of_a_forecast_are_those_of_finite_differences() {
                 });
                 number(&summed(&moved, plain()))
             };
-            near(&format!("{path} {k}"), gradient[k], (at(step) - at(-step)) / (2.0 * step));
+            near(
+                &format!("{path} {k}"),
+                gradient[k],
+                (at(step) - at(-step)) / (2.0 * step),
+            );
         }
     }
 }

@@ -57,7 +57,11 @@ pub use optimizer::{Adam, AdamW, OptimizerSpec, Sgd};
 pub use origin::{Origin, Verbatim};
 pub use phase::{Phase, PhaseSpec};
 pub use recipe::{
+<<<<<<< HEAD
     Data, Enlarge, Input, LowResolution, Network, OnnxTeacher, Precision, Recipe, Shortcut, Task, Teacher, Train,
+=======
+    BatchNorms, Data, Input, Network, OnnxTeacher, Precision, Recipe, Shortcut, Task, Teacher, Train,
+>>>>>>> 43ed40f (TSKD in the registry; teacher.batch_norm; whole runs of TSKD)
 };
 pub use schedule::{Decay, Per, Schedule};
 pub use schema::{SchemaEntry, schema};

@@ -73,7 +73,6 @@ impl Tskd {
                 method: Self::NAME,
                 epochs: ground.epochs,
                 needed: schedule.first_review() + 1,
-                advice: "train longer, or take a smaller `interval` or fewer `snapshots`",
             });
         }
         let reads = taps(&options, &ground.student, teacher)?;

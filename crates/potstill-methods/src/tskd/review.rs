@@ -81,9 +81,8 @@ pub struct Forecasters {
 impl Forecasters {
     /// Fresh forecasters of these shapes.
     pub fn new(configs: &[ForecasterConfig], scope: &Scope) -> Self {
-        let branch = |(i, config): (usize, &ForecasterConfig)| {
-            Forecaster::new(*config, &scope.at("branches").at(i))
-        };
+        let branch =
+            |(i, config): (usize, &ForecasterConfig)| Forecaster::new(*config, &scope.at("branches").at(i));
         Self {
             branches: configs.iter().enumerate().map(branch).collect(),
         }

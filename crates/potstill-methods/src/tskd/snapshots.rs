@@ -84,7 +84,7 @@ impl Memory for Snapshots {
 
     fn parts(&self) -> Vec<(String, &dyn Parameters)> {
         self.filled()
-            .map(|(name, snapshot)| (name, snapshot.network.parameters()))
+            .map(|(name, snapshot)| (name, snapshot.network.get().parameters()))
             .collect()
     }
 
@@ -93,7 +93,7 @@ impl Memory for Snapshots {
         slots
             .filter_map(|(i, slot)| {
                 let network = &mut slot.as_mut()?.network;
-                Some((name(i), network.parameters_mut()))
+                Some((name(i), network.get_mut().parameters_mut()))
             })
             .collect()
     }
