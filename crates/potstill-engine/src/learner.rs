@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::Device;
 use potstill_methods::{Augmentation, Method};
 use potstill_models::{Classifier, FrozenClassifier};
-use potstill_ops::Parameters;
+use potstill_ops::{Mode, Parameters};
 use potstill_random::Seed;
 use potstill_recipe::OptimizerSpec;
 
@@ -29,6 +29,8 @@ pub(crate) struct Learner {
 /// The teacher of a run, and how it takes an image.
 pub(crate) struct LiveTeacher {
     pub network: TeacherNetwork,
+    /// In what mode a frozen one runs. An online one trains, by the statistics of the batch.
+    pub mode: Mode,
     pub input: NetworkInput,
 }
 

@@ -120,7 +120,7 @@ impl Learner {
         Ok(StepReport { loss, terms, hits })
     }
 
-    /// The teacher. A frozen one has no graph, no gradient and its running statistics; an online one trains.
+    /// The teacher. A frozen one has no graph and no gradient and stays as it is; an online one trains.
     fn teach(
         &self,
         images: Tensor<4>,
@@ -134,7 +134,8 @@ impl Learner {
         let mut taps = Taps::at(&self.reads(|method| method.reads_in(epoch).teacher));
         let taught = match &teacher.network {
             TeacherNetwork::Frozen(network) => {
-                let mut pass = Pass::visited(Mode::Running, &mut taps);
+                // Whatever its batch norms see of the batch is not kept.
+                let mut pass = Pass::visited(teacher.mode, &mut taps);
                 let logits = network.forward(images.clone(), &mut pass)?;
                 laps.lap(Part::Teacher, pass.multiplications());
                 let constant = Seen { images, logits, taps };

@@ -4,9 +4,9 @@ use burn::tensor::Device;
 use potstill_data::Normalise;
 use potstill_methods::{Side, Teaching};
 use potstill_models::{Classifier, FrozenClassifier, OnnxClassifier};
-use potstill_ops::Precision;
+use potstill_ops::{Mode, Precision};
 use potstill_random::Seed;
-use potstill_recipe::{OptimizerSpec, Precision as Asked, Schedule, Teacher};
+use potstill_recipe::{BatchNorms, OptimizerSpec, Precision as Asked, Schedule, Teacher};
 
 use crate::{
     EngineError, NetworkInput, Source,
@@ -24,6 +24,8 @@ pub struct PlannedTeacher {
     pub classifier: Option<Classifier>,
     /// Whether it starts from trained weights.
     pub has_weights: bool,
+    /// In what mode it runs in training as long as it is frozen.
+    pub mode: Mode,
     /// What the methods make of it.
     pub teaching: Teaching,
     /// Its own optimiser and schedule, if it trains and has them.
@@ -47,8 +49,14 @@ impl PlannedTeacher {
     ) -> Result<Self, EngineError> {
         let mut rule = (None, None);
         let usual = || default_input(image[2]);
+        let mut mode = Mode::Running;
         let (model, network, classifier, input) = match spec {
-            Teacher::Run { run, precision } => {
+            Teacher::Run {
+                run,
+                precision,
+                batch_norm,
+            } => {
+                mode = in_training(*batch_norm);
                 let source = Source {
                     weights: Some(run.clone()),
                     ..Source::default()
@@ -65,6 +73,7 @@ impl PlannedTeacher {
                     classes: named.weights.is_none().then_some(classes),
                     channels: named.weights.is_none().then_some(image[2]),
                 };
+                mode = in_training(named.batch_norm);
                 rule = (named.optimizer.clone(), named.schedule.clone());
                 let (model, network, classifier, input) = ours(&source, named.precision, seed, device)?;
                 let usual = || named.weights.as_ref().map_or_else(|| of_data.clone(), |_| usual());
@@ -87,6 +96,7 @@ impl PlannedTeacher {
                 Teacher::Network(named) => named.weights.is_some(),
                 Teacher::Run { .. } | Teacher::Onnx(_) => true,
             },
+            mode,
             teaching: Teaching::Frozen,
             rule,
             input,
@@ -136,6 +146,7 @@ impl PlannedTeacher {
         };
         LiveTeacher {
             network,
+            mode: self.mode,
             input: self.input.clone(),
         }
     }
@@ -145,6 +156,13 @@ fn in_kernels(asked: Asked) -> Precision {
     match asked {
         Asked::Single => Precision::Single,
         Asked::Half => Precision::Half,
+    }
+}
+
+fn in_training(asked: BatchNorms) -> Mode {
+    match asked {
+        BatchNorms::Running => Mode::Running,
+        BatchNorms::Batch => Mode::Batch,
     }
 }
 

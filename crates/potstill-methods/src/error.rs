@@ -76,6 +76,19 @@ pub enum MethodError {
         /// The teacher's points.
         teacher: usize,
     },
+    /// A training that ends before the method has done what it is there for.
+    #[error(
+        "`{method}` reviews for the first time in epoch {needed}, and the recipe trains for {epochs}: train longer, or take a smaller \
+         `interval` or fewer `snapshots`"
+    )]
+    TooShort {
+        /// The method.
+        method: &'static str,
+        /// Epochs of the recipe.
+        epochs: usize,
+        /// Epochs up to the first review.
+        needed: usize,
+    },
     /// Text that names no point.
     #[error("`{method}`: {source}")]
     Point {

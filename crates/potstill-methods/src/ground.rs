@@ -13,6 +13,8 @@ use crate::MethodError;
 pub struct Side {
     /// Its points, map sizes and classes.
     pub probe: Probe,
+    /// Where its stem ends; none for an ONNX file.
+    pub stem: Option<Point>,
     /// Where its stages end, shallow to deep, then the pooled embedding.
     pub stage_ends: Vec<StageEnd>,
 }
@@ -66,6 +68,7 @@ impl Side {
         let [height, width, _] = image;
         Ok(Self {
             probe: network.probe([height, width], device)?,
+            stem: network.stem(),
             stage_ends: network.stage_ends(),
         })
     }

@@ -15,6 +15,7 @@ mod method;
 mod preparation;
 mod registry;
 mod review_kd;
+pub mod tskd;
 
 pub use augmentation::{Augmentation, Round, Specimen, Trial};
 pub use ekd::{Ekd, ImitationLoss, imitation_loss};
@@ -27,3 +28,4 @@ pub use method::{Method, Reads, Seen, Step, Teaching, Term};
 pub use preparation::{Depends, Flow, Lesson, Practice, Preparation, Prepared, Study};
 pub use registry::{MethodEntry, find, registry};
 pub use review_kd::{Abf, ReviewChain, ReviewKd, hierarchical_context_loss};
+pub use tskd::Tskd;

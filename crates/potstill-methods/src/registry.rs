@@ -2,7 +2,7 @@
 
 use potstill_recipe::MethodSpec;
 
-use crate::{Ekd, Ground, Kd, Method, MethodError, ReviewKd};
+use crate::{Ekd, Ground, Kd, Method, MethodError, ReviewKd, Tskd};
 
 type PlanMethod = fn(&MethodSpec, &Ground) -> Result<Box<dyn Method>, MethodError>;
 
@@ -36,6 +36,12 @@ static REGISTRY: &[MethodEntry] = &[
         about: "a teacher that grows up beside its student hands over intermediate knowledge through guided modules",
         source: "Zhang, Zhang, Li, Zeng, Ge 2022, arXiv 2103.13811",
         plan: |spec, ground| Ok(Box::new(Ekd::plan(spec, ground)?)),
+    },
+    MethodEntry {
+        name: Tskd::NAME,
+        about: "the student reviews how its attention changed over the epochs, and what is left to the teacher's",
+        source: "Wang, Han, Wang, Chen, Liu, Tang 2023, arXiv 2307.00811",
+        plan: |spec, ground| Ok(Box::new(Tskd::plan(spec, ground)?)),
     },
 ];
 

@@ -86,6 +86,10 @@ impl Family for CifarMobileNetV2Config {
         }
     }
 
+    fn stem(&self) -> &'static str {
+        "conv1"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         // The last stage of each map size, but the very first, as the benchmark reads them.
         let end = |stage: usize| StageEnd::linear(format!("blocks.{stage}.{}", STAGES[stage].2 - 1));

@@ -160,6 +160,10 @@ impl Family for CifarResNetConfig {
         }
     }
 
+    fn stem(&self) -> &'static str {
+        "conv1"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         let last = self.blocks() - 1;
         let ends = (1..=3).map(|stage| StageEnd::activated(format!("layer{stage}.{last}")));

@@ -68,6 +68,10 @@ impl Family for CifarShuffleNetV1Config {
         }
     }
 
+    fn stem(&self) -> &'static str {
+        "conv1"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         let ends = (1..).zip(STAGES);
         let ends =

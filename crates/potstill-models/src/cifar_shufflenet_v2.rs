@@ -73,6 +73,10 @@ impl Family for CifarShuffleNetV2Config {
         }
     }
 
+    fn stem(&self) -> &'static str {
+        "conv1"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         let ends = (1..).zip(BLOCKS);
         let ends = ends.map(|(stage, blocks)| StageEnd::activated(format!("layer{stage}.{}", blocks - 1)));

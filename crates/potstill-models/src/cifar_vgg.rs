@@ -83,6 +83,10 @@ impl Family for CifarVggConfig {
         }
     }
 
+    fn stem(&self) -> &'static str {
+        "block0"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         let ends = (1..=4).map(|block| StageEnd::activated(format!("block{block}")));
         ends.chain([StageEnd::pooled()]).collect()

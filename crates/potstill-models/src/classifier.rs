@@ -1,7 +1,7 @@
 //! Any classification network, built.
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Frozen, Mode, Parameters, Pass, Scope};
+use potstill_ops::{Frozen, Mode, Parameters, Pass, Point, Scope};
 
 use crate::{
     ModelEntry, ModelError, Names, StageEnd,
@@ -71,6 +71,11 @@ impl Classifier {
         self.architecture
             .refuses([height, width])
             .map_or(Ok(()), |reason| Err(refused(reason)))
+    }
+
+    /// Where the stem ends: the first map of the network, after its activation.
+    pub fn stem(&self) -> Point {
+        self.architecture.stem()
     }
 
     /// Where the stages end, shallow to deep, and the pooled embedding.

@@ -90,6 +90,10 @@ impl Family for ConvNeXtConfig {
         }
     }
 
+    fn stem(&self) -> &'static str {
+        "stem"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         let stages = self.blocks.into_iter().enumerate();
         let ends = stages.map(|(i, blocks)| StageEnd::linear(format!("stages.{i}.blocks.{}", blocks - 1)));

@@ -93,6 +93,10 @@ impl Family for EfficientNetConfig {
     }
 
     /// The last block of each map size from a quarter on.
+    fn stem(&self) -> &'static str {
+        "features.0"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         let end = |stage: usize| StageEnd::linear(format!("features.{stage}.{}", STAGES[stage - 1].4 - 1));
         let ends = [2, 3, 5, 7].map(end);

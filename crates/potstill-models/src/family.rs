@@ -76,6 +76,9 @@ pub(crate) trait Family: Copy {
     /// The network with fresh weights from the scope's streams.
     fn build(&self, ends: Ends, scope: &Scope) -> Self::Network;
 
+    /// The path of the point at which the stem ends: the first map of the network.
+    fn stem(&self) -> &'static str;
+
     /// Where the stages end, shallow to deep, and the pooled embedding.
     fn stage_ends(&self) -> Vec<StageEnd>;
 
@@ -109,6 +112,12 @@ macro_rules! families {
             pub(crate) fn build(&self, ends: Ends, scope: &Scope) -> AnyNetwork {
                 match self {
                     $(Self::$family(config) => AnyNetwork::$family(config.build(ends, scope)),)*
+                }
+            }
+
+            pub(crate) fn stem(&self) -> Point {
+                match self {
+                    $(Self::$family(config) => Point::post(config.stem()),)*
                 }
             }
 

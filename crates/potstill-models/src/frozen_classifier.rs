@@ -1,11 +1,11 @@
 //! A classification network that is only looked at: one of ours, frozen, or an ONNX file.
 
 use burn::tensor::{Device, Tensor};
-use potstill_ops::{Frozen, Mode, Pass, Precision};
+use potstill_ops::{Frozen, Mode, Pass, Point, Precision};
 
 use crate::{Classifier, ModelError, OnnxClassifier, Probe, StageEnd, probe};
 
-/// A network for teaching and measuring. It runs by its running statistics, on the plain device, and cannot be trained.
+/// A network for teaching and measuring. It is on the plain device, and cannot be trained.
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant, reason = "there are one or two of them")]
 pub enum FrozenClassifier {
@@ -16,7 +16,8 @@ pub enum FrozenClassifier {
 }
 
 impl FrozenClassifier {
-    /// Logits `[N, K]` of normalised images `[N, H, W, C]`, in a pass in [`Mode::Running`].
+    /// Logits `[N, K]` of normalised images `[N, H, W, C]`, in a pass in [`Mode::Running`]; or, of a network of ours that is to see
+    /// the statistics of the batch, in [`Mode::Batch`], which moves nothing either.
     ///
     /// # Errors
     /// [`ModelError::Onnx`] if an operator of a file fails on these images.
@@ -66,6 +67,14 @@ impl FrozenClassifier {
         match self {
             Self::Ours(network) => probe(network.get(), size, device),
             Self::Onnx(network) => Ok(network.probe()),
+        }
+    }
+
+    /// Where the stem ends: the first map of the network, after its activation; none for an ONNX file.
+    pub fn stem(&self) -> Option<Point> {
+        match self {
+            Self::Ours(network) => Some(network.get().stem()),
+            Self::Onnx(_) => None,
         }
     }
 

@@ -78,6 +78,10 @@ impl Family for MobileNetV1Config {
     }
 
     /// The last place of each map size from a quarter on, as the official code of ReviewKD reads them.
+    fn stem(&self) -> &'static str {
+        "model.0"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         let ends = [3, 5, 11, 13].map(|place| StageEnd::activated(format!("model.{place}")));
         ends.into_iter().chain([StageEnd::pooled()]).collect()

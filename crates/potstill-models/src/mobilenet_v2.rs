@@ -82,6 +82,10 @@ impl Family for MobileNetV2Config {
     }
 
     /// The last block of each map size from a quarter on.
+    fn stem(&self) -> &'static str {
+        "features.0"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         let ends = [3, 6, 13, 17].map(|place| StageEnd::linear(format!("features.{place}")));
         ends.into_iter().chain([StageEnd::pooled()]).collect()

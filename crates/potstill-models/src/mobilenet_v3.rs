@@ -138,6 +138,10 @@ impl Family for MobileNetV3Config {
         }
     }
 
+    fn stem(&self) -> &'static str {
+        "features.0"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         let ends = self
             .ends

@@ -3,7 +3,7 @@
 //! An entry tells all that can be told without building the network: building a large one takes seconds. Its numbers are held
 //! to what a build gives by a test. Lists, completions and documentation come from these entries.
 
-use potstill_ops::Scope;
+use potstill_ops::{Point, Scope};
 
 use crate::{
     Classifier, ModelError, Names, Shortcut, StageEnd,
@@ -100,6 +100,11 @@ impl ModelEntry {
             }
         };
         Ok(Classifier::new(*self, architecture, ends, scope))
+    }
+
+    /// Where the stem ends: the first map of the network, after its activation.
+    pub fn stem(&self) -> Point {
+        self.architecture.stem()
     }
 
     /// Where the stages end, shallow to deep, and the pooled embedding.

@@ -146,6 +146,10 @@ impl Family for ResNetConfig {
         }
     }
 
+    fn stem(&self) -> &'static str {
+        "conv1"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         let ends = (1..).zip(self.blocks);
         let ends = ends.map(|(stage, blocks)| StageEnd::activated(format!("layer{stage}.{}", blocks - 1)));

@@ -84,6 +84,10 @@ impl Family for ShuffleNetV2Config {
     }
 
     /// The stem's pooled map and the ends of the stages: a quarter to a thirty-second of the image.
+    fn stem(&self) -> &'static str {
+        "conv1"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         let stages = (2..).zip(BLOCKS);
         let ends = stages.map(|(stage, blocks)| StageEnd::linear(format!("stage{stage}.{}", blocks - 1)));

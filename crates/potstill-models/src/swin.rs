@@ -82,6 +82,10 @@ impl Family for SwinConfig {
         }
     }
 
+    fn stem(&self) -> &'static str {
+        "patch_embed"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         let stages = self.blocks.into_iter().enumerate();
         let ends = stages.map(|(i, blocks)| StageEnd::linear(format!("layers.{i}.blocks.{}", blocks - 1)));

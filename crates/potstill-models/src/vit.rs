@@ -72,6 +72,10 @@ impl Family for VitConfig {
     }
 
     /// There are no stages: every third block, and the class token.
+    fn stem(&self) -> &'static str {
+        "patch_embed"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         let ends = (0..DEPTH).filter(|i| i % 3 == 2);
         ends.map(|i| StageEnd::linear(format!("blocks.{i}")))

@@ -93,6 +93,10 @@ impl Family for WideResNetConfig {
         }
     }
 
+    fn stem(&self) -> &'static str {
+        "conv1"
+    }
+
     fn stage_ends(&self) -> Vec<StageEnd> {
         let last = self.blocks() - 1;
         let next = ["block2.layer.0.bn1", "block3.layer.0.bn1", "bn1"];

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use burn::tensor::Device;
 use potstill_models::{BuildOptions, ModelEntry, ModelError, find, outline, probe, registry};
-use potstill_ops::Scope;
+use potstill_ops::{Scope, Side};
 use potstill_random::Seed;
 
 fn scope() -> Scope {
@@ -48,12 +48,21 @@ fn told_is_seen(entries: impl Iterator<Item = &'static ModelEntry>) {
         if told != seen {
             wrong.push(format!("{}: {told:?} is told, {seen:?} is seen", entry.name));
         }
-        for end in entry.stage_ends() {
-            for point in [&end.after, &end.before] {
-                if probe.size(point).is_none() {
-                    wrong.push(format!("{}: no point {point}", entry.name));
-                }
+        let ends = entry.stage_ends();
+        let ends = ends.iter().flat_map(|end| [&end.after, &end.before]);
+        for point in ends.chain([&entry.stem()]) {
+            if probe.size(point).is_none() {
+                wrong.push(format!("{}: no point {point}", entry.name));
             }
+        }
+        if probe
+            .points
+            .iter()
+            .find(|(point, _)| point.side == Side::Post)
+            .map(|(point, _)| point)
+            != Some(&entry.stem())
+        {
+            wrong.push(format!("{}: {} is not the first map", entry.name, entry.stem()));
         }
         let head = format!("{}.weight", entry.names.head);
         let rows = network

@@ -38,6 +38,11 @@ impl<M: Module> Frozen<M> {
         &self.module
     }
 
+    /// The module, for its values to be put back from a checkpoint. It stays on the plain device.
+    pub fn get_mut(&mut self) -> &mut M {
+        &mut self.module
+    }
+
     /// The module's tensors, to be read.
     pub fn parameters(&self) -> &dyn Parameters {
         &self.module

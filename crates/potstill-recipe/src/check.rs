@@ -6,7 +6,7 @@ use crate::error::Problem;
 use crate::nearest::{did_you_mean, nearest, quoted};
 use crate::optimizer::OptimizerSpec;
 use crate::origin::Origin;
-use crate::recipe::{Input, Recipe, Teacher};
+use crate::recipe::{BatchNorms, Input, Precision, Recipe, Teacher};
 use crate::schedule::{Decay, Schedule};
 
 /// Everything that does not fit together.
@@ -34,7 +34,7 @@ pub(crate) fn check_teacher(table: &Table, root: &Origin) -> Option<Problem> {
         Some("onnx") => (
             "onnx",
             "takes network and weights from that file",
-            &["model", "weights", "shortcut", "precision"],
+            &["model", "weights", "shortcut", "precision", "batch_norm"],
         ),
         Some(_) => ("model", "takes a network by its name", &["logits"]),
         None => {
@@ -96,6 +96,20 @@ fn networks(recipe: &Recipe, problems: &mut Vec<Problem>) {
     };
     if let Some(input) = input {
         input_lengths(input, &recipe.origin.at("teacher.input"), problems);
+    }
+    let asked = match &recipe.teacher {
+        Some(Teacher::Network(network)) => Some((network.precision, network.batch_norm)),
+        Some(Teacher::Run {
+            precision,
+            batch_norm,
+            ..
+        }) => Some((*precision, *batch_norm)),
+        Some(Teacher::Onnx(_)) | None => None,
+    };
+    if asked == Some((Precision::Half, BatchNorms::Batch)) {
+        let text = "is of batch norms folded into their convolutions, and `batch_norm = \"batch\"` leaves none to fold; leave one of \
+                    them out";
+        problems.push(recipe.origin.problem("teacher.precision", text));
     }
 }
 

@@ -227,6 +227,12 @@ const TEACHER: &[Key] = &[
         "half: frozen convolutions in half precision where the machine has AVX512-FP16; not of an ONNX file",
     ),
     optional(
+        "batch_norm",
+        Choice(&["running", "batch"]),
+        "running",
+        "batch: a frozen teacher's batch norms take the statistics of each training batch; not of an ONNX file",
+    ),
+    optional(
         "optimizer",
         OPTIMIZER,
         "the phase's",

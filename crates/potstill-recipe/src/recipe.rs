@@ -122,6 +122,9 @@ pub struct Network {
     /// Of a teacher: in what it computes.
     #[serde(default, skip_serializing_if = "Precision::is_single")]
     pub precision: Precision,
+    /// Of a teacher: by which statistics it normalises.
+    #[serde(default, skip_serializing_if = "BatchNorms::are_running")]
+    pub batch_norm: BatchNorms,
     /// Of a teacher that trains beside the student: the rule of its steps; that of the phase if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub optimizer: Option<OptimizerSpec>,
@@ -145,6 +148,24 @@ impl Precision {
     #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
     fn is_single(&self) -> bool {
         *self == Self::Single
+    }
+}
+
+/// By which statistics the batch norms of a frozen teacher normalise in training.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum BatchNorms {
+    /// The running ones, which came with its weights: evaluation mode.
+    #[default]
+    Running,
+    /// Those of the batch, as a teacher in PyTorch does that nobody called `eval` on. Its running statistics do not move.
+    Batch,
+}
+
+impl BatchNorms {
+    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+    fn are_running(&self) -> bool {
+        *self == Self::Running
     }
 }
 
@@ -208,6 +229,9 @@ pub enum Teacher {
         /// In what it computes.
         #[serde(default, skip_serializing_if = "Precision::is_single")]
         precision: Precision,
+        /// By which statistics it normalises.
+        #[serde(default, skip_serializing_if = "BatchNorms::are_running")]
+        batch_norm: BatchNorms,
     },
     /// A network in an ONNX file.
     Onnx(OnnxTeacher),

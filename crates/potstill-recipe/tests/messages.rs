@@ -338,6 +338,18 @@ fn values_that_do_not_fit_together() {
         ),
         (
             "run = \"runs/teacher\"",
+            "onnx = \"a.onnx\"\nbatch_norm = \"batch\"",
+            "x.toml:8: `teacher.onnx` takes network and weights from that file, so `batch_norm` cannot stand beside it; leave \
+             out one or the other, or override the whole table, `teacher={ onnx = \"...\" }`",
+        ),
+        (
+            "run = \"runs/teacher\"",
+            "run = \"runs/teacher\"\nprecision = \"half\"\nbatch_norm = \"batch\"",
+            "x.toml:9: `teacher.precision` is of batch norms folded into their convolutions, and `batch_norm = \"batch\"` leaves \
+             none to fold; leave one of them out",
+        ),
+        (
+            "run = \"runs/teacher\"",
             "model = \"cifar_resnet20\"\nlogits = \"fc\"",
             "x.toml:8: `teacher.model` takes a network by its name, so `logits` cannot stand beside it; leave out one or the \
              other, or override the whole table, `teacher={ model = \"...\" }`",

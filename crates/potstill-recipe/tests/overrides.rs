@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use potstill_recipe::{Decay, OptimizerSpec, Precision, Recipe, RecipeError, Teacher};
+use potstill_recipe::{BatchNorms, Decay, OptimizerSpec, Precision, Recipe, RecipeError, Teacher};
 
 const TEXT: &str = r#"version = 1
 name = "small"
@@ -80,7 +80,8 @@ fn tables_and_arrays_can_be_given_whole_or_in_part() {
         recipe.teacher,
         Some(Teacher::Run {
             run: "runs/a".into(),
-            precision: Precision::Single
+            precision: Precision::Single,
+            batch_norm: BatchNorms::Running
         })
     );
     assert_eq!(recipe.methods[0].options["temperature"].as_float(), Some(2.5));

@@ -127,6 +127,10 @@ fn schema_and_structs_have_the_same_keys() {
         "model = \"cifar_resnet20\"",
         "model = \"t\"\nweights = \"w\"\nshortcut = \"a\"\ninput = { mean = [1], std = [1], low_resolution = { size = 4 } }\nprecision = \"half\"",
     )));
+    note(&parsed(&EVERYTHING.replace(
+        "model = \"cifar_resnet20\"",
+        "model = \"t\"\nbatch_norm = \"batch\"",
+    )));
     note(&parsed(LITTLE));
     note(&parsed(&LITTLE.replace(
         "student.model",

@@ -192,7 +192,11 @@ fn live(teacher: Classifier, online: bool, input: NetworkInput) -> LiveTeacher {
     } else {
         TeacherNetwork::Frozen(FrozenClassifier::from(&teacher))
     };
-    LiveTeacher { network, input }
+    LiveTeacher {
+        network,
+        mode: Mode::Running,
+        input,
+    }
 }
 
 fn synthetic(batch: usize, entry: &ModelEntry) -> Batch {

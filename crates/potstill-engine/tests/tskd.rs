@@ -1,0 +1,253 @@
+//! Whole runs of TSKD on drawn images: its schedule, its memory in the checkpoints, what is frozen when, and resumed cycles.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+use std::{
+    collections::BTreeMap,
+    path::Path,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use potstill_engine::{EngineError, Observer, Outcome, Plan, Run, RunFolder, Silent, StepSeen};
+use potstill_models::weights::TensorFile;
+use potstill_recipe::Recipe;
+use potstill_report::read_metrics;
+
+/// With an interval of 1: memory, memory, memory, review, and again. Two steps an epoch.
+const RECIPE: &str = r#"
+version = 1
+name = "test"
+seed = 5
+[data]
+train = "shapes:size=8,train=32,test=20,classes=10"
+augment = ["flip"]
+[student]
+model = "cifar_resnet8"
+[teacher]
+model = "cifar_resnet14"
+[train]
+epochs = 6
+batch = 16
+optimizer = { kind = "sgd", lr = 0.05, momentum = 0.9, nesterov = true, weight_decay = 5e-4 }
+schedule = { kind = "cosine" }
+[[methods]]
+kind = "tskd"
+interval = 1
+hidden = [4, 4, 4]
+"#;
+
+fn recipe(overrides: &[&str]) -> Recipe {
+    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+    Recipe::from_text(RECIPE, "test.toml", &overrides).unwrap()
+}
+
+fn start(overrides: &[&str], folder: &Path) -> Result<Run, EngineError> {
+    Run::start(Plan::new(recipe(overrides))?, RunFolder::create(folder, false)?)
+}
+
+fn resume(overrides: &[&str], folder: &Path) -> Run {
+    Run::resume(
+        Plan::new(recipe(overrides)).unwrap(),
+        RunFolder::open(folder).unwrap(),
+    )
+    .unwrap()
+}
+
+/// Raises the stop flag after so many steps.
+struct StopAfter<'a>(usize, &'a AtomicBool);
+
+impl Observer for StopAfter<'_> {
+    fn step(&mut self, _: &StepSeen<'_>) {
+        self.0 -= 1;
+        if self.0 == 0 {
+            self.1.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn stopped_after(mut run: Run, steps: usize) {
+    let stop = AtomicBool::new(false);
+    let outcome = run.go(&mut StopAfter(steps, &stop), &stop).unwrap();
+    assert_eq!(outcome, Outcome::Interrupted);
+}
+
+fn finished(mut run: Run) {
+    let outcome = run.go(&mut Silent, &AtomicBool::new(false)).unwrap();
+    assert_eq!(outcome, Outcome::Finished);
+}
+
+type Bits = BTreeMap<String, Vec<u32>>;
+
+/// Every tensor of a file, as bits.
+fn bits(path: &Path) -> Bits {
+    let file = TensorFile::read(path).unwrap();
+    let of = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect();
+    file.tensors
+        .into_iter()
+        .map(|(name, tensor)| (name, of(&tensor.values)))
+        .collect()
+}
+
+/// The tensors whose names begin so, without that beginning.
+fn part(bits: &Bits, name: &str) -> Bits {
+    let beginning = format!("{name}/");
+    bits.iter()
+        .filter_map(|(path, values)| Some((path.strip_prefix(&beginning)?.to_owned(), values.clone())))
+        .collect()
+}
+
+/// The checkpoint at the end of every epoch.
+struct Epochs<'a>(&'a Path, Vec<Bits>);
+
+impl Observer for Epochs<'_> {
+    fn epoch(&mut self, _: &potstill_report::EpochRow, _: usize) {
+        self.1.push(bits(&self.0.join("last.safetensors")));
+    }
+}
+
+fn every_epoch(overrides: &[&str], folder: &Path) -> Vec<Bits> {
+    let mut run = start(overrides, folder).unwrap();
+    let mut epochs = Epochs(folder, Vec::new());
+    run.go(&mut epochs, &AtomicBool::new(false)).unwrap();
+    epochs.1
+}
+
+/// The names of the terms in the log of each epoch.
+fn terms(folder: &Path) -> Vec<Vec<String>> {
+    let rows = read_metrics(folder.join("metrics.jsonl")).unwrap();
+    rows.into_iter()
+        .map(|row| row.train.terms.keys().cloned().collect())
+        .collect()
+}
+
+#[test]
+fn a_cycle_is_memory_memory_memory_review() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("run");
+    let epochs = every_epoch(&[], &folder);
+    assert_eq!(epochs.len(), 6);
+    let student: Vec<_> = epochs.iter().map(|bits| part(bits, "student")).collect();
+    let forecasters: Vec<_> = epochs.iter().map(|bits| part(bits, "tskd")).collect();
+    for epoch in 0..6 {
+        // Slots 1 to 3 are filled in epochs 0 to 2, and slot 1 again in epoch 4 and slot 2 in epoch 5.
+        let held = |slot: usize| match (slot, epoch) {
+            (0, 4..) => Some(4),
+            (1, 5..) => Some(5),
+            (slot, epoch) => (slot <= epoch).then_some(slot),
+        };
+        for slot in 0..3 {
+            let memory = part(&epochs[epoch], &format!("tskd.memory{}", slot + 1));
+            match held(slot) {
+                Some(then) => assert!(memory == student[then], "slot {slot} after epoch {epoch}"),
+                None => assert!(memory.is_empty(), "slot {slot} after epoch {epoch}"),
+            }
+        }
+        // Frozen is frozen: no decay, no left-over momentum, before the first review and between reviews.
+        if epoch > 0 {
+            let moved = forecasters[epoch] != forecasters[epoch - 1];
+            assert_eq!(moved, epoch == 3, "the forecasters in epoch {epoch}");
+        }
+    }
+    assert!(!forecasters[0].is_empty());
+    for (epoch, terms) in terms(&folder).into_iter().enumerate() {
+        let mut expected = vec!["cross_entropy", "tskd-kl"];
+        expected.extend((epoch == 3).then_some("tskd-review"));
+        assert_eq!(terms, expected, "epoch {epoch}");
+    }
+    let exported = bits(&folder.join("student/model.safetensors"));
+    assert!(
+        exported.keys().eq(student[5].keys()),
+        "the deployed student is the plain student"
+    );
+}
+
+#[test]
+fn a_review_without_weight_leaves_the_student_of_plain_kd_to_the_bit() {
+    let place = tempfile::tempdir().unwrap();
+    let student = |name: &str, overrides: &[&str]| {
+        let folder = place.path().join(name);
+        finished(start(overrides, &folder).unwrap());
+        part(&bits(&folder.join("last.safetensors")), "student")
+    };
+    let plain = student("kd", &[r#"methods=[{ kind = "kd", temperature = 4.0 }]"#]);
+    let without = student("without", &["methods.0.review_weight=0.0"]);
+    assert!(plain == without);
+    assert!(plain != student("with", &[]), "the review changed nothing");
+    let noted = terms(&place.path().join("without"));
+    assert!(noted[3].contains(&"tskd-review".to_owned()), "{noted:?}");
+}
+
+#[test]
+fn a_run_that_was_interrupted_anywhere_in_a_cycle_ends_with_the_same_bits() {
+    let place = tempfile::tempdir().unwrap();
+    let [whole, broken] = ["whole", "broken"].map(|name| place.path().join(name));
+    for overrides in [
+        &[][..],
+        &["methods.0.decay_between_reviews=true", "methods.0.peepholes=true"],
+    ] {
+        for folder in [&whole, &broken] {
+            let _ = std::fs::remove_dir_all(folder);
+        }
+        finished(start(overrides, &whole).unwrap());
+        // Two steps an epoch: in the middle of the first memory epoch, at the end of the second one, in the middle of the review,
+        // and in the memory epoch behind it.
+        stopped_after(start(overrides, &broken).unwrap(), 1);
+        for steps in [3, 3, 2] {
+            stopped_after(resume(overrides, &broken), steps);
+        }
+        finished(resume(overrides, &broken));
+        for file in [
+            "last.safetensors",
+            "best.safetensors",
+            "student/model.safetensors",
+        ] {
+            let [a, b] = [&whole, &broken].map(|folder| bits(&folder.join(file)));
+            assert!(a == b, "{file} differs, {overrides:?}");
+        }
+        assert_eq!(terms(&whole), terms(&broken));
+    }
+}
+
+#[test]
+fn decay_goes_on_between_reviews_if_told() {
+    let place = tempfile::tempdir().unwrap();
+    let epochs = every_epoch(
+        &["methods.0.decay_between_reviews=true"],
+        &place.path().join("run"),
+    );
+    let forecasters: Vec<_> = epochs.iter().map(|bits| part(bits, "tskd")).collect();
+    let moved: Vec<_> = forecasters.windows(2).map(|pair| pair[0] != pair[1]).collect();
+    assert_eq!(moved, [false, false, true, true, true]);
+}
+
+#[test]
+fn a_teacher_may_see_the_statistics_of_the_batch() {
+    let place = tempfile::tempdir().unwrap();
+    let student = |name: &str, overrides: &[&str]| {
+        let overrides = [overrides, &["train.epochs=1", r#"methods=[{ kind = "kd" }]"#]].concat();
+        let folder = place.path().join(name);
+        finished(start(&overrides, &folder).unwrap());
+        let recipe = Recipe::from_path(folder.join("recipe.toml"), &[]).unwrap();
+        assert_eq!(
+            recipe,
+            Recipe::from_text(&recipe.to_toml().unwrap(), "again", &[]).unwrap()
+        );
+        part(&bits(&folder.join("last.safetensors")), "student")
+    };
+    let running = student("running", &["teacher.batch_norm=running"]);
+    assert!(
+        running == student("silent", &[]),
+        "running statistics are the default"
+    );
+    let batch = student("batch", &["teacher.batch_norm=batch"]);
+    assert!(running != batch, "the batch's statistics change nothing");
+}
+
+#[test]
+fn a_training_too_short_for_a_review_is_refused() {
+    let error = Plan::new(recipe(&["train.epochs=3"])).err().unwrap();
+    assert!(
+        error.to_string().contains("for the first time in epoch 4"),
+        "{error}"
+    );
+}

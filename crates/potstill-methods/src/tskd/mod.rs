@@ -1,0 +1,271 @@
+//! **TSKD**: temporal supervised knowledge distillation.
+//!
+//! Wang, Han, Wang, Chen, Liu and Tang, "Review helps learn better: Temporal Supervised Knowledge Distillation", arXiv 2307.00811.
+//! At fixed epochs the student is remembered ([`Snapshots`]); in a review epoch the remembered students and the present one see
+//! the same batch, and the changes of their attention maps ([`attention_map`]) form a short sequence. A convolutional LSTM for each tap
+//! forecasts the next change, which is matched with the gap that is left to the teacher's attention ([`Reviewing`]). In every
+//! epoch the logits follow the teacher's as in KD. Memory and forecasters exist in training only.
+//!
+//! The mathematics are those of the authors' program; what it leaves open is marked as our design.
+
+mod attention_map;
+mod options;
+mod review;
+mod schedule;
+mod snapshots;
+
+use burn::tensor::Tensor;
+use potstill_ops::{ForecasterConfig, Mode, Parameters, Pass, Point, distillation_divergence};
+use potstill_recipe::MethodSpec;
+
+use crate::{Ground, Memory, Method, MethodError, Reads, Seen, Side, Step, Term};
+use options::{BatchNorms, Options, TeacherTap};
+
+pub use attention_map::{MapNorm, attention_map};
+pub use review::{Cuts, Forecasters, Reviewing, Tapped, increments};
+pub use schedule::{EpochRole, ReviewSchedule};
+pub use snapshots::Snapshots;
+
+/// Stages that are read behind the stem: not the deepest, in a network of three.
+const STAGES: usize = 2;
+
+/// Temporal supervision, planned for two networks.
+#[derive(Debug)]
+pub struct Tskd {
+    schedule: ReviewSchedule,
+    kl_weight: f64,
+    temperature: f64,
+    review_weight: f64,
+    reviewing: Reviewing,
+    decay_between_reviews: bool,
+    reads: Reads,
+    forecasters: Forecasters,
+    snapshots: Snapshots,
+}
+
+impl Tskd {
+    /// The name in recipes.
+    pub const NAME: &'static str = "tskd";
+
+    /// Plans the schedule, finds the taps of both networks and builds a forecaster for each.
+    ///
+    /// # Errors
+    /// No teacher, other classes, points that are not there or do not pair up, too few epochs for one review.
+    pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
+        let options = Options::read(spec)?;
+        let teacher = ground.teacher(Self::NAME)?;
+        let classes = [teacher, &ground.student].map(|side| side.probe.classes);
+        if options.kl_weight > 0.0 && classes[0] != classes[1] {
+            return Err(MethodError::Classes {
+                method: Self::NAME,
+                teacher: classes[0],
+                student: classes[1],
+            });
+        }
+        let schedule = ReviewSchedule {
+            interval: options
+                .interval
+                .unwrap_or_else(|| ReviewSchedule::interval_for(ground.epochs)),
+            slots: options.snapshots,
+        };
+        if options.review_weight > 0.0 && schedule.first_review() >= ground.epochs {
+            return Err(MethodError::TooShort {
+                method: Self::NAME,
+                epochs: ground.epochs,
+                needed: schedule.first_review() + 1,
+            });
+        }
+        let reads = taps(&options, &ground.student, teacher)?;
+        let configs = forecasters(spec, &options, &reads, ground)?;
+        let mode = match options.snapshot_batch_norm {
+            BatchNorms::Batch => Mode::Batch,
+            BatchNorms::Running => Mode::Running,
+        };
+        Ok(Self {
+            schedule,
+            kl_weight: options.kl_weight,
+            temperature: options.temperature,
+            review_weight: options.review_weight,
+            reviewing: Reviewing {
+                norm: options.attention,
+                cuts: Cuts {
+                    target: options.detach_target,
+                    current: options.detach_current,
+                },
+            },
+            decay_between_reviews: options.decay_between_reviews,
+            reads,
+            forecasters: Forecasters::new(&configs, &ground.scope(Self::NAME)),
+            snapshots: Snapshots::new(schedule, mode),
+        })
+    }
+
+    /// The sum of the losses at all taps.
+    fn review(&self, student: &Seen, teacher: &Seen, pass: &mut Pass<'_>) -> Option<Term> {
+        let remembered = self
+            .snapshots
+            .look_at(&student.images.clone().inner(), &self.reads.student);
+        let pairs = self.reads.student.iter().zip(&self.reads.teacher);
+        let losses = pairs
+            .zip(&self.forecasters.branches)
+            .filter_map(|((ours, theirs), forecaster)| {
+                let tapped = Tapped {
+                    remembered: remembered.iter().filter_map(|taps| taps.map(ours)).collect(),
+                    student: student.taps.map(ours)?,
+                    teacher: teacher.taps.map(theirs)?,
+                };
+                self.reviewing.loss(forecaster, tapped, pass)
+            });
+        let value = losses.reduce(|sum, loss| sum + loss)?;
+        Some(if self.review_weight > 0.0 {
+            Term::loss("tskd-review", value).with_factor(self.review_weight)
+        } else {
+            Term::note("tskd-review", value.inner())
+        })
+    }
+
+    /// Whether the forecasters, once they have learned something, go on decaying in this epoch.
+    fn decays(&self, epoch: usize) -> bool {
+        self.decay_between_reviews
+            && self.review_weight > 0.0
+            && self.snapshots.are_complete()
+            && epoch > self.schedule.first_review()
+    }
+}
+
+impl Method for Tskd {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn reads(&self) -> Reads {
+        self.reads.clone()
+    }
+
+    fn reads_in(&self, epoch: usize) -> Reads {
+        match self.schedule.role(epoch) {
+            EpochRole::Review => self.reads(),
+            _ => Reads::default(),
+        }
+    }
+
+    fn modules(&self) -> Option<&dyn Parameters> {
+        Some(&self.forecasters)
+    }
+
+    fn modules_mut(&mut self) -> Option<&mut dyn Parameters> {
+        Some(&mut self.forecasters)
+    }
+
+    fn memory(&self) -> Option<&dyn Memory> {
+        Some(&self.snapshots)
+    }
+
+    fn memory_mut(&mut self) -> Option<&mut dyn Memory> {
+        Some(&mut self.snapshots)
+    }
+
+    fn terms(&self, step: &Step<'_>, pass: &mut Pass<'_>) -> Vec<Term> {
+        let Some(teacher) = step.teacher else {
+            return Vec::new();
+        };
+        let mut terms = Vec::new();
+        if self.kl_weight > 0.0 {
+            let (student, teacher) = (step.student.logits.clone(), teacher.logits.clone());
+            let value = distillation_divergence(student, teacher, self.temperature);
+            terms.push(Term::loss("tskd-kl", value).with_factor(self.kl_weight));
+        }
+        match self.schedule.role(step.epoch) {
+            EpochRole::Review if self.snapshots.are_complete() => {
+                terms.extend(self.review(step.student, teacher, pass));
+            }
+            // Never with a copy missing or twice there: the epoch is a general one.
+            EpochRole::Review => {
+                let one = Tensor::ones([1], &teacher.logits.device());
+                terms.push(Term::note("tskd-review-skipped", one));
+            }
+            _ if self.decays(step.epoch) => {
+                let still = self.forecasters.still();
+                terms.extend(still.map(|zero| Term::loss("tskd-decay", zero)));
+            }
+            _ => {}
+        }
+        terms
+    }
+}
+
+/// The points that are read: by name, or the stem and the first stages, as the authors' program takes the first three of a
+/// network's features.
+fn taps(options: &Options, student: &Side, teacher: &Side) -> Result<Reads, MethodError> {
+    let usual = |side: &Side, tap: TeacherTap| -> Vec<Point> {
+        let ends = side.stage_ends.iter().take(STAGES).map(|end| match tap {
+            TeacherTap::Pre => end.before.clone(),
+            TeacherTap::Post => end.after.clone(),
+        });
+        // The stem is read after its activation from both.
+        side.stem.iter().cloned().chain(ends).collect()
+    };
+    let named = |names: &[String]| -> Result<Vec<Point>, MethodError> {
+        let parse = |text: &String| {
+            text.parse().map_err(|source| MethodError::Point {
+                method: Tskd::NAME,
+                source,
+            })
+        };
+        names.iter().map(parse).collect()
+    };
+    let reads = Reads {
+        student: match &options.student_points[..] {
+            [] => usual(student, TeacherTap::Post),
+            names => named(names)?,
+        },
+        teacher: match &options.teacher_points[..] {
+            [] => usual(teacher, options.teacher_tap),
+            names => named(names)?,
+        },
+    };
+    if reads.teacher.is_empty() {
+        return Err(MethodError::NoStages {
+            method: Tskd::NAME,
+            network: "teacher",
+            option: "teacher_points",
+        });
+    }
+    if reads.student.len() != reads.teacher.len() {
+        let (student, teacher) = (reads.student.len(), reads.teacher.len());
+        return Err(MethodError::Unpaired {
+            method: Tskd::NAME,
+            student,
+            teacher,
+        });
+    }
+    for point in &reads.teacher {
+        teacher.size(point, Tskd::NAME, "teacher")?;
+    }
+    Ok(reads)
+}
+
+/// The shape of the forecaster of each tap.
+fn forecasters(
+    spec: &MethodSpec,
+    options: &Options,
+    reads: &Reads,
+    ground: &Ground,
+) -> Result<Vec<ForecasterConfig>, MethodError> {
+    let taps = reads.student.len();
+    if !options.hidden.is_empty() && options.hidden.len() != taps {
+        let problem = format!("has {} widths for {taps} taps", options.hidden.len());
+        return Err(spec.wrong("hidden", problem).into());
+    }
+    let config = |(i, point): (usize, &Point)| {
+        let [height, width, _] = ground.student.size(point, Tskd::NAME, "student")?;
+        // Attested for 32, 16 and 8 rows; our design for others.
+        let usual = if height == 32 { 64 } else { 32 };
+        Ok(ForecasterConfig {
+            features: options.features,
+            hidden: options.hidden.get(i).copied().unwrap_or(usual),
+            peepholes: options.peepholes.then_some([height, width]),
+        })
+    };
+    reads.student.iter().enumerate().map(config).collect()
+}
