@@ -11,10 +11,14 @@
 
 mod activation;
 mod attention;
+mod channel_norm;
 mod conv;
+mod divergence;
 mod fast;
 mod frozen;
 mod gated_sum;
+mod inserted;
+mod kd_layer;
 mod layer_norm;
 mod linear;
 mod logits;
@@ -37,10 +41,14 @@ mod windows;
 
 pub use activation::Activation;
 pub use attention::Attention;
+pub use channel_norm::channel_norm;
 pub use conv::{Conv2d, Conv2dConfig};
+pub use divergence::{NO_CHANCE, softmax_divergence};
 pub use fast::{Form, instruction_set, peak_gflops, set_threads, threads, update_in_place};
 pub use frozen::Frozen;
 pub use gated_sum::gated_sum;
+pub use inserted::{Inserted, Insertion};
+pub use kd_layer::{CosineConv, KdLayer};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use logits::{cross_entropy, distillation_divergence, true_class_ranks};
