@@ -2,7 +2,7 @@
 
 use potstill_recipe::MethodSpec;
 
-use crate::{Ground, Kd, Method, MethodError, ReviewKd};
+use crate::{Ground, Kd, LetKd, Method, MethodError, ReviewKd};
 
 type PlanMethod = fn(&MethodSpec, &Ground) -> Result<Box<dyn Method>, MethodError>;
 
@@ -30,6 +30,12 @@ static REGISTRY: &[MethodEntry] = &[
         about: "deep student features review the teacher's shallow ones through attention-based fusion",
         source: "Chen, Liu, Zhao, Jia 2021, arXiv 2104.09044",
         plan: |spec, ground| Ok(Box::new(ReviewKd::plan(spec, ground)?)),
+    },
+    MethodEntry {
+        name: LetKd::NAME,
+        about: "layers of templates inside the student, whose scores the teacher's clusters and decisions supervise",
+        source: "Gorgun, Gurbuz, Alatan 2023, arXiv 2309.02843",
+        plan: |spec, ground| Ok(Box::new(LetKd::plan(spec, ground)?)),
     },
 ];
 
