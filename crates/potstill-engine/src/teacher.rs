@@ -76,7 +76,12 @@ impl PlannedTeacher {
                 mode = in_training(named.batch_norm);
                 rule = (named.optimizer.clone(), named.schedule.clone());
                 let (model, network, classifier, input) = ours(&source, named.precision, seed, device)?;
-                let usual = || named.weights.as_ref().map_or_else(|| of_data.clone(), |_| usual());
+                let usual = || {
+                    named
+                        .weights
+                        .as_ref()
+                        .map_or_else(|| of_data.clone(), |_| usual())
+                };
                 let input = NetworkInput::of(named.input.as_ref(), input, usual);
                 (model, network, classifier, input)
             }

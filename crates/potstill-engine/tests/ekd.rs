@@ -65,7 +65,8 @@ fn trained(place: &Path, overrides: &[&str]) -> Bits {
 
 /// The tensors of one part, by their names in it.
 fn part(checkpoint: &Bits, name: &str) -> Bits {
-    let own = |(path, values): (&String, &Vec<u32>)| Some((path.strip_prefix(name)?.to_owned(), values.clone()));
+    let own =
+        |(path, values): (&String, &Vec<u32>)| Some((path.strip_prefix(name)?.to_owned(), values.clone()));
     checkpoint.iter().filter_map(own).collect()
 }
 
@@ -86,7 +87,12 @@ fn the_teacher_does_not_know_what_is_transferred() {
     let [first, ..] = &runs;
     assert!(!part(first, "teacher/").is_empty() && !part(first, "ekd.teacher/").is_empty());
     for other in &runs[1..] {
-        for name in ["teacher/", "ekd.teacher/", "optimizer/teacher/", "optimizer/ekd.teacher/"] {
+        for name in [
+            "teacher/",
+            "ekd.teacher/",
+            "optimizer/teacher/",
+            "optimizer/ekd.teacher/",
+        ] {
             assert!(part(first, name) == part(other, name), "{name} differs");
         }
         assert!(part(first, "student/") != part(other, "student/"));
@@ -113,8 +119,14 @@ fn a_teacher_grows_as_a_student_does_alone() {
         format!("teacher.weights={}", weights.display()),
         format!("student.weights={}", weights.display()),
     );
-    let beside = trained(place.path(), &[&teacher, "methods.0.teacher_mode=evolving-from-checkpoint"]);
-    let alone = trained(place.path(), &[&student, "student.model=cifar_resnet14", "methods=[]"]);
+    let beside = trained(
+        place.path(),
+        &[&teacher, "methods.0.teacher_mode=evolving-from-checkpoint"],
+    );
+    let alone = trained(
+        place.path(),
+        &[&student, "student.model=cifar_resnet14", "methods=[]"],
+    );
     assert!(part(&beside, "teacher/") == part(&alone, "student/"));
 }
 
@@ -125,7 +137,10 @@ fn a_student_to_whom_nothing_is_transferred_trains_as_alone() {
         let beside = trained(place.path(), &[&NO_TRANSFER[..], &[clip]].concat());
         let alone = trained(place.path(), &["methods=[]", clip]);
         for name in ["student/", "optimizer/student/"] {
-            assert!(part(&beside, name) == part(&alone, name), "{name} differs, {clip}");
+            assert!(
+                part(&beside, name) == part(&alone, name),
+                "{name} differs, {clip}"
+            );
         }
         assert!(part(&alone, "teacher/").is_empty());
     }
@@ -136,7 +151,10 @@ fn one_rule_for_both_sides_is_two_of_the_same() {
     let place = tempfile::tempdir().unwrap();
     let rule = "teacher.optimizer={ kind = \"sgd\", lr = 0.05, momentum = 0.9, weight_decay = 5e-4 }";
     let schedule = "teacher.schedule={ kind = \"cosine\" }";
-    let (one, two) = (trained(place.path(), &[]), trained(place.path(), &[rule, schedule]));
+    let (one, two) = (
+        trained(place.path(), &[]),
+        trained(place.path(), &[rule, schedule]),
+    );
     assert!(one == two);
     let slower = rule.replace("0.05", "0.01");
     let slower = trained(place.path(), &[&slower]);
@@ -171,7 +189,11 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
         let [whole, broken] = ["whole", "broken"].map(|name| place.path().join(format!("{name}-{mode}")));
         go(plan(overrides).unwrap(), &whole);
         // In the middle of the first epoch, and in the middle of the last.
-        let mut run = Run::start(plan(overrides).unwrap(), RunFolder::create(&broken, false).unwrap()).unwrap();
+        let mut run = Run::start(
+            plan(overrides).unwrap(),
+            RunFolder::create(&broken, false).unwrap(),
+        )
+        .unwrap();
         for steps in [2, 2] {
             let stop = AtomicBool::new(false);
             assert_eq!(
@@ -182,16 +204,27 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
         }
         let never = AtomicBool::new(false);
         assert_eq!(run.go(&mut Silent, &never).unwrap(), Outcome::Finished);
-        for file in ["last.safetensors", "best.safetensors", "student/model.safetensors"] {
-            assert!(bits(&whole.join(file)) == bits(&broken.join(file)), "{file} differs, mode {mode}");
+        for file in [
+            "last.safetensors",
+            "best.safetensors",
+            "student/model.safetensors",
+        ] {
+            assert!(
+                bits(&whole.join(file)) == bits(&broken.join(file)),
+                "{file} differs, mode {mode}"
+            );
         }
         let metrics = |folder: &Path| {
             let rows = read_metrics(folder.join("metrics.jsonl")).unwrap().into_iter();
-            rows.map(|row| format!("{:?} {:?}", row.train, row.test)).collect::<Vec<_>>()
+            rows.map(|row| format!("{:?} {:?}", row.train, row.test))
+                .collect::<Vec<_>>()
         };
         assert_eq!(metrics(&whole), metrics(&broken));
         let last = bits(&whole.join("last.safetensors"));
-        assert!(!part(&last, "optimizer/ekd.teacher/").is_empty(), "the halves of either teacher learn");
+        assert!(
+            !part(&last, "optimizer/ekd.teacher/").is_empty(),
+            "the halves of either teacher learn"
+        );
         assert_eq!(part(&last, "teacher/").is_empty(), mode == 1);
     }
 }
@@ -203,7 +236,12 @@ fn the_student_leaves_alone() {
     go(plan(&["train.epochs=1"]).unwrap(), &folder);
     let exported = bits(&folder.join("student/model.safetensors"));
     let own = plan(&["methods=[]"]).unwrap().student.classifier;
-    let mut names: Vec<String> = own.parameters().entries().into_iter().map(|entry| entry.path).collect();
+    let mut names: Vec<String> = own
+        .parameters()
+        .entries()
+        .into_iter()
+        .map(|entry| entry.path)
+        .collect();
     names.sort();
     assert_eq!(exported.keys().cloned().collect::<Vec<_>>(), names);
     let learned = exported
@@ -217,7 +255,10 @@ fn the_student_leaves_alone() {
 fn a_teacher_that_does_not_fit_the_mode_is_refused() {
     let message = |overrides: &[&str]| plan(overrides).err().unwrap();
     let frozen = message(&["methods.0.teacher_mode=frozen"]);
-    assert!(frozen.contains("random weights") && frozen.contains("teacher.weights"), "{frozen}");
+    assert!(
+        frozen.contains("random weights") && frozen.contains("teacher.weights"),
+        "{frozen}"
+    );
     let checkpoint = message(&["methods.0.teacher_mode=evolving-from-checkpoint"]);
     assert!(checkpoint.contains("no weights"), "{checkpoint}");
     let place = tempfile::tempdir().unwrap();

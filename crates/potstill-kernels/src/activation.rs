@@ -172,7 +172,7 @@ fn sigmoid<L: Lanes>(v: L) -> L {
 /// `e^x` to about 2 units in the last place: `2^n` times a polynomial on `[-ln 2 / 2, ln 2 / 2]` (its Taylor series, of
 /// which the first omitted term is below 1e-8). Saturates instead of overflowing.
 #[inline(always)]
-fn exp<L: Lanes>(x: L) -> L {
+pub(crate) fn exp<L: Lanes>(x: L) -> L {
     /// Added to a small number, leaves it rounded to an integer, plus 127, in the low mantissa bits.
     const ROUND: f32 = 12_582_912.0 + 127.0;
     let x = x.at_least(L::splat(-87.0)).at_most(L::splat(88.0));

@@ -17,6 +17,7 @@
 
 mod activation;
 mod conv;
+mod divergence;
 mod error;
 mod gated_sum;
 mod isa;
@@ -27,6 +28,7 @@ mod peak;
 mod pool;
 mod pooled_error;
 mod recycler;
+mod row_norm;
 mod scratch;
 mod shuffle;
 mod window;
@@ -36,6 +38,7 @@ pub use conv::{
     ConvShape, Epilogue, PackedConv, Precision, conv_backward_data, conv_backward_data_add,
     conv_backward_weight, conv_forward,
 };
+pub use divergence::softmax_divergence;
 pub use error::KernelError;
 pub use gated_sum::{GateGradients, GateInputs, GatedSum};
 pub use isa::Isa;
@@ -49,5 +52,6 @@ pub use peak::peak_gflops;
 pub use pool::Pool;
 pub use pooled_error::{BinSums, PooledError};
 pub use recycler::Recycler;
+pub use row_norm::{row_norms, row_norms_backward};
 pub use shuffle::channel_shuffle;
 pub use window::{Summary, WindowShape, window_backward, window_forward};

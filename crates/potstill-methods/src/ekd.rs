@@ -162,10 +162,14 @@ impl Ekd {
             student_halves.push(GuidedHalf::new(inputs, width, &at("student")));
             teacher_halves.push(TaughtHalf::new(outputs, width, ours, &at("teacher")));
         }
-        let teacher = TeacherHalves { pairs: teacher_halves };
+        let teacher = TeacherHalves {
+            pairs: teacher_halves,
+        };
         Ok(Self {
             teacher: (options.gm_teacher == GuidedTeacher::Module).then_some(teacher),
-            student: StudentHalves { pairs: student_halves },
+            student: StudentHalves {
+                pairs: student_halves,
+            },
             options,
             reads,
         })
@@ -236,7 +240,8 @@ impl Options {
         }
         let identity = self.gm_teacher == GuidedTeacher::Identity;
         if identity && self.gm_width.is_some() {
-            let problem = "does nothing beside `gm_teacher = \"identity\"`: the width is that of the teacher's blocks";
+            let problem =
+                "does nothing beside `gm_teacher = \"identity\"`: the width is that of the teacher's blocks";
             return Err(spec.wrong("gm_width", problem).into());
         }
         if self.aux_grad_to_backbone && (identity || self.teacher_mode == TeacherMode::Frozen) {
@@ -244,7 +249,8 @@ impl Options {
             return Err(spec.wrong("aux_grad_to_backbone", problem).into());
         }
         if self.update_order == UpdateOrder::TeacherFirst {
-            let problem = "can only be `simultaneous` so far: both networks move after the same forward passes";
+            let problem =
+                "can only be `simultaneous` so far: both networks move after the same forward passes";
             return Err(spec.wrong("update_order", problem).into());
         }
         Ok(())
@@ -288,7 +294,11 @@ fn blocks(
 ) -> Result<Vec<Point>, MethodError> {
     if named.is_empty() {
         // The last of the ends is the pooled embedding.
-        let Some((_, stages)) = side.stage_ends.split_last().filter(|(_, stages)| !stages.is_empty()) else {
+        let Some((_, stages)) = side
+            .stage_ends
+            .split_last()
+            .filter(|(_, stages)| !stages.is_empty())
+        else {
             let method = Ekd::NAME;
             return Err(MethodError::NoStages {
                 method,
@@ -427,5 +437,8 @@ fn direction(map: Tensor<4>) -> Tensor<4> {
 /// The standard deviation over all values of a map.
 fn deviation(map: &Tensor<4>) -> Tensor<1> {
     let mean = map.clone().mean();
-    (map.clone() - mean.reshape([1, 1, 1, 1])).powi_scalar(2).mean().sqrt()
+    (map.clone() - mean.reshape([1, 1, 1, 1]))
+        .powi_scalar(2)
+        .mean()
+        .sqrt()
 }

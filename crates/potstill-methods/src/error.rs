@@ -89,6 +89,19 @@ pub enum MethodError {
         /// Epochs up to the first review.
         needed: usize,
     },
+    /// Maps that no whole pooling brings to the same size.
+    #[error(
+        "`{method}` compares the student at `{}` ({}x{}) with the teacher at `{}` ({}x{}), which is no whole multiple: name other points",
+        student.0, student.1[0], student.1[1], teacher.0, teacher.1[0], teacher.1[1]
+    )]
+    Sizes {
+        /// The method.
+        method: &'static str,
+        /// The student's point, with height and width of its map.
+        student: (String, [usize; 2]),
+        /// The teacher's.
+        teacher: (String, [usize; 2]),
+    },
     /// Text that names no point.
     #[error("`{method}`: {source}")]
     Point {

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use potstill_data::Normalise;
-use potstill_models::{FrozenClassifier, ModelError, Probe, StageEnd};
+use potstill_models::{FrozenClassifier, LastStage, ModelError, Probe, StageEnd};
 use potstill_ops::{Point, Scope};
 use potstill_random::Seed;
 
@@ -17,6 +17,8 @@ pub struct Side {
     pub stem: Option<Point>,
     /// Where its stages end, shallow to deep, then the pooled embedding.
     pub stage_ends: Vec<StageEnd>,
+    /// The ends of its last stage; none for a network that knows no stages.
+    pub last_stage: Option<LastStage>,
 }
 
 /// The ground on which a method is planned.
@@ -70,6 +72,7 @@ impl Side {
             probe: network.probe([height, width], device)?,
             stem: network.stem(),
             stage_ends: network.stage_ends(),
+            last_stage: network.last_stage(),
         })
     }
 

@@ -1,7 +1,7 @@
 //! What all methods have in common, and the roles that some have besides.
 
 use burn::tensor::{Int, Tensor};
-use potstill_ops::{Parameters, Pass, Point, Taps};
+use potstill_ops::{Insertion, Parameters, Pass, Point, Taps};
 
 use crate::{Augmentation, Memory, MethodError, Preparation};
 
@@ -124,6 +124,11 @@ pub trait Method: Send {
     /// The same, to be trained.
     fn modules_mut(&mut self) -> Option<&mut dyn Parameters> {
         None
+    }
+
+    /// The layers that it puts into the student. They are part of it from then on and are deployed with it.
+    fn insertions(&self) -> Vec<Insertion> {
+        Vec::new()
     }
 
     /// The modules that it trains beside an online teacher, by the teacher's optimiser.

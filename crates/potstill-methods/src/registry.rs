@@ -2,7 +2,7 @@
 
 use potstill_recipe::MethodSpec;
 
-use crate::{Ekd, Ground, Kd, Method, MethodError, ReviewKd, Tskd};
+use crate::{Ekd, Ground, Kd, LetKd, Method, MethodError, ReviewKd, Tskd};
 
 type PlanMethod = fn(&MethodSpec, &Ground) -> Result<Box<dyn Method>, MethodError>;
 
@@ -42,6 +42,12 @@ static REGISTRY: &[MethodEntry] = &[
         about: "the student reviews how its attention changed over the epochs, and what is left to the teacher's",
         source: "Wang, Han, Wang, Chen, Liu, Tang 2023, arXiv 2307.00811",
         plan: |spec, ground| Ok(Box::new(Tskd::plan(spec, ground)?)),
+    },
+    MethodEntry {
+        name: LetKd::NAME,
+        about: "layers of templates inside the student, whose scores the teacher's clusters and decisions supervise",
+        source: "Gorgun, Gurbuz, Alatan 2023, arXiv 2309.02843",
+        plan: |spec, ground| Ok(Box::new(LetKd::plan(spec, ground)?)),
     },
 ];
 

@@ -6,8 +6,8 @@ mod on_networks;
 
 use burn::tensor::{Int, Tensor, TensorData};
 use numbers::{
-    DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope, tensor,
-    values,
+    DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope,
+    tensor, values,
 };
 use on_networks::{ground, network, plan};
 use potstill_methods::{
@@ -59,10 +59,20 @@ fn teacher_half() -> TaughtHalf {
 #[test]
 fn the_larger_map_is_averaged_and_neither_is_enlarged() {
     let (student, teacher) = at_the_smaller_size(student_map(), teacher_map());
-    assert_near("teacher", &nchw(&teacher), &all(&record()["guided"]["pooled"]), NINE_DIGITS);
+    assert_near(
+        "teacher",
+        &nchw(&teacher),
+        &all(&record()["guided"]["pooled"]),
+        NINE_DIGITS,
+    );
     assert_eq!(nchw(&student), nchw(&student_map()));
     let (student, teacher) = at_the_smaller_size(teacher_map(), student_map());
-    assert_near("student", &nchw(&student), &all(&record()["guided"]["pooled"]), NINE_DIGITS);
+    assert_near(
+        "student",
+        &nchw(&student),
+        &all(&record()["guided"]["pooled"]),
+        NINE_DIGITS,
+    );
     assert_eq!(teacher.dims(), [2, 4, 4, 2]);
     let (a, b) = at_the_smaller_size(map([1, 1, 8, 3], |i| i as f64), map([1, 1, 4, 6], |i| i as f64));
     assert_eq!((a.dims(), b.dims()), ([1, 4, 3, 1], [1, 4, 3, 1]));
@@ -80,12 +90,22 @@ fn guided_halves_and_their_losses_are_the_recorded_ones() {
     assert_near("K^S", &nchw(&imitated), &all(&record["student"]), NINE_DIGITS);
     assert_near("K^T", &nchw(&target), &all(&record["teacher"]), NINE_DIGITS);
     let angle = imitation_loss(imitated.clone(), target.clone(), ImitationLoss::NormMse);
-    assert_near("NormMse", &[number(&angle)], &all(&record["norm_mse"]), NINE_DIGITS);
+    assert_near(
+        "NormMse",
+        &[number(&angle)],
+        &all(&record["norm_mse"]),
+        NINE_DIGITS,
+    );
     let loss = imitation_loss(imitated, target.clone(), ImitationLoss::Mse);
     assert_near("Mse", &[number(&loss)], &all(&record["mse"]), NINE_DIGITS);
     let tape = loss.backward();
     let gradient = nchw(&leaf.grad(&tape).unwrap());
-    assert_near("F^S", &gradient, &all(&record["gradient_of_student_map"]), NINE_DIGITS);
+    assert_near(
+        "F^S",
+        &gradient,
+        &all(&record["gradient_of_student_map"]),
+        NINE_DIGITS,
+    );
     for (path, gradient) in gradients(&own, &tape) {
         let expected = all(&record["gradients"][&path]);
         if path == "bn2.bias" {
@@ -113,12 +133,21 @@ fn the_head_is_the_recorded_one() {
     let half = teacher_half();
     for tracked in [false, true] {
         let leaf = teacher_map().autodiff().require_grad();
-        let map = if tracked { leaf.clone() } else { leaf.clone().inner() };
+        let map = if tracked {
+            leaf.clone()
+        } else {
+            leaf.clone().inner()
+        };
         let (_, map) = at_the_smaller_size(student_map(), map);
         let (_, logits) = half.forward(map, &mut Pass::new(Mode::Batch));
         assert_near("logits", &values(&logits), &all(&record["logits"]), NINE_DIGITS);
         let loss = cross_entropy(logits, labels(), 0.0);
-        assert_near("CE", &[number(&loss)], &all(&record["cross_entropy"]), NINE_DIGITS);
+        assert_near(
+            "CE",
+            &[number(&loss)],
+            &all(&record["cross_entropy"]),
+            NINE_DIGITS,
+        );
         let tape = loss.backward();
         let own = gradients(&half, &tape);
         for (path, expected) in record["gradients"].as_object().unwrap() {
@@ -131,7 +160,12 @@ fn the_head_is_the_recorded_one() {
         match reached {
             Some(gradient) => {
                 assert!(tracked);
-                assert_near("F^T", &gradient, &all(&record["gradient_of_teacher_map"]), NINE_DIGITS);
+                assert_near(
+                    "F^T",
+                    &gradient,
+                    &all(&record["gradient_of_teacher_map"]),
+                    NINE_DIGITS,
+                );
             }
             None => assert!(!tracked),
         }
@@ -148,9 +182,15 @@ fn seen(logits: Tensor<2>) -> Seen {
 
 /// The terms of EKD for logits alone, of a teacher that is as constant as the training loop makes it.
 fn of_logits(student: Tensor<2>, teacher: Tensor<2>) -> Vec<Term> {
-    let (student_network, teacher_network) =
-        (network("cifar_resnet8", 5, "student"), network("cifar_resnet8", 5, "teacher"));
-    let method = plan(r#"kind = "ekd""#, &ground(&student_network, Some(&teacher_network))).unwrap();
+    let (student_network, teacher_network) = (
+        network("cifar_resnet8", 5, "student"),
+        network("cifar_resnet8", 5, "teacher"),
+    );
+    let method = plan(
+        r#"kind = "ekd""#,
+        &ground(&student_network, Some(&teacher_network)),
+    )
+    .unwrap();
     let (student, constant) = (seen(student), seen(teacher.clone().inner()));
     let tracked = seen(teacher);
     let step = Step {
@@ -166,23 +206,50 @@ fn of_logits(student: Tensor<2>, teacher: Tensor<2>) -> Vec<Term> {
 #[test]
 fn totals_are_the_recorded_ones() {
     let record = &record()["totals"];
-    let student = tensor([2, 5], |i| (0.5 * i as f64).sin()).autodiff().require_grad();
+    let student = tensor([2, 5], |i| (0.5 * i as f64).sin())
+        .autodiff()
+        .require_grad();
     let teacher = tensor([2, 5], |i| 2.0 * (0.3 * i as f64).cos())
         .autodiff()
         .require_grad();
     let own = [&student, &teacher].map(|logits| cross_entropy(logits.clone(), labels(), 0.0));
     let both = [number(&own[0]), number(&own[1])];
-    assert_near("cross entropies", &both, &all(&record["cross_entropies"]), NINE_DIGITS);
+    assert_near(
+        "cross entropies",
+        &both,
+        &all(&record["cross_entropies"]),
+        NINE_DIGITS,
+    );
     let mut terms = of_logits(student.clone(), teacher.clone());
-    assert_eq!((terms.len(), terms[0].name, terms[0].factor), (1, "ekd-transfer", Some(1.0)));
+    assert_eq!(
+        (terms.len(), terms[0].name, terms[0].factor),
+        (1, "ekd-transfer", Some(1.0))
+    );
     let transfer = terms.remove(0).value;
-    assert_near("L_KT", &[number(&transfer)], &all(&record["transfer"]), NINE_DIGITS);
+    assert_near(
+        "L_KT",
+        &[number(&transfer)],
+        &all(&record["transfer"]),
+        NINE_DIGITS,
+    );
     let [of_student, of_teacher] = own;
     let tape = (of_student + transfer + of_teacher).backward();
     let gradient = |leaf: &Tensor<2>| values(&leaf.grad(&tape).unwrap());
-    assert_near("z^S", &gradient(&student), &all(&record["gradients"]["student"]), NINE_DIGITS);
-    assert_near("z^T", &gradient(&teacher), &all(&record["gradients"]["teacher"]), NINE_DIGITS);
-    let constant = of_logits(student.inner(), tensor([2, 5], |_| 0.0)).remove(0).value;
+    assert_near(
+        "z^S",
+        &gradient(&student),
+        &all(&record["gradients"]["student"]),
+        NINE_DIGITS,
+    );
+    assert_near(
+        "z^T",
+        &gradient(&teacher),
+        &all(&record["gradients"]["teacher"]),
+        NINE_DIGITS,
+    );
+    let constant = of_logits(student.inner(), tensor([2, 5], |_| 0.0))
+        .remove(0)
+        .value;
     assert_near(
         "a constant teacher",
         &[number(&constant)],

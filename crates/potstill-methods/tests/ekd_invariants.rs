@@ -28,7 +28,11 @@ impl Together {
             network("cifar_resnet8", 10, "student"),
             network("cifar_wrn_16_1", 10, "teacher"),
         );
-        let method = plan(&format!("kind = \"ekd\"\n{options}"), &ground(&student, Some(&teacher))).unwrap();
+        let method = plan(
+            &format!("kind = \"ekd\"\n{options}"),
+            &ground(&student, Some(&teacher)),
+        )
+        .unwrap();
         Self {
             student,
             teacher,
@@ -37,7 +41,10 @@ impl Together {
     }
 
     fn terms(&self, epoch: usize) -> Vec<Term> {
-        let images = map([4, 3, 32, 32], |i| (0.1 * i as f64).sin() + (0.003 * i as f64).cos()).cast(DType::F32);
+        let images = map([4, 3, 32, 32], |i| {
+            (0.1 * i as f64).sin() + (0.003 * i as f64).cos()
+        })
+        .cast(DType::F32);
         let see = |network: &Classifier, points: &[Point]| {
             let mut taps = Taps::at(points);
             let logits = network.forward(images.clone(), &mut Pass::visited(Mode::Batch, &mut taps));
@@ -85,7 +92,10 @@ fn losses_reach_their_own_side_only() {
     let [student, halves, teacher, taught] = together.reached("ekd-imitation");
     assert!(student > 0 && halves == 3 * 6 && teacher == 0 && taught == 0);
     let [student, halves, teacher, taught] = together.reached("ekd-heads");
-    assert!(student == 0 && halves == 0 && teacher == 0 && taught == 3 * 8, "{taught}");
+    assert!(
+        student == 0 && halves == 0 && teacher == 0 && taught == 3 * 8,
+        "{taught}"
+    );
     let together = Together::of("aux_grad_to_backbone = true");
     let [student, halves, teacher, taught] = together.reached("ekd-heads");
     assert!(student == 0 && halves == 0 && teacher > 0 && taught == 3 * 8);
@@ -123,9 +133,17 @@ fn fresh_halves_give_maps_of_unit_deviation_and_unrelated_ones_a_loss_near_two()
     let terms = Together::of("").terms(0);
     let value = |name: &str| number(&terms.iter().find(|term| term.name == name).unwrap().value);
     assert!((value("ekd-least-deviation") - 1.0).abs() < 0.05);
-    assert!((1.0..3.0).contains(&value("ekd-imitation")), "{}", value("ekd-imitation"));
+    assert!(
+        (1.0..3.0).contains(&value("ekd-imitation")),
+        "{}",
+        value("ekd-imitation")
+    );
     // Logits of fresh heads are small: about as good as guessing.
-    assert!((value("ekd-heads") - 10f64.ln()).abs() < 1.0, "{}", value("ekd-heads"));
+    assert!(
+        (value("ekd-heads") - 10f64.ln()).abs() < 1.0,
+        "{}",
+        value("ekd-heads")
+    );
 }
 
 #[test]
@@ -154,7 +172,11 @@ fn a_position_without_length_has_a_finite_gradient() {
         .require_grad();
     let target = map([1, 2, 2, 2], |i| 1.0 + i as f64);
     let tape = imitation_loss(leaf.clone(), target, ImitationLoss::NormMse).backward();
-    assert!(values(&leaf.grad(&tape).unwrap()).iter().all(|value| value.is_finite()));
+    assert!(
+        values(&leaf.grad(&tape).unwrap())
+            .iter()
+            .all(|value| value.is_finite())
+    );
 }
 
 const STEP: f64 = 1e-5;
@@ -213,7 +235,11 @@ fn gradients_are_those_of_finite_differences() {
             let at = |by| number(&of(&half, features(Some((k, by)))));
             let by_difference = (at(STEP) - at(-STEP)) / (2.0 * STEP);
             let near = (gradient[k] - by_difference).abs() < DIVIDED;
-            assert!(near, "{loss:?}, feature {k}: {} is not {by_difference}", gradient[k]);
+            assert!(
+                near,
+                "{loss:?}, feature {k}: {} is not {by_difference}",
+                gradient[k]
+            );
         }
     }
     let labels = || Tensor::<1, Int>::from_data(TensorData::new(vec![1, 0, 3], [3]), &Device::flex());

@@ -19,7 +19,11 @@ fn names(points: &[Point]) -> Vec<String> {
 /// The blocks that EKD pairs in these networks.
 fn pairs(student: &str, teacher: &str, options: &str) -> [Vec<String>; 2] {
     let (student, teacher) = (network(student, 10, "student"), network(teacher, 10, "teacher"));
-    let method = plan(&format!("kind = \"ekd\"\n{options}"), &ground(&student, Some(&teacher))).unwrap();
+    let method = plan(
+        &format!("kind = \"ekd\"\n{options}"),
+        &ground(&student, Some(&teacher)),
+    )
+    .unwrap();
     let reads = method.reads();
     [names(&reads.student), names(&reads.teacher)]
 }
@@ -27,19 +31,32 @@ fn pairs(student: &str, teacher: &str, options: &str) -> [Vec<String>; 2] {
 #[test]
 fn halves_have_the_parameters_of_the_specification() {
     let scope = Scope::new(&Device::flex(), Seed::new(0), "test");
-    let sizes = [(16, 32, 2_624, 2_880, 1_700), (32, 64, 10_368, 11_392, 3_300), (64, 128, 41_216, 45_312, 6_500)];
+    let sizes = [
+        (16, 32, 2_624, 2_880, 1_700),
+        (32, 64, 10_368, 11_392, 3_300),
+        (64, 128, 41_216, 45_312, 6_500),
+    ];
     for (inputs, outputs, own, other, head) in sizes {
         assert_eq!(count_trainable(&GuidedHalf::new(inputs, inputs, &scope)), own);
-        assert_eq!(count_trainable(&TaughtHalf::new(outputs, inputs, 100, &scope)), other + head);
+        assert_eq!(
+            count_trainable(&TaughtHalf::new(outputs, inputs, 100, &scope)),
+            other + head
+        );
     }
-    let (student, teacher) = (network("cifar_resnet20", 100, "student"), network("cifar_wrn_40_2", 100, "teacher"));
+    let (student, teacher) = (
+        network("cifar_resnet20", 100, "student"),
+        network("cifar_wrn_40_2", 100, "teacher"),
+    );
     let both = ground(&student, Some(&teacher));
     let count = |options: &str| {
         let method = plan(&format!("kind = \"ekd\"\n{options}"), &both).unwrap();
         let teacher = method.teacher_modules().map_or(0, count_trainable);
         (count_trainable(method.modules().unwrap()), teacher)
     };
-    let all = (2_624 + 10_368 + 41_216, 2_880 + 11_392 + 45_312 + 1_700 + 3_300 + 6_500);
+    let all = (
+        2_624 + 10_368 + 41_216,
+        2_880 + 11_392 + 45_312 + 1_700 + 3_300 + 6_500,
+    );
     assert_eq!(count(""), all);
     assert_eq!(count("pairs = 1"), (41_216, 45_312 + 6_500));
     // Without a half of its own the teacher's width is the common one.
@@ -62,25 +79,43 @@ fn blocks_pair_from_the_deepest_backwards() {
     let vgg = pairs("cifar_vgg8", "cifar_wrn_16_1", "");
     assert_eq!(vgg[0], ["block2", "block3", "block4"]);
     let two = pairs("cifar_resnet8", "cifar_resnet14", "pairs = 2");
-    assert_eq!(two, [["layer2.0", "layer3.0"], ["layer2.1", "layer3.1"]].map(|side| side.map(String::from).to_vec()));
-    let named = pairs("cifar_resnet8", "cifar_resnet14", "teacher_points = [\"layer1.0\", \"layer3.1:pre\"]");
+    assert_eq!(
+        two,
+        [["layer2.0", "layer3.0"], ["layer2.1", "layer3.1"]].map(|side| side.map(String::from).to_vec())
+    );
+    let named = pairs(
+        "cifar_resnet8",
+        "cifar_resnet14",
+        "teacher_points = [\"layer1.0\", \"layer3.1:pre\"]",
+    );
     assert_eq!(named[0], ["layer2.0", "layer3.0"]);
     assert_eq!(named[1], ["layer1.0", "layer3.1:pre"]);
 }
 
 #[test]
 fn the_mode_says_what_becomes_of_the_teacher() {
-    let (student, teacher) = (network("cifar_resnet8", 10, "student"), network("cifar_resnet8", 10, "teacher"));
+    let (student, teacher) = (
+        network("cifar_resnet8", 10, "student"),
+        network("cifar_resnet8", 10, "teacher"),
+    );
     let both = ground(&student, Some(&teacher));
     for (mode, teaching, with, without) in [
         ("evolving", Teaching::Online, Some("random weights"), None),
-        ("evolving-from-checkpoint", Teaching::Online, None, Some("no weights")),
+        (
+            "evolving-from-checkpoint",
+            Teaching::Online,
+            None,
+            Some("no weights"),
+        ),
         ("frozen", Teaching::Frozen, None, Some("random weights")),
     ] {
         let method = plan(&format!("kind = \"ekd\"\nteacher_mode = \"{mode}\""), &both).unwrap();
         assert_eq!(method.teaching(), teaching);
         for (has_weights, expected) in [(true, with), (false, without)] {
-            let found = method.check_teacher(has_weights).err().map(|error| error.to_string());
+            let found = method
+                .check_teacher(has_weights)
+                .err()
+                .map(|error| error.to_string());
             match expected {
                 Some(part) => {
                     let message = found.unwrap();
@@ -94,12 +129,18 @@ fn the_mode_says_what_becomes_of_the_teacher() {
 
 #[test]
 fn what_makes_no_sense_is_refused_with_the_reason() {
-    let (student, teacher) = (network("cifar_resnet8", 10, "student"), network("cifar_resnet8", 10, "teacher"));
+    let (student, teacher) = (
+        network("cifar_resnet8", 10, "student"),
+        network("cifar_resnet8", 10, "teacher"),
+    );
     let both = ground(&student, Some(&teacher));
     assert!(refusal("kind = \"ekd\"", &ground(&student, None)).contains("add a [teacher] table"));
     let seven = network("cifar_resnet8", 7, "teacher");
     let message = refusal("kind = \"ekd\"", &ground(&student, Some(&seven)));
-    assert!(message.contains("7 classes apart and the student 10"), "{message}");
+    assert!(
+        message.contains("7 classes apart and the student 10"),
+        "{message}"
+    );
     for (option, parts) in [
         ("alpha = -1", &["alpha", "at least 0"][..]),
         ("beta = nan", &["beta", "at least 0"]),
@@ -108,14 +149,35 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
         ("pairs = 0", &["pairs", "at least 1"]),
         ("pairs = 4", &["pairs", "there are 3 blocks"]),
         ("gm_width = 0", &["gm_width", "at least 1"]),
-        ("gm_width = 8\ngm_teacher = \"identity\"", &["gm_width", "identity"]),
-        ("aux_grad_to_backbone = true\nteacher_mode = \"frozen\"", &["aux_grad_to_backbone", "evolves"]),
-        ("aux_grad_to_backbone = true\ngm_teacher = \"identity\"", &["aux_grad_to_backbone", "module"]),
-        ("update_order = \"teacher-first\"", &["update_order", "simultaneous"]),
-        ("teacher_mode = \"evolveing\"", &["teacher_mode", "did you mean `evolving`"]),
+        (
+            "gm_width = 8\ngm_teacher = \"identity\"",
+            &["gm_width", "identity"],
+        ),
+        (
+            "aux_grad_to_backbone = true\nteacher_mode = \"frozen\"",
+            &["aux_grad_to_backbone", "evolves"],
+        ),
+        (
+            "aux_grad_to_backbone = true\ngm_teacher = \"identity\"",
+            &["aux_grad_to_backbone", "module"],
+        ),
+        (
+            "update_order = \"teacher-first\"",
+            &["update_order", "simultaneous"],
+        ),
+        (
+            "teacher_mode = \"evolveing\"",
+            &["teacher_mode", "did you mean `evolving`"],
+        ),
         ("ir_loss = \"mae\"", &["ir_loss", "norm-mse"]),
-        ("student_points = [\"layer9\"]\nteacher_points = [\"layer1.0\"]", &["layer9", "student"]),
-        ("student_points = [\"layer1.0\"]\nteacher_points = [\"layer1.0\", \"layer2.0\"]", &["pairs 1 points", "2"]),
+        (
+            "student_points = [\"layer9\"]\nteacher_points = [\"layer1.0\"]",
+            &["layer9", "student"],
+        ),
+        (
+            "student_points = [\"layer1.0\"]\nteacher_points = [\"layer1.0\", \"layer2.0\"]",
+            &["pairs 1 points", "2"],
+        ),
         ("tau = 3", &["tau"]),
     ] {
         let message = refusal(&format!("kind = \"ekd\"\n{option}"), &both);

@@ -23,7 +23,7 @@ use potstill_ops::{
 };
 
 use crate::{
-    ModelEntry, StageEnd,
+    LastStage, ModelEntry, StageEnd,
     benchmark::{self, by_outputs},
     family::{Architecture, Ends, Family, Network},
     sequence::{Sequence, sequence, units},
@@ -95,6 +95,10 @@ impl Family for CifarMobileNetV2Config {
         let end = |stage: usize| StageEnd::linear(format!("blocks.{stage}.{}", STAGES[stage].2 - 1));
         let ends = [1, 2, 4, 6].map(end);
         ends.into_iter().chain([StageEnd::pooled()]).collect()
+    }
+
+    fn last_stage(&self) -> LastStage {
+        LastStage::between("blocks.5.0", "conv2")
     }
 }
 

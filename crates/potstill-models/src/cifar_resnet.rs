@@ -17,7 +17,7 @@ use potstill_ops::{
 };
 
 use crate::{
-    ModelEntry, Names, Scheme, StageEnd, benchmark,
+    LastStage, ModelEntry, Names, Scheme, StageEnd, benchmark,
     family::{Architecture, Ends, Family, Network},
 };
 
@@ -168,6 +168,10 @@ impl Family for CifarResNetConfig {
         let last = self.blocks() - 1;
         let ends = (1..=3).map(|stage| StageEnd::activated(format!("layer{stage}.{last}")));
         ends.chain([StageEnd::pooled()]).collect()
+    }
+
+    fn last_stage(&self) -> LastStage {
+        LastStage::between("layer3.0", format!("layer3.{}", self.blocks() - 1))
     }
 
     fn with_shortcut(self, shortcut: Shortcut) -> Result<Self, &'static str> {

@@ -18,7 +18,7 @@ use potstill_ops::{
 };
 
 use crate::{
-    ModelEntry, StageEnd, benchmark,
+    LastStage, ModelEntry, StageEnd, benchmark,
     family::{Architecture, Ends, Family, Network},
 };
 
@@ -77,6 +77,10 @@ impl Family for CifarShuffleNetV1Config {
         let ends =
             ends.map(|(stage, (_, blocks))| StageEnd::activated(format!("layer{stage}.{}", blocks - 1)));
         ends.chain([StageEnd::pooled()]).collect()
+    }
+
+    fn last_stage(&self) -> LastStage {
+        LastStage::between("layer3.0", format!("layer3.{}", STAGES[2].1 - 1))
     }
 }
 

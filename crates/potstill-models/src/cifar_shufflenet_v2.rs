@@ -19,7 +19,7 @@ use potstill_ops::{
 };
 
 use crate::{
-    ModelEntry, StageEnd, benchmark,
+    LastStage, ModelEntry, StageEnd, benchmark,
     family::{Architecture, Ends, Family, Network},
 };
 
@@ -81,6 +81,10 @@ impl Family for CifarShuffleNetV2Config {
         let ends = (1..).zip(BLOCKS);
         let ends = ends.map(|(stage, blocks)| StageEnd::activated(format!("layer{stage}.{}", blocks - 1)));
         ends.chain([StageEnd::pooled()]).collect()
+    }
+
+    fn last_stage(&self) -> LastStage {
+        LastStage::between("layer3.0", "conv2")
     }
 }
 

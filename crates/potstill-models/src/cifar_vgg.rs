@@ -19,7 +19,7 @@ use potstill_ops::{
 };
 
 use crate::{
-    ModelEntry, Names, StageEnd,
+    LastStage, ModelEntry, Names, StageEnd,
     benchmark::{self, by_outputs},
     family::{Architecture, Ends, Family, Network},
     sequence::{Sequence, sequence, units},
@@ -90,6 +90,11 @@ impl Family for CifarVggConfig {
     fn stage_ends(&self) -> Vec<StageEnd> {
         let ends = (1..=4).map(|block| StageEnd::activated(format!("block{block}")));
         ends.chain([StageEnd::pooled()]).collect()
+    }
+
+    /// Of the two blocks of the smallest maps: a block has no point inside.
+    fn last_stage(&self) -> LastStage {
+        LastStage::between("block3", "block4")
     }
 
     fn refuses(&self, size: [usize; 2]) -> Option<String> {

@@ -1,17 +1,18 @@
 //! Any classification network, built.
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Frozen, Mode, Parameters, Pass, Point, Scope};
+use potstill_ops::{Frozen, Inserted, Insertion, KdLayer, Mode, Parameters, Pass, Point, Scope};
 
 use crate::{
-    ModelEntry, ModelError, Names, StageEnd,
+    LastStage, ModelEntry, ModelError, Names, StageEnd,
     family::{AnyNetwork, Architecture, Ends},
+    probe,
 };
 
-/// A classification network of any family.
+/// A classification network of any family, with the layers that were put into it.
 #[derive(Module, Debug)]
 pub struct Classifier {
-    network: AnyNetwork,
+    network: Inserted<AnyNetwork>,
     #[module(skip)]
     entry: ModelEntry,
     #[module(skip)]
@@ -23,7 +24,7 @@ pub struct Classifier {
 impl Classifier {
     pub(crate) fn new(entry: ModelEntry, architecture: Architecture, ends: Ends, scope: &Scope) -> Self {
         Self {
-            network: architecture.build(ends, scope),
+            network: Inserted::none(architecture.build(ends, scope)),
             entry,
             architecture,
             ends,
@@ -37,7 +38,80 @@ impl Classifier {
 
     /// Logits `[N, K]` of normalised images `[N, H, W, C]` that [`check`](Self::check) has nothing against.
     pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
-        self.network.forward(images, pass)
+        self.network
+            .forward(pass, |network, pass| network.forward(images, pass))
+    }
+
+    /// Puts a KD layer in, with initial values from `scope`; the number of channels is found by a probe with an image of size `[H, W]`.
+    /// A network that has this very layer already (it was loaded with it) keeps it.
+    ///
+    /// # Errors
+    /// [`ModelError::Insertion`] if the point is none of the network's, or another layer has the path.
+    pub fn insert(
+        &mut self,
+        insertion: &Insertion,
+        size: [usize; 2],
+        scope: &Scope,
+    ) -> Result<(), ModelError> {
+        let refused = |reason: String| ModelError::Insertion {
+            model: self.entry.name.into(),
+            path: insertion.path.clone(),
+            reason,
+        };
+        if let Some(present) = self
+            .insertions()
+            .iter()
+            .find(|known| known.path == insertion.path)
+        {
+            if present == insertion {
+                return Ok(());
+            }
+            let Insertion {
+                point,
+                templates,
+                alpha,
+                ..
+            } = present;
+            let reason =
+                format!("it has one of that name at `{point}`, of {templates} templates and alpha {alpha}");
+            return Err(refused(reason));
+        }
+        let Insertion {
+            path,
+            point,
+            templates,
+            alpha,
+        } = insertion;
+        if *templates == 0 || path.is_empty() {
+            return Err(refused("a layer needs a name and at least one template".into()));
+        }
+        let probed = probe(self, size, scope.device())?;
+        let Some([_, _, channels]) = probed.size(point) else {
+            return Err(refused(format!("the network has no point `{point}`")));
+        };
+        let layer = KdLayer::new(channels, *templates, *alpha, path, scope);
+        self.network.insert(point.clone(), layer);
+        Ok(())
+    }
+
+    /// The layers that were put in.
+    pub fn insertions(&self) -> Vec<Insertion> {
+        let layers = self.network.layers().iter();
+        let named = layers.map(|(point, layer)| Insertion {
+            path: layer.path().into(),
+            point: point.clone(),
+            templates: layer.count(),
+            alpha: layer.alpha(),
+        });
+        named.collect()
+    }
+
+    /// The network as it is deployed: the rows of its inserted layers, whose lengths do not count, have length one.
+    #[must_use]
+    pub fn deployed(&self) -> Self {
+        let mut network = self.valid();
+        network.network.layers_mut().for_each(KdLayer::normalise_rows);
+        network
     }
 
     /// Logits `[N, K]` by the running statistics, with nobody looking on. No graph is kept if the network is frozen.
@@ -81,6 +155,11 @@ impl Classifier {
     /// Where the stages end, shallow to deep, and the pooled embedding.
     pub fn stage_ends(&self) -> Vec<StageEnd> {
         self.architecture.stage_ends()
+    }
+
+    /// The ends of the last stage.
+    pub fn last_stage(&self) -> LastStage {
+        self.architecture.last_stage()
     }
 
     /// Output classes.

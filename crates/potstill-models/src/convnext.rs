@@ -19,7 +19,7 @@ use burn::{
 use potstill_ops::{Conv2d, Conv2dConfig, LayerNorm, Linear, Mlp, Pass, Scope, Side, global_avg_pool};
 
 use crate::{
-    ModelEntry, StageEnd,
+    LastStage, ModelEntry, StageEnd,
     family::{Architecture, Ends, Family, Network},
     imagenet,
 };
@@ -98,6 +98,13 @@ impl Family for ConvNeXtConfig {
         let stages = self.blocks.into_iter().enumerate();
         let ends = stages.map(|(i, blocks)| StageEnd::linear(format!("stages.{i}.blocks.{}", blocks - 1)));
         ends.chain([StageEnd::pooled()]).collect()
+    }
+
+    fn last_stage(&self) -> LastStage {
+        LastStage::between(
+            "stages.3.blocks.0",
+            format!("stages.3.blocks.{}", self.blocks[3] - 1),
+        )
     }
 
     fn refuses(&self, [height, width]: [usize; 2]) -> Option<String> {

@@ -22,7 +22,7 @@ use potstill_ops::{
 };
 
 use crate::{
-    ModelEntry, StageEnd,
+    LastStage, ModelEntry, StageEnd,
     family::{Architecture, Ends, Family, Network},
     imagenet,
     inverted_residual::{ConvNorm, InvertedResidual, InvertedResidualConfig, conv_and_norm},
@@ -101,6 +101,10 @@ impl Family for EfficientNetConfig {
         let end = |stage: usize| StageEnd::linear(format!("features.{stage}.{}", STAGES[stage - 1].4 - 1));
         let ends = [2, 3, 5, 7].map(end);
         ends.into_iter().chain([StageEnd::pooled()]).collect()
+    }
+
+    fn last_stage(&self) -> LastStage {
+        LastStage::between("features.6.0", "features.8")
     }
 }
 

@@ -32,6 +32,16 @@ pub enum ModelError {
         /// The impossible thing.
         what: String,
     },
+    /// A layer that cannot be put into the network.
+    #[error("the layer `{path}` cannot be put into `{model}`: {reason}")]
+    Insertion {
+        /// The network.
+        model: String,
+        /// The layer.
+        path: String,
+        /// Why not.
+        reason: String,
+    },
     /// Images that the network cannot take.
     #[error("`{model}` cannot take images of {image} (height, width, channels): {reason}")]
     Input {

@@ -68,6 +68,25 @@ impl StageEnd {
     }
 }
 
+/// The two ends of a network's last stage.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastStage {
+    /// Behind its first block: the first map of the stage.
+    pub first_block: Point,
+    /// The last map that the classifier's embedding is made from.
+    pub last_map: Point,
+}
+
+impl LastStage {
+    /// Both after their activation, where they have one.
+    pub(crate) fn between(first_block: impl Into<String>, last_map: impl Into<String>) -> Self {
+        Self {
+            first_block: Point::post(first_block),
+            last_map: Point::post(last_map),
+        }
+    }
+}
+
 /// The configuration of a network.
 pub(crate) trait Family: Copy {
     /// What it builds.
@@ -81,6 +100,9 @@ pub(crate) trait Family: Copy {
 
     /// Where the stages end, shallow to deep, and the pooled embedding.
     fn stage_ends(&self) -> Vec<StageEnd>;
+
+    /// The ends of the last stage.
+    fn last_stage(&self) -> LastStage;
 
     /// Why images of this height and width cannot pass; none if they can. Only asked for sizes of at least 1.
     fn refuses(&self, _size: [usize; 2]) -> Option<String> {
@@ -124,6 +146,12 @@ macro_rules! families {
             pub(crate) fn stage_ends(&self) -> Vec<StageEnd> {
                 match self {
                     $(Self::$family(config) => config.stage_ends(),)*
+                }
+            }
+
+            pub(crate) fn last_stage(&self) -> LastStage {
+                match self {
+                    $(Self::$family(config) => config.last_stage(),)*
                 }
             }
 

@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use potstill_ops::{Frozen, Mode, Pass, Point, Precision};
 
-use crate::{Classifier, ModelError, OnnxClassifier, Probe, StageEnd, probe};
+use crate::{Classifier, LastStage, ModelError, OnnxClassifier, Probe, StageEnd, probe};
 
 /// A network for teaching and measuring. It is on the plain device, and cannot be trained.
 #[derive(Debug, Clone)]
@@ -83,6 +83,14 @@ impl FrozenClassifier {
         match self {
             Self::Ours(network) => network.get().stage_ends(),
             Self::Onnx(_) => Vec::new(),
+        }
+    }
+
+    /// The ends of the last stage; none for an ONNX file, which knows no stages.
+    pub fn last_stage(&self) -> Option<LastStage> {
+        match self {
+            Self::Ours(network) => Some(network.get().last_stage()),
+            Self::Onnx(_) => None,
         }
     }
 

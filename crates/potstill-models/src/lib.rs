@@ -37,7 +37,7 @@ mod wide_resnet;
 pub use cifar_resnet::Shortcut;
 pub use classifier::Classifier;
 pub use error::ModelError;
-pub use family::StageEnd;
+pub use family::{LastStage, StageEnd};
 pub use frozen_classifier::FrozenClassifier;
 pub use names::{Names, Scheme};
 pub use onnx::OnnxClassifier;

@@ -19,7 +19,7 @@ use potstill_ops::{
 };
 
 use crate::{
-    ModelEntry, Names, Scheme, StageEnd,
+    LastStage, ModelEntry, Names, Scheme, StageEnd,
     family::{Architecture, Ends, Family, Network},
     imagenet,
     sequence::{Sequence, sequence, units},
@@ -85,6 +85,10 @@ impl Family for MobileNetV1Config {
     fn stage_ends(&self) -> Vec<StageEnd> {
         let ends = [3, 5, 11, 13].map(|place| StageEnd::activated(format!("model.{place}")));
         ends.into_iter().chain([StageEnd::pooled()]).collect()
+    }
+
+    fn last_stage(&self) -> LastStage {
+        LastStage::between("model.12", "model.13")
     }
 }
 

@@ -23,7 +23,7 @@ use potstill_ops::{
 };
 
 use crate::{
-    ModelEntry, StageEnd,
+    LastStage, ModelEntry, StageEnd,
     family::{Architecture, Ends, Family, Network},
     imagenet,
     inverted_residual::{ConvNorm, conv_and_norm},
@@ -89,6 +89,10 @@ impl Family for MobileNetV2Config {
     fn stage_ends(&self) -> Vec<StageEnd> {
         let ends = [3, 6, 13, 17].map(|place| StageEnd::linear(format!("features.{place}")));
         ends.into_iter().chain([StageEnd::pooled()]).collect()
+    }
+
+    fn last_stage(&self) -> LastStage {
+        LastStage::between("features.14", "features.18")
     }
 }
 

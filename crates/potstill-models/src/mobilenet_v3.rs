@@ -19,7 +19,7 @@ use potstill_ops::{
 };
 
 use crate::{
-    ModelEntry, StageEnd,
+    LastStage, ModelEntry, StageEnd,
     family::{Architecture, Ends, Family, Network},
     imagenet,
     inverted_residual::{ConvNorm, InvertedResidual, InvertedResidualConfig, conv_and_norm},
@@ -147,6 +147,13 @@ impl Family for MobileNetV3Config {
             .ends
             .map(|place| StageEnd::linear(format!("features.{place}")));
         ends.into_iter().chain([StageEnd::pooled()]).collect()
+    }
+
+    fn last_stage(&self) -> LastStage {
+        LastStage::between(
+            format!("features.{}", self.ends[2] + 1),
+            format!("features.{}", self.ends[3] + 1),
+        )
     }
 }
 

@@ -84,6 +84,16 @@ struct Witness {
     counted: u64,
 }
 
+impl Witness {
+    /// Enters the multiplications since the last count.
+    fn count(&mut self, point: &Point) {
+        if self.reached > self.counted {
+            *self.costs.entry(point.clone()).or_default() += self.reached - self.counted;
+            self.counted = self.reached;
+        }
+    }
+}
+
 impl Visitor for Witness {
     fn wants(&self, _: &str, _: Side) -> bool {
         true
@@ -93,16 +103,19 @@ impl Visitor for Witness {
         self.reached = multiplications;
     }
 
+    fn enters_layer(&mut self, path: &str, side: Side, multiplications: u64) {
+        self.reached = multiplications;
+        let path = path.into();
+        self.count(&Point { path, side });
+    }
+
     fn visit(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4> {
         let [_, h, w, c] = map.dims();
         let point = Point {
             path: path.into(),
             side,
         };
-        if self.reached > self.counted {
-            self.costs.insert(point.clone(), self.reached - self.counted);
-            self.counted = self.reached;
-        }
+        self.count(&point);
         self.points.push((point, [h, w, c]));
         map
     }

@@ -6,7 +6,7 @@
 use potstill_ops::{Point, Scope};
 
 use crate::{
-    Classifier, ModelError, Names, Shortcut, StageEnd,
+    Classifier, LastStage, ModelError, Names, Shortcut, StageEnd,
     family::{Architecture, Ends, FAMILIES},
 };
 
@@ -110,5 +110,9 @@ impl ModelEntry {
     /// Where the stages end, shallow to deep, and the pooled embedding.
     pub fn stage_ends(&self) -> Vec<StageEnd> {
         self.architecture.stage_ends()
+    }
+    /// The ends of the last stage.
+    pub fn last_stage(&self) -> LastStage {
+        self.architecture.last_stage()
     }
 }

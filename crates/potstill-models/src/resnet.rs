@@ -19,7 +19,7 @@ use potstill_ops::{
 };
 
 use crate::{
-    ModelEntry, Names, StageEnd, benchmark,
+    LastStage, ModelEntry, Names, StageEnd, benchmark,
     family::{Architecture, Ends, Family, Network},
     imagenet,
 };
@@ -154,6 +154,10 @@ impl Family for ResNetConfig {
         let ends = (1..).zip(self.blocks);
         let ends = ends.map(|(stage, blocks)| StageEnd::activated(format!("layer{stage}.{}", blocks - 1)));
         ends.chain([StageEnd::pooled()]).collect()
+    }
+
+    fn last_stage(&self) -> LastStage {
+        LastStage::between("layer4.0", format!("layer4.{}", self.blocks[3] - 1))
     }
 }
 

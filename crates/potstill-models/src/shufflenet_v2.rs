@@ -19,7 +19,7 @@ use potstill_ops::{
 };
 
 use crate::{
-    ModelEntry, StageEnd,
+    LastStage, ModelEntry, StageEnd,
     family::{Architecture, Ends, Family, Network},
     imagenet,
     sequence::{Sequence, sequence, sequence_with, units},
@@ -95,6 +95,10 @@ impl Family for ShuffleNetV2Config {
             .chain(ends)
             .chain([StageEnd::pooled()])
             .collect()
+    }
+
+    fn last_stage(&self) -> LastStage {
+        LastStage::between("stage4.0", "conv5")
     }
 }
 

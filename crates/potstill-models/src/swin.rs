@@ -16,7 +16,7 @@ use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{LayerNorm, Linear, Mlp, Pass, PatchEmbed, Scope, Side, WindowAttention, global_avg_pool};
 
 use crate::{
-    ModelEntry, StageEnd,
+    LastStage, ModelEntry, StageEnd,
     family::{Architecture, Ends, Family, Network},
     imagenet,
 };
@@ -90,6 +90,13 @@ impl Family for SwinConfig {
         let stages = self.blocks.into_iter().enumerate();
         let ends = stages.map(|(i, blocks)| StageEnd::linear(format!("layers.{i}.blocks.{}", blocks - 1)));
         ends.chain([StageEnd::pooled()]).collect()
+    }
+
+    fn last_stage(&self) -> LastStage {
+        LastStage::between(
+            "layers.3.blocks.0",
+            format!("layers.3.blocks.{}", self.blocks[3] - 1),
+        )
     }
 
     fn refuses(&self, [height, width]: [usize; 2]) -> Option<String> {

@@ -19,7 +19,7 @@ use potstill_ops::{
 };
 
 use crate::{
-    ModelEntry, StageEnd,
+    LastStage, ModelEntry, StageEnd,
     family::{Architecture, Ends, Family, Network},
     imagenet,
 };
@@ -81,6 +81,12 @@ impl Family for VitConfig {
         ends.map(|i| StageEnd::linear(format!("blocks.{i}")))
             .chain([StageEnd::pooled()])
             .collect()
+    }
+
+    /// The last quarter of the blocks. What the last of them leaves in the patches never reaches the class token: the one before
+    /// is the last map that counts.
+    fn last_stage(&self) -> LastStage {
+        LastStage::between(format!("blocks.{}", DEPTH - 3), format!("blocks.{}", DEPTH - 2))
     }
 
     fn refuses(&self, size: [usize; 2]) -> Option<String> {

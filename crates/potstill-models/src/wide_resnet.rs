@@ -21,7 +21,7 @@ use potstill_ops::{
 };
 
 use crate::{
-    ModelEntry, Names, StageEnd,
+    LastStage, ModelEntry, Names, StageEnd,
     benchmark::{self, by_outputs},
     family::{Architecture, Ends, Family, Network},
 };
@@ -105,6 +105,10 @@ impl Family for WideResNetConfig {
             before: Point::pre(next),
         });
         ends.chain([StageEnd::pooled()]).collect()
+    }
+
+    fn last_stage(&self) -> LastStage {
+        LastStage::between("block3.layer.0", "bn1")
     }
 }
 

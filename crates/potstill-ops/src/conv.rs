@@ -143,6 +143,16 @@ impl Conv2d {
         }
     }
 
+    /// A convolution of this shape with this weight `[O, I / groups, kh, kw]`, without bias.
+    pub(crate) fn with_weight(weight: Param<Tensor<4>>, config: Conv2dConfig) -> Self {
+        Self {
+            weight,
+            bias: None,
+            config,
+            packed: PackedCache::default(),
+        }
+    }
+
     /// The shape of this convolution.
     pub fn config(&self) -> &Conv2dConfig {
         &self.config
@@ -154,7 +164,8 @@ impl Conv2d {
 
     /// Convolves `[N, H, W, I]` to `[N, H', W', O]`.
     pub fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
-        let y = convolve(&x, self).unwrap_or_else(|| self.portable(x));
+        let bias = self.bias.as_ref().map(Param::val);
+        let y = convolution(x, self.weight.val(), bias, &self.config);
         self.count(&y, pass);
         y
     }
@@ -163,17 +174,24 @@ impl Conv2d {
     pub(crate) fn count(&self, y: &Tensor<4>, pass: &mut Pass<'_>) {
         pass.count((y.shape().num_elements() * self.config.fan_in()) as u64);
     }
+}
 
-    fn portable(&self, x: Tensor<4>) -> Tensor<4> {
+/// `x` convolved with this weight `[O, I / groups, kh, kw]` and bias `[O]`: `[N, H, W, I]` to `[N, H', W', O]`.
+pub(crate) fn convolution(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    config: &Conv2dConfig,
+) -> Tensor<4> {
+    convolve(&x, &weight, bias.as_ref(), config).unwrap_or_else(|| {
         let Conv2dConfig {
             stride,
             padding,
             dilation,
             groups,
             ..
-        } = self.config;
+        } = *config;
         let options = ConvOptions::new(stride, padding, dilation, groups);
-        let bias = self.bias.as_ref().map(Param::val);
-        conv2d(x.permute([0, 3, 1, 2]), self.weight.val(), bias, options).permute([0, 2, 3, 1])
-    }
+        conv2d(x.permute([0, 3, 1, 2]), weight, bias, options).permute([0, 2, 3, 1])
+    })
 }

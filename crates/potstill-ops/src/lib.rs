@@ -11,13 +11,17 @@
 
 mod activation;
 mod attention;
+mod channel_norm;
 mod conv;
 mod conv_lstm;
 mod conv_transpose;
+mod divergence;
 mod fast;
 mod forecaster;
 mod frozen;
 mod gated_sum;
+mod inserted;
+mod kd_layer;
 mod layer_norm;
 mod linear;
 mod logits;
@@ -40,13 +44,17 @@ mod windows;
 
 pub use activation::Activation;
 pub use attention::Attention;
+pub use channel_norm::channel_norm;
 pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_lstm::{ConvLstmCell, ConvLstmState, Peepholes};
 pub use conv_transpose::ConvTranspose2d;
+pub use divergence::{NO_CHANCE, softmax_divergence};
 pub use fast::{Form, instruction_set, peak_gflops, set_threads, threads, update_in_place};
 pub use forecaster::{Forecaster, ForecasterConfig};
 pub use frozen::Frozen;
 pub use gated_sum::gated_sum;
+pub use inserted::{Inserted, Insertion};
+pub use kd_layer::{CosineConv, KdLayer};
 pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use logits::{cross_entropy, distillation_divergence, true_class_ranks};

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::{Moments, Precision, Side, Visitor};
+use crate::{KdLayer, Moments, Point, Precision, Side, Visitor};
 
 /// What batch norm does in a pass. Always said, never guessed from the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -15,11 +15,12 @@ pub enum Mode {
     RunningWithGradient,
 }
 
-/// One forward pass: its mode, its visitor, and its by-products.
+/// One forward pass: its mode, its visitor, the layers that were put into the network, and its by-products.
 pub struct Pass<'v> {
     mode: Mode,
     precision: Precision,
     visitor: Option<&'v mut dyn Visitor>,
+    layers: &'v [(Point, KdLayer)],
     moments: Vec<Moments>,
     multiplications: u64,
 }
@@ -31,6 +32,7 @@ impl<'v> Pass<'v> {
             mode,
             precision: Precision::Single,
             visitor: None,
+            layers: &[],
             moments: Vec::new(),
             multiplications: 0,
         }
@@ -59,15 +61,60 @@ impl<'v> Pass<'v> {
         self.mode
     }
 
-    /// Whether somebody wants the map at this point.
+    /// Runs `body` in a pass in which these layers stand at their points. What it leaves behind, this pass has.
+    pub(crate) fn with_layers<R>(
+        &mut self,
+        layers: &[(Point, KdLayer)],
+        body: impl FnOnce(&mut Pass<'_>) -> R,
+    ) -> R {
+        if layers.is_empty() {
+            return body(self);
+        }
+        let mut inner = Pass {
+            mode: self.mode,
+            precision: self.precision,
+            visitor: match &mut self.visitor {
+                Some(visitor) => Some(&mut **visitor),
+                None => None,
+            },
+            layers,
+            moments: std::mem::take(&mut self.moments),
+            multiplications: self.multiplications,
+        };
+        let result = body(&mut inner);
+        let (moments, multiplications) = (inner.moments, inner.multiplications);
+        (self.moments, self.multiplications) = (moments, multiplications);
+        result
+    }
+
+    /// Whether somebody wants the map at this point, or a layer stands there.
     pub fn wants(&self, path: &str, side: Side) -> bool {
+        self.layers_at(path, side).next().is_some() || self.is_visited_at(path, side)
+    }
+
+    fn is_visited_at(&self, path: &str, side: Side) -> bool {
         self.visitor
             .as_ref()
             .is_some_and(|visitor| visitor.wants(path, side))
     }
 
-    /// Shows the map `[N, H, W, C]` at this point to the visitor, if it wants it, and gives back the map to go on with.
-    pub fn show(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4> {
+    fn layers_at<'p>(&self, path: &'p str, side: Side) -> impl Iterator<Item = &'v KdLayer> + use<'v, 'p> {
+        let is_here = move |point: &Point| point.side == side && point.path == path;
+        self.layers
+            .iter()
+            .filter(move |(point, _)| is_here(point))
+            .map(|(_, layer)| layer)
+    }
+
+    /// Takes the map `[N, H, W, C]` at this point through the layers that stand there, shows it to the visitor, if it wants it, and
+    /// gives back the map to go on with.
+    pub fn show(&mut self, path: &str, side: Side, mut map: Tensor<4>) -> Tensor<4> {
+        for layer in self.layers_at(path, side) {
+            if let Some(visitor) = &mut self.visitor {
+                visitor.enters_layer(path, side, self.multiplications);
+            }
+            map = layer.forward(map, self);
+        }
         match &mut self.visitor {
             Some(visitor) if visitor.wants(path, side) => {
                 visitor.reached(self.multiplications);

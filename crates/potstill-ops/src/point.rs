@@ -90,6 +90,9 @@ pub trait Visitor {
     /// Told before each visit how many multiplications lie behind the point.
     fn reached(&mut self, _multiplications: u64) {}
 
+    /// Told when the map at a point goes into a layer that was put there, and how many multiplications lie behind it.
+    fn enters_layer(&mut self, _path: &str, _side: Side, _multiplications: u64) {}
+
     /// Sees the map `[N, H, W, C]` at the point and gives back the one the network goes on with.
     fn visit(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4>;
 }

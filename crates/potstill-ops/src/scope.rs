@@ -44,6 +44,11 @@ impl Scope {
         Self { path, ..self.clone() }
     }
 
+    /// The device on which layers are created.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
     /// The path from the root, with dots.
     pub fn path(&self) -> &str {
         &self.path

@@ -19,19 +19,22 @@ use super::{
     graph::{Operand, record},
     out_dims, shape_of,
 };
-use crate::{Conv2d, Form};
+use crate::{Conv2dConfig, Form};
 
-/// `conv(x)`; none if the fast form does not apply.
-pub(crate) fn convolve(x: &Tensor<4>, conv: &Conv2d) -> Option<Tensor<4>> {
+/// `x` convolved with this weight and bias; none if the fast form does not apply.
+pub(crate) fn convolve(
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    bias: Option<&Tensor<1>>,
+    config: &Conv2dConfig,
+) -> Option<Tensor<4>> {
     if Form::current() == Form::Portable {
         return None;
     }
-    let shape = shape_of(conv.config(), x.dims())?;
-    let weight = conv.weight.val();
-    let bias = conv.bias.as_ref().map(burn::module::Param::val);
-    let is_plain = ![x.is_autodiff(), weight.is_autodiff()].contains(&true)
-        && !bias.as_ref().is_some_and(Tensor::is_autodiff);
-    let (x, weight) = (Operand::of(x)?, Operand::of(&weight)?);
+    let shape = shape_of(config, x.dims())?;
+    let is_plain =
+        ![x.is_autodiff(), weight.is_autodiff()].contains(&true) && !bias.is_some_and(Tensor::is_autodiff);
+    let (x, weight) = (Operand::of(x)?, Operand::of(weight)?);
     let saved = Saved {
         shape,
         x: x.buffer,
@@ -43,7 +46,7 @@ pub(crate) fn convolve(x: &Tensor<4>, conv: &Conv2d) -> Option<Tensor<4>> {
             record(ConvStep, [x.guard, weight.guard], saved, y)
         }
         Some(bias) => {
-            let bias = Operand::of(&bias)?;
+            let bias = Operand::of(bias)?;
             let y = saved.forward(Epilogue::Bias(bias.buffer.as_slice()));
             record(ConvStep, [x.guard, weight.guard, bias.guard], saved, y)
         }

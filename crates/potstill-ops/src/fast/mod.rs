@@ -5,7 +5,10 @@
 //! another number type, gradient checkpointing) each entry gives `None` and the caller takes the portable form.
 
 mod buffer;
+mod channel_norm;
 mod conv;
+mod directions;
+mod divergence;
 mod form;
 mod frozen;
 mod gated_sum;
@@ -20,7 +23,10 @@ mod window;
 
 use potstill_kernels::{ConvShape, Isa, Pool};
 
+pub(crate) use channel_norm::fast_channel_norm;
 pub(crate) use conv::convolve;
+pub(crate) use directions::DirectionCache;
+pub(crate) use divergence::fast_divergence;
 pub use form::Form;
 pub(crate) use frozen::PackedCache;
 pub(crate) use gated_sum::gated;

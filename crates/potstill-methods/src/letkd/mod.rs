@@ -1,0 +1,336 @@
+//! **letKD**: KD layers inside the student, whose template scores the teacher supervises.
+//!
+//! Gorgun, Gurbuz and Alatan, "Knowledge Distillation Layer that Lets the Student Decide", BMVC 2023. A small layer
+//! ([`KdLayer`](potstill_ops::KdLayer)) is put into the student and stays there. Its scores of K templates at every place are held
+//! to a distribution that the teacher gives: at the last map soft assignments to centres of the teacher's features ([`Centres`]), behind
+//! the first block of the last stage what the teacher takes the place for ([`Decisions`]). letKD-1 has the first layer only, letKD-2
+//! both. Before the first step an offline pass over the teacher finds centres and decisions.
+
+mod features;
+mod k_means;
+mod kept;
+mod lda;
+mod offline;
+mod options;
+mod sub_classes;
+mod targets;
+
+use std::error::Error;
+
+use burn::tensor::{Device, Tensor};
+use potstill_models::LastStage;
+use potstill_ops::{Insertion, Pass, Point, softmax_divergence};
+use potstill_random::{Seed, Stream};
+use potstill_recipe::MethodSpec;
+
+use self::options::Options;
+pub use self::{
+    features::{InFile, InMemory, Place, Rows},
+    k_means::{KMeans, each_assigned},
+    kept::Kept,
+    lda::Discriminants,
+    offline::{CentreSearch, DecisionSearch, FoundDecisions},
+    sub_classes::{SubClasses, nearest_of_class, score_matrix},
+    targets::{Centres, Decisions},
+};
+use crate::{Ground, Method, MethodError, Preparation, Prepared, Reads, Seen, Side, Step, Study, Term};
+
+/// One layer of the student with the place of the teacher that supervises it.
+#[derive(Debug, Clone)]
+struct Pair {
+    layer: Insertion,
+    place: Place,
+}
+
+impl Pair {
+    /// The student's scores, `[N H W, K]`.
+    fn scores(&self, seen: &Seen) -> Option<Tensor<2>> {
+        let scores = seen.taps.map(&self.point_of_scores())?;
+        let [n, h, w, k] = scores.dims();
+        Some(scores.reshape([n * h * w, k]))
+    }
+
+    fn point_of_scores(&self) -> Point {
+        Point::post(format!("{}.scores", self.layer.path))
+    }
+
+    /// The teacher's features, `[N H W, D]`.
+    fn features(&self, seen: &Seen) -> Option<Tensor<2>> {
+        Some(self.place.rows(seen.taps.map(&self.place.point)?))
+    }
+}
+
+/// letKD, planned for two networks.
+#[derive(Debug, Clone)]
+pub struct LetKd {
+    penultimate: Pair,
+    /// None for letKD-1.
+    intermediate: Option<Pair>,
+    options: Options,
+    classes: usize,
+    device: Device,
+    /// What the preparation finds.
+    centres: Option<Centres>,
+    decisions: Option<Decisions>,
+}
+
+const PENULTIMATE: &str = "letkd.penultimate";
+const INTERMEDIATE: &str = "letkd.intermediate";
+
+impl LetKd {
+    /// The name in recipes.
+    pub const NAME: &'static str = "letkd";
+
+    /// Plans the layers: finds their places in both networks.
+    ///
+    /// # Errors
+    /// Wrong options, no teacher, points that are not there, maps whose sizes do not fit.
+    pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
+        let options = Options::of(spec)?;
+        let teacher = ground.teacher(Self::NAME)?;
+        let of_student = points(
+            &options.student_points,
+            &ground.student,
+            "student",
+            options.variant,
+        )?;
+        let of_teacher = points(&options.teacher_points, teacher, "teacher", options.variant)?;
+        if of_student.len() != of_teacher.len() || of_student.len() != options.variant {
+            return Err(MethodError::Unpaired {
+                method: Self::NAME,
+                student: of_student.len(),
+                teacher: of_teacher.len(),
+            });
+        }
+        let classes = ground.student.probe.classes;
+        let layers = [
+            (
+                INTERMEDIATE,
+                options.sub_classes * classes,
+                options.alpha_intermediate,
+            ),
+            (PENULTIMATE, options.templates, options.alpha),
+        ];
+        let layers = layers.into_iter().skip(2 - options.variant);
+        let pairs = layers.zip(of_student.into_iter().zip(of_teacher));
+        let pairs = pairs.map(|((path, templates, alpha), (point, of_teacher))| {
+            let place = place(ground, teacher, &point, of_teacher)?;
+            let path = path.into();
+            let layer = Insertion {
+                path,
+                point,
+                templates,
+                alpha,
+            };
+            Ok(Pair { layer, place })
+        });
+        let mut pairs = pairs.collect::<Result<Vec<_>, MethodError>>()?;
+        let Some(penultimate) = pairs.pop() else {
+            return Err(spec.wrong("variant", "must be 1 or 2").into());
+        };
+        Ok(Self {
+            penultimate,
+            intermediate: pairs.pop(),
+            options,
+            classes,
+            device: ground.device.clone().inner(),
+            centres: None,
+            decisions: None,
+        })
+    }
+
+    fn pairs(&self) -> impl Iterator<Item = &Pair> {
+        self.intermediate.iter().chain([&self.penultimate])
+    }
+
+    /// The penultimate layer's loss: the divergence of its scores from the soft assignments to centres, mean over places.
+    fn penultimate_term(&self, student: &Seen, teacher: &Seen) -> Option<Term> {
+        let centres = self.centres.as_ref()?;
+        let features = self.penultimate.features(teacher)?.inner();
+        let value = softmax_divergence(self.penultimate.scores(student)?, &|range| {
+            centres.logits(features.clone().narrow(0, range.start, range.len()))
+        });
+        Some(Term::loss(PENULTIMATE, value))
+    }
+
+    /// The intermediate layer's loss: the divergence of its scores from the teacher's decisions, mean over places.
+    fn intermediate_term(&self, step: &Step<'_>, teacher: &Seen) -> Option<Term> {
+        let (pair, decisions) = (self.intermediate.as_ref()?, self.decisions.as_ref()?);
+        let features = pair.features(teacher)?.inner();
+        let labels = step.labels.clone().into_data();
+        let labels: Vec<usize> = labels.iter::<i64>().map(|label| label as usize).collect();
+        let assigned = decisions.assign(features, &labels, pair.place.per_image());
+        let value = softmax_divergence(pair.scores(step.student)?, &|range| {
+            decisions.logits(&assigned[range])
+        });
+        Some(Term::loss(INTERMEDIATE, value))
+    }
+
+    fn centre_search(&self) -> CentreSearch {
+        CentreSearch {
+            place: self.penultimate.place.clone(),
+            count: self.options.templates,
+            iterations: self.options.iterations,
+            seed: self.options.cluster_seed,
+        }
+    }
+
+    fn decision_search(&self) -> Option<DecisionSearch> {
+        Some(DecisionSearch {
+            place: self.intermediate.as_ref()?.place.clone(),
+            components: self.options.components,
+            each: self.options.sub_classes,
+            iterations: self.options.iterations,
+            seed: self.options.cluster_seed,
+        })
+    }
+
+    fn set_centres(&mut self, values: Vec<f32>) {
+        let columns = self.penultimate.place.size[2];
+        self.centres = Some(Centres::new(
+            values,
+            columns,
+            self.options.sharpness,
+            &self.device,
+        ));
+    }
+
+    fn set_decisions(&mut self, found: FoundDecisions) {
+        let FoundDecisions {
+            projection,
+            offset,
+            centres,
+            scores,
+        } = found;
+        let each = self.options.sub_classes;
+        let decisions = Decisions::new(projection, offset, centres, &scores, each, &self.device);
+        self.decisions = Some(decisions);
+    }
+}
+
+impl Method for LetKd {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn reads(&self) -> Reads {
+        Reads {
+            student: self.pairs().map(Pair::point_of_scores).collect(),
+            teacher: self.pairs().map(|pair| pair.place.point.clone()).collect(),
+        }
+    }
+
+    fn insertions(&self) -> Vec<Insertion> {
+        self.pairs().map(|pair| pair.layer.clone()).collect()
+    }
+
+    fn preparation(&mut self) -> Option<&mut dyn Preparation> {
+        Some(self)
+    }
+
+    fn terms(&self, step: &Step<'_>, _: &mut Pass<'_>) -> Vec<Term> {
+        let Some(teacher) = step.teacher else {
+            return Vec::new();
+        };
+        let penultimate = self.penultimate_term(step.student, teacher);
+        let intermediate = self.intermediate_term(step, teacher);
+        penultimate.into_iter().chain(intermediate).collect()
+    }
+}
+
+impl Preparation for LetKd {
+    fn prepare(&mut self, study: &mut dyn Study) -> Result<Prepared, MethodError> {
+        let Some(centres) = self.centre_search().find(study)? else {
+            return Ok(Prepared::Interrupted);
+        };
+        self.set_centres(centres);
+        if let Some(search) = self.decision_search() {
+            let Some(decisions) = search.find(study)? else {
+                return Ok(Prepared::Interrupted);
+            };
+            self.set_decisions(decisions);
+        }
+        Ok(Prepared::Done)
+    }
+
+    fn rehearse(&mut self) {
+        let mut stream = Seed::new(0).stream("letkd.rehearsal", &[]);
+        let columns = self.penultimate.place.size[2];
+        self.set_centres(drawn(&mut stream, self.options.templates * columns));
+        if let Some(search) = self.decision_search() {
+            let (columns, count) = (search.place.size[2], self.classes * search.each);
+            let r = search.components.min(columns);
+            self.set_decisions(FoundDecisions {
+                projection: drawn(&mut stream, columns * r),
+                offset: drawn(&mut stream, r),
+                centres: drawn(&mut stream, count * r),
+                scores: vec![1.0 / count as f32; count * count],
+            });
+        }
+    }
+}
+
+fn drawn(stream: &mut Stream, count: usize) -> Vec<f32> {
+    (0..count).map(|_| stream.normal() as f32).collect()
+}
+
+/// The points that are named, or those of the last stage that the variant has.
+fn points(
+    named: &[String],
+    side: &Side,
+    network: &'static str,
+    variant: usize,
+) -> Result<Vec<Point>, MethodError> {
+    if !named.is_empty() {
+        let parse = |text: &String| {
+            text.parse().map_err(|source| MethodError::Point {
+                method: LetKd::NAME,
+                source,
+            })
+        };
+        return named.iter().map(parse).collect();
+    }
+    let option = if network == "student" {
+        "student_points"
+    } else {
+        "teacher_points"
+    };
+    let Some(LastStage {
+        first_block,
+        last_map,
+    }) = side.last_stage.clone()
+    else {
+        return Err(MethodError::NoStages {
+            method: LetKd::NAME,
+            network,
+            option,
+        });
+    };
+    Ok(if variant == 1 {
+        vec![last_map]
+    } else {
+        vec![first_block, last_map]
+    })
+}
+
+/// Where the teacher is read for a layer at this point of the student.
+fn place(ground: &Ground, teacher: &Side, point: &Point, of_teacher: Point) -> Result<Place, MethodError> {
+    let [h, w, _] = ground.student.size(point, LetKd::NAME, "student")?;
+    let [height, width, channels] = teacher.size(&of_teacher, LetKd::NAME, "teacher")?;
+    if !(height.is_multiple_of(h) && width.is_multiple_of(w) && height / h == width / w) {
+        return Err(MethodError::Sizes {
+            method: LetKd::NAME,
+            student: (point.to_string(), [h, w]),
+            teacher: (of_teacher.to_string(), [height, width]),
+        });
+    }
+    Ok(Place {
+        point: of_teacher,
+        size: [h, w, channels],
+    })
+}
+
+/// A file, or the study, that failed the preparation.
+fn failed(error: impl Error + Send + Sync + 'static) -> MethodError {
+    MethodError::Study(Box::new(error))
+}

@@ -1,0 +1,321 @@
+//! The offline pass over the teacher: centres of its last features, and its decisions in between.
+//!
+//! What is found is kept in a folder of the cache, with the features as long as they are needed. An interrupted pass goes on where
+//! it was, to the same bits; a file that is not what was written there is made anew.
+
+use std::{
+    fs::{self, File},
+    path::{Path, PathBuf},
+};
+
+use potstill_random::Seed;
+
+use super::{
+    LetKd, failed,
+    features::{Features, InFile, Place, Rows, collect},
+    k_means::KMeans,
+    kept::Kept,
+    lda::Discriminants,
+    sub_classes::{SubClasses, nearest_of_class, score_matrix},
+};
+use crate::{Depends, MethodError, Study};
+
+/// The folder of one thing that is kept, locked while it is worked on.
+struct Room {
+    folder: PathBuf,
+    /// Whose the files are: the folder's name, which tells teacher, data and settings.
+    owner: String,
+    _lock: File,
+}
+
+impl Room {
+    fn open(study: &mut dyn Study, name: &str, settings: &str) -> Result<Self, MethodError> {
+        let folder = study.kept(name, Depends::TeacherAndData, settings)?;
+        fs::create_dir_all(&folder).map_err(failed)?;
+        let owner = folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
+        let lock = File::create(folder.join("lock")).map_err(failed)?;
+        if lock.try_lock().is_err() {
+            let reason = format!(
+                "another run is preparing the same in {}: wait for it, then resume this one",
+                folder.display()
+            );
+            return Err(MethodError::Preparation {
+                method: LetKd::NAME,
+                reason,
+            });
+        }
+        Ok(Self {
+            folder,
+            owner,
+            _lock: lock,
+        })
+    }
+
+    /// What an earlier pass kept under this name, if it can be trusted.
+    fn read(&self, name: &str, study: &mut dyn Study) -> Option<Kept> {
+        let path = self.path(name);
+        Kept::read(&path, &self.owner).unwrap_or_else(|reason| {
+            study.say(&format!("{} is made anew: {reason}", path.display()));
+            None
+        })
+    }
+
+    fn write(&self, name: &str, kept: &Kept) -> Result<(), MethodError> {
+        kept.write(&self.path(name), &self.owner)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    /// Takes away what only an unfinished pass needs.
+    fn tidy(&self) {
+        for name in ["features.f32", "features.json", "projected.f32", PART_DONE] {
+            // What cannot be removed is only in the way.
+            let _ = fs::remove_file(self.path(name));
+        }
+    }
+}
+
+const DONE: &str = "found.safetensors";
+const PART_DONE: &str = "unfinished.safetensors";
+
+/// How centres are looked for.
+#[derive(Debug, Clone)]
+pub struct CentreSearch {
+    /// Where the teacher is read.
+    pub place: Place,
+    /// K.
+    pub count: usize,
+    /// Iterations of k-means.
+    pub iterations: usize,
+    /// From which the first centres are drawn.
+    pub seed: u64,
+}
+
+impl CentreSearch {
+    /// The centres `[K, D]`, row-major; none if the study was stopped.
+    ///
+    /// # Errors
+    /// Fewer features than centres, or the study or the cache fails.
+    pub fn find(&self, study: &mut dyn Study) -> Result<Option<Vec<f32>>, MethodError> {
+        let room = Room::open(study, "letkd-centres", &format!("{self:?}"))?;
+        let shape = [self.count, self.place.size[2]];
+        let kept = room.read(DONE, study);
+        if let Some(centres) = kept.and_then(|kept| kept.get("centres", shape)) {
+            return Ok(Some(centres));
+        }
+        let Some(mut features) = collect(study, &self.place, &room.folder)? else {
+            return Ok(None);
+        };
+        let rows = features.rows.rows();
+        if rows < self.count {
+            let reason = format!(
+                "{rows} features of the training images cannot have {} centres: set `templates` to much less",
+                self.count
+            );
+            return Err(MethodError::Preparation {
+                method: LetKd::NAME,
+                reason,
+            });
+        }
+        let Some(found) = self.iterate(&mut features.rows, &room, shape, study)? else {
+            return Ok(None);
+        };
+        let kept = Kept::default().with("centres", shape, found.centres.clone());
+        room.write(DONE, &kept)?;
+        room.tidy();
+        Ok(Some(found.centres))
+    }
+
+    /// Iterates from where an earlier pass was.
+    fn iterate(
+        &self,
+        rows: &mut InFile,
+        room: &Room,
+        shape: [usize; 2],
+        study: &mut dyn Study,
+    ) -> Result<Option<KMeans>, MethodError> {
+        let earlier = room.read(PART_DONE, study).and_then(|kept| {
+            Some(KMeans {
+                centres: kept.get("centres", shape)?,
+                columns: shape[1],
+                iteration: *kept.get("iteration", [1, 1])?.first()? as usize,
+            })
+        });
+        let mut found = match earlier {
+            Some(found) => found,
+            None => KMeans::begin(
+                rows,
+                self.count,
+                &mut Seed::new(self.seed).stream("letkd.centres", &[]),
+            )?,
+        };
+        while found.iteration < self.iterations {
+            if study.stopped() {
+                return Ok(None);
+            }
+            let moved = found.iterate(rows)?;
+            let part = Kept::default()
+                .with("centres", shape, found.centres.clone())
+                .with("iteration", [1, 1], vec![found.iteration as f32]);
+            room.write(PART_DONE, &part)?;
+            study.progress("k-means, iterations", found.iteration, self.iterations);
+            if !moved {
+                break;
+            }
+        }
+        Ok(Some(found))
+    }
+}
+
+/// How the teacher's decisions are looked for.
+#[derive(Debug, Clone)]
+pub struct DecisionSearch {
+    /// Where the teacher is read.
+    pub place: Place,
+    /// Directions that are kept.
+    pub components: usize,
+    /// Sub-classes of a class.
+    pub each: usize,
+    /// Iterations of k-means.
+    pub iterations: usize,
+    /// From which the first centres are drawn.
+    pub seed: u64,
+}
+
+/// What [`DecisionSearch::find`] finds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundDecisions {
+    /// `[D, r]`, row-major.
+    pub projection: Vec<f32>,
+    /// `[r]`.
+    pub offset: Vec<f32>,
+    /// `[k C, r]`, row-major.
+    pub centres: Vec<f32>,
+    /// `[k C, k C]`, row-major.
+    pub scores: Vec<f32>,
+}
+
+impl FoundDecisions {
+    fn kept(&self, columns: usize) -> Kept {
+        let (r, count) = (self.offset.len(), self.centres.len() / self.offset.len());
+        Kept::default()
+            .with("projection", [columns, r], self.projection.clone())
+            .with("offset", [1, r], self.offset.clone())
+            .with("centres", [count, r], self.centres.clone())
+            .with("scores", [count, count], self.scores.clone())
+    }
+
+    fn of(kept: &Kept, columns: usize, count: usize) -> Option<Self> {
+        let r = kept.columns("offset")?;
+        Some(Self {
+            projection: kept.get("projection", [columns, r])?,
+            offset: kept.get("offset", [1, r])?,
+            centres: kept.get("centres", [count, r])?,
+            scores: kept.get("scores", [count, count])?,
+        })
+    }
+}
+
+impl DecisionSearch {
+    /// The decisions; none if the study was stopped.
+    ///
+    /// # Errors
+    /// Fewer than two classes, or the study or the cache fails.
+    pub fn find(&self, study: &mut dyn Study) -> Result<Option<FoundDecisions>, MethodError> {
+        let room = Room::open(study, "letkd-decisions", &format!("{self:?}"))?;
+        let (columns, classes) = (self.place.size[2], study.classes());
+        let kept = room.read(DONE, study);
+        if let Some(found) = kept.and_then(|kept| FoundDecisions::of(&kept, columns, classes * self.each)) {
+            return Ok(Some(found));
+        }
+        let Some(mut features) = collect(study, &self.place, &room.folder)? else {
+            return Ok(None);
+        };
+        study.say("linear discriminant analysis of the teacher's features");
+        let (labels, per_image) = (features.labels.clone(), features.per_image);
+        let class = |row: usize| labels[row / per_image] as usize;
+        let Some(discriminants) = Discriminants::of(&mut features.rows, &class, classes)? else {
+            let reason = "the training images are of fewer than two classes, or too few".into();
+            return Err(MethodError::Preparation {
+                method: LetKd::NAME,
+                reason,
+            });
+        };
+        let (projection, offset) = discriminants.affine(self.components);
+        let mut projected = project(&mut features, &projection, &offset, &room.path("projected.f32"))?;
+        let Some(sub_classes) = self.cluster(&mut projected, &labels, per_image, study)? else {
+            return Ok(None);
+        };
+        let own =
+            |index: usize, row: &[f32]| nearest_of_class(row, &sub_classes.centres, class(index), self.each);
+        let found = FoundDecisions {
+            scores: score_matrix(&mut projected, &sub_classes.prototypes, &own)?,
+            centres: sub_classes.centres.clone(),
+            projection,
+            offset,
+        };
+        room.write(DONE, &found.kept(columns))?;
+        room.tidy();
+        Ok(Some(found))
+    }
+
+    fn cluster(
+        &self,
+        projected: &mut InFile,
+        labels: &[u32],
+        per_image: usize,
+        study: &mut dyn Study,
+    ) -> Result<Option<SubClasses>, MethodError> {
+        let (classes, columns) = (study.classes(), projected.columns());
+        let mut rows_of = |class: usize| {
+            let images = labels.iter().enumerate();
+            let own = images.filter(|&(_, &label)| label as usize == class);
+            let mut values = Vec::new();
+            for (image, _) in own {
+                values.extend(projected.read(image * per_image, per_image)?);
+            }
+            Ok(values)
+        };
+        SubClasses::cluster(
+            [classes, self.each, columns],
+            self.iterations,
+            Seed::new(self.seed),
+            &mut rows_of,
+            &mut |class| {
+                study.progress("sub-classes", class, classes);
+                study.stopped()
+            },
+        )
+    }
+}
+
+/// The features in the directions that tell classes apart, in a file of their own.
+fn project(
+    features: &mut Features,
+    projection: &[f32],
+    offset: &[f32],
+    path: &Path,
+) -> Result<InFile, MethodError> {
+    use burn::tensor::{Device, Tensor, TensorData};
+    const AT_ONCE: usize = 4096;
+    let (rows, columns, r) = (features.rows.rows(), features.rows.columns(), offset.len());
+    let matrix = |values: &[f32], shape| {
+        Tensor::<2>::from_data(TensorData::new(values.to_vec(), shape), &Device::flex())
+    };
+    let (directions, offset) = (matrix(projection, [columns, r]), matrix(offset, [1, r]));
+    let mut projected = InFile::create(path, r)?;
+    for first in (0..rows).step_by(AT_ONCE) {
+        let count = AT_ONCE.min(rows - first);
+        let values = matrix(&features.rows.read(first, count)?, [count, columns]);
+        let values = values.matmul(directions.clone()) + offset.clone();
+        let values: Vec<f32> = values.into_data().iter().collect();
+        projected.append(&values)?;
+    }
+    Ok(projected)
+}
