@@ -22,6 +22,7 @@
 
 pub mod augment;
 mod check;
+pub mod classic;
 pub mod cifar;
 mod cifar_binary;
 mod cifar_pickle;

@@ -10,6 +10,7 @@
 //!   [`Parameters`], which names it by its PyTorch path.
 
 mod activation;
+mod affine_warp;
 mod attention;
 mod conv;
 mod fast;
@@ -36,6 +37,7 @@ mod unit;
 mod windows;
 
 pub use activation::Activation;
+pub use affine_warp::affine_warp;
 pub use attention::Attention;
 pub use conv::{Conv2d, Conv2dConfig};
 pub use fast::{Form, instruction_set, peak_gflops, set_threads, threads, update_in_place};
