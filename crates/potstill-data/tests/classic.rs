@@ -91,7 +91,7 @@ fn pictures_of_any_size_are_taken() {
             height,
             width,
             channels,
-            pixels: (0..height * width * channels).map(|i| 40 * i as u8).collect(),
+            pixels: (0..height * width * channels).map(|i| (40 * i) as u8).collect(),
         };
         for operation in [
             Classic::Brightness(1.5),

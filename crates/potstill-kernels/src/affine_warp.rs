@@ -5,7 +5,6 @@
 //! `(2 j + 1) / n - 1`.
 
 use crate::error::expect_length;
-use crate::output::sealed::Output as _;
 use crate::scratch::Shared;
 use crate::{KernelError, Output, Pool};
 

@@ -15,6 +15,7 @@ mod method;
 mod preparation;
 mod registry;
 mod review_kd;
+pub mod tst;
 
 pub use augmentation::{Augmentation, Round, Specimen, Trial};
 pub use ekd::{Ekd, ImitationLoss, imitation_loss};
