@@ -49,16 +49,18 @@ impl AffineWarp {
         expect_length("maps", self.images * 6, maps.len())
     }
 
-    /// Where each new pixel of an image is read, row by row. In double precision, so that the identity reads the pixels
-    /// themselves whatever the size.
+    /// Where each new pixel of an image is read, row by row: itself, and as far beside it as the map differs from the identity,
+    /// so that the identity is exact whatever the size.
     fn places(self, map: &[f32]) -> impl Iterator<Item = Place> {
         let [height, width] = self.size;
         let m: [f64; 6] = std::array::from_fn(|i| map.get(i).copied().unwrap_or(0.0).into());
         (0..height * width).map(move |index| {
             let x = (2 * (index % width) + 1) as f64 / width as f64 - 1.0;
             let y = (2 * (index / width) + 1) as f64 / height as f64 - 1.0;
-            let u = ((m[0] * x + m[1] * y + m[2] + 1.0) * width as f64 - 1.0) / 2.0;
-            let v = ((m[3] * x + m[4] * y + m[5] + 1.0) * height as f64 - 1.0) / 2.0;
+            let across = ((m[0] - 1.0) * x + m[1] * y + m[2]) * width as f64 / 2.0;
+            let down = (m[3] * x + (m[4] - 1.0) * y + m[5]) * height as f64 / 2.0;
+            let u = (index % width) as f64 + across;
+            let v = (index / width) as f64 + down;
             // Anything beyond reads zeros; a number that is none becomes 0 pixels and stays none in the weights.
             let [column, row] = [u, v].map(|at| at.floor().clamp(-2.0, f64::from(i32::MAX)) as isize);
             Place {

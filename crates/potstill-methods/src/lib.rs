@@ -28,3 +28,4 @@ pub use method::{Method, Reads, Seen, Step, Teaching, Term};
 pub use preparation::{Depends, Flow, Lesson, Practice, Preparation, Prepared, Study};
 pub use registry::{MethodEntry, find, registry};
 pub use review_kd::{Abf, ReviewChain, ReviewKd, hierarchical_context_loss};
+pub use tst::Tst;

@@ -2,7 +2,7 @@
 
 use potstill_recipe::MethodSpec;
 
-use crate::{Ekd, Ground, Kd, Method, MethodError, ReviewKd};
+use crate::{Ekd, Ground, Kd, Method, MethodError, ReviewKd, Tst};
 
 type PlanMethod = fn(&MethodSpec, &Ground) -> Result<Box<dyn Method>, MethodError>;
 
@@ -36,6 +36,12 @@ static REGISTRY: &[MethodEntry] = &[
         about: "a teacher that grows up beside its student hands over intermediate knowledge through guided modules",
         source: "Zhang, Zhang, Li, Zeng, Ge 2022, arXiv 2103.13811",
         plan: |spec, ground| Ok(Box::new(Ekd::plan(spec, ground)?)),
+    },
+    MethodEntry {
+        name: Tst::NAME,
+        about: "a learned augmentation looks for images that the teacher gets right and the student does not",
+        source: "Shao, Chen, Huang, Gong, Wang, Wu 2023, arXiv 2212.05422",
+        plan: |spec, ground| Ok(Box::new(Tst::plan(spec, ground)?)),
     },
 ];
 

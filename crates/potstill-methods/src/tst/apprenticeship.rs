@@ -42,6 +42,11 @@ impl Lengths {
         self.affine_epochs.max(self.colour_epochs)
     }
 
+    /// Epochs until the first network is trained.
+    pub fn shortest(self) -> usize {
+        self.affine_epochs.min(self.colour_epochs)
+    }
+
     fn of(self, kind: Kind) -> usize {
         match kind {
             Kind::Affine => self.affine_epochs,
@@ -107,10 +112,10 @@ impl Apprenticeship {
     pub fn step(&mut self, step: usize, pixels: Tensor<4>) -> Result<Vec<(Operation, f64)>, KernelError> {
         let x = self.scale.normalised(pixels);
         let pictures = self.scale.pictures(&x);
-        let epoch = self.state.epochs;
+        let (epoch, lengths) = (self.state.epochs, self.lengths);
         let learning = Operation::ALL
             .into_iter()
-            .filter(|operation| epoch < self.lengths.of(operation.kind()));
+            .filter(|operation| epoch < lengths.of(operation.kind()));
         let mut losses = Vec::new();
         for operation in learning {
             let name = format!("tst.bank.{}", operation.name());
