@@ -25,6 +25,7 @@ mod check;
 pub mod cifar;
 mod cifar_binary;
 mod cifar_pickle;
+pub mod classic;
 mod dataset;
 mod decode;
 mod error;

@@ -16,6 +16,7 @@
 //!   thread, and a binary may keep large blocks from step to step ([`Recycler`]).
 
 mod activation;
+mod affine_warp;
 mod conv;
 mod divergence;
 mod error;
@@ -34,6 +35,7 @@ mod shuffle;
 mod window;
 
 pub use activation::Activation;
+pub use affine_warp::{AffineWarp, AffineWarpGradients};
 pub use conv::{
     ConvShape, Epilogue, PackedConv, Precision, conv_backward_data, conv_backward_data_add,
     conv_backward_weight, conv_forward,

@@ -10,9 +10,9 @@ mod reference;
 
 use numbers::{close, numbers};
 use potstill_kernels::{
-    Activation, AdamW, BatchNormBackward, ConvShape, Epilogue, GateInputs, GateSource, GatedSum, Moments,
-    PackedConv, Pool, PooledError, Precision, Sgd, bn_apply, bn_backward, bn_statistics, conv_backward_data,
-    conv_backward_data_add, conv_backward_weight, conv_forward,
+    Activation, AdamW, AffineWarp, BatchNormBackward, ConvShape, Epilogue, GateInputs, GateSource, GatedSum,
+    Moments, PackedConv, Pool, PooledError, Precision, Sgd, bn_apply, bn_backward, bn_statistics,
+    conv_backward_data, conv_backward_data_add, conv_backward_weight, conv_forward,
 };
 use reference::Reference;
 
@@ -169,4 +169,35 @@ fn whole_maps() {
         (gradient.len(), found.x.len(), found.y.len()),
         (map.len(), map.len(), y.len())
     );
+}
+
+#[test]
+fn warps() {
+    let shape = AffineWarp {
+        images: 2,
+        size: [3, 4],
+        channels: 2,
+    };
+    let pool = Pool::new(2);
+    let images = numbers(48, 1);
+    // The first image as it is, the second moved by one pixel to the right.
+    let maps = [[1.0, 0.0, 0.0, 0.0, 1.0, 0.0], [1.0, 0.0, -0.5, 0.0, 1.0, 0.0]].concat();
+    let mut warped = Vec::new();
+    shape.forward(&images, &maps, &mut warped, &pool).unwrap();
+    let right = |i: usize| if i % 8 < 2 { 0.0 } else { images[24 + i - 2] };
+    let expected: Vec<f32> = images[..24].iter().copied().chain((0..24).map(right)).collect();
+    assert_eq!(warped, expected);
+    let gradients = shape.backward(&images, &maps, &warped, true, &pool).unwrap();
+    let left = |i: usize| if i % 8 < 6 { warped[24 + i + 2] } else { 0.0 };
+    let expected: Vec<f32> = warped[..24].iter().copied().chain((0..24).map(left)).collect();
+    assert_eq!(gradients.images, expected);
+    assert!(gradients.maps.iter().all(|slope| slope.is_finite()));
+    assert!(
+        shape
+            .backward(&images, &maps, &warped, false, &pool)
+            .unwrap()
+            .images
+            .is_empty()
+    );
+    assert!(shape.forward(&images, &maps[1..], &mut warped, &pool).is_err());
 }

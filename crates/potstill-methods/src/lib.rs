@@ -17,6 +17,7 @@ mod preparation;
 mod registry;
 mod review_kd;
 pub mod tskd;
+pub mod tst;
 
 pub use augmentation::{Augmentation, Round, Specimen, Trial};
 pub use ekd::{Ekd, ImitationLoss, imitation_loss};
@@ -31,3 +32,4 @@ pub use preparation::{Depends, Flow, Lesson, Practice, Preparation, Prepared, St
 pub use registry::{MethodEntry, find, registry};
 pub use review_kd::{Abf, ReviewChain, ReviewKd, hierarchical_context_loss};
 pub use tskd::Tskd;
+pub use tst::Tst;

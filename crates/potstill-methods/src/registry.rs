@@ -2,7 +2,7 @@
 
 use potstill_recipe::MethodSpec;
 
-use crate::{Ekd, Ground, Kd, LetKd, Method, MethodError, ReviewKd, Tskd};
+use crate::{Ekd, Ground, Kd, LetKd, Method, MethodError, ReviewKd, Tskd, Tst};
 
 type PlanMethod = fn(&MethodSpec, &Ground) -> Result<Box<dyn Method>, MethodError>;
 
@@ -48,6 +48,12 @@ static REGISTRY: &[MethodEntry] = &[
         about: "layers of templates inside the student, whose scores the teacher's clusters and decisions supervise",
         source: "Gorgun, Gurbuz, Alatan 2023, arXiv 2309.02843",
         plan: |spec, ground| Ok(Box::new(LetKd::plan(spec, ground)?)),
+    },
+    MethodEntry {
+        name: Tst::NAME,
+        about: "a learned augmentation looks for images that the teacher gets right and the student does not",
+        source: "Shao, Chen, Huang, Gong, Wang, Wu 2023, arXiv 2212.05422",
+        plan: |spec, ground| Ok(Box::new(Tst::plan(spec, ground)?)),
     },
 ];
 

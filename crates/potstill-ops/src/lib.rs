@@ -10,6 +10,7 @@
 //!   [`Parameters`], which names it by its PyTorch path.
 
 mod activation;
+mod affine_warp;
 mod attention;
 mod channel_norm;
 mod conv;
@@ -43,6 +44,7 @@ mod unit;
 mod windows;
 
 pub use activation::Activation;
+pub use affine_warp::affine_warp;
 pub use attention::Attention;
 pub use channel_norm::channel_norm;
 pub use conv::{Conv2d, Conv2dConfig};

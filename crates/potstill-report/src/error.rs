@@ -36,6 +36,16 @@ pub enum ReportError {
         /// True where the file ends in the middle of a line.
         torn: bool,
     },
+    /// An image that cannot be drawn.
+    #[error("an image of {width} x {height} pixels cannot be drawn: {problem}")]
+    Tile {
+        /// Its rows.
+        height: usize,
+        /// Its columns.
+        width: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The record comes from a newer Potstill.
     #[error(
         "{}:{line}: schema_version {found}, but this Potstill reads up to {newest}; use a newer one",

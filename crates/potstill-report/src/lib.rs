@@ -7,6 +7,7 @@
 //! * [`compare`] puts runs side by side: student alone, distilled, teacher; mean, spread and gain;
 //! * [`curves_svg`] draws accuracy and loss, [`html_report`] a whole page without scripts or other files;
 //! * [`model_card`] writes the `README.md` beside a student's weights;
+//! * [`tiles_svg`] puts images side by side with text below them;
 //! * [`tensorboard::EventWriter`] writes the event files that `TensorBoard` reads.
 //!
 //! No function prints; each gives back text, or writes the one file it names.
@@ -24,6 +25,7 @@ mod schema;
 mod spread;
 mod summary;
 pub mod tensorboard;
+mod tiles;
 mod xml;
 
 pub use card::{CardFacts, model_card};
@@ -36,3 +38,4 @@ pub use metrics::{EpochRow, Evaluation, Training, append_metrics, read_metrics, 
 pub use schema::SCHEMA_VERSION;
 pub use spread::Spread;
 pub use summary::{BestEpoch, Data, LastEpoch, Network, Summary, Teacher, read_summary, write_summary};
+pub use tiles::{Tile, tiles_svg};

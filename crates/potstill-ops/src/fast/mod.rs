@@ -4,6 +4,7 @@
 //! It serves contiguous or strided `f32` tensors of the flex backend, tracked or not. For anything else (another backend,
 //! another number type, gradient checkpointing) each entry gives `None` and the caller takes the portable form.
 
+mod affine_warp;
 mod buffer;
 mod channel_norm;
 mod conv;
@@ -23,6 +24,7 @@ mod window;
 
 use potstill_kernels::{ConvShape, Isa, Pool};
 
+pub(crate) use affine_warp::warp;
 pub(crate) use channel_norm::fast_channel_norm;
 pub(crate) use conv::convolve;
 pub(crate) use directions::DirectionCache;

@@ -1,0 +1,73 @@
+//! Between normalised images and 8-bit pictures.
+
+use burn::tensor::{Tensor, TensorData};
+use potstill_data::{Image, Normalise, classic::Classic};
+
+/// The scale of normalised images.
+#[derive(Debug, Clone)]
+pub struct Scale {
+    mean: Vec<f64>,
+    std: Vec<f64>,
+}
+
+impl From<&Normalise> for Scale {
+    fn from(input: &Normalise) -> Self {
+        let doubles = |values: &[f32]| values.iter().map(|&value| value.into()).collect();
+        Self {
+            mean: doubles(&input.mean),
+            std: doubles(&input.std),
+        }
+    }
+}
+
+impl Scale {
+    /// Pixels in `[0, 1]`, `[N, H, W, C]`, to normalised images.
+    pub fn normalised(&self, pixels: Tensor<4>) -> Tensor<4> {
+        let inverse: Vec<f64> = self.std.iter().map(|std| 1.0 / std).collect();
+        let [mean, inverse] = [&self.mean, &inverse].map(|values| channels(values, &pixels));
+        (pixels - mean) * inverse
+    }
+
+    /// Normalised images to pixels, not clipped.
+    pub fn pixels(&self, x: Tensor<4>) -> Tensor<4> {
+        let [mean, std] = [&self.mean, &self.std].map(|values| channels(values, &x));
+        x * std + mean
+    }
+
+    /// The 8-bit pictures that normalised images `[N, H, W, C]` are nearest to.
+    pub fn pictures(&self, x: &Tensor<4>) -> Vec<Image> {
+        let [_, height, width, channels] = x.dims();
+        let pixels = self.pixels(x.clone().inner()).into_data();
+        let bytes: Vec<u8> = pixels
+            .iter::<f32>()
+            .map(|value| (value * 255.0 + 0.5).floor().clamp(0.0, 255.0) as u8)
+            .collect();
+        let picture = |bytes: &[u8]| Image {
+            height,
+            width,
+            channels,
+            pixels: bytes.to_vec(),
+        };
+        bytes
+            .chunks_exact((height * width * channels).max(1))
+            .map(picture)
+            .collect()
+    }
+
+    /// What an operation makes of pictures, normalised like `x`, whose pictures they are.
+    pub fn operated(&self, pictures: &[Image], operation: Classic, x: &Tensor<4>) -> Tensor<4> {
+        let bytes = pictures
+            .iter()
+            .flat_map(|picture| operation.apply(picture).pixels);
+        let pixels: Vec<f32> = bytes.map(|byte| f32::from(byte) / 255.0).collect();
+        let device = x.clone().inner().device();
+        self.normalised(Tensor::from_data(
+            TensorData::new(pixels, x.dims()),
+            (&device, x.dtype()),
+        ))
+    }
+}
+
+fn channels(values: &[f64], like: &Tensor<4>) -> Tensor<4> {
+    super::colour::constant(values, [1, 1, 1, values.len()], like)
+}

@@ -1,0 +1,296 @@
+//! TST as the training loop sees it.
+
+use std::{fs, ops::ControlFlow, path::Path};
+
+use burn::tensor::Tensor;
+use potstill_data::Normalise;
+use potstill_ops::{Parameters, Pass, Scope, distillation_divergence};
+use potstill_random::{Seed, Stream};
+use potstill_recipe::{MethodSpec, OptimizerSpec, Sgd};
+
+use super::{
+    apprenticeship::{Apprenticeship, BATCH, Lengths},
+    augmenter::{Augmenter, Strengths},
+    bank::{Bank, Forms},
+    options::Options,
+    search::{SearchLoss, SearchRate},
+    sheet,
+};
+use crate::{
+    Augmentation, Depends, Ground, Method, MethodError, Preparation, Prepared, Round, Specimen, Step, Study,
+    Term, Trial,
+};
+
+/// TST, planned.
+pub struct Tst {
+    temperature: f64,
+    augmenter: Augmenter,
+    rounds: Vec<Round>,
+    first_rate: f64,
+    rate: SearchRate,
+    pictures: usize,
+    /// How the bank is trained; none for the closed form.
+    training: Option<BankTraining>,
+}
+
+/// What the training of the bank needs to know.
+struct BankTraining {
+    lengths: Lengths,
+    scope: Scope,
+    seed: Seed,
+    input: Normalise,
+}
+
+impl Tst {
+    /// The name in recipes.
+    pub const NAME: &'static str = "tst";
+
+    /// Plans TST: both networks must tell the same classes apart, in images of three channels.
+    ///
+    /// # Errors
+    /// No teacher, another number of classes, grey images, options out of range.
+    pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
+        let options = Options::read(spec, ground.epochs)?;
+        let teacher = ground.teacher(Self::NAME)?.probe.classes;
+        let student = ground.student.probe.classes;
+        if teacher != student {
+            return Err(MethodError::Classes {
+                method: Self::NAME,
+                teacher,
+                student,
+            });
+        }
+        let [height, width, channels] = ground.image;
+        if channels != 3 {
+            let problem = format!("changes colours and needs images of 3 channels, not {channels}");
+            return Err(spec.wrong("kind", problem).into());
+        }
+        let scope = ground.scope(Self::NAME);
+        let cutout = options.cutout.unwrap_or((height.min(width) / 2).max(1));
+        let bank = Bank::new(
+            // The networks take this place when they are trained.
+            Forms::ClosedForm,
+            &ground.input,
+            options.inner_gate.logit(),
+            cutout,
+        );
+        Ok(Self {
+            temperature: options.temperature,
+            augmenter: Augmenter {
+                strengths: Strengths::new(&scope.at("strengths")),
+                gate: options.gate,
+                bank,
+            },
+            rounds: options.rounds(ground.epochs),
+            first_rate: options.search_lr,
+            rate: SearchRate::new(options.search_lr),
+            pictures: options.pictures,
+            training: options.bank.lengths().map(|lengths| BankTraining {
+                lengths,
+                scope: scope.at("bank"),
+                seed: ground.seed,
+                input: ground.input.clone(),
+            }),
+        })
+    }
+}
+
+impl Method for Tst {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    /// Distillation on the logits of the augmented and the clean images, which are one batch by now.
+    fn terms(&self, step: &Step<'_>, _: &mut Pass<'_>) -> Vec<Term> {
+        let Some(teacher) = step.teacher else {
+            return Vec::new();
+        };
+        let value = distillation_divergence(
+            step.student.logits.clone(),
+            teacher.logits.clone(),
+            self.temperature,
+        );
+        vec![Term::loss(Self::NAME, value)]
+    }
+
+    fn preparation(&mut self) -> Option<&mut dyn Preparation> {
+        if self.training.is_some() { Some(self) } else { None }
+    }
+
+    fn augmentation(&self) -> Option<&dyn Augmentation> {
+        Some(self)
+    }
+
+    fn augmentation_mut(&mut self) -> Option<&mut dyn Augmentation> {
+        Some(self)
+    }
+}
+
+impl Preparation for Tst {
+    /// Networks that have learned nothing take the bank's place.
+    fn rehearse(&mut self) {
+        if let Some(training) = &self.training {
+            self.augmenter.bank.forms = Forms::Networks(Box::new(training.begin().networks()));
+        }
+    }
+
+    /// Trains the bank, or takes it from the cache. An interrupted training goes on at the beginning of its last epoch.
+    fn prepare(&mut self, study: &mut dyn Study) -> Result<Prepared, MethodError> {
+        let Some(training) = &self.training else {
+            return Ok(Prepared::Done);
+        };
+        let file = study.kept("tst-bank", Depends::Data, &training.settings())?;
+        let mut apprenticeship = training.begin();
+        // Books that cannot be read are as good as none: the training begins anew.
+        if let Ok(books) = fs::read_to_string(&file) {
+            let _ = apprenticeship.recall(&books);
+        }
+        let epochs = training.lengths.epochs();
+        while !apprenticeship.is_done() {
+            study.progress("training the bank of operations", apprenticeship.epochs(), epochs);
+            if !train_epoch(&mut apprenticeship, study)? {
+                return Ok(Prepared::Interrupted);
+            }
+            keep(&file, &apprenticeship.books())?;
+        }
+        study.progress("training the bank of operations", epochs, epochs);
+        self.augmenter.bank.forms = Forms::Networks(Box::new(apprenticeship.networks()));
+        Ok(Prepared::Done)
+    }
+}
+
+impl BankTraining {
+    fn begin(&self) -> Apprenticeship {
+        Apprenticeship::new(&self.scope, self.seed, &self.input, self.lengths)
+    }
+
+    /// Everything that the bank depends on besides the images.
+    fn settings(&self) -> String {
+        let Lengths {
+            affine_epochs,
+            colour_epochs,
+        } = self.lengths;
+        let (seed, input) = (self.seed.value(), &self.input);
+        format!(
+            "bank 1, seed {seed}, epochs {affine_epochs} {colour_epochs}, mean {:?}, std {:?}",
+            input.mean, input.std
+        )
+    }
+}
+
+/// One epoch of the bank; whether it was gone through.
+fn train_epoch(apprenticeship: &mut Apprenticeship, study: &mut dyn Study) -> Result<bool, MethodError> {
+    let epoch = apprenticeship.epochs() as u64;
+    // The batches are shown while the study is lent out, so that a stop is noticed between epochs only.
+    if study.stopped() {
+        return Ok(false);
+    }
+    let mut steps = 0;
+    // A small data set is one batch.
+    let size = BATCH.min(study.images());
+    study.practise(epoch, 0, size, &mut |practice| {
+        let trained = apprenticeship.step(practice.step, practice.pixels);
+        trained.map_err(|error| wrong(error.to_string()))?;
+        steps += 1;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    if steps == 0 {
+        return Err(wrong("there are no training images to train the bank on".into()));
+    }
+    if study.stopped() {
+        // The data may have ended early: the epoch is not to be trusted.
+        return Ok(false);
+    }
+    apprenticeship.end_epoch();
+    Ok(true)
+}
+
+/// Writes a file so that it is there whole or not at all.
+fn keep(file: &Path, text: &str) -> Result<(), MethodError> {
+    let partial = file.with_extension("partial");
+    fs::write(&partial, text)
+        .and_then(|()| fs::rename(&partial, file))
+        .map_err(|error| wrong(format!("cannot write {}: {error}", file.display())))
+}
+
+fn wrong(reason: String) -> MethodError {
+    MethodError::Preparation {
+        method: Tst::NAME,
+        reason,
+    }
+}
+
+impl Augmentation for Tst {
+    fn augment(&self, pixels: Tensor<4>, stream: &mut Stream) -> Tensor<4> {
+        self.augmenter.augment(pixels, stream)
+    }
+
+    fn rounds(&self) -> Vec<Round> {
+        self.rounds.clone()
+    }
+
+    fn modules(&self) -> &dyn Parameters {
+        &self.augmenter.strengths
+    }
+
+    fn modules_mut(&mut self) -> &mut dyn Parameters {
+        &mut self.augmenter.strengths
+    }
+
+    fn optimizer(&self) -> OptimizerSpec {
+        OptimizerSpec::Sgd(Sgd {
+            lr: self.first_rate,
+            momentum: 0.9,
+            nesterov: false,
+            dampening: 0.0,
+            weight_decay: 0.0,
+        })
+    }
+
+    fn rate(&self) -> f64 {
+        self.rate.rate()
+    }
+
+    fn terms(&self, trial: &Trial<'_>) -> Vec<Term> {
+        let loss = SearchLoss::new(trial.student.clone(), trial.teacher.clone(), trial.labels);
+        vec![
+            Term::loss("teacher_error", loss.teacher),
+            Term::loss("student_certainty", loss.student),
+        ]
+    }
+
+    fn begin_round(&mut self) {
+        self.rate = SearchRate::new(self.first_rate);
+    }
+
+    fn end_epoch(&mut self, loss: f64) {
+        self.rate.end_epoch(loss);
+    }
+
+    fn notes(&self) -> Vec<(String, f64)> {
+        let mut notes = Vec::new();
+        for (operation, probability, magnitude) in self.augmenter.strengths.values(self.augmenter.gate) {
+            let name = operation.name();
+            notes.push((format!("probability.{name}"), probability));
+            notes.extend(magnitude.map(|magnitude| (format!("magnitude.{name}"), magnitude)));
+        }
+        notes
+    }
+
+    fn books(&self) -> String {
+        serde_json::to_string(&self.rate).unwrap_or_default()
+    }
+
+    fn recall(&mut self, books: &str) -> Result<(), String> {
+        self.rate = serde_json::from_str(books).map_err(|error| error.to_string())?;
+        Ok(())
+    }
+
+    fn specimens(&self) -> usize {
+        self.pictures
+    }
+
+    fn picture(&self, specimen: &Specimen) -> Result<String, MethodError> {
+        sheet::draw(specimen).map_err(|error| MethodError::Study(Box::new(error)))
+    }
+}

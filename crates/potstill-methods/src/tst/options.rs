@@ -1,0 +1,177 @@
+//! The options of TST in a recipe.
+
+use potstill_recipe::MethodSpec;
+use serde::Deserialize;
+
+use super::{apprenticeship::Lengths, augmenter::Gate};
+use crate::{MethodError, Round};
+
+/// What a recipe may say.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub(super) struct Options {
+    /// T of the distillation on logits.
+    pub temperature: f64,
+    /// Before which epochs of the student, from 0, the augmentation learns.
+    pub rounds: Option<Vec<usize>>,
+    /// How many epochs it then learns.
+    pub round_epochs: Option<usize>,
+    /// The first learning rate of each round.
+    pub search_lr: f64,
+    /// What the gates take.
+    pub gate: Gate,
+    /// The gate that each image has within an operation.
+    pub inner_gate: InnerGate,
+    /// Half the side of the square that Cutout leaves out; half the image's shorter side if it is not given.
+    pub cutout: Option<usize>,
+    /// Where the bank comes from.
+    pub bank: BankOption,
+    /// How many images are drawn after each round.
+    pub pictures: usize,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            temperature: 4.0,
+            rounds: None,
+            round_epochs: None,
+            search_lr: 0.01,
+            gate: Gate::Code,
+            inner_gate: InnerGate::Logit(4.0),
+            cutout: None,
+            bank: BankOption::default(),
+            pictures: 8,
+        }
+    }
+}
+
+/// The logit of a gate, or none.
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
+#[serde(untagged)]
+pub(super) enum InnerGate {
+    Logit(f64),
+    Word(NoGate),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub(super) enum NoGate {
+    None,
+}
+
+/// Where the bank comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) enum BankOption {
+    /// Networks, trained before the run's first step and kept in the cache.
+    Trained {
+        #[serde(default = "affine_epochs")]
+        affine_epochs: usize,
+        #[serde(default = "colour_epochs")]
+        colour_epochs: usize,
+    },
+    /// No networks.
+    ClosedForm {},
+}
+
+fn affine_epochs() -> usize {
+    10
+}
+
+fn colour_epochs() -> usize {
+    20
+}
+
+impl Default for BankOption {
+    fn default() -> Self {
+        Self::Trained {
+            affine_epochs: affine_epochs(),
+            colour_epochs: colour_epochs(),
+        }
+    }
+}
+
+impl BankOption {
+    /// How long the networks learn; none if there are none.
+    pub fn lengths(self) -> Option<Lengths> {
+        match self {
+            Self::ClosedForm {} => None,
+            Self::Trained {
+                affine_epochs,
+                colour_epochs,
+            } => Some(Lengths {
+                affine_epochs,
+                colour_epochs,
+            }),
+        }
+    }
+}
+
+impl InnerGate {
+    /// The logit; none for no gate.
+    pub fn logit(self) -> Option<f64> {
+        match self {
+            Self::Logit(logit) => Some(logit),
+            Self::Word(NoGate::None) => None,
+        }
+    }
+}
+
+impl Options {
+    /// The options of a recipe, each within its range.
+    ///
+    /// # Errors
+    /// Unknown options, values out of range.
+    pub fn read(spec: &MethodSpec, epochs: usize) -> Result<Self, MethodError> {
+        let options: Self = spec.options_as()?;
+        for (key, value) in [
+            ("temperature", options.temperature),
+            ("search_lr", options.search_lr),
+        ] {
+            if !(value.is_finite() && value > 0.0) {
+                return Err(spec.wrong(key, "must be a positive number").into());
+            }
+        }
+        if options.inner_gate.logit().is_some_and(|logit| !logit.is_finite()) {
+            return Err(spec.wrong("inner_gate", "must be a number or \"none\"").into());
+        }
+        if options.cutout == Some(0) {
+            return Err(spec.wrong("cutout", "must be at least 1 pixel").into());
+        }
+        if options
+            .bank
+            .lengths()
+            .is_some_and(|lengths| lengths.shortest() == 0)
+        {
+            let problem =
+                "needs at least one epoch for each kind of network; `{ kind = \"closed-form\" }` needs none";
+            return Err(spec.wrong("bank", problem).into());
+        }
+        let late = options.rounds.iter().flatten().find(|&&round| round >= epochs);
+        if let Some(late) = late {
+            let problem = format!(
+                "has one before epoch {late}, but the student's epochs are 0 to {}",
+                epochs.saturating_sub(1)
+            );
+            return Err(spec.wrong("rounds", problem).into());
+        }
+        Ok(options)
+    }
+
+    /// When the augmentation learns. Unless a recipe says otherwise, in proportion to the published 30 epochs before the epochs 30
+    /// and 90 of 240.
+    pub fn rounds(&self, epochs: usize) -> Vec<Round> {
+        let mut starts = self
+            .rounds
+            .clone()
+            .unwrap_or_else(|| vec![epochs / 8, 3 * epochs / 8]);
+        starts.sort_unstable();
+        starts.dedup();
+        let epochs = self.round_epochs.unwrap_or((epochs / 8).max(1));
+        starts
+            .into_iter()
+            .map(|before| Round { before, epochs })
+            .collect()
+    }
+}

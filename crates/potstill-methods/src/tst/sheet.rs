@@ -1,0 +1,51 @@
+//! Images before and after, with how sure both networks are of them, as a picture.
+
+use potstill_report::{ReportError, Tile, tiles_svg};
+
+use burn::tensor::Tensor;
+
+use crate::Specimen;
+
+/// A row of clean images over a row of augmented ones; under each the probability that teacher and student give its class.
+pub(super) fn draw(specimen: &Specimen) -> Result<String, ReportError> {
+    let rows = [&specimen.before, &specimen.after];
+    let tiles = rows.into_iter().enumerate().map(|(row, images)| {
+        let [_, height, width, _] = images.dims();
+        let pictures = bytes(images);
+        let tile = |(index, rgb): (usize, Vec<u8>)| Tile {
+            height,
+            width,
+            rgb,
+            caption: caption(specimen, row, index),
+        };
+        pictures.into_iter().enumerate().map(tile).collect()
+    });
+    let rows: Vec<Vec<Tile>> = tiles.collect();
+    tiles_svg("Clean images, and what the augmentation makes of them", &rows)
+}
+
+fn caption(specimen: &Specimen, row: usize, index: usize) -> Vec<String> {
+    let class = specimen.labels.get(index).cloned().unwrap_or_default();
+    let percent = |name: &str, probabilities: &[Vec<f64>; 2]| {
+        let probability = probabilities[row].get(index).copied().unwrap_or(f64::NAN);
+        format!("{name} {:.0} %", 100.0 * probability)
+    };
+    vec![
+        class,
+        percent("teacher", &specimen.teacher),
+        percent("student", &specimen.student),
+    ]
+}
+
+/// Pixels `[N, H, W, 3]` as bytes, clipped, image by image.
+fn bytes(images: &Tensor<4>) -> Vec<Vec<u8>> {
+    let length = images.dims()[1..].iter().product::<usize>().max(1);
+    let bytes: Vec<u8> = images
+        .clone()
+        .inner()
+        .into_data()
+        .iter::<f32>()
+        .map(|value| (value * 255.0 + 0.5).clamp(0.0, 255.0) as u8)
+        .collect();
+    bytes.chunks_exact(length).map(<[u8]>::to_vec).collect()
+}
