@@ -43,11 +43,16 @@ impl Pairs {
             problem,
         };
         let album = Album::of(dataset);
-        let mut lines = text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty());
-        let (folds, each) = lines
-            .next()
-            .and_then(|(_, line)| header(line))
-            .ok_or_else(|| broken(0, "must hold two numbers: folds, of which at least 2, and pairs".into()))?;
+        let mut lines = text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty());
+        let (folds, each) = lines.next().and_then(|(_, line)| header(line)).ok_or_else(|| {
+            broken(
+                0,
+                "must hold two numbers: folds, of which at least 2, and pairs".into(),
+            )
+        })?;
         let mut pairs = Vec::new();
         for (at, line) in lines {
             pairs.push(album.pair(line).map_err(|problem| broken(at, problem))?);
@@ -73,19 +78,22 @@ impl Pairs {
         let album = Album::of(dataset);
         let mut drawn = BTreeSet::new();
         let mut stream = seed.stream("pairs", &[]);
-        let folds = (0..folds).map(|_| {
-            let mut fold = Vec::with_capacity(2 * each);
-            for same in [true, false] {
-                for _ in 0..each {
-                    fold.push(album.draw(same, &mut drawn, &mut stream).ok_or_else(|| DataError::Pairs {
-                        name: dataset.name().to_owned(),
-                        wanted: folds * each,
-                        kind: if same { "of one class" } else { "of two classes" },
-                    })?);
+        let folds =
+            (0..folds).map(|_| {
+                let mut fold = Vec::with_capacity(2 * each);
+                for same in [true, false] {
+                    for _ in 0..each {
+                        fold.push(album.draw(same, &mut drawn, &mut stream).ok_or_else(|| {
+                            DataError::Pairs {
+                                name: dataset.name().to_owned(),
+                                wanted: folds * each,
+                                kind: if same { "of one class" } else { "of two classes" },
+                            }
+                        })?);
+                    }
                 }
-            }
-            Ok(fold)
-        });
+                Ok(fold)
+            });
         let folds = folds.collect::<Result<_, DataError>>()?;
         Ok(Self { folds })
     }
@@ -98,7 +106,10 @@ impl Pairs {
 
 /// The number of folds, and of pairs of one identity in each.
 fn header(line: &str) -> Option<(usize, usize)> {
-    let numbers: Vec<usize> = line.split_whitespace().map_while(|word| word.parse().ok()).collect();
+    let numbers: Vec<usize> = line
+        .split_whitespace()
+        .map_while(|word| word.parse().ok())
+        .collect();
     match numbers[..] {
         [folds, each] if folds >= 2 && each >= 1 => Some((folds, each)),
         _ => None,

@@ -36,7 +36,11 @@ fn read(text: &str, dataset: &dyn Dataset) -> Result<Pairs, DataError> {
 #[test]
 fn pairs_are_found_by_name_and_number() {
     let (_dir, people) = people();
-    let pairs = read("2\t1\nAnn_Lee\t1\t12\nAnn_Lee\t12\tCy\t4\nBo\t3\t1\nBo\t2\tAnn_Lee\t1\n", &people).unwrap();
+    let pairs = read(
+        "2\t1\nAnn_Lee\t1\t12\nAnn_Lee\t12\tCy\t4\nBo\t3\t1\nBo\t2\tAnn_Lee\t1\n",
+        &people,
+    )
+    .unwrap();
     let pair = |first, second, same| Pair { first, second, same };
     assert_eq!(
         pairs.folds(),
@@ -54,7 +58,10 @@ fn what_is_wrong_is_told_with_its_line() {
         ("", "line 1: must hold two numbers"),
         ("1\t1\nBo\t1\t2\nBo\t1\tCy\t4\n", "folds, of which at least 2"),
         ("2\t1\nBo\t1\t2\n", "4 lines in all; 1 follow"),
-        ("2\t1\nBo\t1\t2\nBo\t1\tDee\t4\n", "line 3: `people test` has no class `Dee`"),
+        (
+            "2\t1\nBo\t1\t2\nBo\t1\tDee\t4\n",
+            "line 3: `people test` has no class `Dee`",
+        ),
         ("2\t1\nBo\t1\t9\n", "line 2: `Bo` has no image 9"),
         ("2\t1\nBo\t1\tx\n", "line 2: `x` is no number"),
         ("2\t1\nBo 1 2\n", "line 2: has 1 fields"),
@@ -72,13 +79,25 @@ fn images_without_such_names_are_counted() {
     let line = format!("{}\t1\t2\n{}\t1\t{}\t4\n", names[0], names[0], names[1]);
     let pairs = read(&format!("2\t1\n{line}{line}"), &shapes).unwrap();
     let shapes = &shapes;
-    let members = |label| (0..8).filter(move |&at| shapes.label(at) == label).collect::<Vec<_>>();
+    let members = |label| {
+        (0..8)
+            .filter(move |&at| shapes.label(at) == label)
+            .collect::<Vec<_>>()
+    };
     let (own, other) = (members(0), members(1));
     assert_eq!(
         pairs.folds()[0],
         [
-            Pair { first: own[0], second: own[1], same: true },
-            Pair { first: own[0], second: other[3], same: false },
+            Pair {
+                first: own[0],
+                second: own[1],
+                same: true
+            },
+            Pair {
+                first: own[0],
+                second: other[3],
+                same: false
+            },
         ]
     );
     assert_eq!(number_in("a/Bo_0012.jpg", "Bo"), Some(12));
@@ -103,7 +122,9 @@ fn drawn_pairs_are_balanced_different_and_seeded() {
     assert_eq!(pairs, Pairs::draw(&shapes, 3, 40, Seed::new(1)).unwrap());
     assert_ne!(pairs, Pairs::draw(&shapes, 3, 40, Seed::new(2)).unwrap());
     // Four classes of 20 images have 760 pairs of one class.
-    let message = Pairs::draw(&shapes, 2, 400, Seed::new(1)).unwrap_err().to_string();
+    let message = Pairs::draw(&shapes, 2, 400, Seed::new(1))
+        .unwrap_err()
+        .to_string();
     assert!(message.contains("800 different pairs of one class"), "{message}");
     let one = open("shapes:size=16,classes=2,train=8,test=2", Split::Test).unwrap();
     assert!(Pairs::draw(&one, 2, 1, Seed::new(0)).is_err());

@@ -49,9 +49,7 @@ impl Subset {
             seed.stream("subset", &[class as u64]).shuffle(members);
             let keep = match amount {
                 FewSamples::PerClass(keep) => keep,
-                FewSamples::Fraction(share) if share > 0.0 => {
-                    share_of(members.len(), share).max(1)
-                }
+                FewSamples::Fraction(share) if share > 0.0 => share_of(members.len(), share).max(1),
                 FewSamples::Fraction(_) => 0,
                 FewSamples::Total(total) => total / count + usize::from(class < total % count),
             };
@@ -165,7 +163,11 @@ mod tests {
         for count in 1..=500 {
             for percent in 1..=100 {
                 let exact = count * percent / 100;
-                assert_eq!(share_of(count, percent as f64 / 100.0), exact, "{percent} % of {count}");
+                assert_eq!(
+                    share_of(count, percent as f64 / 100.0),
+                    exact,
+                    "{percent} % of {count}"
+                );
             }
         }
     }

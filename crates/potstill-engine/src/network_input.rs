@@ -32,21 +32,14 @@ impl From<Normalise> for NetworkInput {
 
 impl NetworkInput {
     /// What a recipe asks for; what it leaves out is as `known` from the weights, and else as `usual`.
-    pub(crate) fn of(
-        asked: Option<&Input>,
-        known: Option<Self>,
-        usual: impl FnOnce() -> Normalise,
-    ) -> Self {
+    pub(crate) fn of(asked: Option<&Input>, known: Option<Self>, usual: impl FnOnce() -> Normalise) -> Self {
         let (normalise, low_resolution) = match known {
             Some(known) => (Some(known.normalise), known.low_resolution),
             None => (None, None),
         };
         Self {
             low_resolution: asked.and_then(|input| input.low_resolution).or(low_resolution),
-            normalise: asked
-                .and_then(normalise_of)
-                .or(normalise)
-                .unwrap_or_else(usual),
+            normalise: asked.and_then(normalise_of).or(normalise).unwrap_or_else(usual),
         }
     }
 

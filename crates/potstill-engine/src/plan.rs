@@ -10,7 +10,7 @@ use potstill_data::{
     Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, open,
 };
 use potstill_methods::{Ground, Method, Reads, Side, Teaching};
-use potstill_models::Shortcut;
+use potstill_models::{Classifier, Shortcut};
 use potstill_ops::count_trainable;
 use potstill_random::Seed;
 use potstill_recipe::{OptimizerSpec, Recipe};
@@ -84,7 +84,8 @@ impl Plan {
         };
         let input = student_input(&recipe, student.input.take(), teacher.as_ref(), image[2]);
         check_inputs(&student, &input, teacher.as_ref(), image)?;
-        let student_side = Side::of(&student.classifier, input.size(image)?, &device)?;
+        let seen = input.size(image)?;
+        let mut student_side = Side::of(&student.classifier, seen, &device)?;
 
         let ground = Ground {
             student: student_side.clone(),
@@ -101,6 +102,9 @@ impl Plan {
             Ok((spec.weight, entry.plan(spec, &ground)?))
         });
         let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
+        if insert(&methods, &mut student.classifier, seen, &ground)? {
+            student_side = Side::of(&student.classifier, seen, &device)?;
+        }
         if let Some(teacher) = &mut teacher {
             let roles = |method: &dyn Method| (method.teaching(), method.augmentation().is_some());
             let mut roles = methods.iter().map(|(_, method)| roles(method.as_ref()));
@@ -204,6 +208,24 @@ impl Plan {
     }
 }
 
+/// Puts the layers of the methods into the student; whether there are any.
+pub(crate) fn insert(
+    methods: &[(f64, Box<dyn Method>)],
+    student: &mut Classifier,
+    [height, width, _]: [usize; 3],
+    ground: &Ground,
+) -> Result<bool, EngineError> {
+    let mut any = false;
+    for (_, method) in methods {
+        for insertion in method.insertions() {
+            let scope = ground.scope(method.name()).at(&insertion.path);
+            student.insert(&insertion, [height, width], &scope)?;
+            any = true;
+        }
+    }
+    Ok(any)
+}
+
 /// The training and test images, decoded once and kept in memory where they are small.
 fn datasets(recipe: &Recipe, seed: Seed) -> Result<[Arc<dyn Dataset>; 2], EngineError> {
     let data = &recipe.data;
@@ -213,8 +235,18 @@ fn datasets(recipe: &Recipe, seed: Seed) -> Result<[Arc<dyn Dataset>; 2], Engine
         (FewSamples::Fraction(share), seed)
     });
     let limit = |limit: Option<usize>| limit.map(|total| (FewSamples::Total(total), seed));
-    let train = opened(&data.train, Split::Train, few.or_else(|| limit(data.train_limit)), data.workers)?;
-    let test = opened(data.test_source(), Split::Test, limit(data.test_limit), data.workers)?;
+    let train = opened(
+        &data.train,
+        Split::Train,
+        few.or_else(|| limit(data.train_limit)),
+        data.workers,
+    )?;
+    let test = opened(
+        data.test_source(),
+        Split::Test,
+        limit(data.test_limit),
+        data.workers,
+    )?;
     if train.classes() != test.classes() {
         let (a, b) = (train.classes(), test.classes());
         let message = if a.len() == b.len() {

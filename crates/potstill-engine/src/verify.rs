@@ -62,7 +62,8 @@ pub fn verify(
     let embeddings = embeddings(network, Arc::new(images), point, input, config)?;
     let embedding = |index: usize| {
         let at = wanted.binary_search(&index).ok();
-        at.and_then(|at| embeddings.get(at)).map_or(&[][..], Vec::as_slice)
+        at.and_then(|at| embeddings.get(at))
+            .map_or(&[][..], Vec::as_slice)
     };
     let folds: Vec<Vec<Scored>> = pairs
         .folds()

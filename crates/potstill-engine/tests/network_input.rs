@@ -52,10 +52,16 @@ fn windows_of_seven_are_averaged_before_the_normalisation() {
     };
     let small = input(Some((3, Enlarge::None)), &[0.0; 3], &[1.0; 3]).of_pixels(pixels());
     assert_near("small", &nchw(&small), &all(&record["small"]), NINE_DIGITS);
-    let normalised = input(Some((3, Enlarge::Bilinear)), &[0.4, 0.5, 0.6], &[0.2, 0.25, 0.3]).of_pixels(pixels());
+    let normalised =
+        input(Some((3, Enlarge::Bilinear)), &[0.4, 0.5, 0.6], &[0.2, 0.25, 0.3]).of_pixels(pixels());
     let first_rows = nchw(&normalised.narrow(1, 0, 5));
     // Mean and std are single precision.
-    assert_near("normalised", &first_rows, &all(&record["bilinear_normalised_first_rows"]), 1e-6);
+    assert_near(
+        "normalised",
+        &first_rows,
+        &all(&record["bilinear_normalised_first_rows"]),
+        1e-6,
+    );
 }
 
 #[test]
@@ -70,7 +76,9 @@ fn gradients_reach_the_pixels() {
     let weights = map([2, 3, 21, 21], |i| (0.2 * i as f64).cos());
     let tape = (taken * weights).sum().backward();
     let gradient = nchw(&leaf.grad(&tape).unwrap());
-    let corners: Vec<f64> = (0..9).map(|at| gradient[(at / 3 * 7) * 21 + at % 3 * 7]).collect();
+    let corners: Vec<f64> = (0..9)
+        .map(|at| gradient[(at / 3 * 7) * 21 + at % 3 * 7])
+        .collect();
     assert_near("gradient", &corners, &all(&record["gradients"]), NINE_DIGITS);
 }
 
@@ -90,7 +98,9 @@ fn nearest_keeps_the_mean_and_twice_is_once() {
 fn batch() -> Batch {
     let shape = [3, 8, 8, 3];
     Batch {
-        images: (0..3 * 8 * 8 * 3).map(|i| (i * 37 % 256) as f32 / 255.0).collect(),
+        images: (0..3 * 8 * 8 * 3)
+            .map(|i| (i * 37 % 256) as f32 / 255.0)
+            .collect(),
         shape,
         labels: vec![0; 3],
         indices: vec![0, 1, 2],
@@ -102,9 +112,19 @@ fn a_batch_and_its_pixels_give_the_same_bits() {
     let (batch, device) = (batch(), Device::flex());
     let pixels = TensorData::new(batch.images.clone(), batch.shape);
     let pixels = Tensor::<4>::from_data(pixels, (&device, DType::F32));
-    let bits = |map: Tensor<4>| map.into_data().iter::<f32>().map(f32::to_bits).collect::<Vec<_>>();
+    let bits = |map: Tensor<4>| {
+        map.into_data()
+            .iter::<f32>()
+            .map(f32::to_bits)
+            .collect::<Vec<_>>()
+    };
     let mut seen = Vec::new();
-    for low in [None, Some((4, Enlarge::Nearest)), Some((2, Enlarge::Bilinear)), Some((8, Enlarge::Nearest))] {
+    for low in [
+        None,
+        Some((4, Enlarge::Nearest)),
+        Some((2, Enlarge::Bilinear)),
+        Some((8, Enlarge::Nearest)),
+    ] {
         let input = input(low, &[0.485, 0.456, 0.406], &[0.229, 0.224, 0.225]);
         let ours = bits(input.of_batch(&batch, &device));
         assert!(ours == bits(input.of_pixels(pixels.clone())), "{low:?}");
@@ -118,12 +138,29 @@ fn a_batch_and_its_pixels_give_the_same_bits() {
 fn sizes_are_told_or_refused() {
     let rgb = |low| input(low, &[0.5; 3], &[0.25; 3]);
     assert_eq!(rgb(None).size([7, 9, 3]).unwrap(), [7, 9, 3]);
-    assert_eq!(rgb(Some((8, Enlarge::Nearest))).size([32, 32, 3]).unwrap(), [32, 32, 3]);
-    assert_eq!(rgb(Some((8, Enlarge::None))).size([32, 32, 3]).unwrap(), [8, 8, 3]);
-    for (low, image) in [(9, [32, 32, 3]), (8, [32, 16, 3]), (0, [32, 32, 3]), (64, [32, 32, 3])] {
-        let message = rgb(Some((low, Enlarge::Nearest))).check(image).unwrap_err().to_string();
+    assert_eq!(
+        rgb(Some((8, Enlarge::Nearest))).size([32, 32, 3]).unwrap(),
+        [32, 32, 3]
+    );
+    assert_eq!(
+        rgb(Some((8, Enlarge::None))).size([32, 32, 3]).unwrap(),
+        [8, 8, 3]
+    );
+    for (low, image) in [
+        (9, [32, 32, 3]),
+        (8, [32, 16, 3]),
+        (0, [32, 32, 3]),
+        (64, [32, 32, 3]),
+    ] {
+        let message = rgb(Some((low, Enlarge::Nearest)))
+            .check(image)
+            .unwrap_err()
+            .to_string();
         assert!(message.contains("low_resolution.size"), "{message}");
     }
     let message = rgb(None).check([8, 8, 1]).unwrap_err().to_string();
-    assert!(message.contains("3 values") && message.contains("1 channels"), "{message}");
+    assert!(
+        message.contains("3 values") && message.contains("1 channels"),
+        "{message}"
+    );
 }

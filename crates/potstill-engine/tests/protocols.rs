@@ -77,9 +77,16 @@ fn a_resolution_is_that_of_one_network() {
     assert_eq!(cross.student_side.probe.size(&pool).unwrap(), [16, 16, 16]);
     let small = plan(&[r#"student.input={ low_resolution = { size = 4, enlarge = "none" } }"#]).unwrap();
     assert_eq!(small.student_side.probe.size(&pool).unwrap(), [4, 4, 16]);
-    let message = plan(&["student.input={ low_resolution = { size = 5 } }"]).err().unwrap();
-    assert!(message.contains("student") && message.contains("5x5"), "{message}");
-    let message = plan(&["teacher.input={ low_resolution = { size = 7 } }"]).err().unwrap();
+    let message = plan(&["student.input={ low_resolution = { size = 5 } }"])
+        .err()
+        .unwrap();
+    assert!(
+        message.contains("student") && message.contains("5x5"),
+        "{message}"
+    );
+    let message = plan(&["teacher.input={ low_resolution = { size = 7 } }"])
+        .err()
+        .unwrap();
     assert!(message.contains("7x7"), "{message}");
 }
 
@@ -106,7 +113,13 @@ fn a_degraded_student_trains_is_exported_and_measured_so() {
     let network = open("cross");
     let input = network.input.unwrap();
     let nearest = Enlarge::Nearest;
-    assert_eq!(input.low_resolution, Some(LowResolution { size: 4, enlarge: nearest }));
+    assert_eq!(
+        input.low_resolution,
+        Some(LowResolution {
+            size: 4,
+            enlarge: nearest
+        })
+    );
     assert_eq!(open("whole").input.unwrap().low_resolution, None);
 
     // What the run measured is what the exported folder measures, degraded; whole images are another measurement.
@@ -119,7 +132,10 @@ fn a_degraded_student_trains_is_exported_and_measured_so() {
     };
     assert_eq!(measured(&input).top1, summary.last.top1);
     assert!((measured(&input).loss - summary.last.loss).abs() < 1e-9);
-    assert_ne!(measured(&input.normalise.clone().into()).loss, measured(&input).loss);
+    assert_ne!(
+        measured(&input.normalise.clone().into()).loss,
+        measured(&input).loss
+    );
 
     // A student that starts from these weights, or a teacher of that run, takes its images alike.
     let run_folder = folder("cross");
@@ -138,7 +154,9 @@ fn few_samples_of_each_class_by_their_own_seed() {
         let train = plan.train;
         let mut counts = [0; 4];
         (0..train.len()).for_each(|at| counts[train.label(at) as usize] += 1);
-        let images: Vec<_> = (0..train.len()).map(|at| train.image(at).unwrap().pixels).collect();
+        let images: Vec<_> = (0..train.len())
+            .map(|at| train.image(at).unwrap().pixels)
+            .collect();
         (counts, images)
     };
     let (counts, quarter) = sources(&["data.few_samples=0.28", "train.batch=4"]);

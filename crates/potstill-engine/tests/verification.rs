@@ -22,16 +22,31 @@ fn results_are_the_recorded_ones() {
     for case in record["cases"].as_array().unwrap() {
         let fold = |fold: &serde_json::Value| -> Vec<Scored> {
             let scores = all(&fold["scores"]).into_iter().zip(all(&fold["same"]));
-            scores.map(|(score, same)| Scored { score, same: same == 1.0 }).collect()
+            scores
+                .map(|(score, same)| Scored {
+                    score,
+                    same: same == 1.0,
+                })
+                .collect()
         };
         let folds: Vec<_> = case["folds"].as_array().unwrap().iter().map(fold).collect();
         let found = verification(&folds);
         let (ours, name) = ([found.accuracy, found.deviation], case["name"].as_str().unwrap());
-        let theirs = [case["accuracy"].as_f64().unwrap(), case["deviation"].as_f64().unwrap()];
+        let theirs = [
+            case["accuracy"].as_f64().unwrap(),
+            case["deviation"].as_f64().unwrap(),
+        ];
         assert_near(name, &ours, &theirs, 1e-11);
         let threshold = case["threshold"].as_f64().unwrap();
-        assert!((found.threshold - threshold).abs() < 1e-11, "{name}: {}", found.threshold);
-        assert_eq!((found.folds, found.pairs), (folds.len(), folds.iter().map(Vec::len).sum()));
+        assert!(
+            (found.threshold - threshold).abs() < 1e-11,
+            "{name}: {}",
+            found.threshold
+        );
+        assert_eq!(
+            (found.folds, found.pairs),
+            (folds.len(), folds.iter().map(Vec::len).sum())
+        );
     }
 }
 
@@ -39,9 +54,19 @@ fn results_are_the_recorded_ones() {
 fn of_several_best_thresholds_the_smallest_is_taken() {
     let pair = |score, same| Scored { score, same };
     // From 0.2 on and from 0.6 on, three of four are told right.
-    let fold = || vec![pair(0.1, false), pair(0.2, true), pair(0.4, false), pair(0.6, true)];
+    let fold = || {
+        vec![
+            pair(0.1, false),
+            pair(0.2, true),
+            pair(0.4, false),
+            pair(0.6, true),
+        ]
+    };
     let found = verification(&[fold(), fold()]);
-    assert_eq!((found.threshold, found.accuracy, found.deviation), (0.2, 75.0, 0.0));
+    assert_eq!(
+        (found.threshold, found.accuracy, found.deviation),
+        (0.2, 75.0, 0.0)
+    );
     // Where nothing is the same, no score may be enough.
     let strangers = || vec![pair(0.5, false), pair(0.7, false)];
     let found = verification(&[strangers(), strangers()]);
@@ -79,7 +104,10 @@ fn verified(low_resolution: Option<LowResolution>, point: &str) -> Result<Verifi
 fn a_network_verifies_whole_and_degraded_images() {
     let whole = verified(None, "pool").unwrap();
     assert_eq!((whole.pairs, whole.folds), (240, 4));
-    assert!((30.0..=100.0).contains(&whole.accuracy) && whole.threshold.abs() <= 1.0, "{whole:?}");
+    assert!(
+        (30.0..=100.0).contains(&whole.accuracy) && whole.threshold.abs() <= 1.0,
+        "{whole:?}"
+    );
     assert_eq!(whole, verified(None, "pool").unwrap());
     let low = |enlarge| Some(LowResolution { size: 4, enlarge });
     assert_ne!(whole, verified(low(Enlarge::Nearest), "pool").unwrap());
@@ -90,8 +118,14 @@ fn a_network_verifies_whole_and_degraded_images() {
 #[test]
 fn what_cannot_be_verified_is_refused() {
     let message = verified(None, "layer9").unwrap_err();
-    assert!(message.contains("`layer9`") && message.contains("did you mean"), "{message}");
-    let five = LowResolution { size: 5, enlarge: Enlarge::Nearest };
+    assert!(
+        message.contains("`layer9`") && message.contains("did you mean"),
+        "{message}"
+    );
+    let five = LowResolution {
+        size: 5,
+        enlarge: Enlarge::Nearest,
+    };
     let message = verified(Some(five), "pool").unwrap_err();
     assert!(message.contains("5x5"), "{message}");
 }

@@ -94,12 +94,7 @@ impl Kernel for Squares<'_> {
         let mut sum = L::zero();
         for block in (0..self.0.len()).step_by(LANES) {
             // SAFETY: as many are left in the row as are read.
-            let x = unsafe {
-                load::<L>(
-                    self.0.as_ptr().add(block),
-                    LANES.min(self.0.len() - block),
-                )
-            };
+            let x = unsafe { load::<L>(self.0.as_ptr().add(block), LANES.min(self.0.len() - block)) };
             sum = sum.fma(x, x);
         }
         let mut sums = [0.0; LANES];

@@ -58,16 +58,30 @@ impl Classifier {
             path: insertion.path.clone(),
             reason,
         };
-        if let Some(present) = self.insertions().iter().find(|known| known.path == insertion.path) {
+        if let Some(present) = self
+            .insertions()
+            .iter()
+            .find(|known| known.path == insertion.path)
+        {
             if present == insertion {
                 return Ok(());
             }
-            let Insertion { point, templates, alpha, .. } = present;
+            let Insertion {
+                point,
+                templates,
+                alpha,
+                ..
+            } = present;
             let reason =
                 format!("it has one of that name at `{point}`, of {templates} templates and alpha {alpha}");
             return Err(refused(reason));
         }
-        let Insertion { path, point, templates, alpha } = insertion;
+        let Insertion {
+            path,
+            point,
+            templates,
+            alpha,
+        } = insertion;
         if *templates == 0 || path.is_empty() {
             return Err(refused("a layer needs a name and at least one template".into()));
         }

@@ -97,7 +97,10 @@ impl Family for ConvNeXtConfig {
     }
 
     fn last_stage(&self) -> LastStage {
-        LastStage::between("stages.3.blocks.0", format!("stages.3.blocks.{}", self.blocks[3] - 1))
+        LastStage::between(
+            "stages.3.blocks.0",
+            format!("stages.3.blocks.{}", self.blocks[3] - 1),
+        )
     }
 
     fn refuses(&self, [height, width]: [usize; 2]) -> Option<String> {

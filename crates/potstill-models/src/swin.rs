@@ -89,7 +89,10 @@ impl Family for SwinConfig {
     }
 
     fn last_stage(&self) -> LastStage {
-        LastStage::between("layers.3.blocks.0", format!("layers.3.blocks.{}", self.blocks[3] - 1))
+        LastStage::between(
+            "layers.3.blocks.0",
+            format!("layers.3.blocks.{}", self.blocks[3] - 1),
+        )
     }
 
     fn refuses(&self, [height, width]: [usize; 2]) -> Option<String> {

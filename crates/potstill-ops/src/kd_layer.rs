@@ -13,8 +13,7 @@ use burn::{
 
 use crate::{
     Activation, BatchNorm, Conv2d, Conv2dConfig, Mode, Pass, Scope, Side, channel_norm, conv_norm_act,
-    fast::DirectionCache,
-    norm_act,
+    fast::DirectionCache, norm_act,
 };
 
 /// A 1x1 convolution by directions: `scale * cos(feature, row)` for every output channel's row of weights, no bias.
@@ -59,9 +58,8 @@ impl CosineConv {
     /// The convolution by rows of length one. That of a frozen network is worked out once.
     fn directions(&self) -> Arc<Conv2d> {
         let weight = self.weight.val();
-        self.directions.get(&weight, || {
-            Conv2d::of(weight.clone() / row_norms(weight.clone()))
-        })
+        self.directions
+            .get(&weight, || Conv2d::of(weight.clone() / row_norms(weight.clone())))
     }
 
     /// Puts rows of length one in the place of the present ones: the layer does the same.
@@ -146,15 +144,7 @@ impl KdLayer {
         let (scores, matches) = (format!("{}.scores", self.path), format!("{}.matches", self.path));
         if pass.mode() == Mode::Running && !pass.wants(&scores, Side::Post) {
             let (directions, x) = (self.templates.directions(), x.clone() * self.templates.factor(&x));
-            return conv_norm_act(
-                x,
-                &directions,
-                &self.norm,
-                None,
-                Activation::Relu,
-                &matches,
-                pass,
-            );
+            return conv_norm_act(x, &directions, &self.norm, None, Activation::Relu, &matches, pass);
         }
         let found = self.templates.forward(x, pass);
         let found = pass.show(&scores, Side::Post, found);

@@ -9,8 +9,8 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 use numbers::{
-    DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, number, numbers as recorded_numbers, recorded, scope,
-    tensor, values,
+    DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, number, numbers as recorded_numbers, recorded,
+    scope, tensor, values,
 };
 use potstill_ops::{
     Form, Frozen, KdLayer, Mode, NO_CHANCE, Parameters, Pass, Point, Scope, Taps, channel_norm,
@@ -198,7 +198,9 @@ fn a_divergence_is_zero_at_equality_and_takes_zeros() {
         halves.clone().narrow(0, range.start, range.len())
     });
     let log_softmax = values(&burn::tensor::activation::log_softmax(scores, 1));
-    let rows = log_softmax.chunks(6).map(|row| 0.5f64.ln() - 0.5 * (row[0] + row[1]));
+    let rows = log_softmax
+        .chunks(6)
+        .map(|row| 0.5f64.ln() - 0.5 * (row[0] + row[1]));
     assert_near("halves", &[number(&found)], &[rows.sum::<f64>() / 4.0], 1e-12);
 }
 
@@ -253,7 +255,8 @@ fn both_forms_of_the_layer_agree_and_the_kept_rows_are_never_stale() {
         compare(&format!("{mode:?}"), || {
             let x = x.clone().require_grad();
             let (scores, out) = run(&layer, x.clone(), mode, "kd.scores");
-            let slopes = ((out.clone() * drawn("g", [3, 5, 4, 24])).sum() + (scores.clone() * scores).mean()).backward();
+            let slopes = ((out.clone() * drawn("g", [3, 5, 4, 24])).sum() + (scores.clone() * scores).mean())
+                .backward();
             let mut found = vec![values(&out), values(&x.grad(&slopes).unwrap())];
             found.extend(gradients(&layer, &slopes).into_values());
             found
@@ -264,7 +267,12 @@ fn both_forms_of_the_layer_agree_and_the_kept_rows_are_never_stale() {
     let x = x.inner();
     for change in [1.0, -0.5] {
         frozen.rewrite(&mut |entry, value| entry.path.ends_with("weight").then(|| value * change));
-        let (_, unfolded) = run(&frozen.clone().train(), x.clone(), Mode::RunningWithGradient, "kd");
+        let (_, unfolded) = run(
+            &frozen.clone().train(),
+            x.clone(),
+            Mode::RunningWithGradient,
+            "kd",
+        );
         for _ in 0..2 {
             let folded = frozen.forward(x.clone(), &mut Pass::new(Mode::Running));
             assert_near("folded", &values(&folded), &values(&unfolded), 2e-5);

@@ -117,7 +117,8 @@ fn input_lengths(input: &Input, origin: &Origin, problems: &mut Vec<Problem>) {
 fn few_samples(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let data = &recipe.data;
     if data.few_samples.is_some() && data.train_limit.is_some() {
-        let text = "takes a part of the training images, as `data.train_limit` does; leave out one or the other";
+        let text =
+            "takes a part of the training images, as `data.train_limit` does; leave out one or the other";
         problems.push(recipe.origin.problem("data.few_samples", text));
     }
     if data.few_samples_seed.is_some() && data.few_samples.is_none() {

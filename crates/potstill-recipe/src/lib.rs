@@ -57,7 +57,8 @@ pub use optimizer::{Adam, AdamW, OptimizerSpec, Sgd};
 pub use origin::{Origin, Verbatim};
 pub use phase::{Phase, PhaseSpec};
 pub use recipe::{
-    Data, Enlarge, Input, LowResolution, Network, OnnxTeacher, Precision, Recipe, Shortcut, Task, Teacher, Train,
+    Data, Enlarge, Input, LowResolution, Network, OnnxTeacher, Precision, Recipe, Shortcut, Task, Teacher,
+    Train,
 };
 pub use schedule::{Decay, Per, Schedule};
 pub use schema::{SchemaEntry, schema};

@@ -175,11 +175,7 @@ const BETWEEN_BOOKS: usize = 64;
 ///
 /// # Errors
 /// The teacher, the images or the file fail.
-pub fn collect(
-    study: &mut dyn Study,
-    place: &Place,
-    folder: &Path,
-) -> Result<Option<Features>, MethodError> {
+pub fn collect(study: &mut dyn Study, place: &Place, folder: &Path) -> Result<Option<Features>, MethodError> {
     let mut gathering = Gathering::resume(study, place, folder)?;
     let images = study.images();
     let what = format!("the teacher's features at `{}`", place.point);
@@ -276,7 +272,10 @@ impl Gathering {
 
     fn add(&mut self, place: &Place, lesson: &Lesson) -> Result<(), MethodError> {
         let Some(map) = lesson.taps.map(&place.point) else {
-            return Err(failed_because(format!("the teacher has no point `{}`", place.point)));
+            return Err(failed_because(format!(
+                "the teacher has no point `{}`",
+                place.point
+            )));
         };
         let values: Vec<f32> = place.rows(map).into_data().iter::<f32>().collect();
         let bytes = self.rows.append(&values)?;

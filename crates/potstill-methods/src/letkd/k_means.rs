@@ -82,7 +82,10 @@ impl KMeans {
             if count > 0 {
                 let of = centre * columns..(centre + 1) * columns;
                 let mean = sums[of.clone()].iter().map(|sum| (sum / count as f64) as f32);
-                self.centres[of].iter_mut().zip(mean).for_each(|(old, new)| *old = new);
+                self.centres[of]
+                    .iter_mut()
+                    .zip(mean)
+                    .for_each(|(old, new)| *old = new);
             }
         }
         self.fill_empty(&mut counts);

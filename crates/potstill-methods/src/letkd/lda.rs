@@ -41,7 +41,9 @@ impl Discriminants {
     pub fn affine(&self, count: usize) -> (Vec<f32>, Vec<f32>) {
         let kept = self.projection.columns(0, count.min(self.projection.ncols()));
         let offset = -(kept.transpose() * &self.mean);
-        let rows = kept.row_iter().flat_map(|row| row.iter().copied().collect::<Vec<_>>());
+        let rows = kept
+            .row_iter()
+            .flat_map(|row| row.iter().copied().collect::<Vec<_>>());
         (
             rows.map(|value| value as f32).collect(),
             offset.iter().map(|&value| value as f32).collect(),
@@ -149,13 +151,9 @@ impl Sums {
 
 /// `W` with `W^T S W = I` over the directions in which `S` is not nothing, each feature measured by its own deviation.
 fn whitening(within: &DMatrix<f64>) -> Option<DMatrix<f64>> {
-    let deviation = within.diagonal().map(|variance| {
-        if variance > 0.0 {
-            variance.sqrt()
-        } else {
-            1.0
-        }
-    });
+    let deviation = within
+        .diagonal()
+        .map(|variance| if variance > 0.0 { variance.sqrt() } else { 1.0 });
     let scaled = DMatrix::from_fn(within.nrows(), within.ncols(), |i, j| {
         within[(i, j)] / (deviation[i] * deviation[j])
     });

@@ -23,6 +23,7 @@ use potstill_ops::{Insertion, Pass, Point, softmax_divergence};
 use potstill_random::{Seed, Stream};
 use potstill_recipe::MethodSpec;
 
+use self::options::Options;
 pub use self::{
     features::{InFile, InMemory, Place, Rows},
     k_means::{KMeans, each_assigned},
@@ -32,7 +33,6 @@ pub use self::{
     sub_classes::{SubClasses, nearest_of_class, score_matrix},
     targets::{Centres, Decisions},
 };
-use self::options::Options;
 use crate::{Ground, Method, MethodError, Preparation, Prepared, Reads, Seen, Side, Step, Study, Term};
 
 /// One layer of the student with the place of the teacher that supervises it.
@@ -88,7 +88,12 @@ impl LetKd {
     pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
         let options = Options::of(spec)?;
         let teacher = ground.teacher(Self::NAME)?;
-        let of_student = points(&options.student_points, &ground.student, "student", options.variant)?;
+        let of_student = points(
+            &options.student_points,
+            &ground.student,
+            "student",
+            options.variant,
+        )?;
         let of_teacher = points(&options.teacher_points, teacher, "teacher", options.variant)?;
         if of_student.len() != of_teacher.len() || of_student.len() != options.variant {
             return Err(MethodError::Unpaired {
@@ -99,7 +104,11 @@ impl LetKd {
         }
         let classes = ground.student.probe.classes;
         let layers = [
-            (INTERMEDIATE, options.sub_classes * classes, options.alpha_intermediate),
+            (
+                INTERMEDIATE,
+                options.sub_classes * classes,
+                options.alpha_intermediate,
+            ),
             (PENULTIMATE, options.templates, options.alpha),
         ];
         let layers = layers.into_iter().skip(2 - options.variant);

@@ -32,7 +32,11 @@ impl Room {
     fn open(study: &mut dyn Study, name: &str, settings: &str) -> Result<Self, MethodError> {
         let folder = study.kept(name, Depends::TeacherAndData, settings)?;
         fs::create_dir_all(&folder).map_err(failed)?;
-        let owner = folder.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let owner = folder
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy()
+            .into_owned();
         let lock = File::create(folder.join("lock")).map_err(failed)?;
         if lock.try_lock().is_err() {
             let reason = format!(
@@ -248,9 +252,8 @@ impl DecisionSearch {
         let Some(sub_classes) = self.cluster(&mut projected, &labels, per_image, study)? else {
             return Ok(None);
         };
-        let own = |index: usize, row: &[f32]| {
-            nearest_of_class(row, &sub_classes.centres, class(index), self.each)
-        };
+        let own =
+            |index: usize, row: &[f32]| nearest_of_class(row, &sub_classes.centres, class(index), self.each);
         let found = FoundDecisions {
             scores: score_matrix(&mut projected, &sub_classes.prototypes, &own)?,
             centres: sub_classes.centres.clone(),

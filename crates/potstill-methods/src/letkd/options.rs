@@ -64,8 +64,14 @@ impl Options {
                 )
                 .into());
         }
-        let at_least_two = [("templates", options.templates), ("sub_classes", options.sub_classes)];
-        let at_least_one = [("components", options.components), ("iterations", options.iterations)];
+        let at_least_two = [
+            ("templates", options.templates),
+            ("sub_classes", options.sub_classes),
+        ];
+        let at_least_one = [
+            ("components", options.components),
+            ("iterations", options.iterations),
+        ];
         if let Some((key, _)) = at_least_two.iter().find(|(_, value)| *value < 2) {
             return Err(spec.wrong(key, "must be at least 2").into());
         }

@@ -78,7 +78,9 @@ fn means_of_assigned(rows: &mut dyn Rows, centres: &[f32]) -> Result<Vec<f32>, M
     each_assigned(rows, centres, &mut |_, row, nearest| {
         counts[nearest] += 1;
         let sums = &mut sums[nearest * columns..][..columns];
-        sums.iter_mut().zip(row).for_each(|(sum, &value)| *sum += f64::from(value));
+        sums.iter_mut()
+            .zip(row)
+            .for_each(|(sum, &value)| *sum += f64::from(value));
     })?;
     let mean = |i: usize| match counts[i / columns] {
         0 => centres[i],

@@ -28,14 +28,7 @@ pub(crate) fn fast_channel_norm(x: &Tensor<4>) -> Option<Tensor<4>> {
     let (shape, is_plain) = (x.dims(), !x.is_autodiff());
     let x = Operand::of(x)?;
     let mut norms = Vec::new();
-    row_norms(
-        x.buffer.as_slice(),
-        shape[3],
-        FLOOR,
-        &mut norms,
-        Pool::global(),
-    )
-    .ok()?;
+    row_norms(x.buffer.as_slice(), shape[3], FLOOR, &mut norms, Pool::global()).ok()?;
     let [n, h, w, _] = shape;
     let norms = Buffer::new(norms, [n, h, w, 1]);
     let saved = Saved {

@@ -68,7 +68,10 @@ impl Backward<Flex, 1> for DivergenceStep {
         let [Some(parent)] = ops.parents else { return };
         let mut gradient = ops.state;
         if scale != 1.0 {
-            gradient.as_mut_slice().iter_mut().for_each(|slope| *slope *= scale);
+            gradient
+                .as_mut_slice()
+                .iter_mut()
+                .for_each(|slope| *slope *= scale);
         }
         gradients.register::<Flex>(parent.id, gradient.into_primitive());
     }

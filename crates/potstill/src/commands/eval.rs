@@ -24,11 +24,7 @@ pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {
         shortcut: arguments.shortcut.map(Into::into),
         ..Source::default()
     };
-    let Opened {
-        name,
-        network,
-        input,
-    } = opened(&source, arguments, data.as_ref())?;
+    let Opened { name, network, input } = opened(&source, arguments, data.as_ref())?;
     let network = network.with_precision(arguments.precision.into());
     let (ours, theirs) = (network.classes(), data.classes().len());
     if ours != theirs {

@@ -38,7 +38,12 @@ pub fn run(arguments: &VerifyArguments, quiet: bool) -> Result<(), Failure> {
     let input = resolved(&arguments.input, network.input, frozen.channels());
     check(&input, frozen.channels(), data.as_ref())?;
     if !quiet {
-        eprintln!("{}: {} folds of {}", network.model, pairs.folds().len(), data.name());
+        eprintln!(
+            "{}: {} folds of {}",
+            network.model,
+            pairs.folds().len(),
+            data.name()
+        );
     }
     let config = LoaderConfig {
         batch: arguments.batch as usize,
