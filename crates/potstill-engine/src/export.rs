@@ -69,6 +69,7 @@ fn model_config(plan: &Plan, learner: &Learner) -> ModelConfig {
             Shortcut::Subsample => "a".into(),
             Shortcut::Projection => "b".into(),
         }),
+        inserted: learner.student.insertions().into_iter().map(Into::into).collect(),
         input: InputConfig {
             size: [height, width],
             channels,
@@ -98,7 +99,7 @@ fn write_student(
         ("methods".to_owned(), summary.methods.join(",")),
         ("top1".to_owned(), format!("{top1:.2}")),
     ]);
-    weights::save(&learner.student, &metadata, &out.join(MODEL))?;
+    weights::save(&learner.student.deployed(), &metadata, &out.join(MODEL))?;
     let write = |name: &str, text: &str| {
         let path = out.join(name);
         weights::write_atomically(&path, text.as_bytes()).map_err(EngineError::io("write", path))

@@ -8,7 +8,7 @@ use std::{
 use burn::tensor::Device;
 use potstill_data::Normalise;
 use potstill_models::{BuildOptions, Classifier, Shortcut, find, weights};
-use potstill_ops::Scope;
+use potstill_ops::{Insertion, PointError, Scope};
 use potstill_random::Seed;
 use potstill_recipe::LowResolution;
 use serde::{Deserialize, Serialize};
@@ -30,10 +30,50 @@ pub struct ModelConfig {
     /// The shortcut of a residual network for small images, where it is not the published one: `a` or `b`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shortcut: Option<String>,
+    /// The layers that a method put in, in that order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inserted: Vec<InsertedConfig>,
     /// What the network takes.
     pub input: InputConfig,
     /// The version that wrote the file.
     pub potstill: String,
+}
+
+/// A layer that a method put into a network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InsertedConfig {
+    /// Under which its tensors stand.
+    pub path: String,
+    /// The point whose map it replaces.
+    pub point: String,
+    /// How many templates it has.
+    pub templates: usize,
+    /// What its residual is multiplied by.
+    pub alpha: f64,
+}
+
+impl From<Insertion> for InsertedConfig {
+    fn from(insertion: Insertion) -> Self {
+        Self {
+            path: insertion.path,
+            point: insertion.point.to_string(),
+            templates: insertion.templates,
+            alpha: insertion.alpha,
+        }
+    }
+}
+
+impl InsertedConfig {
+    fn insertion(&self) -> Result<Insertion, EngineError> {
+        let point = self.point.parse();
+        let point = point.map_err(|error: PointError| EngineError::Contradiction(error.to_string()))?;
+        Ok(Insertion {
+            path: self.path.clone(),
+            point,
+            templates: self.templates,
+            alpha: self.alpha,
+        })
+    }
 }
 
 /// What a network takes.
@@ -50,6 +90,31 @@ pub struct InputConfig {
     /// Degrades images of that size before they are normalised; none where the whole image is taken.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub low_resolution: Option<LowResolution>,
+}
+
+impl ModelConfig {
+    fn network_input(&self) -> NetworkInput {
+        NetworkInput {
+            low_resolution: self.input.low_resolution,
+            normalise: Normalise {
+                mean: self.input.mean.clone(),
+                std: self.input.std.clone(),
+            },
+        }
+    }
+
+    /// Puts the layers in that the network was saved with.
+    fn insert(&self, classifier: &mut Classifier, scope: &Scope) -> Result<(), EngineError> {
+        if self.inserted.is_empty() {
+            return Ok(());
+        }
+        let [height, width] = self.input.size;
+        let [height, width, _] = self.network_input().size([height, width, self.input.channels])?;
+        for inserted in &self.inserted {
+            classifier.insert(&inserted.insertion()?, [height, width], &scope.at(&inserted.path))?;
+        }
+        Ok(())
+    }
 }
 
 /// A network with its name and what it takes.
@@ -129,15 +194,12 @@ impl Source {
                 let classes = weights::classes_in(&stored, &classifier);
                 classifier = entry.build(BuildOptions { classes, ..options }, &scope)?;
             }
+            if let Some(config) = &config {
+                config.insert(&mut classifier, &scope)?;
+            }
             weights::load(&mut classifier, &stored)?;
         }
-        let input = config.map(|config| NetworkInput {
-            low_resolution: config.input.low_resolution,
-            normalise: Normalise {
-                mean: config.input.mean,
-                std: config.input.std,
-            },
-        });
+        let input = config.map(|config| config.network_input());
         Ok(Network {
             model,
             shortcut,

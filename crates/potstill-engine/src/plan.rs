@@ -9,8 +9,8 @@ use burn::tensor::Device;
 use potstill_data::{
     Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, open,
 };
-use potstill_methods::{Ground, Method, Reads, Side, Teaching};
-use potstill_models::Shortcut;
+use potstill_methods::{Ground, Method, Reads, Side};
+use potstill_models::{Classifier, Shortcut};
 use potstill_ops::count_trainable;
 use potstill_random::Seed;
 use potstill_recipe::{OptimizerSpec, Recipe};
@@ -88,7 +88,8 @@ impl Plan {
         };
         let input = student_input(&recipe, student.input.take(), teacher.as_ref(), of_data);
         check_inputs(&student, &input, teacher.as_ref(), image)?;
-        let student_side = Side::of(&student.classifier, input.size(image)?, &device)?;
+        let seen = input.size(image)?;
+        let mut student_side = Side::of(&student.classifier, seen, &device)?;
 
         let ground = Ground {
             student: student_side.clone(),
@@ -105,18 +106,11 @@ impl Plan {
             Ok((spec.weight, entry.plan(spec, &ground)?))
         });
         let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
+        if insert(&methods, &mut student.classifier, seen, &ground)? {
+            student_side = Side::of(&student.classifier, seen, &device)?;
+        }
         if let Some(teacher) = &mut teacher {
-            for (_, method) in &methods {
-                method.check_teacher(teacher.has_weights)?;
-            }
-            let roles = |method: &dyn Method| (method.teaching(), method.augmentation().is_some());
-            let mut roles = methods.iter().map(|(_, method)| roles(method.as_ref()));
-            if roles.clone().any(|(teaching, _)| teaching == Teaching::Online) {
-                teacher.go_online()?;
-            }
-            if roles.any(|(_, augments)| augments) {
-                teacher.check_gradient()?;
-            }
+            teacher.take_role(&methods)?;
         }
         let phases = Phase::of(&recipe)?;
         let timeline = Timeline::new(recipe.total_epochs(), &methods);
@@ -209,6 +203,24 @@ impl Plan {
             ..self.loading()
         }
     }
+}
+
+/// Puts the layers of the methods into the student; whether there are any.
+pub(crate) fn insert(
+    methods: &[(f64, Box<dyn Method>)],
+    student: &mut Classifier,
+    [height, width, _]: [usize; 3],
+    ground: &Ground,
+) -> Result<bool, EngineError> {
+    let mut any = false;
+    for (_, method) in methods {
+        for insertion in method.insertions() {
+            let scope = ground.scope(method.name()).at(&insertion.path);
+            student.insert(&insertion, [height, width], &scope)?;
+            any = true;
+        }
+    }
+    Ok(any)
 }
 
 /// The training and test images, decoded once and kept in memory where they are small.

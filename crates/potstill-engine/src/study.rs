@@ -124,7 +124,9 @@ impl Study for StudyRoom<'_> {
         see: &mut dyn FnMut(Lesson) -> Flow,
     ) -> Result<(), MethodError> {
         let Some((teacher, input)) = &self.teacher else {
-            return Ok(());
+            let message = "a method studies the teacher before the first step, and there is none that stays as it is: one that learns \
+                           beside the student has nothing to show yet";
+            return Err(failed(EngineError::Contradiction(message.into())));
         };
         let config = LoaderConfig {
             shuffle: false,

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use potstill_data::Normalise;
-use potstill_methods::{Side, Teaching};
+use potstill_methods::{Method, Side, Teaching};
 use potstill_models::{Classifier, FrozenClassifier, OnnxClassifier};
 use potstill_ops::{Mode, Precision};
 use potstill_random::Seed;
@@ -109,36 +109,32 @@ impl PlannedTeacher {
         })
     }
 
-    /// Lets the teacher train beside the student.
+    /// Lets the teacher be what the methods make of it.
     ///
     /// # Errors
-    /// An ONNX file, which cannot.
-    pub(crate) fn go_online(&mut self) -> Result<(), EngineError> {
-        if self.classifier.is_none() {
-            let message = format!(
-                "the teacher is to learn beside the student, and `{}` is an ONNX file, which cannot: name a network (`teacher.model`)",
-                self.model
-            );
-            return Err(EngineError::Contradiction(message));
+    /// A method that this teacher cannot serve.
+    pub(crate) fn take_role(&mut self, methods: &[(f64, Box<dyn Method>)]) -> Result<(), EngineError> {
+        for (_, method) in methods {
+            method.check_teacher(self.has_weights)?;
+            let online = method.teaching() == Teaching::Online;
+            let asked = match (online, method.augmentation()) {
+                (true, _) => "the teacher is to learn beside the student",
+                (false, Some(_)) => "an augmentation is to learn through the teacher",
+                (false, None) => continue,
+            };
+            if self.classifier.is_none() {
+                let message = format!(
+                    "{asked} (`{}`), and no gradient goes through `{}`, an ONNX file: name a network (`teacher.model`)",
+                    method.name(),
+                    self.model
+                );
+                return Err(EngineError::Contradiction(message));
+            }
+            if online {
+                self.teaching = Teaching::Online;
+            }
         }
-        self.teaching = Teaching::Online;
         Ok(())
-    }
-
-    /// Whether gradients go through the teacher to its images.
-    ///
-    /// # Errors
-    /// Not through an ONNX file.
-    pub(crate) fn check_gradient(&self) -> Result<(), EngineError> {
-        if self.classifier.is_some() {
-            return Ok(());
-        }
-        let message = format!(
-            "an augmentation learns through the teacher, and there are no gradients through `{}`, an ONNX file: name a network \
-             (`teacher.model`)",
-            self.model
-        );
-        Err(EngineError::Contradiction(message))
     }
 
     /// The teacher for a run.

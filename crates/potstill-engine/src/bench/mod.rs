@@ -20,7 +20,7 @@ use crate::{
     laps::{Laps, Part},
     learner::{Learner, LiveTeacher, Optimizers, TeacherNetwork},
     machine,
-    plan::default_input,
+    plan::{default_input, insert},
     step::Rates,
 };
 
@@ -55,7 +55,7 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     let device = Device::flex();
     let seed = Seed::new(0);
     let entry = find(&setup.student)?;
-    let student = build(entry, entry.classes, "student", &device)?;
+    let mut student = build(entry, entry.classes, "student", &device)?;
     let teacher = match &setup.teacher {
         Some(name) => Some(build(find(name)?, entry.classes, "teacher", &device)?),
         None => None,
@@ -78,6 +78,7 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         ))
     });
     let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
+    insert(&methods, &mut student, [height, width, 3], &ground)?;
     let optimizer = OptimizerSpec::Sgd(Sgd {
         lr: setup.rate,
         momentum: 0.9,

@@ -127,7 +127,7 @@ impl Run {
 
     /// The methods' work before the first step. It is looked for again whenever a run is resumed: what was done is kept.
     fn prepare(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Prepared, EngineError> {
-        let teacher = self.learner.teacher.as_ref();
+        let teacher = self.learner.teacher.as_ref().filter(|_| !self.teacher_learns());
         let teacher = teacher.map(|teacher| (teacher.network.frozen(), teacher.input.clone()));
         let mut room = StudyRoom::new(&self.plan, teacher, observer, stop);
         for (_, method) in &mut self.learner.methods {

@@ -3,9 +3,8 @@
 use std::{fmt::Write, path::Path, time::Instant};
 
 use burn::tensor::Device;
-use potstill_models::{
-    BuildOptions, Classifier, ModelEntry, OnnxClassifier, OutlineRow, find, outline, probe, weights,
-};
+use potstill_engine::Source;
+use potstill_models::{BuildOptions, Classifier, OnnxClassifier, OutlineRow, find, outline, probe};
 use potstill_ops::{Scope, Side};
 use potstill_random::Seed;
 use potstill_report::human;
@@ -29,11 +28,10 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
         shortcut: arguments.shortcut.map(Into::into),
         ..BuildOptions::default()
     };
-    let scope = Scope::new(&device, Seed::new(0), "inspect");
-    let mut network = entry.build(options, &scope)?;
-    if let Some(file) = &arguments.weights {
-        network = loaded(network, entry, options, &scope, file)?;
-    }
+    let network = match &arguments.weights {
+        Some(file) => loaded(arguments, file, &device)?,
+        None => entry.build(options, &Scope::new(&device, Seed::new(0), "inspect"))?,
+    };
     let size = arguments.input.unwrap_or(entry.input);
     let probe = probe(&network, size, &device)?;
     let rows = outline(&network, &probe);
@@ -62,21 +60,17 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     print(&text)
 }
 
-/// The network with the weights of a file, and of as many classes; says how long that took.
-fn loaded(
-    mut network: Classifier,
-    entry: &ModelEntry,
-    options: BuildOptions,
-    scope: &Scope,
-    file: &Path,
-) -> Result<Classifier, Failure> {
+/// The network with the weights of a file, of as many classes and with the layers that were put into it; says how long that took.
+fn loaded(arguments: &InspectArguments, file: &Path, device: &Device) -> Result<Classifier, Failure> {
     let began = Instant::now();
-    let stored = weights::TensorFile::read(file)?;
-    let classes = options.classes.or_else(|| weights::classes_in(&stored, &network));
-    if classes != Some(network.classes()) {
-        network = entry.build(BuildOptions { classes, ..options }, scope)?;
-    }
-    weights::load(&mut network, &stored)?;
+    let source = Source {
+        model: Some(arguments.model.clone()),
+        weights: Some(file.to_owned()),
+        shortcut: arguments.shortcut.map(Into::into),
+        classes: arguments.classes,
+        ..Source::default()
+    };
+    let network = source.open(device, Seed::new(0), "inspect")?.classifier;
     let seconds = began.elapsed().as_secs_f64();
     eprintln!("{} fits, loaded in {seconds:.2} s", file.display());
     Ok(network)

@@ -1,0 +1,272 @@
+//! letKD's offline pass: interrupted anywhere and taken up again it finds the same bits; nothing broken or foreign is trusted.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+use std::{
+    fs,
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use potstill_methods::{
+    Depends, Flow, Lesson, MethodError, Practice, Study,
+    letkd::{CentreSearch, DecisionSearch, Place},
+};
+use potstill_ops::{Point, Side, Taps, Visitor};
+use potstill_random::Seed;
+
+const IMAGES: usize = 1200;
+const CLASSES: usize = 3;
+/// Channels of the teacher's map of 4x4.
+const CHANNELS: usize = 5;
+/// Images of a lesson: far more lessons than there are between two writings of the books.
+const LESSON: usize = 8;
+
+/// A teacher of drawn features, and a cache in a folder.
+struct Desk {
+    folder: PathBuf,
+    /// How often the study may still be asked whether to stop.
+    patience: Option<usize>,
+    asked: std::cell::Cell<usize>,
+    taught: usize,
+    said: Vec<String>,
+}
+
+impl Desk {
+    fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.into(),
+            patience: None,
+            asked: 0.into(),
+            taught: 0,
+            said: Vec::new(),
+        }
+    }
+
+    fn patient_for(folder: &Path, patience: usize) -> Self {
+        Self {
+            patience: Some(patience),
+            ..Self::new(folder)
+        }
+    }
+}
+
+fn label(image: usize) -> u32 {
+    (image * 7 % CLASSES) as u32
+}
+
+fn pixels_of(image: usize) -> Vec<f32> {
+    let mut stream = Seed::new(9).stream("image", &[image as u64]);
+    let mut value = |i: usize| {
+        let middle = f64::from(label(image)) * (i % CHANNELS) as f64 * 0.5;
+        (middle + stream.normal()) as f32
+    };
+    (0..16 * CHANNELS).map(&mut value).collect()
+}
+
+impl Study for Desk {
+    fn device(&self) -> Device {
+        Device::flex()
+    }
+
+    fn images(&self) -> usize {
+        IMAGES
+    }
+
+    fn classes(&self) -> usize {
+        CLASSES
+    }
+
+    fn teach(
+        &mut self,
+        points: &[Point],
+        first: usize,
+        see: &mut dyn FnMut(Lesson) -> Flow,
+    ) -> Result<(), MethodError> {
+        for start in (first..IMAGES).step_by(LESSON) {
+            let images = start..IMAGES.min(start + LESSON);
+            let values: Vec<f32> = images.clone().flat_map(pixels_of).collect();
+            let map = Tensor::from_data(
+                TensorData::new(values, [images.len(), 4, 4, CHANNELS]),
+                &Device::flex(),
+            );
+            let mut taps = Taps::at(points);
+            taps.visit("layer", Side::Post, map);
+            self.taught += images.len();
+            let lesson = Lesson {
+                first: start,
+                labels: images.clone().map(label).collect(),
+                logits: Tensor::zeros([images.len(), CLASSES], &Device::flex()),
+                taps,
+            };
+            if see(lesson)? == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn practise(
+        &mut self,
+        _: u64,
+        _: usize,
+        _: usize,
+        _: &mut dyn FnMut(Practice) -> Flow,
+    ) -> Result<(), MethodError> {
+        panic!("the pass is over images that are not augmented")
+    }
+
+    fn kept(&mut self, name: &str, depends: Depends, settings: &str) -> Result<PathBuf, MethodError> {
+        assert_eq!(depends, Depends::TeacherAndData);
+        Ok(self.folder.join(format!("{name}-{}", settings.len())))
+    }
+
+    fn progress(&mut self, _: &str, done: usize, of: usize) {
+        assert!(done <= of);
+    }
+
+    fn say(&mut self, line: &str) {
+        self.said.push(line.into());
+    }
+
+    fn stopped(&self) -> bool {
+        self.asked.set(self.asked.get() + 1);
+        self.patience.is_some_and(|patience| self.asked.get() > patience)
+    }
+}
+
+/// The teacher's maps are halved to the student's.
+fn place() -> Place {
+    Place {
+        point: Point::post("layer"),
+        size: [2, 2, CHANNELS],
+    }
+}
+
+fn centres() -> CentreSearch {
+    CentreSearch {
+        place: place(),
+        count: 17,
+        iterations: 6,
+        seed: 0,
+    }
+}
+
+fn decisions() -> DecisionSearch {
+    DecisionSearch {
+        place: place(),
+        components: 2,
+        each: 4,
+        iterations: 6,
+        seed: 0,
+    }
+}
+
+/// The only folder in the cache.
+fn room(cache: &Path) -> PathBuf {
+    fs::read_dir(cache).unwrap().next().unwrap().unwrap().path()
+}
+
+/// Finds in one go, then with every interruption there is, then from the cache alone.
+fn interrupted_anywhere<T: PartialEq>(find: impl Fn(&mut Desk) -> Result<Option<T>, MethodError>) {
+    let place = tempfile::tempdir().unwrap();
+    let whole = place.path().join("whole");
+    let mut desk = Desk::new(&whole);
+    let expected = find(&mut desk).unwrap().unwrap();
+    assert_eq!(desk.taught, IMAGES, "every image once");
+    let questions = desk.asked.get();
+    assert!(questions > 6, "{questions}");
+    // Interrupted at each question in turn, and at every question of one pass.
+    let rare: Vec<Vec<usize>> = (0..questions).map(|at| vec![at]).collect();
+    for patiences in rare.into_iter().chain([vec![1; 3], vec![2; 5]]) {
+        let broken = tempfile::tempdir().unwrap();
+        for &patience in &patiences {
+            let _ = find(&mut Desk::patient_for(broken.path(), patience)).unwrap();
+        }
+        let found = find(&mut Desk::new(broken.path())).unwrap();
+        assert!(found.as_ref() == Some(&expected), "interrupted at {patiences:?}");
+    }
+    let mut again = Desk::new(&whole);
+    assert!(find(&mut again).unwrap().as_ref() == Some(&expected));
+    assert_eq!((again.taught, again.said.len()), (0, 0), "it is kept");
+    let files = fs::read_dir(room(&whole)).unwrap().count();
+    assert_eq!(files, 2, "what was found, and the lock");
+    // A file that is broken is said to be, and what it held found anew.
+    let path = room(&whole).join("found.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    *bytes.last_mut().unwrap() ^= 4;
+    fs::write(&path, bytes).unwrap();
+    let mut anew = Desk::new(&whole);
+    assert!(find(&mut anew).unwrap().as_ref() == Some(&expected));
+    assert_eq!(anew.taught, IMAGES);
+    assert!(anew.said[0].contains("made anew"), "{:?}", anew.said);
+}
+
+#[test]
+fn centres_are_the_same_bits_however_often_interrupted() {
+    interrupted_anywhere(|desk| centres().find(desk));
+}
+
+#[test]
+fn decisions_are_the_same_bits_however_often_interrupted() {
+    interrupted_anywhere(|desk| decisions().find(desk));
+}
+
+#[test]
+fn an_interrupted_pass_shows_no_image_twice() {
+    let place = tempfile::tempdir().unwrap();
+    let mut first = Desk::patient_for(place.path(), 0);
+    assert!(centres().find(&mut first).unwrap().is_none());
+    assert!(first.taught < IMAGES);
+    let mut second = Desk::new(place.path());
+    centres().find(&mut second).unwrap().unwrap();
+    assert_eq!(first.taught + second.taught, IMAGES);
+}
+
+#[test]
+fn features_that_were_changed_are_read_anew() {
+    let place = tempfile::tempdir().unwrap();
+    let expected = centres()
+        .find(&mut Desk::new(&place.path().join("whole")))
+        .unwrap();
+    let broken = place.path().join("broken");
+    for change in 0..3 {
+        let _ = fs::remove_dir_all(&broken);
+        centres().find(&mut Desk::patient_for(&broken, 0)).unwrap();
+        let path = room(&broken).join("features.f32");
+        let mut bytes = fs::read(&path).unwrap();
+        match change {
+            0 => bytes[100] ^= 1,
+            1 => bytes.truncate(bytes.len() / 2),
+            // Written after the books were: cut off, without a word.
+            _ => bytes.extend([7; 333]),
+        }
+        fs::write(&path, bytes).unwrap();
+        let mut desk = Desk::new(&broken);
+        assert!(centres().find(&mut desk).unwrap() == expected);
+        assert_eq!(desk.said.len(), usize::from(change < 2), "{:?}", desk.said);
+        assert_eq!(desk.taught == IMAGES, change < 2);
+    }
+}
+
+#[test]
+fn a_pass_is_not_made_twice_at_once() {
+    let place = tempfile::tempdir().unwrap();
+    centres().find(&mut Desk::patient_for(place.path(), 0)).unwrap();
+    let lock = fs::File::create(room(place.path()).join("lock")).unwrap();
+    lock.lock().unwrap();
+    let error = centres().find(&mut Desk::new(place.path())).unwrap_err();
+    assert!(error.to_string().contains("another run"), "{error}");
+}
+
+#[test]
+fn more_centres_than_features_are_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let search = CentreSearch {
+        count: 4 * IMAGES + 1,
+        ..centres()
+    };
+    let error = search.find(&mut Desk::new(place.path())).unwrap_err();
+    assert!(error.to_string().contains("`templates`"), "{error}");
+}

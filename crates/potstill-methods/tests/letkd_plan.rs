@@ -1,0 +1,222 @@
+//! letKD planned from a recipe: where its layers stand, what it reads, what it refuses, what its loss moves.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+#[path = "../../potstill-ops/tests/numbers/mod.rs"]
+mod numbers;
+mod on_networks;
+
+use burn::tensor::{Device, Int, Tensor};
+use numbers::values;
+use on_networks::{ground, network, plan, refusal, see};
+use potstill_methods::{Method, Seen, Step};
+use potstill_models::{Classifier, probe};
+use potstill_ops::{Frozen, Mode, Pass, Scope, Taps, count_trainable};
+use potstill_random::Seed;
+
+/// The student with the method's layers.
+fn with_layers(mut student: Classifier, method: &dyn Method) -> Classifier {
+    for insertion in method.insertions() {
+        let scope = Scope::new(&Device::flex(), Seed::new(3), "letkd").at(&insertion.path);
+        student.insert(&insertion, [32, 32], &scope).unwrap();
+    }
+    student
+}
+
+#[test]
+fn the_layers_stand_at_both_ends_of_the_last_stage() {
+    for (student, teacher, points) in [
+        (
+            "cifar_resnet20",
+            "cifar_resnet56",
+            [["layer3.0", "layer3.2"], ["layer3.0", "layer3.8"]],
+        ),
+        (
+            "wrn_16_2",
+            "wrn_40_2",
+            [["block3.layer.0", "bn1"], ["block3.layer.0", "bn1"]],
+        ),
+        (
+            "cifar_shufflenet_v1",
+            "cifar_resnet32x4",
+            [["layer3.0", "layer3.3"], ["layer3.0", "layer3.4"]],
+        ),
+        (
+            "cifar_shufflenet_v2",
+            "cifar_resnet32x4",
+            [["layer3.0", "conv2"], ["layer3.0", "layer3.4"]],
+        ),
+    ] {
+        let (student, teacher) = (network(student, 10, "student"), network(teacher, 10, "teacher"));
+        let ground = ground(&student, Some(&teacher));
+        let [of_student, of_teacher] = points;
+        let two = plan("kind = \"letkd\"", &ground).unwrap();
+        let read: Vec<_> = two.reads().teacher.iter().map(ToString::to_string).collect();
+        assert_eq!(read, of_teacher);
+        let layers = two.insertions();
+        let stand: Vec<_> = layers.iter().map(|layer| layer.point.to_string()).collect();
+        assert_eq!(stand, of_student);
+        assert_eq!([layers[0].templates, layers[1].templates], [80, 4096]);
+        let one = plan("kind = \"letkd\"\nvariant = 1", &ground).unwrap();
+        assert_eq!(one.insertions(), [layers[1].clone()]);
+        assert_eq!(one.reads().teacher.len(), 1);
+        assert_eq!(one.reads().student[0].to_string(), "letkd.penultimate.scores");
+    }
+}
+
+#[test]
+fn points_and_factors_are_chosen_in_the_recipe() {
+    let (student, teacher) = (
+        network("cifar_resnet8", 10, "student"),
+        network("cifar_resnet14", 10, "teacher"),
+    );
+    let ground = ground(&student, Some(&teacher));
+    let chosen = plan(
+        "kind = \"letkd\"\nvariant = 1\ntemplates = 12\nalpha = 0.1\nstudent_points = [\"layer2.0\"]\n\
+         teacher_points = [\"layer2.1\"]",
+        &ground,
+    )
+    .unwrap();
+    let layer = &chosen.insertions()[0];
+    assert_eq!(
+        (layer.point.to_string().as_str(), layer.templates, layer.alpha),
+        ("layer2.0", 12, 0.1)
+    );
+    for (entry, words) in [
+        ("variant = 3", "variant"),
+        ("templates = 1", "templates"),
+        ("sharpness = 0", "sharpness"),
+        ("iterations = 0", "iterations"),
+        ("teacher_points = [\"layer3.0\"]", "pairs 2 points"),
+        ("variant = 1\nstudent_points = [\"layer9\"]", "layer9"),
+        ("variant = 1\nteacher_points = [\"pool\"]", "no whole multiple"),
+        ("variant = 1\nclusters = 5", "clusters"),
+    ] {
+        let message = refusal(&format!("kind = \"letkd\"\n{entry}"), &ground);
+        assert!(message.contains(words), "{entry}: {message}");
+    }
+    let alone = on_networks::ground(&student, None);
+    assert!(refusal("kind = \"letkd\"", &alone).contains("[teacher]"));
+}
+
+const SMALL: &str = "kind = \"letkd\"\ntemplates = 24\nsub_classes = 3\ncomponents = 6";
+
+fn terms(method: &dyn Method, student: &Seen, teacher: &Seen) -> Vec<(&'static str, Tensor<1>)> {
+    let labels = Tensor::<1, Int>::from_ints([0, 3, 9, 3], &Device::flex());
+    let step = Step {
+        student,
+        teacher: Some(teacher),
+        online_teacher: None,
+        labels: &labels,
+        epoch: 0,
+    };
+    let terms = method.terms(&step, &mut Pass::new(Mode::Batch));
+    terms.into_iter().map(|term| (term.name, term.value)).collect()
+}
+
+#[test]
+fn the_losses_move_templates_and_backbone() {
+    // The teacher's maps are twice the student's.
+    for (student, teacher) in [
+        ("cifar_resnet14", "cifar_resnet20"),
+        ("cifar_shufflenet_v2", "cifar_resnet8x4"),
+    ] {
+        let (student, teacher) = (network(student, 10, "student"), network(teacher, 10, "teacher"));
+        let mut method = plan(SMALL, &ground(&student, Some(&teacher))).unwrap();
+        let student = with_layers(student, method.as_ref());
+        let (seen, taught) = see(&method.reads(), &student, &teacher);
+        assert!(
+            terms(method.as_ref(), &seen, &taught).is_empty(),
+            "nothing is prepared"
+        );
+        method.preparation().unwrap().rehearse();
+        let found = terms(method.as_ref(), &seen, &taught);
+        let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
+        assert_eq!(names, ["letkd.penultimate", "letkd.intermediate"]);
+        for (name, value) in found {
+            let loss = values(&value)[0];
+            assert!(loss.is_finite() && loss > 0.0, "{name}: {loss}");
+            let mut slopes = std::collections::BTreeMap::new();
+            let (again, _) = see(&method.reads(), &student, &teacher);
+            let value = terms(method.as_ref(), &again, &taught)
+                .into_iter()
+                .find(|(other, _)| *other == name)
+                .unwrap()
+                .1;
+            student
+                .parameters()
+                .each_gradient(&value.backward(), &mut |entry, slope| {
+                    slopes.insert(entry.path.clone(), values(&slope).iter().any(|&s| s != 0.0));
+                });
+            assert!(slopes[&format!("{name}.templates.weight")], "{name}");
+            assert!(slopes[&format!("{name}.templates.scale")], "{name}");
+            assert!(slopes["conv1.weight"], "{name} reaches the first layer");
+            assert!(!slopes.contains_key(&format!("{name}.vectors.weight")) || name == "letkd.intermediate");
+        }
+    }
+}
+
+#[test]
+fn the_layers_are_part_of_the_network() {
+    let student = network("cifar_resnet14", 10, "student");
+    let teacher = network("cifar_resnet20", 10, "teacher");
+    let method = plan(SMALL, &ground(&student, Some(&teacher))).unwrap();
+    let plain = student.clone();
+    let whole = with_layers(student, method.as_ref());
+    let [before, after] = [&plain, &whole].map(|network| probe(network, [32, 32], &Device::flex()).unwrap());
+    let layer = |k: usize| 2 * k * 64 + 2 * k + 2;
+    assert_eq!(
+        count_trainable(whole.parameters()),
+        count_trainable(plain.parameters()) + layer(24) + layer(30)
+    );
+    assert_eq!(after.parameters, before.parameters + layer(24) + layer(30));
+    let products = 2 * 64 * 64 * (24 + 30);
+    assert_eq!(after.multiplications, before.multiplications + products as u64);
+    let costs: u64 = after.costs.values().sum();
+    assert_eq!(
+        costs + 640,
+        after.multiplications,
+        "all but the classifier is counted at a point"
+    );
+    for (point, cost) in &before.costs {
+        assert_eq!(after.costs[point], *cost, "{point}");
+    }
+    // A tap behind a layer sees what comes out of it, in every mode.
+    for mode in [Mode::Running, Mode::RunningWithGradient] {
+        let mut taps = Taps::at(&["layer3.1".parse().unwrap(), "letkd.penultimate".parse().unwrap()]);
+        let images = Tensor::ones([2, 32, 32, 3], &Device::flex());
+        Frozen::new(&whole)
+            .get()
+            .forward(images, &mut Pass::visited(mode, &mut taps));
+        let [a, b] = ["layer3.1", "letkd.penultimate"].map(|path| taps.map(&path.parse().unwrap()).unwrap());
+        assert_eq!(values(&a), values(&b));
+    }
+    // The same layer again is no change; another of that name is refused, and so is a point that is not there.
+    let mut again = with_layers(whole.clone(), method.as_ref());
+    assert_eq!(again.insertions(), whole.insertions());
+    let scope = Scope::new(&Device::flex(), Seed::new(3), "letkd");
+    let mut other = method.insertions()[0].clone();
+    other.templates = 5;
+    assert!(again.insert(&other, [32, 32], &scope).is_err());
+    other.path = "elsewhere".into();
+    other.point = "layer7".parse().unwrap();
+    assert!(
+        again
+            .insert(&other, [32, 32], &scope)
+            .unwrap_err()
+            .to_string()
+            .contains("layer7")
+    );
+    // Deployed, the rows have length one and the logits stay.
+    let images = || Tensor::<4>::ones([2, 32, 32, 3], &Device::flex());
+    let logits = |network: &Classifier| values(&Classifier::logits(&Frozen::new(network), images()));
+    numbers::assert_near("logits", &logits(&whole.deployed()), &logits(&whole), 1e-5);
+    whole.deployed().parameters().each(&mut |entry, value| {
+        if entry.path.ends_with("s.weight") {
+            let columns = entry.shape[1];
+            for row in values(&value).chunks(columns) {
+                assert!((row.iter().map(|w| w * w).sum::<f64>() - 1.0).abs() < 1e-5);
+            }
+        }
+    });
+}
