@@ -6,71 +6,36 @@ use potstill_recipe::Recipe;
 
 use crate::failure::Failure;
 
-/// Every recipe of the `recipes/` folder: name and text.
-pub static RECIPES: &[(&str, &str)] = &[
-    ("demo-teacher", include_str!("../../../recipes/demo-teacher.toml")),
-    ("demo-student", include_str!("../../../recipes/demo-student.toml")),
-    (
-        "cifar10-jpeg-teacher",
-        include_str!("../../../recipes/cifar10-jpeg-teacher.toml"),
-    ),
-    (
-        "cifar10-jpeg-resnet56-resnet20-kd",
-        include_str!("../../../recipes/cifar10-jpeg-resnet56-resnet20-kd.toml"),
-    ),
-    (
-        "cifar10-jpeg-resnet56-resnet20-review-kd",
-        include_str!("../../../recipes/cifar10-jpeg-resnet56-resnet20-review-kd.toml"),
-    ),
-    (
-        "cifar100-resnet56-resnet20-review-kd",
-        include_str!("../../../recipes/cifar100-resnet56-resnet20-review-kd.toml"),
-    ),
-    (
-        "cifar100-resnet110-resnet32-review-kd",
-        include_str!("../../../recipes/cifar100-resnet110-resnet32-review-kd.toml"),
-    ),
-    (
-        "cifar100-resnet32x4-resnet8x4-review-kd",
-        include_str!("../../../recipes/cifar100-resnet32x4-resnet8x4-review-kd.toml"),
-    ),
-    (
-        "cifar100-wrn40-2-wrn16-2-review-kd",
-        include_str!("../../../recipes/cifar100-wrn40-2-wrn16-2-review-kd.toml"),
-    ),
-    (
-        "cifar100-wrn40-2-wrn40-1-review-kd",
-        include_str!("../../../recipes/cifar100-wrn40-2-wrn40-1-review-kd.toml"),
-    ),
-    (
-        "cifar100-wrn40-2-shufflenetv1-review-kd",
-        include_str!("../../../recipes/cifar100-wrn40-2-shufflenetv1-review-kd.toml"),
-    ),
-    (
-        "cifar100-resnet32x4-shufflenetv1-review-kd",
-        include_str!("../../../recipes/cifar100-resnet32x4-shufflenetv1-review-kd.toml"),
-    ),
-    (
-        "cifar100-resnet32x4-shufflenetv2-review-kd",
-        include_str!("../../../recipes/cifar100-resnet32x4-shufflenetv2-review-kd.toml"),
-    ),
-    (
-        "cifar100-vgg13-vgg8-review-kd",
-        include_str!("../../../recipes/cifar100-vgg13-vgg8-review-kd.toml"),
-    ),
-    (
-        "cifar100-vgg13-mobilenetv2-review-kd",
-        include_str!("../../../recipes/cifar100-vgg13-mobilenetv2-review-kd.toml"),
-    ),
-    (
-        "cifar100-resnet50-mobilenetv2-review-kd",
-        include_str!("../../../recipes/cifar100-resnet50-mobilenetv2-review-kd.toml"),
-    ),
-    (
-        "cifar100-resnet50-vgg8-review-kd",
-        include_str!("../../../recipes/cifar100-resnet50-vgg8-review-kd.toml"),
-    ),
-];
+/// Name and text of files of the `recipes/` folder.
+macro_rules! recipes {
+    ($($name:literal)*) => {
+        &[$(($name, include_str!(concat!("../../../recipes/", $name, ".toml")))),*]
+    };
+}
+
+/// Every recipe of the `recipes/` folder.
+pub static RECIPES: &[(&str, &str)] = recipes! {
+    "demo-teacher"
+    "demo-student"
+    "cifar10-jpeg-teacher"
+    "cifar10-jpeg-resnet56-resnet20-kd"
+    "cifar10-jpeg-resnet56-resnet20-review-kd"
+    "cifar100-resnet56-resnet20-review-kd"
+    "cifar100-resnet110-resnet32-review-kd"
+    "cifar100-resnet32x4-resnet8x4-review-kd"
+    "cifar100-wrn40-2-wrn16-2-review-kd"
+    "cifar100-wrn40-2-wrn40-1-review-kd"
+    "cifar100-wrn40-2-shufflenetv1-review-kd"
+    "cifar100-resnet32x4-shufflenetv1-review-kd"
+    "cifar100-resnet32x4-shufflenetv2-review-kd"
+    "cifar100-vgg13-vgg8-review-kd"
+    "cifar100-vgg13-mobilenetv2-review-kd"
+    "cifar100-resnet50-mobilenetv2-review-kd"
+    "cifar100-resnet50-vgg8-review-kd"
+    "comparison-cifar10"
+    "comparison-mnist-teacher"
+    "comparison-mnist"
+};
 
 /// Reads the recipe at a path, or the one that comes with the binary under this name.
 pub fn read(name_or_path: &str, overrides: &[String]) -> Result<Recipe, Failure> {

@@ -1,0 +1,146 @@
+"""Runs the comparisons of docs/results.md: one recipe, one budget, several seeds, with each method.
+
+    cargo build --release -p potstill
+    python tools/compare_methods.py cifar10 [NAME ...] [--seeds 3] [--runs runs] [--print]
+
+A set is a recipe and named changes of it. Runs that are there already are kept, an interrupted one goes on. `--print`
+only shows the commands. At the end: the mean and the standard deviation over seeds of the last epoch's top-1 accuracy on the
+test images, as Markdown. Needs nothing but the program.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+from pathlib import Path
+
+KD = 'methods=[{ kind = "kd" }]'
+REVIEW = 'methods=[{ kind = "review-kd", ramp_epochs = 1, weight = 0.6 }]'
+FRESH_TEACHER = "teacher={ model = \"cifar_resnet20\", shortcut = \"a\", input = { mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 0.225] } }"
+FRESH_GREY_TEACHER = 'teacher={ model = "cifar_resnet20", input = { mean = [0.1307], std = [0.3081] } }'
+
+
+def ekd(options=""):
+    return 'methods=[{ kind = "ekd"%s }]' % (", " + options if options else "")
+
+
+def tskd(options=""):
+    return 'methods=[{ kind = "tskd"%s }]' % (", " + options if options else "")
+
+
+def letkd(options):
+    return 'methods=[{ kind = "letkd", %s }]' % options
+
+
+def tst(options):
+    return 'methods=[{ kind = "tst", %s }]' % options
+
+
+SMALL_BANK = 'bank = { kind = "trained", affine_epochs = 2, colour_epochs = 4 }'
+FROZEN = 'teacher_mode = "frozen"'
+LOW = "student.input.low_resolution={ size = 8 }"
+FEW = ["data.few_samples=0.05", "train.epochs=16"]
+
+
+def every_method(fresh_teacher):
+    """The student alone, KD and the five methods."""
+    return {
+        "alone": [],
+        "kd": [KD],
+        "review-kd": [REVIEW],
+        "tskd": [tskd()],
+        "ekd": [fresh_teacher, ekd()],
+        "letkd-1": [letkd("variant = 1, templates = 512")],
+        "letkd-2": [letkd("variant = 2, templates = 512, components = 8")],
+        "tst": [tst(SMALL_BANK + ", rounds = [1, 4], round_epochs = 1")],
+    }
+
+
+SETS = {
+    "cifar10": ("comparison-cifar10", every_method(FRESH_TEACHER)),
+    "mnist": ("comparison-mnist", every_method(FRESH_GREY_TEACHER)),
+    # The temporal term left out, as it is, five times as strong.
+    "tskd": ("comparison-cifar10", {f"tskd-review-{w}": [tskd(f"review_weight = {w}")] for w in (0, 1, 5)}),
+    # The control experiments of EKD: (a) to (f).
+    "ekd": (
+        "comparison-cifar10",
+        {
+            "alone": [],
+            "ekd-frozen-logits": [ekd(FROZEN + ", beta = 0.0, eta = 0.0")],
+            "ekd-frozen-guided": [ekd(FROZEN)],
+            "ekd-logits": [FRESH_TEACHER, ekd("beta = 0.0")],
+            "ekd-guided": [FRESH_TEACHER, ekd("alpha = 0.0")],
+            "ekd": [FRESH_TEACHER, ekd()],
+        },
+    ),
+    # The same layer without supervision, and with.
+    "letkd": (
+        "comparison-cifar10",
+        {
+            "letkd-unsupervised": ['methods=[{ kind = "letkd", variant = 1, templates = 512, weight = 0.0 }]'],
+            "letkd-1": [letkd("variant = 1, templates = 512")],
+        },
+    ),
+    # No augmentation beside the same logit loss, one that never learns, one that does.
+    "tst": (
+        "comparison-cifar10",
+        {
+            "kd": [KD],
+            "tst-uniform": [tst(SMALL_BANK + ", rounds = []")],
+            "tst": [tst(SMALL_BANK + ", rounds = [1, 4], round_epochs = 1")],
+        },
+    ),
+    # The student sees 8x8, the teacher 32x32.
+    "low-resolution": (
+        "comparison-cifar10",
+        {
+            "low-alone": [LOW],
+            "low-kd": [LOW, KD],
+            "low-ekd": [LOW, FRESH_TEACHER, ekd()],
+        },
+    ),
+    # 5 % of the images, 250 of a class, for student and teacher.
+    "few-samples": (
+        "comparison-cifar10",
+        {
+            "few-teacher": [*FEW, 'student.model="cifar_resnet20"'],
+            "few-alone": FEW,
+            "few-kd": [*FEW, 'teacher={ run = "%RUNS%/comparison-cifar10-few-teacher/seed-0" }', KD],
+            "few-kd-all-data": [*FEW, KD],
+            "few-ekd": [*FEW, FRESH_TEACHER, ekd()],
+        },
+    ),
+}
+
+
+def main():
+    arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    arguments.add_argument("set", choices=SETS)
+    arguments.add_argument("names", nargs="*", metavar="NAME", help="of the set; all if none")
+    arguments.add_argument("--seeds", type=int, default=3)
+    arguments.add_argument("--runs", default="runs")
+    arguments.add_argument("--potstill", default="target/release/potstill")
+    arguments.add_argument("--print", action="store_true", dest="only_print")
+    given = arguments.parse_args()
+    recipe, changes = SETS[given.set]
+    rows = []
+    for name in given.names or changes:
+        run = f"{recipe}-{name}"
+        overrides = [f"name={run}"] + [text.replace("%RUNS%", given.runs) for text in changes[name]]
+        command = [given.potstill, "train", f"recipes/{recipe}.toml", *overrides]
+        command += ["--seeds", str(given.seeds), "--runs", given.runs, "--resume"]
+        if given.only_print:
+            print(" ".join(f"'{part}'" if any(c in part for c in " {[") else part for part in command))
+            continue
+        subprocess.run(command, check=True)
+        summaries = sorted(Path(given.runs, run).glob("seed-*/summary.json"))
+        rows.append((name, [json.loads(path.read_text()) for path in summaries]))
+    for name, summaries in rows:
+        top1 = [summary["last"]["top1"] for summary in summaries]
+        spread = statistics.stdev(top1) if len(top1) > 1 else 0.0
+        minutes = sum(summary["seconds"] for summary in summaries) / 60 / len(summaries)
+        print(f"| {name} | {statistics.mean(top1):.2f} ± {spread:.2f} | {len(top1)} | {minutes:.1f} |")
+
+
+if __name__ == "__main__":
+    main()
