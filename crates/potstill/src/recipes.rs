@@ -70,6 +70,46 @@ pub static RECIPES: &[(&str, &str)] = &[
         "cifar100-resnet50-vgg8-review-kd",
         include_str!("../../../recipes/cifar100-resnet50-vgg8-review-kd.toml"),
     ),
+    (
+        "cifar100-resnet56-resnet20-ekd",
+        include_str!("../../../recipes/cifar100-resnet56-resnet20-ekd.toml"),
+    ),
+    (
+        "cifar100-resnet110-resnet32-ekd",
+        include_str!("../../../recipes/cifar100-resnet110-resnet32-ekd.toml"),
+    ),
+    (
+        "cifar100-resnet32x4-resnet8x4-ekd",
+        include_str!("../../../recipes/cifar100-resnet32x4-resnet8x4-ekd.toml"),
+    ),
+    (
+        "cifar100-wrn40-2-wrn16-2-ekd",
+        include_str!("../../../recipes/cifar100-wrn40-2-wrn16-2-ekd.toml"),
+    ),
+    (
+        "cifar100-wrn40-2-wrn40-1-ekd",
+        include_str!("../../../recipes/cifar100-wrn40-2-wrn40-1-ekd.toml"),
+    ),
+    (
+        "cifar100-vgg13-vgg8-ekd",
+        include_str!("../../../recipes/cifar100-vgg13-vgg8-ekd.toml"),
+    ),
+    (
+        "cifar10-jpeg-resnet56-resnet20-ekd",
+        include_str!("../../../recipes/cifar10-jpeg-resnet56-resnet20-ekd.toml"),
+    ),
+    (
+        "cifar10-jpeg-resnet56-resnet20-ekd-low-resolution",
+        include_str!("../../../recipes/cifar10-jpeg-resnet56-resnet20-ekd-low-resolution.toml"),
+    ),
+    (
+        "cifar10-jpeg-resnet56-resnet20-ekd-few-samples",
+        include_str!("../../../recipes/cifar10-jpeg-resnet56-resnet20-ekd-few-samples.toml"),
+    ),
+    (
+        "quick-ekd",
+        include_str!("../../../recipes/quick-ekd.toml"),
+    ),
 ];
 
 /// Reads the recipe at a path, or the one that comes with the binary under this name.
