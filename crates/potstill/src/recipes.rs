@@ -70,6 +70,55 @@ pub static RECIPES: &[(&str, &str)] = &[
         "cifar100-resnet50-vgg8-review-kd",
         include_str!("../../../recipes/cifar100-resnet50-vgg8-review-kd.toml"),
     ),
+    ("quick-tskd", include_str!("../../../recipes/quick-tskd.toml")),
+    (
+        "cifar10-jpeg-resnet56-resnet20-tskd",
+        include_str!("../../../recipes/cifar10-jpeg-resnet56-resnet20-tskd.toml"),
+    ),
+    (
+        "cifar100-resnet56-resnet20-tskd",
+        include_str!("../../../recipes/cifar100-resnet56-resnet20-tskd.toml"),
+    ),
+    (
+        "cifar100-resnet110-resnet32-tskd",
+        include_str!("../../../recipes/cifar100-resnet110-resnet32-tskd.toml"),
+    ),
+    (
+        "cifar100-resnet32x4-resnet8x4-tskd",
+        include_str!("../../../recipes/cifar100-resnet32x4-resnet8x4-tskd.toml"),
+    ),
+    (
+        "cifar100-wrn40-2-wrn16-2-tskd",
+        include_str!("../../../recipes/cifar100-wrn40-2-wrn16-2-tskd.toml"),
+    ),
+    (
+        "cifar100-wrn40-2-wrn40-1-tskd",
+        include_str!("../../../recipes/cifar100-wrn40-2-wrn40-1-tskd.toml"),
+    ),
+    (
+        "cifar100-vgg13-vgg8-tskd",
+        include_str!("../../../recipes/cifar100-vgg13-vgg8-tskd.toml"),
+    ),
+    (
+        "cifar100-resnet32x4-shufflenetv1-tskd",
+        include_str!("../../../recipes/cifar100-resnet32x4-shufflenetv1-tskd.toml"),
+    ),
+    (
+        "cifar100-resnet32x4-shufflenetv2-tskd",
+        include_str!("../../../recipes/cifar100-resnet32x4-shufflenetv2-tskd.toml"),
+    ),
+    (
+        "cifar100-wrn40-2-shufflenetv1-tskd",
+        include_str!("../../../recipes/cifar100-wrn40-2-shufflenetv1-tskd.toml"),
+    ),
+    (
+        "cifar100-vgg13-mobilenetv2-tskd",
+        include_str!("../../../recipes/cifar100-vgg13-mobilenetv2-tskd.toml"),
+    ),
+    (
+        "cifar100-resnet50-mobilenetv2-tskd",
+        include_str!("../../../recipes/cifar100-resnet50-mobilenetv2-tskd.toml"),
+    ),
 ];
 
 /// Reads the recipe at a path, or the one that comes with the binary under this name.
