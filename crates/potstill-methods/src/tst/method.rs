@@ -145,15 +145,12 @@ impl Preparation for Tst {
         if let Ok(books) = fs::read_to_string(&file) {
             let _ = apprenticeship.recall(&books);
         }
-        let epochs = training.lengths.epochs();
         while !apprenticeship.is_done() {
-            study.progress("training the bank of operations", apprenticeship.epochs(), epochs);
-            if !train_epoch(&mut apprenticeship, study)? {
+            if train_epoch(&mut apprenticeship, training.lengths.epochs(), study)? == Prepared::Interrupted {
                 return Ok(Prepared::Interrupted);
             }
             keep(&file, &apprenticeship.books())?;
         }
-        study.progress("training the bank of operations", epochs, epochs);
         self.augmenter.bank.forms = Forms::Networks(Box::new(apprenticeship.networks()));
         Ok(Prepared::Done)
     }
@@ -178,31 +175,39 @@ impl BankTraining {
     }
 }
 
-/// One epoch of the bank; whether it was gone through.
-fn train_epoch(apprenticeship: &mut Apprenticeship, study: &mut dyn Study) -> Result<bool, MethodError> {
-    let epoch = apprenticeship.epochs() as u64;
-    // The batches are shown while the study is lent out, so that a stop is noticed between epochs only.
-    if study.stopped() {
-        return Ok(false);
-    }
-    let mut steps = 0;
+/// Steps between two looks at whether to stop.
+const SLICE: usize = 50;
+
+/// One of so many epochs of the bank.
+fn train_epoch(
+    apprenticeship: &mut Apprenticeship,
+    epochs: usize,
+    study: &mut dyn Study,
+) -> Result<Prepared, MethodError> {
     // A small data set is one batch.
-    let size = BATCH.min(study.images());
-    study.practise(epoch, 0, size, &mut |practice| {
-        let trained = apprenticeship.step(practice.step, practice.pixels);
-        trained.map_err(|error| wrong(error.to_string()))?;
-        steps += 1;
-        Ok(ControlFlow::Continue(()))
-    })?;
+    let size = BATCH.min(study.images()).max(1);
+    let (epoch, steps) = (apprenticeship.epochs(), study.images() / size);
+    let mut first = 0;
+    while first < steps {
+        if study.stopped() {
+            return Ok(Prepared::Interrupted);
+        }
+        let end = (first + SLICE).min(steps);
+        study.progress("training the bank of operations", epoch * steps + first, epochs * steps);
+        study.practise(epoch as u64, first, size, &mut |practice| {
+            let trained = apprenticeship.step(practice.step, practice.pixels);
+            trained.map_err(|error| wrong(error.to_string()))?;
+            let is_last = practice.step + 1 >= end;
+            Ok(if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+        })?;
+        first = end;
+    }
     if steps == 0 {
         return Err(wrong("there are no training images to train the bank on".into()));
     }
-    if study.stopped() {
-        // The data may have ended early: the epoch is not to be trusted.
-        return Ok(false);
-    }
+    study.progress("training the bank of operations", (epoch + 1) * steps, epochs * steps);
     apprenticeship.end_epoch();
-    Ok(true)
+    Ok(Prepared::Done)
 }
 
 /// Writes a file so that it is there whole or not at all.

@@ -1,0 +1,245 @@
+//! TST's bank learns, is kept, is taken up again where it was left, and TST is planned and refused as it should be.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+#[path = "../../potstill-ops/tests/numbers/mod.rs"]
+mod numbers;
+mod on_networks;
+
+use std::{
+    ops::ControlFlow,
+    path::{Path, PathBuf},
+};
+
+use burn::tensor::{Device, Tensor, TensorData};
+use numbers::values;
+use on_networks::{ground, network, plan, refusal};
+use potstill_data::{Augment, Image};
+use potstill_methods::{
+    Depends, Flow, Ground, Lesson, Method, MethodError, Practice, Prepared, Round, Study, find,
+    tst::{Apprenticeship, Lengths, Tst},
+};
+use potstill_ops::{Point, Scope};
+use potstill_random::Seed;
+
+const IMAGES: usize = 24;
+const SIDE: usize = 12;
+
+/// Drawn images, a cache in a folder, and a stop after so many steps.
+struct Desk<'a> {
+    cache: &'a Path,
+    steps_left: usize,
+    told: Vec<(usize, usize)>,
+}
+
+impl<'a> Desk<'a> {
+    fn new(cache: &'a Path, steps_left: usize) -> Self {
+        Self {
+            cache,
+            steps_left,
+            told: Vec::new(),
+        }
+    }
+}
+
+fn image(index: usize) -> Image {
+    let value = |i: usize| 128.0 + 120.0 * (0.13 * i as f64 + index as f64).sin();
+    Image {
+        height: SIDE,
+        width: SIDE,
+        channels: 3,
+        pixels: (0..SIDE * SIDE * 3).map(|i| value(i) as u8).collect(),
+    }
+}
+
+fn batch(epoch: u64, step: usize, size: usize) -> Tensor<4> {
+    let augment = Augment::none();
+    let pixels: Vec<f32> = (0..size)
+        .flat_map(|i| {
+            let index = (step * size + i + epoch as usize) % IMAGES;
+            augment.apply(&image(index), Seed::new(0), epoch, index).unwrap().pixels
+        })
+        .collect();
+    Tensor::from_data(TensorData::new(pixels, [size, SIDE, SIDE, 3]), &Device::flex())
+}
+
+impl Study for Desk<'_> {
+    fn device(&self) -> Device {
+        Device::flex()
+    }
+
+    fn images(&self) -> usize {
+        // More than one slice of steps.
+        64 * 60
+    }
+
+    fn classes(&self) -> usize {
+        10
+    }
+
+    fn teach(&mut self, _: &[Point], _: usize, _: &mut dyn FnMut(Lesson) -> Flow) -> Result<(), MethodError> {
+        panic!("the bank has no teacher")
+    }
+
+    fn practise(
+        &mut self,
+        epoch: u64,
+        first: usize,
+        size: usize,
+        see: &mut dyn FnMut(Practice) -> Flow,
+    ) -> Result<(), MethodError> {
+        assert_eq!(size, 64);
+        for step in first..60 {
+            self.steps_left = self.steps_left.saturating_sub(1);
+            let practice = Practice {
+                step,
+                // Smaller than it was asked for, so that the test is short.
+                pixels: batch(epoch, step, 2),
+                labels: vec![0; 2],
+            };
+            if see(practice)? == ControlFlow::Break(()) {
+                break;
+            }
+        }
+        Ok(())
+    }
+
+    fn kept(&mut self, name: &str, depends: Depends, settings: &str) -> Result<PathBuf, MethodError> {
+        assert_eq!(depends, Depends::Data);
+        assert!(settings.contains("epochs 1 2"), "{settings}");
+        Ok(self.cache.join(name))
+    }
+
+    fn progress(&mut self, _: &str, done: usize, of: usize) {
+        self.told.push((done, of));
+    }
+
+    fn say(&mut self, _: &str) {}
+
+    fn stopped(&self) -> bool {
+        self.steps_left == 0
+    }
+}
+
+fn ten_classes() -> Ground {
+    ground(
+        &network("cifar_resnet8", 10, "student"),
+        Some(&network("cifar_resnet8", 10, "teacher")),
+    )
+}
+
+const SHORT: &str = "kind = \"tst\"\nbank = { kind = \"trained\", affine_epochs = 1, colour_epochs = 2 }";
+
+/// What TST makes of some images, by its bank.
+fn made(method: &dyn Method) -> Vec<f64> {
+    let augmentation = method.augmentation().unwrap();
+    let draws = (0..6).flat_map(|draw| {
+        let mut stream = Seed::new(1).stream("test", &[draw]);
+        values(&augmentation.augment(batch(0, 0, 2), &mut stream))
+    });
+    draws.collect()
+}
+
+#[test]
+fn an_interrupted_training_of_the_bank_goes_on_to_the_same_bits() {
+    let (whole, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let prepared = |cache: &Path, steps: usize| {
+        let mut method = plan(SHORT, &ten_classes()).unwrap();
+        let mut desk = Desk::new(cache, steps);
+        let outcome = method.preparation().unwrap().prepare(&mut desk).unwrap();
+        (outcome, made(method.as_ref()), desk.told)
+    };
+    let (outcome, first, told) = prepared(whole.path(), usize::MAX);
+    assert_eq!(outcome, Prepared::Done);
+    assert_eq!((told.first(), told.last()), (Some(&(0, 120)), Some(&(120, 120))));
+    let (_, again, told) = prepared(whole.path(), usize::MAX);
+    assert!(first == again && told.is_empty(), "it was trained although it was kept");
+    // In the first epoch, which begins anew; in the second, which begins anew as well.
+    assert_eq!(prepared(broken.path(), 50).0, Prepared::Interrupted);
+    assert_eq!(prepared(broken.path(), 110).0, Prepared::Interrupted);
+    let (outcome, resumed, told) = prepared(broken.path(), usize::MAX);
+    assert_eq!((outcome, told[0]), (Prepared::Done, (60, 120)));
+    assert!(resumed == first, "the bits differ");
+    // A file that is broken is made again.
+    std::fs::write(whole.path().join("tst-bank"), "{").unwrap();
+    let (_, anew, told) = prepared(whole.path(), usize::MAX);
+    assert!(anew == first && told[0] == (0, 120));
+}
+
+#[test]
+fn networks_learn_their_operations() {
+    let ground = ten_classes();
+    let scope = Scope::new(&Device::flex(), Seed::new(2), "bank");
+    let lengths = Lengths {
+        affine_epochs: 1,
+        colour_epochs: 1,
+    };
+    let mut apprenticeship = Apprenticeship::new(&scope, Seed::new(2), &ground.input, lengths);
+    let losses: Vec<Vec<f64>> = (0..300)
+        .map(|step| {
+            let losses = apprenticeship.step(step, batch(0, step, 4)).unwrap();
+            losses.into_iter().map(|(_, loss)| loss).collect()
+        })
+        .collect();
+    assert!(losses.iter().all(|step| step.len() == 11));
+    let mean = |from: usize, operation: usize| {
+        losses[from..from + 60].iter().map(|step| step[operation]).sum::<f64>() / 60.0
+    };
+    for operation in 0..6 {
+        assert!(
+            mean(240, operation) < 0.5 * mean(0, operation),
+            "colour network {operation}: {} then {}",
+            mean(0, operation),
+            mean(240, operation)
+        );
+    }
+}
+
+#[test]
+fn nothing_is_prepared_for_the_closed_form() {
+    let entry = "kind = \"tst\"\nbank = { kind = \"closed-form\" }\ninner_gate = \"none\"";
+    let mut method = plan(entry, &ten_classes()).unwrap();
+    assert!(method.preparation().is_none());
+    assert!(plan(SHORT, &ten_classes()).unwrap().preparation().is_some());
+}
+
+#[test]
+fn rounds_are_the_published_ones_unless_told() {
+    let rounds = |entry: &str, epochs| {
+        let ground = Ground { epochs, ..ten_classes() };
+        plan(entry, &ground).unwrap().augmentation().unwrap().rounds()
+    };
+    let round = |before, epochs| Round { before, epochs };
+    assert_eq!(rounds("kind = \"tst\"", 240), [round(30, 30), round(90, 30)]);
+    assert_eq!(rounds("kind = \"tst\"", 2), [round(0, 1)]);
+    let told = "kind = \"tst\"\nrounds = [5, 2]\nround_epochs = 3";
+    assert_eq!(rounds(told, 6), [round(2, 3), round(5, 3)]);
+}
+
+#[test]
+fn what_cannot_be_done_is_refused() {
+    let ground = ten_classes();
+    for (entry, part) in [
+        ("kind = \"tst\"\nrounds = [240]", "0 to 239"),
+        ("kind = \"tst\"\nsearch_lr = 0", "positive"),
+        ("kind = \"tst\"\ntemperature = -1", "positive"),
+        ("kind = \"tst\"\ncutout = 0", "at least 1"),
+        ("kind = \"tst\"\ninner_gate = inf", "none"),
+        ("kind = \"tst\"\ngate = \"codex\"", "code"),
+        (
+            "kind = \"tst\"\nbank = { kind = \"trained\", affine_epochs = 0 }",
+            "closed-form",
+        ),
+    ] {
+        let message = refusal(entry, &ground);
+        assert!(message.contains(part), "{entry}: {message}");
+    }
+    let grey = Ground {
+        image: [28, 28, 1],
+        ..ground.clone()
+    };
+    assert!(refusal("kind = \"tst\"", &grey).contains("3 channels"));
+    let alone = Ground { teacher: None, ..ground };
+    assert!(refusal("kind = \"tst\"", &alone).contains("teacher"));
+    assert_eq!(find(Tst::NAME).unwrap().name, "tst");
+}
