@@ -5,7 +5,7 @@ use potstill_ops::Parameters;
 use potstill_random::Stream;
 use potstill_recipe::OptimizerSpec;
 
-use crate::{MethodError, Term};
+use crate::Term;
 
 /// A stretch of epochs in which an augmentation learns, and the student does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,20 +25,6 @@ pub struct Trial<'a> {
     pub teacher: &'a Tensor<2>,
     /// Class indices `[N]`.
     pub labels: &'a Tensor<1, Int>,
-}
-
-/// Some images before and after, with what both networks make of them, for a picture.
-pub struct Specimen {
-    /// Pixels in `[0, 1]`, `[N, H, W, C]`.
-    pub before: Tensor<4>,
-    /// Pixels of the augmented images.
-    pub after: Tensor<4>,
-    /// The probability of the true class, for each image: the student's of the clean and of the augmented image.
-    pub student: [Vec<f64>; 2],
-    /// The teacher's.
-    pub teacher: [Vec<f64>; 2],
-    /// The classes' names.
-    pub labels: Vec<String>,
 }
 
 /// An augmentation of a method.
@@ -85,16 +71,8 @@ pub trait Augmentation {
     /// Why these are not its books.
     fn recall(&mut self, books: &str) -> Result<(), String>;
 
-    /// How many training images it wants to see beside each other after each round; none for no picture.
+    /// How many images are to be drawn before and after it, at the end of each round; none for no picture.
     fn specimens(&self) -> usize {
         0
-    }
-
-    /// A picture of them, as SVG.
-    ///
-    /// # Errors
-    /// Why it cannot be drawn.
-    fn picture(&self, _specimen: &Specimen) -> Result<String, MethodError> {
-        Ok(String::new())
     }
 }

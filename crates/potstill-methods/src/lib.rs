@@ -19,7 +19,7 @@ mod review_kd;
 pub mod tskd;
 pub mod tst;
 
-pub use augmentation::{Augmentation, Round, Specimen, Trial};
+pub use augmentation::{Augmentation, Round, Trial};
 pub use ekd::{Ekd, ImitationLoss, imitation_loss};
 pub use error::MethodError;
 pub use ground::{Ground, Side};

@@ -57,7 +57,10 @@ fn batch(epoch: u64, step: usize, size: usize) -> Tensor<4> {
     let pixels: Vec<f32> = (0..size)
         .flat_map(|i| {
             let index = (step * size + i + epoch as usize) % IMAGES;
-            augment.apply(&image(index), Seed::new(0), epoch, index).unwrap().pixels
+            augment
+                .apply(&image(index), Seed::new(0), epoch, index)
+                .unwrap()
+                .pixels
         })
         .collect();
     Tensor::from_data(TensorData::new(pixels, [size, SIDE, SIDE, 3]), &Device::flex())
@@ -153,7 +156,10 @@ fn an_interrupted_training_of_the_bank_goes_on_to_the_same_bits() {
     assert_eq!(outcome, Prepared::Done);
     assert_eq!((told.first(), told.last()), (Some(&(0, 120)), Some(&(120, 120))));
     let (_, again, told) = prepared(whole.path(), usize::MAX);
-    assert!(first == again && told.is_empty(), "it was trained although it was kept");
+    assert!(
+        first == again && told.is_empty(),
+        "it was trained although it was kept"
+    );
     // In the first epoch, which begins anew; in the second, which begins anew as well.
     assert_eq!(prepared(broken.path(), 50).0, Prepared::Interrupted);
     assert_eq!(prepared(broken.path(), 110).0, Prepared::Interrupted);
@@ -183,7 +189,11 @@ fn networks_learn_their_operations() {
         .collect();
     assert!(losses.iter().all(|step| step.len() == 11));
     let mean = |from: usize, operation: usize| {
-        losses[from..from + 60].iter().map(|step| step[operation]).sum::<f64>() / 60.0
+        losses[from..from + 60]
+            .iter()
+            .map(|step| step[operation])
+            .sum::<f64>()
+            / 60.0
     };
     for operation in 0..6 {
         assert!(
@@ -206,7 +216,10 @@ fn nothing_is_prepared_for_the_closed_form() {
 #[test]
 fn rounds_are_the_published_ones_unless_told() {
     let rounds = |entry: &str, epochs| {
-        let ground = Ground { epochs, ..ten_classes() };
+        let ground = Ground {
+            epochs,
+            ..ten_classes()
+        };
         plan(entry, &ground).unwrap().augmentation().unwrap().rounds()
     };
     let round = |before, epochs| Round { before, epochs };
@@ -239,7 +252,10 @@ fn what_cannot_be_done_is_refused() {
         ..ground.clone()
     };
     assert!(refusal("kind = \"tst\"", &grey).contains("3 channels"));
-    let alone = Ground { teacher: None, ..ground };
+    let alone = Ground {
+        teacher: None,
+        ..ground
+    };
     assert!(refusal("kind = \"tst\"", &alone).contains("teacher"));
     assert_eq!(find(Tst::NAME).unwrap().name, "tst");
 }

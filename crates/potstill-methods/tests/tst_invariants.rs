@@ -54,7 +54,9 @@ fn both_banks() -> [Forms; 2] {
 }
 
 fn pixels() -> Tensor<4> {
-    map([2, 3, 8, 6], |i| ((40.0 + 35.0 * (0.37 * i as f64).sin()) * 3.0).round() / 255.0)
+    map([2, 3, 8, 6], |i| {
+        ((40.0 + 35.0 * (0.37 * i as f64).sin()) * 3.0).round() / 255.0
+    })
 }
 
 fn stream(number: u64) -> Stream {
@@ -133,12 +135,20 @@ fn gradients_of_the_strengths_are_those_of_finite_differences() {
                         "probabilities" => 0.1 * (i as f64).cos(),
                         _ => 0.3 * (i as f64).sin(),
                     };
-                    Some(start + if (entry.path.as_str(), i) == (path, k) { by } else { 0.0 })
+                    Some(
+                        start
+                            + if (entry.path.as_str(), i) == (path, k) {
+                                by
+                            } else {
+                                0.0
+                            },
+                    )
                 });
             }
             augmenter
         };
-        let loss = |augmenter: &Augmenter, draw| augmenter.augment(pixels(), &mut stream(draw)).square().mean();
+        let loss =
+            |augmenter: &Augmenter, draw| augmenter.augment(pixels(), &mut stream(draw)).square().mean();
         let step = 1e-6;
         for draw in 0..6 {
             let augmenter = strengths(None);
@@ -165,7 +175,9 @@ fn the_closed_form_is_the_operation_at_every_step_of_its_table() {
     let bank = Bank::new(Forms::ClosedForm, &input(), None, 3);
     let x = bank.scale().normalised(pixels());
     let pictures = bank.scale().pictures(&x);
-    let colours = Operation::ALL.into_iter().filter(|operation| operation.kind() == Kind::Colour);
+    let colours = Operation::ALL
+        .into_iter()
+        .filter(|operation| operation.kind() == Kind::Colour);
     for operation in colours {
         for bin in 0..10 {
             let middle = tensor([1], |_| (bin as f64 + 0.5) / 10.0);
@@ -186,7 +198,10 @@ fn cutout_leaves_one_square_out_and_nothing_else() {
         let empty = cut.iter().filter(|&&value| value == 0.0).count();
         // At most 4 x 4 pixels of three channels in two images, and at least what a corner leaves.
         assert!((2 * 3 * 4..=2 * 3 * 16).contains(&empty), "{empty}");
-        let kept = cut.iter().zip(values(&x)).all(|(cut, x)| *cut == 0.0 || *cut == x);
+        let kept = cut
+            .iter()
+            .zip(values(&x))
+            .all(|(cut, x)| *cut == 0.0 || *cut == x);
         assert!(kept);
     }
 }
@@ -201,8 +216,14 @@ fn search(student: [f64; 3], teacher: [f64; 3]) -> f64 {
 #[test]
 fn the_search_prefers_what_the_teacher_knows_and_the_student_does_not() {
     let plain = search([0.2, 0.1, 0.0], [0.0, 0.5, 0.1]);
-    assert!(search([0.2, 0.1, 0.0], [0.0, 0.9, 0.1]) < plain, "a surer teacher");
-    assert!(search([0.2, -0.4, 0.0], [0.0, 0.5, 0.1]) < plain, "a less sure student");
+    assert!(
+        search([0.2, 0.1, 0.0], [0.0, 0.9, 0.1]) < plain,
+        "a surer teacher"
+    );
+    assert!(
+        search([0.2, -0.4, 0.0], [0.0, 0.5, 0.1]) < plain,
+        "a less sure student"
+    );
     // With two equal networks it is -log p - log(1 - p), least at one half.
     let equal = |p: f64| {
         let logit = (p / (1.0 - p)).ln();
@@ -219,7 +240,10 @@ fn the_search_prefers_what_the_teacher_knows_and_the_student_does_not() {
 fn a_student_that_is_sure_saturates_and_stays_finite() {
     let sure = search([0.0, 200.0, 0.0], [0.0, 0.0, 0.0]);
     assert_near("saturated", &[sure - 3f64.ln()], &[-(1e-8f64).ln()], 1e-5);
-    let logits = tensor([1, 3], |i| [0.0, 40.0, 0.0][i]).cast(DType::F16).autodiff().require_grad();
+    let logits = tensor([1, 3], |i| [0.0, 40.0, 0.0][i])
+        .cast(DType::F16)
+        .autodiff()
+        .require_grad();
     let labels = Tensor::<1, Int>::from_data([1], &Device::flex());
     let loss = SearchLoss::new(logits.clone(), logits.clone(), &labels);
     let gradient = values(&logits.grad(&(loss.student + loss.teacher).backward()).unwrap());

@@ -4,6 +4,7 @@ mod close;
 mod keep;
 mod pictures;
 mod round;
+mod sheet;
 mod steps;
 
 use std::{

@@ -4,9 +4,16 @@ use std::{fs, sync::Arc};
 
 use burn::tensor::{Tensor, activation::softmax};
 use potstill_data::{Batch, Loader, LoaderConfig, Subset};
-use potstill_methods::Specimen;
 
-use crate::{EngineError, inputs::pixels, run::Run, timeline::Slot};
+use crate::{
+    EngineError,
+    inputs::pixels,
+    run::{
+        Run,
+        sheet::{Specimen, draw},
+    },
+    timeline::Slot,
+};
 
 impl Run {
     /// Draws the first test images before and after the augmentation, if a round has just ended and wants a picture.
@@ -63,7 +70,7 @@ impl Run {
                 .map(|&label| classes[label as usize].clone())
                 .collect(),
         };
-        let picture = augmentation.picture(&specimen)?;
+        let picture = draw(&specimen)?;
         let folder = self.folder.path().join(method.name());
         fs::create_dir_all(&folder).map_err(EngineError::io("make the folder", &folder))?;
         let path = folder.join(format!("before-epoch-{}.svg", before + 1));

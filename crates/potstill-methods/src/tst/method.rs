@@ -14,11 +14,10 @@ use super::{
     bank::{Bank, Forms},
     options::Options,
     search::{SearchLoss, SearchRate},
-    sheet,
 };
 use crate::{
-    Augmentation, Depends, Ground, Method, MethodError, Preparation, Prepared, Round, Specimen, Step, Study,
-    Term, Trial,
+    Augmentation, Depends, Ground, Method, MethodError, Preparation, Prepared, Round, Step, Study, Term,
+    Trial,
 };
 
 /// TST, planned.
@@ -193,19 +192,31 @@ fn train_epoch(
             return Ok(Prepared::Interrupted);
         }
         let end = (first + SLICE).min(steps);
-        study.progress("training the bank of operations", epoch * steps + first, epochs * steps);
+        study.progress(
+            "training the bank of operations",
+            epoch * steps + first,
+            epochs * steps,
+        );
         study.practise(epoch as u64, first, size, &mut |practice| {
             let trained = apprenticeship.step(practice.step, practice.pixels);
             trained.map_err(|error| wrong(error.to_string()))?;
             let is_last = practice.step + 1 >= end;
-            Ok(if is_last { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
+            Ok(if is_last {
+                ControlFlow::Break(())
+            } else {
+                ControlFlow::Continue(())
+            })
         })?;
         first = end;
     }
     if steps == 0 {
         return Err(wrong("there are no training images to train the bank on".into()));
     }
-    study.progress("training the bank of operations", (epoch + 1) * steps, epochs * steps);
+    study.progress(
+        "training the bank of operations",
+        (epoch + 1) * steps,
+        epochs * steps,
+    );
     apprenticeship.end_epoch();
     Ok(Prepared::Done)
 }
@@ -293,9 +304,5 @@ impl Augmentation for Tst {
 
     fn specimens(&self) -> usize {
         self.pictures
-    }
-
-    fn picture(&self, specimen: &Specimen) -> Result<String, MethodError> {
-        sheet::draw(specimen).map_err(|error| MethodError::Study(Box::new(error)))
     }
 }

@@ -17,7 +17,6 @@ mod operation;
 mod options;
 mod relaxed;
 mod search;
-mod sheet;
 
 pub use affine::AffineNetwork;
 pub use apprenticeship::{Apprenticeship, BATCH, Lengths};

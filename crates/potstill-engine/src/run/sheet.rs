@@ -1,10 +1,21 @@
 //! Images before and after, with how sure both networks are of them, as a picture.
 
+use burn::tensor::Tensor;
 use potstill_report::{ReportError, Tile, tiles_svg};
 
-use burn::tensor::Tensor;
-
-use crate::Specimen;
+/// Some images before and after, with what both networks make of them.
+pub(super) struct Specimen {
+    /// Pixels in `[0, 1]`, `[N, H, W, C]`.
+    pub before: Tensor<4>,
+    /// Pixels of the augmented images.
+    pub after: Tensor<4>,
+    /// The probability of the true class, for each image: the student's of the clean and of the augmented image.
+    pub student: [Vec<f64>; 2],
+    /// The teacher's.
+    pub teacher: [Vec<f64>; 2],
+    /// The classes' names.
+    pub labels: Vec<String>,
+}
 
 /// A row of clean images over a row of augmented ones; under each the probability that teacher and student give its class.
 pub(super) fn draw(specimen: &Specimen) -> Result<String, ReportError> {
