@@ -106,10 +106,7 @@ pub static RECIPES: &[(&str, &str)] = &[
         "cifar10-jpeg-resnet56-resnet20-ekd-few-samples",
         include_str!("../../../recipes/cifar10-jpeg-resnet56-resnet20-ekd-few-samples.toml"),
     ),
-    (
-        "quick-ekd",
-        include_str!("../../../recipes/quick-ekd.toml"),
-    ),
+    ("quick-ekd", include_str!("../../../recipes/quick-ekd.toml")),
 ];
 
 /// Reads the recipe at a path, or the one that comes with the binary under this name.

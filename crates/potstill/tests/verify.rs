@@ -27,7 +27,11 @@ fn run(place: &Path, arguments: &[&str]) -> (i32, String, String) {
         .output()
         .unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
-    (output.status.code().unwrap(), text(output.stdout), text(output.stderr))
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
 }
 
 fn json(place: &Path, arguments: &[&str]) -> Value {
@@ -54,24 +58,38 @@ fn a_degraded_student_is_evaluated_and_verifies_as_it_was_trained() {
         json(place, &[&eval[..], more].concat())["loss"].as_f64().unwrap()
     };
     let as_trained = loss(&[]);
-    assert_eq!(as_trained, loss(&["--low-resolution", "4", "--enlarge", "bilinear"]));
+    assert_eq!(
+        as_trained,
+        loss(&["--low-resolution", "4", "--enlarge", "bilinear"])
+    );
     assert_ne!(as_trained, loss(&["--low-resolution", "4"]));
     assert_ne!(as_trained, loss(&["--low-resolution", "16"]));
     let summary: Value =
         serde_json::from_slice(&fs::read(place.join("runs/low/summary.json")).unwrap()).unwrap();
     assert!((as_trained - summary["last"]["loss"].as_f64().unwrap()).abs() < 1e-6);
-    let (code, _, err) = run(place, &["eval", "runs/low", "--data", DATA, "--low-resolution", "5"]);
+    let (code, _, err) = run(
+        place,
+        &["eval", "runs/low", "--data", DATA, "--low-resolution", "5"],
+    );
     assert!(code == 2 && err.contains("5x5"), "{err}");
 
     fn verify<'a>(more: &[&'a str]) -> Vec<&'a str> {
-        let verify = ["verify", "runs/low", "--data", DATA, "--draw", "10", "--folds", "4"];
+        let verify = [
+            "verify", "runs/low", "--data", DATA, "--draw", "10", "--folds", "4",
+        ];
         [&verify[..], more].concat()
     }
     let found = json(place, &verify(&["--json", "--quiet"]));
-    assert_eq!((&found["pairs"], &found["folds"]), (&Value::from(80), &Value::from(4)));
+    assert_eq!(
+        (&found["pairs"], &found["folds"]),
+        (&Value::from(80), &Value::from(4))
+    );
     let accuracy = found["accuracy"].as_f64().unwrap();
     let (_, out, err) = run(place, &verify(&[]));
-    assert!(out.contains(&format!("accuracy {accuracy:.2} %")) && out.contains("80 pairs"), "{out}");
+    assert!(
+        out.contains(&format!("accuracy {accuracy:.2} %")) && out.contains("80 pairs"),
+        "{out}"
+    );
     assert!(err.contains("cifar_resnet8"), "{err}");
     assert_ne!(found, json(place, &verify(&["--json", "--quiet", "--seed", "1"])));
     let (code, _, err) = run(place, &verify(&["--point", "layer7"]));
@@ -94,12 +112,30 @@ fn pairs_of_a_file_are_verified() {
     };
     let fold = format!("{}\t1\t2\n{}\t1\t{}\t2\n", classes[0], classes[0], classes[1]);
     fs::write(place.join("pairs.txt"), format!("3\t1\n{fold}{fold}{fold}")).unwrap();
-    let verify = ["verify", "runs/low", "--data", DATA, "--pairs", "pairs.txt", "--json", "--quiet"];
+    let verify = [
+        "verify",
+        "runs/low",
+        "--data",
+        DATA,
+        "--pairs",
+        "pairs.txt",
+        "--json",
+        "--quiet",
+    ];
     let found = json(place, &verify);
-    assert_eq!((&found["pairs"], &found["folds"]), (&Value::from(6), &Value::from(3)));
+    assert_eq!(
+        (&found["pairs"], &found["folds"]),
+        (&Value::from(6), &Value::from(3))
+    );
     // Every fold is the same two pairs: either both are told right in all folds, or one.
-    assert!([50.0, 100.0].contains(&found["accuracy"].as_f64().unwrap()), "{found}");
+    assert!(
+        [50.0, 100.0].contains(&found["accuracy"].as_f64().unwrap()),
+        "{found}"
+    );
     fs::write(place.join("pairs.txt"), "3\t1\nnobody\t1\t2\n").unwrap();
     let (code, _, err) = run(place, &verify);
-    assert!(code != 0 && err.contains("line 2") && err.contains("nobody"), "{err}");
+    assert!(
+        code != 0 && err.contains("line 2") && err.contains("nobody"),
+        "{err}"
+    );
 }
