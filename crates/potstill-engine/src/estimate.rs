@@ -1,6 +1,7 @@
 //! What a run will cost, from a step or two on a few of its images. An estimate, and called so.
 
 use potstill_data::{Loader, LoaderConfig};
+use potstill_methods::Teaching;
 
 use crate::{
     EngineError, Plan,
@@ -42,7 +43,10 @@ impl Plan {
         let teacher = self
             .teacher
             .as_ref()
-            .map_or(0, |teacher| teacher.side.probe.multiplications);
+            .map_or(0, |teacher| {
+                let passes = if teacher.teaching == Teaching::Online { 3 } else { 1 };
+                passes * teacher.side.probe.multiplications
+            });
         let of_image = 3 * self.student_side.probe.multiplications + teacher;
         let images = ((PROBE / of_image.max(1)) as usize).clamp(2, recipe.train.batch);
         let config = LoaderConfig {

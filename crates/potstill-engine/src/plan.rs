@@ -146,9 +146,12 @@ impl Plan {
             .collect()
     }
 
-    /// Learned numbers of the modules that train beside the student.
+    /// Learned numbers of the modules that train beside the student or its teacher.
     pub fn method_parameters(&self) -> Vec<(&'static str, usize)> {
-        let count = |method: &dyn Method| method.modules().map_or(0, count_trainable);
+        let count = |method: &dyn Method| {
+            let modules = [method.modules(), method.teacher_modules()];
+            modules.into_iter().flatten().map(count_trainable).sum()
+        };
         self.methods
             .iter()
             .map(|(_, method)| (method.name(), count(method.as_ref())))

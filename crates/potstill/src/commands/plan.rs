@@ -2,9 +2,10 @@
 
 use std::fmt::Write;
 
-use potstill_engine::{Estimate, Plan};
-use potstill_methods::Side;
+use potstill_engine::{Estimate, NetworkInput, Plan};
+use potstill_methods::{Side, Teaching};
 use potstill_ops::Point;
+use potstill_recipe::Enlarge;
 use potstill_report::human;
 
 use crate::{arguments::RecipeArguments, commands::print, failure::Failure, recipes};
@@ -44,9 +45,14 @@ fn describe(plan: &Plan) -> String {
         human::count(plan.test.len() as u64),
         plan.train.classes().len()
     );
-    network(&mut text, "student", &plan.student.model, &plan.student_side);
+    let taken = resolution(&plan.student_input());
+    network(&mut text, "student", &plan.student.model, &plan.student_side, &taken);
     if let Some(teacher) = &plan.teacher {
-        network(&mut text, "teacher", &teacher.model, &teacher.side);
+        let mut taken = resolution(&teacher.input);
+        if teacher.teaching == Teaching::Online {
+            taken.push_str(", trains too");
+        }
+        network(&mut text, "teacher", &teacher.model, &teacher.side, &taken);
     }
     for (index, phase) in plan.phases.iter().enumerate() {
         let (trains, steps) = (phase.trains.as_ref(), plan.steps_per_epoch());
@@ -81,11 +87,20 @@ fn describe(plan: &Plan) -> String {
     text
 }
 
-fn network(text: &mut String, role: &str, model: &str, side: &Side) {
+/// At what resolution a network takes its images, if not whole.
+fn resolution(input: &NetworkInput) -> String {
+    input.low_resolution.map_or_else(String::new, |low| {
+        let (size, enlarged) = (low.size, low.enlarge != Enlarge::None);
+        let enlarged = if enlarged { ", enlarged again" } else { "" };
+        format!(", images at {size}x{size}{enlarged}")
+    })
+}
+
+fn network(text: &mut String, role: &str, model: &str, side: &Side, taken: &str) {
     let probe = &side.probe;
     let _ = writeln!(
         text,
-        "{role:<9} {model}: {} parameters, {} multiply-accumulates an image, {} classes",
+        "{role:<9} {model}: {} parameters, {} multiply-accumulates an image, {} classes{taken}",
         human::count(probe.parameters as u64),
         human::magnitude(probe.multiplications),
         probe.classes
