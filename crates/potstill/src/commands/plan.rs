@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use potstill_engine::{Estimate, NetworkInput, Plan};
 use potstill_methods::{Side, Teaching};
-use potstill_ops::Point;
+use potstill_ops::{Mode, Point};
 use potstill_recipe::Enlarge;
 use potstill_report::human;
 
@@ -51,6 +51,8 @@ fn describe(plan: &Plan) -> String {
         let mut taken = resolution(&teacher.input);
         if teacher.teaching == Teaching::Online {
             taken.push_str(", trains too");
+        } else if teacher.mode == Mode::Batch {
+            taken.push_str(", batch norms by the batch");
         }
         network(&mut text, "teacher", &teacher.model, &teacher.side, &taken);
     }
