@@ -395,7 +395,7 @@ impl Method for Ekd {
             .filter_map(|(name, value, factor)| Some(weighted_or_noted(name, value?, factor)))
             .collect();
         // A constant map imitates easily. About 1 is healthy behind a batch norm.
-        let least = guided.deviations.into_iter().reduce(|a, b| a.min_pair(b));
+        let least = guided.deviations.into_iter().reduce(Tensor::min_pair);
         terms.extend(least.map(|least| Term::note("ekd-least-deviation", least)));
         terms
     }
