@@ -40,13 +40,14 @@ impl Plan {
     /// An image that cannot be read, a loss that is not finite at the very start.
     pub fn estimate(mut self) -> Result<Estimate, EngineError> {
         let recipe = &self.recipe;
-        let teacher = self
-            .teacher
-            .as_ref()
-            .map_or(0, |teacher| {
-                let passes = if teacher.teaching == Teaching::Online { 3 } else { 1 };
-                passes * teacher.side.probe.multiplications
-            });
+        let teacher = self.teacher.as_ref().map_or(0, |teacher| {
+            let passes = if teacher.teaching == Teaching::Online {
+                3
+            } else {
+                1
+            };
+            passes * teacher.side.probe.multiplications
+        });
         let of_image = 3 * self.student_side.probe.multiplications + teacher;
         let images = ((PROBE / of_image.max(1)) as usize).clamp(2, recipe.train.batch);
         let config = LoaderConfig {

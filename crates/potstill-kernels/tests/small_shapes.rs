@@ -12,7 +12,8 @@ use numbers::{close, numbers};
 use potstill_kernels::{
     Activation, AdamW, AffineWarp, BatchNormBackward, ConvShape, Epilogue, GateInputs, GateSource, GatedSum,
     Moments, PackedConv, Pool, PooledError, Precision, Sgd, bn_apply, bn_backward, bn_statistics,
-    conv_backward_data, conv_backward_data_add, conv_backward_weight, conv_forward,
+    conv_backward_data, conv_backward_data_add, conv_backward_weight, conv_forward, row_norms,
+    row_norms_backward, softmax_divergence,
 };
 use reference::Reference;
 
@@ -200,4 +201,23 @@ fn warps() {
             .is_empty()
     );
     assert!(shape.forward(&images, &maps[1..], &mut warped, &pool).is_err());
+}
+
+#[test]
+fn rows() {
+    let pool = Pool::new(2);
+    for (rows, columns) in [(3, 5), (2, 16), (2, 33)] {
+        let (scores, targets) = (numbers(rows * columns, 10), numbers(rows * columns, 11));
+        let (mut norms, mut gradient) = (Vec::new(), Vec::new());
+        row_norms(&scores, columns, 1e-12, &mut norms, &pool).unwrap();
+        row_norms_backward(&scores, columns, 1e-12, [&norms, &norms], &mut gradient, &pool).unwrap();
+        // The length times its own gradient is the row.
+        let expected: Vec<f64> = scores.iter().map(|&x| f64::from(x)).collect();
+        close(&gradient, &expected, 1e-6, "rows");
+        let divergence = softmax_divergence(&scores, &targets, columns, 1.0, &mut gradient, &pool).unwrap();
+        assert!(divergence > 0.0);
+        for row in gradient.chunks(columns) {
+            assert!(row.iter().sum::<f32>().abs() < 1e-6, "{row:?}");
+        }
+    }
 }

@@ -32,17 +32,17 @@ fn the_layers_stand_at_both_ends_of_the_last_stage() {
             [["layer3.0", "layer3.2"], ["layer3.0", "layer3.8"]],
         ),
         (
-            "wrn_16_2",
-            "wrn_40_2",
+            "cifar_wrn_16_2",
+            "cifar_wrn_40_2",
             [["block3.layer.0", "bn1"], ["block3.layer.0", "bn1"]],
         ),
         (
-            "cifar_shufflenet_v1",
+            "cifar_shufflenetv1",
             "cifar_resnet32x4",
             [["layer3.0", "layer3.3"], ["layer3.0", "layer3.4"]],
         ),
         (
-            "cifar_shufflenet_v2",
+            "cifar_shufflenetv2",
             "cifar_resnet32x4",
             [["layer3.0", "conv2"], ["layer3.0", "layer3.4"]],
         ),
@@ -119,7 +119,7 @@ fn the_losses_move_templates_and_backbone() {
     // The teacher's maps are twice the student's.
     for (student, teacher) in [
         ("cifar_resnet14", "cifar_resnet20"),
-        ("cifar_shufflenet_v2", "cifar_resnet8x4"),
+        ("cifar_shufflenetv2", "cifar_resnet8x4"),
     ] {
         let (student, teacher) = (network(student, 10, "student"), network(teacher, 10, "teacher"));
         let mut method = plan(SMALL, &ground(&student, Some(&teacher))).unwrap();

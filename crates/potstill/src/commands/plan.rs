@@ -46,7 +46,13 @@ fn describe(plan: &Plan) -> String {
         plan.train.classes().len()
     );
     let taken = resolution(&plan.student_input());
-    network(&mut text, "student", &plan.student.model, &plan.student_side, &taken);
+    network(
+        &mut text,
+        "student",
+        &plan.student.model,
+        &plan.student_side,
+        &taken,
+    );
     if let Some(teacher) = &plan.teacher {
         let mut taken = resolution(&teacher.input);
         if teacher.teaching == Teaching::Online {

@@ -1,0 +1,206 @@
+//! Whole runs of letKD: interrupted in the offline pass and in training, deployed, loaded again, combined with KD.
+//!
+//! What is prepared is kept in a cache that the environment names, so each test runs its body in a process of its own.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::{
+    collections::BTreeMap,
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+use burn::tensor::{Device, Tensor};
+use potstill_engine::{Observer, Outcome, Plan, Run, RunFolder, Silent, Source, StepSeen};
+use potstill_models::{Classifier, weights::TensorFile};
+use potstill_ops::Frozen;
+use potstill_random::Seed;
+use potstill_recipe::Recipe;
+use potstill_report::{read_metrics, read_summary};
+
+const RECIPE: &str = r#"
+version = 1
+name = "test"
+seed = 5
+[data]
+train = "shapes:size=16,train=96,test=40,classes=4"
+augment = ["flip", { pad-crop = { pad = 2 } }]
+[student]
+model = "cifar_resnet8"
+[teacher]
+model = "cifar_resnet14"
+[train]
+epochs = 2
+batch = 32
+optimizer = { kind = "sgd", lr = 0.05, momentum = 0.9, nesterov = true, weight_decay = 5e-4 }
+[[methods]]
+kind = "kd"
+[[methods]]
+kind = "letkd"
+templates = 40
+sub_classes = 3
+components = 8
+iterations = 4
+"#;
+
+/// Runs `body` with an empty cache: in a process of its own, as the environment is the whole process's.
+fn with_cache(test: &str, body: impl FnOnce(&Path)) {
+    if let Ok(cache) = env::var("POTSTILL_LETKD_TEST") {
+        return body(Path::new(&cache));
+    }
+    let place = tempfile::tempdir().unwrap();
+    let status = Command::new(env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env("POTSTILL_LETKD_TEST", place.path())
+        .env("POTSTILL_CACHE", place.path().join("cache"))
+        .status()
+        .unwrap();
+    assert!(status.success());
+}
+
+fn plan(overrides: &[&str]) -> Plan {
+    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
+    Plan::new(Recipe::from_text(RECIPE, "test.toml", &overrides).unwrap()).unwrap()
+}
+
+fn start(overrides: &[&str], folder: &Path) -> Run {
+    Run::start(plan(overrides), RunFolder::create(folder, false).unwrap()).unwrap()
+}
+
+fn resume(overrides: &[&str], folder: &Path) -> Run {
+    Run::resume(plan(overrides), RunFolder::open(folder).unwrap()).unwrap()
+}
+
+/// Raises the flag at the first sign of this work, or after so many steps.
+struct StopAt<'a> {
+    work: &'static str,
+    steps: usize,
+    flag: &'a AtomicBool,
+}
+
+impl Observer for StopAt<'_> {
+    fn preparing(&mut self, what: &str, _: usize, _: usize) {
+        if what.contains(self.work) {
+            self.flag.store(true, Ordering::Relaxed);
+        }
+    }
+
+    fn step(&mut self, _: &StepSeen<'_>) {
+        self.steps -= 1;
+        if self.steps == 0 {
+            self.flag.store(true, Ordering::Relaxed);
+        }
+    }
+}
+
+fn stop_at(run: &mut Run, work: &'static str, steps: usize) {
+    let flag = AtomicBool::new(false);
+    let mut observer = StopAt {
+        work,
+        steps,
+        flag: &flag,
+    };
+    assert_eq!(run.go(&mut observer, &flag).unwrap(), Outcome::Interrupted);
+}
+
+fn finish(run: &mut Run) {
+    let outcome = run.go(&mut Silent, &AtomicBool::new(false)).unwrap();
+    assert_eq!(outcome, Outcome::Finished);
+}
+
+fn bits(path: &Path) -> BTreeMap<String, Vec<u32>> {
+    let tensors = TensorFile::read(path).unwrap().tensors.into_iter();
+    tensors
+        .map(|(name, t)| (name, t.values.iter().map(|v| v.to_bits()).collect()))
+        .collect()
+}
+
+fn kept(cache: &Path) -> Vec<PathBuf> {
+    let folders = fs::read_dir(cache.join("cache/prepared")).unwrap();
+    folders.map(|entry| entry.unwrap().path()).collect()
+}
+
+#[test]
+fn a_run_interrupted_in_the_offline_pass_and_in_training_equals_a_whole_one() {
+    with_cache(
+        "a_run_interrupted_in_the_offline_pass_and_in_training_equals_a_whole_one",
+        |place| {
+            let [whole, broken] = ["whole", "broken"].map(|name| place.join(name));
+            finish(&mut start(&[], &whole));
+            assert_eq!(kept(place).len(), 2, "centres and decisions");
+            fs::remove_dir_all(place.join("cache")).unwrap();
+            stop_at(&mut start(&[], &broken), "k-means", 0);
+            stop_at(&mut resume(&[], &broken), "sub-classes", 0);
+            for steps in [2, 2, 1] {
+                stop_at(&mut resume(&[], &broken), "nothing", steps);
+            }
+            finish(&mut resume(&[], &broken));
+            for file in ["last.safetensors", "student/model.safetensors"] {
+                let (a, b) = (bits(&whole.join(file)), bits(&broken.join(file)));
+                assert!(a == b, "{file} differs");
+            }
+            let rows = read_metrics(whole.join("metrics.jsonl")).unwrap();
+            for term in ["kd", "letkd.penultimate", "letkd.intermediate"] {
+                assert!(rows[0].train.terms.contains_key(term), "{term}");
+            }
+            assert!(rows[1].train.terms["letkd.penultimate"] < rows[0].train.terms["letkd.penultimate"]);
+        },
+    );
+}
+
+#[test]
+fn the_deployed_student_keeps_its_layers() {
+    with_cache("the_deployed_student_keeps_its_layers", |place| {
+        let folder = place.join("run");
+        let mut run = start(&["methods.1.variant=1"], &folder);
+        finish(&mut run);
+        // It is opened by its folder alone, and by a checkpoint, and does the same.
+        let open = |weights: PathBuf| {
+            let source = Source {
+                weights: Some(weights),
+                ..Source::default()
+            };
+            source
+                .open(&Device::flex(), Seed::new(1), "test")
+                .unwrap()
+                .classifier
+        };
+        let images = || Tensor::<4>::ones([2, 16, 16, 3], &Device::flex()) * 0.3;
+        let logits = |network: &Classifier| -> Vec<f32> {
+            let logits = Classifier::logits(&Frozen::new(network), images());
+            logits.into_data().iter().collect()
+        };
+        let [deployed, kept] = [folder.join("student"), folder.join("last.safetensors")].map(open);
+        assert_eq!(deployed.insertions(), kept.insertions());
+        assert_eq!(deployed.insertions().len(), 1);
+        for (a, b) in logits(&deployed).iter().zip(logits(&kept)) {
+            assert!((a - b).abs() < 1e-4, "{a} {b}");
+        }
+        // Counted in the summary and on the card.
+        let plain = plan(&["methods=[]"]).student_side.probe;
+        let summary = read_summary(folder.join("summary.json")).unwrap();
+        assert_eq!(
+            summary.student.params,
+            (plain.parameters + 2 * 40 * 64 + 2 * 40 + 2) as u64
+        );
+        assert!(summary.student.macs > plain.multiplications);
+        // It is a teacher like any other, also for its own kind.
+        let teacher = format!("teacher={{ run = \"{}\" }}", folder.display());
+        let next = place.join("next");
+        finish(&mut start(&[&teacher, "train.epochs=1"], &next));
+        // Without the list of layers the weights do not fit, and the error names the first tensor.
+        let config = folder.join("student/config.json");
+        let text = fs::read_to_string(&config).unwrap();
+        let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        value.as_object_mut().unwrap().remove("inserted");
+        fs::write(&config, value.to_string()).unwrap();
+        let source = Source {
+            weights: Some(folder.join("student")),
+            ..Source::default()
+        };
+        let error = source.open(&Device::flex(), Seed::new(1), "test").unwrap_err();
+        assert!(error.to_string().contains("letkd.penultimate"), "{error}");
+    });
+}
