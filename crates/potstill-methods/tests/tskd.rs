@@ -32,7 +32,7 @@ fn small() -> Forecaster {
     };
     let mut forecaster = Forecaster::new(config, &scope());
     fill(&mut forecaster, |entry, i| {
-        let layers = ["shrink", "encoder", "forecaster", "enlarge", "refine", "head"];
+        let layers = ["shrink", "encoder", "decoder", "enlarge", "refine", "head"];
         let layer = layers.iter().position(|layer| entry.path.starts_with(layer))?;
         let (i, k) = (i as f64, layer as f64 + 1.0);
         Some(if entry.path.ends_with("bias") {

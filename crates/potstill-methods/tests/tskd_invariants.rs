@@ -43,7 +43,7 @@ fn a_factor_and_doubled_channels_do_not_count() {
 fn a_column_without_energy_is_zero_and_so_is_its_gradient() {
     for norm in NORMS {
         // The first column is black, in one norm; the whole of the second image in both.
-        let black = |i: usize| i % 4 == 0 || i >= 60;
+        let black = |i: usize| i.is_multiple_of(4) || i >= 60;
         let leaf = tensor([2, 3, 5, 4], |i| if black(i) { 0.0 } else { (i as f64).sin() })
             .autodiff()
             .require_grad();

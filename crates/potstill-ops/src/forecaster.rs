@@ -22,13 +22,13 @@ pub struct ForecasterConfig {
 }
 
 /// Encoder and forecaster on maps of one channel (Shi et al. 2015, section 3.2): a convolution halves each map of the sequence, a
-/// cell reads them one after the other, a second cell takes one step from the first one's state with an input of zeros, and
+/// cell reads them one after the other, a second cell, the decoder, takes one step from the first one's state with an input of zeros, and
 /// convolutions bring what it says back to the size of the maps.
 #[derive(Module, Debug)]
 pub struct Forecaster {
     shrink: Conv2d,
     encoder: ConvLstmCell,
-    forecaster: ConvLstmCell,
+    decoder: ConvLstmCell,
     enlarge: ConvTranspose2d,
     refine: Conv2d,
     head: Conv2d,
@@ -59,7 +59,7 @@ impl Forecaster {
             encoder: cell("encoder", features),
             // Its input is zero, so those of its weights that see it are never moved by the loss. They are there in the
             // published network, and decay.
-            forecaster: cell("forecaster", hidden),
+            decoder: cell("decoder", hidden),
             enlarge: ConvTranspose2d::doubling(hidden, features, &scope.at("enlarge")),
             refine: conv("refine", features, features, 3, 1),
             head: conv("head", features, 1, 1, 1),
@@ -90,9 +90,9 @@ impl Forecaster {
         state
     }
 
-    /// The forecaster's step from the encoder's state.
+    /// The decoder's step from the encoder's state.
     pub fn step(&self, state: ConvLstmState, pass: &mut Pass<'_>) -> ConvLstmState {
-        let nothing = ConvLstmState::zeros_for(&state.hidden, self.forecaster.channels()).hidden;
-        self.forecaster.forward(nothing, state, pass)
+        let nothing = ConvLstmState::zeros_for(&state.hidden, self.decoder.channels()).hidden;
+        self.decoder.forward(nothing, state, pass)
     }
 }

@@ -98,7 +98,7 @@ fn small() -> Forecaster {
     };
     let mut forecaster = Forecaster::new(config, &scope());
     fill(&mut forecaster, |entry, i| {
-        let layers = ["shrink", "encoder", "forecaster", "enlarge", "refine", "head"];
+        let layers = ["shrink", "encoder", "decoder", "enlarge", "refine", "head"];
         let layer = layers.iter().position(|layer| entry.path.starts_with(layer))?;
         let (i, k) = (i as f64, layer as f64 + 1.0);
         Some(if entry.path.ends_with("bias") {
@@ -261,11 +261,11 @@ fn near(what: &str, gradient: f64, by_difference: f64) {
 }
 
 #[test]
-fn what_sees_the_forecasters_empty_input_gets_a_gradient_of_zero() {
+fn what_sees_the_decoders_empty_input_gets_a_gradient_of_zero() {
     let forecaster = small();
     let forecast = forecaster.forward(maps(), &mut pass()).unwrap();
     let own = gradients(&forecaster, &forecast.sum().backward());
-    let gradient = &own["forecaster.conv.weight"];
+    let gradient = &own["decoder.conv.weight"];
     // [8, 4, 3, 3]: the first two inputs of each output are the empty ones.
     for (i, &value) in gradient.iter().enumerate() {
         assert_eq!(value == 0.0, i / 9 % 4 < 2, "{i}: {value}");

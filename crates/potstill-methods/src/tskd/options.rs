@@ -8,6 +8,10 @@ use super::attention_map::MapNorm;
 /// The options of TSKD in a recipe.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields, default)]
+#[allow(
+    clippy::struct_excessive_bools,
+    reason = "each is a key of its own in a recipe"
+)]
 pub(super) struct Options {
     /// Epochs from node to node; none for a 48th of the training.
     pub interval: Option<usize>,
