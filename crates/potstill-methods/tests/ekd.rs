@@ -1,4 +1,4 @@
-//! EKD gives the numbers of the method's specification, recomputed by tools/ekd_reference.py.
+//! EKD gives the numbers of the method's specification, recomputed by `tools/ekd_reference.py`.
 
 #[path = "../../potstill-ops/tests/numbers/mod.rs"]
 mod numbers;

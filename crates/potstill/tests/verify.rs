@@ -40,6 +40,14 @@ fn json(place: &Path, arguments: &[&str]) -> Value {
     serde_json::from_str(&out).unwrap()
 }
 
+/// The arguments of a verification of few pairs.
+fn verify<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let verify = [
+        "verify", "runs/low", "--data", DATA, "--draw", "10", "--folds", "4",
+    ];
+    [&verify[..], more].concat()
+}
+
 #[test]
 fn a_degraded_student_is_evaluated_and_verifies_as_it_was_trained() {
     let place = tempfile::tempdir().unwrap();
@@ -73,12 +81,6 @@ fn a_degraded_student_is_evaluated_and_verifies_as_it_was_trained() {
     );
     assert!(code == 2 && err.contains("5x5"), "{err}");
 
-    fn verify<'a>(more: &[&'a str]) -> Vec<&'a str> {
-        let verify = [
-            "verify", "runs/low", "--data", DATA, "--draw", "10", "--folds", "4",
-        ];
-        [&verify[..], more].concat()
-    }
     let found = json(place, &verify(&["--json", "--quiet"]));
     assert_eq!(
         (&found["pairs"], &found["folds"]),

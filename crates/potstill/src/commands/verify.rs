@@ -20,12 +20,11 @@ use crate::{
 /// Verifies and prints.
 pub fn run(arguments: &VerifyArguments, quiet: bool) -> Result<(), Failure> {
     let data: Arc<dyn Dataset> = open(&arguments.data, arguments.split.into())?.into();
-    let pairs = match &arguments.pairs {
-        Some(file) => Pairs::read(file, data.as_ref())?,
-        None => {
-            let [folds, each] = [arguments.folds, arguments.draw].map(|count| count as usize);
-            Pairs::draw(data.as_ref(), folds, each, Seed::new(arguments.seed))?
-        }
+    let pairs = if let Some(file) = &arguments.pairs {
+        Pairs::read(file, data.as_ref())?
+    } else {
+        let [folds, each] = [arguments.folds, arguments.draw].map(|count| count as usize);
+        Pairs::draw(data.as_ref(), folds, each, Seed::new(arguments.seed))?
     };
     let source = Source {
         model: arguments.model.clone(),
