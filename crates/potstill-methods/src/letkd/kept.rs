@@ -86,7 +86,9 @@ impl Kept {
         hash.update(owner);
         for (name, (shape, values)) in &self.tensors {
             hash.update(format!("\n{name} {shape:?}\n"));
-            values.iter().for_each(|value| hash.update(value.to_le_bytes()));
+            for value in values {
+                hash.update(value.to_le_bytes());
+            }
         }
         hexadecimal(hash)
     }

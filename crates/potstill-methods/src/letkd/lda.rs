@@ -34,7 +34,7 @@ impl Discriminants {
         classes: usize,
     ) -> Result<Option<Self>, MethodError> {
         let sums = Sums::of(rows, class, classes)?;
-        Ok(sums.and_then(|sums| sums.analyse()))
+        Ok(sums.and_then(Sums::analyse))
     }
 
     /// The first directions, at most `count`: `[D, r]` row-major, and what is added after the product, `[r]`.
