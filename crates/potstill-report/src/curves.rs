@@ -140,19 +140,19 @@ fn notes(rows: &[EpochRow]) -> Vec<Chart> {
         for (name, value) in &row.notes {
             let (kind, line) = name.rsplit_once('.').unwrap_or(("", name));
             let lines = kinds.entry(kind).or_default();
-            lines
-                .entry(line)
-                .or_default()
-                .push((row.epoch as f64, *value));
+            lines.entry(line).or_default().push((row.epoch as f64, *value));
         }
     }
     let chart = |(kind, lines): (&str, IndexMap<&str, Vec<(f64, f64)>>)| {
-        let series = lines.into_iter().enumerate().map(|(color, (name, points))| Series {
-            name: name.to_owned(),
-            color,
-            faint: false,
-            points,
-        });
+        let series = lines
+            .into_iter()
+            .enumerate()
+            .map(|(color, (name, points))| Series {
+                name: name.to_owned(),
+                color,
+                faint: false,
+                points,
+            });
         Chart {
             title: format!("Learned: {kind}").trim_end_matches(": ").to_owned(),
             series: series.collect(),
@@ -200,7 +200,9 @@ mod tests {
             let notes = notes.into_iter().zip([0.5, 0.25, 0.125, 1.0]);
             EpochRow {
                 epoch,
-                notes: notes.map(|(name, value)| (name.to_owned(), value * epoch as f64)).collect(),
+                notes: notes
+                    .map(|(name, value)| (name.to_owned(), value * epoch as f64))
+                    .collect(),
                 ..EpochRow::default()
             }
         };
@@ -210,7 +212,10 @@ mod tests {
         assert_eq!(strength.series.len(), 2);
         assert_eq!(strength.series[1].name, "b");
         assert_eq!(strength.series[1].points, [(1.0, 0.25), (2.0, 0.5)]);
-        assert_eq!(chart("Learned: chance").series[0].points, [(1.0, 0.125), (2.0, 0.25)]);
+        assert_eq!(
+            chart("Learned: chance").series[0].points,
+            [(1.0, 0.125), (2.0, 0.25)]
+        );
         assert_eq!(chart("Learned").series[0].name, "alone");
     }
 }
