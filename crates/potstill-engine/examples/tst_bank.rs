@@ -9,7 +9,7 @@
 use std::{env, sync::Arc, time::Instant};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use potstill_data::{Augment, Batch, Loader, LoaderConfig, Normalise, Split, Subset, augment, open};
+use potstill_data::{Augment, Batch, Dataset, Loader, LoaderConfig, Normalise, Split, Subset, augment, open};
 use potstill_methods::tst::{Apprenticeship, BATCH, Bank, Fit, Forms, Lengths, fit};
 use potstill_ops::Scope;
 use potstill_random::Seed;
@@ -71,8 +71,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         Forms::ClosedForm
     };
     let bank = Bank::new(forms, &input, None, 16);
-    let dataset = Arc::from(open(&test, Split::Test)?);
-    let some = Subset::of(dataset, (0..TESTED).collect())?;
+    let dataset: Arc<dyn Dataset> = Arc::from(open(&test, Split::Test)?);
+    // From all of the set, which may be in the order of its classes.
+    let spread = (0..TESTED).map(|i| i * dataset.len() / TESTED).collect();
+    let some = Subset::of(dataset, spread)?;
     let config = LoaderConfig {
         batch: TESTED,
         ..LoaderConfig::default()

@@ -60,7 +60,9 @@ fn checkpoint(folder: &Path) -> Bits {
 
 /// The learned strengths of a checkpoint, and everything else but the optimisers' state.
 fn apart(checkpoint: Bits) -> (Bits, Bits) {
-    let weights = checkpoint.into_iter().filter(|(name, _)| !name.starts_with("optimizer/"));
+    let weights = checkpoint
+        .into_iter()
+        .filter(|(name, _)| !name.starts_with("optimizer/"));
     weights.partition(|(name, _)| name.ends_with("/probabilities") || name.ends_with("/magnitudes"))
 }
 
@@ -91,7 +93,10 @@ fn go_on(run: &mut Run, steps: usize) {
 }
 
 fn finish(run: &mut Run) {
-    assert_eq!(run.go(&mut Silent, &AtomicBool::new(false)).unwrap(), Outcome::Finished);
+    assert_eq!(
+        run.go(&mut Silent, &AtomicBool::new(false)).unwrap(),
+        Outcome::Finished
+    );
 }
 
 #[test]
@@ -106,11 +111,17 @@ fn a_round_moves_the_strengths_and_a_students_epoch_everything_else() {
     // In the student's epoch, at the first step of the round, at its last but one, in the student's next epoch.
     let [student, begun, searched, learned] = [2, 2, 4, 2].map(&mut after);
     assert_eq!(student.0.len(), 2, "{:?}", student.0.keys());
-    assert!(student.0.values().flatten().all(|&bits| bits == 0), "strengths are 0 at first");
+    assert!(
+        student.0.values().flatten().all(|&bits| bits == 0),
+        "strengths are 0 at first"
+    );
     assert_ne!(student.1, begun.1);
     assert_ne!(student.0, begun.0);
     assert_ne!(begun.0, searched.0);
-    assert!(begun.1 == searched.1, "a round moved something else than the augmentation");
+    assert!(
+        begun.1 == searched.1,
+        "a round moved something else than the augmentation"
+    );
     assert_ne!(searched.1, learned.1);
     finish(&mut run);
     let last = apart(checkpoint(&folder));
@@ -130,13 +141,25 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
         run = resume(&[], &broken);
     }
     finish(&mut run);
-    for file in ["last.safetensors", "best.safetensors", "student/model.safetensors"] {
-        assert!(bits(&whole.join(file)) == bits(&broken.join(file)), "{file} differs");
+    for file in [
+        "last.safetensors",
+        "best.safetensors",
+        "student/model.safetensors",
+    ] {
+        assert!(
+            bits(&whole.join(file)) == bits(&broken.join(file)),
+            "{file} differs"
+        );
     }
     let rows = |folder: &Path| {
         let rows = read_metrics(folder.join("metrics.jsonl")).unwrap();
         rows.into_iter()
-            .map(|row| format!("{} {} {:?} {:?} {:?}", row.epoch, row.lr, row.train, row.test, row.notes))
+            .map(|row| {
+                format!(
+                    "{} {} {:?} {:?} {:?}",
+                    row.epoch, row.lr, row.train, row.test, row.notes
+                )
+            })
             .collect::<Vec<_>>()
     };
     assert_eq!(rows(&whole), rows(&broken));
@@ -163,7 +186,12 @@ fn what_was_learned_is_in_the_metrics() {
     assert_eq!(note(0, "magnitude.rotate"), 0.5);
     assert!((note(0, "probability.cutout") - 0.622_459).abs() < 1e-6);
     let last = rows.len() - 1;
-    let moved = rows[last].notes.values().zip(rows[0].notes.values()).filter(|(a, b)| a != b).count();
+    let moved = rows[last]
+        .notes
+        .values()
+        .zip(rows[0].notes.values())
+        .filter(|(a, b)| a != b)
+        .count();
     assert!(moved > 8, "{moved} of 25 moved");
 }
 
@@ -180,7 +208,14 @@ fn without_rounds_nothing_is_learned_and_without_the_method_the_student_is_anoth
     assert!(unlearned.1 != trained("learned", &[]).1);
     assert!(unlearned.1 != trained("plain", &["methods=[]"]).1);
     // Any other loss learns from the augmented images.
-    let beside = |kind: &str| format!("methods=[{{ kind = \"tst\", weight = 0.0, bank = {{ kind = \"closed-form\" }}, rounds = [] }}, {{ kind = \"{kind}\" }}]");
-    assert!(unlearned.1 == trained("kd", &[&beside("kd")]).1, "its own loss is KD");
+    let beside = |kind: &str| {
+        format!(
+            "methods=[{{ kind = \"tst\", weight = 0.0, bank = {{ kind = \"closed-form\" }}, rounds = [] }}, {{ kind = \"{kind}\" }}]"
+        )
+    };
+    assert!(
+        unlearned.1 == trained("kd", &[&beside("kd")]).1,
+        "its own loss is KD"
+    );
     assert!(!trained("review", &[&beside("review-kd")]).1.is_empty());
 }

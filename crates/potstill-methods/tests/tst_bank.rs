@@ -193,7 +193,10 @@ fn networks_learn_their_operations() {
     }
     let after = error(&apprenticeship);
     for (operation, (before, after)) in before.iter().zip(&after).enumerate() {
-        assert!(after < before, "network {operation}: {before} then {after}, all: {after:?}");
+        assert!(
+            after < before,
+            "network {operation}: {before} then {after}, all: {after:?}"
+        );
     }
 }
 
@@ -216,7 +219,7 @@ fn rounds_are_the_published_ones_unless_told() {
     };
     let round = |before, epochs| Round { before, epochs };
     assert_eq!(rounds("kind = \"tst\"", 240), [round(30, 30), round(90, 30)]);
-    assert_eq!(rounds("kind = \"tst\"", 2), [round(0, 1)]);
+    assert_eq!(rounds("kind = \"tst\"", 2), [round(1, 1)]);
     let told = "kind = \"tst\"\nrounds = [5, 2]\nround_epochs = 3";
     assert_eq!(rounds(told, 6), [round(2, 3), round(5, 3)]);
 }
@@ -244,6 +247,10 @@ fn what_cannot_be_done_is_refused() {
         ..ground.clone()
     };
     assert!(refusal("kind = \"tst\"", &grey).contains("3 channels"));
+    let mut opaque = ground.clone();
+    opaque.teacher.as_mut().unwrap().stage_ends.clear();
+    assert!(refusal("kind = \"tst\"", &opaque).contains("ONNX"));
+    assert!(plan("kind = \"tst\"\nrounds = []", &opaque).is_ok());
     let alone = Ground {
         teacher: None,
         ..ground

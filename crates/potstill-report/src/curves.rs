@@ -58,7 +58,8 @@ pub(crate) fn run_charts(rows: &[EpochRow]) -> Vec<Chart> {
         }],
     };
     let charts = [accuracy(rows), loss(rows), terms(rows), rate];
-    charts.into_iter().filter(|chart| !chart.is_empty()).collect()
+    let charts = charts.into_iter().chain(notes(rows));
+    charts.filter(|chart| !chart.is_empty()).collect()
 }
 
 fn accuracy(rows: &[EpochRow]) -> Chart {
@@ -131,6 +132,35 @@ fn terms(rows: &[EpochRow]) -> Chart {
     }
 }
 
+/// What methods learned besides weights: a chart for each kind, which is a note's name up to its last dot, with a line for each
+/// note of the kind.
+fn notes(rows: &[EpochRow]) -> Vec<Chart> {
+    let mut kinds: IndexMap<&str, IndexMap<&str, Vec<(f64, f64)>>> = IndexMap::new();
+    for row in rows {
+        for (name, value) in &row.notes {
+            let (kind, line) = name.rsplit_once('.').unwrap_or(("", name));
+            let lines = kinds.entry(kind).or_default();
+            lines.entry(line).or_default().push((row.epoch as f64, *value));
+        }
+    }
+    let chart = |(kind, lines): (&str, IndexMap<&str, Vec<(f64, f64)>>)| {
+        let series = lines
+            .into_iter()
+            .enumerate()
+            .map(|(color, (name, points))| Series {
+                name: name.to_owned(),
+                color,
+                faint: false,
+                points,
+            });
+        Chart {
+            title: format!("Learned: {kind}").trim_end_matches(": ").to_owned(),
+            series: series.collect(),
+        }
+    };
+    kinds.into_iter().map(chart).collect()
+}
+
 fn tested(title: &str, curves: &[Curve<'_>], value: fn(crate::Evaluation) -> f64) -> Chart {
     let mut names: Vec<&str> = Vec::new();
     let series = curves.iter().map(|curve| {
@@ -156,4 +186,36 @@ fn points(rows: &[EpochRow], value: impl Fn(&EpochRow) -> Option<f64>) -> Vec<(f
     rows.iter()
         .filter_map(|row| Some((row.epoch as f64, value(row)?)))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::run_charts;
+    use crate::EpochRow;
+
+    #[test]
+    fn notes_of_a_kind_share_a_chart() {
+        let row = |epoch: usize| {
+            let notes = ["strength.a", "strength.b", "chance.a", "alone"];
+            let notes = notes.into_iter().zip([0.5, 0.25, 0.125, 1.0]);
+            EpochRow {
+                epoch,
+                notes: notes
+                    .map(|(name, value)| (name.to_owned(), value * epoch as f64))
+                    .collect(),
+                ..EpochRow::default()
+            }
+        };
+        let charts = run_charts(&[row(1), row(2)]);
+        let chart = |title: &str| charts.iter().find(|chart| chart.title == title).unwrap();
+        let strength = chart("Learned: strength");
+        assert_eq!(strength.series.len(), 2);
+        assert_eq!(strength.series[1].name, "b");
+        assert_eq!(strength.series[1].points, [(1.0, 0.25), (2.0, 0.5)]);
+        assert_eq!(
+            chart("Learned: chance").series[0].points,
+            [(1.0, 0.125), (2.0, 0.25)]
+        );
+        assert_eq!(chart("Learned").series[0].name, "alone");
+    }
 }

@@ -50,7 +50,15 @@ impl Tst {
     /// No teacher, another number of classes, grey images, options out of range.
     pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
         let options = Options::read(spec, ground.epochs)?;
-        let teacher = ground.teacher(Self::NAME)?.probe.classes;
+        let teacher = ground.teacher(Self::NAME)?;
+        let rounds = options.rounds(ground.epochs);
+        // Only an ONNX file has no stages.
+        if teacher.stage_ends.is_empty() && !rounds.is_empty() {
+            let problem = "need a teacher that gradients go back through, which an ONNX file is not: take one of our networks, or \
+                           `rounds = []` for an augmentation that learns nothing";
+            return Err(spec.wrong("rounds", problem).into());
+        }
+        let teacher = teacher.probe.classes;
         let student = ground.student.probe.classes;
         if teacher != student {
             return Err(MethodError::Classes {
@@ -80,7 +88,7 @@ impl Tst {
                 gate: options.gate,
                 bank,
             },
-            rounds: options.rounds(ground.epochs),
+            rounds,
             first_rate: options.search_lr,
             rate: SearchRate::new(options.search_lr),
             pictures: options.pictures,

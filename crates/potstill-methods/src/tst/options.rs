@@ -160,12 +160,12 @@ impl Options {
     }
 
     /// When the augmentation learns. Unless a recipe says otherwise, in proportion to the published 30 epochs before the epochs 30
-    /// and 90 of 240.
+    /// and 90 of 240, but never before the student has learned anything.
     pub fn rounds(&self, epochs: usize) -> Vec<Round> {
         let mut starts = self
             .rounds
             .clone()
-            .unwrap_or_else(|| vec![epochs / 8, 3 * epochs / 8]);
+            .unwrap_or_else(|| vec![(epochs / 8).max(1), (3 * epochs / 8).max(1)]);
         starts.sort_unstable();
         starts.dedup();
         let epochs = self.round_epochs.unwrap_or((epochs / 8).max(1));
