@@ -9,7 +9,7 @@ use potstill_ops::{Mode, Parameters};
 use potstill_random::Seed;
 use potstill_recipe::OptimizerSpec;
 
-use crate::{NetworkInput, Optimizer, Phase, Plan};
+use crate::{NetworkInput, Optimizer, Phase, Plan, PlannedTeacher};
 
 /// The networks, the methods and the weights of their losses.
 pub(crate) struct Learner {
@@ -96,7 +96,7 @@ impl Learner {
             seed: Seed::new(plan.recipe.seed),
             student: plan.student.classifier.clone(),
             student_input: plan.student_input(),
-            teacher: plan.teacher.as_ref().map(|teacher| teacher.live()),
+            teacher: plan.teacher.as_ref().map(PlannedTeacher::live),
             task_weight: train.task_weight,
             label_smoothing: train.label_smoothing,
             clip_norm: train.clip_norm,

@@ -198,7 +198,8 @@ impl Validator<'_> {
     }
 }
 
-/// The key of this name outside the table `at`, for a key that was written in the wrong one.
+/// The key of this name outside the table `at`, for a key that was written in the wrong one: inside one of its own tables, if
+/// there.
 fn elsewhere(name: &str, at: &str) -> Option<String> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
     let outside = |key: &String| !key.contains(".N") && join(at, &last(key)) != *key;
@@ -209,7 +210,10 @@ fn elsewhere(name: &str, at: &str) -> Option<String> {
         .collect();
     let names: Vec<String> = keys.iter().map(|key| last(key)).collect();
     let meant = nearest(name, names.iter().map(String::as_str))?;
-    keys.iter().find(|key| last(key) == meant).cloned()
+    let within = format!("{at}.");
+    let mut found = keys.iter().filter(|key| last(key) == meant);
+    let first = found.clone().next();
+    found.find(|key| key.starts_with(&within)).or(first).cloned()
 }
 
 fn owner(at: &str, of: &str) -> String {

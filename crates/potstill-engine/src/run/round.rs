@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use potstill_data::Loader;
+use potstill_methods::Augmentation;
 
 use crate::{
     EngineError, Observer,
@@ -66,6 +67,6 @@ impl Run {
     /// The present learning rate of a method's augmentation.
     pub(super) fn round_rate(&self, method: usize) -> f64 {
         let augmentation = self.learner.methods[method].1.augmentation();
-        augmentation.map_or(0.0, |own| own.rate())
+        augmentation.map_or(0.0, Augmentation::rate)
     }
 }
