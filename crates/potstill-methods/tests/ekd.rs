@@ -1,5 +1,7 @@
 //! EKD gives the numbers of the method's specification, recomputed by `tools/ekd_reference.py`.
 
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
 #[path = "../../potstill-ops/tests/numbers/mod.rs"]
 mod numbers;
 mod on_networks;
