@@ -17,6 +17,7 @@ use crate::EngineError;
 /// | `metrics.jsonl` | one line per epoch |
 /// | `events.out.tfevents.*` | the same for TensorBoard |
 /// | `last.safetensors`, `best.safetensors` | checkpoints |
+/// | `pictures/` | what an augmentation does, after each of its rounds |
 /// | `student/` | the student, ready to deploy |
 /// | `summary.json`, `report.html` | the run in one page |
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -86,9 +87,10 @@ impl RunFolder {
                 fs::remove_file(entry.path()).map_err(EngineError::io("remove", entry.path()))?;
             }
         }
-        let student = self.student();
-        if student.is_dir() {
-            fs::remove_dir_all(&student).map_err(EngineError::io("remove", student))?;
+        for folder in [self.student(), self.pictures()] {
+            if folder.is_dir() {
+                fs::remove_dir_all(&folder).map_err(EngineError::io("remove", folder))?;
+            }
         }
         Ok(())
     }
@@ -126,6 +128,11 @@ impl RunFolder {
     /// The checkpoint of the best epoch.
     pub fn best(&self) -> PathBuf {
         self.0.join("best.safetensors")
+    }
+
+    /// Pictures of augmentations.
+    pub fn pictures(&self) -> PathBuf {
+        self.0.join("pictures")
     }
 
     /// The deployable student.

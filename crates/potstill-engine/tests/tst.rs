@@ -163,7 +163,8 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
             .collect::<Vec<_>>()
     };
     assert_eq!(rows(&whole), rows(&broken));
-    let picture = |folder: &Path| std::fs::read_to_string(folder.join("tst/before-epoch-2.svg")).unwrap();
+    let picture =
+        |folder: &Path| std::fs::read_to_string(folder.join("pictures/tst-before-epoch-2.svg")).unwrap();
     assert_eq!(picture(&whole), picture(&broken));
     assert_eq!(picture(&whole).matches("<image ").count(), 6);
     let student = bits(&whole.join("student/model.safetensors"));

@@ -1,4 +1,4 @@
-//! Distillation methods. One method is one file: its options, its modules, its loss, its source.
+//! Distillation methods. One method is one file or folder: its options, its modules, its loss, its source.
 //!
 //! A [`Method`] says what it reads from each network, brings the modules it trains, and turns one training step into loss
 //! [`Term`]s. It knows neither the task nor the training loop, and methods are combined by listing them. [`registry`] has
@@ -8,7 +8,6 @@ mod augmentation;
 mod ekd;
 mod error;
 mod ground;
-mod guided_module;
 mod kd;
 pub mod letkd;
 mod memory;
@@ -20,10 +19,9 @@ pub mod tskd;
 pub mod tst;
 
 pub use augmentation::{Augmentation, Round, Trial};
-pub use ekd::{Ekd, ImitationLoss, imitation_loss};
+pub use ekd::{Ekd, GuidedHalf, ImitationLoss, TaughtHalf, at_the_smaller_size, imitation_loss};
 pub use error::MethodError;
 pub use ground::{Ground, Side};
-pub use guided_module::{GuidedHalf, TaughtHalf, at_the_smaller_size};
 pub use kd::Kd;
 pub use letkd::LetKd;
 pub use memory::Memory;

@@ -71,9 +71,9 @@ impl Run {
                 .collect(),
         };
         let picture = draw(&specimen)?;
-        let folder = self.folder.path().join(method.name());
+        let folder = self.folder.pictures();
         fs::create_dir_all(&folder).map_err(EngineError::io("make the folder", &folder))?;
-        let path = folder.join(format!("before-epoch-{}.svg", before + 1));
+        let path = folder.join(format!("{}-before-epoch-{}.svg", method.name(), before + 1));
         fs::write(&path, picture).map_err(EngineError::io("write", path))
     }
 

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use potstill_engine::{Estimate, NetworkInput, Plan};
+use potstill_engine::{Estimate, NetworkInput, Plan, Slot};
 use potstill_methods::{Side, Teaching};
 use potstill_ops::{Mode, Point};
 use potstill_recipe::Enlarge;
@@ -76,6 +76,7 @@ fn describe(plan: &Plan) -> String {
             phase.optimizer.lr(),
         );
     }
+    rounds(&mut text, plan);
     for (method, parameters) in plan.method_parameters() {
         let weight = plan
             .methods
@@ -93,6 +94,27 @@ fn describe(plan: &Plan) -> String {
     }
     points(&mut text, plan);
     text
+}
+
+/// When augmentations learn, between the student's epochs.
+fn rounds(text: &mut String, plan: &Plan) {
+    for slot in plan.timeline.slots() {
+        if let Slot::Round {
+            method,
+            epoch: 0,
+            epochs,
+            before,
+            ..
+        } = *slot
+        {
+            let name = plan.methods[method].1.name();
+            let (next, plural) = (before + 1, if epochs == 1 { "" } else { "s" });
+            let _ = writeln!(
+                text,
+                "round     {name}: {epochs} epoch{plural} before the student's epoch {next}"
+            );
+        }
+    }
 }
 
 /// At what resolution a network takes its images, if not whole.
