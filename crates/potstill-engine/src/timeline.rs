@@ -1,6 +1,6 @@
 //! The epochs of a run in their order: those of the student, and between them the rounds in which an augmentation learns.
 
-use potstill_methods::{Method, Round};
+use potstill_methods::{Augmentation, Method, Round};
 
 /// One epoch of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +35,12 @@ impl Timeline {
     pub fn new(epochs: usize, methods: &[(f64, Box<dyn Method>)]) -> Self {
         let rounds: Vec<Vec<Round>> = methods
             .iter()
-            .map(|(_, method)| method.augmentation().map(|own| own.rounds()).unwrap_or_default())
+            .map(|(_, method)| {
+                method
+                    .augmentation()
+                    .map(Augmentation::rounds)
+                    .unwrap_or_default()
+            })
             .collect();
         let (mut slots, mut ordinal) = (Vec::new(), 0);
         for before in 0..epochs {

@@ -199,17 +199,19 @@ impl Validator<'_> {
 }
 
 /// The key of this name outside the table `at`, for a key that was written in the wrong one: inside one of its own tables, if
-/// there.
+/// there. None where the table itself has such a key, of another kind.
 fn elsewhere(name: &str, at: &str) -> Option<String> {
     let last = |key: &str| key.rsplit('.').next().unwrap_or_default().to_owned();
-    let outside = |key: &String| !key.contains(".N") && join(at, &last(key)) != *key;
     let keys: Vec<String> = schema()
         .into_iter()
         .map(|entry| entry.key)
-        .filter(outside)
+        .filter(|key| !key.contains(".N"))
         .collect();
     let names: Vec<String> = keys.iter().map(|key| last(key)).collect();
     let meant = nearest(name, names.iter().map(String::as_str))?;
+    if keys.contains(&join(at, meant)) {
+        return None;
+    }
     let within = format!("{at}.");
     let mut found = keys.iter().filter(|key| last(key) == meant);
     let first = found.clone().next();

@@ -132,10 +132,13 @@ fn terms(rows: &[EpochRow]) -> Chart {
     }
 }
 
+/// Points by the name of their line.
+type Lines<'a> = IndexMap<&'a str, Vec<(f64, f64)>>;
+
 /// What methods learned besides weights: a chart for each kind, which is a note's name up to its last dot, with a line for each
 /// note of the kind.
 fn notes(rows: &[EpochRow]) -> Vec<Chart> {
-    let mut kinds: IndexMap<&str, IndexMap<&str, Vec<(f64, f64)>>> = IndexMap::new();
+    let mut kinds: IndexMap<&str, Lines<'_>> = IndexMap::new();
     for row in rows {
         for (name, value) in &row.notes {
             let (kind, line) = name.rsplit_once('.').unwrap_or(("", name));
@@ -143,7 +146,7 @@ fn notes(rows: &[EpochRow]) -> Vec<Chart> {
             lines.entry(line).or_default().push((row.epoch as f64, *value));
         }
     }
-    let chart = |(kind, lines): (&str, IndexMap<&str, Vec<(f64, f64)>>)| {
+    let chart = |(kind, lines): (&str, Lines<'_>)| {
         let series = lines
             .into_iter()
             .enumerate()

@@ -1,4 +1,4 @@
-//! The classic operations on 8-bit pictures that automatic augmentation chooses from (Cubuk et al. 2019, "AutoAugment", table 6).
+//! The classic operations on 8-bit pictures that automatic augmentation chooses from (Cubuk et al. 2019, "`AutoAugment`", table 6).
 //!
 //! Each gives Pillow's result to the bit, which is what the published magnitudes of these operations mean. Where a picture is
 //! moved, a new pixel is the nearest old one, and what lies outside is black.

@@ -69,14 +69,20 @@ pub(super) fn smooth(image: &Image) -> Vec<u8> {
     let line = width * channels;
     let mut smoothed = image.pixels.clone();
     for y in 1..height.saturating_sub(1) {
-        for at in y * line + channels..((y + 1) * line).saturating_sub(channels) {
+        let inside = y * line + channels..((y + 1) * line).saturating_sub(channels);
+        for (at, value) in smoothed
+            .iter_mut()
+            .enumerate()
+            .take(inside.end)
+            .skip(inside.start)
+        {
             let row = |middle: usize| {
                 [middle - channels, middle, middle + channels].map(|i| u32::from(image.pixels[i]))
             };
             let around: u32 = [row(at - line), row(at), row(at + line)].iter().flatten().sum();
             let sum = around + 4 * u32::from(image.pixels[at]);
             // A thirteenth never ends in a half, so this rounds as a computation in floats does.
-            smoothed[at] = ((2 * sum + 13) / 26) as u8;
+            *value = ((2 * sum + 13) / 26) as u8;
         }
     }
     smoothed

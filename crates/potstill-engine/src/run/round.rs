@@ -55,7 +55,7 @@ impl Run {
                 .learner
                 .trial(method, &judges, &batch, moment, &mut self.optimizers)
                 .map_err(|refused| refused.at(self.position.epoch + 1, step + 1, rate))?;
-            self.enter_step(&batch, report, rate, &mut pace, observer);
+            self.enter_step(&batch, &report, rate, &mut pace, observer);
         }
         let loss = self.totals.mean(self.totals.loss);
         if let Some(augmentation) = self.learner.methods[method].1.augmentation_mut() {

@@ -49,7 +49,7 @@ impl Run {
                 .step(&batch, moment, &phase, optimizers, rates, &mut Laps::start())
                 .map_err(|refused| refused.at(self.position.epoch + 1, moment.step + 1, student))?;
             self.step_seconds.push(started.elapsed().as_secs_f64());
-            self.enter_step(&batch, report, student, &mut pace, observer);
+            self.enter_step(&batch, &report, student, &mut pace, observer);
         }
         self.learner.remember(epoch);
         Ok(true)
@@ -67,7 +67,7 @@ impl Run {
     pub(super) fn enter_step(
         &mut self,
         batch: &Batch,
-        report: StepReport,
+        report: &StepReport,
         rate: f64,
         pace: &mut Pace,
         observer: &mut dyn Observer,

@@ -64,8 +64,8 @@ impl AffineNetwork {
     /// The operation at `magnitude` (`[1]`) on normalised images `[N, H, W, C]`. `gates` say for each image how far its map goes
     /// from the identity, all the way if they are empty.
     pub fn forward(&self, x: Tensor<4>, magnitude: Tensor<1>, shake: &[f64], gates: &[f64]) -> Tensor<4> {
-        let maps = self.maps(&x, magnitude, shake);
-        affine_warp(x.clone(), gated(maps, gates, &x))
+        let maps = gated(self.maps(&x, magnitude, shake), gates, &x);
+        affine_warp(x, maps)
     }
 }
 

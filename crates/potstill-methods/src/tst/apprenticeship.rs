@@ -135,7 +135,7 @@ impl Apprenticeship {
             };
             let loss = (out - target).square().mean();
             losses.push((operation, loss.clone().inner().into_data().iter::<f64>().sum()));
-            self.descend(operation, loss)?;
+            self.descend(operation, &loss)?;
         }
         Ok(losses)
     }
@@ -145,7 +145,7 @@ impl Apprenticeship {
         self.state.epochs += 1;
     }
 
-    fn descend(&mut self, operation: Operation, loss: Tensor<1>) -> Result<(), KernelError> {
+    fn descend(&mut self, operation: Operation, loss: &Tensor<1>) -> Result<(), KernelError> {
         let updates = self.state.updates.entry(operation.name().into()).or_default();
         let rule = AdamW {
             learning_rate: FIRST_RATE * DECAY.powf(*updates as f64),
