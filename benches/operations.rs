@@ -12,9 +12,9 @@ mod shapes;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use potstill_kernels::{
-    Activation, AdamW, BatchNormBackward, Epilogue, GateInputs, GateSource, GatedSum, Moments,
-    PackedConv, Pool, PooledError, Precision, Sgd, bn_apply, bn_backward, conv_backward_data,
-    conv_backward_weight, conv_forward,
+    Activation, AdamW, BatchNormBackward, Epilogue, GateInputs, GateSource, GatedSum, Moments, PackedConv,
+    Pool, PooledError, Precision, Sgd, bn_apply, bn_backward, conv_backward_data, conv_backward_weight,
+    conv_forward,
 };
 use shapes::{IMAGES, name, numbers, shapes};
 
