@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use potstill_data::Normalise;
-use potstill_methods::{Method, Side, Teaching};
+use potstill_methods::{Augmentation, Method, Side, Teaching};
 use potstill_models::{Classifier, FrozenClassifier, OnnxClassifier};
 use potstill_ops::{Mode, Precision};
 use potstill_random::Seed;
@@ -117,7 +117,8 @@ impl PlannedTeacher {
         for (_, method) in methods {
             method.check_teacher(self.has_weights)?;
             let online = method.teaching() == Teaching::Online;
-            let asked = match (online, method.augmentation()) {
+            let learns = |own: &&dyn Augmentation| !own.rounds().is_empty();
+            let asked = match (online, method.augmentation().filter(learns)) {
                 (true, _) => "the teacher is to learn beside the student",
                 (false, Some(_)) => "an augmentation is to learn through the teacher",
                 (false, None) => continue,

@@ -3,17 +3,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::atomic::{AtomicBool, Ordering},
-};
+mod whole_runs;
 
-use potstill_engine::{Observer, Outcome, Plan, Run, RunFolder, Silent, StepSeen};
-use potstill_models::weights::TensorFile;
+use std::path::Path;
+
+use potstill_engine::Plan;
 use potstill_ops::count_trainable;
-use potstill_recipe::Recipe;
 use potstill_report::read_metrics;
+use whole_runs::{Bits, bits, checkpoint, finish, go_on, part, recipe, resume, start};
 
 const RECIPE: &str = r#"
 version = 1
@@ -36,38 +33,18 @@ kind = "ekd"
 "#;
 
 fn plan(overrides: &[&str]) -> Result<Plan, String> {
-    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
-    let recipe = Recipe::from_text(RECIPE, "test.toml", &overrides).map_err(|error| error.to_string())?;
-    Plan::new(recipe).map_err(|error| error.to_string())
+    Plan::new(recipe(RECIPE, overrides)).map_err(|error| error.to_string())
 }
 
-type Bits = BTreeMap<String, Vec<u32>>;
-
-fn bits(path: &Path) -> Bits {
-    let tensors = TensorFile::read(path).unwrap().tensors.into_iter();
-    tensors
-        .map(|(name, t)| (name, t.values.iter().map(|v| v.to_bits()).collect()))
-        .collect()
-}
-
-fn go(plan: Plan, folder: &Path) {
-    let mut run = Run::start(plan, RunFolder::create(folder, false).unwrap()).unwrap();
-    let never = AtomicBool::new(false);
-    assert_eq!(run.go(&mut Silent, &never).unwrap(), Outcome::Finished);
+fn go(overrides: &[&str], folder: &Path) {
+    finish(&mut start(recipe(RECIPE, overrides), folder));
 }
 
 /// The last checkpoint of a run with these overrides.
 fn trained(place: &Path, overrides: &[&str]) -> Bits {
     let folder = place.join(format!("run-{}", std::fs::read_dir(place).unwrap().count()));
-    go(plan(overrides).unwrap(), &folder);
-    bits(&folder.join("last.safetensors"))
-}
-
-/// The tensors of one part, by their names in it.
-fn part(checkpoint: &Bits, name: &str) -> Bits {
-    let own =
-        |(path, values): (&String, &Vec<u32>)| Some((path.strip_prefix(name)?.to_owned(), values.clone()));
-    checkpoint.iter().filter_map(own).collect()
+    go(overrides, &folder);
+    checkpoint(&folder)
 }
 
 const NO_TRANSFER: [&str; 2] = ["methods.0.alpha=0.0", "methods.0.beta=0.0"];
@@ -85,36 +62,36 @@ fn the_teacher_does_not_know_what_is_transferred() {
     ];
     let runs = runs.map(|overrides| trained(place.path(), &overrides));
     let [first, ..] = &runs;
-    assert!(!part(first, "teacher/").is_empty() && !part(first, "ekd.teacher/").is_empty());
+    assert!(!part(first, "teacher").is_empty() && !part(first, "ekd.teacher").is_empty());
     for other in &runs[1..] {
         for name in [
-            "teacher/",
-            "ekd.teacher/",
-            "optimizer/teacher/",
-            "optimizer/ekd.teacher/",
+            "teacher",
+            "ekd.teacher",
+            "optimizer/teacher",
+            "optimizer/ekd.teacher",
         ] {
             assert!(part(first, name) == part(other, name), "{name} differs");
         }
-        assert!(part(first, "student/") != part(other, "student/"));
+        assert!(part(first, "student") != part(other, "student"));
     }
     // Alone, it would have become the same: the heads take nothing from it.
     let alone = trained(
         place.path(),
         &["methods.0.eta=0.0", "methods.0.alpha=0.0", "methods.0.beta=0.0"],
     );
-    assert!(part(first, "teacher/") == part(&alone, "teacher/"));
+    assert!(part(first, "teacher") == part(&alone, "teacher"));
     let deep = trained(place.path(), &["methods.0.aux_grad_to_backbone=true"]);
-    assert!(part(first, "teacher/") != part(&deep, "teacher/"));
+    assert!(part(first, "teacher") != part(&deep, "teacher"));
 }
 
 #[test]
 fn a_teacher_grows_as_a_student_does_alone() {
     // As `[student]` the teacher's network is initialised from other streams; from its weights it must go the same way.
     let place = tempfile::tempdir().unwrap();
-    let start = place.path().join("start");
+    let first = place.path().join("start");
     let network = ["student.model=cifar_resnet14", "methods=[]", "train.epochs=1"];
-    go(plan(&network).unwrap(), &start);
-    let weights = start.join("student/model.safetensors");
+    go(&network, &first);
+    let weights = first.join("student/model.safetensors");
     let (teacher, student) = (
         format!("teacher.weights={}", weights.display()),
         format!("student.weights={}", weights.display()),
@@ -127,7 +104,7 @@ fn a_teacher_grows_as_a_student_does_alone() {
         place.path(),
         &[&student, "student.model=cifar_resnet14", "methods=[]"],
     );
-    assert!(part(&beside, "teacher/") == part(&alone, "student/"));
+    assert!(part(&beside, "teacher") == part(&alone, "student"));
 }
 
 #[test]
@@ -136,13 +113,13 @@ fn a_student_to_whom_nothing_is_transferred_trains_as_alone() {
     for clip in ["train.clip_norm=1000.0", "train.clip_norm=0.5"] {
         let beside = trained(place.path(), &[&NO_TRANSFER[..], &[clip]].concat());
         let alone = trained(place.path(), &["methods=[]", clip]);
-        for name in ["student/", "optimizer/student/"] {
+        for name in ["student", "optimizer/student"] {
             assert!(
                 part(&beside, name) == part(&alone, name),
                 "{name} differs, {clip}"
             );
         }
-        assert!(part(&alone, "teacher/").is_empty());
+        assert!(part(&alone, "teacher").is_empty());
     }
 }
 
@@ -158,19 +135,7 @@ fn one_rule_for_both_sides_is_two_of_the_same() {
     assert!(one == two);
     let slower = rule.replace("0.05", "0.01");
     let slower = trained(place.path(), &[&slower]);
-    assert!(part(&one, "teacher/") != part(&slower, "teacher/"));
-}
-
-/// Raises the stop flag after so many steps.
-struct StopAfter<'a>(usize, &'a AtomicBool);
-
-impl Observer for StopAfter<'_> {
-    fn step(&mut self, _: &StepSeen<'_>) {
-        self.0 -= 1;
-        if self.0 == 0 {
-            self.1.store(true, Ordering::Relaxed);
-        }
-    }
+    assert!(part(&one, "teacher") != part(&slower, "teacher"));
 }
 
 #[test]
@@ -178,7 +143,7 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     let place = tempfile::tempdir().unwrap();
     let trained_teacher = place.path().join("teacher");
     let network = ["student.model=cifar_resnet14", "methods=[]", "train.epochs=1"];
-    go(plan(&network).unwrap(), &trained_teacher);
+    go(&network, &trained_teacher);
     let run = format!("teacher={{ run = {:?} }}", trained_teacher.display().to_string());
     let low = "student.input={ low_resolution = { size = 4, enlarge = \"none\" } }";
     let modes = [
@@ -187,23 +152,14 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     ];
     for (mode, overrides) in modes.iter().enumerate() {
         let [whole, broken] = ["whole", "broken"].map(|name| place.path().join(format!("{name}-{mode}")));
-        go(plan(overrides).unwrap(), &whole);
+        go(overrides, &whole);
         // In the middle of the first epoch, and in the middle of the last.
-        let mut run = Run::start(
-            plan(overrides).unwrap(),
-            RunFolder::create(&broken, false).unwrap(),
-        )
-        .unwrap();
+        let mut run = start(recipe(RECIPE, overrides), &broken);
         for steps in [1, 2] {
-            let stop = AtomicBool::new(false);
-            assert_eq!(
-                run.go(&mut StopAfter(steps, &stop), &stop).unwrap(),
-                Outcome::Interrupted
-            );
-            run = Run::resume(plan(overrides).unwrap(), RunFolder::open(&broken).unwrap()).unwrap();
+            go_on(&mut run, steps);
+            run = resume(recipe(RECIPE, overrides), &broken);
         }
-        let never = AtomicBool::new(false);
-        assert_eq!(run.go(&mut Silent, &never).unwrap(), Outcome::Finished);
+        finish(&mut run);
         for file in [
             "last.safetensors",
             "best.safetensors",
@@ -220,12 +176,12 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
                 .collect::<Vec<_>>()
         };
         assert_eq!(metrics(&whole), metrics(&broken));
-        let last = bits(&whole.join("last.safetensors"));
+        let last = checkpoint(&whole);
         assert!(
-            !part(&last, "optimizer/ekd.teacher/").is_empty(),
+            !part(&last, "optimizer/ekd.teacher").is_empty(),
             "the halves of either teacher learn"
         );
-        assert_eq!(part(&last, "teacher/").is_empty(), mode == 1);
+        assert_eq!(part(&last, "teacher").is_empty(), mode == 1);
     }
 }
 
@@ -233,7 +189,7 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
 fn the_student_leaves_alone() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("run");
-    go(plan(&["train.epochs=1"]).unwrap(), &folder);
+    go(&["train.epochs=1"], &folder);
     let exported = bits(&folder.join("student/model.safetensors"));
     let own = plan(&["methods=[]"]).unwrap().student.classifier;
     let mut names: Vec<String> = own
@@ -264,7 +220,7 @@ fn a_teacher_that_does_not_fit_the_mode_is_refused() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("teacher");
     let network = ["student.model=cifar_resnet14", "methods=[]", "train.epochs=1"];
-    go(plan(&network).unwrap(), &folder);
+    go(&network, &folder);
     let run = format!("teacher={{ run = {:?} }}", folder.display().to_string());
     let evolving = message(&[&run]);
     assert!(evolving.contains("evolving-from-checkpoint"), "{evolving}");

@@ -4,8 +4,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
+mod whole_runs;
+
 use std::{
-    collections::BTreeMap,
     env, fs,
     path::{Path, PathBuf},
     process::Command,
@@ -13,12 +14,12 @@ use std::{
 };
 
 use burn::tensor::{Device, Tensor};
-use potstill_engine::{Observer, Outcome, Plan, Run, RunFolder, Silent, Source, StepSeen};
-use potstill_models::{Classifier, weights::TensorFile};
+use potstill_engine::{Observer, Outcome, Plan, Run, Source, StepSeen};
+use potstill_models::Classifier;
 use potstill_ops::Frozen;
 use potstill_random::Seed;
-use potstill_recipe::Recipe;
 use potstill_report::{read_metrics, read_summary};
+use whole_runs::{bits, finish, recipe};
 
 const RECIPE: &str = r#"
 version = 1
@@ -60,17 +61,12 @@ fn with_cache(test: &str, body: impl FnOnce(&Path)) {
     assert!(status.success());
 }
 
-fn plan(overrides: &[&str]) -> Plan {
-    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
-    Plan::new(Recipe::from_text(RECIPE, "test.toml", &overrides).unwrap()).unwrap()
-}
-
 fn start(overrides: &[&str], folder: &Path) -> Run {
-    Run::start(plan(overrides), RunFolder::create(folder, false).unwrap()).unwrap()
+    whole_runs::start(recipe(RECIPE, overrides), folder)
 }
 
 fn resume(overrides: &[&str], folder: &Path) -> Run {
-    Run::resume(plan(overrides), RunFolder::open(folder).unwrap()).unwrap()
+    whole_runs::resume(recipe(RECIPE, overrides), folder)
 }
 
 /// Raises the flag at the first sign of this work, or after so many steps.
@@ -103,18 +99,6 @@ fn stop_at(run: &mut Run, work: &'static str, steps: usize) {
         flag: &flag,
     };
     assert_eq!(run.go(&mut observer, &flag).unwrap(), Outcome::Interrupted);
-}
-
-fn finish(run: &mut Run) {
-    let outcome = run.go(&mut Silent, &AtomicBool::new(false)).unwrap();
-    assert_eq!(outcome, Outcome::Finished);
-}
-
-fn bits(path: &Path) -> BTreeMap<String, Vec<u32>> {
-    let tensors = TensorFile::read(path).unwrap().tensors.into_iter();
-    tensors
-        .map(|(name, t)| (name, t.values.iter().map(|v| v.to_bits()).collect()))
-        .collect()
 }
 
 fn kept(cache: &Path) -> Vec<PathBuf> {
@@ -179,7 +163,10 @@ fn the_deployed_student_keeps_its_layers() {
             assert!((a - b).abs() < 1e-4, "{a} {b}");
         }
         // Counted in the summary and on the card.
-        let plain = plan(&["methods=[]"]).student_side.probe;
+        let plain = Plan::new(recipe(RECIPE, &["methods=[]"]))
+            .unwrap()
+            .student_side
+            .probe;
         let summary = read_summary(folder.join("summary.json")).unwrap();
         assert_eq!(
             summary.student.params,

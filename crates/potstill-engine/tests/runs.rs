@@ -6,18 +6,15 @@
     reason = "a test that cannot go on stops, one that skips says so"
 )]
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::atomic::{AtomicBool, Ordering},
-};
+mod whole_runs;
 
-use potstill_engine::{
-    EngineError, Observer, Outcome, Plan, Run, RunFolder, Silent, StepSeen, Which, export,
-};
+use std::{path::Path, sync::atomic::AtomicBool};
+
+use potstill_engine::{EngineError, Plan, Run, RunFolder, Silent, Which, export};
 use potstill_models::weights::TensorFile;
 use potstill_recipe::Recipe;
 use potstill_report::{read_metrics, read_summary};
+use whole_runs::{StopAfter, bits, finish, go_on, resume};
 
 const RECIPE: &str = r#"
 version = 1
@@ -44,33 +41,11 @@ ramp_epochs = 2
 "#;
 
 fn recipe(overrides: &[&str]) -> Recipe {
-    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
-    Recipe::from_text(RECIPE, "test.toml", &overrides).unwrap()
+    whole_runs::recipe(RECIPE, overrides)
 }
 
 fn start(overrides: &[&str], folder: &Path) -> Result<Run, EngineError> {
     Run::start(Plan::new(recipe(overrides))?, RunFolder::create(folder, false)?)
-}
-
-/// Raises the stop flag after so many steps.
-struct StopAfter<'a>(usize, &'a AtomicBool);
-
-impl Observer for StopAfter<'_> {
-    fn step(&mut self, _: &StepSeen<'_>) {
-        self.0 -= 1;
-        if self.0 == 0 {
-            self.1.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-/// Every tensor of a file, as bits.
-fn bits(path: &Path) -> BTreeMap<String, Vec<u32>> {
-    let file = TensorFile::read(path).unwrap();
-    file.tensors
-        .into_iter()
-        .map(|(name, t)| (name, t.values.iter().map(|v| v.to_bits()).collect()))
-        .collect()
 }
 
 /// The metrics without the times.
@@ -85,7 +60,6 @@ fn metrics(folder: &Path) -> Vec<String> {
 fn an_interrupted_and_resumed_run_equals_an_uninterrupted_one_to_the_bit() {
     let place = tempfile::tempdir().unwrap();
     let [whole, broken] = ["whole", "broken"].map(|name| place.path().join(name));
-    let never = AtomicBool::new(false);
     let optimizers = [
         "train.epochs=3",
         r#"train.optimizer={ kind = "adamw", lr = 0.01 }"#,
@@ -94,32 +68,13 @@ fn an_interrupted_and_resumed_run_equals_an_uninterrupted_one_to_the_bit() {
         for folder in [&whole, &broken] {
             let _ = std::fs::remove_dir_all(folder);
         }
-        assert_eq!(
-            start(&overrides, &whole)
-                .unwrap()
-                .go(&mut Silent, &never)
-                .unwrap(),
-            Outcome::Finished
-        );
+        finish(&mut start(&overrides, &whole).unwrap());
         // In the middle of the first epoch, at the end of one, and in the middle of the last.
-        let stop = AtomicBool::new(false);
-        let mut run = start(&overrides, &broken).unwrap();
-        assert_eq!(
-            run.go(&mut StopAfter(2, &stop), &stop).unwrap(),
-            Outcome::Interrupted
-        );
+        go_on(&mut start(&overrides, &broken).unwrap(), 2);
         for steps in [4, 2] {
-            let stop = AtomicBool::new(false);
-            let plan = Plan::new(recipe(&overrides)).unwrap();
-            let mut run = Run::resume(plan, RunFolder::open(&broken).unwrap()).unwrap();
-            assert_eq!(
-                run.go(&mut StopAfter(steps, &stop), &stop).unwrap(),
-                Outcome::Interrupted
-            );
+            go_on(&mut resume(recipe(&overrides), &broken), steps);
         }
-        let plan = Plan::new(recipe(&overrides)).unwrap();
-        let mut run = Run::resume(plan, RunFolder::open(&broken).unwrap()).unwrap();
-        assert_eq!(run.go(&mut Silent, &never).unwrap(), Outcome::Finished);
+        finish(&mut resume(recipe(&overrides), &broken));
         for file in [
             "last.safetensors",
             "best.safetensors",

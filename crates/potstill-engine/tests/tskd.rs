@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::atomic::{AtomicBool, Ordering},
-};
+mod whole_runs;
 
-use potstill_engine::{EngineError, Observer, Outcome, Plan, Run, RunFolder, Silent, StepSeen};
-use potstill_models::weights::TensorFile;
+use std::{path::Path, sync::atomic::AtomicBool};
+
+use potstill_engine::{Observer, Plan, Run};
 use potstill_recipe::Recipe;
 use potstill_report::read_metrics;
+use whole_runs::{Bits, bits, checkpoint, finish, go_on, part, recipe};
 
 /// With an interval of 1: memory, memory, memory, review, and again. Two steps an epoch.
 const RECIPE: &str = r#"
@@ -36,64 +34,12 @@ interval = 1
 hidden = [4, 4, 4]
 "#;
 
-fn recipe(overrides: &[&str]) -> Recipe {
-    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
-    Recipe::from_text(RECIPE, "test.toml", &overrides).unwrap()
-}
-
-fn start(overrides: &[&str], folder: &Path) -> Result<Run, EngineError> {
-    Run::start(Plan::new(recipe(overrides))?, RunFolder::create(folder, false)?)
+fn start(overrides: &[&str], folder: &Path) -> Run {
+    whole_runs::start(recipe(RECIPE, overrides), folder)
 }
 
 fn resume(overrides: &[&str], folder: &Path) -> Run {
-    Run::resume(
-        Plan::new(recipe(overrides)).unwrap(),
-        RunFolder::open(folder).unwrap(),
-    )
-    .unwrap()
-}
-
-/// Raises the stop flag after so many steps.
-struct StopAfter<'a>(usize, &'a AtomicBool);
-
-impl Observer for StopAfter<'_> {
-    fn step(&mut self, _: &StepSeen<'_>) {
-        self.0 -= 1;
-        if self.0 == 0 {
-            self.1.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
-fn stopped_after(mut run: Run, steps: usize) {
-    let stop = AtomicBool::new(false);
-    let outcome = run.go(&mut StopAfter(steps, &stop), &stop).unwrap();
-    assert_eq!(outcome, Outcome::Interrupted);
-}
-
-fn finished(mut run: Run) {
-    let outcome = run.go(&mut Silent, &AtomicBool::new(false)).unwrap();
-    assert_eq!(outcome, Outcome::Finished);
-}
-
-type Bits = BTreeMap<String, Vec<u32>>;
-
-/// Every tensor of a file, as bits.
-fn bits(path: &Path) -> Bits {
-    let file = TensorFile::read(path).unwrap();
-    let of = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect();
-    file.tensors
-        .into_iter()
-        .map(|(name, tensor)| (name, of(&tensor.values)))
-        .collect()
-}
-
-/// The tensors whose names begin so, without that beginning.
-fn part(bits: &Bits, name: &str) -> Bits {
-    let beginning = format!("{name}/");
-    bits.iter()
-        .filter_map(|(path, values)| Some((path.strip_prefix(&beginning)?.to_owned(), values.clone())))
-        .collect()
+    whole_runs::resume(recipe(RECIPE, overrides), folder)
 }
 
 /// The checkpoint at the end of every epoch.
@@ -101,12 +47,12 @@ struct Epochs<'a>(&'a Path, Vec<Bits>);
 
 impl Observer for Epochs<'_> {
     fn epoch(&mut self, _: &potstill_report::EpochRow, _: usize) {
-        self.1.push(bits(&self.0.join("last.safetensors")));
+        self.1.push(checkpoint(self.0));
     }
 }
 
 fn every_epoch(overrides: &[&str], folder: &Path) -> Vec<Bits> {
-    let mut run = start(overrides, folder).unwrap();
+    let mut run = start(overrides, folder);
     let mut epochs = Epochs(folder, Vec::new());
     run.go(&mut epochs, &AtomicBool::new(false)).unwrap();
     epochs.1
@@ -166,8 +112,8 @@ fn a_review_without_weight_leaves_the_student_of_plain_kd_to_the_bit() {
     let place = tempfile::tempdir().unwrap();
     let student = |name: &str, overrides: &[&str]| {
         let folder = place.path().join(name);
-        finished(start(overrides, &folder).unwrap());
-        part(&bits(&folder.join("last.safetensors")), "student")
+        finish(&mut start(overrides, &folder));
+        part(&checkpoint(&folder), "student")
     };
     let plain = student("kd", &[r#"methods=[{ kind = "kd", temperature = 4.0 }]"#]);
     let without = student("without", &["methods.0.review_weight=0.0"]);
@@ -188,14 +134,14 @@ fn a_run_that_was_interrupted_anywhere_in_a_cycle_ends_with_the_same_bits() {
         for folder in [&whole, &broken] {
             let _ = std::fs::remove_dir_all(folder);
         }
-        finished(start(overrides, &whole).unwrap());
+        finish(&mut start(overrides, &whole));
         // Two steps an epoch: in the middle of the first memory epoch, at the end of the second one, in the middle of the review,
         // and in the memory epoch behind it.
-        stopped_after(start(overrides, &broken).unwrap(), 1);
+        go_on(&mut start(overrides, &broken), 1);
         for steps in [3, 3, 2] {
-            stopped_after(resume(overrides, &broken), steps);
+            go_on(&mut resume(overrides, &broken), steps);
         }
-        finished(resume(overrides, &broken));
+        finish(&mut resume(overrides, &broken));
         for file in [
             "last.safetensors",
             "best.safetensors",
@@ -226,13 +172,13 @@ fn a_teacher_may_see_the_statistics_of_the_batch() {
     let student = |name: &str, overrides: &[&str]| {
         let overrides = [overrides, &["train.epochs=1", r#"methods=[{ kind = "kd" }]"#]].concat();
         let folder = place.path().join(name);
-        finished(start(&overrides, &folder).unwrap());
+        finish(&mut start(&overrides, &folder));
         let recipe = Recipe::from_path(folder.join("recipe.toml"), &[]).unwrap();
         assert_eq!(
             recipe,
             Recipe::from_text(&recipe.to_toml().unwrap(), "again", &[]).unwrap()
         );
-        part(&bits(&folder.join("last.safetensors")), "student")
+        part(&checkpoint(&folder), "student")
     };
     let running = student("running", &["teacher.batch_norm=running"]);
     assert!(
@@ -245,7 +191,7 @@ fn a_teacher_may_see_the_statistics_of_the_batch() {
 
 #[test]
 fn a_training_too_short_for_a_review_is_refused() {
-    let error = Plan::new(recipe(&["train.epochs=3"])).err().unwrap();
+    let error = Plan::new(recipe(RECIPE, &["train.epochs=3"])).err().unwrap();
     assert!(
         error.to_string().contains("for the first time in epoch 4"),
         "{error}"

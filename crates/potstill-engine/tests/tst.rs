@@ -3,16 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    sync::atomic::{AtomicBool, Ordering},
-};
+mod whole_runs;
 
-use potstill_engine::{Observer, Outcome, Plan, Run, RunFolder, Silent, StepSeen};
-use potstill_models::weights::TensorFile;
-use potstill_recipe::Recipe;
+use std::path::Path;
+
+use potstill_engine::Run;
 use potstill_report::read_metrics;
+use whole_runs::{Bits, bits, checkpoint, finish, go_on, recipe};
 
 /// Three steps an epoch: an epoch of the student, a round of two epochs, an epoch of the student.
 const RECIPE: &str = r#"
@@ -40,24 +37,6 @@ search_lr = 0.5
 pictures = 3
 "#;
 
-fn plan(overrides: &[&str]) -> Plan {
-    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
-    Plan::new(Recipe::from_text(RECIPE, "test.toml", &overrides).unwrap()).unwrap()
-}
-
-type Bits = BTreeMap<String, Vec<u32>>;
-
-fn bits(path: &Path) -> Bits {
-    let tensors = TensorFile::read(path).unwrap().tensors.into_iter();
-    tensors
-        .map(|(name, t)| (name, t.values.iter().map(|v| v.to_bits()).collect()))
-        .collect()
-}
-
-fn checkpoint(folder: &Path) -> Bits {
-    bits(&folder.join("last.safetensors"))
-}
-
 /// The learned strengths of a checkpoint, and everything else but the optimisers' state.
 fn apart(checkpoint: Bits) -> (Bits, Bits) {
     let weights = checkpoint
@@ -66,37 +45,12 @@ fn apart(checkpoint: Bits) -> (Bits, Bits) {
     weights.partition(|(name, _)| name.ends_with("/probabilities") || name.ends_with("/magnitudes"))
 }
 
-/// Raises the stop flag after so many steps.
-struct StopAfter<'a>(usize, &'a AtomicBool);
-
-impl Observer for StopAfter<'_> {
-    fn step(&mut self, _: &StepSeen<'_>) {
-        self.0 -= 1;
-        if self.0 == 0 {
-            self.1.store(true, Ordering::Relaxed);
-        }
-    }
-}
-
 fn start(overrides: &[&str], folder: &Path) -> Run {
-    Run::start(plan(overrides), RunFolder::create(folder, false).unwrap()).unwrap()
+    whole_runs::start(recipe(RECIPE, overrides), folder)
 }
 
 fn resume(overrides: &[&str], folder: &Path) -> Run {
-    Run::resume(plan(overrides), RunFolder::open(folder).unwrap()).unwrap()
-}
-
-fn go_on(run: &mut Run, steps: usize) {
-    let stop = AtomicBool::new(false);
-    let outcome = run.go(&mut StopAfter(steps, &stop), &stop).unwrap();
-    assert_eq!(outcome, Outcome::Interrupted);
-}
-
-fn finish(run: &mut Run) {
-    assert_eq!(
-        run.go(&mut Silent, &AtomicBool::new(false)).unwrap(),
-        Outcome::Finished
-    );
+    whole_runs::resume(recipe(RECIPE, overrides), folder)
 }
 
 #[test]

@@ -49,10 +49,39 @@ impl Ground {
         self.teacher.as_ref().ok_or(MethodError::NoTeacher(method))
     }
 
+    /// The teacher, which has to tell the same classes apart as the student.
+    ///
+    /// # Errors
+    /// As [`teacher`](Self::teacher); [`MethodError::Classes`].
+    pub fn teacher_of_same_classes(&self, method: &'static str) -> Result<&Side, MethodError> {
+        let side = self.teacher(method)?;
+        let (teacher, student) = (side.probe.classes, self.student.probe.classes);
+        if teacher == student {
+            return Ok(side);
+        }
+        Err(MethodError::Classes {
+            method,
+            teacher,
+            student,
+        })
+    }
+
     /// The scope in which this method creates its modules.
     pub fn scope(&self, method: &str) -> Scope {
         Scope::new(&self.device, self.seed, method)
     }
+}
+
+/// The points that an option of a method names.
+///
+/// # Errors
+/// [`MethodError::Point`] for text that names none.
+pub(crate) fn points_named(names: &[String], method: &'static str) -> Result<Vec<Point>, MethodError> {
+    let parse = |text: &String| {
+        text.parse()
+            .map_err(|source| MethodError::Point { method, source })
+    };
+    names.iter().map(parse).collect()
 }
 
 impl Side {

@@ -40,18 +40,8 @@ impl Kd {
     /// No teacher, another number of classes, a temperature that is not positive.
     pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
         let options: Options = spec.options_as()?;
-        let teacher = ground.teacher(Self::NAME)?.probe.classes;
-        let student = ground.student.probe.classes;
-        if teacher != student {
-            return Err(MethodError::Classes {
-                method: Self::NAME,
-                teacher,
-                student,
-            });
-        }
-        if !(options.temperature.is_finite() && options.temperature > 0.0) {
-            return Err(spec.wrong("temperature", "must be a positive number").into());
-        }
+        ground.teacher_of_same_classes(Self::NAME)?;
+        spec.positive("temperature", options.temperature)?;
         Ok(Self {
             temperature: options.temperature,
         })

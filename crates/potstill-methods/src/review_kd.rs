@@ -17,7 +17,7 @@ use potstill_ops::{
 use potstill_recipe::MethodSpec;
 use serde::Deserialize;
 
-use crate::{Ground, Method, MethodError, Reads, Step, Term};
+use crate::{Ground, Method, MethodError, Reads, Step, Term, ground::points_named};
 
 /// The options of ReviewKD in a recipe.
 #[derive(Debug, Clone, Deserialize)]
@@ -123,13 +123,7 @@ fn points(
     if named.is_empty() {
         return Ok(stage_ends.iter().map(side).cloned().collect());
     }
-    let parse = |text: &String| {
-        text.parse().map_err(|source| MethodError::Point {
-            method: ReviewKd::NAME,
-            source,
-        })
-    };
-    named.iter().map(parse).collect()
+    points_named(named, ReviewKd::NAME)
 }
 
 impl Method for ReviewKd {

@@ -56,6 +56,28 @@ impl MethodSpec {
         )
     }
 
+    /// Whether the `value` of the option `key` is a number above 0.
+    ///
+    /// # Errors
+    /// [`MethodSpec::wrong`] if not.
+    pub fn positive(&self, key: &str, value: f64) -> Result<(), RecipeError> {
+        if value.is_finite() && value > 0.0 {
+            return Ok(());
+        }
+        Err(self.wrong(key, "must be a positive number"))
+    }
+
+    /// Whether the `value` of the option `key` is a number of at least 0.
+    ///
+    /// # Errors
+    /// [`MethodSpec::wrong`] if not.
+    pub fn not_negative(&self, key: &str, value: f64) -> Result<(), RecipeError> {
+        if value.is_finite() && value >= 0.0 {
+            return Ok(());
+        }
+        Err(self.wrong(key, "must be a number of at least 0"))
+    }
+
     /// An error about the option `key`; `problem` continues a sentence that begins with the key: `must be
     /// above 0, not -1`.
     pub fn wrong(&self, key: &str, problem: impl AsRef<str>) -> RecipeError {

@@ -50,15 +50,8 @@ impl Ekd {
     pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
         let options: Options = spec.options_as()?;
         options.check(spec)?;
-        let teacher = ground.teacher(Self::NAME)?;
-        let (ours, theirs) = (ground.student.probe.classes, teacher.probe.classes);
-        if ours != theirs {
-            return Err(MethodError::Classes {
-                method: Self::NAME,
-                teacher: theirs,
-                student: ours,
-            });
-        }
+        let teacher = ground.teacher_of_same_classes(Self::NAME)?;
+        let classes = ground.student.probe.classes;
         let reads = options.pairs(spec, &ground.student, teacher)?;
         let scope = ground.scope(Self::NAME);
         let (mut student_halves, mut teacher_halves) = (Vec::new(), Vec::new());
@@ -71,7 +64,7 @@ impl Ekd {
             };
             let at = |side: &str| scope.at(side).at(pair);
             student_halves.push(GuidedHalf::new(inputs, width, &at("student")));
-            teacher_halves.push(TaughtHalf::new(outputs, width, ours, &at("teacher")));
+            teacher_halves.push(TaughtHalf::new(outputs, width, classes, &at("teacher")));
         }
         let teacher = TeacherHalves {
             pairs: teacher_halves,

@@ -5,7 +5,7 @@ use potstill_recipe::MethodSpec;
 use serde::Deserialize;
 
 use super::{Ekd, imitation::ImitationLoss};
-use crate::{MethodError, Reads, Side};
+use crate::{MethodError, Reads, Side, ground::points_named};
 
 /// The options of EKD in a recipe.
 #[derive(Debug, Clone, Deserialize)]
@@ -97,13 +97,9 @@ impl Options {
     /// Whether the values make sense.
     pub(super) fn check(&self, spec: &MethodSpec) -> Result<(), MethodError> {
         for (key, value) in [("alpha", self.alpha), ("beta", self.beta), ("eta", self.eta)] {
-            if !(value.is_finite() && value >= 0.0) {
-                return Err(spec.wrong(key, "must be a number of at least 0").into());
-            }
+            spec.not_negative(key, value)?;
         }
-        if !(self.temperature.is_finite() && self.temperature > 0.0) {
-            return Err(spec.wrong("temperature", "must be a positive number").into());
-        }
+        spec.positive("temperature", self.temperature)?;
         for (key, value) in [("pairs", self.pairs), ("gm_width", self.gm_width)] {
             if value == Some(0) {
                 return Err(spec.wrong(key, "must be at least 1").into());
@@ -184,11 +180,5 @@ fn blocks(
         };
         return Ok(stages.iter().map(|end| Point::post(&*end.before.path)).collect());
     }
-    let parse = |text: &String| {
-        text.parse().map_err(|source| MethodError::Point {
-            method: Ekd::NAME,
-            source,
-        })
-    };
-    named.iter().map(parse).collect()
+    points_named(named, Ekd::NAME)
 }

@@ -33,7 +33,10 @@ pub use self::{
     sub_classes::{SubClasses, nearest_of_class, score_matrix},
     targets::{Centres, Decisions},
 };
-use crate::{Ground, Method, MethodError, Preparation, Prepared, Reads, Seen, Side, Step, Study, Term};
+use crate::{
+    Ground, Method, MethodError, Preparation, Prepared, Reads, Seen, Side, Step, Study, Term,
+    ground::points_named,
+};
 
 /// One layer of the student with the place of the teacher that supervises it.
 #[derive(Debug, Clone)]
@@ -282,13 +285,7 @@ fn points(
     variant: usize,
 ) -> Result<Vec<Point>, MethodError> {
     if !named.is_empty() {
-        let parse = |text: &String| {
-            text.parse().map_err(|source| MethodError::Point {
-                method: LetKd::NAME,
-                source,
-            })
-        };
-        return named.iter().map(parse).collect();
+        return points_named(named, LetKd::NAME);
     }
     let option = if network == "student" {
         "student_points"

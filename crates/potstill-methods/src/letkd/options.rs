@@ -78,9 +78,7 @@ impl Options {
         if let Some((key, _)) = at_least_one.iter().find(|(_, value)| *value < 1) {
             return Err(spec.wrong(key, "must be at least 1").into());
         }
-        if !(options.sharpness.is_finite() && options.sharpness > 0.0) {
-            return Err(spec.wrong("sharpness", "must be a positive number").into());
-        }
+        spec.positive("sharpness", options.sharpness)?;
         for (key, alpha) in [
             ("alpha", options.alpha),
             ("alpha_intermediate", options.alpha_intermediate),

@@ -18,7 +18,7 @@ use burn::tensor::Tensor;
 use potstill_ops::{ForecasterConfig, Mode, Parameters, Pass, Point, distillation_divergence};
 use potstill_recipe::MethodSpec;
 
-use crate::{Ground, Memory, Method, MethodError, Reads, Seen, Side, Step, Term};
+use crate::{Ground, Memory, Method, MethodError, Reads, Seen, Side, Step, Term, ground::points_named};
 use options::{BatchNorms, Options, TeacherTap};
 
 pub use attention_map::{MapNorm, attention_map};
@@ -53,15 +53,11 @@ impl Tskd {
     /// No teacher, other classes, points that are not there or do not pair up, too few epochs for one review.
     pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
         let options = Options::read(spec)?;
-        let teacher = ground.teacher(Self::NAME)?;
-        let classes = [teacher, &ground.student].map(|side| side.probe.classes);
-        if options.kl_weight > 0.0 && classes[0] != classes[1] {
-            return Err(MethodError::Classes {
-                method: Self::NAME,
-                teacher: classes[0],
-                student: classes[1],
-            });
-        }
+        let teacher = if options.kl_weight > 0.0 {
+            ground.teacher_of_same_classes(Self::NAME)?
+        } else {
+            ground.teacher(Self::NAME)?
+        };
         let schedule = ReviewSchedule {
             interval: options
                 .interval
@@ -205,23 +201,14 @@ fn taps(options: &Options, student: &Side, teacher: &Side) -> Result<Reads, Meth
         // The stem is read after its activation from both.
         side.stem.iter().cloned().chain(ends).collect()
     };
-    let named = |names: &[String]| -> Result<Vec<Point>, MethodError> {
-        let parse = |text: &String| {
-            text.parse().map_err(|source| MethodError::Point {
-                method: Tskd::NAME,
-                source,
-            })
-        };
-        names.iter().map(parse).collect()
-    };
     let reads = Reads {
         student: match &options.student_points[..] {
             [] => usual(student, TeacherTap::Post),
-            names => named(names)?,
+            names => points_named(names, Tskd::NAME)?,
         },
         teacher: match &options.teacher_points[..] {
             [] => usual(teacher, options.teacher_tap),
-            names => named(names)?,
+            names => points_named(names, Tskd::NAME)?,
         },
     };
     if reads.teacher.is_empty() {

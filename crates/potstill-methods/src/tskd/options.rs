@@ -110,13 +110,9 @@ impl Options {
             ("review_weight", options.review_weight),
         ];
         for (key, weight) in weights {
-            if !(weight.is_finite() && weight >= 0.0) {
-                return Err(spec.wrong(key, "must be a number of at least 0"));
-            }
+            spec.not_negative(key, weight)?;
         }
-        if !(options.temperature.is_finite() && options.temperature > 0.0) {
-            return Err(spec.wrong("temperature", "must be a positive number"));
-        }
+        spec.positive("temperature", options.temperature)?;
         Ok(options)
     }
 }

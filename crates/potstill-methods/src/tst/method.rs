@@ -50,23 +50,8 @@ impl Tst {
     /// No teacher, another number of classes, grey images, options out of range.
     pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
         let options = Options::read(spec, ground.epochs)?;
-        let teacher = ground.teacher(Self::NAME)?;
+        ground.teacher_of_same_classes(Self::NAME)?;
         let rounds = options.rounds(ground.epochs);
-        // Only an ONNX file has no stages.
-        if teacher.stage_ends.is_empty() && !rounds.is_empty() {
-            let problem = "need a teacher that gradients go back through, which an ONNX file is not: take one of our networks, or \
-                           `rounds = []` for an augmentation that learns nothing";
-            return Err(spec.wrong("rounds", problem).into());
-        }
-        let teacher = teacher.probe.classes;
-        let student = ground.student.probe.classes;
-        if teacher != student {
-            return Err(MethodError::Classes {
-                method: Self::NAME,
-                teacher,
-                student,
-            });
-        }
         let [height, width, channels] = ground.image;
         if channels != 3 {
             let problem = format!("changes colours and needs images of 3 channels, not {channels}");

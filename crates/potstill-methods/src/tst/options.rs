@@ -129,9 +129,7 @@ impl Options {
             ("temperature", options.temperature),
             ("search_lr", options.search_lr),
         ] {
-            if !(value.is_finite() && value > 0.0) {
-                return Err(spec.wrong(key, "must be a positive number").into());
-            }
+            spec.positive(key, value)?;
         }
         if options.inner_gate.logit().is_some_and(|logit| !logit.is_finite()) {
             return Err(spec.wrong("inner_gate", "must be a number or \"none\"").into());
