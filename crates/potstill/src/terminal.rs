@@ -11,6 +11,8 @@ pub struct Terminal {
     title: String,
     bar: Option<ProgressBar>,
     quiet: bool,
+    /// What is being prepared.
+    work: String,
 }
 
 impl Terminal {
@@ -24,6 +26,7 @@ impl Terminal {
             title: title.into(),
             bar,
             quiet,
+            work: String::new(),
         }
     }
 
@@ -58,11 +61,17 @@ impl Observer for Terminal {
     }
 
     fn preparing(&mut self, what: &str, done: usize, of: usize) {
-        if let Some(bar) = &self.bar {
-            bar.set_length(of as u64);
-            bar.set_prefix(format!("{} {what}", self.title));
-            bar.set_position(done as u64);
+        match &self.bar {
+            Some(bar) => {
+                bar.set_length(of as u64);
+                bar.set_prefix(format!("{} {what}", self.title));
+                bar.set_position(done as u64);
+            }
+            // Without a bar a line tells what a long silence is about.
+            None if self.work != what => self.line(&format!("{}  {what}", self.title)),
+            None => {}
         }
+        self.work = what.into();
     }
 
     fn says(&mut self, line: &str) {
