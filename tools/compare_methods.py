@@ -39,6 +39,7 @@ def tst(options):
 SMALL_BANK = 'bank = { kind = "trained", affine_epochs = 2, colour_epochs = 4 }'
 FROZEN = 'teacher_mode = "frozen"'
 LOW = "student.input.low_resolution={ size = 8 }"
+LONGER = "train.epochs=24"
 FEW = ["data.few_samples=0.05", "train.epochs=8"]
 
 
@@ -90,6 +91,18 @@ SETS = {
         {
             "letkd-unsupervised": ['methods=[{ kind = "letkd", variant = 1, templates = 512, weight = 0.0 }]'],
             "letkd-1": [letkd("variant = 1, templates = 512")],
+        },
+    ),
+    # Three times as long, and beside KD: layers that start from nothing need time.
+    "letkd-longer": (
+        "comparison-mnist",
+        {
+            "alone-24": [LONGER],
+            "letkd-1-24": [LONGER, letkd("variant = 1, templates = 512")],
+            "letkd-2-24": [LONGER, letkd("variant = 2, templates = 512, components = 8")],
+            "kd-letkd-1": [
+                'methods=[{ kind = "kd" }, { kind = "letkd", variant = 1, templates = 512 }]',
+            ],
         },
     ),
     # No augmentation beside the same logit loss, one that never learns, one that does.
