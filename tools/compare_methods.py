@@ -99,7 +99,6 @@ SETS = {
         {
             "alone-24": [LONGER],
             "letkd-1-24": [LONGER, letkd("variant = 1, templates = 512")],
-            "letkd-2-24": [LONGER, letkd("variant = 2, templates = 512, components = 8")],
             "kd-letkd-1": [
                 'methods=[{ kind = "kd" }, { kind = "letkd", variant = 1, templates = 512 }]',
             ],
