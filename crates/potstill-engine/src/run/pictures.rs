@@ -16,7 +16,7 @@ use crate::{
 };
 
 impl Run {
-    /// Draws the first test images before and after the augmentation, if a round has just ended and wants a picture.
+    /// Draws some test images before and after the augmentation, if a round has just ended and wants a picture.
     pub(super) fn picture(&self, slot: Slot) -> Result<(), EngineError> {
         let Slot::Round {
             method,
@@ -36,7 +36,7 @@ impl Run {
         if epoch + 1 != epochs || wanted == 0 {
             return Ok(());
         }
-        let Some(batch) = self.first_test_images(wanted)? else {
+        let Some(batch) = self.some_test_images(wanted)? else {
             return Ok(());
         };
         let clean = pixels(&batch, &self.learner.device);
@@ -77,9 +77,11 @@ impl Run {
         fs::write(&path, picture).map_err(EngineError::io("write", path))
     }
 
-    /// The first test images as one batch.
-    fn first_test_images(&self, wanted: usize) -> Result<Option<Batch>, EngineError> {
-        let some = Subset::of(Arc::clone(&self.plan.test), (0..wanted).collect())?;
+    /// So many test images from all over the set, which may be sorted by class, as one batch.
+    fn some_test_images(&self, wanted: usize) -> Result<Option<Batch>, EngineError> {
+        let images = self.plan.test.len();
+        let spread = (0..wanted).map(|index| index * images / wanted);
+        let some = Subset::of(Arc::clone(&self.plan.test), spread.collect())?;
         let config = LoaderConfig {
             batch: wanted,
             ..LoaderConfig::default()
