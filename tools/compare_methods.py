@@ -48,7 +48,7 @@ NARROW = "hidden = [16, 16, 16]"
 
 
 def every_method(fresh_teacher):
-    """The student alone, KD and the five methods."""
+    """The student alone, KD and the methods that take images of any number of channels."""
     return {
         "alone": [],
         "kd": [KD],
@@ -57,12 +57,14 @@ def every_method(fresh_teacher):
         "ekd": [fresh_teacher, ekd()],
         "letkd-1": [letkd("variant = 1, templates = 512")],
         "letkd-2": [letkd("variant = 2, templates = 512, components = 8")],
-        "tst": [tst(SMALL_BANK + ", rounds = [1, 4], round_epochs = 1")],
     }
 
 
+# TST needs images in colour.
+LEARNED = {"tst": [tst(SMALL_BANK + ", rounds = [1, 4], round_epochs = 1")]}
+
 SETS = {
-    "cifar10": ("comparison-cifar10", every_method(FRESH_TEACHER)),
+    "cifar10": ("comparison-cifar10", every_method(FRESH_TEACHER) | LEARNED),
     "mnist": ("comparison-mnist", every_method(FRESH_GREY_TEACHER)),
     # The temporal term left out, as it is, five times as strong.
     "tskd": (
@@ -106,12 +108,8 @@ SETS = {
     ),
     # No augmentation beside the same logit loss, one that never learns, one that does.
     "tst": (
-        "comparison-mnist",
-        {
-            "kd": [KD],
-            "tst-uniform": [tst(SMALL_BANK + ", rounds = []")],
-            "tst": [tst(SMALL_BANK + ", rounds = [1, 4], round_epochs = 1")],
-        },
+        "comparison-cifar10",
+        {"kd": [KD], "tst-uniform": [tst(SMALL_BANK + ", rounds = []")]} | LEARNED,
     ),
     # The student sees 8x8, the teacher 32x32.
     "low-resolution": (
