@@ -106,6 +106,25 @@ fn a_file_of_the_newer_exporter_teaches_as_well() {
 }
 
 #[test]
+fn no_gradient_goes_through_a_file() {
+    let augmented = |rounds: &str| {
+        let bank = "bank = { kind = \"closed-form\" }";
+        plan(&[&format!(
+            "methods=[{{ kind = \"tst\", {bank}, rounds = {rounds} }}]"
+        )])
+    };
+    let message = augmented("[0]").err().unwrap().to_string();
+    assert!(
+        message.contains("no gradient goes through `small.onnx`") && message.contains("`tst`"),
+        "{message}"
+    );
+    assert!(
+        augmented("[]").is_ok(),
+        "an augmentation that never learns needs no gradient"
+    );
+}
+
+#[test]
 fn what_does_not_fit_is_found_before_the_first_step() {
     let cases: [(&[&str], &[&str]); 10] = [
         (&["teacher.onnx=no/such.onnx"], &["no/such.onnx", "No such file"]),
