@@ -33,7 +33,7 @@ impl Learner {
         let mut made: Vec<Tensor<4>> = augmentations
             .map(|(name, own)| {
                 let mut stream = self.seed.stream(&format!("{name}.augment"), &counters);
-                own.augment(clean(), &mut stream).inner()
+                own.augment(clean(), &mut stream, false)
             })
             .collect();
         let labels = labels(batch, &self.device);

@@ -47,7 +47,7 @@ impl Learner {
         };
         let counters = [moment.epoch as u64, moment.step as u64];
         let mut stream = self.seed.stream(&format!("{name}.round"), &counters);
-        let made = augmentation.augment(pixels(batch, &self.device), &mut stream);
+        let made = augmentation.augment(pixels(batch, &self.device), &mut stream, true);
         let [student, teacher] = self.judged(judges, made).map_err(Refused::Teacher)?;
         let trial = Trial {
             student: &student,

@@ -32,8 +32,9 @@ pub struct Trial<'a> {
 /// In the student's epochs every batch is doubled: the augmented images, then the clean ones, go through the student in one
 /// pass, and through the teacher, and every listed method learns from both.
 pub trait Augmentation {
-    /// New images, `[N, H, W, C]` as `pixels` in `[0, 1]`, by draws from `stream`. Tracked if its modules are.
-    fn augment(&self, pixels: Tensor<4>, stream: &mut Stream) -> Tensor<4>;
+    /// New images, `[N, H, W, C]` as `pixels` in `[0, 1]`, by draws from `stream`: with a graph back to its modules if it `learns`,
+    /// and without if not. A graph that nobody goes back through would be kept, and grow.
+    fn augment(&self, pixels: Tensor<4>, stream: &mut Stream, learns: bool) -> Tensor<4>;
 
     /// When it learns.
     fn rounds(&self) -> Vec<Round>;

@@ -138,7 +138,14 @@ fn made(method: &dyn Method) -> Vec<f64> {
     let augmentation = method.augmentation().unwrap();
     let draws = (0..6).flat_map(|draw| {
         let mut stream = Seed::new(1).stream("test", &[draw]);
-        values(&augmentation.augment(batch(0, 0, 2), &mut stream))
+        let mut again = stream.clone();
+        let tracked = augmentation.augment(batch(0, 0, 2), &mut stream, true);
+        let still = augmentation.augment(batch(0, 0, 2), &mut again, false);
+        // A graph that nobody goes back through would be kept and grow.
+        assert!(tracked.is_autodiff());
+        assert!(!still.is_autodiff());
+        assert_eq!(values(&tracked), values(&still));
+        values(&still)
     });
     draws.collect()
 }

@@ -45,9 +45,7 @@ impl Run {
         let made = (0..wanted).map(|image| {
             let name = format!("{}.picture", method.name());
             let mut stream = self.learner.seed.stream(&name, &counters(image));
-            augmentation
-                .augment(clean.clone().narrow(0, image, 1), &mut stream)
-                .inner()
+            augmentation.augment(clean.clone().narrow(0, image, 1), &mut stream, false)
         });
         let after = Tensor::cat(made.collect(), 0);
         let mut confidence = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];

@@ -15,7 +15,7 @@ mod guided_module;
 mod imitation;
 mod options;
 
-use burn::tensor::Tensor;
+use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Parameters, Pass, Taps, cross_entropy, distillation_divergence};
 use potstill_recipe::MethodSpec;
 
@@ -91,14 +91,16 @@ impl Ekd {
     /// are tracked.
     fn guided(&self, step: &Step<'_>, teacher: &Taps, pass: &mut Pass<'_>) -> Guided {
         let reads = self.reads.student.iter().zip(&self.reads.teacher);
+        // Heads that nobody learns from have no graph: one that nobody goes back through would be kept and grow.
+        let still = (self.options.eta == 0.0).then(|| self.teacher.as_ref().map(TeacherHalves::valid));
+        let halves = still.as_ref().map_or(self.teacher.as_ref(), Option::as_ref);
         let mut guided = Guided::default();
         for (pair, (own, other)) in reads.enumerate() {
             let (Some(ours), Some(theirs)) = (step.student.taps.map(own), teacher.map(other)) else {
                 continue;
             };
             let (ours, theirs) = at_the_smaller_size(ours, theirs);
-            let halves = self.teacher.as_ref().and_then(|halves| halves.pairs.get(pair));
-            let target = match halves {
+            let target = match halves.and_then(|halves| halves.pairs.get(pair)) {
                 Some(half) => {
                     let (map, logits) = half.forward(theirs, pass);
                     let loss = cross_entropy(logits, step.labels.clone(), 0.0);

@@ -81,33 +81,43 @@ impl Augmenter {
     ///
     /// Every operation sees the original images and adds what it changes: two shifts at once show two ghosts.
     pub fn augment(&self, pixels: Tensor<4>, stream: &mut Stream) -> Tensor<4> {
+        self.augment_by(&self.strengths, pixels, stream)
+    }
+
+    /// The same without a graph back to the strengths. A graph that nobody goes back through would be kept.
+    pub fn augment_untracked(&self, pixels: Tensor<4>, stream: &mut Stream) -> Tensor<4> {
+        self.augment_by(&self.strengths.valid(), pixels, stream)
+    }
+
+    fn augment_by(&self, strengths: &Strengths, pixels: Tensor<4>, stream: &mut Stream) -> Tensor<4> {
         let scale = self.bank.scale();
         let x = scale.normalised(pixels);
         let mut drawn = Operation::ALL;
         stream.shuffle(&mut drawn);
         let changes = drawn.into_iter().take(DRAWN).map(|operation| {
-            let gate = self.gate_of(operation, uniform(stream));
-            (gate, self.operated(operation, &x, stream))
+            let gate = self.gate_of(strengths, operation, uniform(stream));
+            (gate, self.operated(strengths, operation, &x, stream))
         });
         let changes: Vec<_> = changes.collect();
         scale.pixels(superimposed(&x, changes))
     }
 
     /// One operation at its present magnitude on normalised images.
-    fn operated(&self, operation: Operation, x: &Tensor<4>, stream: &mut Stream) -> Tensor<4> {
+    fn operated(
+        &self,
+        strengths: &Strengths,
+        operation: Operation,
+        x: &Tensor<4>,
+        stream: &mut Stream,
+    ) -> Tensor<4> {
         let index = operation as usize;
-        let magnitude =
-            (index < MAGNITUDES).then(|| sigmoid(self.strengths.magnitudes.val().narrow(0, index, 1)));
+        let magnitude = (index < MAGNITUDES).then(|| sigmoid(strengths.magnitudes.val().narrow(0, index, 1)));
         self.bank.apply(operation, x, magnitude, stream)
     }
 
     /// The gate `[1]` of an operation for the uniform draw `u`.
-    fn gate_of(&self, operation: Operation, u: f64) -> Tensor<1> {
-        let logit = self
-            .strengths
-            .probabilities
-            .val()
-            .narrow(0, operation as usize, 1);
+    fn gate_of(&self, strengths: &Strengths, operation: Operation, u: f64) -> Tensor<1> {
+        let logit = strengths.probabilities.val().narrow(0, operation as usize, 1);
         let logit = match self.gate {
             Gate::Code => sigmoid(logit),
             Gate::Logit => logit,

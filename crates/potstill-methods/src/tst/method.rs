@@ -230,8 +230,12 @@ fn wrong(reason: String) -> MethodError {
 }
 
 impl Augmentation for Tst {
-    fn augment(&self, pixels: Tensor<4>, stream: &mut Stream) -> Tensor<4> {
-        self.augmenter.augment(pixels, stream)
+    fn augment(&self, pixels: Tensor<4>, stream: &mut Stream, learns: bool) -> Tensor<4> {
+        if learns {
+            self.augmenter.augment(pixels, stream)
+        } else {
+            self.augmenter.augment_untracked(pixels, stream)
+        }
     }
 
     fn rounds(&self) -> Vec<Round> {
