@@ -126,6 +126,10 @@ fn weights_are_factors_and_a_weight_of_zero_only_notes() {
     assert_eq!(factors(warm, 1), named([Some(0.5), Some(1.0), Some(1.0)]));
     assert_eq!(factors(warm, 4), named([Some(2.0), Some(4.0), Some(1.0)]));
     assert_eq!(factors(warm, 9), named([Some(2.0), Some(4.0), Some(1.0)]));
+    // A graph that nobody goes back through would be kept from step to step.
+    let mut terms = Together::of("eta = 0.0").terms(0).into_iter();
+    let heads = terms.find(|term| term.name == "ekd-heads").unwrap();
+    assert!(heads.factor.is_none() && !heads.value.is_autodiff());
 }
 
 #[test]
