@@ -87,6 +87,11 @@ SETS = {
             "ekd": [FRESH_GREY_TEACHER, ekd()],
         },
     ),
+    # A teacher that is ahead from the start and evolves.
+    "ekd-ahead": (
+        "comparison-cifar10",
+        {"alone": [], "ekd-ahead": [ekd('teacher_mode = "evolving-from-checkpoint"')]},
+    ),
     # The same layer without supervision, and with.
     "letkd": (
         "comparison-mnist",
