@@ -41,6 +41,9 @@ FROZEN = 'teacher_mode = "frozen"'
 LOW = "student.input.low_resolution={ size = 8 }"
 LONGER = "train.epochs=24"
 FEW = ["data.few_samples=0.05", "train.epochs=8"]
+# The published pair: a teacher of 56 layers, a student of 20. Four times the work of ResNet-20 to ResNet-8.
+LARGER = ['student.model="cifar_resnet20"', 'teacher.model="cifar_resnet56"']
+LARGER_WEIGHTS = 'teacher.weights="../shared/data/cifar10-teachers/resnet56-4bfd9763.th"'
 
 
 # The published widths (64 channels for maps of 32 rows) take three seconds a step on two cores.
@@ -63,8 +66,27 @@ def every_method(fresh_teacher):
 # TST needs images in colour.
 LEARNED = {"tst": [tst(SMALL_BANK + ", rounds = [1, 4], round_epochs = 1")]}
 
+
+
+def longer(changes):
+    """The same, four times as long."""
+    return {f"{name}-24": [LONGER, *change] for name, change in changes.items()}
+
+
+def larger(changes):
+    """The same with ResNet-56 and ResNet-20."""
+    return {
+        f"resnet56-{name}": [*change, *LARGER] + ([] if FRESH_TEACHER in change else [LARGER_WEIGHTS])
+        for name, change in changes.items()
+    }
+
+
+CIFAR10 = every_method(FRESH_TEACHER) | LEARNED
+
 SETS = {
-    "cifar10": ("comparison-cifar10", every_method(FRESH_TEACHER) | LEARNED),
+    "cifar10": ("comparison-cifar10", CIFAR10),
+    "cifar10-longer": ("comparison-cifar10", longer(CIFAR10)),
+    "resnet56": ("comparison-cifar10", larger(CIFAR10)),
     "mnist": ("comparison-mnist", every_method(FRESH_GREY_TEACHER)),
     # The temporal term left out, as it is, five times as strong.
     "tskd": (
@@ -87,6 +109,12 @@ SETS = {
             "ekd": [FRESH_GREY_TEACHER, ekd()],
         },
     ),
+    # The weights of EKD's two ways of teaching, one at a time.
+    "ekd-weights": (
+        "comparison-mnist",
+        {f"ekd-alpha-{w}": [FRESH_GREY_TEACHER, ekd(f"alpha = {w}")] for w in (0.5, 2.0)}
+        | {f"ekd-beta-{w}": [FRESH_GREY_TEACHER, ekd(f"beta = {w}")] for w in (0.1, 0.3, 3.0, 10.0)},
+    ),
     # A teacher that is ahead from the start and evolves.
     "ekd-ahead": (
         "comparison-cifar10",
@@ -98,6 +126,14 @@ SETS = {
         {
             "letkd-unsupervised": ['methods=[{ kind = "letkd", variant = 1, templates = 512, weight = 0.0 }]'],
             "letkd-1": [letkd("variant = 1, templates = 512")],
+        },
+    ),
+    # The same in colour, and with less supervision.
+    "letkd-weights": (
+        "comparison-cifar10",
+        {
+            f"letkd-1-weight-{weight}": [letkd(f"variant = 1, templates = 512, weight = {weight}")]
+            for weight in (0.0, 0.1, 0.3)
         },
     ),
     # Three times as long, and beside KD: layers that start from nothing need time.

@@ -2,8 +2,8 @@
 //!
 //! A checkpoint is a safetensors file. Its tensors are the student (`student/…`), an online teacher (`teacher/…`), what the methods
 //! bring (`review-kd/…`, `ekd.teacher/…`) and the optimisers' state (`optimizer/PARAMETER/SLOT`); the position and the books of the
-//! run are JSON in its metadata. Random
-//! streams and the data order are functions of the seed and the position, so there is no generator to save.
+//! run are JSON in its metadata. Random streams and the data order are functions of the seed and the position, so there is no
+//! generator to save.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     EngineError, ModelConfig,
-    learner::{Learner, Optimizers, Part},
+    descent::Optimizers,
+    learner::{Learner, Part},
     optimizer::Optimizer,
     running_mean::RunningMean,
 };

@@ -1,15 +1,17 @@
-//! What a run will cost, from a step or two on a few of its images. An estimate, and called so.
+//! What a run will cost, from a step or two of each kind on a few of its images. An estimate, and called so.
 
-use potstill_data::{Loader, LoaderConfig};
+use std::time::Instant;
+
+use potstill_data::{Batch, Loader, LoaderConfig};
 use potstill_methods::Teaching;
 
 use crate::{
-    EngineError, Plan,
+    EngineError, Phase, Plan,
+    descent::{Descent, Optimizers, Rates},
     inputs::Moment,
     laps::{Laps, Part},
-    learner::{Learner, Optimizers},
+    learner::Learner,
     machine,
-    step::Rates,
 };
 
 /// Multiply-accumulates of a probe step: some tenths of a second on one core.
@@ -20,36 +22,79 @@ const PROBE: u64 = 8_000_000_000;
 pub struct Estimate {
     /// Images of the step that was tried.
     pub images: usize,
-    /// Seconds of a step of the recipe's batch.
+    /// Seconds of a step of the recipe's batch, the mean over the student's epochs.
     pub step_seconds: f64,
     /// Seconds of all training steps and evaluations.
     pub run_seconds: f64,
-    /// 10^9 operations of a step of the recipe's batch, counted as in [`BenchReport`](crate::BenchReport).
+    /// 10^9 operations of such a step, counted as in [`BenchReport`](crate::BenchReport).
     pub step_gflop: f64,
     /// The same a second, as measured.
     pub gflops: f64,
     /// MiB of the process with a step of the recipe's batch; none where the system does not tell.
     pub memory_mb: Option<f64>,
+    /// Methods that prepare something before the first step, which is not in the estimate.
+    pub preparing: Vec<&'static str>,
 }
 
 impl Plan {
-    /// Tries two steps on the first images, as many as take some tenths of a second, and scales the second one up to the recipe's
-    /// batch, steps and test images. Time is taken to be in proportion to images.
+    /// Tries steps on the first images, as many as take some tenths of a second: one of each kind of epoch and of each round, and one
+    /// before them to warm up. Scales them up to the recipe's batch, steps and test images. Time is taken to be in proportion to
+    /// images.
     ///
     /// # Errors
     /// An image that cannot be read, a loss that is not finite at the very start.
     pub fn estimate(mut self) -> Result<Estimate, EngineError> {
-        let recipe = &self.recipe;
+        let batch = self.specimen()?;
+        // A small data set may not fill it.
+        let images = batch.labels.len();
+        let kinds = self.kinds();
+        let learner = Learner::of(&mut self);
+        let mut rehearsal = Rehearsal::new(&self, learner, batch);
+        let before = machine::rss_mb();
+        machine::forget_peak_rss();
+        rehearsal.step(0)?;
+        let (mut sum, mut evaluated) = (Sum::default(), 0.0);
+        for (epoch, count) in kinds {
+            let laps = rehearsal.step(epoch)?;
+            let looked = laps.seconds(Part::Student);
+            evaluated += count as f64 * looked;
+            sum.add(&laps, count);
+        }
+        let mut trials = 0.0;
+        for method in 0..rehearsal.learner.methods.len() {
+            let epochs = self.timeline.round_epochs(method);
+            if epochs > 0 {
+                trials += epochs as f64 * rehearsal.trial(method)?;
+            }
+        }
+        let memory = before.zip(machine::peak_rss_mb());
+        let scale = self.recipe.train.batch as f64 / images as f64;
+        let (seconds, multiplications) = (sum.seconds / sum.epochs, sum.multiplications / sum.epochs);
+        let tests = self.test.len() as f64 / images as f64;
+        let step_gflop = 2e-9 * scale * multiplications;
+        Ok(Estimate {
+            images,
+            step_seconds: scale * seconds,
+            run_seconds: scale * (sum.seconds + trials) * self.steps_per_epoch() as f64 + tests * evaluated,
+            step_gflop,
+            gflops: step_gflop / (scale * seconds),
+            memory_mb: memory.map(|(before, peak)| before + scale * (peak - before)),
+            preparing: rehearsal.learner.preparing(),
+        })
+    }
+
+    /// The first images of the training set, as many as [`PROBE`] allows.
+    fn specimen(&self) -> Result<Batch, EngineError> {
         let teacher = self.teacher.as_ref().map_or(0, |teacher| {
-            let passes = if teacher.teaching == Teaching::Online {
-                3
-            } else {
-                1
+            let passes = match teacher.teaching {
+                Teaching::Frozen => 1,
+                Teaching::Online => 3,
+                Teaching::OnlineFirst => 4,
             };
             passes * teacher.side.probe.multiplications
         });
         let of_image = 3 * self.student_side.probe.multiplications + teacher;
-        let images = ((PROBE / of_image.max(1)) as usize).clamp(2, recipe.train.batch);
+        let images = ((PROBE / of_image.max(1)) as usize).clamp(2, self.recipe.train.batch);
         let config = LoaderConfig {
             batch: images,
             workers: 1,
@@ -57,57 +102,115 @@ impl Plan {
             ..self.loading()
         };
         let loader = Loader::new(self.train.clone(), self.augment.clone(), config)?;
-        let Some(batch) = loader.epoch(0, 0).next() else {
-            return Err(EngineError::Contradiction("the data set has no images".into()));
+        match loader.epoch(0, 0).next() {
+            Some(batch) => Ok(batch?),
+            None => Err(EngineError::Contradiction("the data set has no images".into())),
+        }
+    }
+
+    /// The kinds of the student's epochs, each with its first epoch and how many there are. Epochs in which the methods read the same
+    /// are taken to cost the same.
+    fn kinds(&self) -> Vec<(usize, usize)> {
+        let read = |epoch| {
+            let methods = self.methods.iter();
+            let reads = methods.map(|(_, method)| method.reads_in(epoch));
+            reads
+                .map(|reads| (reads.student, reads.teacher))
+                .collect::<Vec<_>>()
         };
-        let batch = batch?;
-        // A small data set may not fill it.
-        let images = batch.labels.len();
-        let scale = recipe.train.batch as f64 / images as f64;
-        let (steps, epochs) = (
-            self.steps_per_epoch() * recipe.total_epochs(),
-            recipe.total_epochs(),
-        );
-        let tests = (self.test.len() * epochs) as f64 / images as f64;
-        let phase = self.phases[0].clone();
-        let mut optimizers = Optimizers::new(&phase, self.teacher_optimizer());
-        let mut learner = Learner::of(&mut self);
-        learner.rehearse(0);
-        let (epoch, steps_per_epoch) = (phase.epochs.start, self.steps_per_epoch());
-        let rate = phase.rate(epoch, 0, steps_per_epoch);
-        let rates = Rates {
-            student: rate,
-            teacher: self.teacher_rate(&phase, epoch, 0, steps_per_epoch),
-        };
-        let mut step = || -> Result<Laps, EngineError> {
-            let mut laps = Laps::start();
-            learner
-                .step(
-                    &batch,
-                    Moment { epoch, step: 0 },
-                    &phase,
-                    &mut optimizers,
-                    rates,
-                    &mut laps,
-                )
-                .map_err(|refused| refused.at(1, 1, rate))?;
-            Ok(laps)
-        };
-        let before = machine::rss_mb();
-        machine::forget_peak_rss();
-        step()?;
-        let laps = step()?;
-        let memory = before.zip(machine::peak_rss_mb());
+        let mut kinds: Vec<(_, usize, usize)> = Vec::new();
+        for epoch in 0..self.recipe.total_epochs() {
+            let reads = read(epoch);
+            match kinds.iter_mut().find(|(known, ..)| *known == reads) {
+                Some((.., count)) => *count += 1,
+                None => kinds.push((reads, epoch, 1)),
+            }
+        }
+        kinds
+            .into_iter()
+            .map(|(_, first, count)| (first, count))
+            .collect()
+    }
+}
+
+/// What epochs take together, of one step each.
+#[derive(Default)]
+struct Sum {
+    epochs: f64,
+    seconds: f64,
+    multiplications: f64,
+}
+
+impl Sum {
+    fn add(&mut self, laps: &Laps, epochs: usize) {
+        let epochs = epochs as f64;
         let seconds: f64 = Part::ALL.iter().map(|&part| laps.seconds(part)).sum();
         let multiplications: u64 = Part::ALL.iter().map(|&part| laps.multiplications(part)).sum();
-        let step_gflop = 2e-9 * scale * multiplications as f64;
-        Ok(Estimate {
-            images,
-            step_seconds: scale * seconds,
-            run_seconds: scale * seconds * steps as f64 + laps.seconds(Part::Student) * tests,
-            step_gflop,
-            gflops: step_gflop / (scale * seconds),
-            memory_mb: memory.map(|(before, peak)| before + scale * (peak - before)),
-        })
+        self.epochs += epochs;
+        self.seconds += epochs * seconds;
+        self.multiplications += epochs * multiplications as f64;
+    }
+}
+
+/// A run that only pretends: every step on the same images.
+struct Rehearsal<'a> {
+    plan: &'a Plan,
+    learner: Learner,
+    optimizers: Optimizers,
+    batch: Batch,
+    /// Epochs that the memories have heard of.
+    remembered: usize,
+}
+
+impl<'a> Rehearsal<'a> {
+    fn new(plan: &'a Plan, mut learner: Learner, batch: Batch) -> Self {
+        learner.rehearse(0);
+        Self {
+            plan,
+            learner,
+            optimizers: Optimizers::new(&plan.phases[0], plan.teacher_optimizer()),
+            batch,
+            remembered: 0,
+        }
+    }
+
+    /// A step of the student's epoch, which is not before that of the last.
+    fn step(&mut self, epoch: usize) -> Result<Laps, EngineError> {
+        (self.remembered..epoch).for_each(|epoch| self.learner.remember(epoch));
+        self.remembered = epoch;
+        let (phase, steps) = (Phase::at(&self.plan.phases, epoch), self.plan.steps_per_epoch());
+        let rate = phase.rate(epoch, 0, steps);
+        let mut descent = Descent {
+            phase,
+            optimizers: &mut self.optimizers,
+            rates: Rates {
+                student: rate,
+                teacher: self.plan.teacher_rate(phase, epoch, 0, steps),
+            },
+        };
+        let mut laps = Laps::start();
+        self.learner
+            .step(&self.batch, Moment { epoch, step: 0 }, &mut descent, &mut laps)
+            .map_err(|refused| refused.at(epoch + 1, 1, rate))?;
+        Ok(laps)
+    }
+
+    /// Seconds of a step of a round of that method.
+    fn trial(&mut self, method: usize) -> Result<f64, EngineError> {
+        let Some(augmentation) = self.learner.methods[method].1.augmentation_mut() else {
+            return Ok(0.0);
+        };
+        augmentation.begin_round();
+        self.optimizers.begin_round(&augmentation.optimizer());
+        let rate = augmentation.rate();
+        let Some(judges) = self.learner.judges() else {
+            return Ok(0.0);
+        };
+        let moment = Moment { epoch: 0, step: 0 };
+        let began = Instant::now();
+        self.learner
+            .trial(method, &judges, &self.batch, moment, &mut self.optimizers)
+            .map_err(|refused| refused.at(1, 1, rate))?;
+        Ok(began.elapsed().as_secs_f64())
     }
 }

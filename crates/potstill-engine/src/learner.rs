@@ -3,13 +3,12 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use potstill_methods::{Augmentation, Method};
+use potstill_methods::{Augmentation, Method, Teaching};
 use potstill_models::{Classifier, FrozenClassifier};
 use potstill_ops::{Mode, Parameters};
 use potstill_random::Seed;
-use potstill_recipe::OptimizerSpec;
 
-use crate::{NetworkInput, Optimizer, Phase, Plan, PlannedTeacher};
+use crate::{NetworkInput, Phase, Plan, PlannedTeacher};
 
 /// The networks, the methods and the weights of their losses.
 pub(crate) struct Learner {
@@ -29,6 +28,8 @@ pub(crate) struct Learner {
 /// The teacher of a run, and how it takes an image.
 pub(crate) struct LiveTeacher {
     pub network: TeacherNetwork,
+    /// What the methods make of it.
+    pub teaching: Teaching,
     /// In what mode a frozen one runs. An online one trains, by the statistics of the batch.
     pub mode: Mode,
     pub input: NetworkInput,
@@ -39,6 +40,28 @@ pub(crate) struct LiveTeacher {
 pub(crate) enum TeacherNetwork {
     Frozen(FrozenClassifier),
     Online(Classifier),
+}
+
+impl LiveTeacher {
+    /// A teacher in the form that its role needs. An online one has to be a network of ours.
+    pub fn new(
+        classifier: Option<&Classifier>,
+        frozen: FrozenClassifier,
+        teaching: Teaching,
+        mode: Mode,
+        input: NetworkInput,
+    ) -> Self {
+        let network = match classifier.filter(|_| teaching != Teaching::Frozen) {
+            Some(classifier) => TeacherNetwork::Online(classifier.clone()),
+            None => TeacherNetwork::Frozen(frozen),
+        };
+        Self {
+            network,
+            teaching,
+            mode,
+            input,
+        }
+    }
 }
 
 impl TeacherNetwork {
@@ -102,6 +125,18 @@ impl Learner {
             clip_norm: train.clip_norm,
             methods: std::mem::take(&mut plan.methods),
         }
+    }
+
+    /// Whether the teacher trains beside the student.
+    pub fn teacher_learns(&self) -> bool {
+        let teacher = self.teacher.as_ref();
+        teacher.is_some_and(|teacher| matches!(teacher.network, TeacherNetwork::Online(_)))
+    }
+
+    /// Whether it does so before the student looks at it.
+    pub fn teacher_moves_first(&self) -> bool {
+        let teacher = self.teacher.as_ref();
+        teacher.is_some_and(|teacher| teacher.teaching == Teaching::OnlineFirst)
     }
 
     /// Every part: the student, an online teacher, and what the methods bring.
@@ -216,6 +251,16 @@ impl Learner {
         (0..epochs).for_each(|epoch| self.remember(epoch));
     }
 
+    /// The methods that prepare something before the first step.
+    pub fn preparing(&mut self) -> Vec<&'static str> {
+        let methods = self.methods.iter_mut();
+        let preparing = methods.filter_map(|(_, method)| {
+            let name = method.name();
+            method.preparation().map(|_| name)
+        });
+        preparing.collect()
+    }
+
     /// Tells every memory that an epoch of the student has ended.
     pub fn remember(&mut self, epoch: usize) {
         for (_, method) in &mut self.methods {
@@ -232,41 +277,5 @@ impl Learner {
             .iter()
             .filter_map(|(_, method)| method.augmentation());
         augmentations.flat_map(Augmentation::notes).collect()
-    }
-}
-
-/// The optimisers of a run, one for each clock.
-pub(crate) struct Optimizers {
-    student: Optimizer,
-    teacher: Optimizer,
-    round: Optimizer,
-}
-
-impl Optimizers {
-    /// Those of a phase, without state. An online teacher may have a rule of its own.
-    pub fn new(phase: &Phase, teacher: Option<&OptimizerSpec>) -> Self {
-        Self {
-            student: Optimizer::new(&phase.optimizer),
-            teacher: Optimizer::new(teacher.unwrap_or(&phase.optimizer)),
-            // A round brings its own when it begins.
-            round: Optimizer::new(&phase.optimizer),
-        }
-    }
-
-    /// Starts a round with its rule, without state.
-    pub fn begin_round(&mut self, rule: &OptimizerSpec) {
-        self.round = Optimizer::new(rule);
-    }
-
-    pub fn of(&mut self, clock: Clock) -> &mut Optimizer {
-        match clock {
-            Clock::Student => &mut self.student,
-            Clock::Teacher => &mut self.teacher,
-            Clock::Round => &mut self.round,
-        }
-    }
-
-    pub fn all(&self) -> [&Optimizer; 3] {
-        [&self.student, &self.teacher, &self.round]
     }
 }

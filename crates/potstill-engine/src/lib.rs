@@ -7,6 +7,7 @@
 mod bench;
 mod checkpoint;
 mod clip;
+mod descent;
 mod error;
 mod estimate;
 mod evaluate;

@@ -22,6 +22,14 @@ pub struct Phase {
 }
 
 impl Phase {
+    /// The phase of this epoch of the student; the last one beyond the end.
+    pub(crate) fn at(phases: &[Self], epoch: usize) -> &Self {
+        phases
+            .iter()
+            .find(|phase| phase.epochs.contains(&epoch))
+            .unwrap_or(&phases[phases.len() - 1])
+    }
+
     /// The phases of a recipe, laid end to end.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use potstill_data::{
     Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, open,
 };
-use potstill_methods::{Ground, Method, Reads, Side};
+use potstill_methods::{Augmentation, Ground, Method, Reads, Side};
 use potstill_models::{Classifier, Shortcut};
 use potstill_ops::count_trainable;
 use potstill_random::Seed;
@@ -149,7 +149,8 @@ impl Plan {
     /// Learned numbers of the modules that train beside the student or its teacher.
     pub fn method_parameters(&self) -> Vec<(&'static str, usize)> {
         let count = |method: &dyn Method| {
-            let modules = [method.modules(), method.teacher_modules()];
+            let augmentation = method.augmentation().map(Augmentation::modules);
+            let modules = [method.modules(), method.teacher_modules(), augmentation];
             modules.into_iter().flatten().map(count_trainable).sum()
         };
         self.methods

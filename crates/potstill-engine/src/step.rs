@@ -1,17 +1,17 @@
 //! One step of the student's training: teacher, student, losses, gradients, update.
 
-use burn::tensor::{Gradients, Tensor};
+use burn::tensor::{Int, Tensor};
 use potstill_data::Batch;
 use potstill_methods::{Method, Seen, Step, Term};
-use potstill_models::ModelError;
+use potstill_models::{FrozenClassifier, ModelError};
 use potstill_ops::{Mode, Moments, Pass, Point, Taps, cross_entropy, true_class_ranks};
 
 use crate::{
-    EngineError, Phase,
-    clip::clip_by_global_norm,
+    EngineError,
+    descent::Descent,
     inputs::Moment,
     laps::{Laps, Part},
-    learner::{Clock, Learner, Optimizers, TeacherNetwork},
+    learner::{Learner, TeacherNetwork},
 };
 
 /// What a step did.
@@ -48,27 +48,19 @@ impl Refused {
     }
 }
 
-/// The learning rates of a step.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Rates {
-    pub student: f64,
-    /// Of an online teacher.
-    pub teacher: f64,
-}
-
-impl Rates {
-    fn of(self, clock: Clock) -> f64 {
-        match clock {
-            Clock::Teacher => self.teacher,
-            Clock::Student | Clock::Round => self.student,
-        }
-    }
-}
-
 /// What the teacher did: a constant for every method, and the tracked pass it came from if the teacher learns.
 struct Taught {
     constant: Seen,
     tracked: Option<Seen>,
+}
+
+/// What a teacher that moves first has learned from.
+#[derive(Default)]
+struct Led {
+    loss: f64,
+    terms: Vec<(String, f64)>,
+    /// Multiply-accumulates of its terms.
+    losses: u64,
 }
 
 /// A term with its weight; none for one that is only logged.
@@ -79,45 +71,58 @@ const TASK: &str = "cross_entropy";
 const TEACHER_TASK: &str = "teacher_cross_entropy";
 
 impl Learner {
-    /// Trains on one batch. Nothing has moved if the step is refused.
+    /// Trains on one batch. Nothing has moved if the step is refused, but for a teacher that moves first.
     pub fn step(
         &mut self,
         batch: &Batch,
         moment: Moment,
-        phase: &Phase,
-        optimizers: &mut Optimizers,
-        rates: Rates,
+        descent: &mut Descent<'_>,
         laps: &mut Laps,
     ) -> Result<StepReport, Refused> {
         let inputs = self.inputs(batch, moment);
         laps.lap(Part::Batch, 0);
-        let mut moments = Vec::new();
+        let (epoch, mut moments) = (moment.epoch, Vec::new());
         let taught = match inputs.teacher {
             Some(images) => self
-                .teach(images, moment.epoch, &mut moments, laps)
+                .teach(images, epoch, &mut moments, laps)
                 .map_err(Refused::Teacher)?,
             None => None,
         };
-        let student = self.study(inputs.student, moment.epoch, &mut moments, laps);
+        let (taught, led) = match taught {
+            Some(taught) if self.teacher_moves_first() => {
+                let (taught, led) = self.lead(taught, &inputs.labels, epoch, descent, &mut moments, laps)?;
+                (Some(taught), led)
+            }
+            taught => (taught, Led::default()),
+        };
+        let student = self.study(inputs.student, epoch, &mut moments, laps);
         let step = Step {
             student: &student,
             teacher: taught.as_ref().map(|taught| &taught.constant),
             online_teacher: taught.as_ref().and_then(|taught| taught.tracked.as_ref()),
             labels: &inputs.labels,
-            epoch: moment.epoch,
+            epoch,
         };
         let weighted = self.weighted_terms(&step, &mut moments, laps);
         let (loss, terms) = values(&weighted)?;
         laps.lap(Part::Losses, 0);
-        self.descend(weighted, phase, optimizers, rates, laps);
+        let backwards = [Part::Student, Part::Losses]
+            .into_iter()
+            .chain(step.online_teacher.map(|_| Part::Teacher));
+        let forwards: u64 = backwards.map(|part| laps.multiplications(part)).sum();
+        self.descend(weighted, descent, forwards - led.losses, laps);
         self.each_part(&mut |part| {
-            if part.trains_in(phase) {
+            if part.trains_in(descent.phase) {
                 Moments::absorb(&moments, part.module);
             }
         });
         let hits = hits(student.logits, batch, self.student.classes());
         laps.lap(Part::Books, 0);
-        Ok(StepReport { loss, terms, hits })
+        Ok(StepReport {
+            loss: led.loss + loss,
+            terms: [led.terms, terms].concat(),
+            hits,
+        })
     }
 
     /// The teacher. A frozen one has no graph and no gradient and stays as it is; an online one trains.
@@ -131,20 +136,13 @@ impl Learner {
         let Some(teacher) = &self.teacher else {
             return Ok(None);
         };
-        let mut taps = Taps::at(&self.reads(|method| method.reads_in(epoch).teacher));
         let taught = match &teacher.network {
-            TeacherNetwork::Frozen(network) => {
-                // Whatever its batch norms see of the batch is not kept.
-                let mut pass = Pass::visited(teacher.mode, &mut taps);
-                let logits = network.forward(images.clone(), &mut pass)?;
-                laps.lap(Part::Teacher, pass.multiplications());
-                let constant = Seen { images, logits, taps };
-                Taught {
-                    constant,
-                    tracked: None,
-                }
-            }
+            TeacherNetwork::Frozen(network) => Taught {
+                constant: self.look(network, teacher.mode, images, epoch, laps)?,
+                tracked: None,
+            },
             TeacherNetwork::Online(network) => {
+                let mut taps = self.teacher_taps(epoch);
                 let mut pass = Pass::visited(Mode::Batch, &mut taps);
                 let logits = network.forward(images.clone(), &mut pass);
                 laps.lap(Part::Teacher, pass.multiplications());
@@ -161,6 +159,64 @@ impl Learner {
         Ok(Some(taught))
     }
 
+    /// What a network that does not learn makes of the images. Whatever its batch norms see of the batch is not kept.
+    fn look(
+        &self,
+        network: &FrozenClassifier,
+        mode: Mode,
+        images: Tensor<4>,
+        epoch: usize,
+        laps: &mut Laps,
+    ) -> Result<Seen, ModelError> {
+        let mut taps = self.teacher_taps(epoch);
+        let mut pass = Pass::visited(mode, &mut taps);
+        let logits = network.forward(images.clone(), &mut pass)?;
+        laps.lap(Part::Teacher, pass.multiplications());
+        Ok(Seen { images, logits, taps })
+    }
+
+    /// The step of a teacher that moves before the student looks: its terms, its update, and what it makes of the same images then.
+    fn lead(
+        &mut self,
+        taught: Taught,
+        labels: &Tensor<1, Int>,
+        epoch: usize,
+        descent: &mut Descent<'_>,
+        moments: &mut Vec<Moments>,
+        laps: &mut Laps,
+    ) -> Result<(Taught, Led), Refused> {
+        let Some(tracked) = taught.tracked else {
+            return Ok((taught, Led::default()));
+        };
+        let mut weighted = vec![self.teacher_task(&tracked.logits, labels)];
+        let mut pass = Pass::new(Mode::Batch);
+        for (weight, method) in &self.methods {
+            weighted.extend(with_weight(
+                *weight,
+                method.teacher_terms(&tracked, labels, &mut pass),
+            ));
+        }
+        let losses = pass.multiplications();
+        laps.lap(Part::Losses, losses);
+        moments.extend(pass.into_moments());
+        let (loss, terms) = values(&weighted)?;
+        let images = tracked.images;
+        self.descend(
+            weighted,
+            descent,
+            laps.multiplications(Part::Teacher) + losses,
+            laps,
+        );
+        let constant = match &self.teacher {
+            Some(teacher) => self
+                .look(&teacher.network.frozen(), Mode::Batch, images, epoch, laps)
+                .map_err(Refused::Teacher)?,
+            None => taught.constant,
+        };
+        let tracked = None;
+        Ok((Taught { constant, tracked }, Led { loss, terms, losses }))
+    }
+
     fn study(&self, images: Tensor<4>, epoch: usize, moments: &mut Vec<Moments>, laps: &mut Laps) -> Seen {
         let mut taps = Taps::at(&self.reads(|method| method.reads_in(epoch).student));
         let mut pass = Pass::visited(Mode::Batch, &mut taps);
@@ -168,6 +224,10 @@ impl Learner {
         laps.lap(Part::Student, pass.multiplications());
         moments.extend(pass.into_moments());
         Seen { images, logits, taps }
+    }
+
+    fn teacher_taps(&self, epoch: usize) -> Taps {
+        Taps::at(&self.reads(|method| method.reads_in(epoch).teacher))
     }
 
     fn reads(&self, of: impl Fn(&dyn Method) -> Vec<Point>) -> Vec<Point> {
@@ -179,85 +239,35 @@ impl Learner {
 
     /// The terms of the task and of every method, with their weights.
     fn weighted_terms(&self, step: &Step<'_>, moments: &mut Vec<Moments>, laps: &mut Laps) -> Vec<Weighted> {
-        let task =
-            |logits: &Tensor<2>| cross_entropy(logits.clone(), step.labels.clone(), self.label_smoothing);
-        let of_student = Term::loss(TASK, task(&step.student.logits));
+        let of_student = Term::loss(TASK, self.task(&step.student.logits, step.labels));
         let mut weighted = vec![(Some(self.task_weight), of_student)];
         if let Some(teacher) = step.online_teacher {
-            weighted.push((Some(1.0), Term::loss(TEACHER_TASK, task(&teacher.logits))));
+            weighted.push(self.teacher_task(&teacher.logits, step.labels));
         }
         let mut pass = Pass::new(Mode::Batch);
         for (weight, method) in &self.methods {
-            let terms = method.terms(step, &mut pass).into_iter();
-            weighted.extend(terms.map(|term| (term.factor.map(|factor| weight * factor), term)));
+            weighted.extend(with_weight(*weight, method.terms(step, &mut pass)));
         }
         laps.lap(Part::Losses, pass.multiplications());
         moments.extend(pass.into_moments());
         weighted
     }
 
-    fn descend(
-        &mut self,
-        weighted: Vec<Weighted>,
-        phase: &Phase,
-        optimizers: &mut Optimizers,
-        rates: Rates,
-        laps: &mut Laps,
-    ) {
-        let Some(mut gradients) = gradients(weighted) else {
-            return;
-        };
-        let forwards: u64 = self.trained_forwards(laps);
-        // Twice the forward passes that are gone through: gradients of the maps and of the weights.
-        laps.lap(Part::Backward, 2 * forwards);
-        let scales = [Clock::Student, Clock::Teacher].map(|clock| self.clipping(clock, phase, &gradients));
-        self.each_part(&mut |part| {
-            let Some(clock) = part.clock.filter(|_| part.trains_in(phase)) else {
-                return;
-            };
-            let scale = scales[usize::from(clock == Clock::Teacher)];
-            let (optimizer, rate) = (optimizers.of(clock), rates.of(clock));
-            part.module
-                .descend(&mut gradients, &mut |entry, value, gradient| {
-                    let gradient = match scale {
-                        Some(scale) if scale < 1.0 => gradient * scale,
-                        _ => gradient,
-                    };
-                    optimizer.update(&format!("{}/{}", part.name, entry.path), value, gradient, rate)
-                });
-        });
-        laps.lap(Part::Optimizer, 0);
+    /// What an online teacher learns from by itself.
+    fn teacher_task(&self, logits: &Tensor<2>, labels: &Tensor<1, Int>) -> Weighted {
+        (Some(1.0), Term::loss(TEACHER_TASK, self.task(logits, labels)))
     }
 
-    /// Multiply-accumulates of the forward passes that gradients go back through.
-    fn trained_forwards(&self, laps: &Laps) -> u64 {
-        let learns =
-            |teacher: &crate::learner::LiveTeacher| matches!(teacher.network, TeacherNetwork::Online(_));
-        let teacher = self.teacher.as_ref().is_some_and(learns);
-        let parts = [Part::Student, Part::Losses]
-            .into_iter()
-            .chain(teacher.then_some(Part::Teacher));
-        parts.map(|part| laps.multiplications(part)).sum()
-    }
-
-    /// By how much the gradients of everything that trains on this clock are shortened together; none if they never are.
-    fn clipping(&self, clock: Clock, phase: &Phase, gradients: &Gradients) -> Option<f64> {
-        let limit = self.clip_norm?;
-        let parts = self.parts();
-        let trained = parts
-            .iter()
-            .filter(|part| part.clock == Some(clock) && part.trains_in(phase));
-        let modules: Vec<_> = trained.map(|part| part.module).collect();
-        Some(clip_by_global_norm(&modules, gradients, limit))
+    fn task(&self, logits: &Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<1> {
+        cross_entropy(logits.clone(), labels.clone(), self.label_smoothing)
     }
 }
 
-/// The gradients of the weighted sum; none if there is nothing to sum.
-pub(crate) fn gradients(weighted: Vec<Weighted>) -> Option<Gradients> {
-    let terms = weighted
+/// The terms of a method with its weight in the recipe.
+fn with_weight(weight: f64, terms: Vec<Term>) -> impl Iterator<Item = Weighted> {
+    terms
         .into_iter()
-        .filter_map(|(weight, term)| Some(term.value * weight?));
-    terms.reduce(|sum, term| sum + term).map(|loss| loss.backward())
+        .map(move |term| (term.factor.map(|factor| weight * factor), term))
 }
 
 /// The weighted loss and the value of every term.

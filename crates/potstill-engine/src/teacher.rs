@@ -10,7 +10,7 @@ use potstill_recipe::{BatchNorms, OptimizerSpec, Precision as Asked, Schedule, T
 
 use crate::{
     EngineError, NetworkInput, Source,
-    learner::{LiveTeacher, TeacherNetwork},
+    learner::LiveTeacher,
     plan::{default_input, shortcut},
 };
 
@@ -116,7 +116,7 @@ impl PlannedTeacher {
     pub(crate) fn take_role(&mut self, methods: &[(f64, Box<dyn Method>)]) -> Result<(), EngineError> {
         for (_, method) in methods {
             method.check_teacher(self.has_weights)?;
-            let online = method.teaching() == Teaching::Online;
+            let online = method.teaching() != Teaching::Frozen;
             let learns = |own: &&dyn Augmentation| !own.rounds().is_empty();
             let asked = match (online, method.augmentation().filter(learns)) {
                 (true, _) => "the teacher is to learn beside the student",
@@ -131,26 +131,20 @@ impl PlannedTeacher {
                 );
                 return Err(EngineError::Contradiction(message));
             }
-            if online {
-                self.teaching = Teaching::Online;
-            }
+            self.teaching = self.teaching.max(method.teaching());
         }
         Ok(())
     }
 
     /// The teacher for a run.
     pub(crate) fn live(&self) -> LiveTeacher {
-        let network = match &self.classifier {
-            Some(classifier) if self.teaching == Teaching::Online => {
-                TeacherNetwork::Online(classifier.clone())
-            }
-            _ => TeacherNetwork::Frozen(self.network.clone()),
-        };
-        LiveTeacher {
-            network,
-            mode: self.mode,
-            input: self.input.clone(),
-        }
+        LiveTeacher::new(
+            self.classifier.as_ref(),
+            self.network.clone(),
+            self.teaching,
+            self.mode,
+            self.input.clone(),
+        )
     }
 }
 

@@ -78,6 +78,15 @@ impl Timeline {
         self.0.get(index).or(self.0.last()).copied()
     }
 
+    /// How many epochs the augmentation of this method learns in.
+    pub fn round_epochs(&self, index: usize) -> usize {
+        let rounds = self
+            .0
+            .iter()
+            .filter(|slot| matches!(slot, Slot::Round { method, .. } if *method == index));
+        rounds.count()
+    }
+
     /// The epochs in order.
     pub fn slots(&self) -> &[Slot] {
         &self.0

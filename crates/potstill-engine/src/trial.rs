@@ -7,9 +7,10 @@ use potstill_models::{Classifier, FrozenClassifier, ModelError};
 use potstill_ops::{Frozen, Mode, Pass};
 
 use crate::{
+    descent::{Optimizers, gradients},
     inputs::{Moment, labels, pixels},
-    learner::{Clock, Learner, Optimizers},
-    step::{Refused, StepReport, gradients, values},
+    learner::{Clock, Learner},
+    step::{Refused, StepReport, values},
 };
 
 /// Both networks as they stand at the beginning of an epoch of a round.

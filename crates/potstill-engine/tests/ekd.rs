@@ -47,6 +47,7 @@ fn trained(place: &Path, overrides: &[&str]) -> Bits {
     checkpoint(&folder)
 }
 
+const TEACHER_FIRST: &str = "methods.0.update_order=teacher-first";
 const NO_TRANSFER: [&str; 2] = ["methods.0.alpha=0.0", "methods.0.beta=0.0"];
 
 #[test]
@@ -59,6 +60,7 @@ fn the_teacher_does_not_know_what_is_transferred() {
         vec!["methods.0.beta=0.0"],
         vec!["methods.0.ir_loss=norm-mse", "methods.0.temperature=2"],
         vec!["methods.0.transfer_warmup_epochs=2"],
+        vec![TEACHER_FIRST],
     ];
     let runs = runs.map(|overrides| trained(place.path(), &overrides));
     let [first, ..] = &runs;
@@ -108,6 +110,43 @@ fn a_teacher_grows_as_a_student_does_alone() {
 }
 
 #[test]
+fn a_teacher_that_moves_first_is_seen_as_it_is_then() {
+    let place = tempfile::tempdir().unwrap();
+    // A run of one step, so that the teacher can be had as it is after its first.
+    let step = [
+        "data.train=shapes:size=16,train=64,test=20,classes=6",
+        "train.batch=64",
+        "train.epochs=1",
+    ];
+    let run = |overrides: &[&str]| trained(place.path(), &[&step[..], overrides].concat());
+    let network = |name: &str, weights: &[&str]| {
+        let folder = place.path().join(name);
+        let alone = ["student.model=cifar_resnet14", "methods=[]"];
+        go(&[&step[..], &alone, weights].concat(), &folder);
+        folder.join("student/model.safetensors").display().to_string()
+    };
+    let before = network("before", &[]);
+    let after = network("after", &[&format!("student.weights={before}")]);
+    let before = format!("teacher.weights={before}");
+    let identity = "methods.0.gm_teacher=identity";
+    let evolving = [
+        &before,
+        "methods.0.teacher_mode=evolving-from-checkpoint",
+        identity,
+    ];
+    let first = run(&[&evolving[..], &[TEACHER_FIRST]].concat());
+    let frozen = run(&[
+        &format!("teacher.weights={after}"),
+        "teacher.batch_norm=batch",
+        "methods.0.teacher_mode=frozen",
+        identity,
+    ]);
+    assert!(part(&first, "student") == part(&frozen, "student"));
+    assert!(part(&first, "ekd") == part(&frozen, "ekd"));
+    assert!(part(&first, "student") != part(&run(&evolving), "student"));
+}
+
+#[test]
 fn a_student_to_whom_nothing_is_transferred_trains_as_alone() {
     let place = tempfile::tempdir().unwrap();
     for clip in ["train.clip_norm=1000.0", "train.clip_norm=0.5"] {
@@ -149,6 +188,7 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     let modes = [
         vec![low],
         vec![run.as_str(), "methods.0.teacher_mode=frozen", "methods.0.beta=2"],
+        vec![TEACHER_FIRST],
     ];
     for (mode, overrides) in modes.iter().enumerate() {
         let [whole, broken] = ["whole", "broken"].map(|name| place.path().join(format!("{name}-{mode}")));

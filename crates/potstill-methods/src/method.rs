@@ -76,13 +76,15 @@ impl Term {
 }
 
 /// What becomes of the teacher during the training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Teaching {
     /// It stays as it is.
     #[default]
     Frozen,
     /// It learns the task itself, from the same batches, beside the student. It is never moved by the student's loss.
     Online,
+    /// The same, one update ahead: it moves in every step before the student looks at it, at the cost of a second forward pass.
+    OnlineFirst,
 }
 
 /// A distillation method, planned for two networks.
@@ -164,6 +166,12 @@ pub trait Method: Send {
     /// The same, to be trained.
     fn augmentation_mut(&mut self) -> Option<&mut dyn Augmentation> {
         None
+    }
+
+    /// What a teacher that moves first ([`Teaching::OnlineFirst`]), tracked, and the modules beside it learn from besides the task. It
+    /// is not asked of others: theirs are among the [`terms`](Self::terms).
+    fn teacher_terms(&self, _teacher: &Seen, _labels: &Tensor<1, Int>, _pass: &mut Pass<'_>) -> Vec<Term> {
+        Vec::new()
     }
 
     /// The loss terms of one step. The method's own modules run in `pass`.

@@ -9,7 +9,9 @@ mod on_networks;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use numbers::{DIVIDED, fill, gradients, map, nchw, number, scope, tensor, values};
 use on_networks::{ground, network, plan};
-use potstill_methods::{GuidedHalf, ImitationLoss, Method, Seen, Step, TaughtHalf, Term, imitation_loss};
+use potstill_methods::{
+    GuidedHalf, ImitationLoss, Method, Seen, Step, TaughtHalf, Teaching, Term, imitation_loss,
+};
 use potstill_models::Classifier;
 use potstill_ops::{Mode, Parameters, Pass, Point, Taps, cross_entropy, distillation_divergence};
 
@@ -40,6 +42,7 @@ impl Together {
         }
     }
 
+    /// All terms: of a teacher that moves first, and of the step that comes then.
     fn terms(&self, epoch: usize) -> Vec<Term> {
         let images = map([4, 3, 32, 32], |i| {
             (0.1 * i as f64).sin() + (0.003 * i as f64).cos()
@@ -67,6 +70,18 @@ impl Together {
             labels: &labels,
             epoch,
         };
+        if self.method.teaching() == Teaching::OnlineFirst {
+            let led = self
+                .method
+                .teacher_terms(&tracked, &labels, &mut Pass::new(Mode::Batch));
+            let online_teacher = None;
+            let step = Step {
+                online_teacher,
+                ..step
+            };
+            let then = self.method.terms(&step, &mut Pass::new(Mode::Batch));
+            return [then, led].concat();
+        }
         self.method.terms(&step, &mut Pass::new(Mode::Batch))
     }
 
@@ -104,6 +119,27 @@ fn losses_reach_their_own_side_only() {
     let [student, halves, teacher, taught] = together.reached("ekd-imitation");
     assert!(student > 0 && halves == 3 * 6 && teacher == 0 && taught == 0);
     assert!(together.method.teacher_modules().is_none());
+}
+
+#[test]
+fn a_teacher_that_moves_first_has_the_same_terms() {
+    for options in ["", "beta = 2.0\neta = 0.5", "aux_grad_to_backbone = true"] {
+        let beside = Together::of(options);
+        let first = Together::of(&format!("update_order = \"teacher-first\"\n{options}"));
+        let (terms, of_first) = (beside.terms(0), first.terms(0));
+        assert_eq!(terms.len(), of_first.len());
+        for term in &terms {
+            let other = of_first.iter().find(|other| other.name == term.name).unwrap();
+            assert_eq!(term.factor, other.factor, "{}", term.name);
+            assert_eq!(number(&term.value), number(&other.value), "{}", term.name);
+        }
+        for name in ["ekd-transfer", "ekd-imitation", "ekd-heads"] {
+            assert_eq!(beside.reached(name), first.reached(name), "{name}, {options}");
+        }
+    }
+    let unheard = Together::of("update_order = \"teacher-first\"\neta = 0.0\naux_grad_to_backbone = true");
+    let heads = unheard.terms(0).into_iter().find(|term| term.name == "ekd-heads");
+    assert!(heads.is_some_and(|heads| heads.factor.is_none() && !heads.value.is_autodiff()));
 }
 
 #[test]

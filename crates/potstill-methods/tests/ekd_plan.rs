@@ -162,8 +162,8 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
             &["aux_grad_to_backbone", "module"],
         ),
         (
-            "update_order = \"teacher-first\"",
-            &["update_order", "simultaneous"],
+            "update_order = \"teacher-first\"\nteacher_mode = \"frozen\"",
+            &["update_order", "evolves"],
         ),
         (
             "teacher_mode = \"evolveing\"",

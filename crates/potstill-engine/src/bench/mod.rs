@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
 use potstill_data::Batch;
-use potstill_methods::{Ground, Method, Side, Teaching};
+use potstill_methods::{Ground, Method, Side};
 use potstill_models::{BuildOptions, Classifier, FrozenClassifier, ModelEntry, find};
 use potstill_ops::{Frozen, Mode, Moments, Pass, Precision, Recycler, Scope};
 use potstill_random::Seed;
@@ -15,13 +15,13 @@ use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
 pub use self::report::{BenchReport, Milliseconds, PartReport};
 use crate::{
     EngineError, NetworkInput, Phase,
+    descent::{Descent, Optimizers, Rates},
     export::median,
     inputs::Moment,
     laps::{Laps, Part},
-    learner::{Learner, LiveTeacher, Optimizers, TeacherNetwork},
+    learner::{Learner, LiveTeacher},
     machine,
     plan::{default_input, insert},
-    step::Rates,
 };
 
 /// What to time.
@@ -96,16 +96,20 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     let mut optimizers = Optimizers::new(&phase, None);
     let input = NetworkInput::from(default_input(3));
     let batch = synthetic(setup.batch, entry);
-    let online = methods
+    let roles = methods
         .iter()
-        .any(|(_, method): &(f64, Box<dyn Method>)| method.teaching() == Teaching::Online);
+        .map(|(_, method): &(f64, Box<dyn Method>)| method.teaching());
+    let teaching = roles.max().unwrap_or_default();
     let teacher = teacher.map(|teacher| settled(teacher, input.of_batch(&batch, &device)));
     let mut learner = Learner {
         device,
         seed,
         student,
         student_input: input.clone(),
-        teacher: teacher.map(|teacher| live(teacher, online, input)),
+        teacher: teacher.map(|teacher| {
+            let frozen = FrozenClassifier::from(&teacher);
+            LiveTeacher::new(Some(&teacher), frozen, teaching, Mode::Running, input)
+        }),
         methods,
         task_weight: 1.0,
         label_smoothing: 0.0,
@@ -116,15 +120,19 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         epoch: setup.epoch.unwrap_or(PAST_EVERY_RAMP),
         step: 0,
     };
-    let rates = Rates {
-        student: setup.rate,
-        teacher: setup.rate,
+    let mut descent = Descent {
+        phase: &phase,
+        optimizers: &mut optimizers,
+        rates: Rates {
+            student: setup.rate,
+            teacher: setup.rate,
+        },
     };
     let mut losses = Vec::new();
     let mut report = timed(setup, || {
         let mut laps = Laps::start();
         // A term that is not finite costs the same time, up to the losses.
-        let done = learner.step(&batch, moment, &phase, &mut optimizers, rates, &mut laps);
+        let done = learner.step(&batch, moment, &mut descent, &mut laps);
         losses.push(done.map_or(f64::NAN, |done| done.loss));
         Part::ALL.map(|part| (part.name(), laps.seconds(part), laps.multiplications(part)))
     })?;
@@ -185,19 +193,6 @@ fn settled(mut teacher: Classifier, images: Tensor<4>) -> Classifier {
     let again: Vec<Moments> = std::iter::repeat_n(moments, 60).flatten().collect();
     Moments::absorb(&again, teacher.parameters_mut());
     teacher
-}
-
-fn live(teacher: Classifier, online: bool, input: NetworkInput) -> LiveTeacher {
-    let network = if online {
-        TeacherNetwork::Online(teacher)
-    } else {
-        TeacherNetwork::Frozen(FrozenClassifier::from(&teacher))
-    };
-    LiveTeacher {
-        network,
-        mode: Mode::Running,
-        input,
-    }
 }
 
 fn synthetic(batch: usize, entry: &ModelEntry) -> Batch {

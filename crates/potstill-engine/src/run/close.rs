@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use potstill_report::{EpochRow, IndexMap, Training, append_metrics};
 
-use crate::{Best, EngineError, Evaluation, Observer, Position, epoch_line, run::Run, timeline::Slot};
+use crate::{Best, EngineError, Evaluation, Observer, Phase, Position, epoch_line, run::Run, timeline::Slot};
 
 impl Run {
     /// Evaluates where something was learned that is measured, and enters the epoch that `began` in the books.
@@ -16,7 +16,7 @@ impl Run {
     ) -> Result<(), EngineError> {
         let training = began.elapsed().as_secs_f64();
         let (student, teacher) = match slot {
-            Slot::Student { .. } if self.teacher_learns() => {
+            Slot::Student { .. } if self.learner.teacher_learns() => {
                 (Some(self.evaluate()?), self.evaluate_teacher()?)
             }
             Slot::Student { .. } => (Some(self.evaluate()?), None),
@@ -59,7 +59,7 @@ impl Run {
             .map(|(name, sum)| (name.clone(), totals.mean(*sum)));
         let (phase, lr) = match slot {
             Slot::Student { epoch } => {
-                let phase = self.phase_at(epoch);
+                let phase = Phase::at(&self.plan.phases, epoch);
                 (
                     phase.name.clone(),
                     phase.rate(epoch, steps.saturating_sub(1), steps),

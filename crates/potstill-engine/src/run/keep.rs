@@ -4,7 +4,7 @@ use std::{iter, path::PathBuf};
 
 use potstill_report::{rewind_metrics, tensorboard::EventWriter};
 
-use crate::{Checkpoint, EngineError, Plan, RunFolder, learner::Optimizers, run::Run, timeline::Slot};
+use crate::{Checkpoint, EngineError, Phase, Plan, RunFolder, descent::Optimizers, run::Run, timeline::Slot};
 
 impl Run {
     /// A run that continues where its last checkpoint was written; from the start if none was.
@@ -44,8 +44,8 @@ impl Run {
         };
         // A round before a new phase still carries the state of the old one.
         let phase = match slot {
-            Slot::Student { epoch } => self.phase_at(epoch),
-            Slot::Round { before, .. } => self.phase_at(before.saturating_sub(1)),
+            Slot::Student { epoch } => Phase::at(&self.plan.phases, epoch),
+            Slot::Round { before, .. } => Phase::at(&self.plan.phases, before.saturating_sub(1)),
         };
         self.optimizers = Optimizers::new(phase, self.plan.teacher_optimizer());
         if let Slot::Round { method, .. } = slot

@@ -22,11 +22,8 @@ use potstill_report::{EpochRow, tensorboard::EventWriter};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Best, EngineError, Evaluation, Observer, Phase, Plan, Position, RunFolder, evaluate,
-    learner::{Learner, Optimizers, TeacherNetwork},
-    running_mean::RunningMean,
-    study::StudyRoom,
-    timeline::Slot,
+    Best, EngineError, Evaluation, Observer, Plan, Position, RunFolder, descent::Optimizers, evaluate,
+    learner::Learner, running_mean::RunningMean, study::StudyRoom, timeline::Slot,
 };
 
 /// How a run ended.
@@ -128,7 +125,11 @@ impl Run {
 
     /// The methods' work before the first step. It is looked for again whenever a run is resumed: what was done is kept.
     fn prepare(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Prepared, EngineError> {
-        let teacher = self.learner.teacher.as_ref().filter(|_| !self.teacher_learns());
+        let teacher = self
+            .learner
+            .teacher
+            .as_ref()
+            .filter(|_| !self.learner.teacher_learns());
         let teacher = teacher.map(|teacher| (teacher.network.frozen(), teacher.input.clone()));
         let mut room = StudyRoom::new(&self.plan, teacher, observer, stop);
         for (_, method) in &mut self.learner.methods {
@@ -153,14 +154,6 @@ impl Run {
             self.plan.evaluating(),
             &mut |_| (),
         )
-    }
-
-    fn phase_at(&self, student_epoch: usize) -> &Phase {
-        let phases = &self.plan.phases;
-        phases
-            .iter()
-            .find(|phase| phase.epochs.contains(&student_epoch))
-            .unwrap_or(&phases[phases.len() - 1])
     }
 
     /// What the run is made from.
@@ -196,12 +189,6 @@ impl Run {
             &mut |_| (),
         )?;
         Ok(Some(found))
-    }
-
-    /// Whether the teacher trains beside the student.
-    fn teacher_learns(&self) -> bool {
-        let teacher = self.learner.teacher.as_ref();
-        teacher.is_some_and(|teacher| matches!(teacher.network, TeacherNetwork::Online(_)))
     }
 
     /// Top-1 accuracy of the teacher on the test images, percent; none without a teacher or for other classes.

@@ -8,12 +8,12 @@ use std::{
 use potstill_data::{Batch, DataError, Epoch, Loader};
 
 use crate::{
-    EngineError, Observer, StepSeen,
+    EngineError, Observer, Phase, StepSeen,
+    descent::{Descent, Optimizers, Rates},
     inputs::Moment,
     laps::Laps,
-    learner::Optimizers,
     run::Run,
-    step::{Rates, StepReport},
+    step::StepReport,
 };
 
 impl Run {
@@ -25,7 +25,7 @@ impl Run {
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<bool, EngineError> {
-        let phase = self.phase_at(epoch).clone();
+        let phase = Phase::at(&self.plan.phases, epoch).clone();
         if (epoch, self.position.step) == (phase.epochs.start, 0) {
             self.optimizers = Optimizers::new(&phase, self.plan.teacher_optimizer());
         }
@@ -42,11 +42,15 @@ impl Run {
             };
             let student = phase.rate(epoch, moment.step, pace.steps);
             let teacher = self.plan.teacher_rate(&phase, epoch, moment.step, pace.steps);
-            let rates = Rates { student, teacher };
+            let mut descent = Descent {
+                phase: &phase,
+                optimizers: &mut self.optimizers,
+                rates: Rates { student, teacher },
+            };
             let started = Instant::now();
-            let (learner, optimizers) = (&mut self.learner, &mut self.optimizers);
-            let report = learner
-                .step(&batch, moment, &phase, optimizers, rates, &mut Laps::start())
+            let report = self
+                .learner
+                .step(&batch, moment, &mut descent, &mut Laps::start())
                 .map_err(|refused| refused.at(self.position.epoch + 1, moment.step + 1, student))?;
             self.step_seconds.push(started.elapsed().as_secs_f64());
             self.enter_step(&batch, &report, student, &mut pace, observer);

@@ -15,8 +15,11 @@ mod guided_module;
 mod imitation;
 mod options;
 
-use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Parameters, Pass, Taps, cross_entropy, distillation_divergence};
+use burn::{
+    module::Module,
+    tensor::{Int, Tensor},
+};
+use potstill_ops::{Mode, Parameters, Pass, Taps, adaptive_avg_pool, cross_entropy, distillation_divergence};
 use potstill_recipe::MethodSpec;
 
 pub use self::{
@@ -25,15 +28,17 @@ pub use self::{
 };
 use self::{
     guided_module::{StudentHalves, TeacherHalves},
-    options::{GuidedTeacher, Options, TeacherMode},
+    options::{GuidedTeacher, Options, TeacherMode, UpdateOrder},
 };
-use crate::{Ground, Method, MethodError, Reads, Step, Teaching, Term};
+use crate::{Ground, Method, MethodError, Reads, Seen, Step, Teaching, Term};
 
 /// Evolutionary knowledge distillation, planned for two networks.
 #[derive(Debug, Clone)]
 pub struct Ekd {
     options: Options,
     reads: Reads,
+    /// `[H, W]` at which the maps of each pair are compared: the smaller of theirs.
+    sizes: Vec<[usize; 2]>,
     student: StudentHalves,
     /// None where the teacher's own maps are imitated.
     teacher: Option<TeacherHalves>,
@@ -54,10 +59,11 @@ impl Ekd {
         let classes = ground.student.probe.classes;
         let reads = options.pairs(spec, &ground.student, teacher)?;
         let scope = ground.scope(Self::NAME);
-        let (mut student_halves, mut teacher_halves) = (Vec::new(), Vec::new());
+        let (mut student_halves, mut teacher_halves, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
         for (pair, (own, other)) in reads.student.iter().zip(&reads.teacher).enumerate() {
-            let [_, _, inputs] = ground.student.size(own, Self::NAME, "student")?;
-            let [_, _, outputs] = teacher.size(other, Self::NAME, "teacher")?;
+            let [h, w, inputs] = ground.student.size(own, Self::NAME, "student")?;
+            let [height, width, outputs] = teacher.size(other, Self::NAME, "teacher")?;
+            sizes.push([h.min(height), w.min(width)]);
             let width = match options.gm_teacher {
                 GuidedTeacher::Module => options.gm_width.unwrap_or(inputs),
                 GuidedTeacher::Identity => outputs,
@@ -76,6 +82,7 @@ impl Ekd {
             },
             options,
             reads,
+            sizes,
         })
     }
 
@@ -87,24 +94,57 @@ impl Ekd {
         }
     }
 
+    fn teacher_first(&self) -> bool {
+        self.options.update_order == UpdateOrder::TeacherFirst
+    }
+
+    /// The teacher's halves as this step uses them: with a graph where their heads learn from it. A graph that nobody goes back
+    /// through would be kept, and grow.
+    fn halves(&self, learn: bool) -> Vec<TaughtHalf> {
+        let halves = self.teacher.as_ref();
+        let halves = halves.map(|halves| if learn { halves.clone() } else { halves.valid() });
+        halves.map_or_else(Vec::new, |halves| halves.pairs)
+    }
+
+    /// Whether the heads' losses reach the teacher's blocks.
+    fn supervises_deeply(&self) -> bool {
+        self.options.aux_grad_to_backbone && self.options.eta > 0.0
+    }
+
+    /// The heads' term; none without heads.
+    fn heads_term(&self, heads: Vec<Tensor<1>>) -> Option<Term> {
+        Some(weighted_or_noted("ekd-heads", mean(heads)?, self.options.eta))
+    }
+
+    /// The heads' losses where the teacher moves first, which reach its maps if those are tracked.
+    fn heads(&self, teacher: &Taps, labels: &Tensor<1, Int>, pass: &mut Pass<'_>) -> Vec<Tensor<1>> {
+        let places = self.reads.teacher.iter().zip(&self.sizes);
+        let halves = self.halves(self.options.eta > 0.0);
+        let heads = halves.iter().zip(places).filter_map(|(half, (point, &size))| {
+            let (_, logits) = half.forward(adaptive_avg_pool(teacher.map(point)?, size), pass);
+            Some(cross_entropy(logits, labels.clone(), 0.0))
+        });
+        heads.collect()
+    }
+
     /// What is compared of every pair, the teacher's side a constant, and the heads' losses, which reach the `teacher`'s maps if those
-    /// are tracked.
+    /// are tracked. No heads where the teacher has moved first: they have learned from the batch already.
     fn guided(&self, step: &Step<'_>, teacher: &Taps, pass: &mut Pass<'_>) -> Guided {
         let reads = self.reads.student.iter().zip(&self.reads.teacher);
-        // Heads that nobody learns from have no graph: one that nobody goes back through would be kept and grow.
-        let still = (self.options.eta == 0.0).then(|| self.teacher.as_ref().map(TeacherHalves::valid));
-        let halves = still.as_ref().map_or(self.teacher.as_ref(), Option::as_ref);
+        let halves = self.halves(self.options.eta > 0.0 && !self.teacher_first());
+        // What moved halves see of the batch a second time does not go into their statistics again.
+        let mut again = Pass::new(Mode::Batch);
         let mut guided = Guided::default();
         for (pair, (own, other)) in reads.enumerate() {
             let (Some(ours), Some(theirs)) = (step.student.taps.map(own), teacher.map(other)) else {
                 continue;
             };
             let (ours, theirs) = at_the_smaller_size(ours, theirs);
-            let target = match halves.and_then(|halves| halves.pairs.get(pair)) {
+            let target = match halves.get(pair) {
+                Some(half) if self.teacher_first() => half.forward(theirs, &mut again).0,
                 Some(half) => {
                     let (map, logits) = half.forward(theirs, pass);
-                    let loss = cross_entropy(logits, step.labels.clone(), 0.0);
-                    guided.heads.push(loss);
+                    guided.heads.push(cross_entropy(logits, step.labels.clone(), 0.0));
                     map.inner()
                 }
                 None => theirs.inner(),
@@ -140,8 +180,9 @@ impl Method for Ekd {
 
     fn teaching(&self) -> Teaching {
         match self.options.teacher_mode {
-            TeacherMode::Evolving | TeacherMode::EvolvingFromCheckpoint => Teaching::Online,
             TeacherMode::Frozen => Teaching::Frozen,
+            _ if self.teacher_first() => Teaching::OnlineFirst,
+            TeacherMode::Evolving | TeacherMode::EvolvingFromCheckpoint => Teaching::Online,
         }
     }
 
@@ -181,6 +222,15 @@ impl Method for Ekd {
         self.teacher.as_mut().map(|halves| halves as &mut dyn Parameters)
     }
 
+    fn teacher_terms(&self, teacher: &Seen, labels: &Tensor<1, Int>, pass: &mut Pass<'_>) -> Vec<Term> {
+        let heads = if self.supervises_deeply() {
+            self.heads(&teacher.taps, labels, pass)
+        } else {
+            self.heads(&teacher.taps.detached(), labels, pass)
+        };
+        self.heads_term(heads).into_iter().collect()
+    }
+
     fn terms(&self, step: &Step<'_>, pass: &mut Pass<'_>) -> Vec<Term> {
         let Some(teacher) = step.teacher else {
             return Vec::new();
@@ -192,20 +242,20 @@ impl Method for Ekd {
             options.temperature,
         );
         let taps = match step.online_teacher {
-            Some(tracked) if options.aux_grad_to_backbone => &tracked.taps,
+            Some(tracked) if self.supervises_deeply() => &tracked.taps,
             _ => &teacher.taps,
         };
         let guided = self.guided(step, taps, pass);
         let warmth = self.warmth(step.epoch);
-        let weighted = [
-            ("ekd-transfer", Some(transfer), options.alpha * warmth),
-            ("ekd-imitation", mean(guided.imitations), options.beta * warmth),
-            ("ekd-heads", mean(guided.heads), options.eta),
-        ];
-        let mut terms: Vec<Term> = weighted
-            .into_iter()
-            .filter_map(|(name, value, factor)| Some(weighted_or_noted(name, value?, factor)))
-            .collect();
+        let imitation = mean(guided.imitations)
+            .map(|value| weighted_or_noted("ekd-imitation", value, options.beta * warmth));
+        let mut terms = vec![weighted_or_noted(
+            "ekd-transfer",
+            transfer,
+            options.alpha * warmth,
+        )];
+        terms.extend(imitation);
+        terms.extend(self.heads_term(guided.heads));
         // A constant map imitates easily. About 1 is healthy behind a batch norm.
         let least = guided.deviations.into_iter().reduce(Tensor::min_pair);
         terms.extend(least.map(|least| Term::note("ekd-least-deviation", least)));

@@ -88,8 +88,10 @@ pub(super) enum GuidedTeacher {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum UpdateOrder {
+    /// Both networks move after the same forward passes.
     #[default]
     Simultaneous,
+    /// The teacher moves, looks again, and the student learns from what it sees then.
     TeacherFirst,
 }
 
@@ -115,9 +117,8 @@ impl Options {
             let problem = "needs a teacher that evolves and `gm_teacher = \"module\"`: the heads' losses are to train its blocks";
             return Err(spec.wrong("aux_grad_to_backbone", problem).into());
         }
-        if self.update_order == UpdateOrder::TeacherFirst {
-            let problem =
-                "can only be `simultaneous` so far: both networks move after the same forward passes";
+        if self.update_order == UpdateOrder::TeacherFirst && self.teacher_mode == TeacherMode::Frozen {
+            let problem = "needs a teacher that evolves: a frozen one has no update that could come first";
             return Err(spec.wrong("update_order", problem).into());
         }
         Ok(())

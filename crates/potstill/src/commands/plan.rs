@@ -23,14 +23,21 @@ fn cost(estimate: &Estimate) -> String {
     let memory = estimate
         .memory_mb
         .map_or(String::new(), |mb| format!(", {} MiB", human::count(mb as u64)));
-    format!(
-        "estimate  {} for the run{memory}: {:.0} ms a step of {:.1} GFLOP at {:.0} GFLOP/s, from a step of {} images just now\n",
+    let mut text = format!(
+        "estimate  {} for the run{memory}: {:.0} ms a step of {:.1} GFLOP at {:.0} GFLOP/s, from steps of {} images just now\n",
         human::duration(estimate.run_seconds),
         1e3 * estimate.step_seconds,
         estimate.step_gflop,
         estimate.gflops,
         estimate.images,
-    )
+    );
+    for method in &estimate.preparing {
+        let _ = writeln!(
+            text,
+            "          without what {method} prepares before the first step"
+        );
+    }
+    text
 }
 
 fn describe(plan: &Plan) -> String {
@@ -55,11 +62,12 @@ fn describe(plan: &Plan) -> String {
     );
     if let Some(teacher) = &plan.teacher {
         let mut taken = resolution(&teacher.input);
-        if teacher.teaching == Teaching::Online {
-            taken.push_str(", trains too");
-        } else if teacher.mode == Mode::Batch {
-            taken.push_str(", batch norms by the batch");
-        }
+        taken.push_str(match (teacher.teaching, teacher.mode) {
+            (Teaching::Online, _) => ", trains too",
+            (Teaching::OnlineFirst, _) => ", trains too, before the student looks",
+            (Teaching::Frozen, Mode::Batch) => ", batch norms by the batch",
+            (Teaching::Frozen, _) => "",
+        });
         network(&mut text, "teacher", &teacher.model, &teacher.side, &taken);
     }
     for (index, phase) in plan.phases.iter().enumerate() {
