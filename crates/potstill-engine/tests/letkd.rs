@@ -191,3 +191,9 @@ fn the_deployed_student_keeps_its_layers() {
         assert!(error.to_string().contains("letkd.penultimate"), "{error}");
     });
 }
+
+#[test]
+fn an_estimate_says_that_something_is_prepared() {
+    let estimate = Plan::new(recipe(RECIPE, &[])).unwrap().estimate().unwrap();
+    assert_eq!(estimate.preparing, ["letkd"]);
+}

@@ -197,3 +197,19 @@ fn a_training_too_short_for_a_review_is_refused() {
         "{error}"
     );
 }
+
+#[test]
+fn an_estimate_knows_how_many_epochs_review() {
+    let gflop = |overrides: &[&str]| {
+        let plan = Plan::new(recipe(RECIPE, overrides)).unwrap();
+        plan.estimate().unwrap().step_gflop
+    };
+    // One review in four epochs, and one in six.
+    let general = gflop(&["methods=[{ kind = \"kd\" }]"]);
+    let [of_four, of_six] = [4.0, 6.0].map(|epochs| {
+        let mean = gflop(&[&format!("train.epochs={epochs}")]);
+        epochs * mean - (epochs - 1.0) * general
+    });
+    assert!(of_four > 1.1 * general, "{of_four} against {general}");
+    assert!((of_four - of_six).abs() < 1e-9 * of_four, "{of_four}, {of_six}");
+}
