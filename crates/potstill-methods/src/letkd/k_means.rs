@@ -168,7 +168,8 @@ impl Nearest {
         let products = Tensor::<2>::from_data(data, &Device::flex())
             .matmul(self.transposed.clone())
             .into_data();
-        let products: Vec<f32> = products.iter().collect();
+        // The numbers as they lie: there are thousands for every row.
+        let products: Vec<f32> = products.into_vec().unwrap_or_default();
         products
             .chunks_exact(self.half_squares.len())
             .map(|row| self.first_of_largest(row))
@@ -176,8 +177,23 @@ impl Nearest {
     }
 
     fn first_of_largest(&self, products: &[f32]) -> usize {
-        let nearness = || products.iter().zip(&self.half_squares).map(|(p, half)| p - half);
-        let largest = nearness().fold(f32::NEG_INFINITY, f32::max);
-        nearness().position(|value| value == largest).unwrap_or(0)
+        let nearness = |(product, half): (&f32, &f32)| product - half;
+        let pairs = || products.chunks(LANES).zip(self.half_squares.chunks(LANES));
+        let mut best = [f32::NEG_INFINITY; LANES];
+        for (products, halves) in pairs() {
+            for (best, value) in best.iter_mut().zip(products.iter().zip(halves).map(nearness)) {
+                *best = if value > *best { value } else { *best };
+            }
+        }
+        let largest = best.into_iter().fold(f32::NEG_INFINITY, f32::max);
+        let found = pairs().enumerate().find_map(|(chunk, (products, halves))| {
+            let mut values = products.iter().zip(halves).map(nearness);
+            let lane = values.position(|value| value == largest)?;
+            Some(chunk * LANES + lane)
+        });
+        found.unwrap_or(0)
     }
 }
+
+/// Numbers that are compared side by side.
+const LANES: usize = 16;
