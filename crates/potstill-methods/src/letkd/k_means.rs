@@ -169,7 +169,7 @@ impl Nearest {
             .matmul(self.transposed.clone())
             .into_data();
         // The numbers as they lie: there are thousands for every row.
-        let products: Vec<f32> = products.into_vec().unwrap_or_default();
+        let products: Vec<f32> = products.try_into_vec().unwrap_or_default();
         products
             .chunks_exact(self.half_squares.len())
             .map(|row| self.first_of_largest(row))
