@@ -36,6 +36,7 @@ def tst(options):
     return 'methods=[{ kind = "tst", %s }]' % options
 
 
+AHEAD = 'teacher_mode = "evolving-from-checkpoint"'
 SMALL_BANK = 'bank = { kind = "trained", affine_epochs = 2, colour_epochs = 4 }'
 FROZEN = 'teacher_mode = "frozen"'
 LOW = "student.input.low_resolution={ size = 8 }"
@@ -118,7 +119,7 @@ SETS = {
     # A teacher that is ahead from the start and evolves.
     "ekd-ahead": (
         "comparison-cifar10",
-        {"alone": [], "ekd-ahead": [ekd('teacher_mode = "evolving-from-checkpoint"')]},
+        {"alone": [], "ekd-ahead": [ekd(AHEAD)]},
     ),
     # The same layer without supervision, and with.
     "letkd": (
@@ -159,6 +160,7 @@ SETS = {
             "low-alone": [LOW],
             "low-kd": [LOW, KD],
             "low-ekd": [LOW, FRESH_TEACHER, ekd()],
+            "low-ekd-ahead": [LOW, ekd(AHEAD)],
         },
     ),
     # 5 % of the images, 250 of a class, for student and teacher.
@@ -170,6 +172,7 @@ SETS = {
             "few-kd": [*FEW, 'teacher={ run = "%RUNS%/comparison-cifar10-few-teacher/seed-0" }', KD],
             "few-kd-all-data": [*FEW, KD],
             "few-ekd": [*FEW, FRESH_TEACHER, ekd()],
+            "few-ekd-ahead": [*FEW, ekd(AHEAD)],
         },
     ),
 }

@@ -8,7 +8,12 @@
 use std::{env, time::Instant};
 
 use potstill_methods::letkd::{Discriminants, InMemory, KMeans};
+use potstill_ops::Recycler;
 use potstill_random::Seed;
+
+/// As in the program: blocks are kept, and not asked of the system again for every range of rows.
+#[global_allocator]
+static ALLOCATOR: Recycler = Recycler::new();
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut arguments = env::args().skip(1);
