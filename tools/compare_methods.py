@@ -173,6 +173,8 @@ SETS = {
             "few-kd-all-data": [*FEW, KD],
             "few-ekd": [*FEW, FRESH_TEACHER, ekd()],
             "few-ekd-ahead": [*FEW, ekd(AHEAD)],
+            # Little is transferred as long as the teacher knows little.
+            "few-ekd-warm": [*FEW, FRESH_TEACHER, ekd("transfer_warmup_epochs = 8")],
         },
     ),
 }
