@@ -122,10 +122,14 @@ impl Checkpoint {
             reason,
         };
         learner.recall(&self.methods).map_err(broken)?;
-        let mut clocks = Vec::new();
+        let (mut clocks, mut lengths) = (Vec::new(), BTreeMap::new());
         let mut put_back = PutBack::new(&mut tensors);
         learner.each_part(&mut |part| {
             put_back.fill(&part.name, part.module);
+            for entry in part.module.entries() {
+                let length: usize = entry.shape.iter().product();
+                lengths.insert(format!("{}/{}", part.name, entry.path), length);
+            }
             clocks.extend(part.clock.map(|clock| (part.name, clock)));
         });
         put_back.done(path)?;
@@ -139,6 +143,10 @@ impl Checkpoint {
                 .strip_prefix(OPTIMIZER)
                 .and_then(|name| name.get(1..)?.rsplit_once('/'));
             let known = parameter.is_some_and(|(parameter, slot)| {
+                // The state of a parameter is as long as the parameter.
+                if lengths.get(parameter) != Some(&stored.shape.iter().product()) {
+                    return false;
+                }
                 let stored = tensor(stored.clone(), &Device::flex());
                 clock_of(parameter)
                     .is_some_and(|clock| optimizers.of(clock).restore_tensor(parameter, slot, stored))

@@ -51,6 +51,11 @@ impl Optimizers {
         self.round = Optimizer::new(rule);
     }
 
+    /// Ends a round: the next one starts without state.
+    pub fn end_round(&mut self) {
+        self.round.forget();
+    }
+
     pub fn of(&mut self, clock: Clock) -> &mut Optimizer {
         match clock {
             Clock::Student => &mut self.student,

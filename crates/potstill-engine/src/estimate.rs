@@ -56,8 +56,12 @@ impl Plan {
         let (mut sum, mut evaluated) = (Sum::default(), 0.0);
         for (epoch, count) in kinds {
             let laps = rehearsal.step(epoch)?;
-            let looked = laps.seconds(Part::Student);
-            evaluated += count as f64 * looked;
+            let of_teacher = if rehearsal.learner.teacher_learns() {
+                laps.seconds(Part::Teacher)
+            } else {
+                0.0
+            };
+            evaluated += count as f64 * (laps.seconds(Part::Student) + of_teacher);
             sum.add(&laps, count);
         }
         let mut trials = 0.0;

@@ -168,7 +168,7 @@ impl Run {
                 test_images: plan.test.len(),
                 classes: plan.train.classes().len(),
             },
-            epochs: plan.timeline.len(),
+            epochs: plan.recipe.total_epochs(),
             best: self
                 .best
                 .map(|best| potstill_report::BestEpoch {

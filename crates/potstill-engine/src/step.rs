@@ -59,8 +59,6 @@ struct Taught {
 struct Led {
     loss: f64,
     terms: Vec<(String, f64)>,
-    /// Multiply-accumulates of its terms.
-    losses: u64,
 }
 
 /// A term with its weight; none for one that is only logged.
@@ -103,14 +101,14 @@ impl Learner {
             labels: &inputs.labels,
             epoch,
         };
-        let weighted = self.weighted_terms(&step, &mut moments, laps);
+        let (weighted, of_losses) = self.weighted_terms(&step, &mut moments, laps);
         let (loss, terms) = values(&weighted)?;
         laps.lap(Part::Losses, 0);
-        let backwards = [Part::Student, Part::Losses]
-            .into_iter()
-            .chain(step.online_teacher.map(|_| Part::Teacher));
-        let forwards: u64 = backwards.map(|part| laps.multiplications(part)).sum();
-        self.descend(weighted, descent, forwards - led.losses, laps);
+        let of_teacher = step
+            .online_teacher
+            .map_or(0, |_| laps.multiplications(Part::Teacher));
+        let forwards = laps.multiplications(Part::Student) + of_teacher + of_losses;
+        self.descend(weighted, descent, forwards, laps);
         self.each_part(&mut |part| {
             if part.trains_in(descent.phase) {
                 Moments::absorb(&moments, part.module);
@@ -214,7 +212,7 @@ impl Learner {
             None => taught.constant,
         };
         let tracked = None;
-        Ok((Taught { constant, tracked }, Led { loss, terms, losses }))
+        Ok((Taught { constant, tracked }, Led { loss, terms }))
     }
 
     fn study(&self, images: Tensor<4>, epoch: usize, moments: &mut Vec<Moments>, laps: &mut Laps) -> Seen {
@@ -237,8 +235,13 @@ impl Learner {
             .collect()
     }
 
-    /// The terms of the task and of every method, with their weights.
-    fn weighted_terms(&self, step: &Step<'_>, moments: &mut Vec<Moments>, laps: &mut Laps) -> Vec<Weighted> {
+    /// The terms of the task and of every method, with their weights, and the multiply-accumulates of them that gradients go back through.
+    fn weighted_terms(
+        &self,
+        step: &Step<'_>,
+        moments: &mut Vec<Moments>,
+        laps: &mut Laps,
+    ) -> (Vec<Weighted>, u64) {
         let of_student = Term::loss(TASK, self.task(&step.student.logits, step.labels));
         let mut weighted = vec![(Some(self.task_weight), of_student)];
         if let Some(teacher) = step.online_teacher {
@@ -248,9 +251,10 @@ impl Learner {
         for (weight, method) in &self.methods {
             weighted.extend(with_weight(*weight, method.terms(step, &mut pass)));
         }
-        laps.lap(Part::Losses, pass.multiplications());
+        let tracked = pass.multiplications();
+        laps.lap(Part::Losses, tracked + pass.untracked());
         moments.extend(pass.into_moments());
-        weighted
+        (weighted, tracked)
     }
 
     /// What an online teacher learns from by itself.

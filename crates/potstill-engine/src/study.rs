@@ -54,7 +54,10 @@ impl<'a> StudyRoom<'a> {
         let mut hash = Sha256::new();
         hash.update(env!("CARGO_PKG_VERSION"));
         hash.update(settings);
-        hash.update(format!("{:?}", self.augment));
+        match depends {
+            Depends::Data => hash.update(format!("{:?}", self.augment)),
+            Depends::TeacherAndData => hash.update(format!("{:?}", self.augment.for_evaluation())),
+        }
         for index in 0..self.data.len() {
             hash.update(self.data.label(index).to_le_bytes());
             hash.update(&self.data.image(index).map_err(failed)?.pixels);
@@ -62,7 +65,10 @@ impl<'a> StudyRoom<'a> {
         if let (Depends::TeacherAndData, Some((teacher, input))) = (depends, &self.teacher) {
             hash.update(format!("{input:?}"));
             match teacher {
-                FrozenClassifier::Ours(network) => hash_tensors(&mut hash, network.parameters()),
+                FrozenClassifier::Ours(network) => {
+                    hash.update(format!("{:?}", network.precision()));
+                    hash_tensors(&mut hash, network.parameters());
+                }
                 FrozenClassifier::Onnx(network) => {
                     let file = network.file();
                     hash.update(

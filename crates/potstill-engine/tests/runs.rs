@@ -10,8 +10,9 @@ mod whole_runs;
 
 use std::{path::Path, sync::atomic::AtomicBool};
 
+use burn::tensor::{Device, Tensor, TensorData};
 use potstill_engine::{EngineError, Plan, Run, RunFolder, Silent, Which, export};
-use potstill_models::weights::TensorFile;
+use potstill_models::weights::{TensorFile, write_tensors};
 use potstill_recipe::Recipe;
 use potstill_report::{read_metrics, read_summary};
 use whole_runs::{StopAfter, bits, finish, go_on, resume};
@@ -246,4 +247,34 @@ fn the_best_student_and_the_last_can_be_exported() {
         assert_eq!(written["top1"], format!("{top1:.2}"));
         assert!(out.join("config.json").is_file() && out.join("README.md").is_file());
     }
+}
+
+#[test]
+fn a_state_of_another_length_is_refused() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("run");
+    go_on(&mut start(&[], &folder).unwrap(), 1);
+    let path = folder.join("last.safetensors");
+    let file = TensorFile::read(&path).unwrap();
+    let state = file
+        .tensors
+        .keys()
+        .find(|name| name.starts_with("optimizer/student/"));
+    let state = state.unwrap().clone();
+    let tensors = file.tensors.into_iter().map(|(name, tensor)| {
+        let mut values = tensor.values;
+        let mut shape = tensor.shape;
+        if name == state {
+            values.push(0.0);
+            shape = vec![values.len()];
+        }
+        let length = values.len();
+        let data = TensorData::new(values, [length]);
+        (name, shape, Tensor::<1>::from_data(data, &Device::flex()))
+    });
+    write_tensors(tensors.collect(), &file.metadata, &path).unwrap();
+    let folder = RunFolder::open(&folder).unwrap();
+    let refused = Run::resume(Plan::new(recipe(&[])).unwrap(), folder);
+    let message = refused.err().unwrap().to_string();
+    assert!(message.contains(&state), "{message}");
 }

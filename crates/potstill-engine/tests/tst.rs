@@ -8,8 +8,8 @@ mod whole_runs;
 use std::path::Path;
 
 use potstill_engine::Run;
-use potstill_report::read_metrics;
-use whole_runs::{Bits, bits, checkpoint, finish, go_on, recipe};
+use potstill_report::{EpochRow, read_metrics, read_summary};
+use whole_runs::{Bits, bits, checkpoint, finish, go_on, goes_on_after_each, recipe};
 
 /// Three steps an epoch: an epoch of the student, a round of two epochs, an epoch of the student.
 const RECIPE: &str = r#"
@@ -126,6 +126,27 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     assert!(training_only.is_none());
 }
 
+const ADAM: &str = "optimizer = { kind = \"adamw\", lr = 0.001, weight_decay = 0.01 }";
+
+#[test]
+fn a_run_that_was_killed_goes_on_whatever_rule_the_student_has() {
+    let sgd = "optimizer = { kind = \"sgd\", lr = 0.05, momentum = 0.9, weight_decay = 5e-4 }";
+    let text = RECIPE.replace(sgd, ADAM);
+    assert!(text.contains(ADAM));
+    goes_on_after_each(&text, &[], 1..=4);
+}
+
+#[test]
+fn a_run_that_was_killed_between_two_phases_goes_on() {
+    let phases =
+        format!("phases = [{{ name = \"first\", epochs = 1 }}, {{ name = \"second\", epochs = 1, {ADAM} }}]");
+    let text = RECIPE.replace("epochs = 2\nbatch = 32", &format!("{phases}\nbatch = 32"));
+    assert!(text.contains("second"));
+    goes_on_after_each(&text, &[], 1..=4);
+    // No round in between.
+    goes_on_after_each(&text, &["methods=[]"], 1..=2);
+}
+
 #[test]
 fn what_was_learned_is_in_the_metrics() {
     let place = tempfile::tempdir().unwrap();
@@ -138,6 +159,13 @@ fn what_was_learned_is_in_the_metrics() {
         *found.unwrap_or_else(|| panic!("{part} is not in {notes:?}")).1
     };
     assert_eq!(rows[0].notes.len(), 25);
+    // A round's first rate is the one it was asked to start with; its epochs are not the student's.
+    assert_eq!(rows[1].lr, 0.5);
+    assert_eq!(
+        rows.iter().map(EpochRow::of_student).collect::<Vec<_>>(),
+        [true, false, false, true]
+    );
+    assert_eq!(read_summary(folder.join("summary.json")).unwrap().epochs, 2);
     assert_eq!(note(0, "magnitude.rotate"), 0.5);
     assert!((note(0, "probability.cutout") - 0.622_459).abs() < 1e-6);
     let last = rows.len() - 1;

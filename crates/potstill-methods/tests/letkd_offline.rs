@@ -256,8 +256,17 @@ fn a_pass_is_not_made_twice_at_once() {
     centres().find(&mut Desk::patient_for(place.path(), 0)).unwrap();
     let lock = fs::File::create(room(place.path()).join("lock")).unwrap();
     lock.lock().unwrap();
-    let error = centres().find(&mut Desk::new(place.path())).unwrap_err();
-    assert!(error.to_string().contains("another run"), "{error}");
+    // It waits, until it is told to stop.
+    let mut waiting = Desk::patient_for(place.path(), 0);
+    assert!(centres().find(&mut waiting).unwrap().is_none());
+    assert!(waiting.said.iter().any(|line| line.contains("another run")));
+    assert_eq!(waiting.taught, 0);
+    drop(lock);
+    let found = centres().find(&mut Desk::new(place.path())).unwrap();
+    // What is there is taken whoever holds the folder.
+    let lock = fs::File::create(room(place.path()).join("lock")).unwrap();
+    lock.lock().unwrap();
+    assert!(centres().find(&mut Desk::new(place.path())).unwrap() == found);
 }
 
 #[test]

@@ -315,7 +315,10 @@ fn looking_at_snapshots_gives_what_the_student_would_and_moves_nothing() {
         (0..3).for_each(|epoch| snapshots.remember(epoch, &student));
         let mut own = Taps::at(&points);
         student.forward(images.clone(), &mut Pass::visited(mode, &mut own));
-        let seen = snapshots.look_at(&images, &points);
+        let mut pass = Pass::new(Mode::Batch);
+        let seen = snapshots.look_at(&images, &points, &mut pass);
+        // What the copies compute is counted, and not as something that gradients go back through.
+        assert!(pass.untracked() > 0 && pass.multiplications() == 0);
         assert_eq!(seen.len(), 3);
         for taps in &seen {
             for point in &points {

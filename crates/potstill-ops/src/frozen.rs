@@ -28,6 +28,11 @@ impl<M: Module> Frozen<M> {
         Self { precision, ..self }
     }
 
+    /// In what its folded convolutions compute where that is asked of it.
+    pub fn precision(&self) -> Precision {
+        self.precision
+    }
+
     /// Tells a pass in what precision this module computes.
     pub fn prepare(&self, pass: &mut Pass<'_>) {
         pass.set_precision(self.precision);

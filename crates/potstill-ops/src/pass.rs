@@ -23,6 +23,7 @@ pub struct Pass<'v> {
     layers: &'v [(Point, KdLayer)],
     moments: Vec<Moments>,
     multiplications: u64,
+    untracked: u64,
 }
 
 impl<'v> Pass<'v> {
@@ -35,6 +36,7 @@ impl<'v> Pass<'v> {
             layers: &[],
             moments: Vec::new(),
             multiplications: 0,
+            untracked: 0,
         }
     }
 
@@ -80,6 +82,7 @@ impl<'v> Pass<'v> {
             layers,
             moments: std::mem::take(&mut self.moments),
             multiplications: self.multiplications,
+            untracked: 0,
         };
         let result = body(&mut inner);
         let (moments, multiplications) = (inner.moments, inner.multiplications);
@@ -132,6 +135,16 @@ impl<'v> Pass<'v> {
     /// Counts multiply-accumulate operations.
     pub fn count(&mut self, multiplications: u64) {
         self.multiplications += multiplications;
+    }
+
+    /// Counts what was computed beside the pass and no gradient goes back through.
+    pub fn count_untracked(&mut self, multiplications: u64) {
+        self.untracked += multiplications;
+    }
+
+    /// What was computed beside the pass so far.
+    pub fn untracked(&self) -> u64 {
+        self.untracked
     }
 
     /// Multiply-accumulate operations of the convolutions and linear layers so far, for the whole batch.

@@ -78,6 +78,17 @@ impl MethodSpec {
         Err(self.wrong(key, "must be a number of at least 0"))
     }
 
+    /// Whether the `value` of the option `key` is a count of at most `most`: what is beyond is a slip, and would not fit in memory.
+    ///
+    /// # Errors
+    /// [`MethodSpec::wrong`] if not.
+    pub fn at_most(&self, key: &str, value: usize, most: usize) -> Result<(), RecipeError> {
+        if value <= most {
+            return Ok(());
+        }
+        Err(self.wrong(key, format!("must be at most {most}, not {value}")))
+    }
+
     /// An error about the option `key`; `problem` continues a sentence that begins with the key: `must be
     /// above 0, not -1`.
     pub fn wrong(&self, key: &str, problem: impl AsRef<str>) -> RecipeError {

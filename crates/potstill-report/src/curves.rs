@@ -17,10 +17,13 @@ pub struct Curve<'a> {
 
 /// One SVG file with accuracy beside loss, both on the test images.
 ///
-/// A single run is shown with its training curves as well.
+/// A single run is shown with its training curves and what its methods have learned as well.
 pub fn curves_svg(curves: &[Curve<'_>]) -> String {
     let charts = match curves {
-        [only] => vec![accuracy(only.rows), loss(only.rows)],
+        [only] => [accuracy(only.rows), loss(only.rows)]
+            .into_iter()
+            .chain(notes(only.rows))
+            .collect(),
         _ => vec![
             tested("Test accuracy, %", curves, |test| test.top1),
             tested("Test loss", curves, |test| test.loss),
@@ -54,7 +57,7 @@ pub(crate) fn run_charts(rows: &[EpochRow]) -> Vec<Chart> {
             name: String::new(),
             color: 7,
             faint: false,
-            points: points(rows, |row| Some(row.lr)),
+            points: points(rows, |row| row.of_student().then_some(row.lr)),
         }],
     };
     let charts = [accuracy(rows), loss(rows), terms(rows), rate];
@@ -78,7 +81,7 @@ fn loss(rows: &[EpochRow]) -> Chart {
         "Loss",
         ["test, the task's own", "train, all terms"],
         points(rows, |row| row.test.map(|test| test.loss)),
-        points(rows, |row| Some(row.train.loss)),
+        points(rows, |row| row.of_student().then_some(row.train.loss)),
     )
 }
 

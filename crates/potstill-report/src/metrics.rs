@@ -45,6 +45,13 @@ pub struct EpochRow {
     pub notes: IndexMap<String, f64>,
 }
 
+impl EpochRow {
+    /// Whether the student trained; in other epochs a method learned something of its own, by a loss of its own.
+    pub fn of_student(&self) -> bool {
+        self.train.top1.is_some() || self.test.is_some()
+    }
+}
+
 /// What training saw in one epoch.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Training {

@@ -83,7 +83,8 @@ impl EventWriter {
     /// [`ReportError::Write`] with the file.
     pub fn epoch(&mut self, row: &EpochRow) -> Result<(), ReportError> {
         let named = |group: &'static str, name: &str, value: f64| (format!("{group}/{name}"), value);
-        let mut values = vec![named("train", "loss", row.train.loss)];
+        let training = if row.of_student() { "train" } else { "round" };
+        let mut values = vec![named(training, "loss", row.train.loss)];
         values.extend(row.train.top1.map(|top1| named("train", "top1", top1)));
         values.extend(
             row.train
@@ -101,11 +102,17 @@ impl EventWriter {
             values.extend([named("test", "loss", test.loss), named("test", "top1", test.top1)]);
             values.extend(test.top5.map(|top5| named("test", "top5", top5)));
         }
+        let rate = if row.of_student() { "run" } else { training };
         values.extend([
             named("run", "epoch", row.epoch as f64),
-            named("run", "learning_rate", row.lr),
+            named(rate, "learning_rate", row.lr),
             named("run", "images_per_second", row.images_per_second),
         ]);
+        values.extend(
+            row.notes
+                .iter()
+                .map(|(name, value)| named("learned", name, *value)),
+        );
         self.scalars(row.step, values.iter().map(|(tag, value)| (tag.as_str(), *value)))
     }
 

@@ -140,6 +140,28 @@ fn an_event_file_holds_its_version_and_then_the_values() {
 }
 
 #[test]
+fn what_a_method_learns_has_tags_of_its_own() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = EventWriter::create(folder.path().join("events")).unwrap();
+    let mut row = runs::row(2);
+    (row.train.top1, row.test) = (None, None);
+    row.notes.insert("tst.magnitude.rotate".into(), 0.25);
+    writer.epoch(&row).unwrap();
+    let (_, by_field) = event(&records(writer.path())[1]);
+    let values = scalars(&by_field[&5]);
+    let found = |tag: &str| {
+        values
+            .iter()
+            .find(|(name, _)| name == tag)
+            .map(|(_, value)| *value)
+    };
+    assert_eq!(found("round/loss"), Some(1.25));
+    assert_eq!(found("round/learning_rate"), Some(0.1));
+    assert_eq!(found("learned/tst.magnitude.rotate"), Some(0.25));
+    assert!(found("train/loss").is_none() && found("run/learning_rate").is_none());
+}
+
+#[test]
 fn a_resumed_run_writes_a_later_file_that_strikes_out_the_steps_it_repeats() {
     let folder = tempfile::tempdir().unwrap();
     let first = EventWriter::create(folder.path()).unwrap();

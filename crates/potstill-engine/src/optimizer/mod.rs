@@ -63,6 +63,11 @@ impl Optimizer {
         self.rule.update(value, gradient, rate, slots)
     }
 
+    /// Forgets the state of every parameter.
+    pub(crate) fn forget(&mut self) {
+        self.slots.clear();
+    }
+
     /// The state for a checkpoint: parameter name to its slots.
     pub(crate) fn slots(&self) -> &BTreeMap<String, Slots> {
         &self.slots

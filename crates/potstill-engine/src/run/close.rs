@@ -66,8 +66,12 @@ impl Run {
                 )
             }
             Slot::Round { method, .. } => {
-                let name = self.learner.methods[method].1.name();
-                (format!("{name} augmentation"), self.round_rate(method))
+                let (name, rate) = (self.learner.methods[method].1.name(), self.round_rate(method));
+                // The rate of the next epoch hangs on the loss of this one.
+                if let Some(augmentation) = self.learner.methods[method].1.augmentation_mut() {
+                    augmentation.end_epoch(totals.mean(totals.loss));
+                }
+                (format!("{name} augmentation"), rate)
             }
         };
         EpochRow {

@@ -42,11 +42,13 @@ impl Run {
         let Some(slot) = self.plan.timeline.at(self.position.epoch) else {
             return;
         };
-        // A round before a new phase still carries the state of the old one.
-        let phase = match slot {
-            Slot::Student { epoch } => Phase::at(&self.plan.phases, epoch),
-            Slot::Round { before, .. } => Phase::at(&self.plan.phases, before.saturating_sub(1)),
+        let is_done = self.position.epoch >= self.plan.timeline.len();
+        // Before the first step of a phase the state is still that of the one before.
+        let epoch = match slot {
+            Slot::Student { epoch } if is_done || self.position.step > 0 => epoch,
+            Slot::Student { epoch } | Slot::Round { before: epoch, .. } => epoch.saturating_sub(1),
         };
+        let phase = Phase::at(&self.plan.phases, epoch);
         self.optimizers = Optimizers::new(phase, self.plan.teacher_optimizer());
         if let Slot::Round { method, .. } = slot
             && let Some(augmentation) = self.learner.methods[method].1.augmentation()

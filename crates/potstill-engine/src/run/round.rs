@@ -24,6 +24,7 @@ impl Run {
         let Slot::Round {
             method,
             epoch,
+            epochs,
             ordinal,
             ..
         } = slot
@@ -57,9 +58,8 @@ impl Run {
                 .map_err(|refused| refused.at(self.position.epoch + 1, step + 1, rate))?;
             self.enter_step(&batch, &report, rate, &mut pace, observer);
         }
-        let loss = self.totals.mean(self.totals.loss);
-        if let Some(augmentation) = self.learner.methods[method].1.augmentation_mut() {
-            augmentation.end_epoch(loss);
+        if epoch + 1 == epochs {
+            self.optimizers.end_round();
         }
         Ok(true)
     }

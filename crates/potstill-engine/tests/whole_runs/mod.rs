@@ -5,6 +5,7 @@
 
 use std::{
     collections::BTreeMap,
+    fs,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
@@ -12,6 +13,7 @@ use std::{
 use potstill_engine::{Observer, Outcome, Plan, Run, RunFolder, Silent, StepSeen};
 use potstill_models::weights::TensorFile;
 use potstill_recipe::Recipe;
+use potstill_report::EpochRow;
 
 /// Every tensor of a file by its name, as bits.
 pub type Bits = BTreeMap<String, Vec<u32>>;
@@ -54,6 +56,48 @@ pub fn go_on(run: &mut Run, steps: usize) {
 pub fn finish(run: &mut Run) {
     let outcome = run.go(&mut Silent, &AtomicBool::new(false)).unwrap();
     assert_eq!(outcome, Outcome::Finished);
+}
+
+/// Copies the run's folder as it is at the end of an epoch: what a run that is killed then leaves behind.
+pub struct KilledAfter<'a> {
+    pub epoch: usize,
+    pub folder: &'a Path,
+    pub left: &'a Path,
+}
+
+impl Observer for KilledAfter<'_> {
+    fn epoch(&mut self, row: &EpochRow, _: usize) {
+        if row.epoch != self.epoch {
+            return;
+        }
+        fs::create_dir(self.left).unwrap();
+        for file in fs::read_dir(self.folder).unwrap() {
+            let file = file.unwrap();
+            if file.file_type().unwrap().is_file() {
+                fs::copy(file.path(), self.left.join(file.file_name())).unwrap();
+            }
+        }
+    }
+}
+
+/// Kills a run after each of these epochs, and goes on: each must come to the bits of a whole one.
+pub fn goes_on_after_each(text: &str, overrides: &[&str], epochs: std::ops::RangeInclusive<usize>) {
+    let place = tempfile::tempdir().unwrap();
+    for epoch in epochs {
+        let [folder, left] = ["whole", "left"].map(|name| place.path().join(format!("{name}-{epoch}")));
+        let mut killed = KilledAfter {
+            epoch,
+            folder: &folder,
+            left: &left,
+        };
+        let mut whole = start(recipe(text, overrides), &folder);
+        whole.go(&mut killed, &AtomicBool::new(false)).unwrap();
+        finish(&mut resume(recipe(text, overrides), &left));
+        assert!(
+            checkpoint(&folder) == checkpoint(&left),
+            "killed after epoch {epoch}"
+        );
+    }
 }
 
 pub fn bits(path: &Path) -> Bits {

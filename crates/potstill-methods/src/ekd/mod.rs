@@ -157,6 +157,7 @@ impl Ekd {
                     .push(imitation_loss(imitated, target, self.options.ir_loss));
             }
         }
+        pass.count_untracked(again.multiplications());
         guided
     }
 }

@@ -107,6 +107,7 @@ impl Options {
                 return Err(spec.wrong(key, "must be at least 1").into());
             }
         }
+        spec.at_most("gm_width", self.gm_width.unwrap_or(1), 1 << 14)?;
         let identity = self.gm_teacher == GuidedTeacher::Identity;
         if identity && self.gm_width.is_some() {
             let problem =

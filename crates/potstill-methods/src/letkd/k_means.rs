@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_random::Stream;
 
-use super::features::Rows;
+use super::{LetKd, features::Rows};
 use crate::MethodError;
 
 /// Centres on their way.
@@ -117,7 +117,7 @@ impl KMeans {
     }
 }
 
-/// Shows every row with its index and that of the nearest centre, the first of equals.
+/// Shows every row with its index and that of the nearest centre, the first of equals. A centre of NaNs is nobody's nearest.
 ///
 /// # Errors
 /// The rows cannot be read.
@@ -132,7 +132,7 @@ pub fn each_assigned(
     let step = (HELD / count.max(1)).max(1);
     for first in (0..rows.rows()).step_by(step) {
         let values = rows.read(first, step.min(rows.rows() - first))?;
-        let found = nearest.of(&values);
+        let found = nearest.of(&values)?;
         for (i, (row, centre)) in values.chunks_exact(columns).zip(found).enumerate() {
             see(first + i, row, centre);
         }
@@ -163,17 +163,22 @@ impl Nearest {
         }
     }
 
-    fn of(&self, rows: &[f32]) -> Vec<usize> {
+    fn of(&self, rows: &[f32]) -> Result<Vec<usize>, MethodError> {
         let data = TensorData::new(rows.to_vec(), [rows.len() / self.columns, self.columns]);
         let products = Tensor::<2>::from_data(data, &Device::flex())
             .matmul(self.transposed.clone())
             .into_data();
         // The numbers as they lie: there are thousands for every row.
-        let products: Vec<f32> = products.try_into_vec().unwrap_or_default();
-        products
+        let products: Vec<f32> = products
+            .try_into_vec()
+            .map_err(|error| MethodError::Preparation {
+                method: LetKd::NAME,
+                reason: format!("products of features and centres cannot be read: {error:?}"),
+            })?;
+        let nearest = products
             .chunks_exact(self.half_squares.len())
-            .map(|row| self.first_of_largest(row))
-            .collect()
+            .map(|row| self.first_of_largest(row));
+        Ok(nearest.collect())
     }
 
     fn first_of_largest(&self, products: &[f32]) -> usize {

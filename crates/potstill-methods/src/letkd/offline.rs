@@ -4,8 +4,10 @@
 //! it was, to the same bits; a file that is not what was written there is made anew.
 
 use std::{
-    fs::{self, File},
+    fs::{self, File, TryLockError},
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use potstill_random::Seed;
@@ -20,39 +22,56 @@ use super::{
 };
 use crate::{Depends, MethodError, Study};
 
+/// Counted up whenever centres or decisions would be others from the same features: what was kept before is not used any more.
+const REVISION: u32 = 2;
+
 /// The folder of one thing that is kept, locked while it is worked on.
 struct Room {
     folder: PathBuf,
     /// Whose the files are: the folder's name, which tells teacher, data and settings.
     owner: String,
-    _lock: File,
+    lock: Option<File>,
 }
 
 impl Room {
     fn open(study: &mut dyn Study, name: &str, settings: &str) -> Result<Self, MethodError> {
-        let folder = study.kept(name, Depends::TeacherAndData, settings)?;
+        let settings = format!("revision {REVISION} {settings}");
+        let folder = study.kept(name, Depends::TeacherAndData, &settings)?;
         fs::create_dir_all(&folder).map_err(failed)?;
         let owner = folder
             .file_name()
             .unwrap_or_default()
             .to_string_lossy()
             .into_owned();
-        let lock = File::create(folder.join("lock")).map_err(failed)?;
-        if lock.try_lock().is_err() {
-            let reason = format!(
-                "another run is preparing the same in {}: wait for it, then resume this one",
-                folder.display()
-            );
-            return Err(MethodError::Preparation {
-                method: LetKd::NAME,
-                reason,
-            });
-        }
         Ok(Self {
             folder,
             owner,
-            _lock: lock,
+            lock: None,
         })
+    }
+
+    /// Takes the folder for this run, or waits until another one that prepares the same is done with it. `false` if the study was
+    /// stopped meanwhile.
+    fn lock(&mut self, study: &mut dyn Study) -> Result<bool, MethodError> {
+        let lock = File::create(self.folder.join("lock")).map_err(failed)?;
+        let mut waits = false;
+        loop {
+            match lock.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+                Err(TryLockError::WouldBlock) => {
+                    if !std::mem::replace(&mut waits, true) {
+                        study.say("another run is preparing the same: waiting for it");
+                    }
+                    if study.stopped() {
+                        return Ok(false);
+                    }
+                    thread::sleep(Duration::from_millis(200));
+                }
+            }
+        }
+        self.lock = Some(lock);
+        Ok(true)
     }
 
     /// What an earlier pass kept under this name, if it can be trusted.
@@ -103,10 +122,17 @@ impl CentreSearch {
     /// # Errors
     /// Fewer features than centres, or the study or the cache fails.
     pub fn find(&self, study: &mut dyn Study) -> Result<Option<Vec<f32>>, MethodError> {
-        let room = Room::open(study, "letkd-centres", &format!("{self:?}"))?;
+        let mut room = Room::open(study, "letkd-centres", &format!("{self:?}"))?;
         let shape = [self.count, self.place.size[2]];
-        let kept = room.read(DONE, study);
-        if let Some(centres) = kept.and_then(|kept| kept.get("centres", shape)) {
+        let kept = |room: &Room, study: &mut dyn Study| room.read(DONE, study)?.get("centres", shape);
+        if let Some(centres) = kept(&room, study) {
+            return Ok(Some(centres));
+        }
+        if !room.lock(study)? {
+            return Ok(None);
+        }
+        // The run that was waited for may have made it.
+        if let Some(centres) = kept(&room, study) {
             return Ok(Some(centres));
         }
         let Some(mut features) = collect(study, &self.place, &room.folder)? else {
@@ -228,10 +254,19 @@ impl DecisionSearch {
     /// # Errors
     /// Fewer than two classes, or the study or the cache fails.
     pub fn find(&self, study: &mut dyn Study) -> Result<Option<FoundDecisions>, MethodError> {
-        let room = Room::open(study, "letkd-decisions", &format!("{self:?}"))?;
+        let mut room = Room::open(study, "letkd-decisions", &format!("{self:?}"))?;
         let (columns, classes) = (self.place.size[2], study.classes());
-        let kept = room.read(DONE, study);
-        if let Some(found) = kept.and_then(|kept| FoundDecisions::of(&kept, columns, classes * self.each)) {
+        let kept = |room: &Room, study: &mut dyn Study| {
+            FoundDecisions::of(&room.read(DONE, study)?, columns, classes * self.each)
+        };
+        if let Some(found) = kept(&room, study) {
+            return Ok(Some(found));
+        }
+        if !room.lock(study)? {
+            return Ok(None);
+        }
+        // The run that was waited for may have made it.
+        if let Some(found) = kept(&room, study) {
             return Ok(Some(found));
         }
         let Some(mut features) = collect(study, &self.place, &room.folder)? else {

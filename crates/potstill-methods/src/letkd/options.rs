@@ -78,6 +78,12 @@ impl Options {
         if let Some((key, _)) = at_least_one.iter().find(|(_, value)| *value < 1) {
             return Err(spec.wrong(key, "must be at least 1").into());
         }
+        for (key, value, most) in [
+            ("templates", options.templates, 1 << 18),
+            ("sub_classes", options.sub_classes, 1 << 10),
+        ] {
+            spec.at_most(key, value, most)?;
+        }
         spec.positive("sharpness", options.sharpness)?;
         for (key, alpha) in [
             ("alpha", options.alpha),

@@ -71,7 +71,7 @@ impl SubClasses {
     }
 }
 
-/// The means of the rows nearest to each centre; a centre without rows stands for itself.
+/// The means of the rows nearest to each centre; NaNs for a centre without rows, which has none.
 fn means_of_assigned(rows: &mut dyn Rows, centres: &[f32]) -> Result<Vec<f32>, MethodError> {
     let columns = rows.columns();
     let (mut sums, mut counts) = (vec![0.0_f64; centres.len()], vec![0_u64; centres.len() / columns]);
@@ -83,7 +83,7 @@ fn means_of_assigned(rows: &mut dyn Rows, centres: &[f32]) -> Result<Vec<f32>, M
             .for_each(|(sum, &value)| *sum += f64::from(value));
     })?;
     let mean = |i: usize| match counts[i / columns] {
-        0 => centres[i],
+        0 => f32::NAN,
         count => (sums[i] / count as f64) as f32,
     };
     Ok((0..centres.len()).map(mean).collect())

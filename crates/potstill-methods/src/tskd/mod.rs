@@ -14,7 +14,7 @@ mod review;
 mod schedule;
 mod snapshots;
 
-use burn::tensor::Tensor;
+use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{ForecasterConfig, Mode, Parameters, Pass, Point, distillation_divergence};
 use potstill_recipe::MethodSpec;
 
@@ -100,23 +100,31 @@ impl Tskd {
     fn review(&self, student: &Seen, teacher: &Seen, pass: &mut Pass<'_>) -> Option<Term> {
         let remembered = self
             .snapshots
-            .look_at(&student.images.clone().inner(), &self.reads.student);
+            .look_at(&student.images.clone().inner(), &self.reads.student, pass);
+        // Without weight nobody goes back through the review: it has no graph, which would be kept and grow.
+        let learns = self.review_weight > 0.0;
+        let forecasters = if learns {
+            self.forecasters.clone()
+        } else {
+            self.forecasters.valid()
+        };
         let pairs = self.reads.student.iter().zip(&self.reads.teacher);
         let losses = pairs
-            .zip(&self.forecasters.branches)
+            .zip(&forecasters.branches)
             .filter_map(|((ours, theirs), forecaster)| {
+                let own = student.taps.map(ours)?;
                 let tapped = Tapped {
                     remembered: remembered.iter().filter_map(|taps| taps.map(ours)).collect(),
-                    student: student.taps.map(ours)?,
+                    student: if learns { own } else { own.inner() },
                     teacher: teacher.taps.map(theirs)?,
                 };
                 self.reviewing.loss(forecaster, tapped, pass)
             });
         let value = losses.reduce(|sum, loss| sum + loss)?;
-        Some(if self.review_weight > 0.0 {
+        Some(if learns {
             Term::loss("tskd-review", value).with_factor(self.review_weight)
         } else {
-            Term::note("tskd-review", value.inner())
+            Term::note("tskd-review", value)
         })
     }
 

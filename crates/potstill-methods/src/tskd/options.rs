@@ -105,6 +105,15 @@ impl Options {
                 return Err(spec.wrong(key, "must be at least 1"));
             }
         }
+        let most = options.hidden.iter().copied().max().unwrap_or(1);
+        for (key, count, limit) in [
+            ("interval", options.interval.unwrap_or(1), 1 << 20),
+            ("snapshots", options.snapshots, 1 << 10),
+            ("features", options.features, 1 << 14),
+            ("hidden", most, 1 << 14),
+        ] {
+            spec.at_most(key, count, limit)?;
+        }
         let weights = [
             ("kl_weight", options.kl_weight),
             ("review_weight", options.review_weight),

@@ -52,12 +52,13 @@ impl Snapshots {
     }
 
     /// What every remembered student, the oldest first, has at `points` for these images `[N, H, W, C]`. The students stay as they
-    /// are: what their batch norms see is not kept.
-    pub fn look_at(&self, images: &Tensor<4>, points: &[Point]) -> Vec<Taps> {
+    /// are: what their batch norms see is not kept. `pass` counts their work.
+    pub fn look_at(&self, images: &Tensor<4>, points: &[Point], pass: &mut Pass<'_>) -> Vec<Taps> {
         let look = |snapshot: &Snapshot| {
             let mut taps = Taps::at(points);
-            let mut pass = Pass::visited(self.mode, &mut taps);
-            snapshot.network.get().forward(images.clone(), &mut pass);
+            let mut own = Pass::visited(self.mode, &mut taps);
+            snapshot.network.get().forward(images.clone(), &mut own);
+            pass.count_untracked(own.multiplications());
             taps
         };
         self.slots.iter().flatten().map(look).collect()

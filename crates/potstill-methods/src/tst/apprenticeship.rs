@@ -22,7 +22,7 @@ use super::{
 /// Images of a step.
 pub const BATCH: usize = 64;
 
-const FIRST_RATE: f64 = 1e-3;
+const FIRST_RATE: f64 = 3e-3;
 /// What is left of the rate after each step.
 const DECAY: f64 = 0.999;
 const WEIGHT_DECAY_OF_AFFINE: f64 = 0.01;

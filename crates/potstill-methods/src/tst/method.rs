@@ -12,7 +12,7 @@ use super::{
     apprenticeship::{Apprenticeship, BATCH, Lengths},
     augmenter::{Augmenter, Strengths},
     bank::{Bank, Forms},
-    options::Options,
+    options::{BankOption, Options},
     search::{SearchLoss, SearchRate},
 };
 use crate::{
@@ -34,7 +34,7 @@ pub struct Tst {
 
 /// What the training of the bank needs to know.
 struct BankTraining {
-    lengths: Lengths,
+    option: BankOption,
     scope: Scope,
     seed: Seed,
     input: Normalise,
@@ -77,8 +77,8 @@ impl Tst {
             first_rate: options.search_lr,
             rate: SearchRate::new(options.search_lr),
             pictures: options.pictures,
-            training: options.bank.lengths().map(|lengths| BankTraining {
-                lengths,
+            training: options.bank.lengths(1).map(|_| BankTraining {
+                option: options.bank,
                 scope: scope.at("bank"),
                 seed: ground.seed,
                 input: ground.input.clone(),
@@ -122,7 +122,8 @@ impl Preparation for Tst {
     /// Networks that have learned nothing take the bank's place.
     fn rehearse(&mut self) {
         if let Some(training) = &self.training {
-            self.augmenter.bank.forms = Forms::Networks(Box::new(training.begin().networks()));
+            let lengths = training.lengths(1);
+            self.augmenter.bank.forms = Forms::Networks(Box::new(training.begin(lengths).networks()));
         }
     }
 
@@ -131,14 +132,15 @@ impl Preparation for Tst {
         let Some(training) = &self.training else {
             return Ok(Prepared::Done);
         };
-        let file = study.kept("tst-bank", Depends::Data, &training.settings())?;
-        let mut apprenticeship = training.begin();
+        let lengths = training.lengths(steps(study));
+        let file = study.kept("tst-bank", Depends::Data, &training.settings(lengths))?;
+        let mut apprenticeship = training.begin(lengths);
         // Books that cannot be read are as good as none: the training begins anew.
         if let Ok(books) = fs::read_to_string(&file) {
             let _ = apprenticeship.recall(&books);
         }
         while !apprenticeship.is_done() {
-            if train_epoch(&mut apprenticeship, training.lengths.epochs(), study)? == Prepared::Interrupted {
+            if train_epoch(&mut apprenticeship, lengths.epochs(), study)? == Prepared::Interrupted {
                 return Ok(Prepared::Interrupted);
             }
             keep(&file, &apprenticeship.books())?;
@@ -149,16 +151,24 @@ impl Preparation for Tst {
 }
 
 impl BankTraining {
-    fn begin(&self) -> Apprenticeship {
-        Apprenticeship::new(&self.scope, self.seed, &self.input, self.lengths)
+    /// How long the networks learn where an epoch has so many steps.
+    fn lengths(&self, steps: usize) -> Lengths {
+        self.option.lengths(steps).unwrap_or(Lengths {
+            affine_epochs: 0,
+            colour_epochs: 0,
+        })
+    }
+
+    fn begin(&self, lengths: Lengths) -> Apprenticeship {
+        Apprenticeship::new(&self.scope, self.seed, &self.input, lengths)
     }
 
     /// Everything that the bank depends on besides the images.
-    fn settings(&self) -> String {
+    fn settings(&self, lengths: Lengths) -> String {
         let Lengths {
             affine_epochs,
             colour_epochs,
-        } = self.lengths;
+        } = lengths;
         let (seed, input) = (self.seed.value(), &self.input);
         format!(
             "bank 1, seed {seed}, epochs {affine_epochs} {colour_epochs}, mean {:?}, std {:?}",
@@ -170,15 +180,24 @@ impl BankTraining {
 /// Steps between two looks at whether to stop.
 const SLICE: usize = 50;
 
+/// Images of a batch: a small data set is one.
+fn batch(study: &dyn Study) -> usize {
+    BATCH.min(study.images()).max(1)
+}
+
+/// Steps of an epoch.
+fn steps(study: &dyn Study) -> usize {
+    study.images() / batch(study)
+}
+
 /// One of so many epochs of the bank.
 fn train_epoch(
     apprenticeship: &mut Apprenticeship,
     epochs: usize,
     study: &mut dyn Study,
 ) -> Result<Prepared, MethodError> {
-    // A small data set is one batch.
-    let size = BATCH.min(study.images()).max(1);
-    let (epoch, steps) = (apprenticeship.epochs(), study.images() / size);
+    let (size, steps) = (batch(study), steps(study));
+    let epoch = apprenticeship.epochs();
     let mut first = 0;
     while first < steps {
         if study.stopped() {
@@ -216,7 +235,8 @@ fn train_epoch(
 
 /// Writes a file so that it is there whole or not at all.
 fn keep(file: &Path, text: &str) -> Result<(), MethodError> {
-    let partial = file.with_extension("partial");
+    // Runs that train the same bank do not write into each other's.
+    let partial = file.with_extension(format!("partial-{}", std::process::id()));
     fs::write(&partial, text)
         .and_then(|()| fs::rename(&partial, file))
         .map_err(|error| wrong(format!("cannot write {}: {error}", file.display())))
