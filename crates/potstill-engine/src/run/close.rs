@@ -39,7 +39,7 @@ impl Run {
         Ok(())
     }
 
-    /// The epoch in one row; the position goes on to the next.
+    /// The epoch in one row; the position goes on to the next, and an augmentation hears that its epoch has ended.
     fn row(
         &mut self,
         slot: Slot,
