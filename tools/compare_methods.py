@@ -87,7 +87,10 @@ def larger(changes):
 
 CIFAR10 = every_method(FRESH_TEACHER)
 # A student of 20 layers takes so short a training badly where the logits of a better teacher outweigh the labels.
-LIGHT = {"kd-weight-0.1": ['methods=[{ kind = "kd", weight = 0.1 }]']}
+LIGHT = {
+    "kd-weight-0.1": ['methods=[{ kind = "kd", weight = 0.1 }]'],
+    "tskd-kl-0.1": [tskd(NARROW + ", kl_weight = 0.1")],
+}
 
 SETS = {
     "cifar10": ("comparison-cifar10", CIFAR10 | LEARNED),
