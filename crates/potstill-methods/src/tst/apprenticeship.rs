@@ -24,9 +24,9 @@ pub const BATCH: usize = 64;
 
 /// Three times the published rate. A weight moves by at most a rate in a step, so with 1e-3 and the published decay by 1 in a training
 /// however long, and shifts by 0.9 do not get there; the authors' own networks have gates that moved by more than 3.
-const FIRST_RATE: f64 = 3e-3;
+pub(super) const FIRST_RATE: f64 = 3e-3;
 /// What is left of the rate after each step.
-const DECAY: f64 = 0.999;
+pub(super) const DECAY: f64 = 0.999;
 const WEIGHT_DECAY_OF_AFFINE: f64 = 0.01;
 
 /// How long the networks learn.

@@ -9,7 +9,7 @@ use potstill_random::{Seed, Stream};
 use potstill_recipe::{MethodSpec, OptimizerSpec, Sgd};
 
 use super::{
-    apprenticeship::{Apprenticeship, BATCH, Lengths},
+    apprenticeship::{Apprenticeship, BATCH, DECAY, FIRST_RATE, Lengths},
     augmenter::{Augmenter, Strengths},
     bank::{Bank, Forms},
     options::{BankOption, Options},
@@ -171,7 +171,7 @@ impl BankTraining {
         } = lengths;
         let (seed, input) = (self.seed.value(), &self.input);
         format!(
-            "bank 1, seed {seed}, epochs {affine_epochs} {colour_epochs}, mean {:?}, std {:?}",
+            "bank 1, seed {seed}, rate {FIRST_RATE} times {DECAY}, epochs {affine_epochs} {colour_epochs}, mean {:?}, std {:?}",
             input.mean, input.std
         )
     }
