@@ -201,6 +201,8 @@ fn interrupted_anywhere<T: PartialEq>(find: impl Fn(&mut Desk) -> Result<Option<
     assert!(find(&mut anew).unwrap().as_ref() == Some(&expected));
     assert_eq!(anew.taught, IMAGES);
     assert!(anew.said[0].contains("made anew"), "{:?}", anew.said);
+    let told = anew.said.iter().filter(|line| line.contains("made anew"));
+    assert_eq!(told.count(), 1, "{:?}", anew.said);
 }
 
 #[test]

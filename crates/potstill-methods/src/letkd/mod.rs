@@ -12,6 +12,7 @@ mod kept;
 mod lda;
 mod offline;
 mod options;
+mod room;
 mod sub_classes;
 mod targets;
 

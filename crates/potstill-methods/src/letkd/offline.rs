@@ -3,105 +3,20 @@
 //! What is found is kept in a folder of the cache, with the features as long as they are needed. An interrupted pass goes on where
 //! it was, to the same bits; a file that is not what was written there is made anew.
 
-use std::{
-    fs::{self, File, TryLockError},
-    path::{Path, PathBuf},
-    thread,
-    time::Duration,
-};
+use std::path::Path;
 
 use potstill_random::Seed;
 
 use super::{
-    LetKd, failed,
+    LetKd,
     features::{Features, InFile, Place, Rows, collect},
     k_means::KMeans,
     kept::Kept,
     lda::Discriminants,
+    room::{Claim, DONE, PART_DONE, Room},
     sub_classes::{SubClasses, nearest_of_class, score_matrix},
 };
-use crate::{Depends, MethodError, Study};
-
-/// Counted up whenever centres or decisions would be others from the same features: what was kept before is not used any more.
-const REVISION: u32 = 2;
-
-/// The folder of one thing that is kept, locked while it is worked on.
-struct Room {
-    folder: PathBuf,
-    /// Whose the files are: the folder's name, which tells teacher, data and settings.
-    owner: String,
-    lock: Option<File>,
-}
-
-impl Room {
-    fn open(study: &mut dyn Study, name: &str, settings: &str) -> Result<Self, MethodError> {
-        let settings = format!("revision {REVISION} {settings}");
-        let folder = study.kept(name, Depends::TeacherAndData, &settings)?;
-        fs::create_dir_all(&folder).map_err(failed)?;
-        let owner = folder
-            .file_name()
-            .unwrap_or_default()
-            .to_string_lossy()
-            .into_owned();
-        Ok(Self {
-            folder,
-            owner,
-            lock: None,
-        })
-    }
-
-    /// Takes the folder for this run, or waits until another one that prepares the same is done with it. `false` if the study was
-    /// stopped meanwhile.
-    fn lock(&mut self, study: &mut dyn Study) -> Result<bool, MethodError> {
-        let lock = File::create(self.folder.join("lock")).map_err(failed)?;
-        let mut waits = false;
-        loop {
-            match lock.try_lock() {
-                Ok(()) => break,
-                Err(TryLockError::Error(error)) => return Err(failed(error)),
-                Err(TryLockError::WouldBlock) => {
-                    if !std::mem::replace(&mut waits, true) {
-                        study.say("another run is preparing the same: waiting for it");
-                    }
-                    if study.stopped() {
-                        return Ok(false);
-                    }
-                    thread::sleep(Duration::from_millis(200));
-                }
-            }
-        }
-        self.lock = Some(lock);
-        Ok(true)
-    }
-
-    /// What an earlier pass kept under this name, if it can be trusted.
-    fn read(&self, name: &str, study: &mut dyn Study) -> Option<Kept> {
-        let path = self.path(name);
-        Kept::read(&path, &self.owner).unwrap_or_else(|reason| {
-            study.say(&format!("{} is made anew: {reason}", path.display()));
-            None
-        })
-    }
-
-    fn write(&self, name: &str, kept: &Kept) -> Result<(), MethodError> {
-        kept.write(&self.path(name), &self.owner)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.join(name)
-    }
-
-    /// Takes away what only an unfinished pass needs.
-    fn tidy(&self) {
-        for name in ["features.f32", "features.json", "projected.f32", PART_DONE] {
-            // What cannot be removed is only in the way.
-            let _ = fs::remove_file(self.path(name));
-        }
-    }
-}
-
-const DONE: &str = "found.safetensors";
-const PART_DONE: &str = "unfinished.safetensors";
+use crate::{MethodError, Study};
 
 /// How centres are looked for.
 #[derive(Debug, Clone)]
@@ -124,16 +39,10 @@ impl CentreSearch {
     pub fn find(&self, study: &mut dyn Study) -> Result<Option<Vec<f32>>, MethodError> {
         let mut room = Room::open(study, "letkd-centres", &format!("{self:?}"))?;
         let shape = [self.count, self.place.size[2]];
-        let kept = |room: &Room, study: &mut dyn Study| room.read(DONE, study)?.get("centres", shape);
-        if let Some(centres) = kept(&room, study) {
-            return Ok(Some(centres));
-        }
-        if !room.lock(study)? {
-            return Ok(None);
-        }
-        // The run that was waited for may have made it.
-        if let Some(centres) = kept(&room, study) {
-            return Ok(Some(centres));
+        match room.claim(study, |kept| kept.get("centres", shape))? {
+            Claim::Kept(centres) => return Ok(Some(centres)),
+            Claim::Stopped => return Ok(None),
+            Claim::Mine => {}
         }
         let Some(mut features) = collect(study, &self.place, &room.folder)? else {
             return Ok(None);
@@ -256,18 +165,12 @@ impl DecisionSearch {
     pub fn find(&self, study: &mut dyn Study) -> Result<Option<FoundDecisions>, MethodError> {
         let mut room = Room::open(study, "letkd-decisions", &format!("{self:?}"))?;
         let (columns, classes) = (self.place.size[2], study.classes());
-        let kept = |room: &Room, study: &mut dyn Study| {
-            FoundDecisions::of(&room.read(DONE, study)?, columns, classes * self.each)
-        };
-        if let Some(found) = kept(&room, study) {
-            return Ok(Some(found));
-        }
-        if !room.lock(study)? {
-            return Ok(None);
-        }
-        // The run that was waited for may have made it.
-        if let Some(found) = kept(&room, study) {
-            return Ok(Some(found));
+        match room.claim(study, |kept| {
+            FoundDecisions::of(kept, columns, classes * self.each)
+        })? {
+            Claim::Kept(found) => return Ok(Some(found)),
+            Claim::Stopped => return Ok(None),
+            Claim::Mine => {}
         }
         let Some(mut features) = collect(study, &self.place, &room.folder)? else {
             return Ok(None);
