@@ -1,0 +1,31 @@
+//! How good a network is: metrics by name, and how they are computed from plain numbers.
+//!
+//! [`Metrics`] is what an evaluation finds: values by name. A [`MetricInfo`] says what such a name means: its unit, and whether
+//! more of it is better. Nothing here knows a tensor library or a file of images, so that predictions of any origin can be
+//! measured:
+//!
+//! * one class per image: [`true_class_ranks`] and [`Hits`] (top-1, top-5);
+//! * a set of classes per image: [`Ranking`] (mean average precision, F1).
+//!
+//! ```
+//! use potstill_metrics::{Hits, TOP1};
+//!
+//! let mut hits = Hits::default();
+//! // Logits of two images over three classes, and their classes.
+//! hits.add(&[2.0, 0.5, -1.0, 0.1, 0.2, 0.3], 3, &[0, 1]);
+//! let metrics = hits.metrics(3);
+//! assert_eq!(metrics[&TOP1.name], 50.0);
+//! ```
+
+mod average_precision;
+mod hits;
+mod info;
+mod metrics;
+pub mod number;
+mod ranking;
+
+pub use average_precision::average_precision;
+pub use hits::{Hits, TOP1, TOP5, true_class_ranks};
+pub use info::{LOSS, MetricInfo, Unit};
+pub use metrics::Metrics;
+pub use ranking::{CLASSES_LEFT_OUT, F1, MEAN_AVERAGE_PRECISION, Ranking};
