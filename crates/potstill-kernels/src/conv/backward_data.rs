@@ -1,8 +1,8 @@
 //! The gradient of a convolution's input.
 
-use super::ending::Ending;
-use super::fresh::{FreshWeights, run_fresh};
+use super::epilogue_args::EpilogueArgs;
 use super::panels::Direction;
+use super::plain::{PlainWeights, run_plain};
 use super::shape::ConvShape;
 use crate::error::expect_length;
 use crate::{KernelError, Output, Pool};
@@ -62,11 +62,11 @@ unsafe fn run(shape: &ConvShape, dy: &[f32], weight: &[f32], dx: *mut f32, accum
     if shape.input_len() == 0 {
         return;
     }
-    let weights = FreshWeights {
+    let weights = PlainWeights {
         values: weight,
         scale: None,
     };
     let how = (Direction::BackwardData, accumulate);
     // SAFETY: as the caller promises.
-    unsafe { run_fresh(shape, how, weights, dy, dx, Ending::default(), pool) };
+    unsafe { run_plain(shape, how, weights, dy, dx, EpilogueArgs::default(), pool) };
 }

@@ -7,10 +7,10 @@ use std::ops::Range;
 
 use super::depthwise;
 use super::gradient_pass::GradientPass;
-use super::items::{Item, Items};
 use super::panels::{Direction, Panels};
 use super::shape::ConvShape;
 use super::stencil::Stencil;
+use super::work_items::{WorkItem, WorkItems};
 use crate::isa::{Isa, LANES};
 use crate::scratch::{Line, Scratch, Shared};
 use crate::{KernelError, Pool};
@@ -68,7 +68,7 @@ pub fn conv_backward_weight(
         x,
         dy,
     };
-    let items = Items::new(&stencil);
+    let items = WorkItems::new(&stencil);
     let packed_lines = stencil.images * pass.packed_lines(1, stencil.rows());
     let heavy = part_lines * size_of::<Line>() > HEAVY_BYTES && items.count() * part_lines > packed_lines;
     if heavy && !depthwise && stencil.groups == 1 {
@@ -87,7 +87,7 @@ pub fn conv_backward_weight(
 }
 
 /// Every partition of the items has sums of its own, of all weights.
-fn sum_by_items(pass: &GradientPass, items: &Items, part_lines: usize, pool: &Pool) -> (Scratch, usize) {
+fn sum_by_items(pass: &GradientPass, items: &WorkItems, part_lines: usize, pool: &Pool) -> (Scratch, usize) {
     let affordable = (SUM_BYTES / (part_lines * size_of::<Line>())).clamp(FEWEST_PARTITIONS, MOST_PARTITIONS);
     let partitions = affordable.min(items.count());
     let mut parts = Scratch::zeroed(partitions * part_lines);
@@ -113,7 +113,7 @@ fn sum_by_panels(pass: &GradientPass, sums: &mut [Line], pool: &Pool) {
     let each = pass.packed_lines(1, rows);
     let mut packed = Scratch::take(images * each);
     let shared_packed = Shared::new(&mut packed);
-    let whole = |images: Range<usize>| Item {
+    let whole = |images: Range<usize>| WorkItem {
         images,
         rows: 0..rows,
     };

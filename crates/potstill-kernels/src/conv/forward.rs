@@ -1,8 +1,8 @@
 //! Forward convolution with what follows it.
 
-use super::ending::{Ending, padded};
-use super::fresh::{FreshWeights, run_fresh};
+use super::epilogue_args::{EpilogueArgs, padded};
 use super::panels::Direction;
+use super::plain::{PlainWeights, run_plain};
 use super::shape::ConvShape;
 use crate::error::expect_length;
 use crate::norm::Moments;
@@ -51,7 +51,7 @@ pub fn conv_forward(
     })?;
     let len = shape.output_len();
     let channels = shape.c_out;
-    let mut ending = Ending::default();
+    let mut ending = EpilogueArgs::default();
     let mut weight_scale = None;
     let groups = if shape.is_depthwise() { 1 } else { shape.groups };
     match epilogue {
@@ -83,13 +83,13 @@ pub fn conv_forward(
     if shape.is_empty() {
         return Ok(());
     }
-    let weights = FreshWeights {
+    let weights = PlainWeights {
         values: weight,
         scale: weight_scale,
     };
     // SAFETY: the lengths were checked against the shape; the pass writes all of the target.
     unsafe {
-        run_fresh(
+        run_plain(
             shape,
             (Direction::Forward, false),
             weights,

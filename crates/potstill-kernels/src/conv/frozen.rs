@@ -1,7 +1,7 @@
 //! Convolution of a network that does not train: batch norm folded in, weights packed once.
 
-use super::code::{Code, CodePass};
-use super::ending::{Ending, padded};
+use super::algorithm::{Algorithm, AlgorithmPass};
+use super::epilogue_args::{EpilogueArgs, padded};
 use super::panels::{Direction, Panels};
 use super::shape::ConvShape;
 use super::stencil::Stencil;
@@ -28,7 +28,7 @@ pub struct PackedConv {
     /// Batch and map sizes are those of the last call's caller to choose; the rest is fixed.
     shape: ConvShape,
     isa: Isa,
-    code: Code,
+    code: Algorithm,
     lines: Vec<Line>,
     shift: Vec<f32>,
 }
@@ -58,12 +58,16 @@ impl PackedConv {
         expect_length("scale", shape.c_out, scale.len())?;
         expect_length("shift", shape.c_out, shift.len())?;
         let isa = Isa::current();
-        let code = Code::of(&shape, isa, precision);
+        let code = Algorithm::of(&shape, isa, precision);
         let counted = code.counted(&shape);
         let stencil = Stencil::forward(&counted, isa.columns());
         let panels = Panels::new(&counted, &stencil, Direction::Forward, isa.vectors());
         let lines = code.pack(isa, &shape, &panels, (weight, Some(scale)), Pool::global());
-        let groups = if code == Code::Depthwise { 1 } else { shape.groups };
+        let groups = if code == Algorithm::Depthwise {
+            1
+        } else {
+            shape.groups
+        };
         Ok(Self {
             shape,
             isa,
@@ -109,7 +113,7 @@ impl PackedConv {
         let mut stencil = Stencil::forward(&shape, self.isa.columns());
         self.code.regroup(&mut stencil);
         let panels = Panels::new(&shape, &stencil, Direction::Forward, self.isa.vectors());
-        let pass = CodePass {
+        let pass = AlgorithmPass {
             isa: self.isa,
             shape: &shape,
             stencil: &stencil,
@@ -117,7 +121,7 @@ impl PackedConv {
             lines: &self.lines,
             accumulate: false,
         };
-        let ending = Ending {
+        let ending = EpilogueArgs {
             shift: Some(self.shift.clone()),
             residual,
             activation,

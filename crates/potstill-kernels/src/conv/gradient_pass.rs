@@ -3,10 +3,10 @@
 use std::ops::Range;
 
 use super::gradient_tile::{Sums, Window, add_lane_products, add_products};
-use super::items::{Item, Items};
 use super::pack::{Numbers, Packed, pack_plain, pack_source};
 use super::panels::Panels;
 use super::stencil::Stencil;
+use super::work_items::{WorkItem, WorkItems};
 use crate::isa::{Isa, LANES};
 use crate::scratch::{Line, Scratch};
 
@@ -38,7 +38,7 @@ impl GradientPass<'_> {
     }
 
     /// Packs an item: input of all its images, then output gradient of all its images.
-    pub fn pack_item(&self, item: &Item, group: usize, to: &mut [Line]) {
+    pub fn pack_item(&self, item: &WorkItem, group: usize, to: &mut [Line]) {
         let (reads, writes) = (self.stencil.channels_in(), self.stencil.channels_out());
         let (x, dy) = to.split_at_mut(item.images.len() * self.x_layout(item.rows.len()).image);
         let channels = group * reads..(group + 1) * reads;
@@ -58,7 +58,7 @@ impl GradientPass<'_> {
     ///
     /// # Safety
     /// These lines exist.
-    pub unsafe fn packed<'b>(&self, item: &'b Item, from: *const f32, image: usize) -> PackedItem<'b> {
+    pub unsafe fn packed<'b>(&self, item: &'b WorkItem, from: *const f32, image: usize) -> PackedItem<'b> {
         let (mut x_layout, mut dy_layout) = (self.x_layout(item.rows.len()), self.dy_layout(item.rows.len()));
         // SAFETY: the output gradient comes after the input.
         let dy = unsafe { from.add(x_layout.image * LANES) };
@@ -73,7 +73,7 @@ impl GradientPass<'_> {
     }
 
     /// Adds the products of one item to the sums of its partition.
-    pub fn add_item(&self, items: &Items, item: &Item, group: usize, sums: &mut [Line]) {
+    pub fn add_item(&self, items: &WorkItems, item: &WorkItem, group: usize, sums: &mut [Line]) {
         let mut lines = Scratch::take(self.packed_lines(items.most_images(), items.most_rows()));
         self.pack_item(item, group, &mut lines);
         let (x_layout, dy_layout) = (self.x_layout(item.rows.len()), self.dy_layout(item.rows.len()));
@@ -148,7 +148,7 @@ impl GradientPass<'_> {
 
     /// Parts of an item that stay in the first-level cache while all taps and channels pass over them: some rows of one
     /// image, or some whole images.
-    fn bands(&self, item: &Item) -> impl Iterator<Item = Item> + use<> {
+    fn bands(&self, item: &WorkItem) -> impl Iterator<Item = WorkItem> + use<> {
         let (all, whole) = (item.rows.clone(), item.images.len());
         let rows = (BAND_PIXELS / self.stencil.target.w).clamp(1, all.len());
         let images = if rows < all.len() {
@@ -158,7 +158,7 @@ impl GradientPass<'_> {
         };
         (0..whole).step_by(images).flat_map(move |image| {
             let all = all.clone();
-            all.clone().step_by(rows).map(move |row| Item {
+            all.clone().step_by(rows).map(move |row| WorkItem {
                 images: image..(image + images).min(whole),
                 rows: row..(row + rows).min(all.end),
             })
@@ -169,7 +169,7 @@ impl GradientPass<'_> {
     /// `packed` is an item of this pass, `sums` has a line for every block and kernel position.
     unsafe fn add_depthwise(&self, packed: &PackedItem, sums: &mut [Line]) {
         let taps = &self.stencil.classes[0].taps;
-        let whole = Item {
+        let whole = WorkItem {
             images: 0..packed.item.images.len(),
             rows: packed.item.rows.clone(),
         };
@@ -188,7 +188,7 @@ impl GradientPass<'_> {
     fn window(
         &self,
         packed: &PackedItem,
-        part: &Item,
+        part: &WorkItem,
         (row, line): (usize, usize),
         (in_block, out_block): (usize, usize),
     ) -> Window {
@@ -236,7 +236,7 @@ impl GradientPass<'_> {
 
 /// An item's packed input and output gradient.
 pub(crate) struct PackedItem<'a> {
-    item: &'a Item,
+    item: &'a WorkItem,
     x: *const f32,
     dy: *const f32,
     x_layout: Packed,

@@ -1,25 +1,25 @@
 //! Two-dimensional convolution: forward, gradients of the input and of the weights, and frozen layers.
 
+mod accumulate;
+mod algorithm;
 mod backward_data;
 mod backward_weight;
-mod code;
 mod depthwise;
-mod ending;
+mod epilogue_args;
 mod forward;
-mod fresh;
 mod frozen;
 mod gradient_pass;
 mod gradient_tile;
-mod items;
+mod half_pairs;
 mod pack;
-mod pairs;
 mod panels;
 mod pass;
+mod plain;
 mod shape;
 mod stencil;
-mod sums;
 mod tile;
 mod winograd;
+mod work_items;
 
 pub use backward_data::{conv_backward_data, conv_backward_data_add};
 pub use backward_weight::conv_backward_weight;

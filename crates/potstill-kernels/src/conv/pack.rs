@@ -3,10 +3,10 @@
 
 use std::ops::Range;
 
-use super::items::Item;
-use super::pairs::Pairs;
+use super::accumulate::Dense;
+use super::half_pairs::HalfPairs;
 use super::stencil::{Plane, Stencil};
-use super::sums::Dense;
+use super::work_items::WorkItem;
 use crate::isa::{Isa, Kernel, LANES, Lanes, PairKernel, PairLanes, dispatch, dispatch_pairs};
 use crate::scratch::Line;
 
@@ -46,7 +46,7 @@ pub(crate) enum Numbers {
     /// One channel.
     Single,
     /// Two neighbouring channels in half precision, of a source with so many channels. The stencil counts pairs.
-    Pairs { channels: usize },
+    HalfPairs { channels: usize },
 }
 
 impl Numbers {
@@ -54,7 +54,7 @@ impl Numbers {
     fn block(self) -> usize {
         match self {
             Self::Single => LANES,
-            Self::Pairs { .. } => 2 * LANES,
+            Self::HalfPairs { .. } => 2 * LANES,
         }
     }
 }
@@ -64,7 +64,7 @@ pub(crate) fn pack_source(
     isa: Isa,
     stencil: &Stencil,
     (source, numbers): (&[f32], Numbers),
-    item: &Item,
+    item: &WorkItem,
     channels: Range<usize>,
     to: &mut [Line],
 ) -> Packed {
@@ -72,7 +72,7 @@ pub(crate) fn pack_source(
     let top = (item.rows.start * stencil.step[0]) as isize - stencil.border[0];
     let (plane, channels) = match numbers {
         Numbers::Single => (stencil.source, channels),
-        Numbers::Pairs { channels } => (
+        Numbers::HalfPairs { channels } => (
             Plane {
                 channels,
                 ..stencil.source
@@ -101,7 +101,7 @@ pub(crate) fn pack_plain(
     isa: Isa,
     plane: Plane,
     source: &[f32],
-    item: &Item,
+    item: &WorkItem,
     channels: Range<usize>,
     to: &mut [Line],
 ) -> Packed {
@@ -140,14 +140,14 @@ struct Band<'a> {
 }
 
 impl Band<'_> {
-    fn pack_images(&self, isa: Isa, source: &[f32], item: &Item, to: &mut [Line]) {
+    fn pack_images(&self, isa: Isa, source: &[f32], item: &WorkItem, to: &mut [Line]) {
         for (place, image) in item.images.clone().enumerate() {
             let source = &source[image * self.plane.len()..][..self.plane.len()];
             let to = &mut to[place * self.layout.image..][..self.layout.image];
             let band = self;
             match self.numbers {
                 Numbers::Single => dispatch(isa, PackImage { band, source, to }),
-                Numbers::Pairs { .. } => dispatch_pairs(isa, PackImage { band, source, to }),
+                Numbers::HalfPairs { .. } => dispatch_pairs(isa, PackImage { band, source, to }),
             }
         }
     }
@@ -171,7 +171,7 @@ impl Kernel for PackImage<'_> {
 impl PairKernel for PackImage<'_> {
     #[inline(always)]
     fn run<L: PairLanes>(self) {
-        self.walk::<L, Pairs>();
+        self.walk::<L, HalfPairs>();
     }
 }
 
@@ -261,7 +261,7 @@ impl<L: Lanes> CopyPixels<L> for Dense {
     }
 }
 
-impl<L: PairLanes> CopyPixels<L> for Pairs {
+impl<L: PairLanes> CopyPixels<L> for HalfPairs {
     #[inline(always)]
     fn copy_pixels(source: &[f32], stride: usize, lanes: usize, to: &mut [Line]) {
         for (i, line) in to.iter_mut().enumerate() {

@@ -5,13 +5,13 @@
 
 use std::ops::Range;
 
-use super::ending::{Ending, EndingPart};
-use super::items::{Item, Items};
+use super::epilogue_args::{EpilogueArgs, EpiloguePart};
 use super::pack::{Numbers, Packed, pack_source};
 use super::panels::Panels;
 use super::shape::ConvShape;
 use super::stencil::{Class, Stencil};
 use super::tile::{Form, Grid, Strip, Target, run_grid};
+use super::work_items::{WorkItem, WorkItems};
 use crate::Pool;
 use crate::isa::{Isa, LANES};
 use crate::scratch::{Line, Scratch, Shared};
@@ -56,12 +56,12 @@ pub(crate) struct Pass<'a> {
 
 /// What one task works on.
 struct Task<'a> {
-    item: &'a Item,
+    item: &'a WorkItem,
     group: usize,
     packed: Packed,
     from: *const f32,
     target: *mut f32,
-    ending: EndingPart<'a>,
+    ending: EpiloguePart<'a>,
 }
 
 impl Pass<'_> {
@@ -69,9 +69,9 @@ impl Pass<'_> {
     ///
     /// # Safety
     /// `source` and `target` are the whole maps of the stencil; with `accumulate`, the target has been written before.
-    pub unsafe fn run(&self, source: &[f32], target: *mut f32, ending: Ending, pool: &Pool) {
+    pub unsafe fn run(&self, source: &[f32], target: *mut f32, ending: EpilogueArgs, pool: &Pool) {
         let stencil = self.stencil;
-        let items = Items::new(stencil);
+        let items = WorkItems::new(stencil);
         let groups = stencil.groups;
         let (channels_in, channels_out) = (stencil.channels_in(), stencil.channels_out());
         let tasks = items.count() * groups;
@@ -168,7 +168,7 @@ impl Pass<'_> {
                 last_channels,
                 form: match self.numbers {
                     Numbers::Single => Form::Dense,
-                    Numbers::Pairs { .. } => Form::Pairs,
+                    Numbers::HalfPairs { .. } => Form::HalfPairs,
                 },
                 ..strip
             };

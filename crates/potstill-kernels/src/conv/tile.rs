@@ -4,9 +4,9 @@
 use std::marker::PhantomData;
 use std::ops::Range;
 
-use super::pairs::Pairs;
+use super::accumulate::{Accumulate, Dense, Depthwise};
+use super::half_pairs::HalfPairs;
 use super::stencil::{Run, Tap};
-use super::sums::{Dense, Depthwise, Sum};
 use crate::Activation;
 use crate::isa::{Isa, Kernel, LANES, Lanes, PairKernel, PairLanes, dispatch, dispatch_pairs, load, store};
 
@@ -65,7 +65,7 @@ pub(crate) enum Form {
     /// Every lane reads its own channel only.
     Depthwise,
     /// Dense, and every element is a pair of channels in half precision.
-    Pairs,
+    HalfPairs,
 }
 
 /// The rows of tiles that share a strip's weights. Distances in elements, from the strip's and the target's first pixel.
@@ -134,8 +134,8 @@ unsafe fn run_tiles(
         Dense dispatch 1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16;
         Dense dispatch 2: 1 2 3 4 5 6 7 8;
         Depthwise dispatch 1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16;
-        Pairs dispatch_pairs 1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16;
-        Pairs dispatch_pairs 2: 1 2 3 4 5 6 7 8;
+        HalfPairs dispatch_pairs 1: 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16;
+        HalfPairs dispatch_pairs 2: 1 2 3 4 5 6 7 8;
     );
 }
 
@@ -163,7 +163,7 @@ impl<const P: usize, const V: usize> Kernel for Tiles<'_, Depthwise, P, V> {
     }
 }
 
-impl<const P: usize, const V: usize> PairKernel for Tiles<'_, Pairs, P, V> {
+impl<const P: usize, const V: usize> PairKernel for Tiles<'_, HalfPairs, P, V> {
     #[inline(always)]
     fn run<L: PairLanes>(self) {
         self.walk::<L>();
@@ -174,7 +174,7 @@ impl<S, const P: usize, const V: usize> Tiles<'_, S, P, V> {
     #[inline(always)]
     fn walk<L: Lanes>(self)
     where
-        S: Sum<L>,
+        S: Accumulate<L>,
     {
         // Sizes that this instruction set never asks for compile to nothing.
         if P * V > L::ACCUMULATORS && P > 1 {

@@ -11,7 +11,7 @@
 mod stages;
 mod transform;
 
-use super::ending::{Ending, EndingPart};
+use super::epilogue_args::{EpilogueArgs, EpiloguePart};
 use super::panels::Panels;
 use super::shape::ConvShape;
 use super::stencil::Stencil;
@@ -114,7 +114,7 @@ impl Winograd<'_> {
     ///
     /// # Safety
     /// `source` and `target` are the whole maps of the stencil.
-    pub unsafe fn run(&self, source: &[f32], target: *mut f32, ending: Ending, pool: &Pool) {
+    pub unsafe fn run(&self, source: &[f32], target: *mut f32, ending: EpilogueArgs, pool: &Pool) {
         let tiling = Tiling::new(self.stencil);
         let (reads, writes) = (self.stencil.channels_in(), self.stencil.channels_out());
         let fitting = TASK_BYTES / (POSITIONS * (reads + writes) * size_of::<f32>());
@@ -142,7 +142,7 @@ impl Winograd<'_> {
         &self,
         source: &[f32],
         target: Shared<f32>,
-        ending: Ending,
+        ending: EpilogueArgs,
         (tiling, tiles): (Tiling, usize),
         pool: &Pool,
     ) {
@@ -174,7 +174,7 @@ impl Winograd<'_> {
         &self,
         source: &[f32],
         target: Shared<f32>,
-        ending: Ending,
+        ending: EpilogueArgs,
         tiling: Tiling,
         pool: &Pool,
     ) {
@@ -199,7 +199,7 @@ impl Winograd<'_> {
             tasks,
             (1, self.stencil.channels_out()),
             pool,
-            |index, ending: EndingPart| {
+            |index, ending: EpiloguePart| {
                 let part = part(index);
                 // SAFETY: every task writes the pixels of its own tiles.
                 unsafe { stages.transform_output(after.ptr(), part.start, part, target.ptr(), ending) };

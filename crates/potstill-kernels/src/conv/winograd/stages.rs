@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::super::ending::EndingPart;
+use super::super::epilogue_args::EpiloguePart;
 use super::super::stencil::{Plane, Run};
 use super::super::tile::{Form, Grid, Strip, Target, finish_tile, run_grid};
 use super::transform::{OUT, POSITIONS, SIDE, input_tile, output_tile, weight_tile};
@@ -126,7 +126,7 @@ impl<'a> Stages<'a> {
         place: usize,
         tiles: Range<usize>,
         target: *mut f32,
-        ending: EndingPart,
+        ending: EpiloguePart,
     ) {
         let kernel = TransformOutput {
             stages: self,
@@ -215,7 +215,7 @@ struct TransformOutput<'a> {
     place: usize,
     tiles: Range<usize>,
     target: *mut f32,
-    ending: EndingPart<'a>,
+    ending: EpiloguePart<'a>,
 }
 
 impl Kernel for TransformOutput<'_> {

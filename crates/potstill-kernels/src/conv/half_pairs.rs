@@ -4,9 +4,9 @@
 //! two input channels lie beside each other, and the loop over taps and channels is the same. A half has eleven bits, so only
 //! short runs of products are added up in it; then both halves of every sum are added to one in single precision.
 
+use super::accumulate::{Accumulate, add_run};
 use super::panels::Panels;
 use super::shape::ConvShape;
-use super::sums::{Sum, add_run};
 use super::tile::Strip;
 use crate::Pool;
 use crate::isa::{Isa, LANES, PairKernel, PairLanes, Products, dispatch_pairs};
@@ -16,9 +16,9 @@ use crate::scratch::{Line, Scratch};
 const LONGEST_SUM: usize = 48;
 
 /// Two channels an element, in half precision.
-pub(crate) struct Pairs;
+pub(crate) struct HalfPairs;
 
-impl<L: PairLanes> Sum<L> for Pairs {
+impl<L: PairLanes> Accumulate<L> for HalfPairs {
     #[inline(always)]
     unsafe fn sum<const P: usize, const V: usize>(strip: &Strip, from: *const f32) -> [[L; V]; P] {
         let mut totals = [[L::zero(); V]; P];

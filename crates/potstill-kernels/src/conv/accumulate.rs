@@ -8,7 +8,7 @@ use crate::isa::{LANES, Lanes, Products};
 const UNROLL: usize = 4;
 
 /// How the elements of a strip become the sums of a tile.
-pub(crate) trait Sum<L> {
+pub(crate) trait Accumulate<L> {
     /// The sums of one tile.
     ///
     /// # Safety
@@ -21,7 +21,7 @@ pub(crate) struct Dense;
 /// One channel an element, every lane reads its own.
 pub(crate) struct Depthwise;
 
-impl<L: Lanes> Sum<L> for Dense {
+impl<L: Lanes> Accumulate<L> for Dense {
     #[inline(always)]
     unsafe fn sum<const P: usize, const V: usize>(strip: &Strip, from: *const f32) -> [[L; V]; P] {
         let mut sums = [[L::zero(); V]; P];
@@ -42,7 +42,7 @@ impl<L: Lanes> Sum<L> for Dense {
     }
 }
 
-impl<L: Lanes> Sum<L> for Depthwise {
+impl<L: Lanes> Accumulate<L> for Depthwise {
     #[inline(always)]
     unsafe fn sum<const P: usize, const V: usize>(strip: &Strip, from: *const f32) -> [[L; V]; P] {
         let mut sums = [[L::zero(); V]; P];

@@ -1,10 +1,10 @@
 //! Which code a forward or backward-data pass takes, and with it the order of its packed weights.
 
 use super::depthwise;
-use super::ending::Ending;
+use super::epilogue_args::EpilogueArgs;
 use super::frozen::Precision;
+use super::half_pairs::{self, paired};
 use super::pack::Numbers;
-use super::pairs::{self, paired};
 use super::panels::Panels;
 use super::pass::{Pass, Weights};
 use super::shape::ConvShape;
@@ -16,27 +16,27 @@ use crate::scratch::{Line, Scratch};
 
 /// The ways to compute a convolution.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Code {
+pub(crate) enum Algorithm {
     Direct,
     Depthwise,
     Winograd,
     /// Direct, on pairs of channels in half precision.
-    Pairs,
+    HalfPairs,
 }
 
 /// One pass of some code over a batch.
-pub(crate) struct CodePass<'a> {
+pub(crate) struct AlgorithmPass<'a> {
     pub isa: Isa,
-    /// As [`Code::counted`] has it.
+    /// As [`Algorithm::counted`] has it.
     pub shape: &'a ConvShape,
     pub stencil: &'a Stencil,
     pub panels: &'a Panels,
-    /// From [`Code::pack`].
+    /// From [`Algorithm::pack`].
     pub lines: &'a [Line],
     pub accumulate: bool,
 }
 
-impl Code {
+impl Algorithm {
     /// The fastest code for a shape.
     pub fn of(shape: &ConvShape, isa: Isa, precision: Precision) -> Self {
         if shape.is_depthwise() {
@@ -44,7 +44,7 @@ impl Code {
         } else if winograd::suits(shape, isa) {
             Self::Winograd
         } else if precision == Precision::Half && shape.groups == 1 && isa.has_pairs() {
-            Self::Pairs
+            Self::HalfPairs
         } else {
             Self::Direct
         }
@@ -61,7 +61,7 @@ impl Code {
     /// The shape as the code counts channels.
     pub fn counted(self, shape: &ConvShape) -> ConvShape {
         match self {
-            Self::Pairs => paired(shape),
+            Self::HalfPairs => paired(shape),
             _ => *shape,
         }
     }
@@ -86,7 +86,7 @@ impl Code {
         match self {
             Self::Depthwise => depthwise::pack(shape, values, scale),
             Self::Winograd => winograd::pack_weights(isa, panels, values, scale, pool),
-            Self::Pairs => pairs::pack_weights(isa, shape, panels, (values, scale), pool),
+            Self::HalfPairs => half_pairs::pack_weights(isa, shape, panels, (values, scale), pool),
             Self::Direct => {
                 let mut lines = Scratch::take(panels.lines());
                 panels.pack(values, scale, &mut lines, pool);
@@ -101,13 +101,13 @@ impl Code {
     /// As [`Pass::run`]; nothing is accumulated by Winograd.
     pub unsafe fn run(
         self,
-        pass: &CodePass,
+        pass: &AlgorithmPass,
         channels: usize,
         (source, target): (&[f32], *mut f32),
-        ending: Ending,
+        ending: EpilogueArgs,
         pool: &Pool,
     ) {
-        let CodePass {
+        let AlgorithmPass {
             isa,
             shape,
             stencil,
@@ -127,7 +127,7 @@ impl Code {
             return unsafe { pass.run(source, target, ending, pool) };
         }
         let numbers = match self {
-            Self::Pairs => Numbers::Pairs { channels },
+            Self::HalfPairs => Numbers::HalfPairs { channels },
             _ => Numbers::Single,
         };
         let pass = Pass {

@@ -8,7 +8,7 @@ use crate::{Activation, Pool};
 
 /// What happens to the finished sums.
 #[derive(Default)]
-pub(crate) struct Ending<'a> {
+pub(crate) struct EpilogueArgs<'a> {
     /// Added per channel, in the [`padded`] form.
     pub shift: Option<Vec<f32>>,
     pub residual: Option<&'a [f32]>,
@@ -31,7 +31,7 @@ pub(crate) fn padded(values: &[f32], groups: usize) -> Vec<f32> {
 
 /// The ending as seen by a task, which has moments of its own.
 #[derive(Clone, Copy)]
-pub(crate) struct EndingPart<'a> {
+pub(crate) struct EpiloguePart<'a> {
     shift: Option<&'a [f32]>,
     residual: Option<&'a [f32]>,
     activation: Activation,
@@ -39,7 +39,7 @@ pub(crate) struct EndingPart<'a> {
     moments: *mut f64,
 }
 
-impl Ending<'_> {
+impl EpilogueArgs<'_> {
     /// Runs tasks that each finish sums of one of `groups` groups of `channels` channels (task `i` of group `i % groups`), and
     /// adds up their moments in order.
     pub fn run(
@@ -47,7 +47,7 @@ impl Ending<'_> {
         tasks: usize,
         (groups, channels): (usize, usize),
         pool: &Pool,
-        body: impl Fn(usize, EndingPart) + Sync,
+        body: impl Fn(usize, EpiloguePart) + Sync,
     ) {
         let width = channels.next_multiple_of(LANES);
         let kept = if self.moments.is_some() { 2 * width } else { 0 };
@@ -61,7 +61,7 @@ impl Ending<'_> {
             } else {
                 std::ptr::null_mut()
             };
-            let part = EndingPart {
+            let part = EpiloguePart {
                 shift,
                 residual,
                 activation,
@@ -77,7 +77,7 @@ impl Ending<'_> {
     }
 }
 
-impl EndingPart<'_> {
+impl EpiloguePart<'_> {
     /// What a tile does that begins with this block of a group of `channels` channels; none if that is nothing.
     pub fn finish(&self, group: usize, block: usize, channels: usize) -> Option<Finish> {
         let plain = self.shift.is_none()

@@ -18,7 +18,7 @@ const FEWEST_PIXELS: usize = 64;
 
 /// The cut of one pass.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Items {
+pub(crate) struct WorkItems {
     images: usize,
     rows: usize,
     images_per_item: usize,
@@ -28,12 +28,12 @@ pub(crate) struct Items {
 
 /// One item: these rows of (the classes of) these images.
 #[derive(Debug, Clone)]
-pub(crate) struct Item {
+pub(crate) struct WorkItem {
     pub images: Range<usize>,
     pub rows: Range<usize>,
 }
 
-impl Items {
+impl WorkItems {
     pub fn new(stencil: &Stencil) -> Self {
         let rows = stencil.rows();
         let columns = stencil
@@ -85,12 +85,12 @@ impl Items {
         self.rows_per_band
     }
 
-    pub fn item(&self, index: usize) -> Item {
+    pub fn item(&self, index: usize) -> WorkItem {
         let (first_image, first_row) = (
             index / self.bands * self.images_per_item,
             index % self.bands * self.rows_per_band,
         );
-        Item {
+        WorkItem {
             images: first_image..(first_image + self.images_per_item).min(self.images),
             rows: first_row..(first_row + self.rows_per_band).min(self.rows),
         }
