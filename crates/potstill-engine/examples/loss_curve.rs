@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, env, fs, path::PathBuf};
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use potstill_engine::Optimizer;
 use potstill_models::{BuildOptions, find, weights};
-use potstill_ops::{Mode, Moments, Parameters, Pass, Scope, cross_entropy};
+use potstill_ops::{BatchStatistics, Mode, Parameters, Pass, Scope, cross_entropy};
 use potstill_random::Seed;
 use potstill_recipe::{OptimizerSpec, Sgd};
 
@@ -46,10 +46,10 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let loss = cross_entropy(logits, labels(step, &device), 0.0);
         losses.extend(loss.clone().inner().into_data().iter::<f64>());
         let mut gradients = loss.backward();
-        network.descend(&mut gradients, &mut |entry, value, gradient| {
+        network.update_with_gradients(&mut gradients, &mut |entry, value, gradient| {
             optimizer.update(&entry.path, value, gradient, RATE)
         });
-        Moments::absorb(&pass.into_moments(), &mut network);
+        BatchStatistics::update_running_stats(&pass.into_batch_statistics(), &mut network);
     }
     let json = serde_json::json!({ "model": model, "losses": losses });
     fs::write(folder.join("losses.json"), json.to_string())?;

@@ -10,7 +10,7 @@ use std::{env, sync::Arc, time::Instant};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_data::{Augment, Batch, Dataset, Loader, LoaderConfig, Normalise, Split, Subset, augment, open};
-use potstill_methods::tst::{Apprenticeship, BATCH, Bank, Fit, Forms, Lengths, fit};
+use potstill_methods::tst::{BATCH, Bank, BankEpochs, BankError, BankKind, BankTrainer, fit};
 use potstill_ops::Scope;
 use potstill_random::Seed;
 
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut next = |default: &str| arguments.next().unwrap_or_else(|| default.into());
     let train = next("../shared/data/cifar10/train.tar");
     let test = next("../shared/data/cifar10/test.tar");
-    let lengths = Lengths {
+    let lengths = BankEpochs {
         affine_epochs: next("10").parse()?,
         colour_epochs: next("20").parse()?,
     };
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let (device, seed) = (Device::flex(), Seed::new(0));
     let scope = Scope::new(&device, seed, "tst");
-    let mut apprenticeship = Apprenticeship::new(&scope.at("bank"), seed, &input, lengths);
+    let mut bank_trainer = BankTrainer::new(&scope.at("bank"), seed, &input, lengths);
     if lengths.epochs() > 0 {
         let crops = augment::Step::PadCrop {
             pad: 4,
@@ -61,14 +61,14 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             ..LoaderConfig::default()
         };
         let loader = Loader::new(open(&train, Split::Train)?.into(), augment, config)?;
-        while !apprenticeship.is_done() {
-            train_epoch(&mut apprenticeship, &loader, &device)?;
+        while !bank_trainer.is_done() {
+            train_epoch(&mut bank_trainer, &loader, &device)?;
         }
     }
     let forms = if lengths.epochs() > 0 {
-        Forms::Networks(Box::new(apprenticeship.networks()))
+        BankKind::Networks(Box::new(bank_trainer.networks()))
     } else {
-        Forms::ClosedForm
+        BankKind::ClosedForm
     };
     let bank = Bank::new(forms, &input, None, 16);
     let dataset: Arc<dyn Dataset> = Arc::from(open(&test, Split::Test)?);
@@ -87,21 +87,21 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 fn train_epoch(
-    apprenticeship: &mut Apprenticeship,
+    bank_trainer: &mut BankTrainer,
     loader: &Loader,
     device: &Device,
 ) -> Result<(), Box<dyn std::error::Error>> {
     let start = Instant::now();
     let (mut loss, mut steps) = (0.0, 0);
-    for (step, batch) in loader.epoch(apprenticeship.epochs() as u64, 0).enumerate() {
-        let losses = apprenticeship.step(step, pixels(&batch?, device))?;
+    for (step, batch) in loader.epoch(bank_trainer.epochs() as u64, 0).enumerate() {
+        let losses = bank_trainer.step(step, pixels(&batch?, device))?;
         loss += losses.iter().map(|(_, loss)| loss).sum::<f64>();
         steps += 1;
     }
-    apprenticeship.end_epoch();
+    bank_trainer.end_epoch();
     println!(
         "epoch {}: summed error {:.4}, {:.0} s",
-        apprenticeship.epochs(),
+        bank_trainer.epochs(),
         loss / f64::from(steps.max(1)),
         start.elapsed().as_secs_f64()
     );
@@ -112,7 +112,7 @@ fn pixels(batch: &Batch, device: &Device) -> Tensor<4> {
     Tensor::from_data(TensorData::new(batch.images.clone(), batch.shape), device)
 }
 
-fn print(fits: &[Fit]) {
+fn print(fits: &[BankError]) {
     println!("| operation | network | authors' | nothing | authors' | closed form | authors' |");
     println!("|---|---|---|---|---|---|---|");
     let cell = |value: Option<f64>| value.map_or_else(|| "-".into(), |value| format!("{value:.4}"));

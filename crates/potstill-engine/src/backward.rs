@@ -6,9 +6,9 @@ use potstill_recipe::OptimizerSpec;
 use crate::{
     Optimizer, Phase,
     clip::clip_by_global_norm,
-    laps::{Laps, Part},
-    learner::{Clock, Learner},
+    learner::{Learner, OptimizerGroup},
     step::Weighted,
+    step_profile::{StepPart, StepProfile},
 };
 
 /// The learning rates of a step.
@@ -20,10 +20,10 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
-    fn of(self, clock: Clock) -> f64 {
+    fn of(self, clock: OptimizerGroup) -> f64 {
         match clock {
-            Clock::Teacher => self.teacher,
-            Clock::Student | Clock::Round => self.student,
+            OptimizerGroup::Teacher => self.teacher,
+            OptimizerGroup::Student | OptimizerGroup::SearchRound => self.student,
         }
     }
 }
@@ -56,11 +56,11 @@ impl Optimizers {
         self.round.forget();
     }
 
-    pub fn of(&mut self, clock: Clock) -> &mut Optimizer {
+    pub fn of(&mut self, clock: OptimizerGroup) -> &mut Optimizer {
         match clock {
-            Clock::Student => &mut self.student,
-            Clock::Teacher => &mut self.teacher,
-            Clock::Round => &mut self.round,
+            OptimizerGroup::Student => &mut self.student,
+            OptimizerGroup::Teacher => &mut self.teacher,
+            OptimizerGroup::SearchRound => &mut self.round,
         }
     }
 
@@ -70,7 +70,7 @@ impl Optimizers {
 }
 
 /// How the weights of a step move.
-pub(crate) struct Descent<'a> {
+pub(crate) struct UpdateContext<'a> {
     pub phase: &'a Phase,
     pub optimizers: &'a mut Optimizers,
     pub rates: Rates,
@@ -79,28 +79,28 @@ pub(crate) struct Descent<'a> {
 impl Learner {
     /// Moves everything that the terms reach and that trains in the phase. The forward passes that gradients go back through took so
     /// many multiply-accumulates, `forwards`.
-    pub(crate) fn descend(
+    pub(crate) fn backward_and_update(
         &mut self,
         weighted: Vec<Weighted>,
-        descent: &mut Descent<'_>,
+        descent: &mut UpdateContext<'_>,
         forwards: u64,
-        laps: &mut Laps,
+        profile: &mut StepProfile,
     ) {
         let Some(mut gradients) = gradients(weighted) else {
             return;
         };
         // Twice the forward passes: gradients of the maps and of the weights.
-        laps.lap(Part::Backward, 2 * forwards);
-        let scales =
-            [Clock::Student, Clock::Teacher].map(|clock| self.clipping(clock, descent.phase, &gradients));
+        profile.record(StepPart::Backward, 2 * forwards);
+        let scales = [OptimizerGroup::Student, OptimizerGroup::Teacher]
+            .map(|clock| self.clipping(clock, descent.phase, &gradients));
         self.each_part(&mut |part| {
             let Some(clock) = part.clock.filter(|_| part.trains_in(descent.phase)) else {
                 return;
             };
-            let scale = scales[usize::from(clock == Clock::Teacher)];
+            let scale = scales[usize::from(clock == OptimizerGroup::Teacher)];
             let (optimizer, rate) = (descent.optimizers.of(clock), descent.rates.of(clock));
             part.module
-                .descend(&mut gradients, &mut |entry, value, gradient| {
+                .update_with_gradients(&mut gradients, &mut |entry, value, gradient| {
                     let gradient = match scale {
                         Some(scale) if scale < 1.0 => gradient * scale,
                         _ => gradient,
@@ -108,11 +108,11 @@ impl Learner {
                     optimizer.update(&format!("{}/{}", part.name, entry.path), value, gradient, rate)
                 });
         });
-        laps.lap(Part::Optimizer, 0);
+        profile.record(StepPart::Optimizer, 0);
     }
 
     /// By how much the gradients of everything that trains on this clock are shortened together; none if they never are.
-    fn clipping(&self, clock: Clock, phase: &Phase, gradients: &Gradients) -> Option<f64> {
+    fn clipping(&self, clock: OptimizerGroup, phase: &Phase, gradients: &Gradients) -> Option<f64> {
         let limit = self.clip_norm?;
         let parts = self.parts();
         let trained = parts

@@ -1,7 +1,7 @@
 //! Checkpoints: everything needed to continue to the same bits, in one file.
 //!
 //! A checkpoint is a safetensors file. Its tensors are the student (`student/…`), an online teacher (`teacher/…`), what the methods
-//! bring (`review-kd/…`, `ekd.teacher/…`) and the optimisers' state (`optimizer/PARAMETER/SLOT`); the position and the books of the
+//! bring (`review-kd/…`, `ekd.teacher/…`) and the optimisers' state (`optimizer/PARAMETER/SLOT`); the position and the state of the
 //! run are JSON in its metadata. Random streams and the data order are functions of the seed and the position, so there is no
 //! generator to save.
 
@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     EngineError, ModelConfig,
-    descent::Optimizers,
+    backward::Optimizers,
     learner::{Learner, Part},
     optimizer::Optimizer,
     running_mean::RunningMean,
@@ -38,7 +38,7 @@ pub struct Best {
     pub top1: f64,
 }
 
-/// The books of a run, besides its tensors.
+/// The state of a run, besides its tensors.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
     /// Where the run is.
@@ -60,8 +60,8 @@ pub struct Checkpoint {
     pub(crate) updates: BTreeMap<String, u64>,
 }
 
-/// The key of the books in the file's metadata.
-pub(crate) const BOOKS: &str = "potstill";
+/// The key of the state in the file's metadata.
+pub(crate) const METADATA_KEY: &str = "potstill";
 const OPTIMIZER: &str = "optimizer";
 
 impl Checkpoint {
@@ -86,27 +86,27 @@ impl Checkpoint {
                 tensors.push((format!("{OPTIMIZER}/{parameter}/{slot}"), shape, value.clone()));
             }
         }
-        let books = serde_json::to_string(&self).map_err(|error| EngineError::Checkpoint {
+        let run_state = serde_json::to_string(&self).map_err(|error| EngineError::Checkpoint {
             file: path.into(),
             reason: error.to_string(),
         })?;
-        let metadata = BTreeMap::from([(BOOKS.to_owned(), books)]);
+        let metadata = BTreeMap::from([(METADATA_KEY.to_owned(), run_state)]);
         Ok(write_tensors(tensors, &metadata, path)?)
     }
 
-    /// Reads a checkpoint: its books, and its tensors by name.
+    /// Reads a checkpoint: its state, and its tensors by name.
     pub(crate) fn read(path: &Path) -> Result<(Self, BTreeMap<String, StoredTensor>), EngineError> {
         let file = TensorFile::read(path)?;
         let broken = |reason: String| EngineError::Checkpoint {
             file: path.into(),
             reason,
         };
-        let books = file
+        let run_state = file
             .metadata
-            .get(BOOKS)
+            .get(METADATA_KEY)
             .ok_or_else(|| broken("it is no checkpoint of a run".into()))?;
-        let books = serde_json::from_str(books).map_err(|error| broken(error.to_string()))?;
-        Ok((books, file.tensors))
+        let run_state = serde_json::from_str(run_state).map_err(|error| broken(error.to_string()))?;
+        Ok((run_state, file.tensors))
     }
 
     /// Puts everything back; every tensor of every part must be there, in its shape.
@@ -121,9 +121,9 @@ impl Checkpoint {
             file: path.into(),
             reason,
         };
-        learner.recall(&self.methods).map_err(broken)?;
+        learner.load_state(&self.methods).map_err(broken)?;
         let (mut clocks, mut lengths) = (Vec::new(), BTreeMap::new());
-        let mut put_back = PutBack::new(&mut tensors);
+        let mut put_back = TensorRestorer::new(&mut tensors);
         learner.each_part(&mut |part| {
             put_back.fill(&part.name, part.module);
             for entry in part.module.entries() {
@@ -166,12 +166,12 @@ impl Checkpoint {
 }
 
 /// Moves the tensors of a checkpoint into the parts they belong to. What is left over stays.
-pub(crate) struct PutBack<'a> {
+pub(crate) struct TensorRestorer<'a> {
     tensors: &'a mut BTreeMap<String, StoredTensor>,
     lacking: Vec<String>,
 }
 
-impl<'a> PutBack<'a> {
+impl<'a> TensorRestorer<'a> {
     pub(crate) fn new(tensors: &'a mut BTreeMap<String, StoredTensor>) -> Self {
         let lacking = Vec::new();
         Self { tensors, lacking }

@@ -3,15 +3,15 @@
 use std::time::Instant;
 
 use potstill_data::{Batch, Loader, LoaderConfig};
-use potstill_methods::Teaching;
+use potstill_methods::TeacherUpdate;
 
 use crate::{
     EngineError, Phase, Plan,
-    descent::{Descent, Optimizers, Rates},
-    inputs::Moment,
-    laps::{Laps, Part},
+    backward::{Optimizers, Rates, UpdateContext},
+    inputs::StepIndex,
     learner::Learner,
     machine,
+    step_profile::{StepPart, StepProfile},
 };
 
 /// Multiply-accumulates of a probe step: some tenths of a second on one core.
@@ -55,31 +55,31 @@ impl Plan {
         rehearsal.step(0)?;
         let (mut sum, mut evaluated) = (Sum::default(), 0.0);
         for (epoch, count) in kinds {
-            let laps = rehearsal.step(epoch)?;
+            let profile = rehearsal.step(epoch)?;
             let of_teacher = if rehearsal.learner.teacher_learns() {
-                laps.seconds(Part::Teacher)
+                profile.seconds(StepPart::Teacher)
             } else {
                 0.0
             };
-            evaluated += count as f64 * (laps.seconds(Part::Student) + of_teacher);
-            sum.add(&laps, count);
+            evaluated += count as f64 * (profile.seconds(StepPart::Student) + of_teacher);
+            sum.add(&profile, count);
         }
-        let mut trials = 0.0;
+        let mut searches = 0.0;
         for method in 0..rehearsal.learner.methods.len() {
             let epochs = self.timeline.round_epochs(method);
             if epochs > 0 {
-                trials += epochs as f64 * rehearsal.trial(method)?;
+                searches += epochs as f64 * rehearsal.search_step(method)?;
             }
         }
         let memory = before.zip(machine::peak_rss_mb());
         let scale = self.recipe.train.batch as f64 / images as f64;
-        let (seconds, multiplications) = (sum.seconds / sum.epochs, sum.multiplications / sum.epochs);
+        let (seconds, macs) = (sum.seconds / sum.epochs, sum.macs / sum.epochs);
         let tests = self.test.len() as f64 / images as f64;
-        let step_gflop = 2e-9 * scale * multiplications;
+        let step_gflop = 2e-9 * scale * macs;
         Ok(Estimate {
             images,
             step_seconds: scale * seconds,
-            run_seconds: scale * (sum.seconds + trials) * self.steps_per_epoch() as f64 + tests * evaluated,
+            run_seconds: scale * (sum.seconds + searches) * self.steps_per_epoch() as f64 + tests * evaluated,
             step_gflop,
             gflops: step_gflop / (scale * seconds),
             memory_mb: memory.map(|(before, peak)| before + scale * (peak - before)),
@@ -90,14 +90,14 @@ impl Plan {
     /// The first images of the training set, as many as [`PROBE`] allows.
     fn specimen(&self) -> Result<Batch, EngineError> {
         let teacher = self.teacher.as_ref().map_or(0, |teacher| {
-            let passes = match teacher.teaching {
-                Teaching::Frozen => 1,
-                Teaching::Online => 3,
-                Teaching::OnlineFirst => 4,
+            let passes = match teacher.teacher_update {
+                TeacherUpdate::Frozen => 1,
+                TeacherUpdate::Online => 3,
+                TeacherUpdate::OnlineFirst => 4,
             };
-            passes * teacher.side.probe.multiplications
+            passes * teacher.side.probe.macs
         });
-        let of_image = 3 * self.student_side.probe.multiplications + teacher;
+        let of_image = 3 * self.student_side.probe.macs + teacher;
         let images = ((PROBE / of_image.max(1)) as usize).clamp(2, self.recipe.train.batch);
         let config = LoaderConfig {
             batch: images,
@@ -142,17 +142,17 @@ impl Plan {
 struct Sum {
     epochs: f64,
     seconds: f64,
-    multiplications: f64,
+    macs: f64,
 }
 
 impl Sum {
-    fn add(&mut self, laps: &Laps, epochs: usize) {
+    fn add(&mut self, profile: &StepProfile, epochs: usize) {
         let epochs = epochs as f64;
-        let seconds: f64 = Part::ALL.iter().map(|&part| laps.seconds(part)).sum();
-        let multiplications: u64 = Part::ALL.iter().map(|&part| laps.multiplications(part)).sum();
+        let seconds: f64 = StepPart::ALL.iter().map(|&part| profile.seconds(part)).sum();
+        let macs: u64 = StepPart::ALL.iter().map(|&part| profile.macs(part)).sum();
         self.epochs += epochs;
         self.seconds += epochs * seconds;
-        self.multiplications += epochs * multiplications as f64;
+        self.macs += epochs * macs as f64;
     }
 }
 
@@ -168,7 +168,7 @@ struct Rehearsal<'a> {
 
 impl<'a> Rehearsal<'a> {
     fn new(plan: &'a Plan, mut learner: Learner, batch: Batch) -> Self {
-        learner.rehearse(0);
+        learner.init_placeholder(0);
         Self {
             plan,
             learner,
@@ -179,12 +179,12 @@ impl<'a> Rehearsal<'a> {
     }
 
     /// A step of the student's epoch, which is not before that of the last.
-    fn step(&mut self, epoch: usize) -> Result<Laps, EngineError> {
+    fn step(&mut self, epoch: usize) -> Result<StepProfile, EngineError> {
         (self.remembered..epoch).for_each(|epoch| self.learner.remember(epoch));
         self.remembered = epoch;
         let (phase, steps) = (Phase::at(&self.plan.phases, epoch), self.plan.steps_per_epoch());
         let rate = phase.rate(epoch, 0, steps);
-        let mut descent = Descent {
+        let mut descent = UpdateContext {
             phase,
             optimizers: &mut self.optimizers,
             rates: Rates {
@@ -192,28 +192,33 @@ impl<'a> Rehearsal<'a> {
                 teacher: self.plan.teacher_rate(phase, epoch, 0, steps),
             },
         };
-        let mut laps = Laps::start();
+        let mut profile = StepProfile::start();
         self.learner
-            .step(&self.batch, Moment { epoch, step: 0 }, &mut descent, &mut laps)
+            .step(
+                &self.batch,
+                StepIndex { epoch, step: 0 },
+                &mut descent,
+                &mut profile,
+            )
             .map_err(|refused| refused.at(epoch + 1, 1, rate))?;
-        Ok(laps)
+        Ok(profile)
     }
 
     /// Seconds of a step of a round of that method.
-    fn trial(&mut self, method: usize) -> Result<f64, EngineError> {
+    fn search_step(&mut self, method: usize) -> Result<f64, EngineError> {
         let Some(augmentation) = self.learner.methods[method].1.augmentation_mut() else {
             return Ok(0.0);
         };
         augmentation.begin_round();
         self.optimizers.begin_round(&augmentation.optimizer());
         let rate = augmentation.rate();
-        let Some(judges) = self.learner.judges() else {
+        let Some(pair) = self.learner.frozen_pair() else {
             return Ok(0.0);
         };
-        let moment = Moment { epoch: 0, step: 0 };
+        let index = StepIndex { epoch: 0, step: 0 };
         let began = Instant::now();
         self.learner
-            .trial(method, &judges, &self.batch, moment, &mut self.optimizers)
+            .search_step(method, &pair, &self.batch, index, &mut self.optimizers)
             .map_err(|refused| refused.at(1, 1, rate))?;
         Ok(began.elapsed().as_secs_f64())
     }

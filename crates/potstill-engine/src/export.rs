@@ -11,7 +11,7 @@ use potstill_report::{
 
 use crate::{
     Checkpoint, EngineError, Plan, Run, RunFolder,
-    checkpoint::PutBack,
+    checkpoint::TensorRestorer,
     learner::Learner,
     machine::peak_rss_mb,
     network::{CONFIG, InputConfig, MODEL, ModelConfig},
@@ -19,7 +19,7 @@ use crate::{
 
 /// Which student of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Which {
+pub enum CheckpointChoice {
     /// The one after the last epoch. The default: it was not chosen by looking at the test images.
     #[default]
     Last,
@@ -31,7 +31,12 @@ pub enum Which {
 ///
 /// # Errors
 /// The folder holds no finished run, the checkpoint is broken, the target cannot be written.
-pub fn export(mut plan: Plan, folder: &RunFolder, which: Which, out: &Path) -> Result<(), EngineError> {
+pub fn export(
+    mut plan: Plan,
+    folder: &RunFolder,
+    choice: CheckpointChoice,
+    out: &Path,
+) -> Result<(), EngineError> {
     let unfinished = |_| {
         let reason =
             "it has no summary.json: the run is not finished, `potstill train --resume` continues it".into();
@@ -41,18 +46,18 @@ pub fn export(mut plan: Plan, folder: &RunFolder, which: Which, out: &Path) -> R
         }
     };
     let summary = read_summary(folder.summary()).map_err(unfinished)?;
-    let path = match which {
-        Which::Last => folder.last(),
-        Which::Best => folder.best(),
+    let path = match choice {
+        CheckpointChoice::Last => folder.last(),
+        CheckpointChoice::Best => folder.best(),
     };
     let mut learner = Learner::of(&mut plan);
     let (_, mut tensors) = Checkpoint::read(&path)?;
-    let mut put_back = PutBack::new(&mut tensors);
+    let mut put_back = TensorRestorer::new(&mut tensors);
     put_back.fill("student", learner.student.parameters_mut());
     put_back.done(&path)?;
-    let top1 = match which {
-        Which::Last => summary.last.top1,
-        Which::Best => summary.best.top1,
+    let top1 = match choice {
+        CheckpointChoice::Last => summary.last.top1,
+        CheckpointChoice::Best => summary.best.top1,
     };
     write_student(&plan, &learner, &summary, top1, out)
 }
@@ -149,7 +154,7 @@ impl Run {
             seed: plan.recipe.seed,
             task: "classification".into(),
             potstill: env!("CARGO_PKG_VERSION").into(),
-            recipe_hash: self.fingerprint.clone(),
+            recipe_hash: self.recipe_hash.clone(),
             student: network(&plan.student.model, &plan.student_side),
             teacher: plan.teacher.as_ref().map(|teacher| Teacher {
                 network: network(&teacher.model, &teacher.side),
@@ -202,15 +207,15 @@ impl Run {
     }
 }
 
-fn network(model: &str, side: &potstill_methods::Side) -> potstill_report::Network {
+fn network(model: &str, side: &potstill_methods::NetworkInfo) -> potstill_report::Network {
     potstill_report::Network {
         model: model.into(),
         params: side.probe.parameters as u64,
-        macs: side.probe.multiplications,
+        macs: side.probe.macs,
     }
 }
 
-/// The middle value; none of none.
+/// The median; `None` if empty.
 pub(crate) fn median(values: &[f64]) -> Option<f64> {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);

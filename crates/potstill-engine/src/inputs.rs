@@ -7,7 +7,7 @@ use crate::learner::Learner;
 
 /// A moment of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Moment {
+pub(crate) struct StepIndex {
     /// The student's epoch, from 0; in a round the epoch of all rounds, from 0.
     pub epoch: usize,
     /// The step within the epoch, from 0.
@@ -23,8 +23,8 @@ pub(crate) struct Inputs {
 
 impl Learner {
     /// The batch for the student's step. The images of every augmentation come first, then the clean ones.
-    pub(crate) fn inputs(&self, batch: &Batch, moment: Moment) -> Inputs {
-        let counters = [moment.epoch as u64, moment.step as u64];
+    pub(crate) fn inputs(&self, batch: &Batch, index: StepIndex) -> Inputs {
+        let counters = [index.epoch as u64, index.step as u64];
         let augmentations = self
             .methods
             .iter()

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Device;
-use potstill_methods::{Augmentation, Method, Teaching};
+use potstill_methods::{Augmentation, Method, TeacherUpdate};
 use potstill_models::{Classifier, FrozenClassifier};
 use potstill_ops::{Mode, Parameters};
 use potstill_random::Seed;
@@ -29,7 +29,7 @@ pub(crate) struct Learner {
 pub(crate) struct LiveTeacher {
     pub network: TeacherNetwork,
     /// What the methods make of it.
-    pub teaching: Teaching,
+    pub teacher_update: TeacherUpdate,
     /// In what mode a frozen one runs. An online one trains, by the statistics of the batch.
     pub mode: Mode,
     pub input: NetworkInput,
@@ -47,17 +47,17 @@ impl LiveTeacher {
     pub fn new(
         classifier: Option<&Classifier>,
         frozen: FrozenClassifier,
-        teaching: Teaching,
+        teacher_update: TeacherUpdate,
         mode: Mode,
         input: NetworkInput,
     ) -> Self {
-        let network = match classifier.filter(|_| teaching != Teaching::Frozen) {
+        let network = match classifier.filter(|_| teacher_update != TeacherUpdate::Frozen) {
             Some(classifier) => TeacherNetwork::Online(classifier.clone()),
             None => TeacherNetwork::Frozen(frozen),
         };
         Self {
             network,
-            teaching,
+            teacher_update,
             mode,
             input,
         }
@@ -76,11 +76,11 @@ impl TeacherNetwork {
 
 /// By whose optimiser a part trains.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Clock {
+pub(crate) enum OptimizerGroup {
     Student,
     Teacher,
     /// An augmentation's own, in its rounds.
-    Round,
+    SearchRound,
 }
 
 /// A part of a run that has tensors of its own.
@@ -90,12 +90,17 @@ pub(crate) struct Part<M> {
     /// What a phase calls it: `student`, `teacher`, or the name of the method that it belongs to.
     pub owner: &'static str,
     /// None for what no optimiser moves.
-    pub clock: Option<Clock>,
+    pub clock: Option<OptimizerGroup>,
     pub module: M,
 }
 
 impl<M> Part<M> {
-    fn new(name: impl Into<String>, owner: &'static str, clock: impl Into<Option<Clock>>, module: M) -> Self {
+    fn new(
+        name: impl Into<String>,
+        owner: &'static str,
+        clock: impl Into<Option<OptimizerGroup>>,
+        module: M,
+    ) -> Self {
         Self {
             name: name.into(),
             owner,
@@ -106,7 +111,10 @@ impl<M> Part<M> {
 
     /// Whether an optimiser of the student's epochs moves it in this phase.
     pub fn trains_in(&self, phase: &Phase) -> bool {
-        matches!(self.clock, Some(Clock::Student | Clock::Teacher)) && phase.trains(self.owner)
+        matches!(
+            self.clock,
+            Some(OptimizerGroup::Student | OptimizerGroup::Teacher)
+        ) && phase.trains(self.owner)
     }
 }
 
@@ -136,18 +144,18 @@ impl Learner {
     /// Whether it does so before the student looks at it.
     pub fn teacher_moves_first(&self) -> bool {
         let teacher = self.teacher.as_ref();
-        teacher.is_some_and(|teacher| teacher.teaching == Teaching::OnlineFirst)
+        teacher.is_some_and(|teacher| teacher.teacher_update == TeacherUpdate::OnlineFirst)
     }
 
     /// Every part: the student, an online teacher, and what the methods bring.
     pub fn parts(&self) -> Vec<Part<&dyn Parameters>> {
         let student = self.student.parameters();
-        let mut parts = vec![Part::new("student", "student", Clock::Student, student)];
+        let mut parts = vec![Part::new("student", "student", OptimizerGroup::Student, student)];
         if let Some(TeacherNetwork::Online(teacher)) = self.teacher.as_ref().map(|teacher| &teacher.network) {
             parts.push(Part::new(
                 "teacher",
                 "teacher",
-                Clock::Teacher,
+                OptimizerGroup::Teacher,
                 teacher.parameters(),
             ));
         }
@@ -155,13 +163,18 @@ impl Learner {
             let name = method.name();
             let modules = method
                 .modules()
-                .map(|own| Part::new(name, name, Clock::Student, own));
+                .map(|own| Part::new(name, name, OptimizerGroup::Student, own));
             let beside = method
                 .teacher_modules()
-                .map(|own| Part::new(format!("{name}.teacher"), name, Clock::Teacher, own));
-            let learned = method
-                .augmentation()
-                .map(|own| Part::new(format!("{name}.augmentation"), name, Clock::Round, own.modules()));
+                .map(|own| Part::new(format!("{name}.teacher"), name, OptimizerGroup::Teacher, own));
+            let learned = method.augmentation().map(|own| {
+                Part::new(
+                    format!("{name}.augmentation"),
+                    name,
+                    OptimizerGroup::SearchRound,
+                    own.modules(),
+                )
+            });
             parts.extend(modules.into_iter().chain(beside).chain(learned));
             let remembered = method.memory().map(|memory| memory.parts()).unwrap_or_default();
             let remembered = remembered.into_iter();
@@ -173,30 +186,35 @@ impl Learner {
     /// Offers every part, one after the other, for changes. The same parts as [`parts`](Self::parts).
     pub fn each_part(&mut self, change: &mut dyn FnMut(Part<&mut dyn Parameters>)) {
         let student = self.student.parameters_mut();
-        change(Part::new("student", "student", Clock::Student, student));
+        change(Part::new("student", "student", OptimizerGroup::Student, student));
         if let Some(TeacherNetwork::Online(teacher)) =
             self.teacher.as_mut().map(|teacher| &mut teacher.network)
         {
             change(Part::new(
                 "teacher",
                 "teacher",
-                Clock::Teacher,
+                OptimizerGroup::Teacher,
                 teacher.parameters_mut(),
             ));
         }
         for (_, method) in &mut self.methods {
             let name = method.name();
             if let Some(own) = method.modules_mut() {
-                change(Part::new(name, name, Clock::Student, own));
+                change(Part::new(name, name, OptimizerGroup::Student, own));
             }
             if let Some(own) = method.teacher_modules_mut() {
-                change(Part::new(format!("{name}.teacher"), name, Clock::Teacher, own));
+                change(Part::new(
+                    format!("{name}.teacher"),
+                    name,
+                    OptimizerGroup::Teacher,
+                    own,
+                ));
             }
             if let Some(own) = method.augmentation_mut() {
                 change(Part::new(
                     format!("{name}.augmentation"),
                     name,
-                    Clock::Round,
+                    OptimizerGroup::SearchRound,
                     own.modules_mut(),
                 ));
             }
@@ -208,33 +226,33 @@ impl Learner {
     }
 
     /// What the methods have to write down besides their tensors, by method and role.
-    pub fn books(&self) -> BTreeMap<String, String> {
+    pub fn method_state(&self) -> BTreeMap<String, String> {
         let of_method = |(_, method): &(f64, Box<dyn Method>)| {
             let name = method.name();
             let memory = method
                 .memory()
-                .map(|memory| (format!("{name}.memory"), memory.books()));
+                .map(|memory| (format!("{name}.memory"), memory.state()));
             let augmentation = method.augmentation();
-            let augmentation = augmentation.map(|own| (format!("{name}.augmentation"), own.books()));
+            let augmentation = augmentation.map(|own| (format!("{name}.augmentation"), own.state()));
             memory.into_iter().chain(augmentation)
         };
         self.methods.iter().flat_map(of_method).collect()
     }
 
-    /// Puts the methods' books back, which makes room for the tensors that belong to them.
-    pub fn recall(&mut self, books: &BTreeMap<String, String>) -> Result<(), String> {
+    /// Restores the methods' state, which makes room for the tensors that belong to them.
+    pub fn load_state(&mut self, states: &BTreeMap<String, String>) -> Result<(), String> {
         let of = |name: String| {
-            books
+            states
                 .get(&name)
-                .ok_or(format!("the books of `{name}` are missing"))
+                .ok_or(format!("the state of `{name}` are missing"))
         };
         for (_, method) in &mut self.methods {
             let name = method.name();
             if let Some(memory) = method.memory_mut() {
-                memory.recall(of(format!("{name}.memory"))?, &self.student)?;
+                memory.load_state(of(format!("{name}.memory"))?, &self.student)?;
             }
             if let Some(augmentation) = method.augmentation_mut() {
-                augmentation.recall(of(format!("{name}.augmentation"))?)?;
+                augmentation.load_state(of(format!("{name}.augmentation"))?)?;
             }
         }
         Ok(())
@@ -242,10 +260,10 @@ impl Learner {
 
     /// Makes the methods ready for steps whose cost is measured: nothing is prepared, and every memory has heard of `epochs` epochs
     /// of the student as it is.
-    pub fn rehearse(&mut self, epochs: usize) {
+    pub fn init_placeholder(&mut self, epochs: usize) {
         for (_, method) in &mut self.methods {
             if let Some(preparation) = method.preparation() {
-                preparation.rehearse();
+                preparation.init_placeholder();
             }
         }
         (0..epochs).for_each(|epoch| self.remember(epoch));

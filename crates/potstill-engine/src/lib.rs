@@ -4,16 +4,15 @@
 //! A [`Run`] is a loop over the plan's phases. It tells an [`Observer`] what happens, writes a [`RunFolder`], can be
 //! interrupted after any step and resumed to the same bits.
 
+mod backward;
 mod bench;
 mod checkpoint;
 mod clip;
-mod descent;
 mod error;
 mod estimate;
 mod evaluate;
 mod export;
 mod inputs;
-mod laps;
 mod learner;
 mod machine;
 mod network;
@@ -25,11 +24,11 @@ mod plan;
 mod run;
 mod run_folder;
 mod running_mean;
+mod search_step;
 mod step;
-mod study;
+mod step_profile;
 mod teacher;
 mod timeline;
-mod trial;
 mod verify;
 
 pub use bench::{BenchReport, BenchSetup, Milliseconds, PartReport, bench, bench_inference};
@@ -38,17 +37,17 @@ pub use clip::clip_by_global_norm;
 pub use error::EngineError;
 pub use estimate::Estimate;
 pub use evaluate::{Evaluation, evaluate};
-pub use export::{Which, export};
-pub use laps::Part;
+pub use export::{CheckpointChoice, export};
 pub use machine::peak_rss_mb;
 pub use network::{ModelConfig, Network, Source};
 pub use network_input::NetworkInput;
-pub use observer::{Observer, Silent, StepSeen, epoch_line};
+pub use observer::{NoObserver, Observer, StepProgress, epoch_line};
 pub use optimizer::Optimizer;
 pub use phase::Phase;
 pub use plan::{Plan, default_input};
 pub use run::{Outcome, Run};
 pub use run_folder::RunFolder;
+pub use step_profile::StepPart;
 pub use teacher::PlannedTeacher;
-pub use timeline::{Slot, Timeline};
-pub use verify::{Scored, Verification, verification, verify};
+pub use timeline::{EpochKind, Timeline};
+pub use verify::{PairScore, Verification, verification, verify};

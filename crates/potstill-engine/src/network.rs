@@ -13,7 +13,7 @@ use potstill_random::Seed;
 use potstill_recipe::LowResolution;
 use serde::{Deserialize, Serialize};
 
-use crate::{Checkpoint, EngineError, NetworkInput, checkpoint::BOOKS};
+use crate::{Checkpoint, EngineError, NetworkInput, checkpoint::METADATA_KEY};
 
 /// The `config.json` beside an exported `model.safetensors`: everything needed to use the weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -226,13 +226,13 @@ fn read_weights(path: &Path) -> Result<(weights::TensorFile, Option<ModelConfig>
         None => path.to_owned(),
     };
     let stored = weights::TensorFile::read(&file)?;
-    let books = stored
+    let run_state = stored
         .metadata
-        .get(BOOKS)
-        .and_then(|books| serde_json::from_str::<Checkpoint>(books).ok());
+        .get(METADATA_KEY)
+        .and_then(|run_state| serde_json::from_str::<Checkpoint>(run_state).ok());
     let beside = file.with_file_name(CONFIG);
-    let config = match books {
-        Some(books) => books.student,
+    let config = match run_state {
+        Some(run_state) => run_state.student,
         None if beside.is_file() => Some(read_config(&beside)?),
         None => None,
     };

@@ -6,7 +6,7 @@ use potstill_report::EpochRow;
 
 /// One training step, as it is shown.
 #[derive(Debug, Clone)]
-pub struct StepSeen<'a> {
+pub struct StepProgress<'a> {
     /// The epoch, from 1.
     pub epoch: usize,
     /// Epochs of the whole run.
@@ -28,7 +28,7 @@ pub struct StepSeen<'a> {
 /// Watches a run. Every method may be left as it is.
 pub trait Observer {
     /// A training step is done.
-    fn step(&mut self, _step: &StepSeen<'_>) {}
+    fn step(&mut self, _step: &StepProgress<'_>) {}
 
     /// A method prepares: `done` of so many are done of what is called `what`.
     fn preparing(&mut self, _what: &str, _done: usize, _of: usize) {}
@@ -42,9 +42,9 @@ pub trait Observer {
 
 /// Watches nothing.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Silent;
+pub struct NoObserver;
 
-impl Observer for Silent {}
+impl Observer for NoObserver {}
 
 /// A finished epoch in one line, for logs and pipes.
 pub fn epoch_line(row: &EpochRow, epochs: usize) -> String {

@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use potstill_data::{
     Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, open,
 };
-use potstill_methods::{Augmentation, Ground, Method, Reads, Side};
+use potstill_methods::{Augmentation, Method, NetworkInfo, PlanContext, Reads};
 use potstill_models::{Classifier, Shortcut};
 use potstill_ops::count_trainable;
 use potstill_random::Seed;
@@ -34,7 +34,7 @@ pub struct Plan {
     /// The student, with how it takes an image.
     pub student: Network,
     /// What the probe saw of the student.
-    pub student_side: Side,
+    pub student_side: NetworkInfo,
     /// The teacher; none when no method asks for one.
     pub teacher: Option<PlannedTeacher>,
     /// The methods with their weights.
@@ -89,9 +89,9 @@ impl Plan {
         let input = student_input(&recipe, student.input.take(), teacher.as_ref(), of_data);
         check_inputs(&student, &input, teacher.as_ref(), image)?;
         let seen = input.size(image)?;
-        let mut student_side = Side::of(&student.classifier, seen, &device)?;
+        let mut student_side = NetworkInfo::of(&student.classifier, seen, &device)?;
 
-        let ground = Ground {
+        let context = PlanContext {
             student: student_side.clone(),
             teacher: teacher.as_ref().map(|teacher| teacher.side.clone()),
             image,
@@ -103,14 +103,14 @@ impl Plan {
         student.input = Some(input);
         let methods = recipe.methods.iter().map(|spec| {
             let entry = potstill_methods::find(&spec.kind).map_err(EngineError::from)?;
-            Ok((spec.weight, entry.plan(spec, &ground)?))
+            Ok((spec.weight, entry.plan(spec, &context)?))
         });
         let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
-        if insert(&methods, &mut student.classifier, seen, &ground)? {
-            student_side = Side::of(&student.classifier, seen, &device)?;
+        if insert(&methods, &mut student.classifier, seen, &context)? {
+            student_side = NetworkInfo::of(&student.classifier, seen, &device)?;
         }
         if let Some(teacher) = &mut teacher {
-            teacher.take_role(&methods)?;
+            teacher.set_update(&methods)?;
         }
         let phases = Phase::of(&recipe)?;
         let timeline = Timeline::new(recipe.total_epochs(), &methods);
@@ -146,7 +146,7 @@ impl Plan {
             .collect()
     }
 
-    /// Learned numbers of the modules that train beside the student or its teacher.
+    /// Trainable parameters of the modules that train beside the student or its teacher.
     pub fn method_parameters(&self) -> Vec<(&'static str, usize)> {
         let count = |method: &dyn Method| {
             let augmentation = method.augmentation().map(Augmentation::modules);
@@ -214,12 +214,12 @@ pub(crate) fn insert(
     methods: &[(f64, Box<dyn Method>)],
     student: &mut Classifier,
     [height, width, _]: [usize; 3],
-    ground: &Ground,
+    context: &PlanContext,
 ) -> Result<bool, EngineError> {
     let mut any = false;
     for (_, method) in methods {
         for insertion in method.insertions() {
-            let scope = ground.scope(method.name()).at(&insertion.path);
+            let scope = context.scope(method.name()).at(&insertion.path);
             student.insert(&insertion, [height, width], &scope)?;
             any = true;
         }

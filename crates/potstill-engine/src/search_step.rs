@@ -2,41 +2,41 @@
 
 use burn::tensor::Tensor;
 use potstill_data::Batch;
-use potstill_methods::Trial;
+use potstill_methods::SearchOutputs;
 use potstill_models::{Classifier, FrozenClassifier, ModelError};
 use potstill_ops::{Frozen, Mode, Pass};
 
 use crate::{
-    descent::{Optimizers, gradients},
-    inputs::{Moment, labels, pixels},
-    learner::{Clock, Learner},
-    step::{Refused, StepReport, values},
+    backward::{Optimizers, gradients},
+    inputs::{StepIndex, labels, pixels},
+    learner::{Learner, OptimizerGroup},
+    step::{StepError, StepReport, values},
 };
 
 /// Both networks as they stand at the beginning of an epoch of a round.
-pub(crate) struct Judges {
+pub(crate) struct FrozenPair {
     student: Frozen<Classifier>,
     teacher: FrozenClassifier,
 }
 
 impl Learner {
     /// The networks that judge augmented images; none without a teacher.
-    pub fn judges(&self) -> Option<Judges> {
-        Some(Judges {
+    pub fn frozen_pair(&self) -> Option<FrozenPair> {
+        Some(FrozenPair {
             student: Frozen::new(&self.student),
             teacher: self.teacher.as_ref()?.network.frozen(),
         })
     }
 
     /// Trains the augmentation of a method on one batch; nothing else moves.
-    pub fn trial(
+    pub fn search_step(
         &mut self,
         method: usize,
-        judges: &Judges,
+        pair: &FrozenPair,
         batch: &Batch,
-        moment: Moment,
+        index: StepIndex,
         optimizers: &mut Optimizers,
-    ) -> Result<StepReport, Refused> {
+    ) -> Result<StepReport, StepError> {
         let name = self.methods[method].1.name();
         let idle = StepReport {
             loss: 0.0,
@@ -46,25 +46,25 @@ impl Learner {
         let Some(augmentation) = self.methods[method].1.augmentation() else {
             return Ok(idle);
         };
-        let counters = [moment.epoch as u64, moment.step as u64];
+        let counters = [index.epoch as u64, index.step as u64];
         let mut stream = self.seed.stream(&format!("{name}.round"), &counters);
         let made = augmentation.augment(pixels(batch, &self.device), &mut stream, true);
-        let [student, teacher] = self.judged(judges, made).map_err(Refused::Teacher)?;
-        let trial = Trial {
+        let [student, teacher] = self.frozen_logits(pair, made).map_err(StepError::Teacher)?;
+        let outputs = SearchOutputs {
             student: &student,
             teacher: &teacher,
             labels: &labels(batch, &self.device),
         };
-        let terms = augmentation.terms(&trial).into_iter();
+        let terms = augmentation.terms(&outputs).into_iter();
         let weighted: Vec<_> = terms.map(|term| (term.factor, term)).collect();
         let (loss, terms) = values(&weighted)?;
         let rate = augmentation.rate();
         if let (Some(mut gradients), Some(own)) =
             (gradients(weighted), self.methods[method].1.augmentation_mut())
         {
-            let optimizer = optimizers.of(Clock::Round);
+            let optimizer = optimizers.of(OptimizerGroup::SearchRound);
             own.modules_mut()
-                .descend(&mut gradients, &mut |entry, value, gradient| {
+                .update_with_gradients(&mut gradients, &mut |entry, value, gradient| {
                     let name = format!("{name}.augmentation/{}", entry.path);
                     optimizer.update(&name, value, gradient, rate)
                 });
@@ -73,16 +73,16 @@ impl Learner {
     }
 
     /// Logits of the student and of the teacher for these pixels, by running statistics, with gradients to the pixels.
-    pub fn judged(&self, judges: &Judges, pixels: Tensor<4>) -> Result<[Tensor<2>; 2], ModelError> {
+    pub fn frozen_logits(&self, pair: &FrozenPair, pixels: Tensor<4>) -> Result<[Tensor<2>; 2], ModelError> {
         let mut pass = Pass::new(Mode::RunningWithGradient);
         let images = self.student_input.of_pixels(pixels.clone());
-        let student = judges.student.get().forward(images, &mut pass);
+        let student = pair.student.get().forward(images, &mut pass);
         let input = self
             .teacher
             .as_ref()
             .map_or(&self.student_input, |teacher| &teacher.input);
         let mut pass = Pass::new(Mode::RunningWithGradient);
-        let teacher = judges.teacher.forward(input.of_pixels(pixels), &mut pass)?;
+        let teacher = pair.teacher.forward(input.of_pixels(pixels), &mut pass)?;
         Ok([student, teacher])
     }
 }

@@ -2,16 +2,16 @@
 
 use burn::tensor::{Int, Tensor};
 use potstill_data::Batch;
-use potstill_methods::{Method, Seen, Step, Term};
+use potstill_methods::{LossTerm, Method, NetworkOutput, StepContext};
 use potstill_models::{FrozenClassifier, ModelError};
-use potstill_ops::{Mode, Moments, Pass, Point, Taps, cross_entropy, true_class_ranks};
+use potstill_ops::{BatchStatistics, Mode, Pass, Point, Taps, cross_entropy, true_class_ranks};
 
 use crate::{
     EngineError,
-    descent::Descent,
-    inputs::Moment,
-    laps::{Laps, Part},
+    backward::UpdateContext,
+    inputs::StepIndex,
     learner::{Learner, TeacherNetwork},
+    step_profile::{StepPart, StepProfile},
 };
 
 /// What a step did.
@@ -25,14 +25,14 @@ pub(crate) struct StepReport {
 }
 
 /// Why a step was not taken.
-pub(crate) enum Refused {
+pub(crate) enum StepError {
     /// A loss term is not a finite number.
     NonFinite { term: String, value: f64 },
     /// The teacher, an ONNX file, fails on the batch.
     Teacher(ModelError),
 }
 
-impl Refused {
+impl StepError {
     /// The error of a run, whose epochs and steps count from 1.
     pub fn at(self, epoch: usize, step: usize, rate: f64) -> EngineError {
         match self {
@@ -49,20 +49,20 @@ impl Refused {
 }
 
 /// What the teacher did: a constant for every method, and the tracked pass it came from if the teacher learns.
-struct Taught {
-    constant: Seen,
-    tracked: Option<Seen>,
+struct TeacherForward {
+    constant: NetworkOutput,
+    tracked: Option<NetworkOutput>,
 }
 
 /// What a teacher that moves first has learned from.
 #[derive(Default)]
-struct Led {
+struct LeadLoss {
     loss: f64,
     terms: Vec<(String, f64)>,
 }
 
 /// A term with its weight; none for one that is only logged.
-pub(crate) type Weighted = (Option<f64>, Term);
+pub(crate) type Weighted = (Option<f64>, LossTerm);
 
 /// The names of the task's own loss terms.
 const TASK: &str = "cross_entropy";
@@ -73,49 +73,48 @@ impl Learner {
     pub fn step(
         &mut self,
         batch: &Batch,
-        moment: Moment,
-        descent: &mut Descent<'_>,
-        laps: &mut Laps,
-    ) -> Result<StepReport, Refused> {
-        let inputs = self.inputs(batch, moment);
-        laps.lap(Part::Batch, 0);
-        let (epoch, mut moments) = (moment.epoch, Vec::new());
+        index: StepIndex,
+        descent: &mut UpdateContext<'_>,
+        profile: &mut StepProfile,
+    ) -> Result<StepReport, StepError> {
+        let inputs = self.inputs(batch, index);
+        profile.record(StepPart::Batch, 0);
+        let (epoch, mut moments) = (index.epoch, Vec::new());
         let taught = match inputs.teacher {
             Some(images) => self
-                .teach(images, epoch, &mut moments, laps)
-                .map_err(Refused::Teacher)?,
+                .forward_teacher(images, epoch, &mut moments, profile)
+                .map_err(StepError::Teacher)?,
             None => None,
         };
         let (taught, led) = match taught {
             Some(taught) if self.teacher_moves_first() => {
-                let (taught, led) = self.lead(taught, &inputs.labels, epoch, descent, &mut moments, laps)?;
+                let (taught, led) =
+                    self.step_teacher_first(taught, &inputs.labels, epoch, descent, &mut moments, profile)?;
                 (Some(taught), led)
             }
-            taught => (taught, Led::default()),
+            taught => (taught, LeadLoss::default()),
         };
-        let student = self.study(inputs.student, epoch, &mut moments, laps);
-        let step = Step {
+        let student = self.forward_student(inputs.student, epoch, &mut moments, profile);
+        let step = StepContext {
             student: &student,
             teacher: taught.as_ref().map(|taught| &taught.constant),
             online_teacher: taught.as_ref().and_then(|taught| taught.tracked.as_ref()),
             labels: &inputs.labels,
             epoch,
         };
-        let (weighted, of_losses) = self.weighted_terms(&step, &mut moments, laps);
+        let (weighted, of_losses) = self.weighted_terms(&step, &mut moments, profile);
         let (loss, terms) = values(&weighted)?;
-        laps.lap(Part::Losses, 0);
-        let of_teacher = step
-            .online_teacher
-            .map_or(0, |_| laps.multiplications(Part::Teacher));
-        let forwards = laps.multiplications(Part::Student) + of_teacher + of_losses;
-        self.descend(weighted, descent, forwards, laps);
+        profile.record(StepPart::Losses, 0);
+        let of_teacher = step.online_teacher.map_or(0, |_| profile.macs(StepPart::Teacher));
+        let forwards = profile.macs(StepPart::Student) + of_teacher + of_losses;
+        self.backward_and_update(weighted, descent, forwards, profile);
         self.each_part(&mut |part| {
             if part.trains_in(descent.phase) {
-                Moments::absorb(&moments, part.module);
+                BatchStatistics::update_running_stats(&moments, part.module);
             }
         });
         let hits = hits(student.logits, batch, self.student.classes());
-        laps.lap(Part::Books, 0);
+        profile.record(StepPart::Bookkeeping, 0);
         Ok(StepReport {
             loss: led.loss + loss,
             terms: [led.terms, terms].concat(),
@@ -124,67 +123,67 @@ impl Learner {
     }
 
     /// The teacher. A frozen one has no graph and no gradient and stays as it is; an online one trains.
-    fn teach(
+    fn forward_teacher(
         &self,
         images: Tensor<4>,
         epoch: usize,
-        moments: &mut Vec<Moments>,
-        laps: &mut Laps,
-    ) -> Result<Option<Taught>, ModelError> {
+        moments: &mut Vec<BatchStatistics>,
+        profile: &mut StepProfile,
+    ) -> Result<Option<TeacherForward>, ModelError> {
         let Some(teacher) = &self.teacher else {
             return Ok(None);
         };
         let taught = match &teacher.network {
-            TeacherNetwork::Frozen(network) => Taught {
-                constant: self.look(network, teacher.mode, images, epoch, laps)?,
+            TeacherNetwork::Frozen(network) => TeacherForward {
+                constant: self.forward_frozen(network, teacher.mode, images, epoch, profile)?,
                 tracked: None,
             },
             TeacherNetwork::Online(network) => {
                 let mut taps = self.teacher_taps(epoch);
                 let mut pass = Pass::visited(Mode::Batch, &mut taps);
                 let logits = network.forward(images.clone(), &mut pass);
-                laps.lap(Part::Teacher, pass.multiplications());
-                moments.extend(pass.into_moments());
-                let constant = Seen {
+                profile.record(StepPart::Teacher, pass.macs());
+                moments.extend(pass.into_batch_statistics());
+                let constant = NetworkOutput {
                     images: images.clone(),
                     logits: logits.clone().inner(),
                     taps: taps.detached(),
                 };
-                let tracked = Some(Seen { images, logits, taps });
-                Taught { constant, tracked }
+                let tracked = Some(NetworkOutput { images, logits, taps });
+                TeacherForward { constant, tracked }
             }
         };
         Ok(Some(taught))
     }
 
     /// What a network that does not learn makes of the images. Whatever its batch norms see of the batch is not kept.
-    fn look(
+    fn forward_frozen(
         &self,
         network: &FrozenClassifier,
         mode: Mode,
         images: Tensor<4>,
         epoch: usize,
-        laps: &mut Laps,
-    ) -> Result<Seen, ModelError> {
+        profile: &mut StepProfile,
+    ) -> Result<NetworkOutput, ModelError> {
         let mut taps = self.teacher_taps(epoch);
         let mut pass = Pass::visited(mode, &mut taps);
         let logits = network.forward(images.clone(), &mut pass)?;
-        laps.lap(Part::Teacher, pass.multiplications());
-        Ok(Seen { images, logits, taps })
+        profile.record(StepPart::Teacher, pass.macs());
+        Ok(NetworkOutput { images, logits, taps })
     }
 
     /// The step of a teacher that moves before the student looks: its terms, its update, and what it makes of the same images then.
-    fn lead(
+    fn step_teacher_first(
         &mut self,
-        taught: Taught,
+        taught: TeacherForward,
         labels: &Tensor<1, Int>,
         epoch: usize,
-        descent: &mut Descent<'_>,
-        moments: &mut Vec<Moments>,
-        laps: &mut Laps,
-    ) -> Result<(Taught, Led), Refused> {
+        descent: &mut UpdateContext<'_>,
+        moments: &mut Vec<BatchStatistics>,
+        profile: &mut StepProfile,
+    ) -> Result<(TeacherForward, LeadLoss), StepError> {
         let Some(tracked) = taught.tracked else {
-            return Ok((taught, Led::default()));
+            return Ok((taught, LeadLoss::default()));
         };
         let mut weighted = vec![self.teacher_task(&tracked.logits, labels)];
         let mut pass = Pass::new(Mode::Batch);
@@ -194,34 +193,40 @@ impl Learner {
                 method.teacher_terms(&tracked, labels, &mut pass),
             ));
         }
-        let losses = pass.multiplications();
-        laps.lap(Part::Losses, losses);
-        moments.extend(pass.into_moments());
+        let losses = pass.macs();
+        profile.record(StepPart::Losses, losses);
+        moments.extend(pass.into_batch_statistics());
         let (loss, terms) = values(&weighted)?;
         let images = tracked.images;
-        self.descend(
+        self.backward_and_update(
             weighted,
             descent,
-            laps.multiplications(Part::Teacher) + losses,
-            laps,
+            profile.macs(StepPart::Teacher) + losses,
+            profile,
         );
         let constant = match &self.teacher {
             Some(teacher) => self
-                .look(&teacher.network.frozen(), Mode::Batch, images, epoch, laps)
-                .map_err(Refused::Teacher)?,
+                .forward_frozen(&teacher.network.frozen(), Mode::Batch, images, epoch, profile)
+                .map_err(StepError::Teacher)?,
             None => taught.constant,
         };
         let tracked = None;
-        Ok((Taught { constant, tracked }, Led { loss, terms }))
+        Ok((TeacherForward { constant, tracked }, LeadLoss { loss, terms }))
     }
 
-    fn study(&self, images: Tensor<4>, epoch: usize, moments: &mut Vec<Moments>, laps: &mut Laps) -> Seen {
+    fn forward_student(
+        &self,
+        images: Tensor<4>,
+        epoch: usize,
+        moments: &mut Vec<BatchStatistics>,
+        profile: &mut StepProfile,
+    ) -> NetworkOutput {
         let mut taps = Taps::at(&self.reads(|method| method.reads_in(epoch).student));
         let mut pass = Pass::visited(Mode::Batch, &mut taps);
         let logits = self.student.forward(images.clone(), &mut pass);
-        laps.lap(Part::Student, pass.multiplications());
-        moments.extend(pass.into_moments());
-        Seen { images, logits, taps }
+        profile.record(StepPart::Student, pass.macs());
+        moments.extend(pass.into_batch_statistics());
+        NetworkOutput { images, logits, taps }
     }
 
     fn teacher_taps(&self, epoch: usize) -> Taps {
@@ -238,11 +243,11 @@ impl Learner {
     /// The terms of the task and of every method, with their weights, and the multiply-accumulates of them that gradients go back through.
     fn weighted_terms(
         &self,
-        step: &Step<'_>,
-        moments: &mut Vec<Moments>,
-        laps: &mut Laps,
+        step: &StepContext<'_>,
+        moments: &mut Vec<BatchStatistics>,
+        profile: &mut StepProfile,
     ) -> (Vec<Weighted>, u64) {
-        let of_student = Term::loss(TASK, self.task(&step.student.logits, step.labels));
+        let of_student = LossTerm::loss(TASK, self.task(&step.student.logits, step.labels));
         let mut weighted = vec![(Some(self.task_weight), of_student)];
         if let Some(teacher) = step.online_teacher {
             weighted.push(self.teacher_task(&teacher.logits, step.labels));
@@ -251,15 +256,15 @@ impl Learner {
         for (weight, method) in &self.methods {
             weighted.extend(with_weight(*weight, method.terms(step, &mut pass)));
         }
-        let tracked = pass.multiplications();
-        laps.lap(Part::Losses, tracked + pass.untracked());
-        moments.extend(pass.into_moments());
+        let tracked = pass.macs();
+        profile.record(StepPart::Losses, tracked + pass.untracked());
+        moments.extend(pass.into_batch_statistics());
         (weighted, tracked)
     }
 
     /// What an online teacher learns from by itself.
     fn teacher_task(&self, logits: &Tensor<2>, labels: &Tensor<1, Int>) -> Weighted {
-        (Some(1.0), Term::loss(TEACHER_TASK, self.task(logits, labels)))
+        (Some(1.0), LossTerm::loss(TEACHER_TASK, self.task(logits, labels)))
     }
 
     fn task(&self, logits: &Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<1> {
@@ -268,14 +273,14 @@ impl Learner {
 }
 
 /// The terms of a method with its weight in the recipe.
-fn with_weight(weight: f64, terms: Vec<Term>) -> impl Iterator<Item = Weighted> {
+fn with_weight(weight: f64, terms: Vec<LossTerm>) -> impl Iterator<Item = Weighted> {
     terms
         .into_iter()
         .map(move |term| (term.factor.map(|factor| weight * factor), term))
 }
 
 /// The weighted loss and the value of every term.
-pub(crate) fn values(weighted: &[Weighted]) -> Result<(f64, Vec<(String, f64)>), Refused> {
+pub(crate) fn values(weighted: &[Weighted]) -> Result<(f64, Vec<(String, f64)>), StepError> {
     let mut loss = 0.0;
     let mut terms = Vec::with_capacity(weighted.len());
     for (weight, term) in weighted {
@@ -284,7 +289,7 @@ pub(crate) fn values(weighted: &[Weighted]) -> Result<(f64, Vec<(String, f64)>),
         let name = term.name.to_owned();
         if let Some(weight) = weight {
             if !value.is_finite() {
-                return Err(Refused::NonFinite { term: name, value });
+                return Err(StepError::NonFinite { term: name, value });
             }
             loss += weight * value;
         }

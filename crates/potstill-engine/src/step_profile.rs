@@ -6,7 +6,7 @@ use std::time::Instant;
 
 /// The parts of a training step, in their order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Part {
+pub enum StepPart {
     /// Normalised images and labels become tensors.
     Batch,
     /// The teacher's forward pass.
@@ -19,11 +19,11 @@ pub enum Part {
     Backward,
     /// Clipping and the update of every parameter.
     Optimizer,
-    /// Running statistics, and the figures for the books.
-    Books,
+    /// Running statistics, and the figures for the records.
+    Bookkeeping,
 }
 
-impl Part {
+impl StepPart {
     /// All of them.
     pub const ALL: [Self; 7] = [
         Self::Batch,
@@ -32,7 +32,7 @@ impl Part {
         Self::Losses,
         Self::Backward,
         Self::Optimizer,
-        Self::Books,
+        Self::Bookkeeping,
     ];
 
     /// The name in a table.
@@ -44,44 +44,44 @@ impl Part {
             Self::Losses => "losses",
             Self::Backward => "backward",
             Self::Optimizer => "optimizer",
-            Self::Books => "books",
+            Self::Bookkeeping => "bookkeeping",
         }
     }
 }
 
 /// Seconds and multiply-accumulates of the parts of one step.
 #[derive(Debug, Clone)]
-pub(crate) struct Laps {
+pub(crate) struct StepProfile {
     last: Instant,
-    seconds: [f64; Part::ALL.len()],
-    multiplications: [u64; Part::ALL.len()],
+    seconds: [f64; StepPart::ALL.len()],
+    macs: [u64; StepPart::ALL.len()],
 }
 
-impl Laps {
-    /// The clock starts.
+impl StepProfile {
+    /// Starts the clock.
     pub fn start() -> Self {
         Self {
             last: Instant::now(),
             seconds: Default::default(),
-            multiplications: Default::default(),
+            macs: Default::default(),
         }
     }
 
     /// What has passed since the last lap was this part, with so many multiply-accumulates.
-    pub fn lap(&mut self, part: Part, multiplications: u64) {
+    pub fn record(&mut self, part: StepPart, macs: u64) {
         let now = Instant::now();
         self.seconds[part as usize] += (now - self.last).as_secs_f64();
-        self.multiplications[part as usize] += multiplications;
+        self.macs[part as usize] += macs;
         self.last = now;
     }
 
     /// Seconds of a part.
-    pub fn seconds(&self, part: Part) -> f64 {
+    pub fn seconds(&self, part: StepPart) -> f64 {
         self.seconds[part as usize]
     }
 
     /// Multiply-accumulates of a part.
-    pub fn multiplications(&self, part: Part) -> u64 {
-        self.multiplications[part as usize]
+    pub fn macs(&self, part: StepPart) -> u64 {
+        self.macs[part as usize]
     }
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use potstill_data::Normalise;
-use potstill_methods::{Augmentation, Method, Side, Teaching};
+use potstill_methods::{Augmentation, Method, NetworkInfo, TeacherUpdate};
 use potstill_models::{Classifier, FrozenClassifier, OnnxClassifier};
 use potstill_ops::{Mode, Precision};
 use potstill_random::Seed;
@@ -27,13 +27,13 @@ pub struct PlannedTeacher {
     /// In what mode it runs in training as long as it is frozen.
     pub mode: Mode,
     /// What the methods make of it.
-    pub teaching: Teaching,
+    pub teacher_update: TeacherUpdate,
     /// Its own optimiser and schedule, if it trains and has them.
     pub rule: (Option<OptimizerSpec>, Option<Schedule>),
     /// How it takes an image.
     pub input: NetworkInput,
     /// What the probe saw of it.
-    pub side: Side,
+    pub side: NetworkInfo,
 }
 
 impl PlannedTeacher {
@@ -94,7 +94,7 @@ impl PlannedTeacher {
             }
         };
         Ok(Self {
-            side: Side::of(network.clone(), input.size(image)?, device)?,
+            side: NetworkInfo::of(network.clone(), input.size(image)?, device)?,
             network,
             classifier,
             has_weights: match spec {
@@ -102,7 +102,7 @@ impl PlannedTeacher {
                 Teacher::Run { .. } | Teacher::Onnx(_) => true,
             },
             mode,
-            teaching: Teaching::Frozen,
+            teacher_update: TeacherUpdate::Frozen,
             rule,
             input,
             model,
@@ -113,10 +113,10 @@ impl PlannedTeacher {
     ///
     /// # Errors
     /// A method that this teacher cannot serve.
-    pub(crate) fn take_role(&mut self, methods: &[(f64, Box<dyn Method>)]) -> Result<(), EngineError> {
+    pub(crate) fn set_update(&mut self, methods: &[(f64, Box<dyn Method>)]) -> Result<(), EngineError> {
         for (_, method) in methods {
             method.check_teacher(self.has_weights)?;
-            let online = method.teaching() != Teaching::Frozen;
+            let online = method.teacher_update() != TeacherUpdate::Frozen;
             let learns = |own: &&dyn Augmentation| !own.rounds().is_empty();
             let asked = match (online, method.augmentation().filter(learns)) {
                 (true, _) => "the teacher is to learn beside the student",
@@ -131,7 +131,7 @@ impl PlannedTeacher {
                 );
                 return Err(EngineError::Contradiction(message));
             }
-            self.teaching = self.teaching.max(method.teaching());
+            self.teacher_update = self.teacher_update.max(method.teacher_update());
         }
         Ok(())
     }
@@ -141,7 +141,7 @@ impl PlannedTeacher {
         LiveTeacher::new(
             self.classifier.as_ref(),
             self.network.clone(),
-            self.teaching,
+            self.teacher_update,
             self.mode,
             self.input.clone(),
         )

@@ -1,17 +1,17 @@
 //! The epochs of a run in their order: those of the student, and between them the rounds in which an augmentation learns.
 
-use potstill_methods::{Augmentation, Method, Round};
+use potstill_methods::{Augmentation, Method, SearchRound};
 
 /// One epoch of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Slot {
+pub enum EpochKind {
     /// The student trains.
     Student {
         /// Its epoch, from 0.
         epoch: usize,
     },
     /// An augmentation trains, the student does not.
-    Round {
+    SearchRound {
         /// The index of its method.
         method: usize,
         /// The epoch of the round, from 0.
@@ -27,13 +27,13 @@ pub enum Slot {
 
 /// All epochs of a run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Timeline(Vec<Slot>);
+pub struct Timeline(Vec<EpochKind>);
 
 impl Timeline {
     /// The student's `epochs`, and the rounds of every method's augmentation before the epochs that they name. A round that
     /// would come after the last epoch teaches nobody and is left out.
     pub fn new(epochs: usize, methods: &[(f64, Box<dyn Method>)]) -> Self {
-        let rounds: Vec<Vec<Round>> = methods
+        let rounds: Vec<Vec<SearchRound>> = methods
             .iter()
             .map(|(_, method)| {
                 method
@@ -47,7 +47,7 @@ impl Timeline {
             for (method, rounds) in rounds.iter().enumerate() {
                 for round in rounds.iter().filter(|round| round.before == before) {
                     for epoch in 0..round.epochs {
-                        slots.push(Slot::Round {
+                        slots.push(EpochKind::SearchRound {
                             method,
                             epoch,
                             epochs: round.epochs,
@@ -58,7 +58,7 @@ impl Timeline {
                     }
                 }
             }
-            slots.push(Slot::Student { epoch: before });
+            slots.push(EpochKind::Student { epoch: before });
         }
         Self(slots)
     }
@@ -74,7 +74,7 @@ impl Timeline {
     }
 
     /// The epoch with this index; the last one beyond the end.
-    pub fn at(&self, index: usize) -> Option<Slot> {
+    pub fn at(&self, index: usize) -> Option<EpochKind> {
         self.0.get(index).or(self.0.last()).copied()
     }
 
@@ -83,12 +83,12 @@ impl Timeline {
         let rounds = self
             .0
             .iter()
-            .filter(|slot| matches!(slot, Slot::Round { method, .. } if *method == index));
+            .filter(|slot| matches!(slot, EpochKind::SearchRound { method, .. } if *method == index));
         rounds.count()
     }
 
     /// The epochs in order.
-    pub fn slots(&self) -> &[Slot] {
+    pub fn slots(&self) -> &[EpochKind] {
         &self.0
     }
 }

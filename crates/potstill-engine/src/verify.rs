@@ -8,7 +8,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use burn::tensor::Tensor;
 use potstill_data::{Augment, Dataset, Loader, LoaderConfig, Pairs, Subset};
-use potstill_methods::Side;
+use potstill_methods::NetworkInfo;
 use potstill_models::FrozenClassifier;
 use potstill_ops::{Mode, Pass, Point, Taps};
 use serde::Serialize;
@@ -32,7 +32,7 @@ pub struct Verification {
 
 /// How alike a pair is, and whether it shows one identity.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Scored {
+pub struct PairScore {
     /// The cosine.
     pub score: f64,
     /// The truth.
@@ -65,11 +65,11 @@ pub fn verify(
         at.and_then(|at| embeddings.get(at))
             .map_or(&[][..], Vec::as_slice)
     };
-    let folds: Vec<Vec<Scored>> = pairs
+    let folds: Vec<Vec<PairScore>> = pairs
         .folds()
         .iter()
         .map(|fold| {
-            let scored = fold.iter().map(|pair| Scored {
+            let scored = fold.iter().map(|pair| PairScore {
                 score: cosine(embedding(pair.first), embedding(pair.second)),
                 same: pair.same,
             });
@@ -100,7 +100,7 @@ fn embeddings(
         let [_, height, width, channels] = batch.shape;
         let size = input.size([height, width, channels])?;
         if embeddings.is_empty() {
-            Side::of(network.clone(), size, &device)?.size(point, "verify", "network")?;
+            NetworkInfo::of(network.clone(), size, &device)?.size(point, "verify", "network")?;
         }
         let mut taps = Taps::at(std::slice::from_ref(point));
         let mut pass = Pass::visited(Mode::Running, &mut taps);
@@ -124,18 +124,21 @@ fn cosine(a: &[f32], b: &[f32]) -> f64 {
 }
 
 /// What pairs in folds say whose scores are known: each fold is judged by the threshold of all the others.
-pub fn verification(folds: &[Vec<Scored>]) -> Verification {
-    let judged: Vec<(f64, f64)> = (0..folds.len())
+pub fn verification(folds: &[Vec<PairScore>]) -> Verification {
+    let frozen_logits: Vec<(f64, f64)> = (0..folds.len())
         .map(|held_out| {
             let others = folds.iter().enumerate().filter(|&(fold, _)| fold != held_out);
             let threshold = best_threshold(others.flat_map(|(_, pairs)| pairs.iter().copied()).collect());
             (threshold, accuracy(&folds[held_out], threshold))
         })
         .collect();
-    let count = judged.len().max(1) as f64;
-    let mean = |of: fn(&(f64, f64)) -> f64| judged.iter().map(of).sum::<f64>() / count;
+    let count = frozen_logits.len().max(1) as f64;
+    let mean = |of: fn(&(f64, f64)) -> f64| frozen_logits.iter().map(of).sum::<f64>() / count;
     let accuracy = mean(|&(_, accuracy)| accuracy);
-    let squares: f64 = judged.iter().map(|(_, own)| (own - accuracy).powi(2)).sum();
+    let squares: f64 = frozen_logits
+        .iter()
+        .map(|(_, own)| (own - accuracy).powi(2))
+        .sum();
     Verification {
         pairs: folds.iter().map(Vec::len).sum(),
         folds: folds.len(),
@@ -146,13 +149,13 @@ pub fn verification(folds: &[Vec<Scored>]) -> Verification {
 }
 
 /// Percent of the pairs that are told right where scores from `threshold` on mean the same identity.
-fn accuracy(pairs: &[Scored], threshold: f64) -> f64 {
+fn accuracy(pairs: &[PairScore], threshold: f64) -> f64 {
     let right = pairs.iter().filter(|pair| (pair.score >= threshold) == pair.same);
     100.0 * right.count() as f64 / pairs.len().max(1) as f64
 }
 
 /// The threshold that tells most pairs right, the smallest such among the scores themselves and the number just above them all.
-fn best_threshold(mut pairs: Vec<Scored>) -> f64 {
+fn best_threshold(mut pairs: Vec<PairScore>) -> f64 {
     pairs.sort_by(|a, b| a.score.total_cmp(&b.score));
     let (Some(lowest), Some(highest)) = (pairs.first(), pairs.last()) else {
         return 0.0;

@@ -4,19 +4,19 @@
 
 use burn::tensor::Device;
 use potstill_engine::{BenchSetup, bench};
-use potstill_methods::{Ground, MethodError, Side, find};
+use potstill_methods::{MethodError, NetworkInfo, PlanContext, find};
 use potstill_models::BuildOptions;
 use potstill_ops::{Point, Scope, count_trainable};
 use potstill_random::Seed;
 use potstill_recipe::MethodSpec;
 
-fn side(name: &str) -> Side {
+fn side(name: &str) -> NetworkInfo {
     let device = Device::flex();
     let scope = Scope::new(&device, Seed::new(0), "test");
     let network = potstill_models::find(name)
         .unwrap()
         .build(BuildOptions::default(), &scope);
-    Side::of(&network.unwrap(), [224, 224, 3], &device).unwrap()
+    NetworkInfo::of(&network.unwrap(), [224, 224, 3], &device).unwrap()
 }
 
 /// Channels and size of each level, shallow to deep.
@@ -24,7 +24,7 @@ type Levels = Vec<(usize, usize)>;
 
 /// The levels of the student and the teacher, and the parameters of the fusion modules.
 fn review(student: &str, teacher: &str, options: &str) -> Result<([Levels; 2], usize), MethodError> {
-    let ground = Ground {
+    let context = PlanContext {
         student: side(student),
         teacher: Some(side(teacher)),
         image: [224, 224, 3],
@@ -39,15 +39,15 @@ fn review(student: &str, teacher: &str, options: &str) -> Result<([Levels; 2], u
     );
     let recipe = potstill_recipe::Recipe::from_text(&recipe, "test.toml", &[]).unwrap();
     let spec: &MethodSpec = &recipe.methods[0];
-    let method = find("review-kd")?.plan(spec, &ground)?;
+    let method = find("review-kd")?.plan(spec, &context)?;
     let reads = method.reads();
-    let levels = |side: &Side, points: &[Point]| -> Levels {
+    let levels = |side: &NetworkInfo, points: &[Point]| -> Levels {
         let sizes = points.iter().map(|point| side.probe.size(point).unwrap());
         sizes.map(|[height, _, channels]| (channels, height)).collect()
     };
     let levels = [
-        levels(&ground.student, &reads.student),
-        levels(ground.teacher.as_ref().unwrap(), &reads.teacher),
+        levels(&context.student, &reads.student),
+        levels(context.teacher.as_ref().unwrap(), &reads.teacher),
     ];
     Ok((levels, method.modules().map_or(0, count_trainable)))
 }

@@ -14,7 +14,7 @@ use std::{
 };
 
 use burn::tensor::{Device, Tensor};
-use potstill_engine::{Observer, Outcome, Plan, Run, Source, StepSeen};
+use potstill_engine::{Observer, Outcome, Plan, Run, Source, StepProgress};
 use potstill_models::Classifier;
 use potstill_ops::Frozen;
 use potstill_random::Seed;
@@ -83,7 +83,7 @@ impl Observer for StopAt<'_> {
         }
     }
 
-    fn step(&mut self, _: &StepSeen<'_>) {
+    fn step(&mut self, _: &StepProgress<'_>) {
         self.steps -= 1;
         if self.steps == 0 {
             self.flag.store(true, Ordering::Relaxed);
@@ -172,7 +172,7 @@ fn the_deployed_student_keeps_its_layers() {
             summary.student.params,
             (plain.parameters + 2 * 40 * 64 + 2 * 40 + 2) as u64
         );
-        assert!(summary.student.macs > plain.multiplications);
+        assert!(summary.student.macs > plain.macs);
         // It is a teacher like any other, also for its own kind.
         let teacher = format!("teacher={{ run = \"{}\" }}", folder.display());
         let next = place.join("next");

@@ -8,7 +8,7 @@
 
 use std::sync::atomic::AtomicBool;
 
-use potstill_engine::{EngineError, Outcome, Plan, Run, RunFolder, Silent};
+use potstill_engine::{EngineError, NoObserver, Outcome, Plan, Run, RunFolder};
 use potstill_recipe::Recipe;
 use potstill_report::{read_metrics, read_summary};
 
@@ -51,7 +51,7 @@ fn run(overrides: &[&str]) -> (tempfile::TempDir, Run) {
     let folder = tempfile::tempdir().unwrap();
     let run_folder = RunFolder::create(&folder.path().join("run"), false).unwrap();
     let mut run = Run::start(plan(overrides).unwrap(), run_folder).unwrap();
-    let outcome = run.go(&mut Silent, &AtomicBool::new(false)).unwrap();
+    let outcome = run.go(&mut NoObserver, &AtomicBool::new(false)).unwrap();
     assert_eq!(outcome, Outcome::Finished);
     (folder, run)
 }
@@ -144,7 +144,7 @@ fn what_does_not_fit_is_found_before_the_first_step() {
         ),
         (
             &["data.train=shapes:size=8,train=48,test=20,classes=4"],
-            &["10 classes apart and the student 4"],
+            &["10 classes and the student 4"],
         ),
         (&["teacher.logits=fc"], &["no tensor `fc`", "did you mean"]),
         (

@@ -76,7 +76,7 @@ fn trajectory(spec: &OptimizerSpec, form: Form) -> Vec<Vec<f32>> {
         let lengths = [0, 1, 15, 16, 17, 1000];
         let mut params = lengths.map(|len| single((0..len).map(|i| (0.3 * i as f64 + 0.1).sin()).collect()));
         for step in 0..5 {
-            for (which, params) in params.iter_mut().enumerate() {
+            for (choice, params) in params.iter_mut().enumerate() {
                 let slope = |i: usize| {
                     if step == 3 {
                         0.0
@@ -84,9 +84,9 @@ fn trajectory(spec: &OptimizerSpec, form: Form) -> Vec<Vec<f32>> {
                         (0.2 * i as f64 + 0.7 * step as f64).cos()
                     }
                 };
-                let gradient = single((0..lengths[which]).map(slope).collect());
+                let gradient = single((0..lengths[choice]).map(slope).collect());
                 *params = optimizer.update(
-                    &format!("p{which}"),
+                    &format!("p{choice}"),
                     params.clone(),
                     gradient,
                     0.05 / (step + 1) as f64,

@@ -4,7 +4,7 @@
 
 use burn::tensor::Device;
 use potstill_engine::{BenchSetup, bench};
-use potstill_methods::{Ground, Side, find};
+use potstill_methods::{NetworkInfo, PlanContext, find};
 use potstill_models::BuildOptions;
 use potstill_ops::{Point, Scope, count_trainable};
 use potstill_random::Seed;
@@ -131,11 +131,11 @@ fn levels_and_parameters_are_the_published_ones() {
         let network = potstill_models::find(name)
             .unwrap()
             .build(BuildOptions::default(), &Scope::new(&device, seed, "test"));
-        Side::of(&network.unwrap(), [32, 32, 3], &device).unwrap()
+        NetworkInfo::of(&network.unwrap(), [32, 32, 3], &device).unwrap()
     };
     for pair in &PAIRS {
         let what = format!("{} from {}", pair.student, pair.teacher);
-        let ground = Ground {
+        let context = PlanContext {
             student: side(pair.student),
             teacher: Some(side(pair.teacher)),
             image: [32, 32, 3],
@@ -145,9 +145,9 @@ fn levels_and_parameters_are_the_published_ones() {
             seed,
         };
         let spec = MethodSpec::new("review-kd");
-        let method = find("review-kd").unwrap().plan(&spec, &ground).unwrap();
+        let method = find("review-kd").unwrap().plan(&spec, &context).unwrap();
         let reads = method.reads();
-        let seen = |side: &Side, points: &[Point]| -> Vec<[usize; 3]> {
+        let seen = |side: &NetworkInfo, points: &[Point]| -> Vec<[usize; 3]> {
             let sizes = points.iter().map(|point| side.probe.size(point).unwrap());
             sizes.collect()
         };
@@ -158,11 +158,11 @@ fn levels_and_parameters_are_the_published_ones() {
                 .collect()
         };
         assert_eq!(
-            seen(&ground.student, &reads.student),
+            seen(&context.student, &reads.student),
             wanted(|pair| pair.0),
             "{what}"
         );
-        let teacher = ground.teacher.as_ref().unwrap();
+        let teacher = context.teacher.as_ref().unwrap();
         assert_eq!(seen(teacher, &reads.teacher), wanted(|pair| pair.1), "{what}");
         let counted = method.modules().map_or(0, count_trainable);
         assert_eq!(

@@ -5,7 +5,7 @@
 use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool};
 
 use potstill_data::{Augment, LoaderConfig};
-use potstill_engine::{NetworkInput, Plan, Run, RunFolder, Silent, Source, evaluate};
+use potstill_engine::{NetworkInput, NoObserver, Plan, Run, RunFolder, Source, evaluate};
 use potstill_models::{FrozenClassifier, weights::TensorFile};
 use potstill_random::Seed;
 use potstill_recipe::{Enlarge, LowResolution, Recipe};
@@ -39,7 +39,7 @@ fn run(overrides: &[&str], folder: &Path) {
     let folder = RunFolder::create(folder, false).unwrap();
     Run::start(plan(overrides).unwrap(), folder)
         .unwrap()
-        .go(&mut Silent, &AtomicBool::new(false))
+        .go(&mut NoObserver, &AtomicBool::new(false))
         .unwrap();
 }
 

@@ -11,7 +11,7 @@ mod whole_runs;
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use potstill_engine::{EngineError, Plan, Run, RunFolder, Silent, Which, export};
+use potstill_engine::{CheckpointChoice, EngineError, NoObserver, Plan, Run, RunFolder, export};
 use potstill_models::weights::{TensorFile, write_tensors};
 use potstill_recipe::Recipe;
 use potstill_report::{read_metrics, read_summary};
@@ -97,7 +97,7 @@ fn the_same_recipe_gives_the_same_bits_and_another_seed_others() {
         let folder = place.path().join(name);
         start(overrides, &folder)
             .unwrap()
-            .go(&mut Silent, &never)
+            .go(&mut NoObserver, &never)
             .unwrap();
         bits(&folder.join("student/model.safetensors"))
     };
@@ -138,7 +138,7 @@ fn a_phase_trains_its_parts_only() {
     let first = bits(&folder.join("last.safetensors"));
     assert!(first.keys().any(|name| name.starts_with("optimizer/review-kd/")));
     assert!(!first.keys().any(|name| name.starts_with("optimizer/student/")));
-    run.go(&mut Silent, &AtomicBool::new(false)).unwrap();
+    run.go(&mut NoObserver, &AtomicBool::new(false)).unwrap();
     let second = bits(&folder.join("last.safetensors"));
     let student = "student/conv1.weight";
     assert_ne!(first[student], second[student]);
@@ -157,7 +157,7 @@ fn a_loss_that_is_not_finite_stops_the_run_and_names_the_term() {
     let overrides = ["train.optimizer.lr=1e30", "methods.1.weight=0"];
     let error = start(&overrides, &folder)
         .unwrap()
-        .go(&mut Silent, &AtomicBool::new(false))
+        .go(&mut NoObserver, &AtomicBool::new(false))
         .unwrap_err();
     let EngineError::NonFinite {
         term, epoch: 1, step, ..
@@ -180,7 +180,7 @@ fn a_run_that_is_there_is_not_overwritten_unasked() {
     let never = AtomicBool::new(false);
     start(&["train.epochs=1", "methods=[]"], &folder)
         .unwrap()
-        .go(&mut Silent, &never)
+        .go(&mut NoObserver, &never)
         .unwrap();
     let before = bits(&folder.join("last.safetensors"));
     assert!(matches!(
@@ -205,7 +205,7 @@ fn a_checkpoint_of_another_recipe_is_refused() {
     let never = AtomicBool::new(false);
     start(&["train.epochs=1", "methods=[]"], &folder)
         .unwrap()
-        .go(&mut Silent, &never)
+        .go(&mut NoObserver, &never)
         .unwrap();
     let plan = Plan::new(recipe(&["train.epochs=2", "methods=[]"])).unwrap();
     let error = Run::resume(plan, RunFolder::open(&folder).unwrap())
@@ -221,15 +221,15 @@ fn the_best_student_and_the_last_can_be_exported() {
     let overrides = ["train.epochs=2", "methods=[]"];
     start(&overrides, &folder)
         .unwrap()
-        .go(&mut Silent, &AtomicBool::new(false))
+        .go(&mut NoObserver, &AtomicBool::new(false))
         .unwrap();
     let opened = RunFolder::open(&folder).unwrap();
-    for (which, checkpoint) in [
-        (Which::Last, "last.safetensors"),
-        (Which::Best, "best.safetensors"),
+    for (choice, checkpoint) in [
+        (CheckpointChoice::Last, "last.safetensors"),
+        (CheckpointChoice::Best, "best.safetensors"),
     ] {
         let out = place.path().join(checkpoint);
-        export(Plan::new(recipe(&overrides)).unwrap(), &opened, which, &out).unwrap();
+        export(Plan::new(recipe(&overrides)).unwrap(), &opened, choice, &out).unwrap();
         let (exported, kept) = (
             bits(&out.join("model.safetensors")),
             bits(&folder.join(checkpoint)),
@@ -238,7 +238,7 @@ fn the_best_student_and_the_last_can_be_exported() {
             assert!(kept[&format!("student/{name}")] == *values, "{name}");
         }
         let summary = read_summary(opened.summary()).unwrap();
-        let top1 = if which == Which::Best {
+        let top1 = if choice == CheckpointChoice::Best {
             summary.best.top1
         } else {
             summary.last.top1

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use burn::tensor::Device;
 use numbers::{assert_near, numbers as all, recorded};
 use potstill_data::{Dataset, LoaderConfig, Normalise, Pairs, Split, open};
-use potstill_engine::{NetworkInput, Scored, Source, Verification, verification, verify};
+use potstill_engine::{NetworkInput, PairScore, Source, Verification, verification, verify};
 use potstill_models::FrozenClassifier;
 use potstill_ops::Point;
 use potstill_random::Seed;
@@ -20,10 +20,10 @@ use potstill_recipe::{Enlarge, LowResolution};
 fn results_are_the_recorded_ones() {
     let record = recorded("potstill-engine/tests/reference/verification.json");
     for case in record["cases"].as_array().unwrap() {
-        let fold = |fold: &serde_json::Value| -> Vec<Scored> {
+        let fold = |fold: &serde_json::Value| -> Vec<PairScore> {
             let scores = all(&fold["scores"]).into_iter().zip(all(&fold["same"]));
             scores
-                .map(|(score, same)| Scored {
+                .map(|(score, same)| PairScore {
                     score,
                     same: same == 1.0,
                 })
@@ -52,7 +52,7 @@ fn results_are_the_recorded_ones() {
 
 #[test]
 fn of_several_best_thresholds_the_smallest_is_taken() {
-    let pair = |score, same| Scored { score, same };
+    let pair = |score, same| PairScore { score, same };
     // From 0.2 on and from 0.6 on, three of four are told right.
     let fold = || {
         vec![

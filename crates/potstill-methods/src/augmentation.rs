@@ -5,11 +5,11 @@ use potstill_ops::Parameters;
 use potstill_random::Stream;
 use potstill_recipe::OptimizerSpec;
 
-use crate::Term;
+use crate::LossTerm;
 
 /// A stretch of epochs in which an augmentation learns, and the student does not.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Round {
+pub struct SearchRound {
     /// It comes before this epoch of the student, from 0.
     pub before: usize,
     /// How many times it goes through the training images.
@@ -18,7 +18,7 @@ pub struct Round {
 
 /// What both networks make of augmented images, while the augmentation learns. Both are frozen, in evaluation mode; gradients
 /// go through them to the images.
-pub struct Trial<'a> {
+pub struct SearchOutputs<'a> {
     /// The student's logits `[N, K]`, tracked.
     pub student: &'a Tensor<2>,
     /// The teacher's, tracked.
@@ -33,11 +33,11 @@ pub struct Trial<'a> {
 /// pass, and through the teacher, and every listed method learns from both.
 pub trait Augmentation {
     /// New images, `[N, H, W, C]` as `pixels` in `[0, 1]`, by draws from `stream`: with a graph back to its modules if it `learns`,
-    /// and without if not. A graph that nobody goes back through would be kept, and grow.
+    /// and without if not. An autodiff graph without a backward pass is never freed.
     fn augment(&self, pixels: Tensor<4>, stream: &mut Stream, learns: bool) -> Tensor<4>;
 
     /// When it learns.
-    fn rounds(&self) -> Vec<Round>;
+    fn rounds(&self) -> Vec<SearchRound>;
 
     /// What it learns.
     fn modules(&self) -> &dyn Parameters;
@@ -52,28 +52,28 @@ pub trait Augmentation {
     fn rate(&self) -> f64;
 
     /// What it minimises.
-    fn terms(&self, trial: &Trial<'_>) -> Vec<Term>;
+    fn terms(&self, trial: &SearchOutputs<'_>) -> Vec<LossTerm>;
 
-    /// Hears that a round begins.
+    /// Called when a round begins.
     fn begin_round(&mut self);
 
-    /// Hears that an epoch of a round has ended, with the mean of its loss.
+    /// Called after each epoch of a round, with the mean of its loss.
     fn end_epoch(&mut self, loss: f64);
 
     /// What it has learned, by name, for the metrics of every epoch.
     fn notes(&self) -> Vec<(String, f64)>;
 
     /// What a checkpoint needs besides the modules, as text.
-    fn books(&self) -> String;
+    fn state(&self) -> String;
 
-    /// Puts the books of a checkpoint back.
+    /// Restores the state of a checkpoint.
     ///
     /// # Errors
-    /// Why these are not its books.
-    fn recall(&mut self, books: &str) -> Result<(), String>;
+    /// The text is not its state.
+    fn load_state(&mut self, state: &str) -> Result<(), String>;
 
     /// How many images are to be drawn before and after it, at the end of each round; none for no picture.
-    fn specimens(&self) -> usize {
+    fn preview_images(&self) -> usize {
         0
     }
 }

@@ -20,9 +20,7 @@ pub enum MethodError {
     )]
     NoTeacher(&'static str),
     /// Logits that cannot be compared.
-    #[error(
-        "`{method}` compares logits, but the teacher tells {teacher} classes apart and the student {student}"
-    )]
+    #[error("`{method}` compares logits, but the teacher has {teacher} classes and the student {student}")]
     Classes {
         /// The method.
         method: &'static str,
@@ -120,7 +118,7 @@ pub enum MethodError {
     },
     /// The training images or the teacher failed a preparation.
     #[error("{0}")]
-    Study(#[source] Box<dyn std::error::Error + Send + Sync>),
+    PrepareContext(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// An option that the method does not have, or a value of the wrong kind.
     #[error(transparent)]
     Options(#[from] RecipeError),

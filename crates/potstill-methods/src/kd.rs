@@ -8,7 +8,7 @@ use potstill_ops::{Pass, distillation_divergence};
 use potstill_recipe::MethodSpec;
 use serde::Deserialize;
 
-use crate::{Ground, Method, MethodError, Step, Term};
+use crate::{LossTerm, Method, MethodError, PlanContext, StepContext};
 
 /// The options of KD in a recipe.
 #[derive(Debug, Clone, Deserialize)]
@@ -34,13 +34,13 @@ impl Kd {
     /// The name in recipes.
     pub const NAME: &'static str = "kd";
 
-    /// Plans KD: both networks must tell the same classes apart.
+    /// Plans KD: both networks must have the same classes.
     ///
     /// # Errors
     /// No teacher, another number of classes, a temperature that is not positive.
-    pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
+    pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
         let options: Options = spec.options_as()?;
-        ground.teacher_of_same_classes(Self::NAME)?;
+        context.teacher_of_same_classes(Self::NAME)?;
         spec.positive("temperature", options.temperature)?;
         Ok(Self {
             temperature: options.temperature,
@@ -53,7 +53,7 @@ impl Method for Kd {
         Self::NAME
     }
 
-    fn terms(&self, step: &Step<'_>, _: &mut Pass<'_>) -> Vec<Term> {
+    fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Vec<LossTerm> {
         let Some(teacher) = step.teacher else {
             return Vec::new();
         };
@@ -62,6 +62,6 @@ impl Method for Kd {
             teacher.logits.clone(),
             self.temperature,
         );
-        vec![Term::loss(Self::NAME, value)]
+        vec![LossTerm::loss(Self::NAME, value)]
     }
 }

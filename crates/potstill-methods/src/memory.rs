@@ -11,15 +11,15 @@ pub trait Memory {
     /// The tensors that are remembered, by name.
     fn parts(&self) -> Vec<(String, &dyn Parameters)>;
 
-    /// The same, to be put back. As many as [`recall`](Self::recall) made room for.
+    /// The same, to be put back. As many as [`load_state`](Self::recall) made room for.
     fn parts_mut(&mut self) -> Vec<(String, &mut dyn Parameters)>;
 
     /// What else is remembered, as text: epochs, flags.
-    fn books(&self) -> String;
+    fn state(&self) -> String;
 
-    /// Puts the books of a checkpoint back and makes room for its tensors, with the student as a pattern.
+    /// Restores the state of a checkpoint and makes room for its tensors, with the student as a pattern.
     ///
     /// # Errors
-    /// Why these are not its books.
-    fn recall(&mut self, books: &str, student: &Classifier) -> Result<(), String>;
+    /// The text is not its state.
+    fn load_state(&mut self, state: &str, student: &Classifier) -> Result<(), String>;
 }

@@ -16,7 +16,7 @@ pub struct Reads {
 
 /// What one network did with the batch.
 #[derive(Debug, Clone)]
-pub struct Seen {
+pub struct NetworkOutput {
     /// The images as the network took them, normalised, `[N, H, W, C]`, on the plain device.
     pub images: Tensor<4>,
     /// `[N, K]`.
@@ -26,13 +26,13 @@ pub struct Seen {
 }
 
 /// One training step, as a method sees it.
-pub struct Step<'a> {
+pub struct StepContext<'a> {
     /// The student, tracked.
-    pub student: &'a Seen,
+    pub student: &'a NetworkOutput,
     /// The teacher, on the plain device: a constant, whether it trains or not.
-    pub teacher: Option<&'a Seen>,
+    pub teacher: Option<&'a NetworkOutput>,
     /// The same pass of a teacher that trains beside the student, tracked. None for a frozen one.
-    pub online_teacher: Option<&'a Seen>,
+    pub online_teacher: Option<&'a NetworkOutput>,
     /// Class indices `[N]`.
     pub labels: &'a Tensor<1, Int>,
     /// The student's epoch, from 0.
@@ -41,7 +41,7 @@ pub struct Step<'a> {
 
 /// One term of the loss, or a number to be logged beside it.
 #[derive(Debug, Clone)]
-pub struct Term {
+pub struct LossTerm {
     /// The name in logs and metrics.
     pub name: &'static str,
     /// A tensor with one element.
@@ -51,7 +51,7 @@ pub struct Term {
     pub factor: Option<f64>,
 }
 
-impl Term {
+impl LossTerm {
     /// A term that is learned from.
     pub fn loss(name: &'static str, value: Tensor<1>) -> Self {
         let factor = Some(1.0);
@@ -60,13 +60,13 @@ impl Term {
 
     /// The same with a factor of the method's own.
     #[must_use]
-    pub fn with_factor(self, factor: f64) -> Self {
+    pub fn scaled(self, factor: f64) -> Self {
         let factor = self.factor.map(|_| factor);
         Self { factor, ..self }
     }
 
     /// A number that is only logged.
-    pub fn note(name: &'static str, value: Tensor<1>) -> Self {
+    pub fn metric(name: &'static str, value: Tensor<1>) -> Self {
         Self {
             name,
             value,
@@ -77,7 +77,7 @@ impl Term {
 
 /// What becomes of the teacher during the training.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
-pub enum Teaching {
+pub enum TeacherUpdate {
     /// It stays as it is.
     #[default]
     Frozen,
@@ -106,8 +106,8 @@ pub trait Method: Send {
     }
 
     /// What becomes of the teacher.
-    fn teaching(&self) -> Teaching {
-        Teaching::Frozen
+    fn teacher_update(&self) -> TeacherUpdate {
+        TeacherUpdate::Frozen
     }
 
     /// Whether it can learn from a teacher that starts from trained weights, or from random ones.
@@ -168,12 +168,17 @@ pub trait Method: Send {
         None
     }
 
-    /// What a teacher that moves first ([`Teaching::OnlineFirst`]), tracked, and the modules beside it learn from besides the task. It
+    /// What a teacher that moves first ([`TeacherUpdate::OnlineFirst`]), tracked, and the modules beside it learn from besides the task. It
     /// is not asked of others: theirs are among the [`terms`](Self::terms).
-    fn teacher_terms(&self, _teacher: &Seen, _labels: &Tensor<1, Int>, _pass: &mut Pass<'_>) -> Vec<Term> {
+    fn teacher_terms(
+        &self,
+        _teacher: &NetworkOutput,
+        _labels: &Tensor<1, Int>,
+        _pass: &mut Pass<'_>,
+    ) -> Vec<LossTerm> {
         Vec::new()
     }
 
     /// The loss terms of one step. The method's own modules run in `pass`.
-    fn terms(&self, step: &Step<'_>, pass: &mut Pass<'_>) -> Vec<Term>;
+    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Vec<LossTerm>;
 }

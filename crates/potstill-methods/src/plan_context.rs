@@ -10,7 +10,7 @@ use crate::MethodError;
 
 /// One network as a method meets it while planning.
 #[derive(Debug, Clone)]
-pub struct Side {
+pub struct NetworkInfo {
     /// Its points, map sizes and classes.
     pub probe: Probe,
     /// Where its stem ends; none for an ONNX file.
@@ -21,13 +21,13 @@ pub struct Side {
     pub last_stage: Option<LastStage>,
 }
 
-/// The ground on which a method is planned.
+/// What a method knows when it is planned.
 #[derive(Debug, Clone)]
-pub struct Ground {
+pub struct PlanContext {
     /// The student.
-    pub student: Side,
+    pub student: NetworkInfo,
     /// The teacher, if the recipe has one.
-    pub teacher: Option<Side>,
+    pub teacher: Option<NetworkInfo>,
     /// The size `[H, W, C]` of an image.
     pub image: [usize; 3],
     /// How the student's images are normalised.
@@ -40,20 +40,20 @@ pub struct Ground {
     pub seed: Seed,
 }
 
-impl Ground {
+impl PlanContext {
     /// The teacher.
     ///
     /// # Errors
     /// [`MethodError::NoTeacher`] in the name of the method that needs it.
-    pub fn teacher(&self, method: &'static str) -> Result<&Side, MethodError> {
+    pub fn teacher(&self, method: &'static str) -> Result<&NetworkInfo, MethodError> {
         self.teacher.as_ref().ok_or(MethodError::NoTeacher(method))
     }
 
-    /// The teacher, which has to tell the same classes apart as the student.
+    /// The teacher, which must have the same number of classes as the student.
     ///
     /// # Errors
     /// As [`teacher`](Self::teacher); [`MethodError::Classes`].
-    pub fn teacher_of_same_classes(&self, method: &'static str) -> Result<&Side, MethodError> {
+    pub fn teacher_of_same_classes(&self, method: &'static str) -> Result<&NetworkInfo, MethodError> {
         let side = self.teacher(method)?;
         let (teacher, student) = (side.probe.classes, self.student.probe.classes);
         if teacher == student {
@@ -84,7 +84,7 @@ pub(crate) fn points_named(names: &[String], method: &'static str) -> Result<Vec
     names.iter().map(parse).collect()
 }
 
-impl Side {
+impl NetworkInfo {
     /// Meets `network` by running it once on an image of size `[H, W, C]`.
     ///
     /// # Errors

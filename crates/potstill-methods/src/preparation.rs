@@ -25,15 +25,15 @@ pub trait Preparation {
     ///
     /// # Errors
     /// Why it cannot be done.
-    fn prepare(&mut self, study: &mut dyn Study) -> Result<Prepared, MethodError>;
+    fn prepare(&mut self, context: &mut dyn PrepareContext) -> Result<Prepared, MethodError>;
 
     /// Stands in with drawn values of the same shapes for what preparing would find, so that the cost of a step can be measured
     /// without it. No run uses it.
-    fn rehearse(&mut self);
+    fn init_placeholder(&mut self);
 }
 
 /// What the frozen teacher did with some training images.
-pub struct Lesson {
+pub struct TeacherBatch {
     /// The index of the first of these images in the training images.
     pub first: usize,
     /// Their classes.
@@ -45,7 +45,7 @@ pub struct Lesson {
 }
 
 /// A batch of training images that a preparation trains something on.
-pub struct Practice {
+pub struct TrainBatch {
     /// The step within the epoch, from 0.
     pub step: usize,
     /// Augmented images, pixels in `[0, 1]`, `[N, H, W, C]`, on the plain device.
@@ -56,7 +56,7 @@ pub struct Practice {
 
 /// On what something that is prepared depends; it is kept for whatever run has the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Depends {
+pub enum CacheKey {
     /// The training images and how they are augmented.
     Data,
     /// The training images and the teacher.
@@ -67,7 +67,7 @@ pub enum Depends {
 pub type Flow = Result<ControlFlow<()>, MethodError>;
 
 /// The training images, the teacher and a cache, as a preparation may use them.
-pub trait Study {
+pub trait PrepareContext {
     /// Where to compute: the plain device.
     fn device(&self) -> Device;
 
@@ -81,24 +81,24 @@ pub trait Study {
     /// left out.
     ///
     /// # Errors
-    /// No teacher, an image that cannot be read, whatever `see` says.
-    fn teach(
+    /// No teacher, an image that cannot be read, whatever `on_batch` says.
+    fn for_each_teacher_batch(
         &mut self,
         points: &[Point],
         first: usize,
-        see: &mut dyn FnMut(Lesson) -> Flow,
+        on_batch: &mut dyn FnMut(TeacherBatch) -> Flow,
     ) -> Result<(), MethodError>;
 
     /// Shows full batches of `size` augmented training images, in the shuffled order of `epoch`, from the step `first` on.
     ///
     /// # Errors
-    /// An image that cannot be read, whatever `see` says.
-    fn practise(
+    /// An image that cannot be read, whatever `on_batch` says.
+    fn for_each_train_batch(
         &mut self,
         epoch: u64,
         first: usize,
         size: usize,
-        see: &mut dyn FnMut(Practice) -> Flow,
+        on_batch: &mut dyn FnMut(TrainBatch) -> Flow,
     ) -> Result<(), MethodError>;
 
     /// The file or folder in the cache for what is called `name` and depends on this and on these settings. It may be there
@@ -106,14 +106,14 @@ pub trait Study {
     ///
     /// # Errors
     /// The cache cannot be made, an image cannot be read.
-    fn kept(&mut self, name: &str, depends: Depends, settings: &str) -> Result<PathBuf, MethodError>;
+    fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<PathBuf, MethodError>;
 
     /// Tells how far something has come.
     fn progress(&mut self, what: &str, done: usize, of: usize);
 
     /// Tells something in a line.
-    fn say(&mut self, line: &str);
+    fn message(&mut self, line: &str);
 
     /// Whether it should stop.
-    fn stopped(&self) -> bool;
+    fn should_stop(&self) -> bool;
 }

@@ -2,9 +2,9 @@
 
 use potstill_recipe::MethodSpec;
 
-use crate::{Ekd, Ground, Kd, LetKd, Method, MethodError, ReviewKd, Tskd, Tst};
+use crate::{Ekd, Kd, LetKd, Method, MethodError, PlanContext, ReviewKd, Tskd, Tst};
 
-type PlanMethod = fn(&MethodSpec, &Ground) -> Result<Box<dyn Method>, MethodError>;
+type PlanMethod = fn(&MethodSpec, &PlanContext) -> Result<Box<dyn Method>, MethodError>;
 
 /// One method that can be listed in a recipe.
 #[derive(Clone, Copy)]
@@ -23,37 +23,37 @@ static REGISTRY: &[MethodEntry] = &[
         name: Kd::NAME,
         about: "the student's softened logits follow the teacher's",
         source: "Hinton, Vinyals, Dean 2015, arXiv 1503.02531",
-        plan: |spec, ground| Ok(Box::new(Kd::plan(spec, ground)?)),
+        plan: |spec, context| Ok(Box::new(Kd::plan(spec, context)?)),
     },
     MethodEntry {
         name: ReviewKd::NAME,
         about: "deep student features review the teacher's shallow ones through attention-based fusion",
         source: "Chen, Liu, Zhao, Jia 2021, arXiv 2104.09044",
-        plan: |spec, ground| Ok(Box::new(ReviewKd::plan(spec, ground)?)),
+        plan: |spec, context| Ok(Box::new(ReviewKd::plan(spec, context)?)),
     },
     MethodEntry {
         name: Ekd::NAME,
         about: "a teacher that grows up beside its student hands over intermediate knowledge through guided modules",
         source: "Zhang, Zhang, Li, Zeng, Ge 2022, arXiv 2103.13811",
-        plan: |spec, ground| Ok(Box::new(Ekd::plan(spec, ground)?)),
+        plan: |spec, context| Ok(Box::new(Ekd::plan(spec, context)?)),
     },
     MethodEntry {
         name: Tskd::NAME,
         about: "the student reviews how its attention changed over the epochs, and what is left to the teacher's",
         source: "Wang, Han, Wang, Chen, Liu, Tang 2023, arXiv 2307.00811",
-        plan: |spec, ground| Ok(Box::new(Tskd::plan(spec, ground)?)),
+        plan: |spec, context| Ok(Box::new(Tskd::plan(spec, context)?)),
     },
     MethodEntry {
         name: LetKd::NAME,
         about: "layers of templates inside the student, whose scores the teacher's clusters and decisions supervise",
         source: "Gorgun, Gurbuz, Alatan 2023, arXiv 2309.02843",
-        plan: |spec, ground| Ok(Box::new(LetKd::plan(spec, ground)?)),
+        plan: |spec, context| Ok(Box::new(LetKd::plan(spec, context)?)),
     },
     MethodEntry {
         name: Tst::NAME,
         about: "a learned augmentation looks for images that the teacher gets right and the student does not",
         source: "Shao, Chen, Huang, Gong, Wang, Wu 2023, arXiv 2212.05422",
-        plan: |spec, ground| Ok(Box::new(Tst::plan(spec, ground)?)),
+        plan: |spec, context| Ok(Box::new(Tst::plan(spec, context)?)),
     },
 ];
 
@@ -84,11 +84,11 @@ pub fn find(name: &str) -> Result<&'static MethodEntry, MethodError> {
 }
 
 impl MethodEntry {
-    /// Plans the method for the networks of `ground`.
+    /// Plans the method for the networks of `context`.
     ///
     /// # Errors
     /// Wrong options, a missing teacher, points that are not there.
-    pub fn plan(&self, spec: &MethodSpec, ground: &Ground) -> Result<Box<dyn Method>, MethodError> {
-        (self.plan)(spec, ground)
+    pub fn plan(&self, spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, MethodError> {
+        (self.plan)(spec, context)
     }
 }

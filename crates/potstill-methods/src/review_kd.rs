@@ -17,7 +17,7 @@ use potstill_ops::{
 use potstill_recipe::MethodSpec;
 use serde::Deserialize;
 
-use crate::{Ground, Method, MethodError, Reads, Step, Term, ground::points_named};
+use crate::{LossTerm, Method, MethodError, PlanContext, Reads, StepContext, plan_context::points_named};
 
 /// The options of ReviewKD in a recipe.
 #[derive(Debug, Clone, Deserialize)]
@@ -60,18 +60,18 @@ impl ReviewKd {
     ///
     /// # Errors
     /// No teacher, points that are not there or do not pair up.
-    pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
+    pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
         let options: Options = spec.options_as()?;
         if options.mid_channels == 0 {
             return Err(spec.wrong("mid_channels", "must be at least 1").into());
         }
-        let teacher = ground.teacher(Self::NAME)?;
+        let teacher = context.teacher(Self::NAME)?;
         // The paper's CIFAR code takes the teacher before and the student after the last activation of a stage.
         let reads = Reads {
-            student: points(&options.student_points, &ground.student.stage_ends, |end| {
-                &end.after
+            student: points(&options.student_points, &context.student.stage_ends, |end| {
+                &end.post
             })?,
-            teacher: points(&options.teacher_points, &teacher.stage_ends, |end| &end.before)?,
+            teacher: points(&options.teacher_points, &teacher.stage_ends, |end| &end.pre)?,
         };
         if reads.teacher.is_empty() {
             return Err(MethodError::NoStages {
@@ -90,14 +90,14 @@ impl ReviewKd {
         }
         let mut channels = Vec::new();
         for (ours, theirs) in reads.student.iter().zip(&reads.teacher) {
-            let [_, _, inputs] = ground.student.size(ours, Self::NAME, "student")?;
+            let [_, _, inputs] = context.student.size(ours, Self::NAME, "student")?;
             let [_, _, outputs] = teacher.size(theirs, Self::NAME, "teacher")?;
             channels.push((inputs, outputs));
         }
         let mid = channels
             .last()
             .map_or(1, |&(inputs, _)| inputs.min(options.mid_channels));
-        let chain = ReviewChain::new(&channels, mid, &ground.scope(Self::NAME));
+        let chain = ReviewChain::new(&channels, mid, &context.scope(Self::NAME));
         Ok(Self {
             ramp_epochs: options.ramp_epochs,
             reads,
@@ -143,7 +143,7 @@ impl Method for ReviewKd {
         Some(&mut self.chain)
     }
 
-    fn terms(&self, step: &Step<'_>, pass: &mut Pass<'_>) -> Vec<Term> {
+    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Vec<LossTerm> {
         let Some(teacher) = step.teacher else {
             return Vec::new();
         };
@@ -168,7 +168,7 @@ impl Method for ReviewKd {
         let Some(value) = losses.reduce(|sum, loss| sum + loss) else {
             return Vec::new();
         };
-        vec![Term::loss(Self::NAME, value).with_factor(self.ramp(step.epoch))]
+        vec![LossTerm::loss(Self::NAME, value).scaled(self.ramp(step.epoch))]
     }
 }
 

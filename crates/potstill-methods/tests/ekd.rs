@@ -11,9 +11,10 @@ use numbers::{
     DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope,
     tensor, values,
 };
-use on_networks::{ground, network, plan};
+use on_networks::{context, network, plan};
 use potstill_methods::{
-    GuidedHalf, ImitationLoss, Method, Seen, Step, TaughtHalf, Term, at_the_smaller_size, imitation_loss,
+    GuidedStudent, GuidedTeacher, ImitationLoss, LossTerm, Method, NetworkOutput, StepContext,
+    at_the_smaller_size, imitation_loss,
 };
 use potstill_ops::{Mode, Pass, Taps, cross_entropy};
 use serde_json::Value;
@@ -34,8 +35,8 @@ fn labels() -> Tensor<1, Int> {
     Tensor::from_data(TensorData::new(vec![1, 3], [2]), &burn::tensor::Device::flex())
 }
 
-fn student_half() -> GuidedHalf {
-    let mut half = GuidedHalf::new(2, 3, &scope());
+fn student_half() -> GuidedStudent {
+    let mut half = GuidedStudent::new(2, 3, &scope());
     fill(&mut half, |entry, i| match entry.path.as_str() {
         "conv1.weight" => Some(0.5 * (i as f64).cos()),
         "bn1.weight" => Some([1.0, 1.1, 1.2][i]),
@@ -46,8 +47,8 @@ fn student_half() -> GuidedHalf {
     half
 }
 
-fn teacher_half() -> TaughtHalf {
-    let mut half = TaughtHalf::new(4, 3, 5, &scope());
+fn teacher_half() -> GuidedTeacher {
+    let mut half = GuidedTeacher::new(4, 3, 5, &scope());
     fill(&mut half, |entry, i| match entry.path.as_str() {
         "half.conv1.weight" => Some(0.4 * (i as f64 + 1.0).sin()),
         "half.conv2.weight" => Some(0.2 * (0.3 * i as f64).cos()),
@@ -174,8 +175,8 @@ fn the_head_is_the_recorded_one() {
     }
 }
 
-fn seen(logits: Tensor<2>) -> Seen {
-    Seen {
+fn seen(logits: Tensor<2>) -> NetworkOutput {
+    NetworkOutput {
         images: Tensor::zeros([2, 1, 1, 3], &burn::tensor::Device::flex()),
         logits,
         taps: Taps::default(),
@@ -183,19 +184,19 @@ fn seen(logits: Tensor<2>) -> Seen {
 }
 
 /// The terms of EKD for logits alone, of a teacher that is as constant as the training loop makes it.
-fn of_logits(student: Tensor<2>, teacher: Tensor<2>) -> Vec<Term> {
+fn of_logits(student: Tensor<2>, teacher: Tensor<2>) -> Vec<LossTerm> {
     let (student_network, teacher_network) = (
         network("cifar_resnet8", 5, "student"),
         network("cifar_resnet8", 5, "teacher"),
     );
     let method = plan(
         r#"kind = "ekd""#,
-        &ground(&student_network, Some(&teacher_network)),
+        &context(&student_network, Some(&teacher_network)),
     )
     .unwrap();
     let (student, constant) = (seen(student), seen(teacher.clone().inner()));
     let tracked = seen(teacher);
-    let step = Step {
+    let step = StepContext {
         student: &student,
         teacher: Some(&constant),
         online_teacher: Some(&tracked),

@@ -8,9 +8,10 @@ mod on_networks;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use numbers::{DIVIDED, fill, gradients, map, nchw, number, scope, tensor, values};
-use on_networks::{ground, network, plan};
+use on_networks::{context, network, plan};
 use potstill_methods::{
-    GuidedHalf, ImitationLoss, Method, Seen, Step, TaughtHalf, Teaching, Term, imitation_loss,
+    GuidedStudent, GuidedTeacher, ImitationLoss, LossTerm, Method, NetworkOutput, StepContext, TeacherUpdate,
+    imitation_loss,
 };
 use potstill_models::Classifier;
 use potstill_ops::{Mode, Parameters, Pass, Point, Taps, cross_entropy, distillation_divergence};
@@ -32,7 +33,7 @@ impl Together {
         );
         let method = plan(
             &format!("kind = \"ekd\"\n{options}"),
-            &ground(&student, Some(&teacher)),
+            &context(&student, Some(&teacher)),
         )
         .unwrap();
         Self {
@@ -43,7 +44,7 @@ impl Together {
     }
 
     /// All terms: of a teacher that moves first, and of the step that comes then.
-    fn terms(&self, epoch: usize) -> Vec<Term> {
+    fn terms(&self, epoch: usize) -> Vec<LossTerm> {
         let images = map([4, 3, 32, 32], |i| {
             (0.1 * i as f64).sin() + (0.003 * i as f64).cos()
         })
@@ -52,30 +53,30 @@ impl Together {
             let mut taps = Taps::at(points);
             let logits = network.forward(images.clone(), &mut Pass::visited(Mode::Batch, &mut taps));
             let images = images.clone();
-            Seen { images, logits, taps }
+            NetworkOutput { images, logits, taps }
         };
         let reads = self.method.reads();
         let student = see(&self.student, &reads.student);
         let tracked = see(&self.teacher, &reads.teacher);
-        let constant = Seen {
+        let constant = NetworkOutput {
             images: images.clone(),
             logits: tracked.logits.clone().inner(),
             taps: tracked.taps.detached(),
         };
         let labels = Tensor::<1, Int>::from_data(TensorData::new(vec![1, 3, 0, 7], [4]), &Device::flex());
-        let step = Step {
+        let step = StepContext {
             student: &student,
             teacher: Some(&constant),
             online_teacher: Some(&tracked),
             labels: &labels,
             epoch,
         };
-        if self.method.teaching() == Teaching::OnlineFirst {
+        if self.method.teacher_update() == TeacherUpdate::OnlineFirst {
             let led = self
                 .method
                 .teacher_terms(&tracked, &labels, &mut Pass::new(Mode::Batch));
             let online_teacher = None;
-            let step = Step {
+            let step = StepContext {
                 online_teacher,
                 ..step
             };
@@ -162,7 +163,7 @@ fn weights_are_factors_and_a_weight_of_zero_only_notes() {
     assert_eq!(factors(warm, 1), named([Some(0.5), Some(1.0), Some(1.0)]));
     assert_eq!(factors(warm, 4), named([Some(2.0), Some(4.0), Some(1.0)]));
     assert_eq!(factors(warm, 9), named([Some(2.0), Some(4.0), Some(1.0)]));
-    // A graph that nobody goes back through would be kept from step to step.
+    // An autodiff graph without a backward pass is never freed.
     let mut terms = Together::of("eta = 0.0").terms(0).into_iter();
     let heads = terms.find(|term| term.name == "ekd-heads").unwrap();
     assert!(heads.factor.is_none() && !heads.value.is_autodiff());
@@ -263,9 +264,9 @@ fn gradients_are_those_of_finite_differences() {
         })
     };
     let target = || map([3, 3, 5, 4], |i| (0.37 * i as f64).cos());
-    let half = in_double(GuidedHalf::new(2, 3, &scope()));
+    let half = in_double(GuidedStudent::new(2, 3, &scope()));
     for loss in LOSSES {
-        let of = |half: &GuidedHalf, map: Tensor<4>| {
+        let of = |half: &GuidedStudent, map: Tensor<4>| {
             imitation_loss(half.forward(map, &mut Pass::new(Mode::Batch)), target(), loss)
         };
         assert_weights(&half, &|half| of(half, features(None)));
@@ -283,7 +284,7 @@ fn gradients_are_those_of_finite_differences() {
         }
     }
     let labels = || Tensor::<1, Int>::from_data(TensorData::new(vec![1, 0, 3], [3]), &Device::flex());
-    let taught = in_double(TaughtHalf::new(2, 3, 4, &scope()));
+    let taught = in_double(GuidedTeacher::new(2, 3, 4, &scope()));
     assert_weights(&taught, &|half| {
         let (_, logits) = half.forward(features(None), &mut Pass::new(Mode::Batch));
         cross_entropy(logits, labels(), 0.0)

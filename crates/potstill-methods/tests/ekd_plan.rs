@@ -7,8 +7,8 @@ mod numbers;
 mod on_networks;
 
 use burn::tensor::Device;
-use on_networks::{ground, network, plan, refusal};
-use potstill_methods::{GuidedHalf, TaughtHalf, Teaching};
+use on_networks::{context, network, plan, refusal};
+use potstill_methods::{GuidedStudent, GuidedTeacher, TeacherUpdate};
 use potstill_ops::{Point, Scope, count_trainable};
 use potstill_random::Seed;
 
@@ -21,7 +21,7 @@ fn pairs(student: &str, teacher: &str, options: &str) -> [Vec<String>; 2] {
     let (student, teacher) = (network(student, 10, "student"), network(teacher, 10, "teacher"));
     let method = plan(
         &format!("kind = \"ekd\"\n{options}"),
-        &ground(&student, Some(&teacher)),
+        &context(&student, Some(&teacher)),
     )
     .unwrap();
     let reads = method.reads();
@@ -37,9 +37,9 @@ fn halves_have_the_parameters_of_the_specification() {
         (64, 128, 41_216, 45_312, 6_500),
     ];
     for (inputs, outputs, own, other, head) in sizes {
-        assert_eq!(count_trainable(&GuidedHalf::new(inputs, inputs, &scope)), own);
+        assert_eq!(count_trainable(&GuidedStudent::new(inputs, inputs, &scope)), own);
         assert_eq!(
-            count_trainable(&TaughtHalf::new(outputs, inputs, 100, &scope)),
+            count_trainable(&GuidedTeacher::new(outputs, inputs, 100, &scope)),
             other + head
         );
     }
@@ -47,7 +47,7 @@ fn halves_have_the_parameters_of_the_specification() {
         network("cifar_resnet20", 100, "student"),
         network("cifar_wrn_40_2", 100, "teacher"),
     );
-    let both = ground(&student, Some(&teacher));
+    let both = context(&student, Some(&teacher));
     let count = |options: &str| {
         let method = plan(&format!("kind = \"ekd\"\n{options}"), &both).unwrap();
         let teacher = method.teacher_modules().map_or(0, count_trainable);
@@ -98,19 +98,19 @@ fn the_mode_says_what_becomes_of_the_teacher() {
         network("cifar_resnet8", 10, "student"),
         network("cifar_resnet8", 10, "teacher"),
     );
-    let both = ground(&student, Some(&teacher));
-    for (mode, teaching, with, without) in [
-        ("evolving", Teaching::Online, Some("random weights"), None),
+    let both = context(&student, Some(&teacher));
+    for (mode, teacher_update, with, without) in [
+        ("evolving", TeacherUpdate::Online, Some("random weights"), None),
         (
             "evolving-from-checkpoint",
-            Teaching::Online,
+            TeacherUpdate::Online,
             None,
             Some("no weights"),
         ),
-        ("frozen", Teaching::Frozen, None, Some("random weights")),
+        ("frozen", TeacherUpdate::Frozen, None, Some("random weights")),
     ] {
         let method = plan(&format!("kind = \"ekd\"\nteacher_mode = \"{mode}\""), &both).unwrap();
-        assert_eq!(method.teaching(), teaching);
+        assert_eq!(method.teacher_update(), teacher_update);
         for (has_weights, expected) in [(true, with), (false, without)] {
             let found = method
                 .check_teacher(has_weights)
@@ -133,14 +133,11 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
         network("cifar_resnet8", 10, "student"),
         network("cifar_resnet8", 10, "teacher"),
     );
-    let both = ground(&student, Some(&teacher));
-    assert!(refusal("kind = \"ekd\"", &ground(&student, None)).contains("add a [teacher] table"));
+    let both = context(&student, Some(&teacher));
+    assert!(refusal("kind = \"ekd\"", &context(&student, None)).contains("add a [teacher] table"));
     let seven = network("cifar_resnet8", 7, "teacher");
-    let message = refusal("kind = \"ekd\"", &ground(&student, Some(&seven)));
-    assert!(
-        message.contains("7 classes apart and the student 10"),
-        "{message}"
-    );
+    let message = refusal("kind = \"ekd\"", &context(&student, Some(&seven)));
+    assert!(message.contains("has 7 classes and the student 10"), "{message}");
     for (option, parts) in [
         ("alpha = -1", &["alpha", "at least 0"][..]),
         ("beta = nan", &["beta", "at least 0"]),

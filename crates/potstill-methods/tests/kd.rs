@@ -6,8 +6,8 @@ mod on_networks;
 
 use burn::tensor::{Device, Tensor};
 use numbers::{NINE_DIGITS, assert_near, number, numbers as all, recorded, tensor, values};
-use on_networks::{ground, network, plan, refusal, see, term};
-use potstill_methods::{Ground, Reads, Seen, find, registry};
+use on_networks::{context, network, plan, refusal, see, term};
+use potstill_methods::{NetworkOutput, PlanContext, Reads, find, registry};
 use potstill_ops::Taps;
 
 fn student(i: usize) -> f64 {
@@ -18,15 +18,15 @@ fn teacher(i: usize) -> f64 {
     4.0 * (0.07 * i as f64).cos()
 }
 
-fn ten_classes() -> Ground {
-    ground(
+fn ten_classes() -> PlanContext {
+    context(
         &network("cifar_resnet8", 10, "student"),
         Some(&network("cifar_resnet8", 10, "teacher")),
     )
 }
 
-fn seen(logits: Tensor<2>) -> Seen {
-    Seen {
+fn seen(logits: Tensor<2>) -> NetworkOutput {
+    NetworkOutput {
         images: Tensor::zeros([1, 1, 1, 3], &Device::flex()),
         logits,
         taps: Taps::default(),
@@ -35,13 +35,13 @@ fn seen(logits: Tensor<2>) -> Seen {
 
 #[test]
 fn losses_and_gradients_are_the_recorded_ones() {
-    let ground = ten_classes();
+    let context = ten_classes();
     for case in recorded("potstill-methods/tests/reference/kd.json")["soft_targets"]
         .as_array()
         .unwrap()
     {
         let temperature = case["temperature"].as_f64().unwrap();
-        let method = plan(&format!("kind = \"kd\"\ntemperature = {temperature}"), &ground).unwrap();
+        let method = plan(&format!("kind = \"kd\"\ntemperature = {temperature}"), &context).unwrap();
         let logits = tensor([4, 10], student).autodiff().require_grad();
         let term = term(
             method.as_ref(),
@@ -68,7 +68,7 @@ fn losses_and_gradients_are_the_recorded_ones() {
 
 #[test]
 fn the_temperature_is_4_unless_told() {
-    let ground = ten_classes();
+    let context = ten_classes();
     let record = recorded("potstill-methods/tests/reference/kd.json");
     let recorded = record["soft_targets"]
         .as_array()
@@ -76,7 +76,7 @@ fn the_temperature_is_4_unless_told() {
         .iter()
         .find(|case| case["temperature"] == 4.0)
         .unwrap();
-    let method = plan(r#"kind = "kd""#, &ground).unwrap();
+    let method = plan(r#"kind = "kd""#, &context).unwrap();
     let term = term(
         method.as_ref(),
         &seen(tensor([4, 10], student)),
@@ -93,9 +93,9 @@ fn the_temperature_is_4_unless_told() {
 
 #[test]
 fn equal_logits_lose_nothing_and_a_shift_of_a_row_does_not_count() {
-    let ground = ten_classes();
+    let context = ten_classes();
     for temperature in [0.5, 1.0, 4.0] {
-        let method = plan(&format!("kind = \"kd\"\ntemperature = {temperature}"), &ground).unwrap();
+        let method = plan(&format!("kind = \"kd\"\ntemperature = {temperature}"), &context).unwrap();
         let target = tensor([4, 10], teacher);
         for logits in [
             target.clone(),
@@ -116,7 +116,7 @@ fn the_teacher_gets_no_gradient_and_no_module_is_needed() {
         network("cifar_resnet8", 10, "student"),
         network("cifar_resnet8", 10, "teacher"),
     );
-    let method = plan(r#"kind = "kd""#, &ground(&student, Some(&teacher))).unwrap();
+    let method = plan(r#"kind = "kd""#, &context(&student, Some(&teacher))).unwrap();
     assert!(
         method.modules().is_none() && method.reads().student.is_empty() && method.reads().teacher.is_empty()
     );
@@ -130,17 +130,17 @@ fn the_teacher_gets_no_gradient_and_no_module_is_needed() {
 #[test]
 fn what_cannot_be_compared_is_refused_with_the_reason() {
     let student = network("cifar_resnet8", 10, "student");
-    let both = ground(&student, Some(&network("cifar_resnet8", 10, "teacher")));
+    let both = context(&student, Some(&network("cifar_resnet8", 10, "teacher")));
     assert_eq!(
-        refusal(r#"kind = "kd""#, &ground(&student, None)),
+        refusal(r#"kind = "kd""#, &context(&student, None)),
         "`kd` learns from a teacher: add a [teacher] table, or take the method out for the student alone"
     );
     assert_eq!(
         refusal(
             r#"kind = "kd""#,
-            &ground(&student, Some(&network("cifar_resnet8", 7, "teacher")))
+            &context(&student, Some(&network("cifar_resnet8", 7, "teacher")))
         ),
-        "`kd` compares logits, but the teacher tells 7 classes apart and the student 10"
+        "`kd` compares logits, but the teacher has 7 classes and the student 10"
     );
     let unknown = refusal("kind = \"kd\"\n\ntemprature = 2", &both);
     assert!(

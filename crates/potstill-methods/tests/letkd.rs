@@ -351,14 +351,14 @@ fn sub_classes_have_fixed_places() {
         assert!((row.iter().sum::<f32>() - 1.0).abs() < 1e-6, "{row:?}");
     }
     assert_eq!(matrix[3 * 12 + 3], 1.0, "nobody is there to be taken for another");
-    let stopped = SubClasses::cluster(
+    let should_stop = SubClasses::cluster(
         [4, 3, 4],
         20,
         Seed::new(0),
         &mut |_| Ok(Vec::new()),
         &mut |class| class == 2,
     );
-    assert!(stopped.unwrap().is_none());
+    assert!(should_stop.unwrap().is_none());
 }
 
 #[test]

@@ -10,17 +10,17 @@ use std::{
 
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_methods::{
-    Depends, Flow, Lesson, MethodError, Practice, Study,
+    CacheKey, Flow, MethodError, PrepareContext, TeacherBatch, TrainBatch,
     letkd::{CentreSearch, DecisionSearch, Place},
 };
-use potstill_ops::{Point, Side, Taps, Visitor};
+use potstill_ops::{Point, PointSide, Taps, Visitor};
 use potstill_random::Seed;
 
 const IMAGES: usize = 1200;
 const CLASSES: usize = 3;
 /// Channels of the teacher's map of 4x4.
 const CHANNELS: usize = 5;
-/// Images of a lesson: far more lessons than there are between two writings of the books.
+/// Images of a batch: far more batches than there are between two writings of the progress file.
 const LESSON: usize = 8;
 
 /// A teacher of drawn features, and a cache in a folder.
@@ -65,7 +65,7 @@ fn pixels_of(image: usize) -> Vec<f32> {
     (0..16 * CHANNELS).map(&mut value).collect()
 }
 
-impl Study for Desk {
+impl PrepareContext for Desk {
     fn device(&self) -> Device {
         Device::flex()
     }
@@ -78,11 +78,11 @@ impl Study for Desk {
         CLASSES
     }
 
-    fn teach(
+    fn for_each_teacher_batch(
         &mut self,
         points: &[Point],
         first: usize,
-        see: &mut dyn FnMut(Lesson) -> Flow,
+        on_batch: &mut dyn FnMut(TeacherBatch) -> Flow,
     ) -> Result<(), MethodError> {
         for start in (first..IMAGES).step_by(LESSON) {
             let images = start..IMAGES.min(start + LESSON);
@@ -92,33 +92,33 @@ impl Study for Desk {
                 &Device::flex(),
             );
             let mut taps = Taps::at(points);
-            taps.visit("layer", Side::Post, map);
+            taps.visit("layer", PointSide::Post, map);
             self.taught += images.len();
-            let lesson = Lesson {
+            let batch = TeacherBatch {
                 first: start,
                 labels: images.clone().map(label).collect(),
                 logits: Tensor::zeros([images.len(), CLASSES], &Device::flex()),
                 taps,
             };
-            if see(lesson)? == ControlFlow::Break(()) {
+            if on_batch(batch)? == ControlFlow::Break(()) {
                 break;
             }
         }
         Ok(())
     }
 
-    fn practise(
+    fn for_each_train_batch(
         &mut self,
         _: u64,
         _: usize,
         _: usize,
-        _: &mut dyn FnMut(Practice) -> Flow,
+        _: &mut dyn FnMut(TrainBatch) -> Flow,
     ) -> Result<(), MethodError> {
         panic!("the pass is over images that are not augmented")
     }
 
-    fn kept(&mut self, name: &str, depends: Depends, settings: &str) -> Result<PathBuf, MethodError> {
-        assert_eq!(depends, Depends::TeacherAndData);
+    fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<PathBuf, MethodError> {
+        assert_eq!(key, CacheKey::TeacherAndData);
         Ok(self.folder.join(format!("{name}-{}", settings.len())))
     }
 
@@ -126,11 +126,11 @@ impl Study for Desk {
         assert!(done <= of);
     }
 
-    fn say(&mut self, line: &str) {
+    fn message(&mut self, line: &str) {
         self.said.push(line.into());
     }
 
-    fn stopped(&self) -> bool {
+    fn should_stop(&self) -> bool {
         self.asked.set(self.asked.get() + 1);
         self.patience.is_some_and(|patience| self.asked.get() > patience)
     }
@@ -241,7 +241,7 @@ fn features_that_were_changed_are_read_anew() {
         match change {
             0 => bytes[100] ^= 1,
             1 => bytes.truncate(bytes.len() / 2),
-            // Written after the books were: cut off, without a word.
+            // Written after the progress file: cut off, without a word.
             _ => bytes.extend([7; 333]),
         }
         fs::write(&path, bytes).unwrap();

@@ -8,8 +8,8 @@ mod on_networks;
 
 use burn::tensor::{Device, Int, Tensor};
 use numbers::values;
-use on_networks::{ground, network, plan, refusal, see};
-use potstill_methods::{Method, Seen, Step};
+use on_networks::{context, network, plan, refusal, see};
+use potstill_methods::{Method, NetworkOutput, StepContext};
 use potstill_models::{Classifier, probe};
 use potstill_ops::{Frozen, Mode, Pass, Scope, Taps, count_trainable};
 use potstill_random::Seed;
@@ -48,16 +48,16 @@ fn the_layers_stand_at_both_ends_of_the_last_stage() {
         ),
     ] {
         let (student, teacher) = (network(student, 10, "student"), network(teacher, 10, "teacher"));
-        let ground = ground(&student, Some(&teacher));
+        let context = context(&student, Some(&teacher));
         let [of_student, of_teacher] = points;
-        let two = plan("kind = \"letkd\"", &ground).unwrap();
+        let two = plan("kind = \"letkd\"", &context).unwrap();
         let read: Vec<_> = two.reads().teacher.iter().map(ToString::to_string).collect();
         assert_eq!(read, of_teacher);
         let layers = two.insertions();
         let stand: Vec<_> = layers.iter().map(|layer| layer.point.to_string()).collect();
         assert_eq!(stand, of_student);
         assert_eq!([layers[0].templates, layers[1].templates], [80, 4096]);
-        let one = plan("kind = \"letkd\"\nvariant = 1", &ground).unwrap();
+        let one = plan("kind = \"letkd\"\nvariant = 1", &context).unwrap();
         assert_eq!(one.insertions(), [layers[1].clone()]);
         assert_eq!(one.reads().teacher.len(), 1);
         assert_eq!(one.reads().student[0].to_string(), "letkd.penultimate.scores");
@@ -70,11 +70,11 @@ fn points_and_factors_are_chosen_in_the_recipe() {
         network("cifar_resnet8", 10, "student"),
         network("cifar_resnet14", 10, "teacher"),
     );
-    let ground = ground(&student, Some(&teacher));
+    let context = context(&student, Some(&teacher));
     let chosen = plan(
         "kind = \"letkd\"\nvariant = 1\ntemplates = 12\nalpha = 0.1\nstudent_points = [\"layer2.0\"]\n\
          teacher_points = [\"layer2.1\"]",
-        &ground,
+        &context,
     )
     .unwrap();
     let layer = &chosen.insertions()[0];
@@ -92,18 +92,22 @@ fn points_and_factors_are_chosen_in_the_recipe() {
         ("variant = 1\nteacher_points = [\"pool\"]", "no whole multiple"),
         ("variant = 1\nclusters = 5", "clusters"),
     ] {
-        let message = refusal(&format!("kind = \"letkd\"\n{entry}"), &ground);
+        let message = refusal(&format!("kind = \"letkd\"\n{entry}"), &context);
         assert!(message.contains(words), "{entry}: {message}");
     }
-    let alone = on_networks::ground(&student, None);
+    let alone = on_networks::context(&student, None);
     assert!(refusal("kind = \"letkd\"", &alone).contains("[teacher]"));
 }
 
 const SMALL: &str = "kind = \"letkd\"\ntemplates = 24\nsub_classes = 3\ncomponents = 6";
 
-fn terms(method: &dyn Method, student: &Seen, teacher: &Seen) -> Vec<(&'static str, Tensor<1>)> {
+fn terms(
+    method: &dyn Method,
+    student: &NetworkOutput,
+    teacher: &NetworkOutput,
+) -> Vec<(&'static str, Tensor<1>)> {
     let labels = Tensor::<1, Int>::from_ints([0, 3, 9, 3], &Device::flex());
-    let step = Step {
+    let step = StepContext {
         student,
         teacher: Some(teacher),
         online_teacher: None,
@@ -122,14 +126,14 @@ fn the_losses_move_templates_and_backbone() {
         ("cifar_shufflenetv2", "cifar_resnet8x4"),
     ] {
         let (student, teacher) = (network(student, 10, "student"), network(teacher, 10, "teacher"));
-        let mut method = plan(SMALL, &ground(&student, Some(&teacher))).unwrap();
+        let mut method = plan(SMALL, &context(&student, Some(&teacher))).unwrap();
         let student = with_layers(student, method.as_ref());
         let (seen, taught) = see(&method.reads(), &student, &teacher);
         assert!(
             terms(method.as_ref(), &seen, &taught).is_empty(),
             "nothing is prepared"
         );
-        method.preparation().unwrap().rehearse();
+        method.preparation().unwrap().init_placeholder();
         let found = terms(method.as_ref(), &seen, &taught);
         let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
         assert_eq!(names, ["letkd.penultimate", "letkd.intermediate"]);
@@ -160,7 +164,7 @@ fn the_losses_move_templates_and_backbone() {
 fn the_layers_are_part_of_the_network() {
     let student = network("cifar_resnet14", 10, "student");
     let teacher = network("cifar_resnet20", 10, "teacher");
-    let method = plan(SMALL, &ground(&student, Some(&teacher))).unwrap();
+    let method = plan(SMALL, &context(&student, Some(&teacher))).unwrap();
     let plain = student.clone();
     let whole = with_layers(student, method.as_ref());
     let [before, after] = [&plain, &whole].map(|network| probe(network, [32, 32], &Device::flex()).unwrap());
@@ -171,11 +175,11 @@ fn the_layers_are_part_of_the_network() {
     );
     assert_eq!(after.parameters, before.parameters + layer(24) + layer(30));
     let products = 2 * 64 * 64 * (24 + 30);
-    assert_eq!(after.multiplications, before.multiplications + products as u64);
+    assert_eq!(after.macs, before.macs + products as u64);
     let costs: u64 = after.costs.values().sum();
     assert_eq!(
         costs + 640,
-        after.multiplications,
+        after.macs,
         "all but the classifier is counted at a point"
     );
     for (point, cost) in &before.costs {

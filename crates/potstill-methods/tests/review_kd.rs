@@ -238,10 +238,10 @@ fn a_chain_of_three_levels_gives_the_recorded_maps_losses_and_gradients() {
     fill(&mut chain, |entry, i| {
         let mut path = entry.path.split('.').skip(1);
         let level: usize = path.next()?.parse().ok()?;
-        let which = ["conv1", "att", "conv2"]
+        let choice = ["conv1", "att", "conv2"]
             .iter()
             .position(|name| path.clone().next() == Some(name))?;
-        let k = (3 * level + which) as f64;
+        let k = (3 * level + choice) as f64;
         Some(if entry.path.ends_with("bias") {
             0.0
         } else {

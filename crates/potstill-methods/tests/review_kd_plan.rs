@@ -7,7 +7,7 @@ mod numbers;
 mod on_networks;
 
 use numbers::{gradients, numbers, recorded, scope};
-use on_networks::{ground, network, plan, refusal, see, term};
+use on_networks::{context, network, plan, refusal, see, term};
 use potstill_methods::{Method, ReviewChain};
 use potstill_ops::{Point, Role, count_trainable};
 
@@ -16,11 +16,11 @@ fn shown(points: &[Point]) -> Vec<String> {
 }
 
 fn on_resnets(entry: &str) -> Box<dyn Method> {
-    let ground = ground(
+    let context = context(
         &network("cifar_resnet8", 10, "student"),
         Some(&network("cifar_resnet14", 10, "teacher")),
     );
-    plan(entry, &ground).unwrap()
+    plan(entry, &context).unwrap()
 }
 
 #[test]
@@ -64,11 +64,11 @@ fn everything_up_to_the_last_level_gets_a_gradient_and_the_teacher_none() {
         network("cifar_resnet8", 10, "student"),
         network("cifar_resnet14", 10, "teacher"),
     );
-    let ground = ground(&student, Some(&teacher));
+    let context = context(&student, Some(&teacher));
     let two =
         "student_points = [\"layer1.0\", \"layer2.0\"]\nteacher_points = [\"layer1.1\", \"layer2.1:pre\"]";
     for (options, beyond) in [("", vec!["linear"]), (two, vec!["layer3", "linear"])] {
-        let method = plan(&format!("kind = \"review-kd\"\n{options}"), &ground).unwrap();
+        let method = plan(&format!("kind = \"review-kd\"\n{options}"), &context).unwrap();
         let (studied, taught) = see(&method.reads(), &student, &teacher);
         let tape = term(method.as_ref(), &studied, &taught, 20).value.backward();
         assert!(gradients(teacher.parameters(), &tape).is_empty());
@@ -116,8 +116,8 @@ fn what_cannot_be_reviewed_is_refused_with_the_reason() {
         network("cifar_resnet8", 10, "student"),
         network("cifar_resnet14", 10, "teacher"),
     );
-    let alone = ground(&student, None);
-    let both = ground(&student, Some(&teacher));
+    let alone = context(&student, None);
+    let both = context(&student, Some(&teacher));
     let refused = |options: &str, parts: &[&str]| {
         let message = refusal(&format!("kind = \"review-kd\"\n{options}"), &both);
         assert!(parts.iter().all(|part| message.contains(part)), "{message}");

@@ -11,10 +11,12 @@ use numbers::{
     DIVIDED, NINE_DIGITS, assert_near, fill, map, nchw, number, numbers as all, recorded, scope, tensor,
     values,
 };
-use on_networks::{ground, network, plan, term};
+use on_networks::{context, network, plan, term};
 use potstill_methods::{
-    Seen,
-    tskd::{Cuts, EpochRole, MapNorm, ReviewSchedule, Reviewing, Tapped, attention_map, increments},
+    NetworkOutput,
+    tskd::{
+        EpochRole, MapNorm, ReviewInput, ReviewLoss, ReviewSchedule, StopGradients, attention_map, increments,
+    },
 };
 use potstill_ops::{Forecaster, ForecasterConfig, Mode, Pass, Taps, adaptive_avg_pool, cross_entropy};
 use serde_json::Value;
@@ -60,8 +62,8 @@ fn teacher() -> Tensor<4> {
     map([1, 3, 4, 4], |i| (0.1 * i as f64).cos())
 }
 
-fn loss(reviewing: Reviewing, student: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
-    let tapped = Tapped {
+fn loss(reviewing: ReviewLoss, student: Tensor<4>, teacher: Tensor<4>) -> Tensor<1> {
+    let tapped = ReviewInput {
         remembered: remembered(),
         student,
         teacher,
@@ -71,10 +73,10 @@ fn loss(reviewing: Reviewing, student: Tensor<4>, teacher: Tensor<4>) -> Tensor<
         .unwrap()
 }
 
-fn full_map() -> Reviewing {
-    Reviewing {
+fn full_map() -> ReviewLoss {
+    ReviewLoss {
         norm: MapNorm::FullMap,
-        ..Reviewing::default()
+        ..ReviewLoss::default()
     }
 }
 
@@ -107,11 +109,11 @@ fn a_larger_teacher_is_pooled_before_its_attention_is_taken() {
     );
     let student = || map(TAP, |i| feature(3, i));
     let [by_large, by_pooled] =
-        [large.clone(), pooled].map(|teacher| number(&loss(Reviewing::default(), student(), teacher)));
+        [large.clone(), pooled].map(|teacher| number(&loss(ReviewLoss::default(), student(), teacher)));
     assert_eq!(by_large, by_pooled);
     // Attention, then pooling: the attention of a map with one channel and that energy would be another.
     let wrong = adaptive_avg_pool(attention_map(large, MapNorm::Column), [4, 4]).sqrt();
-    let by_wrong = number(&loss(Reviewing::default(), student(), wrong));
+    let by_wrong = number(&loss(ReviewLoss::default(), student(), wrong));
     assert!(
         (by_wrong / by_pooled - 1.0).abs() > 1e-3,
         "{by_wrong} {by_pooled}"
@@ -137,21 +139,21 @@ fn a_review_is_the_recorded_one() {
     let now = attention.remove(3);
     let target = (now - attention_map(teacher(), MapNorm::Column)).abs();
     assert_near("target", &nchw(&target), &all(&record["target"]), NINE_DIGITS);
-    for (key, reviewing) in [("loss", Reviewing::default()), ("full_map_loss", full_map())] {
+    for (key, reviewing) in [("loss", ReviewLoss::default()), ("full_map_loss", full_map())] {
         let loss = number(&loss(reviewing, map(TAP, |i| feature(3, i)), teacher()));
         assert_near(key, &[loss], &all(&record[key]), NINE_DIGITS);
     }
 }
 
-fn cut(target: bool, current: bool) -> Reviewing {
-    Reviewing {
-        cuts: Cuts { target, current },
-        ..Reviewing::default()
+fn cut(target: bool, current: bool) -> ReviewLoss {
+    ReviewLoss {
+        cuts: StopGradients { target, current },
+        ..ReviewLoss::default()
     }
 }
 
 /// The gradient with respect to the present student's feature, `[1, 2, 4, 4]`; none if there is none.
-fn gradient(reviewing: Reviewing) -> Option<Vec<f64>> {
+fn gradient(reviewing: ReviewLoss) -> Option<Vec<f64>> {
     let leaf = tensor(TAP, |i| feature(3, i)).autodiff().require_grad();
     let loss = loss(reviewing, leaf.clone().permute([0, 2, 3, 1]), teacher());
     leaf.grad(&loss.backward()).map(|gradient| values(&gradient))
@@ -174,7 +176,7 @@ fn gradients_are_the_recorded_ones_whatever_is_cut() {
 
 #[test]
 fn gradients_are_those_of_finite_differences() {
-    for reviewing in [Reviewing::default(), full_map()] {
+    for reviewing in [ReviewLoss::default(), full_map()] {
         let at = |k: usize, by: f64| {
             let moved = map(TAP, |i| feature(3, i) + if i == k { by } else { 0.0 });
             number(&loss(reviewing, moved, teacher()))
@@ -187,8 +189,8 @@ fn gradients_are_those_of_finite_differences() {
     }
 }
 
-fn seen(logits: Tensor<2>) -> Seen {
-    Seen {
+fn seen(logits: Tensor<2>) -> NetworkOutput {
+    NetworkOutput {
         images: Tensor::zeros([2, 1, 1, 3], &Device::flex()),
         logits,
         taps: Taps::default(),
@@ -199,16 +201,16 @@ fn seen(logits: Tensor<2>) -> Seen {
 fn logit_losses_are_the_recorded_ones() {
     let record = record("logits");
     let networks = ["student", "teacher"].map(|owner| network("cifar_resnet8", 5, owner));
-    let ground = ground(&networks[0], Some(&networks[1]));
+    let context = context(&networks[0], Some(&networks[1]));
     let logits = || tensor([2, 5], |i| (0.5 * i as f64).sin());
     let taught = seen(tensor([2, 5], |i| 2.0 * (0.3 * i as f64).cos()));
     for (key, option) in [("kl_at_4", ""), ("kl_at_1", "temperature = 1")] {
-        let method = plan(&format!("kind = \"tskd\"\n{option}"), &ground).unwrap();
+        let method = plan(&format!("kind = \"tskd\"\n{option}"), &context).unwrap();
         let term = term(method.as_ref(), &seen(logits()), &taught, 1);
         assert_eq!((term.name, term.factor), ("tskd-kl", Some(1.0)));
         assert_near(key, &[number(&term.value)], &all(&record[key]), NINE_DIGITS);
     }
-    let method = plan("kind = \"tskd\"", &ground).unwrap();
+    let method = plan("kind = \"tskd\"", &context).unwrap();
     let leaf = logits().autodiff().require_grad();
     let labels = Tensor::<1, Int>::from_data([1, 3], &Device::flex());
     let total = cross_entropy(leaf.clone(), labels, 0.0)

@@ -7,7 +7,7 @@ mod numbers;
 
 use burn::tensor::Tensor;
 use numbers::{assert_near, fill, map, nchw, number, scope, tensor, values};
-use potstill_methods::tskd::{Forecasters, MapNorm, Reviewing, Tapped, attention_map, increments};
+use potstill_methods::tskd::{Forecasters, MapNorm, ReviewInput, ReviewLoss, attention_map, increments};
 use potstill_ops::{ForecasterConfig, Mode, Parameters, Pass};
 
 const EXACT: f64 = 1e-12;
@@ -96,13 +96,13 @@ fn forecasters(branches: usize) -> Forecasters {
 fn a_student_like_its_teacher_is_left_with_the_forecast_alone() {
     let forecaster = &forecasters(1).branches[0];
     let remembered = vec![features(0.0), features(0.1), features(0.2)];
-    let tapped = Tapped {
+    let tapped = ReviewInput {
         remembered: remembered.clone(),
         student: features(0.3),
         teacher: features(0.3),
     };
     let mut pass = Pass::new(Mode::Batch);
-    let loss = Reviewing::default().loss(forecaster, tapped, &mut pass).unwrap();
+    let loss = ReviewLoss::default().loss(forecaster, tapped, &mut pass).unwrap();
     let attention: Vec<_> = remembered
         .into_iter()
         .chain([features(0.3)])
@@ -117,19 +117,19 @@ fn a_student_like_its_teacher_is_left_with_the_forecast_alone() {
 
 #[test]
 fn nothing_remembered_is_no_review() {
-    let tapped = Tapped {
+    let tapped = ReviewInput {
         remembered: Vec::new(),
         student: features(0.3),
         teacher: features(0.4),
     };
-    let loss = Reviewing::default().loss(&forecasters(1).branches[0], tapped, &mut Pass::new(Mode::Batch));
+    let loss = ReviewLoss::default().loss(&forecasters(1).branches[0], tapped, &mut Pass::new(Mode::Batch));
     assert!(loss.is_none());
 }
 
 #[test]
 fn branches_start_differently_and_a_still_loss_moves_none() {
     let forecasters = forecasters(2);
-    let still = forecasters.still().unwrap();
+    let still = forecasters.zero_gradient_term().unwrap();
     assert_eq!(number(&still), 0.0);
     let gradients = numbers::gradients(&forecasters, &still.backward());
     let entries = forecasters.entries();

@@ -10,9 +10,9 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{DType, Device, Int, Tensor};
 use numbers::{gradients, map, number, values};
-use on_networks::{ground, network, plan, refusal, see};
+use on_networks::{context, network, plan, refusal, see};
 use potstill_methods::{
-    Ground, Memory, Method, Seen, Step, Term,
+    LossTerm, Memory, Method, NetworkOutput, PlanContext, StepContext,
     tskd::{ReviewSchedule, Snapshots},
 };
 use potstill_models::Classifier;
@@ -39,19 +39,19 @@ impl Pair {
         Self::of("cifar_resnet8", "cifar_resnet14")
     }
 
-    fn ground(&self) -> Ground {
-        Ground {
+    fn context(&self) -> PlanContext {
+        PlanContext {
             epochs: 240,
-            ..ground(&self.student, Some(&self.teacher))
+            ..context(&self.student, Some(&self.teacher))
         }
     }
 
     fn plan(&self, options: &str) -> Box<dyn Method> {
-        plan(&entry(options), &self.ground()).unwrap()
+        plan(&entry(options), &self.context()).unwrap()
     }
 
     /// The terms of one step in this epoch, of a student that is asked for what the method reads then.
-    fn terms(&self, method: &dyn Method, epoch: usize) -> Vec<Term> {
+    fn terms(&self, method: &dyn Method, epoch: usize) -> Vec<LossTerm> {
         let (student, teacher) = see(&method.reads_in(epoch), &self.student, &self.teacher);
         terms(method, &student, &teacher, epoch)
     }
@@ -61,9 +61,14 @@ fn entry(options: &str) -> String {
     format!("kind = \"tskd\"\n{options}")
 }
 
-fn terms(method: &dyn Method, student: &Seen, teacher: &Seen, epoch: usize) -> Vec<Term> {
+fn terms(
+    method: &dyn Method,
+    student: &NetworkOutput,
+    teacher: &NetworkOutput,
+    epoch: usize,
+) -> Vec<LossTerm> {
     let labels = Tensor::<1, Int>::zeros([student.logits.dims()[0]], &Device::flex());
-    let step = Step {
+    let step = StepContext {
         student,
         teacher: Some(teacher),
         online_teacher: None,
@@ -73,7 +78,7 @@ fn terms(method: &dyn Method, student: &Seen, teacher: &Seen, epoch: usize) -> V
     method.terms(&step, &mut Pass::new(Mode::Batch))
 }
 
-fn names(terms: &[Term]) -> Vec<&str> {
+fn names(terms: &[LossTerm]) -> Vec<&str> {
     terms.iter().map(|term| term.name).collect()
 }
 
@@ -318,7 +323,7 @@ fn looking_at_snapshots_gives_what_the_student_would_and_moves_nothing() {
         let mut pass = Pass::new(Mode::Batch);
         let seen = snapshots.look_at(&images, &points, &mut pass);
         // What the copies compute is counted, and not as something that gradients go back through.
-        assert!(pass.untracked() > 0 && pass.multiplications() == 0);
+        assert!(pass.untracked() > 0 && pass.macs() == 0);
         assert_eq!(seen.len(), 3);
         for taps in &seen {
             for point in &points {
@@ -351,7 +356,7 @@ fn a_memory_is_recalled_from_its_books_and_tensors() {
     }
     let mut recalled = Snapshots::new(THREE, Mode::Batch);
     recalled
-        .recall(&snapshots.books(), &network("cifar_resnet8", 10, "another"))
+        .load_state(&snapshots.state(), &network("cifar_resnet8", 10, "another"))
         .unwrap();
     assert_eq!(recalled.epochs(), [Some(4), Some(5), None]);
     assert!(!recalled.are_complete());
@@ -372,7 +377,7 @@ fn a_memory_is_recalled_from_its_books_and_tensors() {
         "{\"epochs\":[1,null,null]}",
         "{\"epochs\":[null,null,3]}",
     ] {
-        assert!(recalled.recall(wrong, &student).is_err(), "{wrong}");
+        assert!(recalled.load_state(wrong, &student).is_err(), "{wrong}");
     }
 }
 
@@ -404,10 +409,10 @@ fn knobs_change_the_forecasters() {
 fn what_cannot_be_reviewed_is_refused_with_the_reason() {
     let pair = Pair::resnets();
     let refused = |options: &str, parts: &[&str]| {
-        let message = refusal(&entry(options), &pair.ground());
+        let message = refusal(&entry(options), &pair.context());
         assert!(parts.iter().all(|part| message.contains(part)), "{message}");
     };
-    assert!(refusal(&entry(""), &ground(&pair.student, None)).contains("`tskd` learns from a teacher"));
+    assert!(refusal(&entry(""), &context(&pair.student, None)).contains("`tskd` learns from a teacher"));
     for key in ["interval", "snapshots", "features"] {
         refused(&format!("{key} = 0"), &["x.toml:9", key, "at least 1"]);
     }
@@ -435,29 +440,29 @@ fn what_cannot_be_reviewed_is_refused_with_the_reason() {
         &["`layer4.1` of the teacher"],
     );
     let other_classes = network("cifar_resnet14", 7, "teacher");
-    let message = refusal(&entry(""), &ground(&pair.student, Some(&other_classes)));
+    let message = refusal(&entry(""), &context(&pair.student, Some(&other_classes)));
     assert!(message.contains("7 classes"), "{message}");
     // Without logits to compare, classes do not matter.
     assert!(
         plan(
             &entry("kl_weight = 0"),
-            &ground(&pair.student, Some(&other_classes))
+            &context(&pair.student, Some(&other_classes))
         )
         .is_ok()
     );
-    assert!(plan(&entry("review_weight = 0\ninterval = 80"), &pair.ground()).is_ok());
+    assert!(plan(&entry("review_weight = 0\ninterval = 80"), &pair.context()).is_ok());
 }
 
 #[test]
 fn a_teacher_without_stages_needs_points() {
     let pair = Pair::resnets();
-    let mut ground = pair.ground();
-    if let Some(teacher) = &mut ground.teacher {
+    let mut context = pair.context();
+    if let Some(teacher) = &mut context.teacher {
         teacher.stage_ends.clear();
         teacher.stem = None;
     }
-    let message = refusal(&entry(""), &ground);
+    let message = refusal(&entry(""), &context);
     assert!(message.contains("teacher_points"), "{message}");
     let named = "teacher_points = [\"conv1\", \"layer1.1\", \"layer2.1\"]";
-    assert!(plan(&entry(named), &ground).is_ok());
+    assert!(plan(&entry(named), &context).is_ok());
 }

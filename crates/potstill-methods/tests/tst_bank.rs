@@ -13,11 +13,12 @@ use std::{
 
 use burn::tensor::{Device, Tensor, TensorData};
 use numbers::values;
-use on_networks::{ground, network, plan, refusal};
+use on_networks::{context, network, plan, refusal};
 use potstill_data::{Augment, Image};
 use potstill_methods::{
-    Depends, Flow, Ground, Lesson, Method, MethodError, Practice, Prepared, Round, Study, find,
-    tst::{Apprenticeship, Bank, Forms, Lengths, Tst, fit},
+    CacheKey, Flow, Method, MethodError, PlanContext, PrepareContext, Prepared, SearchRound, TeacherBatch,
+    TrainBatch, find,
+    tst::{Bank, BankEpochs, BankKind, BankTrainer, Tst, fit},
 };
 use potstill_ops::{Point, Scope};
 use potstill_random::Seed;
@@ -66,7 +67,7 @@ fn batch(epoch: u64, step: usize, size: usize) -> Tensor<4> {
     Tensor::from_data(TensorData::new(pixels, [size, SIDE, SIDE, 3]), &Device::flex())
 }
 
-impl Study for Desk<'_> {
+impl PrepareContext for Desk<'_> {
     fn device(&self) -> Device {
         Device::flex()
     }
@@ -80,35 +81,40 @@ impl Study for Desk<'_> {
         10
     }
 
-    fn teach(&mut self, _: &[Point], _: usize, _: &mut dyn FnMut(Lesson) -> Flow) -> Result<(), MethodError> {
+    fn for_each_teacher_batch(
+        &mut self,
+        _: &[Point],
+        _: usize,
+        _: &mut dyn FnMut(TeacherBatch) -> Flow,
+    ) -> Result<(), MethodError> {
         panic!("the bank has no teacher")
     }
 
-    fn practise(
+    fn for_each_train_batch(
         &mut self,
         epoch: u64,
         first: usize,
         size: usize,
-        see: &mut dyn FnMut(Practice) -> Flow,
+        on_batch: &mut dyn FnMut(TrainBatch) -> Flow,
     ) -> Result<(), MethodError> {
         assert_eq!(size, 64);
         for step in first..60 {
             self.steps_left = self.steps_left.saturating_sub(1);
-            let practice = Practice {
+            let batch = TrainBatch {
                 step,
                 // Smaller than it was asked for, so that the test is short.
                 pixels: batch(epoch, step, 2),
                 labels: vec![0; 2],
             };
-            if see(practice)? == ControlFlow::Break(()) {
+            if on_batch(batch)? == ControlFlow::Break(()) {
                 break;
             }
         }
         Ok(())
     }
 
-    fn kept(&mut self, name: &str, depends: Depends, settings: &str) -> Result<PathBuf, MethodError> {
-        assert_eq!(depends, Depends::Data);
+    fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<PathBuf, MethodError> {
+        assert_eq!(key, CacheKey::Data);
         assert!(settings.contains("epochs 1 2"), "{settings}");
         Ok(self.cache.join(name))
     }
@@ -117,15 +123,15 @@ impl Study for Desk<'_> {
         self.told.push((done, of));
     }
 
-    fn say(&mut self, _: &str) {}
+    fn message(&mut self, _: &str) {}
 
-    fn stopped(&self) -> bool {
+    fn should_stop(&self) -> bool {
         self.steps_left == 0
     }
 }
 
-fn ten_classes() -> Ground {
-    ground(
+fn ten_classes() -> PlanContext {
+    context(
         &network("cifar_resnet8", 10, "student"),
         Some(&network("cifar_resnet8", 10, "teacher")),
     )
@@ -141,7 +147,7 @@ fn made(method: &dyn Method) -> Vec<f64> {
         let mut again = stream.clone();
         let tracked = augmentation.augment(batch(0, 0, 2), &mut stream, true);
         let still = augmentation.augment(batch(0, 0, 2), &mut again, false);
-        // A graph that nobody goes back through would be kept and grow.
+        // An autodiff graph without a backward pass is never freed.
         assert!(tracked.is_autodiff());
         assert!(!still.is_autodiff());
         assert_eq!(values(&tracked), values(&still));
@@ -181,24 +187,24 @@ fn an_interrupted_training_of_the_bank_goes_on_to_the_same_bits() {
 
 #[test]
 fn networks_learn_their_operations() {
-    let ground = ten_classes();
+    let context = ten_classes();
     let scope = Scope::new(&Device::flex(), Seed::new(2), "bank");
-    let lengths = Lengths {
+    let lengths = BankEpochs {
         affine_epochs: 1,
         colour_epochs: 1,
     };
-    let mut apprenticeship = Apprenticeship::new(&scope, Seed::new(2), &ground.input, lengths);
-    let error = |apprenticeship: &Apprenticeship| -> Vec<f64> {
-        let forms = Forms::Networks(Box::new(apprenticeship.networks()));
-        let bank = Bank::new(forms, &ground.input, None, 6);
-        let fits = fit(&bank, &ground.input, batch(0, 0, IMAGES));
+    let mut bank_trainer = BankTrainer::new(&scope, Seed::new(2), &context.input, lengths);
+    let error = |bank_trainer: &BankTrainer| -> Vec<f64> {
+        let forms = BankKind::Networks(Box::new(bank_trainer.networks()));
+        let bank = Bank::new(forms, &context.input, None, 6);
+        let fits = fit(&bank, &context.input, batch(0, 0, IMAGES));
         fits.into_iter().map(|fit| fit.network.unwrap()).collect()
     };
-    let before = error(&apprenticeship);
+    let before = error(&bank_trainer);
     for step in 0..300 {
-        assert_eq!(apprenticeship.step(step, batch(0, step, 4)).unwrap().len(), 11);
+        assert_eq!(bank_trainer.step(step, batch(0, step, 4)).unwrap().len(), 11);
     }
-    let after = error(&apprenticeship);
+    let after = error(&bank_trainer);
     for (operation, (before, after)) in before.iter().zip(&after).enumerate() {
         assert!(
             after < before,
@@ -218,13 +224,13 @@ fn nothing_is_prepared_for_the_closed_form() {
 #[test]
 fn rounds_are_the_published_ones_unless_told() {
     let rounds = |entry: &str, epochs| {
-        let ground = Ground {
+        let context = PlanContext {
             epochs,
             ..ten_classes()
         };
-        plan(entry, &ground).unwrap().augmentation().unwrap().rounds()
+        plan(entry, &context).unwrap().augmentation().unwrap().rounds()
     };
-    let round = |before, epochs| Round { before, epochs };
+    let round = |before, epochs| SearchRound { before, epochs };
     assert_eq!(rounds("kind = \"tst\"", 240), [round(30, 30), round(90, 30)]);
     assert_eq!(rounds("kind = \"tst\"", 2), [round(1, 1)]);
     let told = "kind = \"tst\"\nrounds = [5, 2]\nround_epochs = 3";
@@ -233,7 +239,7 @@ fn rounds_are_the_published_ones_unless_told() {
 
 #[test]
 fn what_cannot_be_done_is_refused() {
-    let ground = ten_classes();
+    let context = ten_classes();
     for (entry, part) in [
         ("kind = \"tst\"\nrounds = [240]", "0 to 239"),
         ("kind = \"tst\"\nsearch_lr = 0", "positive"),
@@ -246,17 +252,17 @@ fn what_cannot_be_done_is_refused() {
             "closed-form",
         ),
     ] {
-        let message = refusal(entry, &ground);
+        let message = refusal(entry, &context);
         assert!(message.contains(part), "{entry}: {message}");
     }
-    let grey = Ground {
+    let grey = PlanContext {
         image: [28, 28, 1],
-        ..ground.clone()
+        ..context.clone()
     };
     assert!(refusal("kind = \"tst\"", &grey).contains("3 channels"));
-    let alone = Ground {
+    let alone = PlanContext {
         teacher: None,
-        ..ground
+        ..context
     };
     assert!(refusal("kind = \"tst\"", &alone).contains("teacher"));
     assert_eq!(find(Tst::NAME).unwrap().name, "tst");

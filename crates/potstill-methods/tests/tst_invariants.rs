@@ -12,8 +12,8 @@ use burn::{
 use numbers::{assert_near, fill, gradients, map, number, scope, tensor, values};
 use potstill_data::Normalise;
 use potstill_methods::tst::{
-    AffineNetwork, Augmenter, Bank, DRAWN, Forms, Gate, Kind, MAGNITUDES, Networks, Operation, SearchLoss,
-    Strengths, superimposed,
+    AffineNetwork, Augmenter, Bank, BankKind, DRAWN, Gate, Kind, MAGNITUDES, Networks, Operation,
+    PolicyParameters, SearchLoss, superimposed,
 };
 use potstill_random::{Seed, Stream};
 
@@ -36,8 +36,8 @@ fn networks() -> Networks {
     networks.valid()
 }
 
-fn augmenter(forms: Forms, gate: Gate, probability: impl Fn(usize) -> f64) -> Augmenter {
-    let mut strengths = Strengths::new(&scope());
+fn augmenter(forms: BankKind, gate: Gate, probability: impl Fn(usize) -> f64) -> Augmenter {
+    let mut strengths = PolicyParameters::new(&scope());
     fill(&mut strengths, |entry, i| match entry.path.as_str() {
         "probabilities" => Some(probability(i)),
         _ => Some(0.3 * (i as f64).sin()),
@@ -49,8 +49,8 @@ fn augmenter(forms: Forms, gate: Gate, probability: impl Fn(usize) -> f64) -> Au
     }
 }
 
-fn both_banks() -> [Forms; 2] {
-    [Forms::Networks(Box::new(networks())), Forms::ClosedForm]
+fn both_banks() -> [BankKind; 2] {
+    [BankKind::Networks(Box::new(networks())), BankKind::ClosedForm]
 }
 
 fn pixels() -> Tensor<4> {
@@ -99,7 +99,7 @@ fn an_untrained_affine_network_changes_nothing() {
 
 #[test]
 fn the_same_stream_gives_the_same_images_and_another_others() {
-    let augmenter = augmenter(Forms::ClosedForm, Gate::Code, |_| 0.0);
+    let augmenter = augmenter(BankKind::ClosedForm, Gate::Code, |_| 0.0);
     let augmented = |draw| values(&augmenter.augment(pixels(), &mut stream(draw)));
     assert_eq!(augmented(1), augmented(1));
     assert_ne!(augmented(1), augmented(2));
@@ -107,7 +107,7 @@ fn the_same_stream_gives_the_same_images_and_another_others() {
 
 #[test]
 fn only_drawn_operations_get_a_gradient() {
-    let augmenter = augmenter(Forms::Networks(Box::new(networks())), Gate::Code, |_| 0.0);
+    let augmenter = augmenter(BankKind::Networks(Box::new(networks())), Gate::Code, |_| 0.0);
     let mut reached = 0;
     for draw in 0..12 {
         let loss = augmenter.augment(pixels(), &mut stream(draw)).square().mean();
@@ -172,7 +172,7 @@ fn gradients_of_the_strengths_are_those_of_finite_differences() {
 
 #[test]
 fn the_closed_form_is_the_operation_at_every_step_of_its_table() {
-    let bank = Bank::new(Forms::ClosedForm, &input(), None, 3);
+    let bank = Bank::new(BankKind::ClosedForm, &input(), None, 3);
     let x = bank.scale().normalised(pixels());
     let pictures = bank.scale().pictures(&x);
     let colours = Operation::ALL
@@ -191,7 +191,7 @@ fn the_closed_form_is_the_operation_at_every_step_of_its_table() {
 
 #[test]
 fn cutout_leaves_one_square_out_and_nothing_else() {
-    let bank = Bank::new(Forms::ClosedForm, &input(), None, 2);
+    let bank = Bank::new(BankKind::ClosedForm, &input(), None, 2);
     let x = bank.scale().normalised(pixels()) + 10.0;
     for draw in 0..8 {
         let cut = values(&bank.apply(Operation::Cutout, &x, None, &mut stream(draw)));

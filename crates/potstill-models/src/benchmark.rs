@@ -14,7 +14,7 @@ pub(crate) const fn entry(
     name: &'static str,
     architecture: Architecture,
     names: Names,
-    [parameters, multiplications]: [u64; 2],
+    [parameters, macs]: [u64; 2],
     about: &'static str,
 ) -> ModelEntry {
     ModelEntry {
@@ -23,7 +23,7 @@ pub(crate) const fn entry(
         input: [32, 32],
         classes: 100,
         parameters,
-        multiplications,
+        macs,
         names,
         weights: "CIFAR-100: github.com/HobbitLong/RepDistiller (code BSD-2-Clause; nothing is said about the weights)",
         architecture,

@@ -19,13 +19,13 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, Conv2dConfig, Linear, Pass, Scope, Side, conv_norm, conv_norm_act, global_avg_pool,
+    Activation, Conv2dConfig, Linear, Pass, PointSide, Scope, conv_norm, conv_norm_act, global_avg_pool,
 };
 
 use crate::{
     LastStage, ModelEntry, StageEnd,
     benchmark::{self, by_outputs},
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
     sequence::{Sequence, sequence, units},
 };
 
@@ -59,7 +59,7 @@ pub(crate) struct CifarMobileNetV2Config {
 impl Family for CifarMobileNetV2Config {
     type Network = CifarMobileNetV2;
 
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> CifarMobileNetV2 {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> CifarMobileNetV2 {
         let stem = 32 * self.halves / 2;
         let mut inputs = stem;
         let mut stage = |(i, (expansion, outputs, blocks, stride)): (usize, (usize, usize, usize, usize))| {
@@ -123,7 +123,9 @@ impl Network for CifarMobileNetV2 {
         for (conv, norm) in units(&self.conv2) {
             x = conv_norm_act(x, conv, norm, None, Activation::Relu, "conv2", pass);
         }
-        let mut logits = pass.show("pool", Side::Post, global_avg_pool(x)).flatten(1, 3);
+        let mut logits = pass
+            .show("pool", PointSide::Post, global_avg_pool(x))
+            .flatten(1, 3);
         for linear in &self.classifier {
             logits = linear.forward(logits, pass);
         }

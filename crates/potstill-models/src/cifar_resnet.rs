@@ -12,13 +12,13 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Scope, Side, conv_norm, conv_norm_act,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, conv_norm, conv_norm_act,
     global_avg_pool,
 };
 
 use crate::{
     LastStage, ModelEntry, Names, Scheme, StageEnd, benchmark,
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
 };
 
 #[rustfmt::skip]
@@ -38,7 +38,7 @@ const fn thin(
     name: &'static str,
     depth: usize,
     parameters: u64,
-    multiplications: u64,
+    macs: u64,
     about: &'static str,
 ) -> ModelEntry {
     let config = CifarResNetConfig {
@@ -52,7 +52,7 @@ const fn thin(
         input: [32, 32],
         classes: 10,
         parameters,
-        multiplications,
+        macs,
         names: Names::new(Scheme::CifarResNet, "linear")
             .published_as(&[("downsample", "shortcut")])
             .also_known_as(ALIASES),
@@ -65,7 +65,7 @@ const fn times_four(
     name: &'static str,
     depth: usize,
     parameters: u64,
-    multiplications: u64,
+    macs: u64,
     about: &'static str,
 ) -> ModelEntry {
     let config = CifarResNetConfig {
@@ -76,7 +76,7 @@ const fn times_four(
     let names = benchmark::names("linear")
         .published_as(&[("linear", "fc")])
         .also_known_as(ALIASES);
-    let costs = [parameters, multiplications];
+    let costs = [parameters, macs];
     benchmark::entry(name, Architecture::CifarResNet(config), names, costs, about)
 }
 
@@ -140,7 +140,7 @@ impl Family for CifarResNetConfig {
     type Network = CifarResNet;
 
     /// Convolutions and the classifier are initialised as in He et al. 2015 (normal, variance `2 / fan_in`).
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> CifarResNet {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> CifarResNet {
         let [stem, narrow, middle, wide] = self.widths;
         let stage = |name, inputs, outputs, stride| {
             (0..self.blocks())
@@ -196,7 +196,7 @@ impl Network for CifarResNet {
         for block in self.layer1.iter().chain(&self.layer2).chain(&self.layer3) {
             x = block.forward(x, pass);
         }
-        let pooled = pass.show("pool", Side::Post, global_avg_pool(x));
+        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
         self.linear.forward(pooled.flatten(1, 3), pass)
     }
 }

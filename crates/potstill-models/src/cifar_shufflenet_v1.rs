@@ -13,13 +13,13 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, BatchNorm, Border, Conv2d, Conv2dConfig, Linear, Pass, Scope, Side, Window, act, avg_pool,
-    channel_shuffle, conv_norm, conv_norm_act, global_avg_pool,
+    Activation, BatchNorm, Border, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, Window, act,
+    avg_pool, channel_shuffle, conv_norm, conv_norm_act, global_avg_pool,
 };
 
 use crate::{
     LastStage, ModelEntry, StageEnd, benchmark,
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
 };
 
 #[rustfmt::skip]
@@ -42,7 +42,7 @@ pub(crate) struct CifarShuffleNetV1Config {
 impl Family for CifarShuffleNetV1Config {
     type Network = CifarShuffleNetV1;
 
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> CifarShuffleNetV1 {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> CifarShuffleNetV1 {
         let stage = |name, stage: usize| {
             let (outputs, blocks) = STAGES[stage];
             let inputs = if stage == 0 { STEM } else { STAGES[stage - 1].0 };
@@ -102,7 +102,7 @@ impl Network for CifarShuffleNetV1 {
         for block in self.layer1.iter().chain(&self.layer2).chain(&self.layer3) {
             x = block.forward(x, pass);
         }
-        let pooled = pass.show("pool", Side::Post, global_avg_pool(x));
+        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
         self.linear.forward(pooled.flatten(1, 3), pass)
     }
 }

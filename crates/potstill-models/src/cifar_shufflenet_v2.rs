@@ -14,13 +14,13 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Scope, Side, channel_shuffle, conv_norm,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, channel_shuffle, conv_norm,
     conv_norm_act, global_avg_pool,
 };
 
 use crate::{
     LastStage, ModelEntry, StageEnd, benchmark,
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
 };
 
 #[rustfmt::skip]
@@ -43,7 +43,7 @@ pub(crate) struct CifarShuffleNetV2Config {
 impl Family for CifarShuffleNetV2Config {
     type Network = CifarShuffleNetV2;
 
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> CifarShuffleNetV2 {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> CifarShuffleNetV2 {
         let [.., deepest, embedding] = self.widths;
         let stage = |name, stage: usize| {
             let outputs = self.widths[stage];
@@ -112,7 +112,7 @@ impl Network for CifarShuffleNetV2 {
             };
         }
         let x = conv_norm_act(x, &self.conv2, &self.bn2, None, relu, "conv2", pass);
-        let pooled = pass.show("pool", Side::Post, global_avg_pool(x));
+        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
         self.linear.forward(pooled.flatten(1, 3), pass)
     }
 }
@@ -180,7 +180,7 @@ impl DownBlock {
         let right = conv_norm(right, &self.conv4, &self.bn4, none, pass);
         let right = conv_norm(right, &self.conv5, &self.bn5, relu, pass);
         let joined = channel_shuffle(Tensor::cat(vec![left, right], 3), 2);
-        pass.show(&self.path, Side::Post, joined)
+        pass.show(&self.path, PointSide::Post, joined)
     }
 }
 
@@ -221,15 +221,15 @@ impl BasicBlock {
         let passing = x.clone().narrow(3, 0, half);
         let inner = conv_norm(x.narrow(3, half, half), &self.conv1, &self.bn1, relu, pass);
         let inner = conv_norm(inner, &self.conv2, &self.bn2, none, pass);
-        let joined = if pass.wants(&self.path, Side::Pre) {
+        let joined = if pass.wants(&self.path, PointSide::Pre) {
             let before = conv_norm(inner, &self.conv3, &self.bn3, none, pass);
-            let before = pass.show(&self.path, Side::Pre, Tensor::cat(vec![passing, before], 3));
+            let before = pass.show(&self.path, PointSide::Pre, Tensor::cat(vec![passing, before], 3));
             let after = relu.apply(before.clone().narrow(3, half, half));
             vec![before.narrow(3, 0, half), after]
         } else {
             vec![passing, conv_norm(inner, &self.conv3, &self.bn3, relu, pass)]
         };
         let shuffled = channel_shuffle(Tensor::cat(joined, 3), 2);
-        pass.show(&self.path, Side::Post, shuffled)
+        pass.show(&self.path, PointSide::Post, shuffled)
     }
 }

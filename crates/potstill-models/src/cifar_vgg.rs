@@ -14,14 +14,14 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, Conv2dConfig, Linear, Pass, Scope, Side, Window, conv_norm, conv_norm_act, global_avg_pool,
-    max_pool,
+    Activation, Conv2dConfig, Linear, Pass, PointSide, Scope, Window, conv_norm, conv_norm_act,
+    global_avg_pool, max_pool,
 };
 
 use crate::{
     LastStage, ModelEntry, Names, StageEnd,
     benchmark::{self, by_outputs},
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
     sequence::{Sequence, sequence, units},
 };
 
@@ -60,7 +60,7 @@ pub(crate) struct CifarVggConfig {
 impl Family for CifarVggConfig {
     type Network = CifarVgg;
 
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> CifarVgg {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> CifarVgg {
         let block = |i: usize| {
             let inputs = if i == 0 { channels } else { WIDTHS[i - 1] };
             let config = |k| {
@@ -132,7 +132,7 @@ impl Network for CifarVgg {
             }
             x = forward(block, x, path, pass);
         }
-        let pooled = pass.show("pool", Side::Post, global_avg_pool(x));
+        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
         self.classifier.forward(pooled.flatten(1, 3), pass)
     }
 }

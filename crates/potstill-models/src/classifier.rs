@@ -5,7 +5,7 @@ use potstill_ops::{Frozen, Inserted, Insertion, KdLayer, Mode, Parameters, Pass,
 
 use crate::{
     LastStage, ModelEntry, ModelError, Names, StageEnd,
-    family::{AnyNetwork, Architecture, Ends},
+    family::{AnyNetwork, Architecture, NetworkIo},
     probe,
 };
 
@@ -18,11 +18,11 @@ pub struct Classifier {
     #[module(skip)]
     architecture: Architecture,
     #[module(skip)]
-    ends: Ends,
+    ends: NetworkIo,
 }
 
 impl Classifier {
-    pub(crate) fn new(entry: ModelEntry, architecture: Architecture, ends: Ends, scope: &Scope) -> Self {
+    pub(crate) fn new(entry: ModelEntry, architecture: Architecture, ends: NetworkIo, scope: &Scope) -> Self {
         Self {
             network: Inserted::none(architecture.build(ends, scope)),
             entry,

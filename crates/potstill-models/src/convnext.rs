@@ -16,11 +16,11 @@ use burn::{
     module::{Module, Param},
     tensor::Tensor,
 };
-use potstill_ops::{Conv2d, Conv2dConfig, LayerNorm, Linear, Mlp, Pass, Scope, Side, global_avg_pool};
+use potstill_ops::{Conv2d, Conv2dConfig, LayerNorm, Linear, Mlp, Pass, PointSide, Scope, global_avg_pool};
 
 use crate::{
     LastStage, ModelEntry, StageEnd,
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
     imagenet,
 };
 
@@ -60,7 +60,7 @@ pub(crate) struct ConvNeXtConfig {
 impl Family for ConvNeXtConfig {
     type Network = ConvNeXt;
 
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> ConvNeXt {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> ConvNeXt {
         let stage = |i: usize| {
             let (scope, width) = (scope.at("stages").at(i), self.width << i);
             let halving = || {
@@ -145,7 +145,7 @@ impl Network for ConvNeXt {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
         let (conv, norm) = &self.stem;
         let x = norm.forward(conv.forward(images, pass));
-        let mut x = pass.show("stem", Side::Post, x);
+        let mut x = pass.show("stem", PointSide::Post, x);
         for stage in &self.stages {
             if let Some((norm, conv)) = &stage.downsample {
                 x = conv.forward(norm.forward(x), pass);
@@ -155,7 +155,7 @@ impl Network for ConvNeXt {
             }
         }
         let pooled = self.head.norm.forward(global_avg_pool(x));
-        let pooled = pass.show("pool", Side::Post, pooled);
+        let pooled = pass.show("pool", PointSide::Post, pooled);
         self.head.fc.forward(pooled.flatten(1, 3), pass)
     }
 }
@@ -188,6 +188,6 @@ impl Block {
     fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let inner = self.norm.forward(self.conv_dw.forward(x.clone(), pass));
         let inner = self.mlp.forward(inner, pass) * self.gamma.val().unsqueeze();
-        pass.show(&self.path, Side::Post, x + inner)
+        pass.show(&self.path, PointSide::Post, x + inner)
     }
 }

@@ -18,12 +18,12 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, Conv2dConfig, Gate, Linear, Pass, Scope, Side, conv_norm_act, global_avg_pool,
+    Activation, Conv2dConfig, Gate, Linear, Pass, PointSide, Scope, conv_norm_act, global_avg_pool,
 };
 
 use crate::{
     LastStage, ModelEntry, StageEnd,
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
     imagenet,
     inverted_residual::{ConvNorm, InvertedResidual, InvertedResidualConfig, conv_and_norm},
 };
@@ -56,7 +56,7 @@ pub(crate) struct EfficientNetConfig;
 impl Family for EfficientNetConfig {
     type Network = EfficientNet;
 
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> EfficientNet {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> EfficientNet {
         let place = |i: usize| scope.at("features").at(i);
         let stem = Conv2dConfig::new(channels, STEM, 3).stride(2);
         let mut features = vec![Feature::Unit(conv_and_norm(stem, &place(0)))];
@@ -138,7 +138,9 @@ impl Network for EfficientNet {
                 }
             }
         }
-        let mut logits = pass.show("pool", Side::Post, global_avg_pool(x)).flatten(1, 3);
+        let mut logits = pass
+            .show("pool", PointSide::Post, global_avg_pool(x))
+            .flatten(1, 3);
         for linear in self.classifier.iter().flatten() {
             logits = linear.forward(logits, pass);
         }

@@ -65,7 +65,7 @@ pub enum ModelError {
     },
     /// A tensor file that does not fit the network.
     #[error("{0}")]
-    Misfit(#[from] crate::weights::Misfit),
+    WeightMismatch(#[from] crate::weights::WeightMismatch),
     /// A tensor file that cannot be written.
     #[error("cannot write weights to {}: {reason}", file.display())]
     Unwritable {

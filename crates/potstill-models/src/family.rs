@@ -27,7 +27,7 @@ use crate::{
 
 /// What goes in at a network's top and comes out at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Ends {
+pub struct NetworkIo {
     /// Image channels.
     pub channels: usize,
     /// Output classes.
@@ -38,9 +38,9 @@ pub struct Ends {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StageEnd {
     /// After the activation: what the next stage sees, and what is read from a student.
-    pub after: Point,
-    /// Before the activation: what is read from a teacher. The same as `after` where there is no activation to be before.
-    pub before: Point,
+    pub post: Point,
+    /// Before the activation: what is read from a teacher. The same as `post` where there is no activation to be before.
+    pub pre: Point,
 }
 
 impl StageEnd {
@@ -48,8 +48,8 @@ impl StageEnd {
     pub fn activated(path: impl Into<String>) -> Self {
         let path = path.into();
         Self {
-            after: Point::post(path.clone()),
-            before: Point::pre(path),
+            post: Point::post(path.clone()),
+            pre: Point::pre(path),
         }
     }
 
@@ -57,8 +57,8 @@ impl StageEnd {
     pub fn linear(path: impl Into<String>) -> Self {
         let point = Point::post(path);
         Self {
-            after: point.clone(),
-            before: point,
+            post: point.clone(),
+            pre: point,
         }
     }
 
@@ -93,7 +93,7 @@ pub(crate) trait Family: Copy {
     type Network: Network;
 
     /// The network with fresh weights from the scope's streams.
-    fn build(&self, ends: Ends, scope: &Scope) -> Self::Network;
+    fn build(&self, ends: NetworkIo, scope: &Scope) -> Self::Network;
 
     /// The path of the point at which the stem ends: the first map of the network.
     fn stem(&self) -> &'static str;
@@ -131,7 +131,7 @@ macro_rules! families {
         }
 
         impl Architecture {
-            pub(crate) fn build(&self, ends: Ends, scope: &Scope) -> AnyNetwork {
+            pub(crate) fn build(&self, ends: NetworkIo, scope: &Scope) -> AnyNetwork {
                 match self {
                     $(Self::$family(config) => AnyNetwork::$family(config.build(ends, scope)),)*
                 }

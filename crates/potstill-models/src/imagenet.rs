@@ -23,7 +23,7 @@ pub(crate) const fn entry(
     name: &'static str,
     architecture: Architecture,
     names: Names,
-    [parameters, multiplications]: [u64; 2],
+    [parameters, macs]: [u64; 2],
     about: &'static str,
 ) -> ModelEntry {
     let weights = match names.scheme {
@@ -37,7 +37,7 @@ pub(crate) const fn entry(
         input: [224, 224],
         classes: 1000,
         parameters,
-        multiplications,
+        macs,
         names,
         weights,
         architecture,

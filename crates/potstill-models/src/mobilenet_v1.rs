@@ -15,12 +15,13 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, Conv2d, Conv2dConfig, Linear, Pass, Scope, Side, conv_norm, conv_norm_act, global_avg_pool,
+    Activation, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, conv_norm, conv_norm_act,
+    global_avg_pool,
 };
 
 use crate::{
     LastStage, ModelEntry, Names, Scheme, StageEnd,
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
     imagenet,
     sequence::{Sequence, sequence, units},
 };
@@ -59,7 +60,7 @@ impl Family for MobileNetV1Config {
     type Network = MobileNetV1;
 
     /// Convolutions as PyTorch's default.
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> MobileNetV1 {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> MobileNetV1 {
         let scope_of = |i: usize| scope.at("model").at(i);
         let initial = |config, scope: &Scope| Conv2d::uniform(config, 1.0, scope);
         let stem = Conv2dConfig::new(channels, STEM, 3).stride(2);
@@ -114,7 +115,7 @@ impl Network for MobileNetV1 {
                 };
             }
         }
-        let pooled = pass.show("pool", Side::Post, global_avg_pool(x));
+        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
         self.fc.forward(pooled.flatten(1, 3), pass)
     }
 }

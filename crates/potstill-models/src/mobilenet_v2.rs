@@ -18,13 +18,13 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Scope, Side, conv_norm, conv_norm_act,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, conv_norm, conv_norm_act,
     global_avg_pool,
 };
 
 use crate::{
     LastStage, ModelEntry, StageEnd,
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
     imagenet,
     inverted_residual::{ConvNorm, conv_and_norm},
 };
@@ -57,7 +57,7 @@ pub(crate) struct MobileNetV2Config;
 impl Family for MobileNetV2Config {
     type Network = MobileNetV2;
 
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> MobileNetV2 {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> MobileNetV2 {
         let place = |i: usize| scope.at("features").at(i);
         let stem = Conv2dConfig::new(channels, STEM, 3).stride(2);
         let mut features = vec![Feature::Unit(conv_and_norm(stem, &place(0)))];
@@ -122,7 +122,9 @@ impl Network for MobileNetV2 {
                 Feature::Block(block) => block.forward(x, &path, pass),
             };
         }
-        let mut logits = pass.show("pool", Side::Post, global_avg_pool(x)).flatten(1, 3);
+        let mut logits = pass
+            .show("pool", PointSide::Post, global_avg_pool(x))
+            .flatten(1, 3);
         for linear in self.classifier.iter().flatten() {
             logits = linear.forward(logits, pass);
         }

@@ -15,12 +15,12 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, Conv2dConfig, Gate, Linear, Pass, Scope, Side, conv_norm_act, global_avg_pool,
+    Activation, Conv2dConfig, Gate, Linear, Pass, PointSide, Scope, conv_norm_act, global_avg_pool,
 };
 
 use crate::{
     LastStage, ModelEntry, StageEnd,
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
     imagenet,
     inverted_residual::{ConvNorm, InvertedResidual, InvertedResidualConfig, conv_and_norm},
 };
@@ -97,7 +97,7 @@ pub(crate) struct MobileNetV3Config {
 impl Family for MobileNetV3Config {
     type Network = MobileNetV3;
 
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> MobileNetV3 {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> MobileNetV3 {
         let place = |i: usize| scope.at("features").at(i);
         let unit = |config, i| {
             let (conv, norm) = conv_and_norm(config, &place(i));
@@ -187,7 +187,9 @@ impl Network for MobileNetV3 {
                 Feature::Block(block) => block.forward(x, &path, pass),
             };
         }
-        let mut x = pass.show("pool", Side::Post, global_avg_pool(x)).flatten(1, 3);
+        let mut x = pass
+            .show("pool", PointSide::Post, global_avg_pool(x))
+            .flatten(1, 3);
         for (i, linear) in self.classifier.iter().flatten().enumerate() {
             x = linear.forward(if i == 0 { x } else { HS.apply(x) }, pass);
         }

@@ -17,7 +17,7 @@ use std::{
 
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_onnx::{Array, OnnxNetwork, Survey};
-use potstill_ops::{Pass, Point, Side};
+use potstill_ops::{Pass, Point, PointSide};
 
 use crate::{ModelError, Probe};
 
@@ -88,7 +88,7 @@ impl OnnxClassifier {
         let (device, count) = (images.device(), images.dims()[0]);
         let tensors = self.survey.tensors.iter();
         let wanted: Vec<&(String, Vec<usize>)> = tensors
-            .filter(|(name, shape)| pass.wants(name, Side::Post) && View::of(shape).is_some())
+            .filter(|(name, shape)| pass.wants(name, PointSide::Post) && View::of(shape).is_some())
             .collect();
         let names: Vec<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
         let found = self.network.run(
@@ -97,10 +97,10 @@ impl OnnxClassifier {
         )?;
         for ((name, shape), array) in wanted.iter().zip(&found) {
             if let Some(view) = View::of(shape) {
-                let _ = pass.show(name, Side::Post, view.map(array, &device));
+                let _ = pass.show(name, PointSide::Post, view.map(array, &device));
             }
         }
-        pass.count(self.survey.multiplications * count as u64);
+        pass.count(self.survey.macs * count as u64);
         // One array for each name: the logits come last.
         let logits = found.into_iter().next_back().map(|array| array.values);
         let data = TensorData::new(logits.unwrap_or_default(), [count, self.classes()]);
@@ -124,7 +124,7 @@ impl OnnxClassifier {
         Probe::told(
             points.collect(),
             self.network.parameters(),
-            self.survey.multiplications,
+            self.survey.macs,
             self.survey.classes,
         )
     }

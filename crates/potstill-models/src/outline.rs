@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use potstill_ops::{Entry, Point, Role, Side};
+use potstill_ops::{Entry, Point, PointSide, Role};
 
 use crate::{Classifier, Probe};
 
@@ -16,13 +16,13 @@ pub struct OutlineRow {
     /// The part of the path that its parent's row does not have.
     pub name: String,
     /// The sides at which its map can be read; none if it is no point.
-    pub sides: Vec<Side>,
+    pub sides: Vec<PointSide>,
     /// The size of that map, `[H, W, C]`.
     pub size: Option<[usize; 3]>,
-    /// Learned numbers inside.
+    /// Trainable parameters inside.
     pub parameters: u64,
     /// Multiply-accumulate operations of one image, counted where the next point ends them.
-    pub multiplications: u64,
+    pub macs: u64,
 }
 
 /// The tree of `network` as `probe` saw it, top down.
@@ -51,7 +51,7 @@ pub fn outline(network: &Classifier, probe: &Probe) -> Vec<OutlineRow> {
         let head = network.names().head;
         row.path == head || is_inside(head, &row.path)
     }) {
-        head.multiplications += probe.multiplications - counted;
+        head.macs += probe.macs - counted;
     }
     rows
 }
@@ -70,7 +70,7 @@ fn row(path: String, depth: usize, name: String, entries: &[Entry], probe: &Prob
         sides: points().map(|(point, _)| point.side).collect(),
         size: points().next().map(|(_, size)| *size),
         parameters: learned.sum(),
-        multiplications: costs.map(|(_, cost)| cost).sum(),
+        macs: costs.map(|(_, cost)| cost).sum(),
         path,
     }
 }

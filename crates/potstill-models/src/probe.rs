@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::{Device, Tensor};
-use potstill_ops::{Frozen, Mode, Pass, Point, Side, Visitor, count_trainable};
+use potstill_ops::{Frozen, Mode, Pass, Point, PointSide, Visitor, count_trainable};
 
 use crate::{Classifier, ModelError};
 
@@ -12,10 +12,10 @@ use crate::{Classifier, ModelError};
 pub struct Probe {
     /// Every point the pass came by, in order, with the size of its map `[H, W, C]`.
     pub points: Vec<(Point, [usize; 3])>,
-    /// Learned numbers.
+    /// Trainable parameters.
     pub parameters: usize,
     /// Multiply-accumulate operations of one image (twice as many floating-point operations).
-    pub multiplications: u64,
+    pub macs: u64,
     /// Multiply-accumulate operations of one image between the point before and this one; nothing for none.
     pub costs: BTreeMap<Point, u64>,
     /// Output classes.
@@ -28,14 +28,14 @@ impl Probe {
     pub(crate) fn told(
         points: Vec<(Point, [usize; 3])>,
         parameters: usize,
-        multiplications: u64,
+        macs: u64,
         classes: usize,
     ) -> Self {
         Self {
             sizes: points.iter().cloned().collect(),
             points,
             parameters,
-            multiplications,
+            macs,
             costs: BTreeMap::new(),
             classes,
         }
@@ -59,32 +59,32 @@ pub fn probe(
     let size = [height, width, network.channels()];
     network.check(size)?;
     let frozen = Frozen::new(network);
-    let mut witness = Witness::default();
+    let mut recorder = ShapeRecorder::default();
     let [height, width, channels] = size;
     let image = Tensor::zeros([1, height, width, channels], &device.clone().inner());
-    let mut pass = Pass::visited(Mode::Running, &mut witness);
+    let mut pass = Pass::visited(Mode::Running, &mut recorder);
     let logits = frozen.get().forward(image, &mut pass);
-    let multiplications = pass.multiplications();
+    let macs = pass.macs();
     Ok(Probe {
-        sizes: witness.points.iter().cloned().collect(),
-        points: witness.points,
-        costs: witness.costs,
+        sizes: recorder.points.iter().cloned().collect(),
+        points: recorder.points,
+        costs: recorder.costs,
         parameters: count_trainable(network.parameters()),
-        multiplications,
+        macs,
         classes: logits.dims()[1],
     })
 }
 
 /// Wants every point and notes its size.
 #[derive(Default)]
-struct Witness {
+struct ShapeRecorder {
     points: Vec<(Point, [usize; 3])>,
     costs: BTreeMap<Point, u64>,
     reached: u64,
     counted: u64,
 }
 
-impl Witness {
+impl ShapeRecorder {
     /// Enters the multiplications since the last count.
     fn count(&mut self, point: &Point) {
         if self.reached > self.counted {
@@ -94,22 +94,22 @@ impl Witness {
     }
 }
 
-impl Visitor for Witness {
-    fn wants(&self, _: &str, _: Side) -> bool {
+impl Visitor for ShapeRecorder {
+    fn wants(&self, _: &str, _: PointSide) -> bool {
         true
     }
 
-    fn reached(&mut self, multiplications: u64) {
-        self.reached = multiplications;
+    fn reached(&mut self, macs: u64) {
+        self.reached = macs;
     }
 
-    fn enters_layer(&mut self, path: &str, side: Side, multiplications: u64) {
-        self.reached = multiplications;
+    fn enters_layer(&mut self, path: &str, side: PointSide, macs: u64) {
+        self.reached = macs;
         let path = path.into();
         self.count(&Point { path, side });
     }
 
-    fn visit(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4> {
+    fn visit(&mut self, path: &str, side: PointSide, map: Tensor<4>) -> Tensor<4> {
         let [_, h, w, c] = map.dims();
         let point = Point {
             path: path.into(),

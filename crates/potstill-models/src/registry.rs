@@ -7,7 +7,7 @@ use potstill_ops::{Point, Scope};
 
 use crate::{
     Classifier, LastStage, ModelError, Names, Shortcut, StageEnd,
-    family::{Architecture, Ends, FAMILIES},
+    family::{Architecture, FAMILIES, NetworkIo},
 };
 
 /// One network that can be built by name.
@@ -21,10 +21,10 @@ pub struct ModelEntry {
     pub input: [usize; 2],
     /// Classes of the published network.
     pub classes: usize,
-    /// Learned numbers of the published network.
+    /// Trainable parameters of the published network.
     pub parameters: u64,
     /// Multiply-accumulate operations for one image of the published input; twice as many floating-point operations.
-    pub multiplications: u64,
+    pub macs: u64,
     /// What its tensors are called.
     pub names: Names,
     /// Known public weights and what their licence is, in a line; empty if none are known.
@@ -76,11 +76,11 @@ impl ModelEntry {
     /// # Errors
     /// An option that the network does not have, or a number that makes no network.
     pub fn build(&self, options: BuildOptions, scope: &Scope) -> Result<Classifier, ModelError> {
-        let ends = Ends {
+        let ends = NetworkIo {
             channels: options.channels.unwrap_or(3),
             classes: options.classes.unwrap_or(self.classes),
         };
-        let Ends { channels, classes } = ends;
+        let NetworkIo { channels, classes } = ends;
         if classes == 0 || channels == 0 {
             let what = format!("{classes} classes and {channels} image channels: both must be at least 1");
             return Err(ModelError::Impossible {

@@ -14,13 +14,13 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Scope, Side, Window, conv_norm, conv_norm_act,
-    global_avg_pool, max_pool,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, Window, conv_norm,
+    conv_norm_act, global_avg_pool, max_pool,
 };
 
 use crate::{
     LastStage, ModelEntry, Names, StageEnd, benchmark,
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
     imagenet,
 };
 
@@ -115,7 +115,7 @@ impl Family for ResNetConfig {
     type Network = ResNet;
 
     /// Convolutions are initialised as in He et al. 2015 by their outputs (normal, variance `2 / fan_out`).
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> ResNet {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> ResNet {
         let growth = if self.kind == Kind::Basic { 1 } else { 4 };
         let stage = |name, stage: usize| {
             let width = 64 << stage;
@@ -186,7 +186,7 @@ impl Network for ResNet {
         for block in stages.into_iter().flatten() {
             x = block.forward(x, pass);
         }
-        let pooled = pass.show("pool", Side::Post, global_avg_pool(x));
+        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
         self.fc.forward(pooled.flatten(1, 3), pass)
     }
 }

@@ -14,13 +14,13 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, Conv2d, Conv2dConfig, Linear, Pass, Scope, Side, Window, channel_shuffle, conv_norm,
+    Activation, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, Window, channel_shuffle, conv_norm,
     conv_norm_act, global_avg_pool, max_pool,
 };
 
 use crate::{
     LastStage, ModelEntry, StageEnd,
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
     imagenet,
     sequence::{Sequence, sequence, sequence_with, units},
 };
@@ -54,7 +54,7 @@ impl Family for ShuffleNetV2Config {
     type Network = ShuffleNetV2;
 
     /// Convolutions as PyTorch's default.
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> ShuffleNetV2 {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> ShuffleNetV2 {
         let [.., deepest, embedding] = self.widths;
         let stage = |i: usize| {
             let scope = scope.at(format!("stage{}", i + 2));
@@ -124,14 +124,14 @@ impl Network for ShuffleNetV2 {
             x = conv_norm_act(x, conv, norm, None, Activation::Relu, "conv1", pass);
         }
         x = max_pool(x, Window::new(3).stride(2).padding(1));
-        x = pass.show("maxpool", Side::Post, x);
+        x = pass.show("maxpool", PointSide::Post, x);
         for block in [&self.stage2, &self.stage3, &self.stage4].into_iter().flatten() {
             x = block.forward(x, pass);
         }
         for (conv, norm) in units(&self.conv5) {
             x = conv_norm_act(x, conv, norm, None, Activation::Relu, "conv5", pass);
         }
-        let pooled = pass.show("pool", Side::Post, global_avg_pool(x));
+        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
         self.fc.forward(pooled.flatten(1, 3), pass)
     }
 }
@@ -181,7 +181,7 @@ impl Block {
         let left = through(&self.branch1, left, pass);
         let right = through(&self.branch2, right, pass);
         let joined = channel_shuffle(Tensor::cat(vec![left, right], 3), 2);
-        pass.show(&self.path, Side::Post, joined)
+        pass.show(&self.path, PointSide::Post, joined)
     }
 }
 

@@ -13,11 +13,13 @@
 //! `patch_embed`, every block (`layers.0.blocks.0`, without an activation), and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{LayerNorm, Linear, Mlp, Pass, PatchEmbed, Scope, Side, WindowAttention, global_avg_pool};
+use potstill_ops::{
+    LayerNorm, Linear, Mlp, Pass, PatchEmbed, PointSide, Scope, WindowAttention, global_avg_pool,
+};
 
 use crate::{
     LastStage, ModelEntry, StageEnd,
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
     imagenet,
 };
 
@@ -61,7 +63,7 @@ pub(crate) struct SwinConfig {
 impl Family for SwinConfig {
     type Network = Swin;
 
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> Swin {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> Swin {
         let stage = |i: usize| {
             let (scope, width) = (scope.at("layers").at(i), self.width << i);
             let block = |k: usize| Block::new(width, k % 2 == 1, &scope.at("blocks").at(k));
@@ -132,7 +134,7 @@ struct Head {
 impl Network for Swin {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
         let x = self.patch_embed.forward(images, pass);
-        let mut x = pass.show("patch_embed", Side::Post, x);
+        let mut x = pass.show("patch_embed", PointSide::Post, x);
         for stage in &self.layers {
             if let Some(merging) = &stage.downsample {
                 x = merging.forward(x, pass);
@@ -142,7 +144,7 @@ impl Network for Swin {
             }
         }
         let pooled = global_avg_pool(self.norm.forward(x));
-        let pooled = pass.show("pool", Side::Post, pooled);
+        let pooled = pass.show("pool", PointSide::Post, pooled);
         self.head.fc.forward(pooled.flatten(1, 3), pass)
     }
 }
@@ -206,6 +208,6 @@ impl Block {
             .forward(self.norm1.forward(x.clone()), self.shifted, pass);
         let x = x + mixed;
         let inner = self.mlp.forward(self.norm2.forward(x.clone()), pass);
-        pass.show(&self.path, Side::Post, x + inner)
+        pass.show(&self.path, PointSide::Post, x + inner)
     }
 }

@@ -15,12 +15,12 @@ use burn::{
     tensor::Tensor,
 };
 use potstill_ops::{
-    Attention, LayerNorm, Linear, Mlp, Pass, PatchEmbed, Scope, Side, show_tokens, tokens_of_map,
+    Attention, LayerNorm, Linear, Mlp, Pass, PatchEmbed, PointSide, Scope, show_tokens, tokens_of_map,
 };
 
 use crate::{
     LastStage, ModelEntry, StageEnd,
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
     imagenet,
 };
 
@@ -58,7 +58,7 @@ pub(crate) struct VitConfig {
 impl Family for VitConfig {
     type Network = Vit;
 
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> Vit {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> Vit {
         let width = HEAD * self.heads;
         let block = |i| Block::new(width, self.heads, &scope.at("blocks").at(i));
         Vit {
@@ -111,7 +111,7 @@ pub(crate) struct Vit {
 impl Network for Vit {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
         let map = self.patch_embed.forward(images, pass);
-        let map = pass.show("patch_embed", Side::Post, map);
+        let map = pass.show("patch_embed", PointSide::Post, map);
         let [n, height, width, channels] = map.dims();
         let class = self.cls_token.val().expand([n, 1, channels]);
         let mut tokens = Tensor::cat(vec![class, tokens_of_map(map)], 1) + self.pos_embed.val();
@@ -121,7 +121,7 @@ impl Network for Vit {
         }
         // Each token is normalised by itself: the class token is enough.
         let class = self.norm.forward(tokens.narrow(1, 0, 1));
-        let pooled = pass.show("pool", Side::Post, class.reshape([n, 1, 1, channels]));
+        let pooled = pass.show("pool", PointSide::Post, class.reshape([n, 1, 1, channels]));
         self.head.forward(pooled.flatten(1, 3), pass)
     }
 }

@@ -16,14 +16,14 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Point, Scope, Side, conv_norm,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Point, PointSide, Scope, conv_norm,
     global_avg_pool, norm_act,
 };
 
 use crate::{
     LastStage, ModelEntry, Names, StageEnd,
     benchmark::{self, by_outputs},
-    family::{Architecture, Ends, Family, Network},
+    family::{Architecture, Family, Network, NetworkIo},
 };
 
 #[rustfmt::skip]
@@ -70,7 +70,7 @@ impl WideResNetConfig {
 impl Family for WideResNetConfig {
     type Network = WideResNet;
 
-    fn build(&self, Ends { channels, classes }: Ends, scope: &Scope) -> WideResNet {
+    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> WideResNet {
         let [narrow, middle, wide] = [16, 32, 64].map(|width| width * self.widening);
         let stage = |name, inputs, outputs, stride| Stage {
             layer: (0..self.blocks())
@@ -101,8 +101,8 @@ impl Family for WideResNetConfig {
         let last = self.blocks() - 1;
         let next = ["block2.layer.0.bn1", "block3.layer.0.bn1", "bn1"];
         let ends = (1..).zip(next).map(|(stage, next)| StageEnd {
-            after: Point::post(format!("block{stage}.layer.{last}")),
-            before: Point::pre(next),
+            post: Point::post(format!("block{stage}.layer.{last}")),
+            pre: Point::pre(next),
         });
         ends.chain([StageEnd::pooled()]).collect()
     }
@@ -126,7 +126,7 @@ pub(crate) struct WideResNet {
 impl Network for WideResNet {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
         let stem = self.conv1.forward(images, pass);
-        let mut x = pass.show("conv1", Side::Post, stem);
+        let mut x = pass.show("conv1", PointSide::Post, stem);
         for block in [&self.block1, &self.block2, &self.block3]
             .into_iter()
             .flat_map(|stage| &stage.layer)
@@ -134,7 +134,7 @@ impl Network for WideResNet {
             x = block.forward(x, pass);
         }
         let x = norm_act(x, &self.bn1, Activation::Relu, "bn1", pass);
-        let pooled = pass.show("pool", Side::Post, global_avg_pool(x));
+        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
         self.fc.forward(pooled.flatten(1, 3), pass)
     }
 }
@@ -186,6 +186,6 @@ impl Block {
             Some(conv) => conv.forward(activated, pass),
             None => x,
         };
-        pass.show(&self.path, Side::Post, inner + shortcut)
+        pass.show(&self.path, PointSide::Post, inner + shortcut)
     }
 }

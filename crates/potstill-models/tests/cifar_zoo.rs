@@ -17,7 +17,7 @@ use burn::tensor::{DType, Tensor};
 use formula::{fill, images, noise};
 use numbers::{NINE_DIGITS, assert_near, gradients, nchw, numbers as all, recorded, scope, values};
 use potstill_models::{BuildOptions, Classifier, StageEnd, find, registry, weights};
-use potstill_ops::{Frozen, Mode, Moments, Pass, Point, Taps, count_trainable};
+use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Point, Taps, count_trainable};
 use serde_json::Value;
 
 const FILE: &str = "potstill-models/tests/reference/cifar_zoo.json";
@@ -70,7 +70,7 @@ fn assert_evaluates_as(record: &Value) {
     let mut comparison = Comparison { name, worst: 0.0 };
     let network = Frozen::new(&build(record, DType::F32));
     let ends = network.get().stage_ends();
-    let both = |end: &StageEnd| [end.before.clone(), end.after.clone()];
+    let both = |end: &StageEnd| [end.pre.clone(), end.post.clone()];
     let points: Vec<Point> = ends.iter().flat_map(both).collect();
     let mut taps = Taps::at(&points);
     let mut pass = Pass::visited(Mode::Running, &mut taps);
@@ -212,7 +212,7 @@ fn a_training_step_of_each_family_equals_the_record() {
         for (path, recorded) in record["gradients"].as_object().unwrap() {
             near(&format!("gradient at {path}"), &own[path], recorded);
         }
-        Moments::absorb(&pass.into_moments(), network.parameters_mut());
+        BatchStatistics::update_running_stats(&pass.into_batch_statistics(), network.parameters_mut());
         let mut met = 0;
         network.parameters().each(&mut |entry, tensor| {
             let path = names.published_name(&entry.path);

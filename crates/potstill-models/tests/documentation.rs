@@ -21,7 +21,7 @@ fn cells(entry: &ModelEntry) -> String {
         "| `{}` | {} | {:.3} G | {height}x{width} | {} | {} |",
         entry.name,
         grouped(entry.parameters),
-        2e-9 * entry.multiplications as f64,
+        2e-9 * entry.macs as f64,
         entry.classes,
         entry.names.scheme,
     )

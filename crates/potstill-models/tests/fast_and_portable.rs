@@ -11,7 +11,7 @@
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use potstill_models::{BuildOptions, find};
-use potstill_ops::{Form, Mode, Moments, Parameters, Pass, Role, Scope, cross_entropy};
+use potstill_ops::{BatchStatistics, Form, Mode, Parameters, Pass, Role, Scope, cross_entropy};
 use potstill_random::Seed;
 
 /// Logits, every gradient, and every running statistic after one batch.
@@ -40,7 +40,7 @@ fn step(model: &str, images: u64, size: usize) -> Vec<(String, Vec<f32>)> {
     network.each_gradient(&gradients, &mut |entry, gradient| {
         found.push((entry.path.clone(), gradient.into_data().try_to_vec().unwrap()));
     });
-    Moments::absorb(&pass.into_moments(), &mut network);
+    BatchStatistics::update_running_stats(&pass.into_batch_statistics(), &mut network);
     network.each(&mut |entry, value| {
         if entry.role == Role::Buffer {
             found.push((entry.path.clone(), value.into_data().try_to_vec().unwrap()));

@@ -15,7 +15,7 @@ mod numbers;
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use numbers::{nchw, numbers as all, recorded, values};
 use potstill_models::{BuildOptions, Classifier, StageEnd, find};
-use potstill_ops::{Entry, Frozen, Mode, Moments, Pass, Point, Scope, Taps, count_trainable};
+use potstill_ops::{BatchStatistics, Entry, Frozen, Mode, Pass, Point, Scope, Taps, count_trainable};
 use potstill_random::Seed;
 use serde_json::Value;
 
@@ -109,7 +109,7 @@ fn apart(what: &str, found: &[f64], expected: &[f64]) -> f64 {
 /// The stage end of a recorded module: a stage is a list of blocks, and ends with its last.
 fn end_of<'a>(module: &str, ends: &'a [StageEnd]) -> &'a StageEnd {
     let inside = |end: &&StageEnd| {
-        let rest = end.after.path.strip_prefix(module);
+        let rest = end.post.path.strip_prefix(module);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     ends.iter().find(inside).unwrap()
@@ -153,7 +153,7 @@ fn equals_its_namesake(name: &str) {
         record["parameters"].as_u64().unwrap(),
         record["multiplications"].as_u64().unwrap(),
     );
-    assert_eq!((entry.parameters, entry.multiplications), told, "{name}");
+    assert_eq!((entry.parameters, entry.macs), told, "{name}");
     assert_eq!(count_trainable(network.parameters()) as u64, told.0, "{name}");
 
     let ends = network.stage_ends();
@@ -168,7 +168,7 @@ fn equals_its_namesake(name: &str) {
         };
         glimpses.map(point).collect()
     };
-    let glimpses = [of("ends", |end| &end.after), of("before", |end| &end.before)].concat();
+    let glimpses = [of("ends", |end| &end.post), of("before", |end| &end.pre)].concat();
     let pool = Point::post("pool");
     let mut taps = Taps::at(glimpses.iter().map(|(_, point, _)| point).chain([&pool]));
     let [count, size] = [0, 1].map(|i| record["images"][i].as_u64().unwrap() as usize);
@@ -250,7 +250,7 @@ fn trains_as_its_namesake(name: &str) {
     let mut pass = Pass::new(Mode::Batch);
     let [count, size] = [0, 1].map(|i| record["images"][i].as_u64().unwrap() as usize);
     let logits = network.forward(images(count, size, DType::F64), &mut pass);
-    Moments::absorb(&pass.into_moments(), network.parameters_mut());
+    BatchStatistics::update_running_stats(&pass.into_batch_statistics(), network.parameters_mut());
     let classes = logits.dims()[1];
     let rows = values(&logits.clone().inner());
     let first: Vec<f64> = rows.chunks(classes).flat_map(|row| row[..10].to_vec()).collect();

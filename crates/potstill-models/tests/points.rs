@@ -11,7 +11,7 @@ use std::cell::RefCell;
 use burn::tensor::{DType, Device, Tensor};
 use numbers::{assert_near, map, nchw, scope, values};
 use potstill_models::{BuildOptions, Classifier, Shortcut, find, probe};
-use potstill_ops::{Frozen, Mode, Pass, Point, Side, Taps, Visitor};
+use potstill_ops::{Frozen, Mode, Pass, Point, PointSide, Taps, Visitor};
 
 fn network(name: &str, shortcut: Option<Shortcut>) -> Classifier {
     let options = BuildOptions {
@@ -38,14 +38,14 @@ fn all_points() -> Vec<Point> {
 }
 
 /// Gives its map at its points, or the network's own where it has none, and counts.
-struct Witness<'a> {
+struct ShapeRecorder<'a> {
     points: &'a [Point],
     replacement: Option<fn(Tensor<4>) -> Tensor<4>>,
     asked: RefCell<Vec<Point>>,
     shown: Vec<Point>,
 }
 
-impl<'a> Witness<'a> {
+impl<'a> ShapeRecorder<'a> {
     fn of(points: &'a [Point], replacement: Option<fn(Tensor<4>) -> Tensor<4>>) -> Self {
         Self {
             points,
@@ -56,8 +56,8 @@ impl<'a> Witness<'a> {
     }
 }
 
-impl Visitor for Witness<'_> {
-    fn wants(&self, path: &str, side: Side) -> bool {
+impl Visitor for ShapeRecorder<'_> {
+    fn wants(&self, path: &str, side: PointSide) -> bool {
         let point = Point {
             path: path.into(),
             side,
@@ -66,7 +66,7 @@ impl Visitor for Witness<'_> {
         self.points.contains(&point)
     }
 
-    fn visit(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4> {
+    fn visit(&mut self, path: &str, side: PointSide, map: Tensor<4>) -> Tensor<4> {
         self.shown.push(Point {
             path: path.into(),
             side,
@@ -78,7 +78,7 @@ impl Visitor for Witness<'_> {
     }
 }
 
-fn logits(network: &Classifier, witness: &mut Witness<'_>) -> Vec<f64> {
+fn logits(network: &Classifier, witness: &mut ShapeRecorder<'_>) -> Vec<f64> {
     values(
         &Frozen::new(network)
             .get()
@@ -93,7 +93,7 @@ fn only_what_is_wanted_is_shown_and_nothing_changes_by_looking() {
     let all = all_points();
     let some = [Point::post("layer1.0"), Point::pre("layer3.0")];
     for wanted in [&all[..0], &some, &all] {
-        let mut witness = Witness::of(wanted, None);
+        let mut witness = ShapeRecorder::of(wanted, None);
         assert_near("logits", &logits(&network, &mut witness), &unseen, 1e-6);
         assert_eq!(witness.shown, wanted, "each wanted point once, no other");
         let mut asked = witness.asked.into_inner();
@@ -149,9 +149,9 @@ fn logits_of_constant(network: &Classifier, value: f64) -> Vec<f64> {
 #[test]
 fn a_replaced_map_is_what_the_network_goes_on_with() {
     let network = network("cifar_resnet8", None);
-    let plain = logits(&network, &mut Witness::of(&[], None));
+    let plain = logits(&network, &mut ShapeRecorder::of(&[], None));
     let put = |point: Point, map: fn(Tensor<4>) -> Tensor<4>| {
-        logits(&network, &mut Witness::of(&[point], Some(map)))
+        logits(&network, &mut ShapeRecorder::of(&[point], Some(map)))
     };
     let two = |map: Tensor<4>| map.zeros_like() + 2.0;
     let minus_two = |map: Tensor<4>| map.zeros_like() - 2.0;
@@ -202,7 +202,7 @@ const SHAPES: [(&str, Option<Shortcut>, Shape); 5] = [
 ];
 
 /// Multiplications of one image: outputs of each convolution times the inputs that one output sees.
-fn multiplications((blocks, widths, projects): Shape, [height, width]: [u64; 2], classes: u64) -> u64 {
+fn macs((blocks, widths, projects): Shape, [height, width]: [u64; 2], classes: u64) -> u64 {
     let mut total = height * width * widths[0] * 27;
     for stage in 1..4 {
         let (inputs, outputs) = (widths[stage - 1], widths[stage]);
@@ -218,9 +218,9 @@ fn multiplications((blocks, widths, projects): Shape, [height, width]: [u64; 2],
 #[test]
 fn a_probe_counts_the_multiplications() {
     // The published 40.81 and 125.75 million are those of projecting networks.
-    assert_eq!(multiplications(SHAPES[0].2, [32, 32], 10), 40_551_040);
-    assert_eq!(multiplications(SHAPES[1].2, [32, 32], 10), 40_813_184);
-    assert_eq!(multiplications(SHAPES[3].2, [32, 32], 10), 125_747_840);
+    assert_eq!(macs(SHAPES[0].2, [32, 32], 10), 40_551_040);
+    assert_eq!(macs(SHAPES[1].2, [32, 32], 10), 40_813_184);
+    assert_eq!(macs(SHAPES[3].2, [32, 32], 10), 125_747_840);
     for (name, shortcut, shape) in SHAPES {
         for [height, width] in [[32, 32], [31, 45]] {
             let probe = probe(
@@ -230,8 +230,8 @@ fn a_probe_counts_the_multiplications() {
             )
             .unwrap();
             assert_eq!(
-                probe.multiplications,
-                multiplications(shape, [height, width], 10),
+                probe.macs,
+                macs(shape, [height, width], 10),
                 "{name} {shortcut:?}"
             );
             assert_eq!(probe.classes, 10);

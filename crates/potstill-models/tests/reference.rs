@@ -15,7 +15,7 @@ use burn::tensor::{DType, Tensor};
 use formula::{Wave, fill, noise, smooth};
 use numbers::{NINE_DIGITS, assert_near, gradients, nchw, numbers as all, recorded, scope, values};
 use potstill_models::{BuildOptions, Classifier, Shortcut, StageEnd, find, weights};
-use potstill_ops::{Frozen, Mode, Moments, Pass, Point, Taps, count_trainable};
+use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Point, Taps, count_trainable};
 use serde_json::Value;
 
 const SMOOTH: &str = "potstill-models/tests/reference/cifar_resnet.json";
@@ -90,7 +90,7 @@ fn assert_evaluates_as(record: &Value, wave: Wave, precision: Precision) {
     let network = Frozen::new(&build(record, wave, precision));
     let name = title(record);
     let ends = network.get().stage_ends();
-    let both = |end: &StageEnd| [end.before.clone(), end.after.clone()];
+    let both = |end: &StageEnd| [end.pre.clone(), end.post.clone()];
     let points: Vec<Point> = ends.iter().flat_map(both).collect();
     let mut taps = Taps::at(&points);
     let logits = network
@@ -112,13 +112,13 @@ fn assert_evaluates_as(record: &Value, wave: Wave, precision: Precision) {
     for (end, recorded) in ends.iter().zip(recorded_ends) {
         let [pre, post] = both(end).map(|point| taps.map(&point).unwrap());
         assert_glimpse(
-            &format!("{name} at {}", end.before),
+            &format!("{name} at {}", end.pre),
             &pre,
             &recorded["pre"],
             tolerance,
         );
         assert_glimpse(
-            &format!("{name} at {}", end.after),
+            &format!("{name} at {}", end.post),
             &post,
             &recorded["post"],
             tolerance,
@@ -179,7 +179,7 @@ fn assert_trains_as(record: &Value, wave: Wave, precision: Precision) {
             tolerance,
         );
     }
-    Moments::absorb(&pass.into_moments(), network.parameters_mut());
+    BatchStatistics::update_running_stats(&pass.into_batch_statistics(), network.parameters_mut());
     let mut met = 0;
     network.parameters().each(&mut |entry, tensor| {
         if let Some(recorded) = record["buffers"].get(&entry.path) {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use burn::tensor::Device;
 use potstill_models::{BuildOptions, ModelEntry, ModelError, find, outline, probe, registry};
-use potstill_ops::{Scope, Side};
+use potstill_ops::{PointSide, Scope};
 use potstill_random::Seed;
 
 fn scope() -> Scope {
@@ -27,14 +27,14 @@ const LARGE: u64 = 2_000_000_000;
 
 #[test]
 fn sizes_costs_points_and_the_head_are_those_of_the_built_network() {
-    told_is_seen(registry().filter(|entry| entry.multiplications < LARGE));
+    told_is_seen(registry().filter(|entry| entry.macs < LARGE));
 }
 
 /// As `cargo nextest run --run-ignored all` finds it.
 #[test]
 #[ignore = "large"]
 fn sizes_costs_points_and_the_head_are_those_of_the_built_large_network() {
-    told_is_seen(registry().filter(|entry| entry.multiplications >= LARGE));
+    told_is_seen(registry().filter(|entry| entry.macs >= LARGE));
 }
 
 #[track_caller]
@@ -43,13 +43,13 @@ fn told_is_seen(entries: impl Iterator<Item = &'static ModelEntry>) {
     for entry in entries {
         let network = entry.build(BuildOptions::default(), &scope()).unwrap();
         let probe = probe(&network, entry.input, &Device::flex()).unwrap();
-        let told = (entry.parameters, entry.multiplications, entry.classes);
-        let seen = (probe.parameters as u64, probe.multiplications, probe.classes);
+        let told = (entry.parameters, entry.macs, entry.classes);
+        let seen = (probe.parameters as u64, probe.macs, probe.classes);
         if told != seen {
             wrong.push(format!("{}: {told:?} is told, {seen:?} is seen", entry.name));
         }
         let ends = entry.stage_ends();
-        let ends = ends.iter().flat_map(|end| [&end.after, &end.before]);
+        let ends = ends.iter().flat_map(|end| [&end.post, &end.pre]);
         for point in ends.chain([&entry.stem()]) {
             if probe.size(point).is_none() {
                 wrong.push(format!("{}: no point {point}", entry.name));
@@ -58,7 +58,7 @@ fn told_is_seen(entries: impl Iterator<Item = &'static ModelEntry>) {
         if probe
             .points
             .iter()
-            .find(|(point, _)| point.side == Side::Post)
+            .find(|(point, _)| point.side == PointSide::Post)
             .map(|(point, _)| point)
             != Some(&entry.stem())
         {
@@ -96,17 +96,14 @@ fn an_outline_adds_up() {
         top().map(|row| row.parameters).sum::<u64>(),
         probe.parameters as u64
     );
-    assert_eq!(
-        top().map(|row| row.multiplications).sum::<u64>(),
-        probe.multiplications
-    );
+    assert_eq!(top().map(|row| row.macs).sum::<u64>(), probe.macs);
     let block = rows.iter().find(|row| row.path == "layer2.0").unwrap();
     assert_eq!(
         (block.depth, block.name.as_str(), block.size),
         (1, "0", Some([16, 16, 32]))
     );
     assert_eq!(block.parameters, 9 * (16 * 32 + 32 * 32) + 4 * 32);
-    assert_eq!(block.multiplications, 16 * 16 * 32 * 9 * (16 + 32));
+    assert_eq!(block.macs, 16 * 16 * 32 * 9 * (16 + 32));
 }
 
 #[test]

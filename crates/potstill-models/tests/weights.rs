@@ -99,13 +99,13 @@ fn a_misfit_is_listed_and_changes_nothing() {
     let mut network = fresh("cifar_resnet8", 10, 3);
     let before = values(&network);
     let error = weights::load(&mut network, &file).unwrap_err();
-    let ModelError::Misfit(misfit) = &error else {
+    let ModelError::WeightMismatch(mismatch) = &error else {
         panic!("{error}")
     };
-    assert_eq!(misfit.missing, ["bn1.bias"]);
-    assert_eq!(misfit.extra, ["bn9.bias"]);
-    let shapes: Vec<_> = misfit
-        .misshaped
+    assert_eq!(mismatch.missing, ["bn1.bias"]);
+    assert_eq!(mismatch.extra, ["bn9.bias"]);
+    let shapes: Vec<_> = mismatch
+        .wrong_shape
         .iter()
         .map(|one| (one.name.as_str(), one.file[0], one.network[0]))
         .collect();

@@ -102,7 +102,7 @@ impl Graph {
             .find(|node| node.outputs.iter().any(|output| output == tensor))
     }
 
-    /// Learned numbers: all floating-point weights but the running statistics of batch norms.
+    /// Trainable parameters: all floating-point weights but the running statistics of batch norms.
     pub fn parameters(&self) -> usize {
         let statistics: BTreeSet<&String> = self
             .nodes

@@ -105,7 +105,7 @@ impl OnnxNetwork {
         self.takes[0]
     }
 
-    /// Learned numbers: all floating-point weights but the running statistics of batch norms.
+    /// Trainable parameters: all floating-point weights but the running statistics of batch norms.
     pub fn parameters(&self) -> usize {
         self.graph.parameters()
     }

@@ -16,7 +16,7 @@ pub struct Survey {
     /// Output classes.
     pub classes: usize,
     /// Multiply-accumulate operations of the convolutions and matrix products for one image.
-    pub multiplications: u64,
+    pub macs: u64,
 }
 
 /// As many images as tell a batch from one image.
@@ -62,7 +62,7 @@ impl OnnxNetwork {
             let weight = || self.graph.weights.get(name).cloned();
             shapes.get(name).cloned().or_else(weight)
         };
-        let multiplications: u64 = self
+        let macs: u64 = self
             .graph
             .nodes
             .iter()
@@ -71,7 +71,7 @@ impl OnnxNetwork {
         Ok(Survey {
             classes: self.classes(&tensors, &images.shape)?,
             tensors,
-            multiplications: multiplications / count as u64,
+            macs: macs / count as u64,
         })
     }
 

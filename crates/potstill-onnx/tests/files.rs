@@ -115,7 +115,7 @@ fn a_survey_tells_every_shape_and_what_it_costs() {
         let maps: [&[usize]; 6] = [&[4, 8, 8], &[4, 8, 8], &[6, 4, 4], &[6, 4, 4], &[6], &[10]];
         assert_eq!(shapes, maps, "{name}");
         assert_eq!(survey.classes, 10);
-        assert_eq!(survey.multiplications, 64 * 4 * 27 + 16 * 6 * 36 + 60, "{name}");
+        assert_eq!(survey.macs, 64 * 4 * 27 + 16 * 6 * 36 + 60, "{name}");
         // The exporter has folded the batch norm into the convolution: its 8 numbers are now 4 biases.
         let parameters = reference()["small"]["parameters"].as_u64().unwrap() as usize;
         assert_eq!(network.parameters(), parameters - 4, "{name}");

@@ -8,7 +8,7 @@ use crate::Parameters;
 
 /// Mean and unbiased variance of one batch at one batch norm, with the buffers they belong to.
 #[derive(Debug, Clone)]
-pub struct Moments {
+pub struct BatchStatistics {
     pub(crate) running_mean: ParamId,
     pub(crate) running_var: ParamId,
     /// `[C]`, on the plain device.
@@ -18,12 +18,12 @@ pub struct Moments {
     pub(crate) momentum: f64,
 }
 
-impl Moments {
-    /// Moves the running statistics of `module` towards these moments, in the order in which they were noted:
+impl BatchStatistics {
+    /// Moves the running statistics of `module` towards these statistics, in the order in which they were recorded:
     /// `running = (1 - momentum) * running + momentum * batch`, as PyTorch does, with the unbiased variance.
     ///
-    /// Moments of other modules are passed over, so one list may serve several modules.
-    pub fn absorb(moments: &[Self], module: &mut dyn Parameters) {
+    /// Statistics of other modules are passed over, so one list may serve several modules.
+    pub fn update_running_stats(moments: &[Self], module: &mut dyn Parameters) {
         let mut by_buffer: HashMap<ParamId, Vec<(&Tensor<1>, f64)>> = HashMap::new();
         for noted in moments {
             by_buffer

@@ -12,7 +12,7 @@ const HELD: usize = 1 << 21;
 /// The mean over rows of `KL(softmax(targets) || softmax(scores))`, a tensor with one element.
 ///
 /// `scores` are `[rows, columns]`. `targets` is asked for the logits of a range of rows, `[rows in it, columns]` on the plain
-/// device, one range after the other. A class that a target gives no chance has a logit of [`NO_CHANCE`].
+/// device, one range after the other. A class that a target gives no chance has a logit of [`LOG_ZERO`].
 pub fn softmax_divergence(scores: Tensor<2>, targets: &dyn Fn(Range<usize>) -> Tensor<2>) -> Tensor<1> {
     let [rows, columns] = scores.dims();
     let step = (HELD / columns.max(1)).max(1);
@@ -37,4 +37,4 @@ pub fn softmax_divergence(scores: Tensor<2>, targets: &dyn Fn(Range<usize>) -> T
 }
 
 /// The logit of what has no chance: `0 log 0 = 0` without an infinity in the sums.
-pub const NO_CHANCE: f64 = -1e4;
+pub const LOG_ZERO: f64 = -1e4;

@@ -12,7 +12,7 @@ use burn::{
 };
 
 use crate::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Mode, Pass, Scope, Side, channel_norm, conv_norm_act,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Mode, Pass, PointSide, Scope, channel_norm, conv_norm_act,
     fast::DirectionCache, norm_act,
 };
 
@@ -136,18 +136,18 @@ impl KdLayer {
     /// `x + alpha v`.
     pub fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let residual = self.vectors.forward(self.matches(x.clone(), pass), pass);
-        pass.show(&self.path, Side::Post, x + residual * self.alpha)
+        pass.show(&self.path, PointSide::Post, x + residual * self.alpha)
     }
 
     /// `relu(norm(scores))`.
     fn matches(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let (scores, matches) = (format!("{}.scores", self.path), format!("{}.matches", self.path));
-        if pass.mode() == Mode::Running && !pass.wants(&scores, Side::Post) {
+        if pass.mode() == Mode::Running && !pass.wants(&scores, PointSide::Post) {
             let (directions, x) = (self.templates.directions(), x.clone() * self.templates.factor(&x));
             return conv_norm_act(x, &directions, &self.norm, None, Activation::Relu, &matches, pass);
         }
         let found = self.templates.forward(x, pass);
-        let found = pass.show(&scores, Side::Post, found);
+        let found = pass.show(&scores, PointSide::Post, found);
         norm_act(found, &self.norm, Activation::Relu, &matches, pass)
     }
 

@@ -4,7 +4,7 @@
 //!   names (`weight: [O, I, kh, kw]`, `running_mean`, ...).
 //! * A forward pass carries a [`Pass`]: the batch-norm [`Mode`], a [`Visitor`] that may read or replace the map at a named
 //!   [`Point`], and what the pass leaves behind (batch moments, a count of multiplications).
-//! * A forward pass never changes a layer. Batch norm hands its batch moments to the pass, and [`Moments::absorb`] moves the
+//! * A forward pass never changes a layer. Batch norm hands its batch moments to the pass, and [`BatchStatistics::update_running_stats`] moves the
 //!   running statistics when a training step is kept. So copies of a network are independent by construction.
 //! * Every parameter is created by a [`Scope`], which names its random stream, and seen from outside through
 //!   [`Parameters`], which names it by its PyTorch path.
@@ -12,6 +12,7 @@
 mod activation;
 mod affine_warp;
 mod attention;
+mod batch_statistics;
 mod channel_norm;
 mod conv;
 mod conv_lstm;
@@ -27,7 +28,6 @@ mod layer_norm;
 mod linear;
 mod logits;
 mod mlp;
-mod moments;
 mod norm;
 mod parameters;
 mod pass;
@@ -46,11 +46,12 @@ mod windows;
 pub use activation::Activation;
 pub use affine_warp::affine_warp;
 pub use attention::Attention;
+pub use batch_statistics::BatchStatistics;
 pub use channel_norm::channel_norm;
 pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_lstm::{ConvLstmCell, ConvLstmState, Peepholes};
 pub use conv_transpose::ConvTranspose2d;
-pub use divergence::{NO_CHANCE, softmax_divergence};
+pub use divergence::{LOG_ZERO, softmax_divergence};
 pub use fast::{Form, instruction_set, peak_gflops, set_threads, threads, update_in_place};
 pub use forecaster::{Forecaster, ForecasterConfig};
 pub use frozen::Frozen;
@@ -61,12 +62,11 @@ pub use layer_norm::LayerNorm;
 pub use linear::Linear;
 pub use logits::{cross_entropy, distillation_divergence, true_class_ranks};
 pub use mlp::Mlp;
-pub use moments::Moments;
 pub use norm::BatchNorm;
 pub use parameters::{Entry, Parameters, Role, count_trainable};
 pub use pass::{Mode, Pass};
 pub use patch_embed::PatchEmbed;
-pub use point::{Point, PointError, Side, Taps, Visitor};
+pub use point::{Point, PointError, PointSide, Taps, Visitor};
 pub use pool::{Border, Window, adaptive_avg_pool, avg_pool, global_avg_pool, max_pool};
 pub use pooled_error::pooled_squared_error;
 pub use potstill_kernels::{Precision, Recycler};

@@ -5,7 +5,7 @@ use burn::{
     tensor::{Tensor, module as functional},
 };
 
-use crate::{Mode, Moments, Pass, Scope};
+use crate::{BatchStatistics, Mode, Pass, Scope};
 
 /// Batch norm over `[N, H, W, C]` maps, one mean and variance per channel (Ioffe and Szegedy 2015).
 ///
@@ -76,7 +76,7 @@ impl BatchNorm {
 
     /// Leaves mean and unbiased variance of the batch, both on the plain device, with the pass.
     pub(crate) fn note(&self, [mean, variance]: [Tensor<1>; 2], pass: &mut Pass<'_>) {
-        pass.note(Moments {
+        pass.note(BatchStatistics {
             running_mean: self.running_mean.id,
             running_var: self.running_var.id,
             mean,

@@ -43,7 +43,7 @@ pub trait Parameters {
 
     /// As [`rewrite`](Self::rewrite), for the weights that have a gradient, which is taken out of `gradients`. The value that
     /// `write` is given is the only one of its numbers, unless somebody outside the module kept a copy.
-    fn descend(
+    fn update_with_gradients(
         &mut self,
         gradients: &mut Gradients,
         write: &mut dyn FnMut(&Entry, Tensor<1>, Tensor<1>) -> Tensor<1>,
@@ -95,20 +95,20 @@ impl<M: Module> Parameters for M {
         *self = self.clone().map(&mut writing);
     }
 
-    fn descend(
+    fn update_with_gradients(
         &mut self,
         gradients: &mut Gradients,
         write: &mut dyn FnMut(&Entry, Tensor<1>, Tensor<1>) -> Tensor<1>,
     ) {
-        let mut descending = Descending {
+        let mut descending = Updating {
             path: Path::default(),
             gradients,
             write,
         };
-        // With hollow parameters left behind, the module that is mapped is the only one to hold its numbers, so that they
+        // With empty parameters left behind, the module that is mapped is the only one to hold its numbers, so that they
         // can be moved where they lie.
-        let hollow = self.clone().map(&mut Hollow);
-        *self = std::mem::replace(self, hollow).map(&mut descending);
+        let empty = self.clone().map(&mut EmptyParameters);
+        *self = std::mem::replace(self, empty).map(&mut descending);
     }
 }
 
@@ -184,13 +184,13 @@ impl ModuleMapper for Writing<'_> {
     }
 }
 
-struct Descending<'a> {
+struct Updating<'a> {
     path: Path,
     gradients: &'a mut Gradients,
     write: &'a mut dyn FnMut(&Entry, Tensor<1>, Tensor<1>) -> Tensor<1>,
 }
 
-impl ModuleMapper for Descending<'_> {
+impl ModuleMapper for Updating<'_> {
     fn enter_module(&mut self, name: &str, container: &str) {
         self.path.enter(name, container);
     }
@@ -209,9 +209,9 @@ impl ModuleMapper for Descending<'_> {
 }
 
 /// Empties every parameter: what is left when a module is taken out of its place for a moment.
-struct Hollow;
+struct EmptyParameters;
 
-impl ModuleMapper for Hollow {
+impl ModuleMapper for EmptyParameters {
     fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
         param.map(|value| Tensor::empty([0; D], &value.device()))
     }

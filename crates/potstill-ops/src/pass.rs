@@ -2,14 +2,14 @@
 
 use burn::tensor::Tensor;
 
-use crate::{KdLayer, Moments, Point, Precision, Side, Visitor};
+use crate::{BatchStatistics, KdLayer, Point, PointSide, Precision, Visitor};
 
 /// What batch norm does in a pass. Always said, never guessed from the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// Normalise by the statistics of the batch, and note them for the running statistics.
     Batch,
-    /// Normalise by the running statistics. Weights may be folded: no gradient is owed to anything.
+    /// Normalise by the running statistics. Weights may be folded: no gradients are needed.
     Running,
     /// Normalise by the running statistics, with gradients to the input (and to whatever parameter is tracked).
     RunningWithGradient,
@@ -21,8 +21,8 @@ pub struct Pass<'v> {
     precision: Precision,
     visitor: Option<&'v mut dyn Visitor>,
     layers: &'v [(Point, KdLayer)],
-    moments: Vec<Moments>,
-    multiplications: u64,
+    moments: Vec<BatchStatistics>,
+    macs: u64,
     untracked: u64,
 }
 
@@ -35,7 +35,7 @@ impl<'v> Pass<'v> {
             visitor: None,
             layers: &[],
             moments: Vec::new(),
-            multiplications: 0,
+            macs: 0,
             untracked: 0,
         }
     }
@@ -81,27 +81,31 @@ impl<'v> Pass<'v> {
             },
             layers,
             moments: std::mem::take(&mut self.moments),
-            multiplications: self.multiplications,
+            macs: self.macs,
             untracked: 0,
         };
         let result = body(&mut inner);
-        let (moments, multiplications) = (inner.moments, inner.multiplications);
-        (self.moments, self.multiplications) = (moments, multiplications);
+        let (moments, macs) = (inner.moments, inner.macs);
+        (self.moments, self.macs) = (moments, macs);
         result
     }
 
     /// Whether somebody wants the map at this point, or a layer stands there.
-    pub fn wants(&self, path: &str, side: Side) -> bool {
+    pub fn wants(&self, path: &str, side: PointSide) -> bool {
         self.layers_at(path, side).next().is_some() || self.is_visited_at(path, side)
     }
 
-    fn is_visited_at(&self, path: &str, side: Side) -> bool {
+    fn is_visited_at(&self, path: &str, side: PointSide) -> bool {
         self.visitor
             .as_ref()
             .is_some_and(|visitor| visitor.wants(path, side))
     }
 
-    fn layers_at<'p>(&self, path: &'p str, side: Side) -> impl Iterator<Item = &'v KdLayer> + use<'v, 'p> {
+    fn layers_at<'p>(
+        &self,
+        path: &'p str,
+        side: PointSide,
+    ) -> impl Iterator<Item = &'v KdLayer> + use<'v, 'p> {
         let is_here = move |point: &Point| point.side == side && point.path == path;
         self.layers
             .iter()
@@ -111,16 +115,16 @@ impl<'v> Pass<'v> {
 
     /// Takes the map `[N, H, W, C]` at this point through the layers that stand there, shows it to the visitor, if it wants it, and
     /// gives back the map to go on with.
-    pub fn show(&mut self, path: &str, side: Side, mut map: Tensor<4>) -> Tensor<4> {
+    pub fn show(&mut self, path: &str, side: PointSide, mut map: Tensor<4>) -> Tensor<4> {
         for layer in self.layers_at(path, side) {
             if let Some(visitor) = &mut self.visitor {
-                visitor.enters_layer(path, side, self.multiplications);
+                visitor.enters_layer(path, side, self.macs);
             }
             map = layer.forward(map, self);
         }
         match &mut self.visitor {
             Some(visitor) if visitor.wants(path, side) => {
-                visitor.reached(self.multiplications);
+                visitor.reached(self.macs);
                 visitor.visit(path, side, map)
             }
             _ => map,
@@ -128,18 +132,18 @@ impl<'v> Pass<'v> {
     }
 
     /// Notes batch moments for the running statistics.
-    pub(crate) fn note(&mut self, moments: Moments) {
+    pub(crate) fn note(&mut self, moments: BatchStatistics) {
         self.moments.push(moments);
     }
 
     /// Counts multiply-accumulate operations.
-    pub fn count(&mut self, multiplications: u64) {
-        self.multiplications += multiplications;
+    pub fn count(&mut self, macs: u64) {
+        self.macs += macs;
     }
 
     /// Counts what was computed beside the pass and no gradient goes back through.
-    pub fn count_untracked(&mut self, multiplications: u64) {
-        self.untracked += multiplications;
+    pub fn count_untracked(&mut self, macs: u64) {
+        self.untracked += macs;
     }
 
     /// What was computed beside the pass so far.
@@ -148,12 +152,12 @@ impl<'v> Pass<'v> {
     }
 
     /// Multiply-accumulate operations of the convolutions and linear layers so far, for the whole batch.
-    pub fn multiplications(&self) -> u64 {
-        self.multiplications
+    pub fn macs(&self) -> u64 {
+        self.macs
     }
 
     /// Ends the pass: the batch moments it met, in order.
-    pub fn into_moments(self) -> Vec<Moments> {
+    pub fn into_batch_statistics(self) -> Vec<BatchStatistics> {
         self.moments
     }
 }

@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 
 /// Which side of a point's last activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Side {
+pub enum PointSide {
     /// Before the activation.
     Pre,
     /// After the activation: what the next layer sees.
@@ -21,7 +21,7 @@ pub struct Point {
     /// The path of the module, as PyTorch names it.
     pub path: String,
     /// Before or after the activation.
-    pub side: Side,
+    pub side: PointSide,
 }
 
 impl Point {
@@ -29,7 +29,7 @@ impl Point {
     pub fn pre(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
-            side: Side::Pre,
+            side: PointSide::Pre,
         }
     }
 
@@ -37,7 +37,7 @@ impl Point {
     pub fn post(path: impl Into<String>) -> Self {
         Self {
             path: path.into(),
-            side: Side::Post,
+            side: PointSide::Post,
         }
     }
 }
@@ -45,8 +45,8 @@ impl Point {
 impl fmt::Display for Point {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.side {
-            Side::Pre => write!(f, "{}:pre", self.path),
-            Side::Post => write!(f, "{}", self.path),
+            PointSide::Pre => write!(f, "{}:pre", self.path),
+            PointSide::Post => write!(f, "{}", self.path),
         }
     }
 }
@@ -63,9 +63,9 @@ impl FromStr for Point {
 
     fn from_str(text: &str) -> Result<Self, PointError> {
         let (path, side) = match text.rsplit_once(':') {
-            Some((path, "pre")) => (path, Side::Pre),
-            Some((path, "post")) => (path, Side::Post),
-            _ => (text, Side::Post),
+            Some((path, "pre")) => (path, PointSide::Pre),
+            Some((path, "post")) => (path, PointSide::Post),
+            _ => (text, PointSide::Post),
         };
         // Some ONNX files number the outputs of an operator: `conv1:0`.
         let is_number = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
@@ -85,16 +85,16 @@ impl FromStr for Point {
 /// instance, only exists when somebody asked for it.
 pub trait Visitor {
     /// Whether the map at this point is to be shown to [`visit`](Self::visit).
-    fn wants(&self, path: &str, side: Side) -> bool;
+    fn wants(&self, path: &str, side: PointSide) -> bool;
 
     /// Told before each visit how many multiplications lie behind the point.
-    fn reached(&mut self, _multiplications: u64) {}
+    fn reached(&mut self, _macs: u64) {}
 
     /// Told when the map at a point goes into a layer that was put there, and how many multiplications lie behind it.
-    fn enters_layer(&mut self, _path: &str, _side: Side, _multiplications: u64) {}
+    fn enters_layer(&mut self, _path: &str, _side: PointSide, _macs: u64) {}
 
     /// Sees the map `[N, H, W, C]` at the point and gives back the one the network goes on with.
-    fn visit(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4>;
+    fn visit(&mut self, path: &str, side: PointSide, map: Tensor<4>) -> Tensor<4>;
 }
 
 /// The visitor that reads: it keeps the maps at the points it was made with.
@@ -137,7 +137,7 @@ impl Taps {
             .map(|(point, _)| point)
     }
 
-    fn slot(&self, path: &str, side: Side) -> Option<Point> {
+    fn slot(&self, path: &str, side: PointSide) -> Option<Point> {
         self.maps
             .keys()
             .find(|point| point.side == side && point.path == path)
@@ -146,13 +146,13 @@ impl Taps {
 }
 
 impl Visitor for Taps {
-    fn wants(&self, path: &str, side: Side) -> bool {
+    fn wants(&self, path: &str, side: PointSide) -> bool {
         self.maps
             .keys()
             .any(|point| point.side == side && point.path == path)
     }
 
-    fn visit(&mut self, path: &str, side: Side, map: Tensor<4>) -> Tensor<4> {
+    fn visit(&mut self, path: &str, side: PointSide, map: Tensor<4>) -> Tensor<4> {
         if let Some(point) = self.slot(path, side) {
             self.maps.insert(point, Some(map.clone()));
         }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 
-use crate::{Pass, Side};
+use crate::{Pass, PointSide};
 
 /// The places of a map as a row of tokens: `[N, H, W, C]` to `[N, H W, C]`.
 pub fn tokens_of_map(map: Tensor<4>) -> Tensor<3> {
@@ -19,12 +19,12 @@ pub fn show_tokens(
     path: &str,
     pass: &mut Pass<'_>,
 ) -> Tensor<3> {
-    if !pass.wants(path, Side::Post) {
+    if !pass.wants(path, PointSide::Post) {
         return tokens;
     }
     let [n, _, c] = tokens.dims();
     let places = tokens.clone().narrow(1, leading, height * width);
-    let map = pass.show(path, Side::Post, places.reshape([n, height, width, c]));
+    let map = pass.show(path, PointSide::Post, places.reshape([n, height, width, c]));
     let shown = tokens_of_map(map);
     match leading {
         0 => shown,

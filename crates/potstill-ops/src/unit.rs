@@ -6,7 +6,7 @@
 use burn::tensor::Tensor;
 
 use crate::{
-    Activation, BatchNorm, Conv2d, Pass, Side,
+    Activation, BatchNorm, Conv2d, Pass, PointSide,
     fast::{Unit, conv_unit, norm_unit},
 };
 
@@ -34,13 +34,13 @@ pub fn conv_norm_act(
     path: &str,
     pass: &mut Pass<'_>,
 ) -> Tensor<4> {
-    let map = if activation != Activation::Identity && pass.wants(path, Side::Pre) {
+    let map = if activation != Activation::Identity && pass.wants(path, PointSide::Pre) {
         let before = fused(x, conv, norm, residual, Activation::Identity, pass);
-        activation.apply(pass.show(path, Side::Pre, before))
+        activation.apply(pass.show(path, PointSide::Pre, before))
     } else {
         fused(x, conv, norm, residual, activation, pass)
     };
-    pass.show(path, Side::Post, map)
+    pass.show(path, PointSide::Post, map)
 }
 
 /// `activation(norm(x))`, ending at the point called `path`: a batch norm that stands before its convolution, as in networks
@@ -52,19 +52,19 @@ pub fn norm_act(
     path: &str,
     pass: &mut Pass<'_>,
 ) -> Tensor<4> {
-    let map = if pass.wants(path, Side::Pre) {
+    let map = if pass.wants(path, PointSide::Pre) {
         let before = normalised(x, norm, Activation::Identity, pass);
-        activation.apply(pass.show(path, Side::Pre, before))
+        activation.apply(pass.show(path, PointSide::Pre, before))
     } else {
         normalised(x, norm, activation, pass)
     };
-    pass.show(path, Side::Post, map)
+    pass.show(path, PointSide::Post, map)
 }
 
 /// `activation(x)`, ending at the point called `path`: where no convolution or batch norm is there to be fused with.
 pub fn act(x: Tensor<4>, activation: Activation, path: &str, pass: &mut Pass<'_>) -> Tensor<4> {
-    let before = pass.show(path, Side::Pre, x);
-    pass.show(path, Side::Post, activation.apply(before))
+    let before = pass.show(path, PointSide::Pre, x);
+    pass.show(path, PointSide::Post, activation.apply(before))
 }
 
 fn fused(

@@ -154,7 +154,7 @@ fn a_pass_counts_multiplications() {
     let [n, height, width, outputs] = y.dims();
     assert_eq!([n, height, width, outputs], [2, 4, 9, 6]);
     assert_eq!(
-        pass.multiplications(),
+        pass.macs(),
         2 * 4 * 9 * 6 * (2 * 3 * 2),
         "every output sees two channels through six weights"
     );
@@ -162,5 +162,5 @@ fn a_pass_counts_multiplications() {
         Tensor::<2>::zeros([2, 3], &burn::tensor::Device::flex()),
         &mut pass,
     );
-    assert_eq!(pass.multiplications(), 5184 + 30);
+    assert_eq!(pass.macs(), 5184 + 30);
 }

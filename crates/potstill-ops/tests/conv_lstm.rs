@@ -156,7 +156,7 @@ fn sizes_and_costs_are_those_of_the_published_network() {
         let maps = maps.into_iter().map(|map| map.cast(DType::F32)).collect();
         let forecast = forecaster.forward(maps, &mut pass).unwrap();
         assert_eq!(forecast.dims(), [1, size, size, 1]);
-        counted.push((count_trainable(&forecaster), pass.multiplications() as f64));
+        counted.push((count_trainable(&forecaster), pass.macs() as f64));
     }
     let [(wide, much), (narrow, little)] = counted[..] else {
         unreachable!("two of them")

@@ -8,7 +8,7 @@ use burn::{
 };
 use numbers::{assert_near, gradients, map, scope, values};
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Frozen, Mode, Moments, Parameters, Pass, conv_norm,
+    Activation, BatchNorm, BatchStatistics, Conv2d, Conv2dConfig, Frozen, Mode, Parameters, Pass, conv_norm,
 };
 
 /// The smallest network that has weights and statistics.
@@ -37,8 +37,8 @@ impl Unit {
         let mut pass = Pass::new(Mode::Batch);
         let y = self.forward(&mut pass);
         let mut tape = (y.clone() * y).mean().backward();
-        self.descend(&mut tape, &mut |_, value, gradient| value - gradient * 0.1 - 0.01);
-        Moments::absorb(&pass.into_moments(), self);
+        self.update_with_gradients(&mut tape, &mut |_, value, gradient| value - gradient * 0.1 - 0.01);
+        BatchStatistics::update_running_stats(&pass.into_batch_statistics(), self);
     }
 }
 

@@ -31,7 +31,7 @@ fn compare(case: &Case) {
         }
         assert_close(fast, portable, 3e-5, &what);
     }
-    assert_eq!(fast.multiplications, portable.multiplications);
+    assert_eq!(fast.macs, portable.macs);
 }
 
 fn assert_close(ours: &[f32], theirs: &[f32], tolerance: f32, what: &str) {

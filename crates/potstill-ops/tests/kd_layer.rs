@@ -13,7 +13,7 @@ use numbers::{
     scope, tensor, values,
 };
 use potstill_ops::{
-    Form, Frozen, KdLayer, Mode, NO_CHANCE, Parameters, Pass, Point, Scope, Taps, channel_norm,
+    Form, Frozen, KdLayer, LOG_ZERO, Mode, Parameters, Pass, Point, Scope, Taps, channel_norm,
     count_trainable, softmax_divergence,
 };
 use potstill_random::Seed;
@@ -193,7 +193,7 @@ fn a_divergence_is_zero_at_equality_and_takes_zeros() {
     });
     assert!(number(&same).abs() < 1e-12);
     // Half the chance for each of two classes, none for the others.
-    let halves: Tensor<2> = tensor([4, 6], |i| if i % 6 < 2 { 0.0 } else { NO_CHANCE });
+    let halves: Tensor<2> = tensor([4, 6], |i| if i % 6 < 2 { 0.0 } else { LOG_ZERO });
     let found = softmax_divergence(scores.clone(), &|range| {
         halves.clone().narrow(0, range.start, range.len())
     });

@@ -4,7 +4,7 @@ mod numbers;
 
 use burn::tensor::DType;
 use numbers::{assert_near, fill, gradients, map, nchw, number, scope, values};
-use potstill_ops::{BatchNorm, Mode, Moments, Parameters, Pass};
+use potstill_ops::{BatchNorm, BatchStatistics, Mode, Parameters, Pass};
 
 const EXACT: f64 = 1e-13;
 
@@ -47,7 +47,7 @@ fn running_statistics_take_the_unbiased_variance() {
     for (step, expected) in RUNNING.iter().enumerate() {
         let mut pass = Pass::new(Mode::Batch);
         norm.forward(batch(step), &mut pass);
-        Moments::absorb(&pass.into_moments(), &mut norm);
+        BatchStatistics::update_running_stats(&pass.into_batch_statistics(), &mut norm);
         assert_near(&format!("after step {step}"), &running(&norm), expected, EXACT);
     }
 }
@@ -60,7 +60,7 @@ fn moments_of_one_pass_are_absorbed_in_order() {
         norm.forward(batch(step), &mut pass);
     }
     assert_near("before", &running(&norm), &[0.0, 0.0, 1.0, 1.0], EXACT);
-    Moments::absorb(&pass.into_moments(), &mut norm);
+    BatchStatistics::update_running_stats(&pass.into_batch_statistics(), &mut norm);
     assert_near("after", &running(&norm), &RUNNING[2], EXACT);
 }
 
@@ -69,7 +69,7 @@ fn moments_of_another_module_are_passed_over() {
     let (one, mut other) = (norm(), norm());
     let mut pass = Pass::new(Mode::Batch);
     one.forward(batch(0), &mut pass);
-    Moments::absorb(&pass.into_moments(), &mut other);
+    BatchStatistics::update_running_stats(&pass.into_batch_statistics(), &mut other);
     assert_eq!(running(&other), [0.0, 0.0, 1.0, 1.0]);
 }
 
@@ -110,9 +110,9 @@ fn running_modes_use_the_running_statistics_and_note_nothing() {
             &[-2.0, 0.0, -2.0, 0.0, 28.0, 12.0, 28.0, 12.0],
             EXACT,
         );
-        let moments = pass.into_moments();
+        let moments = pass.into_batch_statistics();
         assert!(moments.is_empty(), "{mode:?}");
-        Moments::absorb(&moments, &mut norm);
+        BatchStatistics::update_running_stats(&moments, &mut norm);
         assert_eq!(running(&norm), before, "{mode:?}");
     }
 }

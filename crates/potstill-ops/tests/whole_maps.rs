@@ -130,7 +130,7 @@ fn gated_case(
     let sum = gated_sum(x, y, &gates, &mut pass);
     let mut found = vec![
         ("sum", values(sum.clone().inner())),
-        ("multiplications", vec![pass.multiplications() as f32]),
+        ("multiplications", vec![pass.macs() as f32]),
     ];
     if sum.is_autodiff() {
         let gradients = (sum * drawn("gradient", shape).inner()).sum().backward();

@@ -20,10 +20,10 @@
 pub mod prelude {
     pub use potstill_data::{Augment, Dataset, Normalise, Split, open};
     pub use potstill_engine::{
-        EngineError, Evaluation, Network, Observer, Outcome, Plan, Run, RunFolder, Silent, Source, Which,
-        evaluate, export,
+        CheckpointChoice, EngineError, Evaluation, Network, NoObserver, Observer, Outcome, Plan, Run,
+        RunFolder, Source, evaluate, export,
     };
-    pub use potstill_methods::{Method, Reads, Seen, Step, Term};
+    pub use potstill_methods::{LossTerm, Method, NetworkOutput, Reads, StepContext};
     pub use potstill_models::{Classifier, probe, weights};
     pub use potstill_ops::{Frozen, Mode, Pass, Point, Scope, Taps, Visitor};
     pub use potstill_random::Seed;

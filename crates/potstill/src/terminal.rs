@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use potstill_engine::{Observer, StepSeen, epoch_line};
+use potstill_engine::{Observer, StepProgress, epoch_line};
 use potstill_report::EpochRow;
 
 /// Shows a run on standard error.
@@ -40,7 +40,7 @@ impl Terminal {
 }
 
 impl Observer for Terminal {
-    fn step(&mut self, seen: &StepSeen<'_>) {
+    fn step(&mut self, seen: &StepProgress<'_>) {
         let Some(bar) = &self.bar else { return };
         // The bar counts the steps of the whole run, so that its ETA is that of the run.
         bar.set_length((seen.epochs * seen.steps) as u64);

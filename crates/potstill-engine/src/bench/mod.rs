@@ -6,22 +6,22 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
 use potstill_data::Batch;
-use potstill_methods::{Ground, Method, Side};
+use potstill_methods::{Method, NetworkInfo, PlanContext};
 use potstill_models::{BuildOptions, Classifier, FrozenClassifier, ModelEntry, find};
-use potstill_ops::{Frozen, Mode, Moments, Pass, Precision, Recycler, Scope};
+use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Precision, Recycler, Scope};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
 
 pub use self::report::{BenchReport, Milliseconds, PartReport};
 use crate::{
     EngineError, NetworkInput, Phase,
-    descent::{Descent, Optimizers, Rates},
+    backward::{Optimizers, Rates, UpdateContext},
     export::median,
-    inputs::Moment,
-    laps::{Laps, Part},
+    inputs::StepIndex,
     learner::{Learner, LiveTeacher},
     machine,
     plan::{default_input, insert},
+    step_profile::{StepPart, StepProfile},
 };
 
 /// What to time.
@@ -61,8 +61,8 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         None => None,
     };
     let [height, width] = entry.input;
-    let side = |network| Side::of(network, [height, width, 3], &device);
-    let ground = Ground {
+    let side = |network| NetworkInfo::of(network, [height, width, 3], &device);
+    let context = PlanContext {
         student: side(&student)?,
         teacher: teacher.as_ref().map(side).transpose()?,
         image: [height, width, 3],
@@ -74,11 +74,11 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     let methods = setup.methods.iter().map(|name| {
         Ok((
             1.0,
-            potstill_methods::find(name)?.plan(&MethodSpec::new(name.clone()), &ground)?,
+            potstill_methods::find(name)?.plan(&MethodSpec::new(name.clone()), &context)?,
         ))
     });
     let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
-    insert(&methods, &mut student, [height, width, 3], &ground)?;
+    insert(&methods, &mut student, [height, width, 3], &context)?;
     let optimizer = OptimizerSpec::Sgd(Sgd {
         lr: setup.rate,
         momentum: 0.9,
@@ -98,8 +98,8 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     let batch = synthetic(setup.batch, entry);
     let roles = methods
         .iter()
-        .map(|(_, method): &(f64, Box<dyn Method>)| method.teaching());
-    let teaching = roles.max().unwrap_or_default();
+        .map(|(_, method): &(f64, Box<dyn Method>)| method.teacher_update());
+    let teacher_update = roles.max().unwrap_or_default();
     let teacher = teacher.map(|teacher| settled(teacher, input.of_batch(&batch, &device)));
     let mut learner = Learner {
         device,
@@ -108,19 +108,19 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         student_input: input.clone(),
         teacher: teacher.map(|teacher| {
             let frozen = FrozenClassifier::from(&teacher);
-            LiveTeacher::new(Some(&teacher), frozen, teaching, Mode::Running, input)
+            LiveTeacher::new(Some(&teacher), frozen, teacher_update, Mode::Running, input)
         }),
         methods,
         task_weight: 1.0,
         label_smoothing: 0.0,
         clip_norm: None,
     };
-    learner.rehearse(setup.epoch.unwrap_or(0));
-    let moment = Moment {
+    learner.init_placeholder(setup.epoch.unwrap_or(0));
+    let index = StepIndex {
         epoch: setup.epoch.unwrap_or(PAST_EVERY_RAMP),
         step: 0,
     };
-    let mut descent = Descent {
+    let mut descent = UpdateContext {
         phase: &phase,
         optimizers: &mut optimizers,
         rates: Rates {
@@ -130,11 +130,11 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     };
     let mut losses = Vec::new();
     let mut report = timed(setup, || {
-        let mut laps = Laps::start();
+        let mut profile = StepProfile::start();
         // A term that is not finite costs the same time, up to the losses.
-        let done = learner.step(&batch, moment, &mut descent, &mut laps);
+        let done = learner.step(&batch, index, &mut descent, &mut profile);
         losses.push(done.map_or(f64::NAN, |done| done.loss));
-        Part::ALL.map(|part| (part.name(), laps.seconds(part), laps.multiplications(part)))
+        StepPart::ALL.map(|part| (part.name(), profile.seconds(part), profile.macs(part)))
     })?;
     report.losses = losses.first().zip(losses.last()).map(|(&a, &b)| [a, b]);
     Ok(report)
@@ -158,15 +158,15 @@ pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, E
     let batch = synthetic(setup.batch, entry);
     let input = NetworkInput::from(default_input(3));
     timed(setup, || {
-        let mut laps = Laps::start();
+        let mut profile = StepProfile::start();
         let images = input.of_batch(&batch, &device);
-        laps.lap(Part::Batch, 0);
+        profile.record(StepPart::Batch, 0);
         let mut pass = Pass::new(Mode::Running);
         // The numbers are wanted: computing may wait until they are.
         let _ = network.forward(images, &mut pass).map(Tensor::into_data);
-        laps.lap(Part::Teacher, pass.multiplications());
-        [(Part::Batch, "batch"), (Part::Teacher, "forward")]
-            .map(|(part, name)| (name, laps.seconds(part), laps.multiplications(part)))
+        profile.record(StepPart::Teacher, pass.macs());
+        [(StepPart::Batch, "batch"), (StepPart::Teacher, "forward")]
+            .map(|(part, name)| (name, profile.seconds(part), profile.macs(part)))
     })
 }
 
@@ -188,10 +188,10 @@ fn build(
 fn settled(mut teacher: Classifier, images: Tensor<4>) -> Classifier {
     let mut pass = Pass::new(Mode::Batch);
     Frozen::new(&teacher).get().forward(images, &mut pass);
-    let moments = pass.into_moments();
+    let moments = pass.into_batch_statistics();
     // Each absorption goes a tenth of the way.
-    let again: Vec<Moments> = std::iter::repeat_n(moments, 60).flatten().collect();
-    Moments::absorb(&again, teacher.parameters_mut());
+    let again: Vec<BatchStatistics> = std::iter::repeat_n(moments, 60).flatten().collect();
+    BatchStatistics::update_running_stats(&again, teacher.parameters_mut());
     teacher
 }
 
@@ -271,10 +271,10 @@ fn timed<const N: usize>(
 /// The part of that index over all steps.
 fn part_report<const N: usize>(steps: &[[(&'static str, f64, u64); N]], part: usize) -> PartReport {
     let seconds: Vec<f64> = steps.iter().map(|step| step[part].1).collect();
-    let (name, _, multiplications) = steps[0][part];
+    let (name, _, macs) = steps[0][part];
     PartReport {
         name,
         ms: 1e3 * median(&seconds).unwrap_or(f64::NAN),
-        gflop: 2e-9 * multiplications as f64,
+        gflop: 2e-9 * macs as f64,
     }
 }

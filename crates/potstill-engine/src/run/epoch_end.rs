@@ -1,26 +1,28 @@
-//! The end of an epoch: measured, entered in the books, written to the disk.
+//! The end of an epoch: evaluated, recorded, saved.
 
 use std::time::Instant;
 
 use potstill_report::{EpochRow, IndexMap, Training, append_metrics};
 
-use crate::{Best, EngineError, Evaluation, Observer, Phase, Position, epoch_line, run::Run, timeline::Slot};
+use crate::{
+    Best, EngineError, Evaluation, Observer, Phase, Position, epoch_line, run::Run, timeline::EpochKind,
+};
 
 impl Run {
-    /// Evaluates where something was learned that is measured, and enters the epoch that `began` in the books.
+    /// Evaluates where something was learned that is measured, and records the epoch that `began`.
     pub(super) fn close_epoch(
         &mut self,
-        slot: Slot,
+        slot: EpochKind,
         began: Instant,
         observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
         let training = began.elapsed().as_secs_f64();
         let (student, teacher) = match slot {
-            Slot::Student { .. } if self.learner.teacher_learns() => {
+            EpochKind::Student { .. } if self.learner.teacher_learns() => {
                 (Some(self.evaluate()?), self.evaluate_teacher()?)
             }
-            Slot::Student { .. } => (Some(self.evaluate()?), None),
-            Slot::Round { .. } => (None, None),
+            EpochKind::Student { .. } => (Some(self.evaluate()?), None),
+            EpochKind::SearchRound { .. } => (None, None),
         };
         self.seconds += began.elapsed().as_secs_f64();
         let row = self.row(slot, training, student, teacher);
@@ -42,7 +44,7 @@ impl Run {
     /// The epoch in one row; the position goes on to the next, and an augmentation hears that its epoch has ended.
     fn row(
         &mut self,
-        slot: Slot,
+        slot: EpochKind,
         training: f64,
         student: Option<Evaluation>,
         teacher: Option<Evaluation>,
@@ -58,14 +60,14 @@ impl Run {
             .iter()
             .map(|(name, sum)| (name.clone(), totals.mean(*sum)));
         let (phase, lr) = match slot {
-            Slot::Student { epoch } => {
+            EpochKind::Student { epoch } => {
                 let phase = Phase::at(&self.plan.phases, epoch);
                 (
                     phase.name.clone(),
                     phase.rate(epoch, steps.saturating_sub(1), steps),
                 )
             }
-            Slot::Round { method, .. } => {
+            EpochKind::SearchRound { method, .. } => {
                 let (name, rate) = (self.learner.methods[method].1.name(), self.round_rate(method));
                 // The rate of the next epoch hangs on the loss of this one.
                 if let Some(augmentation) = self.learner.methods[method].1.augmentation_mut() {

@@ -1,10 +1,11 @@
 //! The run: a loop over the epochs of the plan's timeline and their steps.
 
-mod close;
-mod keep;
+mod epoch_end;
 mod pictures;
+mod prepare;
+mod preview_grid;
+mod resume;
 mod round;
-mod sheet;
 mod steps;
 
 use std::{
@@ -22,8 +23,8 @@ use potstill_report::{EpochRow, tensorboard::EventWriter};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Best, EngineError, Evaluation, Observer, Plan, Position, RunFolder, descent::Optimizers, evaluate,
-    learner::Learner, running_mean::RunningMean, study::StudyRoom, timeline::Slot,
+    Best, EngineError, Evaluation, Observer, Plan, Position, RunFolder, backward::Optimizers, evaluate,
+    learner::Learner, run::prepare::RunPrepareContext, running_mean::RunningMean, timeline::EpochKind,
 };
 
 /// How a run ended.
@@ -45,7 +46,7 @@ pub struct Run {
     pub(crate) best: Option<Best>,
     totals: RunningMean,
     pub(crate) seconds: f64,
-    pub(crate) fingerprint: String,
+    pub(crate) recipe_hash: String,
     pub(crate) rows: Vec<EpochRow>,
     pub(crate) step_seconds: Vec<f64>,
     /// Seconds that the steps waited for their batches.
@@ -69,7 +70,7 @@ impl Run {
         let learner = Learner::of(&mut plan);
         let optimizers = Optimizers::new(&plan.phases[0], plan.teacher_optimizer());
         let hexadecimal = |text: String, byte: &u8| text + &format!("{byte:02x}");
-        let fingerprint = Sha256::digest(recipe.as_bytes())
+        let recipe_hash = Sha256::digest(recipe.as_bytes())
             .iter()
             .fold(String::new(), hexadecimal);
         Self {
@@ -81,7 +82,7 @@ impl Run {
             best: None,
             totals: RunningMean::default(),
             seconds: 0.0,
-            fingerprint,
+            recipe_hash,
             rows: Vec::new(),
             step_seconds: Vec::new(),
             waited: 0.0,
@@ -108,8 +109,8 @@ impl Run {
                 break;
             };
             let finished = match slot {
-                Slot::Student { epoch } => self.train_epoch(&loader, epoch, observer, stop)?,
-                Slot::Round { .. } => self.round_epoch(&loader, slot, observer, stop)?,
+                EpochKind::Student { epoch } => self.train_epoch(&loader, epoch, observer, stop)?,
+                EpochKind::SearchRound { .. } => self.round_epoch(&loader, slot, observer, stop)?,
             };
             let training = began.elapsed().as_secs_f64();
             if !finished {
@@ -131,7 +132,7 @@ impl Run {
             .as_ref()
             .filter(|_| !self.learner.teacher_learns());
         let teacher = teacher.map(|teacher| (teacher.network.frozen(), teacher.input.clone()));
-        let mut room = StudyRoom::new(&self.plan, teacher, observer, stop);
+        let mut room = RunPrepareContext::new(&self.plan, teacher, observer, stop);
         for (_, method) in &mut self.learner.methods {
             let Some(preparation) = method.preparation() else {
                 continue;

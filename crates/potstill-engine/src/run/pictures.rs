@@ -10,15 +10,15 @@ use crate::{
     inputs::pixels,
     run::{
         Run,
-        sheet::{Specimen, draw},
+        preview_grid::{Specimen, draw},
     },
-    timeline::Slot,
+    timeline::EpochKind,
 };
 
 impl Run {
     /// Draws some test images before and after the augmentation, if a round has just ended and wants a picture.
-    pub(super) fn picture(&self, slot: Slot) -> Result<(), EngineError> {
-        let Slot::Round {
+    pub(super) fn picture(&self, slot: EpochKind) -> Result<(), EngineError> {
+        let EpochKind::SearchRound {
             method,
             epoch,
             epochs,
@@ -29,10 +29,10 @@ impl Run {
             return Ok(());
         };
         let method = &self.learner.methods[method].1;
-        let (Some(augmentation), Some(judges)) = (method.augmentation(), self.learner.judges()) else {
+        let (Some(augmentation), Some(pair)) = (method.augmentation(), self.learner.frozen_pair()) else {
             return Ok(());
         };
-        let wanted = augmentation.specimens().min(self.plan.test.len());
+        let wanted = augmentation.preview_images().min(self.plan.test.len());
         if epoch + 1 != epochs || wanted == 0 {
             return Ok(());
         }
@@ -49,10 +49,10 @@ impl Run {
         });
         let after = Tensor::cat(made.collect(), 0);
         let mut confidence = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
-        for (moment, images) in [clean.clone(), after.clone()].into_iter().enumerate() {
-            let logits = self.learner.judged(&judges, images)?;
+        for (index, images) in [clean.clone(), after.clone()].into_iter().enumerate() {
+            let logits = self.learner.frozen_logits(&pair, images)?;
             for (network, logits) in logits.into_iter().enumerate() {
-                confidence[network][moment] = of_true_class(logits, &batch);
+                confidence[network][index] = of_true_class(logits, &batch);
             }
         }
         let [student, teacher] = confidence;

@@ -11,7 +11,7 @@ use std::{
 
 use burn::tensor::Device;
 use potstill_data::{Augment, Dataset, Loader, LoaderConfig};
-use potstill_methods::{Depends, Flow, Lesson, MethodError, Practice, Study};
+use potstill_methods::{CacheKey, Flow, MethodError, PrepareContext, TeacherBatch, TrainBatch};
 use potstill_models::FrozenClassifier;
 use potstill_ops::{Mode, Parameters, Pass, Point, Taps};
 use sha2::{Digest, Sha256};
@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use crate::{EngineError, NetworkInput, Observer, Plan, inputs::pixels};
 
 /// The study of a run.
-pub(crate) struct StudyRoom<'a> {
+pub(crate) struct RunPrepareContext<'a> {
     device: Device,
     data: Arc<dyn Dataset>,
     augment: Augment,
@@ -30,7 +30,7 @@ pub(crate) struct StudyRoom<'a> {
     stop: &'a AtomicBool,
 }
 
-impl<'a> StudyRoom<'a> {
+impl<'a> RunPrepareContext<'a> {
     pub fn new(
         plan: &Plan,
         teacher: Option<(FrozenClassifier, NetworkInput)>,
@@ -50,19 +50,19 @@ impl<'a> StudyRoom<'a> {
     }
 
     /// The digest of what the kept thing depends on.
-    fn digest(&self, depends: Depends, settings: &str) -> Result<String, MethodError> {
+    fn digest(&self, key: CacheKey, settings: &str) -> Result<String, MethodError> {
         let mut hash = Sha256::new();
         hash.update(env!("CARGO_PKG_VERSION"));
         hash.update(settings);
-        match depends {
-            Depends::Data => hash.update(format!("{:?}", self.augment)),
-            Depends::TeacherAndData => hash.update(format!("{:?}", self.augment.for_evaluation())),
+        match key {
+            CacheKey::Data => hash.update(format!("{:?}", self.augment)),
+            CacheKey::TeacherAndData => hash.update(format!("{:?}", self.augment.for_evaluation())),
         }
         for index in 0..self.data.len() {
             hash.update(self.data.label(index).to_le_bytes());
             hash.update(&self.data.image(index).map_err(failed)?.pixels);
         }
-        if let (Depends::TeacherAndData, Some((teacher, input))) = (depends, &self.teacher) {
+        if let (CacheKey::TeacherAndData, Some((teacher, input))) = (key, &self.teacher) {
             hash.update(format!("{input:?}"));
             match teacher {
                 FrozenClassifier::Ours(network) => {
@@ -95,7 +95,7 @@ fn hash_tensors(hash: &mut Sha256, network: &dyn Parameters) {
 }
 
 fn failed(error: impl Into<EngineError>) -> MethodError {
-    MethodError::Study(Box::new(error.into()))
+    MethodError::PrepareContext(Box::new(error.into()))
 }
 
 /// The cache of what methods prepare: `$POTSTILL_CACHE`, or `potstill` in the user's cache.
@@ -110,7 +110,7 @@ fn cache() -> Option<PathBuf> {
         .or_else(|| Some(said("HOME")?.join(".cache/potstill")))
 }
 
-impl Study for StudyRoom<'_> {
+impl PrepareContext for RunPrepareContext<'_> {
     fn device(&self) -> Device {
         self.device.clone()
     }
@@ -123,11 +123,11 @@ impl Study for StudyRoom<'_> {
         self.data.classes().len()
     }
 
-    fn teach(
+    fn for_each_teacher_batch(
         &mut self,
         points: &[Point],
         first: usize,
-        see: &mut dyn FnMut(Lesson) -> Flow,
+        on_batch: &mut dyn FnMut(TeacherBatch) -> Flow,
     ) -> Result<(), MethodError> {
         let Some((teacher, input)) = &self.teacher else {
             let message = "a method studies the teacher before the first step, and there is none that stays as it is: one that learns \
@@ -153,25 +153,25 @@ impl Study for StudyRoom<'_> {
                 .forward(input.of_batch(&batch, &self.device), &mut pass)
                 .map_err(failed)?;
             let first = first + batch.indices.first().copied().unwrap_or(0);
-            let lesson = Lesson {
+            let batch = TeacherBatch {
                 first,
                 labels: batch.labels,
                 logits,
                 taps,
             };
-            if see(lesson)? == ControlFlow::Break(()) {
+            if on_batch(batch)? == ControlFlow::Break(()) {
                 break;
             }
         }
         Ok(())
     }
 
-    fn practise(
+    fn for_each_train_batch(
         &mut self,
         epoch: u64,
         first: usize,
         size: usize,
-        see: &mut dyn FnMut(Practice) -> Flow,
+        on_batch: &mut dyn FnMut(TrainBatch) -> Flow,
     ) -> Result<(), MethodError> {
         let config = LoaderConfig {
             batch: size.min(self.data.len()),
@@ -181,19 +181,19 @@ impl Study for StudyRoom<'_> {
         let loader = Loader::new(Arc::clone(&self.data), self.augment.clone(), config).map_err(failed)?;
         for (step, batch) in (first..).zip(loader.epoch(epoch, first)) {
             let batch = batch.map_err(failed)?;
-            let practice = Practice {
+            let batch = TrainBatch {
                 step,
                 pixels: pixels(&batch, &self.device),
                 labels: batch.labels,
             };
-            if see(practice)? == ControlFlow::Break(()) {
+            if on_batch(batch)? == ControlFlow::Break(()) {
                 break;
             }
         }
         Ok(())
     }
 
-    fn kept(&mut self, name: &str, depends: Depends, settings: &str) -> Result<PathBuf, MethodError> {
+    fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<PathBuf, MethodError> {
         let Some(cache) = cache() else {
             let reason = "there is no place for a cache: set POTSTILL_CACHE to a folder".into();
             return Err(failed(EngineError::Contradiction(reason)));
@@ -202,18 +202,18 @@ impl Study for StudyRoom<'_> {
         std::fs::create_dir_all(&folder)
             .map_err(EngineError::io("make the folder", &folder))
             .map_err(failed)?;
-        Ok(folder.join(format!("{name}-{}", self.digest(depends, settings)?)))
+        Ok(folder.join(format!("{name}-{}", self.digest(key, settings)?)))
     }
 
     fn progress(&mut self, what: &str, done: usize, of: usize) {
         self.observer.preparing(what, done, of);
     }
 
-    fn say(&mut self, line: &str) {
+    fn message(&mut self, line: &str) {
         self.observer.says(line);
     }
 
-    fn stopped(&self) -> bool {
+    fn should_stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 }

@@ -4,7 +4,9 @@ use std::{iter, path::PathBuf};
 
 use potstill_report::{rewind_metrics, tensorboard::EventWriter};
 
-use crate::{Checkpoint, EngineError, Phase, Plan, RunFolder, descent::Optimizers, run::Run, timeline::Slot};
+use crate::{
+    Checkpoint, EngineError, Phase, Plan, RunFolder, backward::Optimizers, run::Run, timeline::EpochKind,
+};
 
 impl Run {
     /// A run that continues where its last checkpoint was written; from the start if none was.
@@ -17,40 +19,42 @@ impl Run {
         if !path.is_file() {
             return Self::start(plan, folder);
         }
-        let (books, tensors) = Checkpoint::read(&path)?;
-        let steps = plan.steps_per_epoch() * books.position.epoch;
+        let (run_state, tensors) = Checkpoint::read(&path)?;
+        let steps = plan.steps_per_epoch() * run_state.position.epoch;
         let events = EventWriter::resume(folder.path(), steps as u64)?;
         let mut run = Self::new(plan, folder, &recipe, events);
-        if books.recipe != run.fingerprint {
+        if run_state.recipe != run.recipe_hash {
             let reason =
                 "it was written by another recipe; resume with the recipe.toml of the run's own folder"
                     .into();
             return Err(EngineError::Checkpoint { file: path, reason });
         }
-        run.position = books.position;
-        run.begin_again();
-        books.restore(tensors, &mut run.learner, &mut run.optimizers, &path)?;
-        run.best = books.best;
-        run.seconds = books.seconds;
-        run.totals = books.totals;
+        run.position = run_state.position;
+        run.reset_optimizers();
+        run_state.restore(tensors, &mut run.learner, &mut run.optimizers, &path)?;
+        run.best = run_state.best;
+        run.seconds = run_state.seconds;
+        run.totals = run_state.totals;
         run.rows = rewind_metrics(run.folder.metrics(), run.position.epoch)?;
         Ok(run)
     }
 
     /// The optimisers of the present position, without state.
-    fn begin_again(&mut self) {
+    fn reset_optimizers(&mut self) {
         let Some(slot) = self.plan.timeline.at(self.position.epoch) else {
             return;
         };
         let is_done = self.position.epoch >= self.plan.timeline.len();
         // Before the first step of a phase the state is still that of the one before.
         let epoch = match slot {
-            Slot::Student { epoch } if is_done || self.position.step > 0 => epoch,
-            Slot::Student { epoch } | Slot::Round { before: epoch, .. } => epoch.saturating_sub(1),
+            EpochKind::Student { epoch } if is_done || self.position.step > 0 => epoch,
+            EpochKind::Student { epoch } | EpochKind::SearchRound { before: epoch, .. } => {
+                epoch.saturating_sub(1)
+            }
         };
         let phase = Phase::at(&self.plan.phases, epoch);
         self.optimizers = Optimizers::new(phase, self.plan.teacher_optimizer());
-        if let Slot::Round { method, .. } = slot
+        if let EpochKind::SearchRound { method, .. } = slot
             && let Some(augmentation) = self.learner.methods[method].1.augmentation()
         {
             self.optimizers.begin_round(&augmentation.optimizer());
@@ -59,18 +63,18 @@ impl Run {
 
     /// Writes the checkpoint, and a second time as the best one.
     pub(super) fn save(&self, best: Option<PathBuf>) -> Result<(), EngineError> {
-        let books = Checkpoint {
+        let run_state = Checkpoint {
             position: self.position,
             best: self.best,
             totals: self.totals.clone(),
             seconds: self.seconds,
-            recipe: self.fingerprint.clone(),
+            recipe: self.recipe_hash.clone(),
             student: Some(self.model_config()),
-            methods: self.learner.books(),
+            methods: self.learner.method_state(),
             ..Checkpoint::default()
         };
         for path in iter::once(self.folder.last()).chain(best) {
-            books
+            run_state
                 .clone()
                 .save(&self.learner.parts(), &self.optimizers.all(), &path)?;
         }

@@ -7,9 +7,9 @@ use potstill_methods::Augmentation;
 
 use crate::{
     EngineError, Observer,
-    inputs::Moment,
+    inputs::StepIndex,
     run::{Run, steps::Pace},
-    timeline::Slot,
+    timeline::EpochKind,
 };
 
 impl Run {
@@ -17,11 +17,11 @@ impl Run {
     pub(super) fn round_epoch(
         &mut self,
         loader: &Loader,
-        slot: Slot,
+        slot: EpochKind,
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<bool, EngineError> {
-        let Slot::Round {
+        let EpochKind::SearchRound {
             method,
             epoch,
             epochs,
@@ -37,7 +37,7 @@ impl Run {
             augmentation.begin_round();
             self.optimizers.begin_round(&augmentation.optimizer());
         }
-        let Some(judges) = self.learner.judges() else {
+        let Some(pair) = self.learner.frozen_pair() else {
             return Ok(true);
         };
         // Rounds have orders and augmentations of their own, behind those of the student's epochs.
@@ -50,13 +50,13 @@ impl Run {
             }
             let batch = batch?;
             let step = self.position.step;
-            let moment = Moment { epoch: ordinal, step };
+            let index = StepIndex { epoch: ordinal, step };
             let rate = self.round_rate(method);
             let report = self
                 .learner
-                .trial(method, &judges, &batch, moment, &mut self.optimizers)
+                .search_step(method, &pair, &batch, index, &mut self.optimizers)
                 .map_err(|refused| refused.at(self.position.epoch + 1, step + 1, rate))?;
-            self.enter_step(&batch, &report, rate, &mut pace, observer);
+            self.record_step(&batch, &report, rate, &mut pace, observer);
         }
         if epoch + 1 == epochs {
             self.optimizers.end_round();

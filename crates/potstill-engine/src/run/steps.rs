@@ -8,12 +8,12 @@ use std::{
 use potstill_data::{Batch, DataError, Epoch, Loader};
 
 use crate::{
-    EngineError, Observer, Phase, StepSeen,
-    descent::{Descent, Optimizers, Rates},
-    inputs::Moment,
-    laps::Laps,
+    EngineError, Observer, Phase, StepProgress,
+    backward::{Optimizers, Rates, UpdateContext},
+    inputs::StepIndex,
     run::Run,
     step::StepReport,
+    step_profile::StepProfile,
 };
 
 impl Run {
@@ -36,13 +36,13 @@ impl Run {
                 return Ok(false);
             }
             let batch = batch?;
-            let moment = Moment {
+            let index = StepIndex {
                 epoch,
                 step: self.position.step,
             };
-            let student = phase.rate(epoch, moment.step, pace.steps);
-            let teacher = self.plan.teacher_rate(&phase, epoch, moment.step, pace.steps);
-            let mut descent = Descent {
+            let student = phase.rate(epoch, index.step, pace.steps);
+            let teacher = self.plan.teacher_rate(&phase, epoch, index.step, pace.steps);
+            let mut descent = UpdateContext {
                 phase: &phase,
                 optimizers: &mut self.optimizers,
                 rates: Rates { student, teacher },
@@ -50,10 +50,10 @@ impl Run {
             let started = Instant::now();
             let report = self
                 .learner
-                .step(&batch, moment, &mut descent, &mut Laps::start())
-                .map_err(|refused| refused.at(self.position.epoch + 1, moment.step + 1, student))?;
+                .step(&batch, index, &mut descent, &mut StepProfile::start())
+                .map_err(|refused| refused.at(self.position.epoch + 1, index.step + 1, student))?;
             self.step_seconds.push(started.elapsed().as_secs_f64());
-            self.enter_step(&batch, &report, student, &mut pace, observer);
+            self.record_step(&batch, &report, student, &mut pace, observer);
         }
         self.learner.remember(epoch);
         Ok(true)
@@ -67,8 +67,8 @@ impl Run {
         batch
     }
 
-    /// Enters a step in the books and shows it.
-    pub(super) fn enter_step(
+    /// Records a step and shows it.
+    pub(super) fn record_step(
         &mut self,
         batch: &Batch,
         report: &StepReport,
@@ -85,7 +85,7 @@ impl Run {
         let means: Vec<_> = means
             .map(|(name, sum)| (name.clone(), totals.mean(*sum)))
             .collect();
-        observer.step(&StepSeen {
+        observer.step(&StepProgress {
             epoch: self.position.epoch + 1,
             epochs: self.plan.timeline.len(),
             step: self.position.step,

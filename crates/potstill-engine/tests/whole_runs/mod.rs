@@ -10,7 +10,7 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use potstill_engine::{Observer, Outcome, Plan, Run, RunFolder, Silent, StepSeen};
+use potstill_engine::{NoObserver, Observer, Outcome, Plan, Run, RunFolder, StepProgress};
 use potstill_models::weights::TensorFile;
 use potstill_recipe::Recipe;
 use potstill_report::EpochRow;
@@ -37,7 +37,7 @@ pub fn resume(recipe: Recipe, folder: &Path) -> Run {
 pub struct StopAfter<'a>(pub usize, pub &'a AtomicBool);
 
 impl Observer for StopAfter<'_> {
-    fn step(&mut self, _: &StepSeen<'_>) {
+    fn step(&mut self, _: &StepProgress<'_>) {
         self.0 -= 1;
         if self.0 == 0 {
             self.1.store(true, Ordering::Relaxed);
@@ -54,7 +54,7 @@ pub fn go_on(run: &mut Run, steps: usize) {
 
 /// Goes on to the end.
 pub fn finish(run: &mut Run) {
-    let outcome = run.go(&mut Silent, &AtomicBool::new(false)).unwrap();
+    let outcome = run.go(&mut NoObserver, &AtomicBool::new(false)).unwrap();
     assert_eq!(outcome, Outcome::Finished);
 }
 

@@ -14,14 +14,14 @@ use potstill_ops::{
 /// Half of a guided module: `BN(Conv3x3(ReLU(BN(Conv1x1(x)))))`, no bias. It ends in a batch norm, so that the scale of what is
 /// compared does not grow with the features.
 #[derive(Module, Debug)]
-pub struct GuidedHalf {
+pub struct GuidedStudent {
     conv1: Conv2d,
     bn1: BatchNorm,
     conv2: Conv2d,
     bn2: BatchNorm,
 }
 
-impl GuidedHalf {
+impl GuidedStudent {
     /// A half from `inputs` to `width` channels. Convolutions start as `kaiming_normal_(mode="fan_out")`.
     pub fn new(inputs: usize, width: usize, scope: &Scope) -> Self {
         let conv = |name, inputs, kernel| {
@@ -44,16 +44,16 @@ impl GuidedHalf {
 
 /// The teacher's half, and the classifier that keeps its maps meaningful.
 #[derive(Module, Debug)]
-pub struct TaughtHalf {
-    half: GuidedHalf,
+pub struct GuidedTeacher {
+    half: GuidedStudent,
     head: Linear,
 }
 
-impl TaughtHalf {
+impl GuidedTeacher {
     /// A half from `inputs` to `width` channels with a classifier of so many classes, which starts as PyTorch's.
     pub fn new(inputs: usize, width: usize, classes: usize, scope: &Scope) -> Self {
         Self {
-            half: GuidedHalf::new(inputs, width, &scope.at("half")),
+            half: GuidedStudent::new(inputs, width, &scope.at("half")),
             head: Linear::new(width, classes, &scope.at("head")),
         }
     }
@@ -70,13 +70,13 @@ impl TaughtHalf {
 /// All halves of the student, shallow to deep.
 #[derive(Module, Debug)]
 pub struct StudentHalves {
-    pub(crate) pairs: Vec<GuidedHalf>,
+    pub(crate) pairs: Vec<GuidedStudent>,
 }
 
 /// All halves of the teacher, shallow to deep.
 #[derive(Module, Debug)]
 pub struct TeacherHalves {
-    pub(crate) pairs: Vec<TaughtHalf>,
+    pub(crate) pairs: Vec<GuidedTeacher>,
 }
 
 /// Both maps of a pair at the smaller of their sizes: the larger one is averaged, before its half, and neither is enlarged.

@@ -23,14 +23,14 @@ use potstill_ops::{Mode, Parameters, Pass, Taps, adaptive_avg_pool, cross_entrop
 use potstill_recipe::MethodSpec;
 
 pub use self::{
-    guided_module::{GuidedHalf, TaughtHalf, at_the_smaller_size},
+    guided_module::{GuidedStudent, GuidedTeacher, at_the_smaller_size},
     imitation::{ImitationLoss, imitation_loss},
 };
 use self::{
     guided_module::{StudentHalves, TeacherHalves},
-    options::{GuidedTeacher, Options, TeacherMode, UpdateOrder},
+    options::{GuideKind, Options, TeacherMode, UpdateOrder},
 };
-use crate::{Ground, Method, MethodError, Reads, Seen, Step, Teaching, Term};
+use crate::{LossTerm, Method, MethodError, NetworkOutput, PlanContext, Reads, StepContext, TeacherUpdate};
 
 /// Evolutionary knowledge distillation, planned for two networks.
 #[derive(Debug, Clone)]
@@ -52,31 +52,31 @@ impl Ekd {
     ///
     /// # Errors
     /// No teacher, another number of classes, points that are not there or do not pair up, values without sense.
-    pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
+    pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
         let options: Options = spec.options_as()?;
         options.check(spec)?;
-        let teacher = ground.teacher_of_same_classes(Self::NAME)?;
-        let classes = ground.student.probe.classes;
-        let reads = options.pairs(spec, &ground.student, teacher)?;
-        let scope = ground.scope(Self::NAME);
+        let teacher = context.teacher_of_same_classes(Self::NAME)?;
+        let classes = context.student.probe.classes;
+        let reads = options.pairs(spec, &context.student, teacher)?;
+        let scope = context.scope(Self::NAME);
         let (mut student_halves, mut teacher_halves, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
         for (pair, (own, other)) in reads.student.iter().zip(&reads.teacher).enumerate() {
-            let [h, w, inputs] = ground.student.size(own, Self::NAME, "student")?;
+            let [h, w, inputs] = context.student.size(own, Self::NAME, "student")?;
             let [height, width, outputs] = teacher.size(other, Self::NAME, "teacher")?;
             sizes.push([h.min(height), w.min(width)]);
             let width = match options.gm_teacher {
-                GuidedTeacher::Module => options.gm_width.unwrap_or(inputs),
-                GuidedTeacher::Identity => outputs,
+                GuideKind::Module => options.gm_width.unwrap_or(inputs),
+                GuideKind::Identity => outputs,
             };
             let at = |side: &str| scope.at(side).at(pair);
-            student_halves.push(GuidedHalf::new(inputs, width, &at("student")));
-            teacher_halves.push(TaughtHalf::new(outputs, width, classes, &at("teacher")));
+            student_halves.push(GuidedStudent::new(inputs, width, &at("student")));
+            teacher_halves.push(GuidedTeacher::new(outputs, width, classes, &at("teacher")));
         }
         let teacher = TeacherHalves {
             pairs: teacher_halves,
         };
         Ok(Self {
-            teacher: (options.gm_teacher == GuidedTeacher::Module).then_some(teacher),
+            teacher: (options.gm_teacher == GuideKind::Module).then_some(teacher),
             student: StudentHalves {
                 pairs: student_halves,
             },
@@ -87,7 +87,7 @@ impl Ekd {
     }
 
     /// The part of alpha and beta that is in force in this epoch, counted from 0.
-    fn warmth(&self, epoch: usize) -> f64 {
+    fn ramp(&self, epoch: usize) -> f64 {
         match self.options.transfer_warmup_epochs {
             0 => 1.0,
             epochs => (epoch as f64 / epochs as f64).min(1.0),
@@ -98,9 +98,9 @@ impl Ekd {
         self.options.update_order == UpdateOrder::TeacherFirst
     }
 
-    /// The teacher's halves as this step uses them: with a graph where their heads learn from it. A graph that nobody goes back
-    /// through would be kept, and grow.
-    fn halves(&self, learn: bool) -> Vec<TaughtHalf> {
+    /// The teacher's halves as this step uses them: with a graph where their heads learn from it. An autodiff graph without a
+    /// backward pass is never freed.
+    fn halves(&self, learn: bool) -> Vec<GuidedTeacher> {
         let halves = self.teacher.as_ref();
         let halves = halves.map(|halves| if learn { halves.clone() } else { halves.valid() });
         halves.map_or_else(Vec::new, |halves| halves.pairs)
@@ -112,7 +112,7 @@ impl Ekd {
     }
 
     /// The heads' term; none without heads.
-    fn heads_term(&self, heads: Vec<Tensor<1>>) -> Option<Term> {
+    fn heads_term(&self, heads: Vec<Tensor<1>>) -> Option<LossTerm> {
         Some(weighted_or_noted("ekd-heads", mean(heads)?, self.options.eta))
     }
 
@@ -129,7 +129,7 @@ impl Ekd {
 
     /// What is compared of every pair, the teacher's side a constant, and the heads' losses, which reach the `teacher`'s maps if those
     /// are tracked. No heads where the teacher has moved first: they have learned from the batch already.
-    fn guided(&self, step: &Step<'_>, teacher: &Taps, pass: &mut Pass<'_>) -> Guided {
+    fn guided(&self, step: &StepContext<'_>, teacher: &Taps, pass: &mut Pass<'_>) -> Guided {
         let reads = self.reads.student.iter().zip(&self.reads.teacher);
         let halves = self.halves(self.options.eta > 0.0 && !self.teacher_first());
         // What moved halves see of the batch a second time does not go into their statistics again.
@@ -157,7 +157,7 @@ impl Ekd {
                     .push(imitation_loss(imitated, target, self.options.ir_loss));
             }
         }
-        pass.count_untracked(again.multiplications());
+        pass.count_untracked(again.macs());
         guided
     }
 }
@@ -179,11 +179,11 @@ impl Method for Ekd {
         self.reads.clone()
     }
 
-    fn teaching(&self) -> Teaching {
+    fn teacher_update(&self) -> TeacherUpdate {
         match self.options.teacher_mode {
-            TeacherMode::Frozen => Teaching::Frozen,
-            _ if self.teacher_first() => Teaching::OnlineFirst,
-            TeacherMode::Evolving | TeacherMode::EvolvingFromCheckpoint => Teaching::Online,
+            TeacherMode::Frozen => TeacherUpdate::Frozen,
+            _ if self.teacher_first() => TeacherUpdate::OnlineFirst,
+            TeacherMode::Evolving | TeacherMode::EvolvingFromCheckpoint => TeacherUpdate::Online,
         }
     }
 
@@ -223,7 +223,12 @@ impl Method for Ekd {
         self.teacher.as_mut().map(|halves| halves as &mut dyn Parameters)
     }
 
-    fn teacher_terms(&self, teacher: &Seen, labels: &Tensor<1, Int>, pass: &mut Pass<'_>) -> Vec<Term> {
+    fn teacher_terms(
+        &self,
+        teacher: &NetworkOutput,
+        labels: &Tensor<1, Int>,
+        pass: &mut Pass<'_>,
+    ) -> Vec<LossTerm> {
         let heads = if self.supervises_deeply() {
             self.heads(&teacher.taps, labels, pass)
         } else {
@@ -232,7 +237,7 @@ impl Method for Ekd {
         self.heads_term(heads).into_iter().collect()
     }
 
-    fn terms(&self, step: &Step<'_>, pass: &mut Pass<'_>) -> Vec<Term> {
+    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Vec<LossTerm> {
         let Some(teacher) = step.teacher else {
             return Vec::new();
         };
@@ -247,29 +252,25 @@ impl Method for Ekd {
             _ => &teacher.taps,
         };
         let guided = self.guided(step, taps, pass);
-        let warmth = self.warmth(step.epoch);
+        let ramp = self.ramp(step.epoch);
         let imitation = mean(guided.imitations)
-            .map(|value| weighted_or_noted("ekd-imitation", value, options.beta * warmth));
-        let mut terms = vec![weighted_or_noted(
-            "ekd-transfer",
-            transfer,
-            options.alpha * warmth,
-        )];
+            .map(|value| weighted_or_noted("ekd-imitation", value, options.beta * ramp));
+        let mut terms = vec![weighted_or_noted("ekd-transfer", transfer, options.alpha * ramp)];
         terms.extend(imitation);
         terms.extend(self.heads_term(guided.heads));
         // A constant map imitates easily. About 1 is healthy behind a batch norm.
         let least = guided.deviations.into_iter().reduce(Tensor::min_pair);
-        terms.extend(least.map(|least| Term::note("ekd-least-deviation", least)));
+        terms.extend(least.map(|least| LossTerm::metric("ekd-least-deviation", least)));
         terms
     }
 }
 
 /// A term, or only its value where its factor is 0.
-fn weighted_or_noted(name: &'static str, value: Tensor<1>, factor: f64) -> Term {
+fn weighted_or_noted(name: &'static str, value: Tensor<1>, factor: f64) -> LossTerm {
     if factor == 0.0 {
-        Term::note(name, value)
+        LossTerm::metric(name, value)
     } else {
-        Term::loss(name, value).with_factor(factor)
+        LossTerm::loss(name, value).scaled(factor)
     }
 }
 

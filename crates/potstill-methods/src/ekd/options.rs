@@ -5,7 +5,7 @@ use potstill_recipe::MethodSpec;
 use serde::Deserialize;
 
 use super::{Ekd, imitation::ImitationLoss};
-use crate::{MethodError, Reads, Side, ground::points_named};
+use crate::{MethodError, NetworkInfo, Reads, plan_context::points_named};
 
 /// The options of EKD in a recipe.
 #[derive(Debug, Clone, Deserialize)]
@@ -20,7 +20,7 @@ pub(super) struct Options {
     /// Points of the teacher, as many; empty for the ends of its stages.
     pub teacher_points: Vec<String>,
     /// What stands between the teacher's block and the comparison.
-    pub gm_teacher: GuidedTeacher,
+    pub gm_teacher: GuideKind,
     /// The common width of all pairs; each student block's own if none.
     pub gm_width: Option<usize>,
     /// Whether the heads' losses reach the teacher's blocks (deep supervision).
@@ -48,7 +48,7 @@ impl Default for Options {
             pairs: None,
             student_points: Vec::new(),
             teacher_points: Vec::new(),
-            gm_teacher: GuidedTeacher::default(),
+            gm_teacher: GuideKind::default(),
             gm_width: None,
             aux_grad_to_backbone: false,
             alpha: 1.0,
@@ -77,7 +77,7 @@ pub(super) enum TeacherMode {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub(super) enum GuidedTeacher {
+pub(super) enum GuideKind {
     /// A guided half with a head.
     #[default]
     Module,
@@ -108,7 +108,7 @@ impl Options {
             }
         }
         spec.at_most("gm_width", self.gm_width.unwrap_or(1), 1 << 14)?;
-        let identity = self.gm_teacher == GuidedTeacher::Identity;
+        let identity = self.gm_teacher == GuideKind::Identity;
         if identity && self.gm_width.is_some() {
             let problem =
                 "does nothing beside `gm_teacher = \"identity\"`: the width is that of the teacher's blocks";
@@ -129,8 +129,8 @@ impl Options {
     pub(super) fn pairs(
         &self,
         spec: &MethodSpec,
-        student: &Side,
-        teacher: &Side,
+        student: &NetworkInfo,
+        teacher: &NetworkInfo,
     ) -> Result<Reads, MethodError> {
         let mut own = blocks(&self.student_points, student, "student", "student_points")?;
         let mut other = blocks(&self.teacher_points, teacher, "teacher", "teacher_points")?;
@@ -162,7 +162,7 @@ impl Options {
 /// their batch norm, behind that and its activation.
 fn blocks(
     named: &[String],
-    side: &Side,
+    side: &NetworkInfo,
     network: &'static str,
     option: &'static str,
 ) -> Result<Vec<Point>, MethodError> {
@@ -180,7 +180,7 @@ fn blocks(
                 option,
             });
         };
-        return Ok(stages.iter().map(|end| Point::post(&*end.before.path)).collect());
+        return Ok(stages.iter().map(|end| Point::post(&*end.pre.path)).collect());
     }
     points_named(named, Ekd::NAME)
 }

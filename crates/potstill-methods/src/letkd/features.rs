@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::{failed, kept::hexadecimal};
-use crate::{Lesson, MethodError, Study};
+use crate::{MethodError, PrepareContext, TeacherBatch};
 
 /// Rows of numbers that are read a range at a time.
 pub trait Rows {
@@ -163,51 +163,55 @@ pub struct Features {
 
 /// How far the file has come.
 #[derive(Debug, Default, Serialize, Deserialize)]
-struct Books {
+struct GatherProgress {
     labels: Vec<u32>,
     sha256: String,
 }
 
-/// Lessons after which the books are written, so that little is lost when the process is.
+/// Lessons after which the progress are written, so that little is lost when the process is.
 const BETWEEN_BOOKS: usize = 64;
 
 /// Reads the features of every training image into a file in `folder`, from where an earlier call stopped; none if it is to stop.
 ///
 /// # Errors
 /// The teacher, the images or the file fail.
-pub fn collect(study: &mut dyn Study, place: &Place, folder: &Path) -> Result<Option<Features>, MethodError> {
-    let mut gathering = Gathering::resume(study, place, folder)?;
-    let images = study.images();
+pub fn collect(
+    context: &mut dyn PrepareContext,
+    place: &Place,
+    folder: &Path,
+) -> Result<Option<Features>, MethodError> {
+    let mut gathering = Gathering::resume(context, place, folder)?;
+    let images = context.images();
     let what = format!("the teacher's features at `{}`", place.point);
-    let (mut lessons, first) = (0, gathering.books.labels.len());
+    let (mut batches, first) = (0, gathering.progress.labels.len());
     // The study is borrowed while it teaches: what it hears is told afterwards, lesson by lesson.
     let mut done = first;
     while done < images {
         let mut heard = 0;
-        study.teach(std::slice::from_ref(&place.point), done, &mut |lesson| {
-            gathering.add(place, &lesson)?;
+        context.for_each_teacher_batch(std::slice::from_ref(&place.point), done, &mut |batch| {
+            gathering.add(place, &batch)?;
             heard += 1;
-            lessons += 1;
+            batches += 1;
             Ok(if heard == BETWEEN_BOOKS {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             })
         })?;
-        let now = gathering.books.labels.len();
+        let now = gathering.progress.labels.len();
         if now == done {
             return Err(failed_because("the teacher showed no images".into()));
         }
         done = now;
         gathering.write_books()?;
-        study.progress(&what, done, images);
-        if study.stopped() && done < images {
+        context.progress(&what, done, images);
+        if context.should_stop() && done < images {
             return Ok(None);
         }
     }
     Ok(Some(Features {
         rows: gathering.rows,
-        labels: gathering.books.labels,
+        labels: gathering.progress.labels,
         per_image: place.per_image(),
     }))
 }
@@ -222,38 +226,38 @@ fn failed_because(reason: String) -> MethodError {
 /// A file of features on its way.
 struct Gathering {
     rows: InFile,
-    books: Books,
+    progress: GatherProgress,
     hash: Sha256,
     path: PathBuf,
 }
 
 impl Gathering {
-    /// What is there already and is what its books say; nothing otherwise.
-    fn resume(study: &mut dyn Study, place: &Place, folder: &Path) -> Result<Self, MethodError> {
+    /// What is there already and is what its progress say; nothing otherwise.
+    fn resume(context: &mut dyn PrepareContext, place: &Place, folder: &Path) -> Result<Self, MethodError> {
         let (data, path) = (folder.join("features.f32"), folder.join("features.json"));
-        let books: Option<Books> = fs::read(&path)
+        let progress: Option<GatherProgress> = fs::read(&path)
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok());
         let mut gathering = Self {
             rows: InFile::open(&data, place.size[2], false)?,
-            books: books.unwrap_or_default(),
+            progress: progress.unwrap_or_default(),
             hash: Sha256::new(),
             path,
         };
-        let rows = gathering.books.labels.len() * place.per_image();
+        let rows = gathering.progress.labels.len() * place.per_image();
         let is_whole = gathering.rows.rows >= rows && {
             gathering.rows.keep(rows)?;
             gathering.hash_all()?;
-            gathering.books.sha256 == hexadecimal(gathering.hash.clone())
+            gathering.progress.sha256 == hexadecimal(gathering.hash.clone())
         };
         if !is_whole && rows > 0 {
-            study.say(&format!(
+            context.message(&format!(
                 "{} is not what was written there: the features are read anew",
                 data.display()
             ));
         }
         if !is_whole {
-            (gathering.books, gathering.hash) = (Books::default(), Sha256::new());
+            (gathering.progress, gathering.hash) = (GatherProgress::default(), Sha256::new());
             gathering.rows.keep(0)?;
         }
         Ok(gathering)
@@ -270,8 +274,8 @@ impl Gathering {
         Ok(())
     }
 
-    fn add(&mut self, place: &Place, lesson: &Lesson) -> Result<(), MethodError> {
-        let Some(map) = lesson.taps.map(&place.point) else {
+    fn add(&mut self, place: &Place, batch: &TeacherBatch) -> Result<(), MethodError> {
+        let Some(map) = batch.taps.map(&place.point) else {
             return Err(failed_because(format!(
                 "the teacher has no point `{}`",
                 place.point
@@ -280,13 +284,13 @@ impl Gathering {
         let values: Vec<f32> = place.rows(map).into_data().iter::<f32>().collect();
         let bytes = self.rows.append(&values)?;
         self.hash.update(&bytes);
-        self.books.labels.extend(&lesson.labels);
+        self.progress.labels.extend(&batch.labels);
         Ok(())
     }
 
     fn write_books(&mut self) -> Result<(), MethodError> {
-        self.books.sha256 = hexadecimal(self.hash.clone());
-        let text = serde_json::to_vec(&self.books).map_err(failed)?;
+        self.progress.sha256 = hexadecimal(self.hash.clone());
+        let text = serde_json::to_vec(&self.progress).map_err(failed)?;
         potstill_models::weights::write_atomically(&self.path, &text).map_err(failed)
     }
 }

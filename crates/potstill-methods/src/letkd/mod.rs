@@ -35,8 +35,8 @@ pub use self::{
     targets::{Centres, Decisions},
 };
 use crate::{
-    Ground, Method, MethodError, Preparation, Prepared, Reads, Seen, Side, Step, Study, Term,
-    ground::points_named,
+    LossTerm, Method, MethodError, NetworkInfo, NetworkOutput, PlanContext, Preparation, PrepareContext,
+    Prepared, Reads, StepContext, plan_context::points_named,
 };
 
 /// One layer of the student with the place of the teacher that supervises it.
@@ -48,7 +48,7 @@ struct Pair {
 
 impl Pair {
     /// The student's scores, `[N H W, K]`.
-    fn scores(&self, seen: &Seen) -> Option<Tensor<2>> {
+    fn scores(&self, seen: &NetworkOutput) -> Option<Tensor<2>> {
         let scores = seen.taps.map(&self.point_of_scores())?;
         let [n, h, w, k] = scores.dims();
         Some(scores.reshape([n * h * w, k]))
@@ -59,7 +59,7 @@ impl Pair {
     }
 
     /// The teacher's features, `[N H W, D]`.
-    fn features(&self, seen: &Seen) -> Option<Tensor<2>> {
+    fn features(&self, seen: &NetworkOutput) -> Option<Tensor<2>> {
         Some(self.place.rows(seen.taps.map(&self.place.point)?))
     }
 }
@@ -89,12 +89,12 @@ impl LetKd {
     ///
     /// # Errors
     /// Wrong options, no teacher, points that are not there, maps whose sizes do not fit.
-    pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
+    pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
         let options = Options::of(spec)?;
-        let teacher = ground.teacher(Self::NAME)?;
+        let teacher = context.teacher(Self::NAME)?;
         let of_student = points(
             &options.student_points,
-            &ground.student,
+            &context.student,
             "student",
             options.variant,
         )?;
@@ -106,7 +106,7 @@ impl LetKd {
                 teacher: of_teacher.len(),
             });
         }
-        let classes = ground.student.probe.classes;
+        let classes = context.student.probe.classes;
         let layers = [
             (
                 INTERMEDIATE,
@@ -118,7 +118,7 @@ impl LetKd {
         let layers = layers.into_iter().skip(2 - options.variant);
         let pairs = layers.zip(of_student.into_iter().zip(of_teacher));
         let pairs = pairs.map(|((path, templates, alpha), (point, of_teacher))| {
-            let place = place(ground, teacher, &point, of_teacher)?;
+            let place = place(context, teacher, &point, of_teacher)?;
             let path = path.into();
             let layer = Insertion {
                 path,
@@ -137,7 +137,7 @@ impl LetKd {
             intermediate: pairs.pop(),
             options,
             classes,
-            device: ground.device.clone().inner(),
+            device: context.device.clone().inner(),
             centres: None,
             decisions: None,
         })
@@ -148,17 +148,17 @@ impl LetKd {
     }
 
     /// The penultimate layer's loss: the divergence of its scores from the soft assignments to centres, mean over places.
-    fn penultimate_term(&self, student: &Seen, teacher: &Seen) -> Option<Term> {
+    fn penultimate_term(&self, student: &NetworkOutput, teacher: &NetworkOutput) -> Option<LossTerm> {
         let centres = self.centres.as_ref()?;
         let features = self.penultimate.features(teacher)?.inner();
         let value = softmax_divergence(self.penultimate.scores(student)?, &|range| {
             centres.logits(features.clone().narrow(0, range.start, range.len()))
         });
-        Some(Term::loss(PENULTIMATE, value))
+        Some(LossTerm::loss(PENULTIMATE, value))
     }
 
     /// The intermediate layer's loss: the divergence of its scores from the teacher's decisions, mean over places.
-    fn intermediate_term(&self, step: &Step<'_>, teacher: &Seen) -> Option<Term> {
+    fn intermediate_term(&self, step: &StepContext<'_>, teacher: &NetworkOutput) -> Option<LossTerm> {
         let (pair, decisions) = (self.intermediate.as_ref()?, self.decisions.as_ref()?);
         let features = pair.features(teacher)?.inner();
         let labels = step.labels.clone().into_data();
@@ -167,7 +167,7 @@ impl LetKd {
         let value = softmax_divergence(pair.scores(step.student)?, &|range| {
             decisions.logits(&assigned[range])
         });
-        Some(Term::loss(INTERMEDIATE, value))
+        Some(LossTerm::loss(INTERMEDIATE, value))
     }
 
     fn centre_search(&self) -> CentreSearch {
@@ -232,7 +232,7 @@ impl Method for LetKd {
         Some(self)
     }
 
-    fn terms(&self, step: &Step<'_>, _: &mut Pass<'_>) -> Vec<Term> {
+    fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Vec<LossTerm> {
         let Some(teacher) = step.teacher else {
             return Vec::new();
         };
@@ -243,13 +243,13 @@ impl Method for LetKd {
 }
 
 impl Preparation for LetKd {
-    fn prepare(&mut self, study: &mut dyn Study) -> Result<Prepared, MethodError> {
-        let Some(centres) = self.centre_search().find(study)? else {
+    fn prepare(&mut self, context: &mut dyn PrepareContext) -> Result<Prepared, MethodError> {
+        let Some(centres) = self.centre_search().find(context)? else {
             return Ok(Prepared::Interrupted);
         };
         self.set_centres(centres);
         if let Some(search) = self.decision_search() {
-            let Some(decisions) = search.find(study)? else {
+            let Some(decisions) = search.find(context)? else {
                 return Ok(Prepared::Interrupted);
             };
             self.set_decisions(decisions);
@@ -257,7 +257,7 @@ impl Preparation for LetKd {
         Ok(Prepared::Done)
     }
 
-    fn rehearse(&mut self) {
+    fn init_placeholder(&mut self) {
         let mut stream = Seed::new(0).stream("letkd.rehearsal", &[]);
         let columns = self.penultimate.place.size[2];
         self.set_centres(drawn(&mut stream, self.options.templates * columns));
@@ -281,7 +281,7 @@ fn drawn(stream: &mut Stream, count: usize) -> Vec<f32> {
 /// The points that are named, or those of the last stage that the variant has.
 fn points(
     named: &[String],
-    side: &Side,
+    side: &NetworkInfo,
     network: &'static str,
     variant: usize,
 ) -> Result<Vec<Point>, MethodError> {
@@ -312,8 +312,13 @@ fn points(
 }
 
 /// Where the teacher is read for a layer at this point of the student.
-fn place(ground: &Ground, teacher: &Side, point: &Point, of_teacher: Point) -> Result<Place, MethodError> {
-    let [h, w, _] = ground.student.size(point, LetKd::NAME, "student")?;
+fn place(
+    context: &PlanContext,
+    teacher: &NetworkInfo,
+    point: &Point,
+    of_teacher: Point,
+) -> Result<Place, MethodError> {
+    let [h, w, _] = context.student.size(point, LetKd::NAME, "student")?;
     let [height, width, channels] = teacher.size(&of_teacher, LetKd::NAME, "teacher")?;
     if !(height.is_multiple_of(h) && width.is_multiple_of(w) && height / h == width / w) {
         return Err(MethodError::Sizes {
@@ -330,5 +335,5 @@ fn place(ground: &Ground, teacher: &Side, point: &Point, of_teacher: Point) -> R
 
 /// A file, or the study, that failed the preparation.
 fn failed(error: impl Error + Send + Sync + 'static) -> MethodError {
-    MethodError::Study(Box::new(error))
+    MethodError::PrepareContext(Box::new(error))
 }

@@ -16,7 +16,7 @@ use super::{
     room::{Claim, DONE, PART_DONE, Room},
     sub_classes::{SubClasses, nearest_of_class, score_matrix},
 };
-use crate::{MethodError, Study};
+use crate::{MethodError, PrepareContext};
 
 /// How centres are looked for.
 #[derive(Debug, Clone)]
@@ -36,15 +36,15 @@ impl CentreSearch {
     ///
     /// # Errors
     /// Fewer features than centres, or the study or the cache fails.
-    pub fn find(&self, study: &mut dyn Study) -> Result<Option<Vec<f32>>, MethodError> {
-        let mut room = Room::open(study, "letkd-centres", &format!("{self:?}"))?;
+    pub fn find(&self, context: &mut dyn PrepareContext) -> Result<Option<Vec<f32>>, MethodError> {
+        let mut room = Room::open(context, "letkd-centres", &format!("{self:?}"))?;
         let shape = [self.count, self.place.size[2]];
-        match room.claim(study, |kept| kept.get("centres", shape))? {
+        match room.claim(context, |kept| kept.get("centres", shape))? {
             Claim::Kept(centres) => return Ok(Some(centres)),
             Claim::Stopped => return Ok(None),
             Claim::Mine => {}
         }
-        let Some(mut features) = collect(study, &self.place, &room.folder)? else {
+        let Some(mut features) = collect(context, &self.place, &room.folder)? else {
             return Ok(None);
         };
         let rows = features.rows.rows();
@@ -58,7 +58,7 @@ impl CentreSearch {
                 reason,
             });
         }
-        let Some(found) = self.iterate(&mut features.rows, &room, shape, study)? else {
+        let Some(found) = self.iterate(&mut features.rows, &room, shape, context)? else {
             return Ok(None);
         };
         let kept = Kept::default().with("centres", shape, found.centres.clone());
@@ -73,9 +73,9 @@ impl CentreSearch {
         rows: &mut InFile,
         room: &Room,
         shape: [usize; 2],
-        study: &mut dyn Study,
+        context: &mut dyn PrepareContext,
     ) -> Result<Option<KMeans>, MethodError> {
-        let earlier = room.read(PART_DONE, study).and_then(|kept| {
+        let earlier = room.read(PART_DONE, context).and_then(|kept| {
             Some(KMeans {
                 centres: kept.get("centres", shape)?,
                 columns: shape[1],
@@ -91,7 +91,7 @@ impl CentreSearch {
             )?,
         };
         while found.iteration < self.iterations {
-            if study.stopped() {
+            if context.should_stop() {
                 return Ok(None);
             }
             let moved = found.iterate(rows)?;
@@ -99,7 +99,7 @@ impl CentreSearch {
                 .with("centres", shape, found.centres.clone())
                 .with("iteration", [1, 1], vec![found.iteration as f32]);
             room.write(PART_DONE, &part)?;
-            study.progress("k-means, iterations", found.iteration, self.iterations);
+            context.progress("k-means, iterations", found.iteration, self.iterations);
             if !moved {
                 break;
             }
@@ -162,20 +162,20 @@ impl DecisionSearch {
     ///
     /// # Errors
     /// Fewer than two classes, or the study or the cache fails.
-    pub fn find(&self, study: &mut dyn Study) -> Result<Option<FoundDecisions>, MethodError> {
-        let mut room = Room::open(study, "letkd-decisions", &format!("{self:?}"))?;
-        let (columns, classes) = (self.place.size[2], study.classes());
-        match room.claim(study, |kept| {
+    pub fn find(&self, context: &mut dyn PrepareContext) -> Result<Option<FoundDecisions>, MethodError> {
+        let mut room = Room::open(context, "letkd-decisions", &format!("{self:?}"))?;
+        let (columns, classes) = (self.place.size[2], context.classes());
+        match room.claim(context, |kept| {
             FoundDecisions::of(kept, columns, classes * self.each)
         })? {
             Claim::Kept(found) => return Ok(Some(found)),
             Claim::Stopped => return Ok(None),
             Claim::Mine => {}
         }
-        let Some(mut features) = collect(study, &self.place, &room.folder)? else {
+        let Some(mut features) = collect(context, &self.place, &room.folder)? else {
             return Ok(None);
         };
-        study.say("linear discriminant analysis of the teacher's features");
+        context.message("linear discriminant analysis of the teacher's features");
         let (labels, per_image) = (features.labels.clone(), features.per_image);
         let class = |row: usize| labels[row / per_image] as usize;
         let Some(discriminants) = Discriminants::of(&mut features.rows, &class, classes)? else {
@@ -187,7 +187,7 @@ impl DecisionSearch {
         };
         let (projection, offset) = discriminants.affine(self.components);
         let mut projected = project(&mut features, &projection, &offset, &room.path("projected.f32"))?;
-        let Some(sub_classes) = self.cluster(&mut projected, &labels, per_image, study)? else {
+        let Some(sub_classes) = self.cluster(&mut projected, &labels, per_image, context)? else {
             return Ok(None);
         };
         let own =
@@ -208,9 +208,9 @@ impl DecisionSearch {
         projected: &mut InFile,
         labels: &[u32],
         per_image: usize,
-        study: &mut dyn Study,
+        context: &mut dyn PrepareContext,
     ) -> Result<Option<SubClasses>, MethodError> {
-        let (classes, columns) = (study.classes(), projected.columns());
+        let (classes, columns) = (context.classes(), projected.columns());
         let mut rows_of = |class: usize| {
             let images = labels.iter().enumerate();
             let own = images.filter(|&(_, &label)| label as usize == class);
@@ -226,8 +226,8 @@ impl DecisionSearch {
             Seed::new(self.seed),
             &mut rows_of,
             &mut |class| {
-                study.progress("sub-classes", class, classes);
-                study.stopped()
+                context.progress("sub-classes", class, classes);
+                context.should_stop()
             },
         )
     }

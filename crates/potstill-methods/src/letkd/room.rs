@@ -8,7 +8,7 @@ use std::{
 };
 
 use super::{failed, kept::Kept};
-use crate::{Depends, MethodError, Study};
+use crate::{CacheKey, MethodError, PrepareContext};
 
 /// Counted up whenever centres or decisions would be others from the same features: what was kept before is not used any more.
 const REVISION: u32 = 2;
@@ -37,9 +37,9 @@ pub(super) struct Room {
 }
 
 impl Room {
-    pub fn open(study: &mut dyn Study, name: &str, settings: &str) -> Result<Self, MethodError> {
+    pub fn open(context: &mut dyn PrepareContext, name: &str, settings: &str) -> Result<Self, MethodError> {
         let settings = format!("revision {REVISION} {settings}");
-        let folder = study.kept(name, Depends::TeacherAndData, &settings)?;
+        let folder = context.cache_entry(name, CacheKey::TeacherAndData, &settings)?;
         fs::create_dir_all(&folder).map_err(failed)?;
         let owner = folder
             .file_name()
@@ -56,7 +56,7 @@ impl Room {
     /// What is kept, as `of` reads it; where there is nothing to be trusted, the folder for this run alone.
     pub fn claim<T>(
         &mut self,
-        study: &mut dyn Study,
+        context: &mut dyn PrepareContext,
         of: impl Fn(&Kept) -> Option<T>,
     ) -> Result<Claim<T>, MethodError> {
         // What is there is taken whoever works in the folder. What is wrong with it is told by whoever makes it anew.
@@ -64,17 +64,17 @@ impl Room {
         if let Some(found) = there.as_ref().and_then(&of) {
             return Ok(Claim::Kept(found));
         }
-        if !self.lock(study)? {
+        if !self.lock(context)? {
             return Ok(Claim::Stopped);
         }
         // The run that was waited for may have made it.
-        let there = self.read(DONE, study);
+        let there = self.read(DONE, context);
         Ok(there.as_ref().and_then(of).map_or(Claim::Mine, Claim::Kept))
     }
 
     /// Takes the folder for this run, or waits until another one that prepares the same is done with it. `false` if the study was
     /// stopped meanwhile.
-    fn lock(&mut self, study: &mut dyn Study) -> Result<bool, MethodError> {
+    fn lock(&mut self, context: &mut dyn PrepareContext) -> Result<bool, MethodError> {
         let lock = File::create(self.folder.join("lock")).map_err(failed)?;
         let mut waits = false;
         loop {
@@ -83,9 +83,9 @@ impl Room {
                 Err(TryLockError::Error(error)) => return Err(failed(error)),
                 Err(TryLockError::WouldBlock) => {
                     if !std::mem::replace(&mut waits, true) {
-                        study.say("another run is preparing the same: waiting for it");
+                        context.message("another run is preparing the same: waiting for it");
                     }
-                    if study.stopped() {
+                    if context.should_stop() {
                         return Ok(false);
                     }
                     thread::sleep(Duration::from_millis(200));
@@ -97,10 +97,10 @@ impl Room {
     }
 
     /// What an earlier pass kept under this name, if it can be trusted.
-    pub fn read(&self, name: &str, study: &mut dyn Study) -> Option<Kept> {
+    pub fn read(&self, name: &str, context: &mut dyn PrepareContext) -> Option<Kept> {
         let path = self.path(name);
         Kept::read(&path, &self.owner).unwrap_or_else(|reason| {
-            study.say(&format!("{} is made anew: {reason}", path.display()));
+            context.message(&format!("{} is made anew: {reason}", path.display()));
             None
         })
     }

@@ -32,7 +32,7 @@ pub fn nearest_of_class(row: &[f32], centres: &[f32], class: usize, each: usize)
 }
 
 impl SubClasses {
-    /// Clusters the rows of each class by themselves. `rows_of` gives all rows of a class, row-major; `stopped` is asked before
+    /// Clusters the rows of each class by themselves. `rows_of` gives all rows of a class, row-major; `should_stop` is asked before
     /// each: none if it said so.
     ///
     /// # Errors
@@ -42,7 +42,7 @@ impl SubClasses {
         iterations: usize,
         seed: Seed,
         rows_of: &mut dyn FnMut(usize) -> Result<Vec<f32>, MethodError>,
-        stopped: &mut dyn FnMut(usize) -> bool,
+        should_stop: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Option<Self>, MethodError> {
         let mut sub_classes = Self {
             each,
@@ -51,7 +51,7 @@ impl SubClasses {
             prototypes: Vec::new(),
         };
         for class in 0..classes {
-            if stopped(class) {
+            if should_stop(class) {
                 return Ok(None);
             }
             let values = rows_of(class)?;

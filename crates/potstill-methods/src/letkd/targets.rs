@@ -1,7 +1,7 @@
 //! What the teacher says of every place: the distributions over templates that the student's scores are held to.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use potstill_ops::NO_CHANCE;
+use potstill_ops::LOG_ZERO;
 
 use super::sub_classes::nearest_of_class;
 
@@ -62,7 +62,7 @@ impl Decisions {
     ) -> Self {
         let columns = offset.len();
         let (rows, count) = (projection.len() / columns, centres.len() / columns);
-        let logarithm = |&score: &f32| if score > 0.0 { score.ln() } else { NO_CHANCE as f32 };
+        let logarithm = |&score: &f32| if score > 0.0 { score.ln() } else { LOG_ZERO as f32 };
         let log_scores = scores.iter().map(logarithm).collect();
         Self {
             projection: [

@@ -3,7 +3,7 @@
 //! Wang, Han, Wang, Chen, Liu and Tang, "Review helps learn better: Temporal Supervised Knowledge Distillation", arXiv 2307.00811.
 //! At fixed epochs the student is remembered ([`Snapshots`]); in a review epoch the remembered students and the present one see
 //! the same batch, and the changes of their attention maps ([`attention_map`]) form a short sequence. A convolutional LSTM for each tap
-//! forecasts the next change, which is matched with the gap that is left to the teacher's attention ([`Reviewing`]). In every
+//! forecasts the next change, which is matched with the gap that is left to the teacher's attention ([`ReviewLoss`]). In every
 //! epoch the logits follow the teacher's as in KD. Memory and forecasters exist in training only.
 //!
 //! The mathematics are those of the authors' program; what it leaves open is marked as our design.
@@ -18,11 +18,14 @@ use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{ForecasterConfig, Mode, Parameters, Pass, Point, distillation_divergence};
 use potstill_recipe::MethodSpec;
 
-use crate::{Ground, Memory, Method, MethodError, Reads, Seen, Side, Step, Term, ground::points_named};
+use crate::{
+    LossTerm, Memory, Method, MethodError, NetworkInfo, NetworkOutput, PlanContext, Reads, StepContext,
+    plan_context::points_named,
+};
 use options::{BatchNorms, Options, TeacherTap};
 
 pub use attention_map::{MapNorm, attention_map};
-pub use review::{Cuts, Forecasters, Reviewing, Tapped, increments};
+pub use review::{Forecasters, ReviewInput, ReviewLoss, StopGradients, increments};
 pub use schedule::{EpochRole, ReviewSchedule};
 pub use snapshots::Snapshots;
 
@@ -36,7 +39,7 @@ pub struct Tskd {
     kl_weight: f64,
     temperature: f64,
     review_weight: f64,
-    reviewing: Reviewing,
+    reviewing: ReviewLoss,
     decay_between_reviews: bool,
     reads: Reads,
     forecasters: Forecasters,
@@ -51,28 +54,28 @@ impl Tskd {
     ///
     /// # Errors
     /// No teacher, other classes, points that are not there or do not pair up, too few epochs for one review.
-    pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
+    pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
         let options = Options::read(spec)?;
         let teacher = if options.kl_weight > 0.0 {
-            ground.teacher_of_same_classes(Self::NAME)?
+            context.teacher_of_same_classes(Self::NAME)?
         } else {
-            ground.teacher(Self::NAME)?
+            context.teacher(Self::NAME)?
         };
         let schedule = ReviewSchedule {
             interval: options
                 .interval
-                .unwrap_or_else(|| ReviewSchedule::interval_for(ground.epochs)),
+                .unwrap_or_else(|| ReviewSchedule::interval_for(context.epochs)),
             slots: options.snapshots,
         };
-        if options.review_weight > 0.0 && schedule.first_review() >= ground.epochs {
+        if options.review_weight > 0.0 && schedule.first_review() >= context.epochs {
             return Err(MethodError::TooShort {
                 method: Self::NAME,
-                epochs: ground.epochs,
+                epochs: context.epochs,
                 needed: schedule.first_review() + 1,
             });
         }
-        let reads = taps(&options, &ground.student, teacher)?;
-        let configs = forecasters(spec, &options, &reads, ground)?;
+        let reads = taps(&options, &context.student, teacher)?;
+        let configs = forecasters(spec, &options, &reads, context)?;
         let mode = match options.snapshot_batch_norm {
             BatchNorms::Batch => Mode::Batch,
             BatchNorms::Running => Mode::Running,
@@ -82,26 +85,31 @@ impl Tskd {
             kl_weight: options.kl_weight,
             temperature: options.temperature,
             review_weight: options.review_weight,
-            reviewing: Reviewing {
+            reviewing: ReviewLoss {
                 norm: options.attention,
-                cuts: Cuts {
+                cuts: StopGradients {
                     target: options.detach_target,
                     current: options.detach_current,
                 },
             },
             decay_between_reviews: options.decay_between_reviews,
             reads,
-            forecasters: Forecasters::new(&configs, &ground.scope(Self::NAME)),
+            forecasters: Forecasters::new(&configs, &context.scope(Self::NAME)),
             snapshots: Snapshots::new(schedule, mode),
         })
     }
 
     /// The sum of the losses at all taps.
-    fn review(&self, student: &Seen, teacher: &Seen, pass: &mut Pass<'_>) -> Option<Term> {
+    fn review(
+        &self,
+        student: &NetworkOutput,
+        teacher: &NetworkOutput,
+        pass: &mut Pass<'_>,
+    ) -> Option<LossTerm> {
         let remembered = self
             .snapshots
             .look_at(&student.images.clone().inner(), &self.reads.student, pass);
-        // Without weight nobody goes back through the review: it has no graph, which would be kept and grow.
+        // A review without weight has no backward pass, and an autodiff graph without one is never freed.
         let learns = self.review_weight > 0.0;
         let forecasters = if learns {
             self.forecasters.clone()
@@ -113,7 +121,7 @@ impl Tskd {
             .zip(&forecasters.branches)
             .filter_map(|((ours, theirs), forecaster)| {
                 let own = student.taps.map(ours)?;
-                let tapped = Tapped {
+                let tapped = ReviewInput {
                     remembered: remembered.iter().filter_map(|taps| taps.map(ours)).collect(),
                     student: if learns { own } else { own.inner() },
                     teacher: teacher.taps.map(theirs)?,
@@ -122,9 +130,9 @@ impl Tskd {
             });
         let value = losses.reduce(|sum, loss| sum + loss)?;
         Some(if learns {
-            Term::loss("tskd-review", value).with_factor(self.review_weight)
+            LossTerm::loss("tskd-review", value).scaled(self.review_weight)
         } else {
-            Term::note("tskd-review", value)
+            LossTerm::metric("tskd-review", value)
         })
     }
 
@@ -169,7 +177,7 @@ impl Method for Tskd {
         Some(&mut self.snapshots)
     }
 
-    fn terms(&self, step: &Step<'_>, pass: &mut Pass<'_>) -> Vec<Term> {
+    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Vec<LossTerm> {
         let Some(teacher) = step.teacher else {
             return Vec::new();
         };
@@ -177,7 +185,7 @@ impl Method for Tskd {
         if self.kl_weight > 0.0 {
             let (student, teacher) = (step.student.logits.clone(), teacher.logits.clone());
             let value = distillation_divergence(student, teacher, self.temperature);
-            terms.push(Term::loss("tskd-kl", value).with_factor(self.kl_weight));
+            terms.push(LossTerm::loss("tskd-kl", value).scaled(self.kl_weight));
         }
         match self.schedule.role(step.epoch) {
             EpochRole::Review if self.snapshots.are_complete() => {
@@ -186,11 +194,11 @@ impl Method for Tskd {
             // Never with a copy missing or twice there: the epoch is a general one.
             EpochRole::Review => {
                 let one = Tensor::ones([1], &teacher.logits.device());
-                terms.push(Term::note("tskd-review-skipped", one));
+                terms.push(LossTerm::metric("tskd-review-skipped", one));
             }
             _ if self.decays(step.epoch) => {
-                let still = self.forecasters.still();
-                terms.extend(still.map(|zero| Term::loss("tskd-decay", zero)));
+                let still = self.forecasters.zero_gradient_term();
+                terms.extend(still.map(|zero| LossTerm::loss("tskd-decay", zero)));
             }
             _ => {}
         }
@@ -200,11 +208,11 @@ impl Method for Tskd {
 
 /// The points that are read: by name, or the stem and the first stages, as the authors' program takes the first three of a
 /// network's features.
-fn taps(options: &Options, student: &Side, teacher: &Side) -> Result<Reads, MethodError> {
-    let usual = |side: &Side, tap: TeacherTap| -> Vec<Point> {
+fn taps(options: &Options, student: &NetworkInfo, teacher: &NetworkInfo) -> Result<Reads, MethodError> {
+    let usual = |side: &NetworkInfo, tap: TeacherTap| -> Vec<Point> {
         let ends = side.stage_ends.iter().take(STAGES).map(|end| match tap {
-            TeacherTap::Pre => end.before.clone(),
-            TeacherTap::Post => end.after.clone(),
+            TeacherTap::Pre => end.pre.clone(),
+            TeacherTap::Post => end.post.clone(),
         });
         // The stem is read after its activation from both.
         side.stem.iter().cloned().chain(ends).collect()
@@ -245,7 +253,7 @@ fn forecasters(
     spec: &MethodSpec,
     options: &Options,
     reads: &Reads,
-    ground: &Ground,
+    context: &PlanContext,
 ) -> Result<Vec<ForecasterConfig>, MethodError> {
     let taps = reads.student.len();
     if !options.hidden.is_empty() && options.hidden.len() != taps {
@@ -253,7 +261,7 @@ fn forecasters(
         return Err(spec.wrong("hidden", problem).into());
     }
     let config = |(i, point): (usize, &Point)| {
-        let [height, width, _] = ground.student.size(point, Tskd::NAME, "student")?;
+        let [height, width, _] = context.student.size(point, Tskd::NAME, "student")?;
         // Attested for 32, 16 and 8 rows; our design for others.
         let usual = if height == 32 { 64 } else { 32 };
         Ok(ForecasterConfig {

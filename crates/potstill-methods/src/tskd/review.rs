@@ -18,7 +18,7 @@ pub fn increments(attention: &[Tensor<4>]) -> Vec<Tensor<4>> {
 
 /// Which paths from the loss to the student are cut. None are in the published method.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Cuts {
+pub struct StopGradients {
     /// The path by the target. Nearly all that the student learns from a review comes this way.
     pub target: bool,
     /// The path by the last increment.
@@ -27,7 +27,7 @@ pub struct Cuts {
 
 /// The feature maps of one tap, `[N, H, W, C]`.
 #[derive(Debug, Clone)]
-pub struct Tapped {
+pub struct ReviewInput {
     /// Of the remembered students, the oldest first.
     pub remembered: Vec<Tensor<4>>,
     /// Of the present student.
@@ -38,18 +38,23 @@ pub struct Tapped {
 
 /// How a review looks at maps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Reviewing {
+pub struct ReviewLoss {
     /// What attention maps are divided by.
     pub norm: MapNorm,
     /// The paths that are cut.
-    pub cuts: Cuts,
+    pub cuts: StopGradients,
 }
 
-impl Reviewing {
+impl ReviewLoss {
     /// The mean squared difference of the forecast and the gap to the teacher at one tap, a tensor with one element; none of
     /// nothing remembered.
-    pub fn loss(&self, forecaster: &Forecaster, tapped: Tapped, pass: &mut Pass<'_>) -> Option<Tensor<1>> {
-        let Tapped {
+    pub fn loss(
+        &self,
+        forecaster: &Forecaster,
+        tapped: ReviewInput,
+        pass: &mut Pass<'_>,
+    ) -> Option<Tensor<1>> {
+        let ReviewInput {
             remembered,
             student,
             teacher,
@@ -90,7 +95,7 @@ impl Forecasters {
 
     /// A zero whose gradient is zero for every weight: an optimiser then goes on with its weight decay and its momentum, where it
     /// leaves weights without a gradient alone.
-    pub fn still(&self) -> Option<Tensor<1>> {
+    pub fn zero_gradient_term(&self) -> Option<Tensor<1>> {
         let mut sum = Still(None);
         self.visit(&mut sum);
         sum.0

@@ -26,7 +26,7 @@ pub struct Snapshots {
 
 /// What is written down beside the tensors: the epoch of each slot that is filled.
 #[derive(Serialize, Deserialize)]
-struct Books {
+struct SavedState {
     epochs: Vec<Option<usize>>,
 }
 
@@ -58,7 +58,7 @@ impl Snapshots {
             let mut taps = Taps::at(points);
             let mut own = Pass::visited(self.mode, &mut taps);
             snapshot.network.get().forward(images.clone(), &mut own);
-            pass.count_untracked(own.multiplications());
+            pass.count_untracked(own.macs());
             taps
         };
         self.slots.iter().flatten().map(look).collect()
@@ -99,14 +99,14 @@ impl Memory for Snapshots {
             .collect()
     }
 
-    fn books(&self) -> String {
+    fn state(&self) -> String {
         let epochs = self.epochs();
         // Numbers and nulls always have a text.
-        serde_json::to_string(&Books { epochs }).unwrap_or_default()
+        serde_json::to_string(&SavedState { epochs }).unwrap_or_default()
     }
 
-    fn recall(&mut self, books: &str, student: &Classifier) -> Result<(), String> {
-        let Books { epochs } = serde_json::from_str(books).map_err(|error| error.to_string())?;
+    fn load_state(&mut self, state: &str, student: &Classifier) -> Result<(), String> {
+        let SavedState { epochs } = serde_json::from_str(state).map_err(|error| error.to_string())?;
         if epochs.len() != self.slots.len() {
             let (found, wanted) = (epochs.len(), self.slots.len());
             return Err(format!(

@@ -41,20 +41,20 @@ impl AffineNetwork {
     }
 
     /// The draws of one use on so many images.
-    pub(super) fn shake(images: usize, stream: &mut Stream) -> Vec<f64> {
+    pub(super) fn noise(images: usize, stream: &mut Stream) -> Vec<f64> {
         (0..images * (FEATURES + 1))
             .map(|_| SHAKE * stream.normal())
             .collect()
     }
 
-    /// The maps `[N, 2, 3]` at `magnitude` (`[1]`) for the images `x`; `shake` is added for each image to feature and magnitude,
+    /// The maps `[N, 2, 3]` at `magnitude` (`[1]`) for the images `x`; `noise` is added for each image to feature and magnitude,
     /// none if it is empty.
-    pub fn maps(&self, x: &Tensor<4>, magnitude: Tensor<1>, shake: &[f64]) -> Tensor<3> {
+    pub fn maps(&self, x: &Tensor<4>, magnitude: Tensor<1>, noise: &[f64]) -> Tensor<3> {
         let images = x.dims()[0];
         let known: Tensor<2> = Tensor::cat(vec![self.feature.val(), magnitude], 0).unsqueeze();
         let mut known = known.expand([images, FEATURES + 1]);
-        if shake.len() == images * (FEATURES + 1) {
-            known = known + constant(shake, [images, FEATURES + 1], x);
+        if noise.len() == images * (FEATURES + 1) {
+            known = known + constant(noise, [images, FEATURES + 1], x);
         }
         self.linear
             .forward(known, &mut Pass::new(Mode::Running))
@@ -63,8 +63,8 @@ impl AffineNetwork {
 
     /// The operation at `magnitude` (`[1]`) on normalised images `[N, H, W, C]`. `gates` say for each image how far its map goes
     /// from the identity, all the way if they are empty.
-    pub fn forward(&self, x: Tensor<4>, magnitude: Tensor<1>, shake: &[f64], gates: &[f64]) -> Tensor<4> {
-        let maps = gated(self.maps(&x, magnitude, shake), gates, &x);
+    pub fn forward(&self, x: Tensor<4>, magnitude: Tensor<1>, noise: &[f64], gates: &[f64]) -> Tensor<4> {
+        let maps = gated(self.maps(&x, magnitude, noise), gates, &x);
         affine_warp(x, maps)
     }
 }

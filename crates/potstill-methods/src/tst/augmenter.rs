@@ -30,14 +30,14 @@ pub enum Gate {
 
 /// The learned numbers, all 0 at first.
 #[derive(Module, Debug)]
-pub struct Strengths {
+pub struct PolicyParameters {
     /// Logits of the probabilities, `[14]`.
     pub probabilities: Param<Tensor<1>>,
     /// Logits of the magnitudes, `[11]`.
     pub magnitudes: Param<Tensor<1>>,
 }
 
-impl Strengths {
+impl PolicyParameters {
     /// Every probability and magnitude one half.
     pub fn new(scope: &Scope) -> Self {
         Self {
@@ -69,7 +69,7 @@ impl Strengths {
 #[derive(Debug, Clone)]
 pub struct Augmenter {
     /// What it learns.
-    pub strengths: Strengths,
+    pub strengths: PolicyParameters,
     /// What its gates take.
     pub gate: Gate,
     /// What it applies.
@@ -84,12 +84,12 @@ impl Augmenter {
         self.augment_by(&self.strengths, pixels, stream)
     }
 
-    /// The same without a graph back to the strengths. A graph that nobody goes back through would be kept.
+    /// The same without a graph back to the strengths. An autodiff graph without a backward pass is never freed.
     pub fn augment_untracked(&self, pixels: Tensor<4>, stream: &mut Stream) -> Tensor<4> {
         self.augment_by(&self.strengths.valid(), pixels, stream)
     }
 
-    fn augment_by(&self, strengths: &Strengths, pixels: Tensor<4>, stream: &mut Stream) -> Tensor<4> {
+    fn augment_by(&self, strengths: &PolicyParameters, pixels: Tensor<4>, stream: &mut Stream) -> Tensor<4> {
         let scale = self.bank.scale();
         let x = scale.normalised(pixels);
         let mut drawn = Operation::ALL;
@@ -105,7 +105,7 @@ impl Augmenter {
     /// One operation at its present magnitude on normalised images.
     fn operated(
         &self,
-        strengths: &Strengths,
+        strengths: &PolicyParameters,
         operation: Operation,
         x: &Tensor<4>,
         stream: &mut Stream,
@@ -116,7 +116,7 @@ impl Augmenter {
     }
 
     /// The gate `[1]` of an operation for the uniform draw `u`.
-    fn gate_of(&self, strengths: &Strengths, operation: Operation, u: f64) -> Tensor<1> {
+    fn gate_of(&self, strengths: &PolicyParameters, operation: Operation, u: f64) -> Tensor<1> {
         let logit = strengths.probabilities.val().narrow(0, operation as usize, 1);
         let logit = match self.gate {
             Gate::Code => sigmoid(logit),

@@ -7,10 +7,10 @@ use potstill_random::Stream;
 
 use super::{
     affine::AffineNetwork,
-    bytes::Scale,
     closed_form::closed_form,
     colour::{ColourNetwork, constant},
     operation::{Kind, MAGNITUDES, Operation},
+    pixels::PixelRange,
     relaxed::{fixed_gate, uniform},
 };
 
@@ -37,20 +37,20 @@ impl Networks {
     }
 
     /// The operation at `magnitude` (`[1]`) on normalised images `[N, H, W, 3]`, as it is trained: without gates, with a colour
-    /// network's `shake`. None for an operation that has no network.
+    /// network's `noise`. None for an operation that has no network.
     pub fn forward(
         &self,
         operation: Operation,
         x: Tensor<4>,
         magnitude: Tensor<1>,
-        shake: &[f64],
+        noise: &[f64],
     ) -> Option<Tensor<4>> {
         let index = operation as usize;
         match operation.kind() {
-            Kind::Colour => Some(self.colour.get(index)?.forward(x, magnitude, shake, &[])),
+            Kind::Colour => Some(self.colour.get(index)?.forward(x, magnitude, noise, &[])),
             Kind::Affine => {
                 let network = self.affine.get(index - self.colour.len())?;
-                Some(network.forward(x, magnitude, shake, &[]))
+                Some(network.forward(x, magnitude, noise, &[]))
             }
             Kind::Fixed => None,
         }
@@ -59,7 +59,7 @@ impl Networks {
 
 /// What the operations with a magnitude are made of.
 #[derive(Debug, Clone)]
-pub enum Forms {
+pub enum BankKind {
     /// Networks, trained beforehand.
     Networks(Box<Networks>),
     /// No networks.
@@ -69,8 +69,8 @@ pub enum Forms {
 /// The bank as the augmentation uses it.
 #[derive(Debug, Clone)]
 pub struct Bank {
-    pub(super) forms: Forms,
-    pub(super) scale: Scale,
+    pub(super) forms: BankKind,
+    pub(super) scale: PixelRange,
     /// The logit of the gate that each image has for itself; none for no gate.
     pub(super) inner_gate: Option<f64>,
     /// Half the side of what Cutout leaves out.
@@ -80,17 +80,17 @@ pub struct Bank {
 impl Bank {
     /// A bank for images that are normalised like this. `cutout` is half the side of the square that Cutout leaves out;
     /// `inner_gate` the logit of the gate that each image has within an operation, none for no such gate.
-    pub fn new(forms: Forms, input: &Normalise, inner_gate: Option<f64>, cutout: usize) -> Self {
+    pub fn new(forms: BankKind, input: &Normalise, inner_gate: Option<f64>, cutout: usize) -> Self {
         Self {
             forms,
-            scale: Scale::from(input),
+            scale: PixelRange::from(input),
             inner_gate,
             cutout,
         }
     }
 
     /// The scale of its images.
-    pub fn scale(&self) -> &Scale {
+    pub fn scale(&self) -> &PixelRange {
         &self.scale
     }
 
@@ -112,16 +112,16 @@ impl Bank {
         };
         let index = operation as usize;
         match &self.forms {
-            Forms::ClosedForm => closed_form(operation, x.clone(), magnitude, &gates, &self.scale),
-            Forms::Networks(networks) => {
+            BankKind::ClosedForm => closed_form(operation, x.clone(), magnitude, &gates, &self.scale),
+            BankKind::Networks(networks) => {
                 if let Some(network) = networks.colour.get(index) {
-                    let shake = ColourNetwork::shake(stream);
-                    return network.forward(x.clone(), magnitude, &shake, &gates);
+                    let noise = ColourNetwork::noise(stream);
+                    return network.forward(x.clone(), magnitude, &noise, &gates);
                 }
                 match networks.affine.get(index - networks.colour.len()) {
                     Some(network) => {
-                        let shake = AffineNetwork::shake(images, stream);
-                        network.forward(x.clone(), magnitude, &shake, &gates)
+                        let noise = AffineNetwork::noise(images, stream);
+                        network.forward(x.clone(), magnitude, &noise, &gates)
                     }
                     None => x.clone(),
                 }

@@ -14,9 +14,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     bank::Networks,
-    bytes::Scale,
     colour::ColourNetwork,
     operation::{BINS, Kind, Operation},
+    pixels::PixelRange,
 };
 
 /// Images of a step.
@@ -31,14 +31,14 @@ const WEIGHT_DECAY_OF_AFFINE: f64 = 0.01;
 
 /// How long the networks learn.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Lengths {
+pub struct BankEpochs {
     /// Epochs of the five affine networks.
     pub affine_epochs: usize,
     /// Epochs of the six colour networks.
     pub colour_epochs: usize,
 }
 
-impl Lengths {
+impl BankEpochs {
     /// Epochs until the last network is trained.
     pub fn epochs(self) -> usize {
         self.affine_epochs.max(self.colour_epochs)
@@ -59,11 +59,11 @@ impl Lengths {
 }
 
 /// Networks that learn.
-pub struct Apprenticeship {
+pub struct BankTrainer {
     networks: Networks,
-    scale: Scale,
+    scale: PixelRange,
     seed: Seed,
-    lengths: Lengths,
+    lengths: BankEpochs,
     state: State,
 }
 
@@ -80,12 +80,12 @@ struct State {
     moments: BTreeMap<String, [Vec<f32>; 2]>,
 }
 
-impl Apprenticeship {
+impl BankTrainer {
     /// Networks at the start of their training, on images that are normalised like this.
-    pub fn new(scope: &Scope, seed: Seed, input: &Normalise, lengths: Lengths) -> Self {
+    pub fn new(scope: &Scope, seed: Seed, input: &Normalise, lengths: BankEpochs) -> Self {
         Self {
             networks: Networks::new(scope),
-            scale: Scale::from(input),
+            scale: PixelRange::from(input),
             seed,
             lengths,
             state: State::default(),
@@ -131,7 +131,7 @@ impl Apprenticeship {
             let magnitude = super::colour::constant(&[task.magnitude()], [1], &x);
             let Some(out) = self
                 .networks
-                .forward(operation, x.clone(), magnitude, &task.shake)
+                .forward(operation, x.clone(), magnitude, &task.noise)
             else {
                 continue;
             };
@@ -142,7 +142,7 @@ impl Apprenticeship {
         Ok(losses)
     }
 
-    /// Hears that an epoch has ended.
+    /// Called after each epoch.
     pub fn end_epoch(&mut self) {
         self.state.epochs += 1;
     }
@@ -164,7 +164,7 @@ impl Apprenticeship {
         let (number, moments) = (*updates, &mut self.state.moments);
         let mut outcome = Ok(());
         self.networks
-            .descend(&mut loss.backward(), &mut |entry, value, gradient| {
+            .update_with_gradients(&mut loss.backward(), &mut |entry, value, gradient| {
                 let device = value.device();
                 let [mut numbers, gradient] =
                     [value, gradient].map(|tensor| tensor.into_data().iter().collect::<Vec<f32>>());
@@ -182,7 +182,7 @@ impl Apprenticeship {
     }
 
     /// Everything needed to go on, as text.
-    pub fn books(&self) -> String {
+    pub fn state(&self) -> String {
         let mut state = self.state.clone();
         self.networks.each(&mut |entry, value| {
             state
@@ -192,12 +192,12 @@ impl Apprenticeship {
         serde_json::to_string(&state).unwrap_or_default()
     }
 
-    /// Goes on where these books were written.
+    /// Continues from a saved state.
     ///
     /// # Errors
-    /// Why these are not its books; nothing has changed then.
-    pub fn recall(&mut self, books: &str) -> Result<(), String> {
-        let state: State = serde_json::from_str(books).map_err(|error| error.to_string())?;
+    /// The text is not its state; nothing has changed then.
+    pub fn load_state(&mut self, state: &str) -> Result<(), String> {
+        let state: State = serde_json::from_str(state).map_err(|error| error.to_string())?;
         for entry in self.networks.entries() {
             let wanted: usize = entry.shape.iter().product();
             let fits = |values: &Vec<f32>| values.len() == wanted;
@@ -230,22 +230,22 @@ struct Task {
     /// The step of the operation's table.
     bin: usize,
     /// What is added to a colour network's feature.
-    shake: Vec<f64>,
+    noise: Vec<f64>,
 }
 
 impl Task {
     fn draw(operation: Operation, stream: &mut Stream) -> Self {
         let strength = stream.unit();
         let negative = operation.is_signed() && stream.chance(0.5);
-        let shake = match operation.kind() {
-            Kind::Colour => ColourNetwork::shake(stream),
+        let noise = match operation.kind() {
+            Kind::Colour => ColourNetwork::noise(stream),
             Kind::Affine | Kind::Fixed => Vec::new(),
         };
         Self {
             strength,
             negative,
             bin: (strength * BINS as f64) as usize,
-            shake,
+            noise,
         }
     }
 

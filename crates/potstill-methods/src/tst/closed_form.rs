@@ -8,9 +8,9 @@ use burn::tensor::Tensor;
 
 use super::{
     affine::gated,
-    bytes::Scale,
     colour::constant,
     operation::{BINS, Operation},
+    pixels::PixelRange,
 };
 use potstill_ops::affine_warp;
 
@@ -43,7 +43,7 @@ pub(super) fn closed_form(
     x: Tensor<4>,
     magnitude: Tensor<1>,
     gates: &[f64],
-    scale: &Scale,
+    scale: &PixelRange,
 ) -> Tensor<4> {
     if let Some(map) = closed_form_map(operation, magnitude.clone(), &x) {
         let maps = map.expand([x.dims()[0], 2, 3]);
@@ -58,7 +58,7 @@ pub(super) fn closed_form(
 }
 
 /// An operation on tones between the two nearest steps of its table.
-fn toned(operation: Operation, x: &Tensor<4>, magnitude: Tensor<1>, scale: &Scale) -> Option<Tensor<4>> {
+fn toned(operation: Operation, x: &Tensor<4>, magnitude: Tensor<1>, scale: &PixelRange) -> Option<Tensor<4>> {
     let value = magnitude.clone().inner().into_data().iter::<f64>().next()?;
     let negative = value < 0.0;
     // Step `b` stands for the magnitudes between `b / 10` and `(b + 1) / 10`: its own is the middle.

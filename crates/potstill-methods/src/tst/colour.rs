@@ -37,16 +37,16 @@ impl ColourNetwork {
     }
 
     /// The draws of one use.
-    pub(super) fn shake(stream: &mut Stream) -> Vec<f64> {
+    pub(super) fn noise(stream: &mut Stream) -> Vec<f64> {
         (0..FEATURES).map(|_| SHAKE * stream.normal()).collect()
     }
 
-    /// The operation at `magnitude` (`[1]`) on normalised images `[N, H, W, 3]`. `shake` is added to the network's feature, none
+    /// The operation at `magnitude` (`[1]`) on normalised images `[N, H, W, 3]`. `noise` is added to the network's feature, none
     /// if it is empty; `gates` say for each image how much of scale and shift it gets, all if they are empty.
-    pub fn forward(&self, x: Tensor<4>, magnitude: Tensor<1>, shake: &[f64], gates: &[f64]) -> Tensor<4> {
+    pub fn forward(&self, x: Tensor<4>, magnitude: Tensor<1>, noise: &[f64], gates: &[f64]) -> Tensor<4> {
         let mut feature = self.feature.val();
-        if shake.len() == FEATURES {
-            feature = feature + constant(shake, [FEATURES], &x);
+        if noise.len() == FEATURES {
+            feature = feature + constant(noise, [FEATURES], &x);
         }
         let condition: Tensor<2> = Tensor::cat(vec![feature, magnitude], 0).unsqueeze_dim(1);
         let to_both = self.noise.val() + self.condition.val();

@@ -4,16 +4,16 @@ use burn::tensor::Tensor;
 use potstill_data::Normalise;
 
 use super::{
-    bank::{Bank, Forms},
-    bytes::Scale,
+    bank::{Bank, BankKind},
     closed_form::closed_form,
     colour::constant,
     operation::{BINS, MAGNITUDES, Operation},
+    pixels::PixelRange,
 };
 
 /// The mean squared error of one operation in normalised images, over all steps of its table and both signs.
 #[derive(Debug, Clone, Copy)]
-pub struct Fit {
+pub struct BankError {
     /// The operation.
     pub operation: Operation,
     /// Of the trained network; none if the bank has no networks.
@@ -25,8 +25,8 @@ pub struct Fit {
 }
 
 /// Measures a bank on pixels `[N, H, W, 3]` in `[0, 1]` on the plain device.
-pub fn fit(bank: &Bank, input: &Normalise, pixels: Tensor<4>) -> Vec<Fit> {
-    let scale = Scale::from(input);
+pub fn fit(bank: &Bank, input: &Normalise, pixels: Tensor<4>) -> Vec<BankError> {
+    let scale = PixelRange::from(input);
     let x = scale.normalised(pixels);
     let operations = Operation::ALL.into_iter().take(MAGNITUDES);
     operations
@@ -34,7 +34,7 @@ pub fn fit(bank: &Bank, input: &Normalise, pixels: Tensor<4>) -> Vec<Fit> {
         .collect()
 }
 
-fn fit_of(operation: Operation, bank: &Bank, scale: &Scale, x: &Tensor<4>) -> Fit {
+fn fit_of(operation: Operation, bank: &Bank, scale: &PixelRange, x: &Tensor<4>) -> BankError {
     let pictures = scale.pictures(x);
     let [_, height, width, _] = x.dims();
     let signs: &[bool] = if operation.is_signed() {
@@ -53,8 +53,8 @@ fn fit_of(operation: Operation, bank: &Bank, scale: &Scale, x: &Tensor<4>) -> Fi
         let strength = (bin as f64 + 0.5) / BINS as f64;
         let magnitude = || constant(&[if negative { -strength } else { strength }], [1], x);
         let network = match &bank.forms {
-            Forms::Networks(networks) => networks.forward(operation, x.clone(), magnitude(), &[]),
-            Forms::ClosedForm => None,
+            BankKind::Networks(networks) => networks.forward(operation, x.clone(), magnitude(), &[]),
+            BankKind::ClosedForm => None,
         };
         let closed = closed_form(operation, x.clone(), magnitude(), &[], scale);
         let outs = [network.unwrap_or_else(|| x.clone()), x.clone(), closed];
@@ -65,9 +65,9 @@ fn fit_of(operation: Operation, bank: &Bank, scale: &Scale, x: &Tensor<4>) -> Fi
         count += 1.0;
     }
     let [network, identity, closed_form] = sums.map(|sum| sum / count);
-    Fit {
+    BankError {
         operation,
-        network: matches!(bank.forms, Forms::Networks(_)).then_some(network),
+        network: matches!(bank.forms, BankKind::Networks(_)).then_some(network),
         identity,
         closed_form,
     }

@@ -9,22 +9,22 @@ use potstill_random::{Seed, Stream};
 use potstill_recipe::{MethodSpec, OptimizerSpec, Sgd};
 
 use super::{
-    apprenticeship::{Apprenticeship, BATCH, DECAY, FIRST_RATE, Lengths},
-    augmenter::{Augmenter, Strengths},
-    bank::{Bank, Forms},
+    augmenter::{Augmenter, PolicyParameters},
+    bank::{Bank, BankKind},
+    bank_trainer::{BATCH, BankEpochs, BankTrainer, DECAY, FIRST_RATE},
     options::{BankOption, Options},
     search::{SearchLoss, SearchRate},
 };
 use crate::{
-    Augmentation, Depends, Ground, Method, MethodError, Preparation, Prepared, Round, Step, Study, Term,
-    Trial,
+    Augmentation, CacheKey, LossTerm, Method, MethodError, PlanContext, Preparation, PrepareContext,
+    Prepared, SearchOutputs, SearchRound, StepContext,
 };
 
 /// TST, planned.
 pub struct Tst {
     temperature: f64,
     augmenter: Augmenter,
-    rounds: Vec<Round>,
+    rounds: Vec<SearchRound>,
     first_rate: f64,
     rate: SearchRate,
     pictures: usize,
@@ -44,32 +44,32 @@ impl Tst {
     /// The name in recipes.
     pub const NAME: &'static str = "tst";
 
-    /// Plans TST: both networks must tell the same classes apart, in images of three channels.
+    /// Plans TST: both networks must have the same classes, in images of three channels.
     ///
     /// # Errors
     /// No teacher, another number of classes, grey images, options out of range.
-    pub fn plan(spec: &MethodSpec, ground: &Ground) -> Result<Self, MethodError> {
-        let options = Options::read(spec, ground.epochs)?;
-        ground.teacher_of_same_classes(Self::NAME)?;
-        let rounds = options.rounds(ground.epochs);
-        let [height, width, channels] = ground.image;
+    pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
+        let options = Options::read(spec, context.epochs)?;
+        context.teacher_of_same_classes(Self::NAME)?;
+        let rounds = options.rounds(context.epochs);
+        let [height, width, channels] = context.image;
         if channels != 3 {
             let problem = format!("changes colours and needs images of 3 channels, not {channels}");
             return Err(spec.wrong("kind", problem).into());
         }
-        let scope = ground.scope(Self::NAME);
+        let scope = context.scope(Self::NAME);
         let cutout = options.cutout.unwrap_or((height.min(width) / 2).max(1));
         let bank = Bank::new(
             // The networks take this place when they are trained.
-            Forms::ClosedForm,
-            &ground.input,
+            BankKind::ClosedForm,
+            &context.input,
             options.inner_gate.logit(),
             cutout,
         );
         Ok(Self {
             temperature: options.temperature,
             augmenter: Augmenter {
-                strengths: Strengths::new(&scope.at("strengths")),
+                strengths: PolicyParameters::new(&scope.at("strengths")),
                 gate: options.gate,
                 bank,
             },
@@ -80,8 +80,8 @@ impl Tst {
             training: options.bank.lengths(1).map(|_| BankTraining {
                 option: options.bank,
                 scope: scope.at("bank"),
-                seed: ground.seed,
-                input: ground.input.clone(),
+                seed: context.seed,
+                input: context.input.clone(),
             }),
         })
     }
@@ -93,7 +93,7 @@ impl Method for Tst {
     }
 
     /// Distillation on the logits of the augmented and the clean images, which are one batch by now.
-    fn terms(&self, step: &Step<'_>, _: &mut Pass<'_>) -> Vec<Term> {
+    fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Vec<LossTerm> {
         let Some(teacher) = step.teacher else {
             return Vec::new();
         };
@@ -102,7 +102,7 @@ impl Method for Tst {
             teacher.logits.clone(),
             self.temperature,
         );
-        vec![Term::loss(Self::NAME, value)]
+        vec![LossTerm::loss(Self::NAME, value)]
     }
 
     fn preparation(&mut self) -> Option<&mut dyn Preparation> {
@@ -120,52 +120,52 @@ impl Method for Tst {
 
 impl Preparation for Tst {
     /// Networks that have learned nothing take the bank's place.
-    fn rehearse(&mut self) {
+    fn init_placeholder(&mut self) {
         if let Some(training) = &self.training {
             let lengths = training.lengths(1);
-            self.augmenter.bank.forms = Forms::Networks(Box::new(training.begin(lengths).networks()));
+            self.augmenter.bank.forms = BankKind::Networks(Box::new(training.begin(lengths).networks()));
         }
     }
 
     /// Trains the bank, or takes it from the cache. An interrupted training goes on at the beginning of its last epoch.
-    fn prepare(&mut self, study: &mut dyn Study) -> Result<Prepared, MethodError> {
+    fn prepare(&mut self, context: &mut dyn PrepareContext) -> Result<Prepared, MethodError> {
         let Some(training) = &self.training else {
             return Ok(Prepared::Done);
         };
-        let lengths = training.lengths(steps(study));
-        let file = study.kept("tst-bank", Depends::Data, &training.settings(lengths))?;
-        let mut apprenticeship = training.begin(lengths);
+        let lengths = training.lengths(steps(context));
+        let file = context.cache_entry("tst-bank", CacheKey::Data, &training.settings(lengths))?;
+        let mut bank_trainer = training.begin(lengths);
         // Books that cannot be read are as good as none: the training begins anew.
-        if let Ok(books) = fs::read_to_string(&file) {
-            let _ = apprenticeship.recall(&books);
+        if let Ok(state) = fs::read_to_string(&file) {
+            let _ = bank_trainer.load_state(&state);
         }
-        while !apprenticeship.is_done() {
-            if train_epoch(&mut apprenticeship, lengths.epochs(), study)? == Prepared::Interrupted {
+        while !bank_trainer.is_done() {
+            if train_epoch(&mut bank_trainer, lengths.epochs(), context)? == Prepared::Interrupted {
                 return Ok(Prepared::Interrupted);
             }
-            keep(&file, &apprenticeship.books())?;
+            keep(&file, &bank_trainer.state())?;
         }
-        self.augmenter.bank.forms = Forms::Networks(Box::new(apprenticeship.networks()));
+        self.augmenter.bank.forms = BankKind::Networks(Box::new(bank_trainer.networks()));
         Ok(Prepared::Done)
     }
 }
 
 impl BankTraining {
     /// How long the networks learn where an epoch has so many steps.
-    fn lengths(&self, steps: usize) -> Lengths {
-        self.option.lengths(steps).unwrap_or(Lengths {
+    fn lengths(&self, steps: usize) -> BankEpochs {
+        self.option.lengths(steps).unwrap_or(BankEpochs {
             affine_epochs: 0,
             colour_epochs: 0,
         })
     }
 
-    fn begin(&self, lengths: Lengths) -> Apprenticeship {
-        Apprenticeship::new(&self.scope, self.seed, &self.input, lengths)
+    fn begin(&self, lengths: BankEpochs) -> BankTrainer {
+        BankTrainer::new(&self.scope, self.seed, &self.input, lengths)
     }
 
     /// Everything that the bank depends on besides the images.
-    fn settings(&self, lengths: Lengths) -> String {
-        let Lengths {
+    fn settings(&self, lengths: BankEpochs) -> String {
+        let BankEpochs {
             affine_epochs,
             colour_epochs,
         } = lengths;
@@ -181,38 +181,38 @@ impl BankTraining {
 const SLICE: usize = 50;
 
 /// Images of a batch: a small data set is one.
-fn batch(study: &dyn Study) -> usize {
-    BATCH.min(study.images()).max(1)
+fn batch(context: &dyn PrepareContext) -> usize {
+    BATCH.min(context.images()).max(1)
 }
 
 /// Steps of an epoch.
-fn steps(study: &dyn Study) -> usize {
-    study.images() / batch(study)
+fn steps(context: &dyn PrepareContext) -> usize {
+    context.images() / batch(context)
 }
 
 /// One of so many epochs of the bank.
 fn train_epoch(
-    apprenticeship: &mut Apprenticeship,
+    bank_trainer: &mut BankTrainer,
     epochs: usize,
-    study: &mut dyn Study,
+    context: &mut dyn PrepareContext,
 ) -> Result<Prepared, MethodError> {
-    let (size, steps) = (batch(study), steps(study));
-    let epoch = apprenticeship.epochs();
+    let (size, steps) = (batch(context), steps(context));
+    let epoch = bank_trainer.epochs();
     let mut first = 0;
     while first < steps {
-        if study.stopped() {
+        if context.should_stop() {
             return Ok(Prepared::Interrupted);
         }
         let end = (first + SLICE).min(steps);
-        study.progress(
+        context.progress(
             "training the bank of operations",
             epoch * steps + first,
             epochs * steps,
         );
-        study.practise(epoch as u64, first, size, &mut |practice| {
-            let trained = apprenticeship.step(practice.step, practice.pixels);
+        context.for_each_train_batch(epoch as u64, first, size, &mut |batch| {
+            let trained = bank_trainer.step(batch.step, batch.pixels);
             trained.map_err(|error| wrong(error.to_string()))?;
-            let is_last = practice.step + 1 >= end;
+            let is_last = batch.step + 1 >= end;
             Ok(if is_last {
                 ControlFlow::Break(())
             } else {
@@ -224,12 +224,12 @@ fn train_epoch(
     if steps == 0 {
         return Err(wrong("there are no training images to train the bank on".into()));
     }
-    study.progress(
+    context.progress(
         "training the bank of operations",
         (epoch + 1) * steps,
         epochs * steps,
     );
-    apprenticeship.end_epoch();
+    bank_trainer.end_epoch();
     Ok(Prepared::Done)
 }
 
@@ -258,7 +258,7 @@ impl Augmentation for Tst {
         }
     }
 
-    fn rounds(&self) -> Vec<Round> {
+    fn rounds(&self) -> Vec<SearchRound> {
         self.rounds.clone()
     }
 
@@ -284,11 +284,11 @@ impl Augmentation for Tst {
         self.rate.rate()
     }
 
-    fn terms(&self, trial: &Trial<'_>) -> Vec<Term> {
+    fn terms(&self, trial: &SearchOutputs<'_>) -> Vec<LossTerm> {
         let loss = SearchLoss::new(trial.student.clone(), trial.teacher.clone(), trial.labels);
         vec![
-            Term::loss("teacher_error", loss.teacher),
-            Term::loss("student_certainty", loss.student),
+            LossTerm::loss("teacher_error", loss.teacher),
+            LossTerm::loss("student_certainty", loss.student),
         ]
     }
 
@@ -310,16 +310,16 @@ impl Augmentation for Tst {
         notes
     }
 
-    fn books(&self) -> String {
+    fn state(&self) -> String {
         serde_json::to_string(&self.rate).unwrap_or_default()
     }
 
-    fn recall(&mut self, books: &str) -> Result<(), String> {
-        self.rate = serde_json::from_str(books).map_err(|error| error.to_string())?;
+    fn load_state(&mut self, state: &str) -> Result<(), String> {
+        self.rate = serde_json::from_str(state).map_err(|error| error.to_string())?;
         Ok(())
     }
 
-    fn specimens(&self) -> usize {
+    fn preview_images(&self) -> usize {
         self.pictures
     }
 }

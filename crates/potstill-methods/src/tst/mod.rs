@@ -5,28 +5,28 @@
 //! still gets right and the student does not.
 
 mod affine;
-mod apprenticeship;
 mod augmenter;
 mod bank;
-mod bytes;
+mod bank_trainer;
 mod closed_form;
 mod colour;
 mod fit;
 mod method;
 mod operation;
 mod options;
+mod pixels;
 mod relaxed;
 mod search;
 
 pub use affine::AffineNetwork;
-pub use apprenticeship::{Apprenticeship, BATCH, Lengths};
-pub use augmenter::{Augmenter, DRAWN, Gate, Strengths, superimposed};
-pub use bank::{Bank, Forms, Networks};
-pub use bytes::Scale;
+pub use augmenter::{Augmenter, DRAWN, Gate, PolicyParameters, superimposed};
+pub use bank::{Bank, BankKind, Networks};
+pub use bank_trainer::{BATCH, BankEpochs, BankTrainer};
 pub use closed_form::closed_form_map;
 pub use colour::ColourNetwork;
-pub use fit::{Fit, fit};
+pub use fit::{BankError, fit};
 pub use method::Tst;
 pub use operation::{Kind, MAGNITUDES, Operation};
+pub use pixels::PixelRange;
 pub use relaxed::{TEMPERATURE, relaxed_bernoulli};
 pub use search::{SearchLoss, SearchRate};

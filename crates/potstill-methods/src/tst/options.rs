@@ -3,8 +3,8 @@
 use potstill_recipe::MethodSpec;
 use serde::Deserialize;
 
-use super::{apprenticeship::Lengths, augmenter::Gate};
-use crate::{MethodError, Round};
+use super::{augmenter::Gate, bank_trainer::BankEpochs};
+use crate::{MethodError, SearchRound};
 
 /// What a recipe may say.
 #[derive(Debug, Clone, Deserialize)]
@@ -92,14 +92,14 @@ const MOST_EPOCHS: usize = 1_000_000;
 impl BankOption {
     /// How long the networks learn where an epoch has so many steps; none if there are none. Unless a recipe says otherwise, as many
     /// steps as the published 10 and 20 epochs of CIFAR have: with fewer a weight does not come to where it has to be.
-    pub fn lengths(self, steps: usize) -> Option<Lengths> {
+    pub fn lengths(self, steps: usize) -> Option<BankEpochs> {
         let epochs = |published: usize| ((published as f64 / steps.max(1) as f64).round() as usize).max(1);
         match self {
             Self::ClosedForm {} => None,
             Self::Trained {
                 affine_epochs,
                 colour_epochs,
-            } => Some(Lengths {
+            } => Some(BankEpochs {
                 affine_epochs: affine_epochs.unwrap_or_else(|| epochs(AFFINE_STEPS)),
                 colour_epochs: colour_epochs.unwrap_or_else(|| epochs(COLOUR_STEPS)),
             }),
@@ -142,7 +142,7 @@ impl Options {
                 "needs at least one epoch for each kind of network; `{ kind = \"closed-form\" }` needs none";
             return Err(spec.wrong("bank", problem).into());
         }
-        spec.at_most("bank", lengths.map_or(0, Lengths::epochs), MOST_EPOCHS)?;
+        spec.at_most("bank", lengths.map_or(0, BankEpochs::epochs), MOST_EPOCHS)?;
         spec.at_most("round_epochs", options.round_epochs.unwrap_or(0), MOST_EPOCHS)?;
         let late = options.rounds.iter().flatten().find(|&&round| round >= epochs);
         if let Some(late) = late {
@@ -157,7 +157,7 @@ impl Options {
 
     /// When the augmentation learns. Unless a recipe says otherwise, in proportion to the published 30 epochs before the epochs 30
     /// and 90 of 240, but never before the student has learned anything.
-    pub fn rounds(&self, epochs: usize) -> Vec<Round> {
+    pub fn rounds(&self, epochs: usize) -> Vec<SearchRound> {
         let mut starts = self
             .rounds
             .clone()
@@ -167,7 +167,7 @@ impl Options {
         let epochs = self.round_epochs.unwrap_or((epochs / 8).max(1));
         starts
             .into_iter()
-            .map(|before| Round { before, epochs })
+            .map(|before| SearchRound { before, epochs })
             .collect()
     }
 }

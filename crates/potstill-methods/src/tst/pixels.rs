@@ -5,12 +5,12 @@ use potstill_data::{Image, Normalise, classic::Classic};
 
 /// The scale of normalised images.
 #[derive(Debug, Clone)]
-pub struct Scale {
+pub struct PixelRange {
     mean: Vec<f64>,
     std: Vec<f64>,
 }
 
-impl From<&Normalise> for Scale {
+impl From<&Normalise> for PixelRange {
     fn from(input: &Normalise) -> Self {
         let doubles = |values: &[f32]| values.iter().map(|&value| value.into()).collect();
         Self {
@@ -20,7 +20,7 @@ impl From<&Normalise> for Scale {
     }
 }
 
-impl Scale {
+impl PixelRange {
     /// Pixels in `[0, 1]`, `[N, H, W, C]`, to normalised images.
     pub fn normalised(&self, pixels: Tensor<4>) -> Tensor<4> {
         let inverse: Vec<f64> = self.std.iter().map(|std| 1.0 / std).collect();

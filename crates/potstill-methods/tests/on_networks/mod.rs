@@ -5,7 +5,9 @@
 
 use burn::tensor::{DType, Device, Int, Tensor};
 use potstill_data::Normalise;
-use potstill_methods::{Ground, Method, MethodError, Reads, Seen, Side, Step, Term, find};
+use potstill_methods::{
+    LossTerm, Method, MethodError, NetworkInfo, NetworkOutput, PlanContext, Reads, StepContext, find,
+};
 use potstill_models::{BuildOptions, Classifier};
 use potstill_ops::{Frozen, Mode, Pass, Scope, Taps};
 use potstill_random::Seed;
@@ -26,9 +28,9 @@ pub fn network(name: &str, classes: usize, owner: &str) -> Classifier {
         .unwrap()
 }
 
-pub fn ground(student: &Classifier, teacher: Option<&Classifier>) -> Ground {
-    let side = |network: &Classifier| Side::of(network, [32, 32, 3], &Device::flex()).unwrap();
-    Ground {
+pub fn context(student: &Classifier, teacher: Option<&Classifier>) -> PlanContext {
+    let side = |network: &Classifier| NetworkInfo::of(network, [32, 32, 3], &Device::flex()).unwrap();
+    PlanContext {
         student: side(student),
         teacher: teacher.map(side),
         image: [32, 32, 3],
@@ -52,28 +54,28 @@ pub fn spec(entry: &str) -> MethodSpec {
     Recipe::from_text(&text, "x.toml", &[]).unwrap().methods.remove(0)
 }
 
-pub fn plan(entry: &str, ground: &Ground) -> Result<Box<dyn Method>, MethodError> {
+pub fn plan(entry: &str, context: &PlanContext) -> Result<Box<dyn Method>, MethodError> {
     let spec = spec(entry);
-    find(&spec.kind)?.plan(&spec, ground)
+    find(&spec.kind)?.plan(&spec, context)
 }
 
 /// Why the method cannot be planned.
-pub fn refusal(entry: &str, ground: &Ground) -> String {
-    plan(entry, ground)
+pub fn refusal(entry: &str, context: &PlanContext) -> String {
+    plan(entry, context)
         .err()
         .unwrap_or_else(|| panic!("`{entry}` was planned"))
         .to_string()
 }
 
 /// What both networks do with four images: the student in training, the teacher frozen.
-pub fn see(reads: &Reads, student: &Classifier, teacher: &Classifier) -> (Seen, Seen) {
+pub fn see(reads: &Reads, student: &Classifier, teacher: &Classifier) -> (NetworkOutput, NetworkOutput) {
     let images = map([4, 3, 32, 32], |i| {
         (0.1 * i as f64).sin() + (0.003 * i as f64).cos()
     })
     .cast(DType::F32);
     let mut taps = Taps::at(&reads.student);
     let logits = student.forward(images.clone(), &mut Pass::visited(Mode::Batch, &mut taps));
-    let seen = Seen {
+    let seen = NetworkOutput {
         images: images.clone(),
         logits,
         taps,
@@ -82,14 +84,14 @@ pub fn see(reads: &Reads, student: &Classifier, teacher: &Classifier) -> (Seen, 
     let logits = Frozen::new(teacher)
         .get()
         .forward(images.clone(), &mut Pass::visited(Mode::Running, &mut taps));
-    let taught = Seen { images, logits, taps };
+    let taught = NetworkOutput { images, logits, taps };
     (seen, taught)
 }
 
 /// The only term of a method's loss.
-pub fn term(method: &dyn Method, student: &Seen, teacher: &Seen, epoch: usize) -> Term {
+pub fn term(method: &dyn Method, student: &NetworkOutput, teacher: &NetworkOutput, epoch: usize) -> LossTerm {
     let labels = Tensor::<1, Int>::zeros([student.logits.dims()[0]], &Device::flex());
-    let step = Step {
+    let step = StepContext {
         student,
         teacher: Some(teacher),
         online_teacher: None,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use burn::tensor::{Tensor, TensorData};
 use potstill_ops::Entry;
 
-use super::{Misfit, Misshaped, StoredTensor, TensorFile};
+use super::{ShapeMismatch, StoredTensor, TensorFile, WeightMismatch};
 use crate::{Classifier, ModelError, names::rename};
 
 /// Puts every tensor of `file` into `network`.
@@ -14,21 +14,21 @@ use crate::{Classifier, ModelError, names::rename};
 /// what stands outside it (an optimiser's state) is not looked at. Renamed classifier heads and shortcuts are recognised.
 ///
 /// # Errors
-/// [`ModelError::Misfit`] listing every missing, extra and misshaped tensor. The network is then as it was.
+/// [`ModelError::WeightMismatch`] listing every missing, extra and wrongly shaped tensor. The network is then as it was.
 pub fn load(network: &mut Classifier, file: &TensorFile) -> Result<(), ModelError> {
     let entries = network.parameters().entries();
     let mut stored = under_network_names(file, &entries, network.names().aliases);
-    let mut misfit = Misfit {
+    let mut mismatch = WeightMismatch {
         file: file.path.clone(),
         missing: Vec::new(),
         extra: Vec::new(),
-        misshaped: Vec::new(),
+        wrong_shape: Vec::new(),
         head: network.names().head,
     };
     for entry in &entries {
         match stored.get(&entry.path) {
-            None => misfit.missing.push(entry.path.clone()),
-            Some(tensor) if tensor.shape != entry.shape => misfit.misshaped.push(Misshaped {
+            None => mismatch.missing.push(entry.path.clone()),
+            Some(tensor) if tensor.shape != entry.shape => mismatch.wrong_shape.push(ShapeMismatch {
                 name: entry.path.clone(),
                 file: tensor.shape.clone(),
                 network: entry.shape.clone(),
@@ -37,13 +37,13 @@ pub fn load(network: &mut Classifier, file: &TensorFile) -> Result<(), ModelErro
         }
     }
     let known: BTreeSet<&String> = entries.iter().map(|entry| &entry.path).collect();
-    misfit.extra = stored
+    mismatch.extra = stored
         .keys()
         .filter(|name| !known.contains(name))
         .cloned()
         .collect();
-    if !(misfit.missing.is_empty() && misfit.extra.is_empty() && misfit.misshaped.is_empty()) {
-        return Err(misfit.into());
+    if !(mismatch.missing.is_empty() && mismatch.extra.is_empty() && mismatch.wrong_shape.is_empty()) {
+        return Err(mismatch.into());
     }
     network.parameters_mut().rewrite(&mut |entry, present| {
         let tensor = stored.remove(&entry.path)?;

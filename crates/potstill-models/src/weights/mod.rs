@@ -4,11 +4,11 @@
 //! if every tensor has found its place; the network is not touched otherwise.
 
 mod load;
-mod misfit;
 mod save;
 mod tensor_file;
+mod weight_mismatch;
 
 pub use load::{classes_in, load};
-pub use misfit::{Misfit, Misshaped};
 pub use save::{save, write_atomically, write_tensors};
 pub use tensor_file::{StoredTensor, TensorFile};
+pub use weight_mismatch::{ShapeMismatch, WeightMismatch};

@@ -4,7 +4,7 @@ use std::{fmt, path::PathBuf};
 
 /// A file whose tensors are not exactly the network's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misfit {
+pub struct WeightMismatch {
     /// The file.
     pub file: PathBuf,
     /// Tensors of the network that the file lacks.
@@ -12,14 +12,14 @@ pub struct Misfit {
     /// Tensors of the file that the network has no place for.
     pub extra: Vec<String>,
     /// Tensors whose shapes differ.
-    pub misshaped: Vec<Misshaped>,
+    pub wrong_shape: Vec<ShapeMismatch>,
     /// The path of the network's last layer.
     pub head: &'static str,
 }
 
 /// A tensor that has one shape in the file and another in the network.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Misshaped {
+pub struct ShapeMismatch {
     /// The tensor's name in the network.
     pub name: String,
     /// Its shape in the file.
@@ -28,9 +28,9 @@ pub struct Misshaped {
     pub network: Vec<usize>,
 }
 
-impl std::error::Error for Misfit {}
+impl std::error::Error for WeightMismatch {}
 
-impl fmt::Display for Misfit {
+impl fmt::Display for WeightMismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
@@ -39,8 +39,8 @@ impl fmt::Display for Misfit {
         )?;
         list(f, "missing in the file", &self.missing)?;
         list(f, "not part of the network", &self.extra)?;
-        let misshaped: Vec<String> = self
-            .misshaped
+        let wrong_shape: Vec<String> = self
+            .wrong_shape
             .iter()
             .map(|one| {
                 format!(
@@ -49,7 +49,7 @@ impl fmt::Display for Misfit {
                 )
             })
             .collect();
-        list(f, "of another shape", &misshaped)?;
+        list(f, "of another shape", &wrong_shape)?;
         if let Some(hint) = self.hint() {
             write!(f, "\n  hint: {hint}")?;
         }
@@ -57,7 +57,7 @@ impl fmt::Display for Misfit {
     }
 }
 
-impl Misfit {
+impl WeightMismatch {
     /// What most likely went wrong.
     fn hint(&self) -> Option<&'static str> {
         let is_shortcut = |name: &String| name.contains("downsample");
@@ -69,7 +69,7 @@ impl Misfit {
             Some("the file has no shortcut projections: set `shortcut = \"a\"`")
         } else if only_head
             && self
-                .misshaped
+                .wrong_shape
                 .iter()
                 .all(|one| one.name.starts_with(&format!("{}.", self.head)))
         {

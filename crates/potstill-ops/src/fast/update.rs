@@ -110,7 +110,7 @@ mod tests {
         let (before, copy) = (address_of_weight(&layer), layer.clone());
         let own_copy = copy.weight.val().inner().into_data();
         drop(copy);
-        layer.descend(&mut gradients, &mut |_, value, gradient| add(value, &gradient));
+        layer.update_with_gradients(&mut gradients, &mut |_, value, gradient| add(value, &gradient));
         assert_eq!(address_of_weight(&layer), before);
         assert_ne!(layer.weight.val().inner().into_data(), own_copy);
     }

@@ -48,7 +48,7 @@ pub struct Case {
 #[derive(Debug)]
 pub struct Outcome {
     pub tensors: Vec<(String, Vec<f32>)>,
-    pub multiplications: u64,
+    pub macs: u64,
 }
 
 impl Outcome {
@@ -191,18 +191,15 @@ impl Case {
                 tensors.push((entry.path.clone(), values(gradient)));
             });
         }
-        let multiplications = pass.multiplications();
+        let macs = pass.macs();
         let mut moved = net.clone();
-        potstill_ops::Moments::absorb(&pass.into_moments(), &mut moved);
+        potstill_ops::BatchStatistics::update_running_stats(&pass.into_batch_statistics(), &mut moved);
         moved.each(&mut |entry, value| {
             if entry.role == Role::Buffer {
                 tensors.push((entry.path.clone(), values(value)));
             }
         });
-        Outcome {
-            tensors,
-            multiplications,
-        }
+        Outcome { tensors, macs }
     }
 
     fn out_size(&self) -> [usize; 2] {

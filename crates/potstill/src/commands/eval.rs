@@ -28,10 +28,7 @@ pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {
     let network = network.with_precision(arguments.precision.into());
     let (ours, theirs) = (network.classes(), data.classes().len());
     if ours != theirs {
-        let message = format!(
-            "{name} tells {ours} classes apart, {} has {theirs}",
-            arguments.data
-        );
+        let message = format!("{name} has {ours} classes, {} has {theirs}", arguments.data);
         return Err(Failure::Usage(message));
     }
     check(&input, network.channels(), data.as_ref())?;

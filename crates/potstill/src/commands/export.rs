@@ -1,6 +1,6 @@
 //! `potstill export`: the student of a run as a folder that deploys.
 
-use potstill_engine::{Plan, RunFolder, Which, export};
+use potstill_engine::{CheckpointChoice, Plan, RunFolder, export};
 
 use crate::{arguments::ExportArguments, failure::Failure, recipes};
 
@@ -8,8 +8,12 @@ use crate::{arguments::ExportArguments, failure::Failure, recipes};
 pub fn run(arguments: &ExportArguments, quiet: bool) -> Result<(), Failure> {
     let folder = RunFolder::open(&arguments.run)?;
     let recipe = recipes::read(&folder.recipe().to_string_lossy(), &[])?;
-    let which = if arguments.best { Which::Best } else { Which::Last };
-    export(Plan::new(recipe)?, &folder, which, &arguments.out)?;
+    let choice = if arguments.best {
+        CheckpointChoice::Best
+    } else {
+        CheckpointChoice::Last
+    };
+    export(Plan::new(recipe)?, &folder, choice, &arguments.out)?;
     if !quiet {
         eprintln!(
             "{}: model.safetensors, config.json, README.md",

@@ -5,7 +5,7 @@ use std::{fmt::Write, path::Path, time::Instant};
 use burn::tensor::Device;
 use potstill_engine::Source;
 use potstill_models::{BuildOptions, Classifier, OnnxClassifier, OutlineRow, find, outline, probe};
-use potstill_ops::{Scope, Side};
+use potstill_ops::{PointSide, Scope};
 use potstill_random::Seed;
 use potstill_report::human;
 use serde_json::{Value, json};
@@ -40,8 +40,8 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
         described["input"] = json!([size[0], size[1], network.channels()]);
         described["classes"] = json!(probe.classes);
         described["params"] = json!(probe.parameters);
-        described["macs"] = json!(probe.multiplications);
-        described["flops"] = json!(2 * probe.multiplications);
+        described["macs"] = json!(probe.macs);
+        described["flops"] = json!(2 * probe.macs);
         described["modules"] = rows.iter().map(describe).collect();
         return print_json(&described);
     }
@@ -50,7 +50,7 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
         entry.name,
         entry.about,
         human::count(probe.parameters as u64),
-        human::magnitude(probe.multiplications),
+        human::magnitude(probe.macs),
         size[0],
         size[1],
         network.channels(),
@@ -94,8 +94,8 @@ fn onnx(arguments: &InspectArguments) -> Result<(), Failure> {
             "input": image,
             "classes": probe.classes,
             "params": probe.parameters,
-            "macs": probe.multiplications,
-            "flops": 2 * probe.multiplications,
+            "macs": probe.macs,
+            "flops": 2 * probe.macs,
             "points": points.collect::<Vec<_>>(),
         }));
     }
@@ -103,7 +103,7 @@ fn onnx(arguments: &InspectArguments) -> Result<(), Failure> {
         "{}: an ONNX file\n{} parameters, {} multiply-accumulates for one image of {height}x{width}x{}, {} classes\n\n{:<13} point\n",
         arguments.model,
         human::count(probe.parameters as u64),
-        human::magnitude(probe.multiplications),
+        human::magnitude(probe.macs),
         image[2],
         probe.classes,
         "map",
@@ -116,15 +116,15 @@ fn onnx(arguments: &InspectArguments) -> Result<(), Failure> {
 
 fn describe(row: &OutlineRow) -> Value {
     let sides = row.sides.iter().map(|side| match side {
-        Side::Pre => "pre",
-        Side::Post => "post",
+        PointSide::Pre => "pre",
+        PointSide::Post => "post",
     });
     json!({
         "path": row.path,
         "point": sides.collect::<Vec<_>>(),
         "map": row.size,
         "params": row.parameters,
-        "macs": row.multiplications,
+        "macs": row.macs,
     })
 }
 
@@ -140,8 +140,8 @@ fn tree(text: &mut String, rows: &[OutlineRow]) {
         let map = row.size.map_or(String::new(), |[h, w, c]| format!("{h}x{w}x{c}"));
         let point = match row.sides[..] {
             [] => "",
-            [Side::Post] => "yes",
-            [Side::Pre] => ":pre",
+            [PointSide::Post] => "yes",
+            [PointSide::Pre] => ":pre",
             [..] => "and :pre",
         };
         let blank_if_none = |number: u64, shown: fn(u64) -> String| {
@@ -151,7 +151,7 @@ fn tree(text: &mut String, rows: &[OutlineRow]) {
             "{:<width$}  {map:<13} {point:<8} {:>12} {:>22}",
             name(row),
             blank_if_none(row.parameters, human::count),
-            blank_if_none(row.multiplications, human::magnitude),
+            blank_if_none(row.macs, human::magnitude),
         );
         let _ = writeln!(text, "{}", line.trim_end());
     }

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use potstill_engine::{Estimate, NetworkInput, Plan, Slot};
-use potstill_methods::{Side, Teaching};
+use potstill_engine::{EpochKind, Estimate, NetworkInput, Plan};
+use potstill_methods::{NetworkInfo, TeacherUpdate};
 use potstill_ops::{Mode, Point};
 use potstill_recipe::Enlarge;
 use potstill_report::human;
@@ -62,11 +62,11 @@ fn describe(plan: &Plan) -> String {
     );
     if let Some(teacher) = &plan.teacher {
         let mut taken = resolution(&teacher.input);
-        taken.push_str(match (teacher.teaching, teacher.mode) {
-            (Teaching::Online, _) => ", trains too",
-            (Teaching::OnlineFirst, _) => ", trains too, before the student looks",
-            (Teaching::Frozen, Mode::Batch) => ", batch norms by the batch",
-            (Teaching::Frozen, _) => "",
+        taken.push_str(match (teacher.teacher_update, teacher.mode) {
+            (TeacherUpdate::Online, _) => ", trains too",
+            (TeacherUpdate::OnlineFirst, _) => ", trains too, before the student looks",
+            (TeacherUpdate::Frozen, Mode::Batch) => ", batch norms by the batch",
+            (TeacherUpdate::Frozen, _) => "",
         });
         network(&mut text, "teacher", &teacher.model, &teacher.side, &taken);
     }
@@ -107,7 +107,7 @@ fn describe(plan: &Plan) -> String {
 /// When augmentations learn, between the student's epochs.
 fn rounds(text: &mut String, plan: &Plan) {
     for slot in plan.timeline.slots() {
-        if let Slot::Round {
+        if let EpochKind::SearchRound {
             method,
             epoch: 0,
             epochs,
@@ -134,13 +134,13 @@ fn resolution(input: &NetworkInput) -> String {
     })
 }
 
-fn network(text: &mut String, role: &str, model: &str, side: &Side, taken: &str) {
+fn network(text: &mut String, role: &str, model: &str, side: &NetworkInfo, taken: &str) {
     let probe = &side.probe;
     let _ = writeln!(
         text,
         "{role:<9} {model}: {} parameters, {} multiply-accumulates an image, {} classes{taken}",
         human::count(probe.parameters as u64),
-        human::magnitude(probe.multiplications),
+        human::magnitude(probe.macs),
         probe.classes
     );
 }
@@ -166,7 +166,7 @@ fn points(text: &mut String, plan: &Plan) {
 }
 
 /// A network's points with their sizes, under its role.
-fn column(role: &str, side: &Side, read: impl Fn(&Point) -> bool) -> Vec<String> {
+fn column(role: &str, side: &NetworkInfo, read: impl Fn(&Point) -> bool) -> Vec<String> {
     let points = &side.probe.points;
     let width = points.iter().map(|(point, _)| point.to_string().len()).max();
     let width = width.unwrap_or(0);
