@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     EngineError, ModelConfig,
-    backward::Optimizers,
-    learner::{Learner, Part},
     optimizer::Optimizer,
     running_mean::RunningMean,
+    train::backward::Optimizers,
+    train::learner::{Learner, Part},
 };
 
 /// Where a run is: epochs that are done, and steps of the epoch that is not.

@@ -6,12 +6,11 @@ use potstill_data::{Batch, Loader, LoaderConfig};
 use potstill_methods::TeacherUpdate;
 
 use crate::{
-    EngineError, Phase, Plan,
-    backward::{Optimizers, Rates, UpdateContext},
-    inputs::StepIndex,
-    learner::Learner,
-    machine,
-    step_profile::{StepPart, StepProfile},
+    EngineError, Phase, Plan, machine,
+    train::backward::{Optimizers, Rates, UpdateContext},
+    train::inputs::StepIndex,
+    train::learner::Learner,
+    train::profile::{StepPart, StepProfile},
 };
 
 /// Multiply-accumulates of a probe step: some tenths of a second on one core.

@@ -12,9 +12,9 @@ use potstill_report::{
 use crate::{
     Checkpoint, EngineError, Plan, Run, RunFolder,
     checkpoint::TensorRestorer,
-    learner::Learner,
     machine::peak_rss_mb,
     network::{CONFIG, InputConfig, MODEL, ModelConfig},
+    train::learner::Learner,
 };
 
 /// Which student of a run.

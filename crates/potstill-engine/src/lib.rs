@@ -4,7 +4,6 @@
 //! A [`Run`] is a loop over the plan's phases. It tells an [`Observer`] what happens, writes a [`RunFolder`], can be
 //! interrupted after any step and resumed to the same bits.
 
-mod backward;
 mod bench;
 mod checkpoint;
 mod clip;
@@ -12,23 +11,16 @@ mod error;
 mod estimate;
 mod evaluate;
 mod export;
-mod inputs;
-mod learner;
 mod machine;
 mod network;
 mod network_input;
 mod observer;
 mod optimizer;
-mod phase;
 mod plan;
 mod run;
 mod run_folder;
 mod running_mean;
-mod search_step;
-mod step;
-mod step_profile;
-mod teacher;
-mod timeline;
+mod train;
 mod verify;
 
 pub use bench::{BenchReport, BenchSetup, Milliseconds, PartReport, bench, bench_inference};
@@ -43,11 +35,8 @@ pub use network::{ModelConfig, Network, Source};
 pub use network_input::NetworkInput;
 pub use observer::{NoObserver, Observer, StepProgress, epoch_line};
 pub use optimizer::Optimizer;
-pub use phase::Phase;
-pub use plan::{Plan, default_input};
+pub use plan::{EpochKind, Phase, Plan, PlannedTeacher, Timeline, default_input};
 pub use run::{Outcome, Run};
 pub use run_folder::RunFolder;
-pub use step_profile::StepPart;
-pub use teacher::PlannedTeacher;
-pub use timeline::{EpochKind, Timeline};
+pub use train::profile::StepPart;
 pub use verify::{PairScore, Verification, verification, verify};

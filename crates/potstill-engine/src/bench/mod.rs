@@ -15,13 +15,13 @@ use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
 pub use self::report::{BenchReport, Milliseconds, PartReport};
 use crate::{
     EngineError, NetworkInput, Phase,
-    backward::{Optimizers, Rates, UpdateContext},
     export::median,
-    inputs::StepIndex,
-    learner::{Learner, LiveTeacher},
     machine,
     plan::{default_input, insert},
-    step_profile::{StepPart, StepProfile},
+    train::backward::{Optimizers, Rates, UpdateContext},
+    train::inputs::StepIndex,
+    train::learner::{Learner, LiveTeacher},
+    train::profile::{StepPart, StepProfile},
 };
 
 /// What to time.

@@ -5,7 +5,7 @@ use std::time::Instant;
 use potstill_report::{EpochRow, IndexMap, Training, append_metrics};
 
 use crate::{
-    Best, EngineError, Evaluation, Observer, Phase, Position, epoch_line, run::Run, timeline::EpochKind,
+    Best, EngineError, Evaluation, Observer, Phase, Position, epoch_line, plan::timeline::EpochKind, run::Run,
 };
 
 impl Run {

@@ -1,12 +1,12 @@
 //! The run: a loop over the epochs of the plan's timeline and their steps.
 
+mod epoch;
 mod epoch_end;
-mod pictures;
 mod prepare;
 mod preview_grid;
+mod previews;
 mod resume;
 mod round;
-mod steps;
 
 use std::{
     fs,
@@ -23,8 +23,9 @@ use potstill_report::{EpochRow, tensorboard::EventWriter};
 use sha2::{Digest, Sha256};
 
 use crate::{
-    Best, EngineError, Evaluation, Observer, Plan, Position, RunFolder, backward::Optimizers, evaluate,
-    learner::Learner, run::prepare::RunPrepareContext, running_mean::RunningMean, timeline::EpochKind,
+    Best, EngineError, Evaluation, Observer, Plan, Position, RunFolder, evaluate, plan::timeline::EpochKind,
+    run::prepare::RunPrepareContext, running_mean::RunningMean, train::backward::Optimizers,
+    train::learner::Learner,
 };
 
 /// How a run ended.

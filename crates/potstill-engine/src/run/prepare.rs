@@ -16,7 +16,7 @@ use potstill_models::FrozenClassifier;
 use potstill_ops::{Mode, Parameters, Pass, Point, Taps};
 use sha2::{Digest, Sha256};
 
-use crate::{EngineError, NetworkInput, Observer, Plan, inputs::pixels};
+use crate::{EngineError, NetworkInput, Observer, Plan, train::inputs::pixels};
 
 /// The study of a run.
 pub(crate) struct RunPrepareContext<'a> {

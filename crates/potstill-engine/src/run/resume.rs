@@ -5,7 +5,8 @@ use std::{iter, path::PathBuf};
 use potstill_report::{rewind_metrics, tensorboard::EventWriter};
 
 use crate::{
-    Checkpoint, EngineError, Phase, Plan, RunFolder, backward::Optimizers, run::Run, timeline::EpochKind,
+    Checkpoint, EngineError, Phase, Plan, RunFolder, plan::timeline::EpochKind, run::Run,
+    train::backward::Optimizers,
 };
 
 impl Run {

@@ -7,9 +7,9 @@ use potstill_methods::Augmentation;
 
 use crate::{
     EngineError, Observer,
-    inputs::StepIndex,
-    run::{Run, steps::Pace},
-    timeline::EpochKind,
+    plan::timeline::EpochKind,
+    run::{Run, epoch::Pace},
+    train::inputs::StepIndex,
 };
 
 impl Run {

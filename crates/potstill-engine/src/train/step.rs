@@ -8,10 +8,10 @@ use potstill_ops::{BatchStatistics, Mode, Pass, Point, Taps, cross_entropy, true
 
 use crate::{
     EngineError,
-    backward::UpdateContext,
-    inputs::StepIndex,
-    learner::{Learner, TeacherNetwork},
-    step_profile::{StepPart, StepProfile},
+    train::backward::UpdateContext,
+    train::inputs::StepIndex,
+    train::learner::{Learner, TeacherNetwork},
+    train::profile::{StepPart, StepProfile},
 };
 
 /// What a step did.

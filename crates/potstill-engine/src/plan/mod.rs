@@ -3,6 +3,10 @@
 //! Everything that can be wrong is found here, before the first step: files, classes, channels, points, methods. One probe of
 //! each network infers every shape.
 
+mod phases;
+mod teachers;
+pub(crate) mod timeline;
+
 use std::sync::Arc;
 
 use burn::tensor::Device;
@@ -15,7 +19,12 @@ use potstill_ops::count_trainable;
 use potstill_random::Seed;
 use potstill_recipe::{OptimizerSpec, Recipe};
 
-use crate::{EngineError, Network, NetworkInput, Phase, PlannedTeacher, Source, Timeline};
+pub use self::{
+    phases::Phase,
+    teachers::PlannedTeacher,
+    timeline::{EpochKind, Timeline},
+};
+use crate::{EngineError, Network, NetworkInput, Source};
 
 /// A recipe, ready to run.
 pub struct Plan {

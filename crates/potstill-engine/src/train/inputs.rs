@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use potstill_data::Batch;
 
-use crate::learner::Learner;
+use crate::train::learner::Learner;
 
 /// A moment of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

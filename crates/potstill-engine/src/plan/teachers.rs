@@ -10,8 +10,8 @@ use potstill_recipe::{BatchNorms, OptimizerSpec, Precision as Asked, Schedule, T
 
 use crate::{
     EngineError, NetworkInput, Source,
-    learner::LiveTeacher,
     plan::{default_input, shortcut},
+    train::learner::LiveTeacher,
 };
 
 /// The teacher of a plan.

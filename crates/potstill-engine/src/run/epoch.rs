@@ -9,11 +9,11 @@ use potstill_data::{Batch, DataError, Epoch, Loader};
 
 use crate::{
     EngineError, Observer, Phase, StepProgress,
-    backward::{Optimizers, Rates, UpdateContext},
-    inputs::StepIndex,
     run::Run,
-    step::StepReport,
-    step_profile::StepProfile,
+    train::backward::{Optimizers, Rates, UpdateContext},
+    train::inputs::StepIndex,
+    train::profile::StepProfile,
+    train::step::StepReport,
 };
 
 impl Run {

@@ -6,9 +6,9 @@ use potstill_recipe::OptimizerSpec;
 use crate::{
     Optimizer, Phase,
     clip::clip_by_global_norm,
-    learner::{Learner, OptimizerGroup},
-    step::Weighted,
-    step_profile::{StepPart, StepProfile},
+    train::learner::{Learner, OptimizerGroup},
+    train::profile::{StepPart, StepProfile},
+    train::step::Weighted,
 };
 
 /// The learning rates of a step.

@@ -7,10 +7,10 @@ use potstill_models::{Classifier, FrozenClassifier, ModelError};
 use potstill_ops::{Frozen, Mode, Pass};
 
 use crate::{
-    backward::{Optimizers, gradients},
-    inputs::{StepIndex, labels, pixels},
-    learner::{Learner, OptimizerGroup},
-    step::{StepError, StepReport, values},
+    train::backward::{Optimizers, gradients},
+    train::inputs::{StepIndex, labels, pixels},
+    train::learner::{Learner, OptimizerGroup},
+    train::step::{StepError, StepReport, values},
 };
 
 /// Both networks as they stand at the beginning of an epoch of a round.

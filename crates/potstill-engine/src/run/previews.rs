@@ -7,12 +7,12 @@ use potstill_data::{Batch, Loader, LoaderConfig, Subset};
 
 use crate::{
     EngineError,
-    inputs::pixels,
+    plan::timeline::EpochKind,
     run::{
         Run,
         preview_grid::{Specimen, draw},
     },
-    timeline::EpochKind,
+    train::inputs::pixels,
 };
 
 impl Run {
