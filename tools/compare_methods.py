@@ -1,6 +1,6 @@
 """Runs the comparisons of docs/results.md: one recipe, one budget, several seeds, with each method.
 
-    cargo build --release -p potstill
+    cargo build --release
     python tools/compare_methods.py cifar10 [NAME ...] [--seeds 3] [--runs runs] [--print]
 
 A set is a recipe and named changes of it. Runs that are there already are kept, an interrupted one goes on. `--print`

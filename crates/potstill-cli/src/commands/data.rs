@@ -1,15 +1,57 @@
 //! `potstill data`: look at images, or download them.
 
-use std::fmt::Write;
+use std::{fmt::Write, path::PathBuf};
 
+use clap::{Subcommand, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
-use potstill_data::{CheckReport, check, fetch};
+use potstill_data::{CheckReport, DATA_ROOT, Split, check, fetch};
 
 use crate::{
-    arguments::DataCommand,
     commands::{print, print_json},
     failure::Failure,
 };
+
+/// Commands on data.
+#[derive(Debug, Subcommand)]
+pub enum DataCommand {
+    /// Read every image once: classes, sizes, mean and deviation, unreadable files.
+    Check {
+        /// A name or a path.
+        source: String,
+        /// Which part.
+        #[arg(long, value_enum, default_value_t = SplitArgument::Train)]
+        split: SplitArgument,
+        /// Print the report as JSON.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Download a data set from its official address, with its checksum; resumes what was begun.
+    Fetch {
+        /// The data set.
+        name: String,
+        /// The folder of all data sets.
+        #[arg(long, default_value = DATA_ROOT, value_name = "DIR")]
+        root: PathBuf,
+    },
+}
+
+/// The parts of a data set.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum SplitArgument {
+    /// Training images.
+    Train,
+    /// Test images.
+    Test,
+}
+
+impl From<SplitArgument> for Split {
+    fn from(argument: SplitArgument) -> Self {
+        match argument {
+            SplitArgument::Train => Self::Train,
+            SplitArgument::Test => Self::Test,
+        }
+    }
+}
 
 /// Checks or fetches.
 pub fn run(command: &DataCommand, quiet: bool) -> Result<(), Failure> {

@@ -14,6 +14,7 @@ mod commands;
 mod failure;
 mod interrupt;
 mod model_name;
+mod network_arguments;
 mod recipes;
 mod terminal;
 

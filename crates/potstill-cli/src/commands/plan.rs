@@ -8,7 +8,11 @@ use potstill_ops::{Mode, Point};
 use potstill_recipe::Enlarge;
 use potstill_report::human;
 
-use crate::{arguments::RecipeArguments, commands::print, failure::Failure, recipes};
+use crate::{
+    commands::print,
+    failure::Failure,
+    recipes::{self, RecipeArguments},
+};
 
 /// Resolves and prints the recipe.
 pub fn run(arguments: &RecipeArguments) -> Result<(), Failure> {

@@ -1,16 +1,16 @@
 //! One command, one file.
 
-mod bench;
-mod compare;
-mod data;
-mod demo;
-mod eval;
-mod export;
-mod inspect;
-mod list;
-mod plan;
-mod train;
-mod verify;
+pub mod bench;
+pub mod compare;
+pub mod data;
+pub mod demo;
+pub mod eval;
+pub mod export;
+pub mod inspect;
+pub mod list;
+pub mod plan;
+pub mod train;
+pub mod verify;
 
 use std::io::{self, Write};
 

@@ -1,8 +1,12 @@
 //! `potstill eval`: accuracy of a network on a data set.
 
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use burn::tensor::Device;
+use clap::Args;
 use potstill_data::{Augment, Dataset, LoaderConfig, Normalise, Split, open};
 use potstill_engine::{EngineError, NetworkInput, Source, default_input, evaluate};
 use potstill_models::{FrozenClassifier, OnnxClassifier};
@@ -10,10 +14,50 @@ use potstill_random::Seed;
 use potstill_recipe::LowResolution;
 
 use crate::{
-    arguments::{EvalArguments, InputArguments},
     commands::{print, print_json},
     failure::Failure,
+    model_name::ModelName,
+    network_arguments::{InputArguments, PrecisionArgument, ShortcutArgument},
 };
+
+/// Arguments of `eval`.
+#[derive(Debug, Args)]
+pub struct EvalArguments {
+    /// A weight file, a checkpoint, an exported folder, the folder of a run, or an ONNX file of any network.
+    #[arg(
+        required_unless_present = "weights",
+        conflicts_with = "weights",
+        value_name = "CHECKPOINT_OR_WEIGHTS"
+    )]
+    pub network: Option<PathBuf>,
+    /// The same, named.
+    #[arg(long, value_name = "FILE")]
+    pub weights: Option<PathBuf>,
+    /// The architecture, where no config.json lies beside the weights.
+    #[arg(long, value_name = "NAME", value_parser = ModelName, hide_possible_values = true)]
+    pub model: Option<String>,
+    /// The shortcut of a residual network for small images.
+    #[arg(long)]
+    pub shortcut: Option<ShortcutArgument>,
+    /// Of an ONNX file: the name of its tensor of logits; the first output if not given.
+    #[arg(long, value_name = "TENSOR")]
+    pub logits: Option<String>,
+    /// The test images: a name or a path.
+    #[arg(long, value_name = "NAME_OR_PATH")]
+    pub data: String,
+    /// How the network takes an image.
+    #[command(flatten)]
+    pub input: InputArguments,
+    /// In what frozen convolutions compute; half needs AVX512-FP16, and changes nothing elsewhere.
+    #[arg(long, value_enum, default_value_t = PrecisionArgument::Single)]
+    pub precision: PrecisionArgument,
+    /// Images of a batch.
+    #[arg(long, default_value_t = 256, value_name = "N")]
+    pub batch: usize,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Evaluates and prints.
 pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {

@@ -1,8 +1,24 @@
 //! `potstill export`: the student of a run as a folder that deploys.
 
+use std::path::PathBuf;
+
+use clap::Args;
 use potstill_engine::{CheckpointChoice, Plan, RunFolder, export};
 
-use crate::{arguments::ExportArguments, failure::Failure, recipes};
+use crate::{failure::Failure, recipes};
+
+/// Arguments of `export`.
+#[derive(Debug, Args)]
+pub struct ExportArguments {
+    /// The folder of the run.
+    pub run: PathBuf,
+    /// The folder to write.
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// The student of the best epoch instead of the last. It was chosen by looking at the test images.
+    #[arg(long)]
+    pub best: bool,
+}
 
 /// Writes the folder.
 pub fn run(arguments: &ExportArguments, quiet: bool) -> Result<(), Failure> {

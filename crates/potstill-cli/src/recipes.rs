@@ -2,9 +2,20 @@
 
 use std::path::Path;
 
+use clap::Args;
 use potstill_recipe::Recipe;
 
 use crate::failure::Failure;
+
+/// A recipe and what overrides it.
+#[derive(Debug, Args)]
+pub struct RecipeArguments {
+    /// A recipe file, the folder of a run, or a name of `potstill list recipes`.
+    pub recipe: String,
+    /// `key=value`, dotted, as often as needed: `train.epochs=3 methods.0.weight=2`.
+    #[arg(value_name = "KEY=VALUE")]
+    pub overrides: Vec<String>,
+}
 
 /// Name and text of files of the `recipes/` folder.
 macro_rules! recipes {

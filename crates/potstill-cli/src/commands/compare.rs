@@ -2,13 +2,35 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::{Args, ValueEnum};
 use potstill_report::{Comparison, RunGroup, compare, read_summary};
 
-use crate::{
-    arguments::{CompareArguments, TableFormat},
-    commands::print,
-    failure::Failure,
-};
+use crate::{commands::print, failure::Failure};
+
+/// Arguments of `compare`.
+#[derive(Debug, Args)]
+pub struct CompareArguments {
+    /// Folders of runs; a folder of seeds is one row with mean and spread.
+    #[arg(required = true)]
+    pub runs: Vec<PathBuf>,
+    /// How to print the table.
+    #[arg(long, value_enum, default_value_t = TableFormat::Text)]
+    pub format: TableFormat,
+    /// Short for `--format json`.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// How a table is printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum TableFormat {
+    /// For a terminal.
+    Text,
+    /// For a document.
+    Markdown,
+    /// For a program.
+    Json,
+}
 
 /// Reads the runs and prints the table.
 pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {

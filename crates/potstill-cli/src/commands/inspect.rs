@@ -1,8 +1,13 @@
 //! `potstill inspect`: a network as a tree of modules and points.
 
-use std::{fmt::Write, path::Path, time::Instant};
+use std::{
+    fmt::Write,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use burn::tensor::Device;
+use clap::Args;
 use potstill_engine::Source;
 use potstill_models::{BuildOptions, Classifier, OnnxClassifier, OutlineRow, find, outline, probe};
 use potstill_ops::{PointSide, Scope};
@@ -11,10 +16,45 @@ use potstill_report::human;
 use serde_json::{Value, json};
 
 use crate::{
-    arguments::InspectArguments,
     commands::{eval::is_onnx, list::describe_model, print, print_json},
     failure::Failure,
+    model_name::ModelName,
+    network_arguments::ShortcutArgument,
 };
+
+/// Arguments of `inspect`.
+#[derive(Debug, Args)]
+pub struct InspectArguments {
+    /// The network's name, or an ONNX file.
+    #[arg(value_parser = ModelName, hide_possible_values = true)]
+    pub model: String,
+    /// A PyTorch or safetensors file of weights, to see whether it fits.
+    #[arg(long, value_name = "FILE", conflicts_with = "logits")]
+    pub weights: Option<PathBuf>,
+    /// Of an ONNX file: the name of its tensor of logits; the first output if not given.
+    #[arg(long, value_name = "TENSOR")]
+    pub logits: Option<String>,
+    /// The image's height and width; what the published network takes if not given.
+    #[arg(long, value_name = "HxW", value_parser = size)]
+    pub input: Option<[usize; 2]>,
+    /// Output classes; the published number if not given.
+    #[arg(long, value_name = "N")]
+    pub classes: Option<usize>,
+    /// The shortcut of a residual network for small images.
+    #[arg(long)]
+    pub shortcut: Option<ShortcutArgument>,
+    /// Print an object.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Reads `32x32`.
+fn size(text: &str) -> Result<[usize; 2], String> {
+    let parse = |(height, width): (&str, &str)| Some([height.parse().ok()?, width.parse().ok()?]);
+    text.split_once('x')
+        .and_then(parse)
+        .ok_or_else(|| "write height and width as 32x32".into())
+}
 
 /// Builds the network, runs it once and prints what was seen.
 pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {

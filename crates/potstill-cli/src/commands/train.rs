@@ -1,14 +1,40 @@
 //! `potstill train`: a recipe becomes a run folder, or one for each seed.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, atomic::AtomicBool},
 };
 
+use clap::Args;
 use potstill_engine::{Outcome, Plan, Run, RunFolder};
 use potstill_recipe::Recipe;
 
-use crate::{arguments::TrainArguments, failure::Failure, interrupt, recipes, terminal::Terminal};
+use crate::{
+    failure::Failure,
+    interrupt,
+    recipes::{self, RecipeArguments},
+    terminal::Terminal,
+};
+
+/// Arguments of `train`.
+#[derive(Debug, Args)]
+pub struct TrainArguments {
+    /// The recipe.
+    #[command(flatten)]
+    pub recipe: RecipeArguments,
+    /// Continue the run where its last checkpoint was written.
+    #[arg(long, conflicts_with = "overwrite")]
+    pub resume: bool,
+    /// Replace a run that is there already.
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Run this many seeds, counted up from the recipe's.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: Option<u64>,
+    /// The folder of all runs.
+    #[arg(long, default_value = "runs", value_name = "DIR")]
+    pub runs: PathBuf,
+}
 
 /// What to do with a run that is there already.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -2,14 +2,51 @@
 
 use std::fmt::Write;
 
+use clap::Args;
 use potstill_engine::{BenchReport, BenchSetup, bench, bench_inference};
 
 use crate::{
     ALLOCATOR,
-    arguments::BenchArguments,
     commands::{print, print_json},
     failure::Failure,
+    model_name::ModelName,
+    network_arguments::PrecisionArgument,
 };
+
+/// Arguments of `bench`.
+#[derive(Debug, Args)]
+pub struct BenchArguments {
+    /// The student that trains.
+    #[arg(long, value_name = "NAME", required_unless_present = "infer", value_parser = ModelName, hide_possible_values = true)]
+    pub student: Option<String>,
+    /// The teacher of a distillation step.
+    #[arg(long, value_name = "NAME", requires = "method", value_parser = ModelName, hide_possible_values = true)]
+    pub teacher: Option<String>,
+    /// The method of a distillation step; may be given several times.
+    #[arg(long, value_name = "NAME", requires = "teacher")]
+    pub method: Vec<String>,
+    /// Time inference of this network instead.
+    #[arg(long, value_name = "NAME", conflicts_with_all = ["student", "teacher"], value_parser = ModelName, hide_possible_values = true)]
+    pub infer: Option<String>,
+    /// With `--infer`: in what frozen convolutions compute; half needs AVX512-FP16, and changes nothing elsewhere.
+    #[arg(long, value_enum, default_value_t = PrecisionArgument::Single)]
+    pub precision: PrecisionArgument,
+    /// Images of a batch.
+    #[arg(long, default_value_t = 64, value_name = "N")]
+    pub batch: usize,
+    /// Counted steps; two more come first.
+    #[arg(long, default_value_t = 10, value_name = "N")]
+    pub steps: usize,
+    /// The learning rate.
+    #[arg(long, default_value_t = 0.05, value_name = "RATE")]
+    pub lr: f64,
+    /// The student's epoch (of 240, from 0) that the steps are of, for methods whose steps differ; after every ramp if none.
+    #[arg(long, value_name = "EPOCH")]
+    pub epoch: Option<usize>,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// Times and prints.
 pub fn run(arguments: BenchArguments) -> Result<(), Failure> {

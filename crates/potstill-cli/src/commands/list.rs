@@ -1,16 +1,39 @@
 //! `potstill list`: what there is, for people and for programs.
 
+use clap::{Args, ValueEnum};
 use potstill_models::{ModelEntry, StageEnd};
 use potstill_ops::Point;
 use potstill_report::human;
 use serde_json::{Value, json};
 
 use crate::{
-    arguments::{ListArguments, Listed},
     commands::{print, print_json},
     failure::Failure,
     recipes::RECIPES,
 };
+
+/// Arguments of `list`.
+#[derive(Debug, Args)]
+pub struct ListArguments {
+    /// What to name.
+    pub what: Listed,
+    /// Print an array of objects.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// What can be listed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub enum Listed {
+    /// Networks.
+    Models,
+    /// Distillation methods.
+    Methods,
+    /// Data sets with a name.
+    Datasets,
+    /// Recipes that come with the binary.
+    Recipes,
+}
 
 /// Prints the list.
 pub fn run(arguments: &ListArguments) -> Result<(), Failure> {

@@ -5,13 +5,28 @@ use std::{
     time::Instant,
 };
 
+use clap::Args;
 use potstill_recipe::Recipe;
 use potstill_report::read_summary;
 use serde::Serialize;
 use serde_json::json;
 
 use super::{compare, print, print_json, train};
-use crate::{arguments::DemoArguments, failure::Failure, interrupt, recipes};
+use crate::{failure::Failure, interrupt, recipes};
+
+/// Arguments of `demo`.
+#[derive(Debug, Args)]
+pub struct DemoArguments {
+    /// Where the runs are written; a folder that has runs already is left alone and the next free number taken.
+    #[arg(long, default_value = "runs/demo", value_name = "DIR")]
+    pub out: PathBuf,
+    /// Seeds of the students.
+    #[arg(long, default_value_t = 3, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub seeds: u64,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
 
 /// The result for programs.
 #[derive(Debug, Serialize)]

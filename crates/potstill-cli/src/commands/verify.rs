@@ -1,0 +1,107 @@
+//! `potstill verify`: do two images show the same identity?
+
+use std::{path::PathBuf, sync::Arc};
+
+use burn::tensor::Device;
+use clap::Args;
+use potstill_data::{Dataset, LoaderConfig, Pairs, open};
+use potstill_engine::{Source, verify};
+use potstill_models::FrozenClassifier;
+use potstill_ops::Point;
+use potstill_random::Seed;
+
+use crate::{
+    commands::{
+        data::SplitArgument,
+        eval::{check, resolved},
+        print, print_json,
+    },
+    failure::Failure,
+    model_name::ModelName,
+    network_arguments::{InputArguments, ShortcutArgument},
+};
+
+/// Arguments of `verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArguments {
+    /// A weight file, a checkpoint, an exported folder or the folder of a run.
+    #[arg(value_name = "CHECKPOINT_OR_WEIGHTS")]
+    pub network: PathBuf,
+    /// The architecture, where no config.json lies beside the weights.
+    #[arg(long, value_name = "NAME", value_parser = ModelName, hide_possible_values = true)]
+    pub model: Option<String>,
+    /// The shortcut of a residual network for small images.
+    #[arg(long)]
+    pub shortcut: Option<ShortcutArgument>,
+    /// The images, in a folder for each identity: a name or a path.
+    #[arg(long, value_name = "NAME_OR_PATH")]
+    pub data: String,
+    /// Which part of the data.
+    #[arg(long, value_enum, default_value_t = SplitArgument::Test)]
+    pub split: SplitArgument,
+    /// The pairs, in the format of LFW's pairs.txt; drawn from the data if not given.
+    #[arg(long, value_name = "FILE")]
+    pub pairs: Option<PathBuf>,
+    /// Without `--pairs`: pairs of one identity to draw for each fold, and as many of two.
+    #[arg(long, default_value_t = 300, value_name = "N", conflicts_with = "pairs", value_parser = clap::value_parser!(u32).range(1..))]
+    pub draw: u32,
+    /// Without `--pairs`: how many folds to draw.
+    #[arg(long, default_value_t = 10, value_name = "N", conflicts_with = "pairs", value_parser = clap::value_parser!(u32).range(2..))]
+    pub folds: u32,
+    /// Without `--pairs`: where the draws start from.
+    #[arg(long, default_value_t = 0, value_name = "N", conflicts_with = "pairs")]
+    pub seed: u64,
+    /// The point that is the embedding; the pooled one if not given.
+    #[arg(long, default_value = "pool", value_name = "POINT")]
+    pub point: Point,
+    /// How the network takes an image.
+    #[command(flatten)]
+    pub input: InputArguments,
+    /// Images of a batch.
+    #[arg(long, default_value_t = 256, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
+    pub batch: u32,
+    /// Print the result as JSON.
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Verifies and prints.
+pub fn run(arguments: &VerifyArguments, quiet: bool) -> Result<(), Failure> {
+    let data: Arc<dyn Dataset> = open(&arguments.data, arguments.split.into())?.into();
+    let pairs = if let Some(file) = &arguments.pairs {
+        Pairs::read(file, data.as_ref())?
+    } else {
+        let [folds, each] = [arguments.folds, arguments.draw].map(|count| count as usize);
+        Pairs::draw(data.as_ref(), folds, each, Seed::new(arguments.seed))?
+    };
+    let source = Source {
+        model: arguments.model.clone(),
+        weights: Some(arguments.network.clone()),
+        shortcut: arguments.shortcut.map(Into::into),
+        ..Source::default()
+    };
+    let network = source.open(&Device::flex(), Seed::new(0), "verify")?;
+    let frozen = FrozenClassifier::from(&network.classifier);
+    let input = resolved(&arguments.input, network.input, frozen.channels());
+    check(&input, frozen.channels(), data.as_ref())?;
+    if !quiet {
+        eprintln!(
+            "{}: {} folds of {}",
+            network.model,
+            pairs.folds().len(),
+            data.name()
+        );
+    }
+    let config = LoaderConfig {
+        batch: arguments.batch as usize,
+        ..LoaderConfig::default()
+    };
+    let found = verify(&frozen, data, &pairs, &arguments.point, &input, config)?;
+    if arguments.json {
+        return print_json(&found);
+    }
+    print(&format!(
+        "accuracy {:.2} % +- {:.2} over {} folds  threshold {:.4}  ({} pairs)",
+        found.accuracy, found.deviation, found.folds, found.threshold, found.pairs
+    ))
+}
