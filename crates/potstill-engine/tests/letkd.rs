@@ -14,7 +14,9 @@ use std::{
 };
 
 use burn::tensor::{Device, Tensor};
-use potstill_engine::{Observer, Outcome, Plan, Run, Source, StepProgress};
+use potstill_engine::{
+    CheckpointChoice, Observer, Outcome, Plan, Run, RunFolder, Source, StepProgress, export,
+};
 use potstill_models::Classifier;
 use potstill_ops::Frozen;
 use potstill_random::Seed;
@@ -162,6 +164,16 @@ fn the_deployed_student_keeps_its_layers() {
         for (a, b) in logits(&deployed).iter().zip(logits(&kept)) {
             assert!((a - b).abs() < 1e-4, "{a} {b}");
         }
+        let exported = place.join("exported");
+        export(
+            &RunFolder::open(&folder).unwrap(),
+            CheckpointChoice::Last,
+            &exported,
+        )
+        .unwrap();
+        let [exported, student] =
+            [exported, folder.join("student")].map(|of| bits(&of.join("model.safetensors")));
+        assert!(exported == student, "the exported student differs");
         // Counted in the summary and on the card.
         let plain = Plan::new(recipe(RECIPE, &["methods=[]"]))
             .unwrap()

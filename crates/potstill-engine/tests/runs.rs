@@ -11,10 +11,10 @@ mod whole_runs;
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use potstill_engine::{CheckpointChoice, EngineError, NoObserver, Plan, Run, RunFolder, export};
+use potstill_engine::{EngineError, NoObserver, Plan, Run, RunFolder};
 use potstill_models::weights::{TensorFile, write_tensors};
 use potstill_recipe::Recipe;
-use potstill_report::{read_metrics, read_summary};
+use potstill_report::read_metrics;
 use whole_runs::{StopAfter, bits, finish, go_on, resume};
 
 const RECIPE: &str = r#"
@@ -212,41 +212,6 @@ fn a_checkpoint_of_another_recipe_is_refused() {
         .err()
         .unwrap();
     assert!(error.to_string().contains("another recipe"), "{error}");
-}
-
-#[test]
-fn the_best_student_and_the_last_can_be_exported() {
-    let place = tempfile::tempdir().unwrap();
-    let folder = place.path().join("run");
-    let overrides = ["train.epochs=2", "methods=[]"];
-    start(&overrides, &folder)
-        .unwrap()
-        .go(&mut NoObserver, &AtomicBool::new(false))
-        .unwrap();
-    let opened = RunFolder::open(&folder).unwrap();
-    for (choice, checkpoint) in [
-        (CheckpointChoice::Last, "last.safetensors"),
-        (CheckpointChoice::Best, "best.safetensors"),
-    ] {
-        let out = place.path().join(checkpoint);
-        export(Plan::new(recipe(&overrides)).unwrap(), &opened, choice, &out).unwrap();
-        let (exported, kept) = (
-            bits(&out.join("model.safetensors")),
-            bits(&folder.join(checkpoint)),
-        );
-        for (name, values) in &exported {
-            assert!(kept[&format!("student/{name}")] == *values, "{name}");
-        }
-        let summary = read_summary(opened.summary()).unwrap();
-        let top1 = if choice == CheckpointChoice::Best {
-            summary.best.top1
-        } else {
-            summary.last.top1
-        };
-        let written = TensorFile::read(&out.join("model.safetensors")).unwrap().metadata;
-        assert_eq!(written["top1"], format!("{top1:.2}"));
-        assert!(out.join("config.json").is_file() && out.join("README.md").is_file());
-    }
 }
 
 #[test]

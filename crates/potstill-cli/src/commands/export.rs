@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use potstill_engine::{CheckpointChoice, Plan, RunFolder, export};
+use potstill_engine::{CheckpointChoice, RunFolder, export};
 
-use crate::{failure::Failure, recipes};
+use crate::failure::Failure;
 
 /// Arguments of `export`.
 #[derive(Debug, Args)]
@@ -23,13 +23,12 @@ pub struct ExportArguments {
 /// Writes the folder.
 pub fn run(arguments: &ExportArguments, quiet: bool) -> Result<(), Failure> {
     let folder = RunFolder::open(&arguments.run)?;
-    let recipe = recipes::read(&folder.recipe().to_string_lossy(), &[])?;
     let choice = if arguments.best {
         CheckpointChoice::Best
     } else {
         CheckpointChoice::Last
     };
-    export(Plan::new(recipe)?, &folder, choice, &arguments.out)?;
+    export(&folder, choice, &arguments.out)?;
     if !quiet {
         eprintln!(
             "{}: model.safetensors, config.json, README.md",

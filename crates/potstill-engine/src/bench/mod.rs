@@ -14,10 +14,9 @@ use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
 
 pub use self::report::{BenchReport, Milliseconds, PartReport};
 use crate::{
-    EngineError, NetworkInput, Phase,
-    export::median,
-    machine,
+    EngineError, NetworkInput, Phase, machine,
     plan::{default_input, insert},
+    run::median,
     train::backward::{Optimizers, Rates, UpdateContext},
     train::inputs::StepIndex,
     train::learner::{Learner, LiveTeacher},

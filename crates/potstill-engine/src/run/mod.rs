@@ -7,6 +7,7 @@ mod preview_grid;
 mod previews;
 mod resume;
 mod round;
+mod summary;
 
 use std::{
     fs,
@@ -22,6 +23,7 @@ use potstill_methods::Prepared;
 use potstill_report::{EpochRow, tensorboard::EventWriter};
 use sha2::{Digest, Sha256};
 
+pub(crate) use self::summary::median;
 use crate::{
     Best, EngineError, Evaluation, Observer, Plan, Position, RunFolder, evaluate, plan::timeline::EpochKind,
     run::prepare::RunPrepareContext, running_mean::RunningMean, train::backward::Optimizers,

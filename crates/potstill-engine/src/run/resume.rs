@@ -5,7 +5,7 @@ use std::{iter, path::PathBuf};
 use potstill_report::{rewind_metrics, tensorboard::EventWriter};
 
 use crate::{
-    Checkpoint, EngineError, Phase, Plan, RunFolder, plan::timeline::EpochKind, run::Run,
+    Checkpoint, EngineError, ModelConfig, Phase, Plan, RunFolder, plan::timeline::EpochKind, run::Run,
     train::backward::Optimizers,
 };
 
@@ -70,7 +70,7 @@ impl Run {
             totals: self.totals.clone(),
             seconds: self.seconds,
             recipe: self.recipe_hash.clone(),
-            student: Some(self.model_config()),
+            student: Some(ModelConfig::of(&self.plan, &self.learner)),
             methods: self.learner.method_state(),
             ..Checkpoint::default()
         };

@@ -1,0 +1,182 @@
+//! The `config.json` of a student: the file that makes its weights usable.
+
+use std::{fs, path::Path};
+
+use potstill_data::Normalise;
+use potstill_models::{BuildOptions, Classifier, Shortcut, find};
+use potstill_ops::{Insertion, PointError, Scope};
+use potstill_recipe::LowResolution;
+use serde::{Deserialize, Serialize};
+
+use crate::{EngineError, NetworkInput, Plan, train::learner::Learner};
+
+/// The name of the weights in an exported folder.
+pub(crate) const MODEL: &str = "model.safetensors";
+/// The name of the configuration in an exported folder.
+pub(crate) const CONFIG: &str = "config.json";
+
+/// The `config.json` beside an exported `model.safetensors`: everything needed to use the weights.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ModelConfig {
+    /// The architecture's name in the registry.
+    pub architecture: String,
+    /// `classification`.
+    pub task: String,
+    /// Output classes.
+    pub classes: usize,
+    /// Their names, in the order of the logits.
+    #[serde(default)]
+    pub class_names: Vec<String>,
+    /// The shortcut of a residual network for small images, where it is not the published one: `a` or `b`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shortcut: Option<String>,
+    /// The layers that a method put in, in that order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub inserted: Vec<InsertedConfig>,
+    /// What the network takes.
+    pub input: InputConfig,
+    /// The version that wrote the file.
+    pub potstill: String,
+}
+
+/// A layer that a method put into a network.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InsertedConfig {
+    /// Under which its tensors stand.
+    pub path: String,
+    /// The point whose map it replaces.
+    pub point: String,
+    /// How many templates it has.
+    pub templates: usize,
+    /// What its residual is multiplied by.
+    pub alpha: f64,
+}
+
+impl From<Insertion> for InsertedConfig {
+    fn from(insertion: Insertion) -> Self {
+        Self {
+            path: insertion.path,
+            point: insertion.point.to_string(),
+            templates: insertion.templates,
+            alpha: insertion.alpha,
+        }
+    }
+}
+
+impl InsertedConfig {
+    fn insertion(&self) -> Result<Insertion, EngineError> {
+        let point = self.point.parse();
+        let point = point.map_err(|error: PointError| EngineError::Contradiction(error.to_string()))?;
+        Ok(Insertion {
+            path: self.path.clone(),
+            point,
+            templates: self.templates,
+            alpha: self.alpha,
+        })
+    }
+}
+
+/// What a network takes.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct InputConfig {
+    /// Height and width of the images, before any degradation.
+    pub size: [usize; 2],
+    /// 1 for grey, 3 for red, green, blue.
+    pub channels: usize,
+    /// Subtracted from each channel, of pixels in `[0, 1]`.
+    pub mean: Vec<f32>,
+    /// Divides each channel.
+    pub std: Vec<f32>,
+    /// Degrades images of that size before they are normalised; none where the whole image is taken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub low_resolution: Option<LowResolution>,
+}
+
+impl ModelConfig {
+    /// Reads a `config.json`.
+    pub(crate) fn read(path: &Path) -> Result<Self, EngineError> {
+        let text = fs::read_to_string(path).map_err(EngineError::io("read", path))?;
+        serde_json::from_str(&text).map_err(|error| {
+            EngineError::Contradiction(format!(
+                "{} is not a model's config.json: {error}",
+                path.display()
+            ))
+        })
+    }
+
+    /// What the student of a run is.
+    pub(crate) fn of(plan: &Plan, learner: &Learner) -> Self {
+        let [height, width, channels] = plan.image;
+        let input = &learner.student_input;
+        Self {
+            architecture: plan.student.model.clone(),
+            task: "classification".into(),
+            classes: learner.student.classes(),
+            class_names: plan.train.classes().to_vec(),
+            shortcut: plan.student.shortcut.map(|shortcut| match shortcut {
+                Shortcut::Subsample => "a".into(),
+                Shortcut::Projection => "b".into(),
+            }),
+            inserted: learner.student.insertions().into_iter().map(Into::into).collect(),
+            input: InputConfig {
+                size: [height, width],
+                channels,
+                mean: input.normalise.mean.clone(),
+                std: input.normalise.std.clone(),
+                low_resolution: input.low_resolution,
+            },
+            potstill: env!("CARGO_PKG_VERSION").into(),
+        }
+    }
+
+    /// The text of a `config.json`.
+    pub(crate) fn to_json(&self) -> Result<String, EngineError> {
+        serde_json::to_string_pretty(self)
+            .map(|json| json + "\n")
+            .map_err(|error| EngineError::Contradiction(error.to_string()))
+    }
+
+    /// The network, with initial values from `scope` until its weights are loaded.
+    pub(crate) fn build(&self, scope: &Scope) -> Result<Classifier, EngineError> {
+        let options = BuildOptions {
+            classes: Some(self.classes),
+            channels: Some(self.input.channels),
+            shortcut: self.shortcut(),
+        };
+        let mut classifier = find(&self.architecture)?.build(options, scope)?;
+        self.insert(&mut classifier, scope)?;
+        Ok(classifier)
+    }
+
+    /// The shortcut that was chosen.
+    pub(crate) fn shortcut(&self) -> Option<Shortcut> {
+        match self.shortcut.as_deref() {
+            Some("a") => Some(Shortcut::Subsample),
+            Some("b") => Some(Shortcut::Projection),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn network_input(&self) -> NetworkInput {
+        NetworkInput {
+            low_resolution: self.input.low_resolution,
+            normalise: Normalise {
+                mean: self.input.mean.clone(),
+                std: self.input.std.clone(),
+            },
+        }
+    }
+
+    /// Puts the layers in that the network was saved with.
+    pub(crate) fn insert(&self, classifier: &mut Classifier, scope: &Scope) -> Result<(), EngineError> {
+        if self.inserted.is_empty() {
+            return Ok(());
+        }
+        let [height, width] = self.input.size;
+        let [height, width, _] = self.network_input().size([height, width, self.input.channels])?;
+        for inserted in &self.inserted {
+            classifier.insert(&inserted.insertion()?, [height, width], &scope.at(&inserted.path))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,132 @@
+//! Networks that come from somewhere: a recipe, a weight file, the student folder of a run.
+
+use std::path::{Path, PathBuf};
+
+use burn::tensor::Device;
+use potstill_models::{BuildOptions, Classifier, Shortcut, find, weights};
+use potstill_ops::Scope;
+use potstill_random::Seed;
+
+use crate::{
+    Checkpoint, EngineError, ModelConfig, NetworkInput,
+    checkpoint::METADATA_KEY,
+    model_config::{CONFIG, MODEL},
+};
+
+/// A network with its name and what it takes.
+#[derive(Debug, Clone)]
+pub struct Network {
+    /// The architecture's name in the registry.
+    pub model: String,
+    /// The shortcut, where it was chosen.
+    pub shortcut: Option<Shortcut>,
+    /// The network itself.
+    pub classifier: Classifier,
+    /// How it takes an image; none if nothing said so.
+    pub input: Option<NetworkInput>,
+}
+
+/// Where a network's architecture and weights come from.
+#[derive(Debug, Clone, Default)]
+pub struct Source {
+    /// The architecture; none to take it from the `config.json` beside the weights.
+    pub model: Option<String>,
+    /// A weight file, an exported folder, or the folder of a run; none for fresh weights.
+    pub weights: Option<PathBuf>,
+    /// The shortcut of a residual network for small images.
+    pub shortcut: Option<Shortcut>,
+    /// Output classes of a fresh network; none for what the weights say, or the published number.
+    pub classes: Option<usize>,
+    /// Image channels; none for what `config.json` says, or 3.
+    pub channels: Option<usize>,
+}
+
+impl Source {
+    /// Builds the network, with initial values from the streams of `owner`, and loads its weights.
+    ///
+    /// # Errors
+    /// A name that is not in the registry, a file that cannot be read or does not fit, no architecture at all.
+    pub fn open(&self, device: &Device, seed: Seed, owner: &str) -> Result<Network, EngineError> {
+        let (stored, config) = match &self.weights {
+            Some(path) => {
+                let (stored, config) = read_weights(path)?;
+                (Some(stored), config)
+            }
+            None => (None, None),
+        };
+        let config = config.filter(|config| {
+            self.model
+                .as_ref()
+                .is_none_or(|model| *model == config.architecture)
+        });
+        let model = self
+            .model
+            .clone()
+            .or_else(|| config.as_ref().map(|config| config.architecture.clone()));
+        let Some(model) = model else {
+            let message =
+                "which network is it? name its architecture (`model`), or give a folder with a config.json";
+            return Err(EngineError::Contradiction(message.into()));
+        };
+        let entry = find(&model)?;
+        let known = config.as_ref().and_then(ModelConfig::shortcut);
+        let shortcut = self.shortcut.or(known);
+        let channels = self
+            .channels
+            .or(config.as_ref().map(|config| config.input.channels));
+        let options = BuildOptions {
+            classes: self.classes,
+            channels,
+            shortcut,
+        };
+        let scope = Scope::new(device, seed, owner);
+        let mut classifier = entry.build(options, &scope)?;
+        if let Some(stored) = stored {
+            if self.classes.is_none() {
+                let classes = weights::classes_in(&stored, &classifier);
+                classifier = entry.build(BuildOptions { classes, ..options }, &scope)?;
+            }
+            if let Some(config) = &config {
+                config.insert(&mut classifier, &scope)?;
+            }
+            weights::load(&mut classifier, &stored)?;
+        }
+        let input = config.map(|config| config.network_input());
+        Ok(Network {
+            model,
+            shortcut,
+            classifier,
+            input,
+        })
+    }
+}
+
+/// The weights at `path` (a file, a checkpoint, an exported folder or the folder of a run) and what is said about them there.
+fn read_weights(path: &Path) -> Result<(weights::TensorFile, Option<ModelConfig>), EngineError> {
+    let folder = [path.to_owned(), path.join("student")]
+        .into_iter()
+        .find(|folder| folder.join(MODEL).is_file());
+    let file = match folder {
+        Some(folder) => folder.join(MODEL),
+        None if path.is_dir() => {
+            let reason = format!("it has neither {MODEL} nor student/{MODEL}; did the run finish?");
+            return Err(EngineError::NoRun {
+                folder: path.into(),
+                reason,
+            });
+        }
+        None => path.to_owned(),
+    };
+    let stored = weights::TensorFile::read(&file)?;
+    let run_state = stored
+        .metadata
+        .get(METADATA_KEY)
+        .and_then(|run_state| serde_json::from_str::<Checkpoint>(run_state).ok());
+    let beside = file.with_file_name(CONFIG);
+    let config = match run_state {
+        Some(run_state) => run_state.student,
+        None if beside.is_file() => Some(ModelConfig::read(&beside)?),
+        None => None,
+    };
+    Ok((stored, config))
+}
