@@ -3,7 +3,7 @@
     python tools/tskd_reference.py
 
 Needs: torch. Writes: crates/potstill-methods/tests/reference/tskd.json (9 digits) and
-crates/potstill-ops/tests/reference/conv_lstm.json. Fails where a number differs from the table's six digits.
+crates/potstill-methods/tests/reference/conv_lstm.json. Fails where a number differs from the table's six digits.
 Everything is computed in f64 by PyTorch's functions, in [N, C, H, W].
 
 "ar(shape, f)" fills a tensor in row-major order with f(i), i = 0, 1, 2, ...
@@ -235,7 +235,7 @@ def schedule_section(epochs=240, interval=5):
 def main():
     made_by = f"tools/tskd_reference.py with torch {torch.__version__}, f64"
     lstm = {"made_by": made_by, "cell": cell_section(), "forecaster": forecaster_section()}
-    reference_json.write("potstill-ops", "conv_lstm.json", reference_json.significant(lstm, 9))
+    reference_json.write("potstill-methods", "conv_lstm.json", reference_json.significant(lstm, 9))
     method = {
         "made_by": made_by,
         "attention": attention_section(),

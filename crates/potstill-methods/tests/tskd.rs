@@ -15,10 +15,11 @@ use on_networks::{context, network, plan, term};
 use potstill_methods::{
     NetworkOutput,
     tskd::{
-        EpochRole, MapNorm, ReviewInput, ReviewLoss, ReviewSchedule, StopGradients, attention_map, increments,
+        EpochRole, Forecaster, ForecasterConfig, MapNorm, ReviewInput, ReviewLoss, ReviewSchedule,
+        StopGradients, attention_map, increments,
     },
 };
-use potstill_ops::{Forecaster, ForecasterConfig, Mode, Pass, Taps, adaptive_avg_pool, cross_entropy};
+use potstill_ops::{Mode, Pass, Taps, adaptive_avg_pool, cross_entropy};
 use serde_json::Value;
 
 fn record(section: &str) -> Value {

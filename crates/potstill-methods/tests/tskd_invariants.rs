@@ -7,8 +7,10 @@ mod numbers;
 
 use burn::tensor::Tensor;
 use numbers::{assert_near, fill, map, nchw, number, scope, tensor, values};
-use potstill_methods::tskd::{Forecasters, MapNorm, ReviewInput, ReviewLoss, attention_map, increments};
-use potstill_ops::{ForecasterConfig, Mode, Parameters, Pass};
+use potstill_methods::tskd::{
+    ForecasterConfig, Forecasters, MapNorm, ReviewInput, ReviewLoss, attention_map, increments,
+};
+use potstill_ops::{Mode, Parameters, Pass};
 
 const EXACT: f64 = 1e-12;
 const NORMS: [MapNorm; 2] = [MapNorm::Column, MapNorm::FullMap];

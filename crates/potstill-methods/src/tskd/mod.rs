@@ -9,13 +9,16 @@
 //! The mathematics are those of the authors' program; what it leaves open is marked as our design.
 
 mod attention_map;
+mod conv_lstm;
+mod conv_transpose;
+mod forecaster;
 mod options;
 mod review;
 mod schedule;
 mod snapshots;
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{ForecasterConfig, Mode, Parameters, Pass, Point, distillation_divergence};
+use potstill_ops::{Mode, Parameters, Pass, Point, distillation_divergence};
 use potstill_recipe::MethodSpec;
 
 use crate::{
@@ -25,6 +28,9 @@ use crate::{
 use options::{BatchNorms, Options, TeacherTap};
 
 pub use attention_map::{MapNorm, attention_map};
+pub use conv_lstm::{ConvLstmCell, ConvLstmState, Peepholes};
+pub use conv_transpose::ConvTranspose2d;
+pub use forecaster::{Forecaster, ForecasterConfig};
 pub use review::{Forecasters, ReviewInput, ReviewLoss, StopGradients, increments};
 pub use schedule::{EpochRole, ReviewSchedule};
 pub use snapshots::Snapshots;

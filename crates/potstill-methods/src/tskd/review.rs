@@ -4,9 +4,12 @@ use burn::{
     module::{Module, ModuleVisitor, Param},
     tensor::Tensor,
 };
-use potstill_ops::{Forecaster, ForecasterConfig, Pass, Scope, adaptive_avg_pool};
+use potstill_ops::{Pass, Scope, adaptive_avg_pool};
 
-use super::attention_map::{MapNorm, attention_map};
+use super::{
+    Forecaster, ForecasterConfig,
+    attention_map::{MapNorm, attention_map},
+};
 
 /// The changes from each attention map to the next, `|A' - A|`; one less than there are maps.
 pub fn increments(attention: &[Tensor<4>]) -> Vec<Tensor<4>> {

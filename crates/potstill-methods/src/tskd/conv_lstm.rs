@@ -5,7 +5,7 @@ use burn::{
     tensor::{Tensor, activation::sigmoid, s},
 };
 
-use crate::{Conv2d, Conv2dConfig, Pass, Scope};
+use potstill_ops::{Conv2d, Conv2dConfig, Pass, Scope};
 
 /// What a cell carries from step to step, both `[N, H, W, C]`.
 #[derive(Debug, Clone)]

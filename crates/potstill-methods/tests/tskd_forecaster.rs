@@ -3,20 +3,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
+#[path = "../../potstill-ops/tests/numbers/mod.rs"]
 mod numbers;
 
 use burn::tensor::{DType, Tensor};
 use numbers::{
     NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope, values,
 };
-use potstill_ops::{
-    ConvLstmCell, ConvLstmState, ConvTranspose2d, Forecaster, ForecasterConfig, Mode, Parameters, Pass,
-    count_trainable,
-};
+use potstill_methods::tskd::{ConvLstmCell, ConvLstmState, ConvTranspose2d, Forecaster, ForecasterConfig};
+use potstill_ops::{Mode, Parameters, Pass, count_trainable};
 use serde_json::Value;
 
 fn record() -> Value {
-    recorded("potstill-ops/tests/reference/conv_lstm.json")
+    recorded("potstill-methods/tests/reference/conv_lstm.json")
 }
 
 fn pass() -> Pass<'static> {

@@ -5,7 +5,7 @@ use burn::{
     tensor::{Tensor, module::conv_transpose2d, ops::ConvTransposeOptions},
 };
 
-use crate::{Pass, Scope};
+use potstill_ops::{Pass, Scope};
 
 /// A transposed convolution with a bias: maps `[N, H, W, I]` to `[N, H', W', O]` with
 /// `H' = (H - 1) stride - 2 padding + kernel`, and `W'` alike.

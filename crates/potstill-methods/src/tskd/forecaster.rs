@@ -5,7 +5,9 @@ use burn::{
     tensor::{Tensor, activation::leaky_relu, s},
 };
 
-use crate::{Conv2d, Conv2dConfig, ConvLstmCell, ConvLstmState, ConvTranspose2d, Pass, Scope};
+use potstill_ops::{Conv2d, Conv2dConfig, Pass, Scope};
+
+use super::{ConvLstmCell, ConvLstmState, ConvTranspose2d};
 
 /// The slope of every leaky ReLU in here.
 const SLOPE: f64 = 0.2;
