@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use potstill_data::{Augment, Dataset, Loader, LoaderConfig};
-use potstill_models::FrozenClassifier;
+use potstill_models::FrozenModel;
 use potstill_ops::true_class_ranks;
 use serde::Serialize;
 
@@ -29,7 +29,7 @@ pub struct Evaluation {
 /// # Errors
 /// An image that cannot be read or that the network does not take, a mean that does not fit the images' channels.
 pub fn evaluate(
-    network: &FrozenClassifier,
+    network: &FrozenModel,
     data: Arc<dyn Dataset>,
     augment: &Augment,
     input: &NetworkInput,

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use burn::tensor::Device;
 use potstill_data::DatasetEntry;
-use potstill_models::{Classifier, weights};
+use potstill_models::{Model, weights};
 use potstill_ops::Scope;
 use potstill_random::Seed;
 use potstill_report::{CardFacts, Summary, model_card, read_summary};
@@ -49,7 +49,7 @@ pub fn export(folder: &RunFolder, choice: CheckpointChoice, out: &Path) -> Resul
 }
 
 /// The student of a checkpoint, and what it is.
-fn student_of(checkpoint: &Path) -> Result<(ModelConfig, Classifier), EngineError> {
+fn student_of(checkpoint: &Path) -> Result<(ModelConfig, Model), EngineError> {
     let (run_state, mut tensors) = Checkpoint::read(checkpoint)?;
     let config = run_state.student.ok_or_else(|| EngineError::Checkpoint {
         file: checkpoint.into(),
@@ -66,7 +66,7 @@ fn student_of(checkpoint: &Path) -> Result<(ModelConfig, Classifier), EngineErro
 /// Writes the three files of a deployable student that has `top1` percent on the test images.
 pub(crate) fn deploy(
     config: ModelConfig,
-    student: &Classifier,
+    student: &Model,
     summary: &Summary,
     top1: f64,
     recipe: &str,

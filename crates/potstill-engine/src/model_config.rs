@@ -3,7 +3,7 @@
 use std::{fs, path::Path};
 
 use potstill_data::Normalise;
-use potstill_models::{BuildOptions, Classifier, Shortcut, find};
+use potstill_models::{BuildOptions, Model, Shortcut, find};
 use potstill_ops::{Insertion, PointError, Scope};
 use potstill_recipe::LowResolution;
 use serde::{Deserialize, Serialize};
@@ -137,7 +137,7 @@ impl ModelConfig {
     }
 
     /// The network, with initial values from `scope` until its weights are loaded.
-    pub(crate) fn build(&self, scope: &Scope) -> Result<Classifier, EngineError> {
+    pub(crate) fn build(&self, scope: &Scope) -> Result<Model, EngineError> {
         let options = BuildOptions {
             classes: Some(self.classes),
             channels: Some(self.input.channels),
@@ -168,7 +168,7 @@ impl ModelConfig {
     }
 
     /// Puts the layers in that the network was saved with.
-    pub(crate) fn insert(&self, classifier: &mut Classifier, scope: &Scope) -> Result<(), EngineError> {
+    pub(crate) fn insert(&self, classifier: &mut Model, scope: &Scope) -> Result<(), EngineError> {
         if self.inserted.is_empty() {
             return Ok(());
         }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use potstill_models::{BuildOptions, Classifier, Shortcut, find, weights};
+use potstill_models::{BuildOptions, Model, Shortcut, find, weights};
 use potstill_ops::Scope;
 use potstill_random::Seed;
 
@@ -21,7 +21,7 @@ pub struct Network {
     /// The shortcut, where it was chosen.
     pub shortcut: Option<Shortcut>,
     /// The network itself.
-    pub classifier: Classifier,
+    pub classifier: Model,
     /// How it takes an image; none if nothing said so.
     pub input: Option<NetworkInput>,
 }

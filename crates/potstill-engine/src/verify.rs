@@ -9,7 +9,7 @@ use std::{collections::BTreeSet, sync::Arc};
 use burn::tensor::Tensor;
 use potstill_data::{Augment, Dataset, Loader, LoaderConfig, Pairs, Subset};
 use potstill_methods::NetworkInfo;
-use potstill_models::FrozenClassifier;
+use potstill_models::FrozenModel;
 use potstill_ops::{Mode, Pass, Point, Taps};
 use serde::Serialize;
 
@@ -44,7 +44,7 @@ pub struct PairScore {
 /// # Errors
 /// An image that cannot be read or that the network does not take, a point that it does not have.
 pub fn verify(
-    network: &FrozenClassifier,
+    network: &FrozenModel,
     data: Arc<dyn Dataset>,
     pairs: &Pairs,
     point: &Point,
@@ -81,7 +81,7 @@ pub fn verify(
 
 /// The embeddings of all images, in order.
 fn embeddings(
-    network: &FrozenClassifier,
+    network: &FrozenModel,
     data: Arc<dyn Dataset>,
     point: &Point,
     input: &NetworkInput,

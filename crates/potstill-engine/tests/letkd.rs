@@ -17,7 +17,7 @@ use burn::tensor::{Device, Tensor};
 use potstill_engine::{
     CheckpointChoice, Observer, Outcome, Plan, Run, RunFolder, Source, StepProgress, export,
 };
-use potstill_models::Classifier;
+use potstill_models::Model;
 use potstill_ops::Frozen;
 use potstill_random::Seed;
 use potstill_report::{read_metrics, read_summary};
@@ -154,8 +154,8 @@ fn the_deployed_student_keeps_its_layers() {
                 .classifier
         };
         let images = || Tensor::<4>::ones([2, 16, 16, 3], &Device::flex()) * 0.3;
-        let logits = |network: &Classifier| -> Vec<f32> {
-            let logits = Classifier::logits(&Frozen::new(network), images());
+        let logits = |network: &Model| -> Vec<f32> {
+            let logits = Model::logits(&Frozen::new(network), images());
             logits.into_data().iter().collect()
         };
         let [deployed, kept] = [folder.join("student"), folder.join("last.safetensors")].map(open);

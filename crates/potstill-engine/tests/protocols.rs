@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path, sync::atomic::AtomicBool};
 
 use potstill_data::{Augment, LoaderConfig};
 use potstill_engine::{NetworkInput, NoObserver, Plan, Run, RunFolder, Source, evaluate};
-use potstill_models::{FrozenClassifier, weights::TensorFile};
+use potstill_models::{FrozenModel, weights::TensorFile};
 use potstill_random::Seed;
 use potstill_recipe::{Enlarge, LowResolution, Recipe};
 use potstill_report::read_summary;
@@ -125,7 +125,7 @@ fn a_degraded_student_trains_is_exported_and_measured_so() {
     // What the run measured is what the exported folder measures, degraded; whole images are another measurement.
     let summary = read_summary(folder("cross").join("summary.json")).unwrap();
     let measured = |input: &NetworkInput| {
-        let frozen = FrozenClassifier::from(&network.classifier);
+        let frozen = FrozenModel::from(&network.classifier);
         let test = plan(&[]).unwrap().test;
         let config = LoaderConfig::default();
         evaluate(&frozen, test, &Augment::none(), input, config, &mut |_| ()).unwrap()

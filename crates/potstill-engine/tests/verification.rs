@@ -11,7 +11,7 @@ use burn::tensor::Device;
 use numbers::{assert_near, numbers as all, recorded};
 use potstill_data::{Dataset, LoaderConfig, Normalise, Pairs, Split, open};
 use potstill_engine::{NetworkInput, PairScore, Source, Verification, verification, verify};
-use potstill_models::FrozenClassifier;
+use potstill_models::FrozenModel;
 use potstill_ops::Point;
 use potstill_random::Seed;
 use potstill_recipe::{Enlarge, LowResolution};
@@ -96,7 +96,7 @@ fn verified(low_resolution: Option<LowResolution>, point: &str) -> Result<Verifi
         batch: 32,
         ..LoaderConfig::default()
     };
-    let network = FrozenClassifier::from(&network.classifier);
+    let network = FrozenModel::from(&network.classifier);
     verify(&network, data, &pairs, &point, &input, config).map_err(|error| error.to_string())
 }
 

@@ -1,12 +1,12 @@
 //! What a method remembers from epoch to epoch.
 
-use potstill_models::Classifier;
+use potstill_models::Model;
 use potstill_ops::Parameters;
 
 /// The memory of a method. It is part of every checkpoint.
 pub trait Memory {
     /// Hears that an epoch of the student, counted from 0, has ended, with the student after its last step.
-    fn remember(&mut self, epoch: usize, student: &Classifier);
+    fn remember(&mut self, epoch: usize, student: &Model);
 
     /// The tensors that are remembered, by name.
     fn parts(&self) -> Vec<(String, &dyn Parameters)>;
@@ -21,5 +21,5 @@ pub trait Memory {
     ///
     /// # Errors
     /// The text is not its state.
-    fn load_state(&mut self, state: &str, student: &Classifier) -> Result<(), String>;
+    fn load_state(&mut self, state: &str, student: &Model) -> Result<(), String>;
 }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use potstill_data::Normalise;
-use potstill_models::{FrozenClassifier, LastStage, ModelError, Probe, StageEnd};
+use potstill_models::{FrozenModel, LastStage, ModelError, Probe, StageEnd};
 use potstill_ops::{Point, Scope};
 use potstill_random::Seed;
 
@@ -90,7 +90,7 @@ impl NetworkInfo {
     /// # Errors
     /// The network cannot take such an image.
     pub fn of(
-        network: impl Into<FrozenClassifier>,
+        network: impl Into<FrozenModel>,
         image: [usize; 3],
         device: &Device,
     ) -> Result<Self, ModelError> {

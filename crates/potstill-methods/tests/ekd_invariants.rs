@@ -13,15 +13,15 @@ use potstill_methods::{
     GuidedStudent, GuidedTeacher, ImitationLoss, LossTerm, Method, NetworkOutput, StepContext, TeacherUpdate,
     imitation_loss,
 };
-use potstill_models::Classifier;
+use potstill_models::Model;
 use potstill_ops::{Mode, Parameters, Pass, Point, Taps, cross_entropy, distillation_divergence};
 
 const LOSSES: [ImitationLoss; 2] = [ImitationLoss::Mse, ImitationLoss::NormMse];
 
 /// Two networks in training on four images, and what EKD makes of them.
 struct Together {
-    student: Classifier,
-    teacher: Classifier,
+    student: Model,
+    teacher: Model,
     method: Box<dyn Method>,
 }
 
@@ -49,7 +49,7 @@ impl Together {
             (0.1 * i as f64).sin() + (0.003 * i as f64).cos()
         })
         .cast(DType::F32);
-        let see = |network: &Classifier, points: &[Point]| {
+        let see = |network: &Model, points: &[Point]| {
             let mut taps = Taps::at(points);
             let logits = network.forward(images.clone(), &mut Pass::visited(Mode::Batch, &mut taps));
             let images = images.clone();

@@ -10,12 +10,12 @@ use burn::tensor::{Device, Int, Tensor};
 use numbers::values;
 use on_networks::{context, network, plan, refusal, see};
 use potstill_methods::{Method, NetworkOutput, StepContext};
-use potstill_models::{Classifier, probe};
+use potstill_models::{Model, probe};
 use potstill_ops::{Frozen, Mode, Pass, Scope, Taps, count_trainable};
 use potstill_random::Seed;
 
 /// The student with the method's layers.
-fn with_layers(mut student: Classifier, method: &dyn Method) -> Classifier {
+fn with_layers(mut student: Model, method: &dyn Method) -> Model {
     for insertion in method.insertions() {
         let scope = Scope::new(&Device::flex(), Seed::new(3), "letkd").at(&insertion.path);
         student.insert(&insertion, [32, 32], &scope).unwrap();
@@ -213,7 +213,7 @@ fn the_layers_are_part_of_the_network() {
     );
     // Deployed, the rows have length one and the logits stay.
     let images = || Tensor::<4>::ones([2, 32, 32, 3], &Device::flex());
-    let logits = |network: &Classifier| values(&Classifier::logits(&Frozen::new(network), images()));
+    let logits = |network: &Model| values(&Model::logits(&Frozen::new(network), images()));
     numbers::assert_near("logits", &logits(&whole.deployed()), &logits(&whole), 1e-5);
     whole.deployed().parameters().each(&mut |entry, value| {
         if entry.path.ends_with("s.weight") {

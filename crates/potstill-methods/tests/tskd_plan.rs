@@ -15,7 +15,7 @@ use potstill_methods::{
     LossTerm, Memory, Method, NetworkOutput, PlanContext, StepContext,
     tskd::{ReviewSchedule, Snapshots},
 };
-use potstill_models::Classifier;
+use potstill_models::Model;
 use potstill_ops::{Mode, Parameters, Pass, Point, Role, Taps, count_trainable};
 
 fn shown(points: &[Point]) -> Vec<String> {
@@ -23,8 +23,8 @@ fn shown(points: &[Point]) -> Vec<String> {
 }
 
 struct Pair {
-    student: Classifier,
-    teacher: Classifier,
+    student: Model,
+    teacher: Model,
 }
 
 impl Pair {
@@ -96,7 +96,7 @@ fn bits(module: &dyn Parameters) -> BTreeMap<String, Vec<u32>> {
 }
 
 /// Moves every tensor of a network a little, another way for every `turn`.
-fn nudge(network: &mut Classifier, turn: usize) {
+fn nudge(network: &mut Model, turn: usize) {
     network.parameters_mut().rewrite(&mut |entry, value| {
         let wave = |i: usize| 0.02 * (i as f64 + 7.0 * turn as f64 + entry.path.len() as f64).sin();
         let by = numbers::tensor(value.dims(), wave).cast(DType::F32);

@@ -23,7 +23,7 @@ use crate::{ModelError, Probe};
 
 /// A classification network in an ONNX file. Copies share the file.
 #[derive(Debug, Clone)]
-pub struct OnnxClassifier {
+pub struct OnnxModel {
     network: Arc<OnnxNetwork>,
     file: PathBuf,
     survey: Survey,
@@ -45,7 +45,7 @@ enum View {
     Embedding(usize),
 }
 
-impl OnnxClassifier {
+impl OnnxModel {
     /// Opens a file for images of size `[H, W, C]`. `logits` names the tensor of logits; without it the file's first output is meant.
     ///
     /// # Errors

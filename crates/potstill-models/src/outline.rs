@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use potstill_ops::{Entry, Point, PointSide, Role};
 
-use crate::{Classifier, Probe};
+use crate::{Model, Probe};
 
 /// One module of the tree.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +26,7 @@ pub struct OutlineRow {
 }
 
 /// The tree of `network` as `probe` saw it, top down.
-pub fn outline(network: &Classifier, probe: &Probe) -> Vec<OutlineRow> {
+pub fn outline(network: &Model, probe: &Probe) -> Vec<OutlineRow> {
     let entries = network.parameters().entries();
     let mut rows: Vec<OutlineRow> = Vec::new();
     for path in paths(&entries, probe) {

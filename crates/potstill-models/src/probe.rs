@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Tensor};
 use potstill_ops::{Frozen, Mode, Pass, Point, PointSide, Visitor, count_trainable};
 
-use crate::{Classifier, ModelError};
+use crate::{Model, ModelError};
 
 /// What a probe saw.
 #[derive(Debug, Clone)]
@@ -51,11 +51,7 @@ impl Probe {
 ///
 /// # Errors
 /// [`ModelError::Input`] if the network cannot take such an image.
-pub fn probe(
-    network: &Classifier,
-    [height, width]: [usize; 2],
-    device: &Device,
-) -> Result<Probe, ModelError> {
+pub fn probe(network: &Model, [height, width]: [usize; 2], device: &Device) -> Result<Probe, ModelError> {
     let size = [height, width, network.channels()];
     network.check(size)?;
     let frozen = Frozen::new(network);

@@ -6,8 +6,8 @@
 use potstill_ops::{Point, Scope};
 
 use crate::{
-    Classifier, LastStage, ModelError, Names, Shortcut, StageEnd,
-    family::{Architecture, FAMILIES, NetworkIo},
+    LastStage, Model, ModelError, Names, Shortcut, StageEnd,
+    backbones::{Architecture, FAMILIES, NetworkIo},
 };
 
 /// One network that can be built by name.
@@ -75,7 +75,7 @@ impl ModelEntry {
     ///
     /// # Errors
     /// An option that the network does not have, or a number that makes no network.
-    pub fn build(&self, options: BuildOptions, scope: &Scope) -> Result<Classifier, ModelError> {
+    pub fn build(&self, options: BuildOptions, scope: &Scope) -> Result<Model, ModelError> {
         let ends = NetworkIo {
             channels: options.channels.unwrap_or(3),
             classes: options.classes.unwrap_or(self.classes),
@@ -99,7 +99,7 @@ impl ModelEntry {
                 })?
             }
         };
-        Ok(Classifier::new(*self, architecture, ends, scope))
+        Ok(Model::new(*self, architecture, ends, scope))
     }
 
     /// Where the stem ends: the first map of the network, after its activation.

@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{DType, Tensor};
 use formula::{fill, images, noise};
 use numbers::{NINE_DIGITS, assert_near, gradients, nchw, numbers as all, recorded, scope, values};
-use potstill_models::{BuildOptions, Classifier, StageEnd, find, registry, weights};
+use potstill_models::{BuildOptions, Model, StageEnd, find, registry, weights};
 use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Point, Taps, count_trainable};
 use serde_json::Value;
 
@@ -24,7 +24,7 @@ const FILE: &str = "potstill-models/tests/reference/cifar_zoo.json";
 /// For single precision in the fast form.
 const SINGLE: f64 = 1e-4;
 
-fn build(record: &Value, dtype: DType) -> Classifier {
+fn build(record: &Value, dtype: DType) -> Model {
     let options = BuildOptions {
         classes: Some(10),
         ..BuildOptions::default()
@@ -77,7 +77,7 @@ fn assert_evaluates_as(record: &Value) {
     let seen = network.get().forward(images(2, 32, DType::F32), &mut pass);
     assert_eq!(taps.unmet().count(), 0, "{name}");
     comparison.near("logits, with taps,", &values(&seen), &record["logits"]);
-    let unseen = Classifier::logits(&network, images(2, 32, DType::F32));
+    let unseen = Model::logits(&network, images(2, 32, DType::F32));
     comparison.near("logits", &values(&unseen), &record["logits"]);
     let recorded_ends = record["stage_ends"].as_array().unwrap();
     assert_eq!(
@@ -93,7 +93,7 @@ fn assert_evaluates_as(record: &Value) {
     }
     let pooled = values(&taps.map(&Point::post("pool")).unwrap());
     comparison.near("pooled", &pooled[..4], &record["pooled"]);
-    let larger = Classifier::logits(&network, images(1, 64, DType::F32));
+    let larger = Model::logits(&network, images(1, 64, DType::F32));
     comparison.near("logits for 64x64", &values(&larger), &record["logits_64"]);
     assert_eq!(
         count_trainable(network.parameters()) as u64,

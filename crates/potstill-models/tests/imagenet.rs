@@ -14,7 +14,7 @@ mod numbers;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use numbers::{nchw, numbers as all, recorded, values};
-use potstill_models::{BuildOptions, Classifier, StageEnd, find};
+use potstill_models::{BuildOptions, Model, StageEnd, find};
 use potstill_ops::{BatchStatistics, Entry, Frozen, Mode, Pass, Point, Scope, Taps, count_trainable};
 use potstill_random::Seed;
 use serde_json::Value;
@@ -47,7 +47,7 @@ fn value(entry: &Entry, phase: f64, i: usize) -> f64 {
 }
 
 /// The network with the weights of the formula, as numbers of this kind.
-fn filled(name: &str, kind: DType) -> Classifier {
+fn filled(name: &str, kind: DType) -> Model {
     let scope = Scope::new(&Device::flex(), Seed::new(0), "test");
     let mut network = find(name)
         .unwrap()

@@ -10,10 +10,10 @@ use std::cell::RefCell;
 
 use burn::tensor::{DType, Device, Tensor};
 use numbers::{assert_near, map, nchw, scope, values};
-use potstill_models::{BuildOptions, Classifier, Shortcut, find, probe};
+use potstill_models::{BuildOptions, Model, Shortcut, find, probe};
 use potstill_ops::{Frozen, Mode, Pass, Point, PointSide, Taps, Visitor};
 
-fn network(name: &str, shortcut: Option<Shortcut>) -> Classifier {
+fn network(name: &str, shortcut: Option<Shortcut>) -> Model {
     let options = BuildOptions {
         classes: Some(10),
         shortcut,
@@ -78,7 +78,7 @@ impl Visitor for ShapeRecorder<'_> {
     }
 }
 
-fn logits(network: &Classifier, witness: &mut ShapeRecorder<'_>) -> Vec<f64> {
+fn logits(network: &Model, witness: &mut ShapeRecorder<'_>) -> Vec<f64> {
     values(
         &Frozen::new(network)
             .get()
@@ -89,7 +89,7 @@ fn logits(network: &Classifier, witness: &mut ShapeRecorder<'_>) -> Vec<f64> {
 #[test]
 fn only_what_is_wanted_is_shown_and_nothing_changes_by_looking() {
     let network = network("cifar_resnet8", None);
-    let unseen = values(&Classifier::logits(&Frozen::new(&network), images()));
+    let unseen = values(&Model::logits(&Frozen::new(&network), images()));
     let all = all_points();
     let some = [Point::post("layer1.0"), Point::pre("layer3.0")];
     for wanted in [&all[..0], &some, &all] {
@@ -129,7 +129,7 @@ fn taps_read_both_sides_of_an_activation() {
 }
 
 /// The classifier's logits for an embedding that has the same value in every channel.
-fn logits_of_constant(network: &Classifier, value: f64) -> Vec<f64> {
+fn logits_of_constant(network: &Model, value: f64) -> Vec<f64> {
     let (mut weight, mut bias) = (Vec::new(), Vec::new());
     network
         .parameters()
@@ -263,7 +263,7 @@ fn a_probe_tells_the_size_at_every_point() {
 
 #[test]
 fn a_deeper_network_starts_with_the_values_of_the_shallower() {
-    let tensor = |network: &Classifier, path: &str| {
+    let tensor = |network: &Model, path: &str| {
         let mut found = Vec::new();
         network.parameters().each(&mut |entry, tensor| {
             if entry.path == path {

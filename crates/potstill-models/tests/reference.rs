@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{DType, Tensor};
 use formula::{Wave, fill, noise, smooth};
 use numbers::{NINE_DIGITS, assert_near, gradients, nchw, numbers as all, recorded, scope, values};
-use potstill_models::{BuildOptions, Classifier, Shortcut, StageEnd, find, weights};
+use potstill_models::{BuildOptions, Model, Shortcut, StageEnd, find, weights};
 use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Point, Taps, count_trainable};
 use serde_json::Value;
 
@@ -22,7 +22,7 @@ const SMOOTH: &str = "potstill-models/tests/reference/cifar_resnet.json";
 const NOISE: &str = "potstill-models/tests/reference/cifar_resnet_noise.json";
 
 /// The network of a record, with fresh weights.
-fn fresh(record: &Value) -> Classifier {
+fn fresh(record: &Value) -> Model {
     let name = record["name"].as_str().unwrap();
     let shortcut = match record["shortcut"].as_str() {
         Some("a") => Shortcut::Subsample,
@@ -57,7 +57,7 @@ const DOUBLE: Precision = Precision(DType::F64, NINE_DIGITS);
 const SINGLE: Precision = Precision(DType::F32, 2e-5);
 
 /// The network of a record with the weights of the formula.
-fn build(record: &Value, wave: Wave, precision: Precision) -> Classifier {
+fn build(record: &Value, wave: Wave, precision: Precision) -> Model {
     let mut network = fresh(record);
     fill(&mut network, wave, precision.0);
     network

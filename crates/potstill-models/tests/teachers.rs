@@ -11,7 +11,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use potstill_models::{BuildOptions, Classifier, Shortcut, find, weights};
+use potstill_models::{BuildOptions, Model, Shortcut, find, weights};
 use potstill_ops::{Frozen, Scope};
 use potstill_random::Seed;
 
@@ -31,7 +31,7 @@ fn teachers() -> Option<PathBuf> {
     Some(folder)
 }
 
-fn fresh(model: &str, shortcut: Option<Shortcut>) -> Classifier {
+fn fresh(model: &str, shortcut: Option<Shortcut>) -> Model {
     let options = BuildOptions {
         classes: Some(10),
         shortcut,
@@ -68,7 +68,7 @@ fn logits_of_the_ramp_are_the_recorded_ones() {
         let stored = weights::TensorFile::read(&folder.join(file)).unwrap();
         assert_eq!(weights::classes_in(&stored, &network), Some(10));
         weights::load(&mut network, &stored).unwrap();
-        let logits = Classifier::logits(&Frozen::new(&network), ramp())
+        let logits = Model::logits(&Frozen::new(&network), ramp())
             .into_data()
             .try_to_vec::<f32>()
             .unwrap();

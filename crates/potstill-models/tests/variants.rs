@@ -11,11 +11,11 @@ use std::{collections::BTreeMap, path::Path};
 use burn::tensor::DType;
 use formula::{fill, images, noise};
 use numbers::{assert_near, numbers as all, recorded, scope, values};
-use potstill_models::{BuildOptions, Classifier, Shortcut, find, weights};
+use potstill_models::{BuildOptions, Model, Shortcut, find, weights};
 use potstill_ops::Frozen;
 use weights::{StoredTensor, TensorFile};
 
-fn fresh(model: &str, shortcut: Option<Shortcut>, classes: usize) -> Classifier {
+fn fresh(model: &str, shortcut: Option<Shortcut>, classes: usize) -> Model {
     let options = BuildOptions {
         classes: Some(classes),
         shortcut,
@@ -25,7 +25,7 @@ fn fresh(model: &str, shortcut: Option<Shortcut>, classes: usize) -> Classifier 
 }
 
 /// The network filled by the formula, as a file under the published names.
-fn published(network: &mut Classifier) -> TensorFile {
+fn published(network: &mut Model) -> TensorFile {
     fill(network, noise, DType::F32);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.safetensors");
@@ -55,11 +55,8 @@ fn renamed(file: &TensorFile, prefix: &str, rename: impl Fn(&str) -> String) -> 
     }
 }
 
-fn logits(network: &Classifier) -> Vec<f64> {
-    values(&Classifier::logits(
-        &Frozen::new(network),
-        images(2, 32, DType::F32),
-    ))
+fn logits(network: &Model) -> Vec<f64> {
+    values(&Model::logits(&Frozen::new(network), images(2, 32, DType::F32)))
 }
 
 const PREFIXES: [&str; 7] = [

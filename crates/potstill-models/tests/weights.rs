@@ -9,11 +9,11 @@
 use std::{collections::BTreeMap, fs, path::Path};
 
 use burn::tensor::Device;
-use potstill_models::{BuildOptions, Classifier, ModelError, find, weights};
+use potstill_models::{BuildOptions, Model, ModelError, find, weights};
 use potstill_ops::Scope;
 use potstill_random::Seed;
 
-fn fresh(model: &str, classes: usize, seed: u64) -> Classifier {
+fn fresh(model: &str, classes: usize, seed: u64) -> Model {
     let options = BuildOptions {
         classes: Some(classes),
         ..Default::default()
@@ -24,7 +24,7 @@ fn fresh(model: &str, classes: usize, seed: u64) -> Classifier {
         .unwrap()
 }
 
-fn values(network: &Classifier) -> Vec<f32> {
+fn values(network: &Model) -> Vec<f32> {
     let mut values = Vec::new();
     network
         .parameters()

@@ -24,7 +24,7 @@ pub mod prelude {
         RunFolder, Source, evaluate, export,
     };
     pub use potstill_methods::{LossTerm, Method, NetworkOutput, Reads, StepContext};
-    pub use potstill_models::{Classifier, probe, weights};
+    pub use potstill_models::{Model, probe, weights};
     pub use potstill_ops::{Frozen, Mode, Pass, Point, Scope, Taps, Visitor};
     pub use potstill_random::Seed;
     pub use potstill_recipe::Recipe;

@@ -9,7 +9,7 @@ use burn::tensor::Device;
 use clap::Args;
 use potstill_data::{Augment, Dataset, LoaderConfig, Normalise, Split, open};
 use potstill_engine::{EngineError, NetworkInput, Source, default_input, evaluate};
-use potstill_models::{FrozenClassifier, OnnxClassifier};
+use potstill_models::{FrozenModel, OnnxModel};
 use potstill_random::Seed;
 use potstill_recipe::LowResolution;
 
@@ -106,7 +106,7 @@ pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {
 /// What is to be evaluated.
 struct Opened {
     name: String,
-    network: FrozenClassifier,
+    network: FrozenModel,
     input: NetworkInput,
 }
 
@@ -118,10 +118,10 @@ fn opened(source: &Source, arguments: &EvalArguments, data: &dyn Dataset) -> Res
         }
         let image = data.image(0)?.shape();
         let input = resolved(&arguments.input, None, image[2]);
-        let network = OnnxClassifier::open(file, arguments.logits.as_deref(), input.size(image)?)?;
+        let network = OnnxModel::open(file, arguments.logits.as_deref(), input.size(image)?)?;
         return Ok(Opened {
             name: file.display().to_string(),
-            network: FrozenClassifier::Onnx(network),
+            network: FrozenModel::Onnx(network),
             input,
         });
     }
@@ -129,7 +129,7 @@ fn opened(source: &Source, arguments: &EvalArguments, data: &dyn Dataset) -> Res
     let classifier = &network.classifier;
     Ok(Opened {
         input: resolved(&arguments.input, network.input, classifier.channels()),
-        network: FrozenClassifier::from(classifier),
+        network: FrozenModel::from(classifier),
         name: network.model,
     })
 }

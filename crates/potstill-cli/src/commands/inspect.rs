@@ -9,7 +9,7 @@ use std::{
 use burn::tensor::Device;
 use clap::Args;
 use potstill_engine::Source;
-use potstill_models::{BuildOptions, Classifier, OnnxClassifier, OutlineRow, find, outline, probe};
+use potstill_models::{BuildOptions, Model, OnnxModel, OutlineRow, find, outline, probe};
 use potstill_ops::{PointSide, Scope};
 use potstill_random::Seed;
 use potstill_report::human;
@@ -101,7 +101,7 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
 }
 
 /// The network with the weights of a file, of as many classes and with the layers that were put into it; says how long that took.
-fn loaded(arguments: &InspectArguments, file: &Path, device: &Device) -> Result<Classifier, Failure> {
+fn loaded(arguments: &InspectArguments, file: &Path, device: &Device) -> Result<Model, Failure> {
     let began = Instant::now();
     let source = Source {
         model: Some(arguments.model.clone()),
@@ -119,11 +119,11 @@ fn loaded(arguments: &InspectArguments, file: &Path, device: &Device) -> Result<
 /// An ONNX file knows no modules: its points are its tensors, in order.
 fn onnx(arguments: &InspectArguments) -> Result<(), Failure> {
     let file = Path::new(&arguments.model);
-    let [height, width, channels] = OnnxClassifier::takes(file)?;
+    let [height, width, channels] = OnnxModel::takes(file)?;
     let usual = [height.unwrap_or(224), width.unwrap_or(224)];
     let [height, width] = arguments.input.unwrap_or(usual);
     let image = [height, width, channels.unwrap_or(3)];
-    let probe = OnnxClassifier::open(file, arguments.logits.as_deref(), image)?.probe();
+    let probe = OnnxModel::open(file, arguments.logits.as_deref(), image)?.probe();
     if arguments.json {
         let points = probe
             .points

@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use clap::Args;
 use potstill_data::{Dataset, LoaderConfig, Pairs, open};
 use potstill_engine::{Source, verify};
-use potstill_models::FrozenClassifier;
+use potstill_models::FrozenModel;
 use potstill_ops::Point;
 use potstill_random::Seed;
 
@@ -81,7 +81,7 @@ pub fn run(arguments: &VerifyArguments, quiet: bool) -> Result<(), Failure> {
         ..Source::default()
     };
     let network = source.open(&Device::flex(), Seed::new(0), "verify")?;
-    let frozen = FrozenClassifier::from(&network.classifier);
+    let frozen = FrozenModel::from(&network.classifier);
     let input = resolved(&arguments.input, network.input, frozen.channels());
     check(&input, frozen.channels(), data.as_ref())?;
     if !quiet {

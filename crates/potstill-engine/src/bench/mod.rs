@@ -7,7 +7,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor};
 use potstill_data::Batch;
 use potstill_methods::{Method, NetworkInfo, PlanContext};
-use potstill_models::{BuildOptions, Classifier, FrozenClassifier, ModelEntry, find};
+use potstill_models::{BuildOptions, FrozenModel, Model, ModelEntry, find};
 use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Precision, Recycler, Scope};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
@@ -106,7 +106,7 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         student,
         student_input: input.clone(),
         teacher: teacher.map(|teacher| {
-            let frozen = FrozenClassifier::from(&teacher);
+            let frozen = FrozenModel::from(&teacher);
             LiveTeacher::new(Some(&teacher), frozen, teacher_update, Mode::Running, input)
         }),
         methods,
@@ -152,8 +152,8 @@ const PAST_EVERY_RAMP: usize = 1_000_000;
 pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     let device = Device::flex();
     let entry = find(model)?;
-    let network = FrozenClassifier::from(&build(entry, entry.classes, "teacher", &device)?)
-        .with_precision(setup.precision);
+    let network =
+        FrozenModel::from(&build(entry, entry.classes, "teacher", &device)?).with_precision(setup.precision);
     let batch = synthetic(setup.batch, entry);
     let input = NetworkInput::from(default_input(3));
     timed(setup, || {
@@ -169,12 +169,7 @@ pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, E
     })
 }
 
-fn build(
-    entry: &ModelEntry,
-    classes: usize,
-    owner: &str,
-    device: &Device,
-) -> Result<Classifier, EngineError> {
+fn build(entry: &ModelEntry, classes: usize, owner: &str, device: &Device) -> Result<Model, EngineError> {
     let options = BuildOptions {
         classes: Some(classes),
         ..BuildOptions::default()
@@ -184,7 +179,7 @@ fn build(
 
 /// The teacher with the running statistics of these images. Those of a fresh one fit nothing, and what a residual network adds up
 /// would grow from block to block.
-fn settled(mut teacher: Classifier, images: Tensor<4>) -> Classifier {
+fn settled(mut teacher: Model, images: Tensor<4>) -> Model {
     let mut pass = Pass::new(Mode::Batch);
     Frozen::new(&teacher).get().forward(images, &mut pass);
     let moments = pass.into_batch_statistics();

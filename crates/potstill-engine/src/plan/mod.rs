@@ -14,7 +14,7 @@ use potstill_data::{
     Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, open,
 };
 use potstill_methods::{Augmentation, Method, NetworkInfo, PlanContext, Reads};
-use potstill_models::{Classifier, Shortcut};
+use potstill_models::{Model, Shortcut};
 use potstill_ops::count_trainable;
 use potstill_random::Seed;
 use potstill_recipe::{OptimizerSpec, Recipe};
@@ -221,7 +221,7 @@ impl Plan {
 /// Puts the layers of the methods into the student; whether there are any.
 pub(crate) fn insert(
     methods: &[(f64, Box<dyn Method>)],
-    student: &mut Classifier,
+    student: &mut Model,
     [height, width, _]: [usize; 3],
     context: &PlanContext,
 ) -> Result<bool, EngineError> {

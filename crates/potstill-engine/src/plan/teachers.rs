@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use potstill_data::Normalise;
 use potstill_methods::{Augmentation, Method, NetworkInfo, TeacherUpdate};
-use potstill_models::{Classifier, FrozenClassifier, OnnxClassifier};
+use potstill_models::{FrozenModel, Model, OnnxModel};
 use potstill_ops::{Mode, Precision};
 use potstill_random::Seed;
 use potstill_recipe::{BatchNorms, OptimizerSpec, Precision as Asked, Schedule, Teacher};
@@ -19,9 +19,9 @@ pub struct PlannedTeacher {
     /// Its architecture's name, or the name of its file.
     pub model: String,
     /// The network, frozen.
-    pub network: FrozenClassifier,
+    pub network: FrozenModel,
     /// The same network before it was frozen; none for an ONNX file.
-    pub classifier: Option<Classifier>,
+    pub classifier: Option<Model>,
     /// Whether it starts from trained weights.
     pub has_weights: bool,
     /// In what mode it runs in training as long as it is frozen.
@@ -87,10 +87,10 @@ impl PlannedTeacher {
             }
             Teacher::Onnx(file) => {
                 let input = NetworkInput::of(file.input.as_ref(), None, usual);
-                let network = OnnxClassifier::open(&file.onnx, file.logits.as_deref(), input.size(image)?)?;
+                let network = OnnxModel::open(&file.onnx, file.logits.as_deref(), input.size(image)?)?;
                 let name = file.onnx.file_name().unwrap_or(file.onnx.as_os_str());
                 let model = name.to_string_lossy().into_owned();
-                (model, FrozenClassifier::Onnx(network), None, input)
+                (model, FrozenModel::Onnx(network), None, input)
             }
         };
         Ok(Self {
@@ -162,11 +162,11 @@ fn in_training(asked: BatchNorms) -> Mode {
     }
 }
 
-type Opened = (String, FrozenClassifier, Option<Classifier>, Option<NetworkInput>);
+type Opened = (String, FrozenModel, Option<Model>, Option<NetworkInput>);
 
 /// A network of ours with its name, frozen and as it is, and how it takes an image if its weights say so.
 fn ours(source: &Source, precision: Asked, seed: Seed, device: &Device) -> Result<Opened, EngineError> {
     let network = source.open(device, seed, "teacher")?;
-    let frozen = FrozenClassifier::from(&network.classifier).with_precision(in_kernels(precision));
+    let frozen = FrozenModel::from(&network.classifier).with_precision(in_kernels(precision));
     Ok((network.model, frozen, Some(network.classifier), network.input))
 }

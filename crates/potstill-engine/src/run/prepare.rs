@@ -12,7 +12,7 @@ use std::{
 use burn::tensor::Device;
 use potstill_data::{Augment, Dataset, Loader, LoaderConfig};
 use potstill_methods::{CacheKey, Flow, MethodError, PrepareContext, TeacherBatch, TrainBatch};
-use potstill_models::FrozenClassifier;
+use potstill_models::FrozenModel;
 use potstill_ops::{Mode, Parameters, Pass, Point, Taps};
 use sha2::{Digest, Sha256};
 
@@ -25,7 +25,7 @@ pub(crate) struct RunPrepareContext<'a> {
     augment: Augment,
     loading: LoaderConfig,
     evaluating: LoaderConfig,
-    teacher: Option<(FrozenClassifier, NetworkInput)>,
+    teacher: Option<(FrozenModel, NetworkInput)>,
     observer: &'a mut dyn Observer,
     stop: &'a AtomicBool,
 }
@@ -33,7 +33,7 @@ pub(crate) struct RunPrepareContext<'a> {
 impl<'a> RunPrepareContext<'a> {
     pub fn new(
         plan: &Plan,
-        teacher: Option<(FrozenClassifier, NetworkInput)>,
+        teacher: Option<(FrozenModel, NetworkInput)>,
         observer: &'a mut dyn Observer,
         stop: &'a AtomicBool,
     ) -> Self {
@@ -65,11 +65,11 @@ impl<'a> RunPrepareContext<'a> {
         if let (CacheKey::TeacherAndData, Some((teacher, input))) = (key, &self.teacher) {
             hash.update(format!("{input:?}"));
             match teacher {
-                FrozenClassifier::Ours(network) => {
+                FrozenModel::Ours(network) => {
                     hash.update(format!("{:?}", network.precision()));
                     hash_tensors(&mut hash, network.parameters());
                 }
-                FrozenClassifier::Onnx(network) => {
+                FrozenModel::Onnx(network) => {
                     let file = network.file();
                     hash.update(
                         std::fs::read(file)

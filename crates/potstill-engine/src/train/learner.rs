@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use burn::tensor::Device;
 use potstill_methods::{Augmentation, Method, TeacherUpdate};
-use potstill_models::{Classifier, FrozenClassifier};
+use potstill_models::{FrozenModel, Model};
 use potstill_ops::{Mode, Parameters};
 use potstill_random::Seed;
 
@@ -14,7 +14,7 @@ use crate::{NetworkInput, Phase, Plan, PlannedTeacher};
 pub(crate) struct Learner {
     pub device: Device,
     pub seed: Seed,
-    pub student: Classifier,
+    pub student: Model,
     pub student_input: NetworkInput,
     /// None for the student alone.
     pub teacher: Option<LiveTeacher>,
@@ -38,15 +38,15 @@ pub(crate) struct LiveTeacher {
 /// A teacher that stays as it is, or one that learns.
 #[allow(clippy::large_enum_variant, reason = "there is one of them")]
 pub(crate) enum TeacherNetwork {
-    Frozen(FrozenClassifier),
-    Online(Classifier),
+    Frozen(FrozenModel),
+    Online(Model),
 }
 
 impl LiveTeacher {
     /// A teacher in the form that its role needs. An online one has to be a network of ours.
     pub fn new(
-        classifier: Option<&Classifier>,
-        frozen: FrozenClassifier,
+        classifier: Option<&Model>,
+        frozen: FrozenModel,
         teacher_update: TeacherUpdate,
         mode: Mode,
         input: NetworkInput,
@@ -66,10 +66,10 @@ impl LiveTeacher {
 
 impl TeacherNetwork {
     /// The teacher as it is now.
-    pub fn frozen(&self) -> FrozenClassifier {
+    pub fn frozen(&self) -> FrozenModel {
         match self {
             Self::Frozen(network) => network.clone(),
-            Self::Online(network) => FrozenClassifier::from(network),
+            Self::Online(network) => FrozenModel::from(network),
         }
     }
 }

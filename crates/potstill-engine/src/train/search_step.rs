@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use potstill_data::Batch;
 use potstill_methods::SearchOutputs;
-use potstill_models::{Classifier, FrozenClassifier, ModelError};
+use potstill_models::{FrozenModel, Model, ModelError};
 use potstill_ops::{Frozen, Mode, Pass};
 
 use crate::{
@@ -15,8 +15,8 @@ use crate::{
 
 /// Both networks as they stand at the beginning of an epoch of a round.
 pub(crate) struct FrozenPair {
-    student: Frozen<Classifier>,
-    teacher: FrozenClassifier,
+    student: Frozen<Model>,
+    teacher: FrozenModel,
 }
 
 impl Learner {

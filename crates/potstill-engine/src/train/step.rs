@@ -3,7 +3,7 @@
 use burn::tensor::{Int, Tensor};
 use potstill_data::Batch;
 use potstill_methods::{LossTerm, Method, NetworkOutput, StepContext};
-use potstill_models::{FrozenClassifier, ModelError};
+use potstill_models::{FrozenModel, ModelError};
 use potstill_ops::{BatchStatistics, Mode, Pass, Point, Taps, cross_entropy, true_class_ranks};
 
 use crate::{
@@ -159,7 +159,7 @@ impl Learner {
     /// What a network that does not learn makes of the images. Whatever its batch norms see of the batch is not kept.
     fn forward_frozen(
         &self,
-        network: &FrozenClassifier,
+        network: &FrozenModel,
         mode: Mode,
         images: Tensor<4>,
         epoch: usize,

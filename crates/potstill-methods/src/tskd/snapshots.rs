@@ -1,7 +1,7 @@
 //! The students that are remembered.
 
 use burn::tensor::Tensor;
-use potstill_models::Classifier;
+use potstill_models::Model;
 use potstill_ops::{Frozen, Mode, Parameters, Pass, Point, Taps};
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ use crate::Memory;
 struct Snapshot {
     /// The epoch, from 0, at whose end it was taken.
     epoch: usize,
-    network: Frozen<Classifier>,
+    network: Frozen<Model>,
 }
 
 /// The remembered students of a cycle, complete with their running statistics. A slot that is taken anew forgets what it held.
@@ -76,7 +76,7 @@ fn name(slot: usize) -> String {
 }
 
 impl Memory for Snapshots {
-    fn remember(&mut self, epoch: usize, student: &Classifier) {
+    fn remember(&mut self, epoch: usize, student: &Model) {
         if let EpochRole::Memory(slot) = self.schedule.role(epoch) {
             let network = Frozen::new(student);
             self.slots[slot] = Some(Snapshot { epoch, network });
@@ -105,7 +105,7 @@ impl Memory for Snapshots {
         serde_json::to_string(&SavedState { epochs }).unwrap_or_default()
     }
 
-    fn load_state(&mut self, state: &str, student: &Classifier) -> Result<(), String> {
+    fn load_state(&mut self, state: &str, student: &Model) -> Result<(), String> {
         let SavedState { epochs } = serde_json::from_str(state).map_err(|error| error.to_string())?;
         if epochs.len() != self.slots.len() {
             let (found, wanted) = (epochs.len(), self.slots.len());

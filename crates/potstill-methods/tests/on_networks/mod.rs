@@ -8,7 +8,7 @@ use potstill_data::Normalise;
 use potstill_methods::{
     LossTerm, Method, MethodError, NetworkInfo, NetworkOutput, PlanContext, Reads, StepContext, find,
 };
-use potstill_models::{BuildOptions, Classifier};
+use potstill_models::{BuildOptions, Model};
 use potstill_ops::{Frozen, Mode, Pass, Scope, Taps};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, Recipe};
@@ -16,7 +16,7 @@ use potstill_recipe::{MethodSpec, Recipe};
 use crate::numbers::map;
 
 /// A network with fresh weights.
-pub fn network(name: &str, classes: usize, owner: &str) -> Classifier {
+pub fn network(name: &str, classes: usize, owner: &str) -> Model {
     let options = BuildOptions {
         classes: Some(classes),
         ..Default::default()
@@ -28,8 +28,8 @@ pub fn network(name: &str, classes: usize, owner: &str) -> Classifier {
         .unwrap()
 }
 
-pub fn context(student: &Classifier, teacher: Option<&Classifier>) -> PlanContext {
-    let side = |network: &Classifier| NetworkInfo::of(network, [32, 32, 3], &Device::flex()).unwrap();
+pub fn context(student: &Model, teacher: Option<&Model>) -> PlanContext {
+    let side = |network: &Model| NetworkInfo::of(network, [32, 32, 3], &Device::flex()).unwrap();
     PlanContext {
         student: side(student),
         teacher: teacher.map(side),
@@ -68,7 +68,7 @@ pub fn refusal(entry: &str, context: &PlanContext) -> String {
 }
 
 /// What both networks do with four images: the student in training, the teacher frozen.
-pub fn see(reads: &Reads, student: &Classifier, teacher: &Classifier) -> (NetworkOutput, NetworkOutput) {
+pub fn see(reads: &Reads, student: &Model, teacher: &Model) -> (NetworkOutput, NetworkOutput) {
     let images = map([4, 3, 32, 32], |i| {
         (0.1 * i as f64).sin() + (0.003 * i as f64).cos()
     })

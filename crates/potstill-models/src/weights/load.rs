@@ -6,7 +6,7 @@ use burn::tensor::{Tensor, TensorData};
 use potstill_ops::Entry;
 
 use super::{ShapeMismatch, StoredTensor, TensorFile, WeightMismatch};
-use crate::{Classifier, ModelError, names::rename};
+use crate::{Model, ModelError, names::rename};
 
 /// Puts every tensor of `file` into `network`.
 ///
@@ -15,7 +15,7 @@ use crate::{Classifier, ModelError, names::rename};
 ///
 /// # Errors
 /// [`ModelError::WeightMismatch`] listing every missing, extra and wrongly shaped tensor. The network is then as it was.
-pub fn load(network: &mut Classifier, file: &TensorFile) -> Result<(), ModelError> {
+pub fn load(network: &mut Model, file: &TensorFile) -> Result<(), ModelError> {
     let entries = network.parameters().entries();
     let mut stored = under_network_names(file, &entries, network.names().aliases);
     let mut mismatch = WeightMismatch {
@@ -59,7 +59,7 @@ pub fn load(network: &mut Classifier, file: &TensorFile) -> Result<(), ModelErro
 /// The number of classes that the network in `file` tells apart: the rows of its classifier.
 ///
 /// `network` is any network of the right architecture; its own number of classes does not matter.
-pub fn classes_in(file: &TensorFile, network: &Classifier) -> Option<usize> {
+pub fn classes_in(file: &TensorFile, network: &Model) -> Option<usize> {
     let entries = network.parameters().entries();
     let stored = under_network_names(file, &entries, network.names().aliases);
     stored

@@ -5,7 +5,7 @@ use std::{collections::BTreeMap, fs, io, io::Write, path::Path};
 use burn::tensor::Tensor;
 use safetensors::{Dtype, serialize, tensor::TensorView};
 
-use crate::{Classifier, ModelError};
+use crate::{Model, ModelError};
 
 /// Writes the tensors of `network` to `path` as safetensors, 32-bit floats, whole or not at all, under the names that the
 /// published PyTorch network gives them.
@@ -14,11 +14,7 @@ use crate::{Classifier, ModelError};
 ///
 /// # Errors
 /// [`ModelError::Unwritable`] if the folder is missing or the disk is full. What was at `path` is then still there.
-pub fn save(
-    network: &Classifier,
-    metadata: &BTreeMap<String, String>,
-    path: &Path,
-) -> Result<(), ModelError> {
+pub fn save(network: &Model, metadata: &BTreeMap<String, String>, path: &Path) -> Result<(), ModelError> {
     let mut tensors = Vec::new();
     network.parameters().each(&mut |entry, values| {
         let name = network.names().published_name(&entry.path);

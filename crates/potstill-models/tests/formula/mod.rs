@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file takes what it needs")]
 
 use burn::tensor::{DType, Tensor};
-use potstill_models::Classifier;
+use potstill_models::Model;
 use potstill_ops::Entry;
 
 use crate::numbers::{map, tensor};
@@ -39,7 +39,7 @@ fn value(entry: &Entry, w: f64) -> f64 {
 }
 
 /// Gives every tensor of the network the values of the formula for its published name, in this precision.
-pub fn fill(network: &mut Classifier, wave: Wave, dtype: DType) {
+pub fn fill(network: &mut Model, wave: Wave, dtype: DType) {
     let names = *network.names();
     network.parameters_mut().rewrite(&mut |entry, present| {
         let phase = phase(&names.published_name(&entry.path));

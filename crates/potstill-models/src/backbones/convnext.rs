@@ -18,11 +18,11 @@ use burn::{
 };
 use potstill_ops::{Conv2d, Conv2dConfig, LayerNorm, Linear, Mlp, Pass, PointSide, Scope, global_avg_pool};
 
-use crate::{
-    LastStage, ModelEntry, StageEnd,
+use super::{
     family::{Architecture, Family, Network, NetworkIo},
     imagenet,
 };
+use crate::{LastStage, ModelEntry, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[

@@ -5,13 +5,13 @@ use potstill_ops::{Frozen, Inserted, Insertion, KdLayer, Mode, Parameters, Pass,
 
 use crate::{
     LastStage, ModelEntry, ModelError, Names, StageEnd,
-    family::{AnyNetwork, Architecture, NetworkIo},
+    backbones::{AnyNetwork, Architecture, NetworkIo},
     probe,
 };
 
 /// A classification network of any family, with the layers that were put into it.
 #[derive(Module, Debug)]
-pub struct Classifier {
+pub struct Model {
     network: Inserted<AnyNetwork>,
     #[module(skip)]
     entry: ModelEntry,
@@ -21,7 +21,7 @@ pub struct Classifier {
     ends: NetworkIo,
 }
 
-impl Classifier {
+impl Model {
     pub(crate) fn new(entry: ModelEntry, architecture: Architecture, ends: NetworkIo, scope: &Scope) -> Self {
         Self {
             network: Inserted::none(architecture.build(ends, scope)),

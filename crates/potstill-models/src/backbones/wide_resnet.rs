@@ -20,11 +20,11 @@ use potstill_ops::{
     global_avg_pool, norm_act,
 };
 
-use crate::{
-    LastStage, ModelEntry, Names, StageEnd,
-    benchmark::{self, by_outputs},
+use super::{
+    cifar_benchmark::{self, by_outputs},
     family::{Architecture, Family, Network, NetworkIo},
 };
+use crate::{LastStage, ModelEntry, Names, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -44,10 +44,10 @@ const fn entry(
     about: &'static str,
 ) -> ModelEntry {
     let config = WideResNetConfig { depth, widening };
-    benchmark::entry(name, Architecture::WideResNet(config), NAMES, costs, about)
+    cifar_benchmark::entry(name, Architecture::WideResNet(config), NAMES, costs, about)
 }
 
-const NAMES: Names = benchmark::names("fc")
+const NAMES: Names = cifar_benchmark::names("fc")
     .published_as(&[("conv_shortcut", "convShortcut")])
     .also_known_as(&[("convShortcut", "conv_shortcut"), ("linear", "fc")]);
 

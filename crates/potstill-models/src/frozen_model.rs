@@ -3,19 +3,19 @@
 use burn::tensor::{Device, Tensor};
 use potstill_ops::{Frozen, Mode, Pass, Point, Precision};
 
-use crate::{Classifier, LastStage, ModelError, OnnxClassifier, Probe, StageEnd, probe};
+use crate::{LastStage, Model, ModelError, OnnxModel, Probe, StageEnd, probe};
 
 /// A network for teaching and measuring. It is on the plain device, and cannot be trained.
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant, reason = "there are one or two of them")]
-pub enum FrozenClassifier {
+pub enum FrozenModel {
     /// A network of ours.
-    Ours(Frozen<Classifier>),
+    Ours(Frozen<Model>),
     /// A network in an ONNX file.
-    Onnx(OnnxClassifier),
+    Onnx(OnnxModel),
 }
 
-impl FrozenClassifier {
+impl FrozenModel {
     /// Logits `[N, K]` of normalised images `[N, H, W, C]`, in a pass in [`Mode::Running`]; or, of a network of ours that is to see
     /// the statistics of the batch, in [`Mode::Batch`], which moves nothing either.
     ///
@@ -111,9 +111,9 @@ impl FrozenClassifier {
     }
 }
 
-impl From<&Classifier> for FrozenClassifier {
+impl From<&Model> for FrozenModel {
     /// Freezes the present values.
-    fn from(network: &Classifier) -> Self {
+    fn from(network: &Model) -> Self {
         Self::Ours(Frozen::new(network))
     }
 }

@@ -17,11 +17,11 @@ use potstill_ops::{
     LayerNorm, Linear, Mlp, Pass, PatchEmbed, PointSide, Scope, WindowAttention, global_avg_pool,
 };
 
-use crate::{
-    LastStage, ModelEntry, StageEnd,
+use super::{
     family::{Architecture, Family, Network, NetworkIo},
     imagenet,
 };
+use crate::{LastStage, ModelEntry, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[

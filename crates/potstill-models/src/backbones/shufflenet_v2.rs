@@ -18,12 +18,12 @@ use potstill_ops::{
     conv_norm_act, global_avg_pool, max_pool,
 };
 
-use crate::{
-    LastStage, ModelEntry, StageEnd,
+use super::{
     family::{Architecture, Family, Network, NetworkIo},
     imagenet,
     sequence::{Sequence, sequence, sequence_with, units},
 };
+use crate::{LastStage, ModelEntry, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[

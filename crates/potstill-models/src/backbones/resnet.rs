@@ -18,15 +18,16 @@ use potstill_ops::{
     conv_norm_act, global_avg_pool, max_pool,
 };
 
-use crate::{
-    LastStage, ModelEntry, Names, StageEnd, benchmark,
+use super::{
+    cifar_benchmark,
     family::{Architecture, Family, Network, NetworkIo},
     imagenet,
 };
+use crate::{LastStage, ModelEntry, Names, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
-    benchmark::entry("cifar_resnet50", Architecture::ResNet(CIFAR_RESNET50), CIFAR_NAMES, [23_705_252, 1_298_014_208],
+    cifar_benchmark::entry("cifar_resnet50", Architecture::ResNet(CIFAR_RESNET50), CIFAR_NAMES, [23_705_252, 1_298_014_208],
         "ResNet-50 with a stem for 32x32 images (He et al. 2015; Tian et al. 2020)"),
     large("resnet18", basic([2, 2, 2, 2]), [11_689_512, 1_814_073_344], "ResNet-18 (He et al. 2015)"),
     large("resnet34", basic([3, 4, 6, 3]), [21_797_672, 3_663_761_408], "ResNet-34 (He et al. 2015)"),
@@ -78,7 +79,7 @@ const CIFAR_RESNET50: ResNetConfig = ResNetConfig {
     group_width: 64,
 };
 
-const CIFAR_NAMES: Names = benchmark::names("fc")
+const CIFAR_NAMES: Names = cifar_benchmark::names("fc")
     .published_as(&[("downsample", "shortcut"), ("fc", "linear")])
     .also_known_as(&[("shortcut", "downsample"), ("linear", "fc")]);
 

@@ -17,15 +17,16 @@ use potstill_ops::{
     avg_pool, channel_shuffle, conv_norm, conv_norm_act, global_avg_pool,
 };
 
-use crate::{
-    LastStage, ModelEntry, StageEnd, benchmark,
+use super::{
+    cifar_benchmark,
     family::{Architecture, Family, Network, NetworkIo},
 };
+use crate::{LastStage, ModelEntry, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
-    benchmark::entry("cifar_shufflenetv1", Architecture::CifarShuffleNetV1(CifarShuffleNetV1Config { groups: 3 }),
-        benchmark::names("linear").also_known_as(&[("fc", "linear")]), [949_258, 38_691_456], "ShuffleNet of 3 groups for 32x32 images (Zhang et al. 2018; Tian et al. 2020)"),
+    cifar_benchmark::entry("cifar_shufflenetv1", Architecture::CifarShuffleNetV1(CifarShuffleNetV1Config { groups: 3 }),
+        cifar_benchmark::names("linear").also_known_as(&[("fc", "linear")]), [949_258, 38_691_456], "ShuffleNet of 3 groups for 32x32 images (Zhang et al. 2018; Tian et al. 2020)"),
 ];
 
 /// Channels and blocks of each stage.

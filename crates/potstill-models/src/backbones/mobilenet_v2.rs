@@ -22,12 +22,12 @@ use potstill_ops::{
     global_avg_pool,
 };
 
-use crate::{
-    LastStage, ModelEntry, StageEnd,
+use super::{
     family::{Architecture, Family, Network, NetworkIo},
     imagenet,
     inverted_residual::{ConvNorm, conv_and_norm},
 };
+use crate::{LastStage, ModelEntry, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[

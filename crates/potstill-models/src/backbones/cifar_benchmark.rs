@@ -2,9 +2,10 @@
 
 use potstill_ops::{Conv2d, Conv2dConfig, Scope};
 
-use crate::{ModelEntry, Names, Scheme, family::Architecture};
+use super::family::Architecture;
+use crate::{ModelEntry, Names, Scheme};
 
-/// The names of the benchmark, with the last layer at `head`.
+/// The names of the cifar_benchmark, with the last layer at `head`.
 pub(crate) const fn names(head: &'static str) -> Names {
     Names::new(Scheme::DistillationBenchmark, head)
 }

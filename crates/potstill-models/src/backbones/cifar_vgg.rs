@@ -18,12 +18,12 @@ use potstill_ops::{
     global_avg_pool, max_pool,
 };
 
-use crate::{
-    LastStage, ModelEntry, Names, StageEnd,
-    benchmark::{self, by_outputs},
+use super::{
+    cifar_benchmark::{self, by_outputs},
     family::{Architecture, Family, Network, NetworkIo},
     sequence::{Sequence, sequence, units},
 };
+use crate::{LastStage, ModelEntry, Names, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -41,11 +41,11 @@ const fn entry(
     about: &'static str,
 ) -> ModelEntry {
     let config = CifarVggConfig { convolutions };
-    benchmark::entry(name, Architecture::CifarVgg(config), NAMES, costs, about)
+    cifar_benchmark::entry(name, Architecture::CifarVgg(config), NAMES, costs, about)
 }
 
 const NAMES: Names =
-    benchmark::names("classifier").also_known_as(&[("fc", "classifier"), ("linear", "classifier")]);
+    cifar_benchmark::names("classifier").also_known_as(&[("fc", "classifier"), ("linear", "classifier")]);
 
 /// Channels of the blocks.
 const WIDTHS: [usize; 5] = [64, 128, 256, 512, 512];

@@ -18,11 +18,11 @@ use potstill_ops::{
     Attention, LayerNorm, Linear, Mlp, Pass, PatchEmbed, PointSide, Scope, show_tokens, tokens_of_map,
 };
 
-use crate::{
-    LastStage, ModelEntry, StageEnd,
+use super::{
     family::{Architecture, Family, Network, NetworkIo},
     imagenet,
 };
+use crate::{LastStage, ModelEntry, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[

@@ -1,6 +1,7 @@
 //! What the networks for ImageNet have in common: images of 224x224, 1000 classes.
 
-use crate::{ModelEntry, Names, Scheme, family::Architecture};
+use super::family::Architecture;
+use crate::{ModelEntry, Names, Scheme};
 
 /// Where weights of torchvision's networks are.
 pub(crate) const TORCHVISION_WEIGHTS: &str = "ImageNet-1k: torchvision (code BSD-3-Clause; for the weights the terms of ImageNet may count: pytorch.org/vision)";

@@ -18,15 +18,16 @@ use potstill_ops::{
     conv_norm_act, global_avg_pool,
 };
 
-use crate::{
-    LastStage, ModelEntry, StageEnd, benchmark,
+use super::{
+    cifar_benchmark,
     family::{Architecture, Family, Network, NetworkIo},
 };
+use crate::{LastStage, ModelEntry, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
-    benchmark::entry("cifar_shufflenetv2", Architecture::CifarShuffleNetV2(CifarShuffleNetV2Config { widths: [116, 232, 464, 1024] }),
-        benchmark::names("linear").also_known_as(&[("fc", "linear")]), [1_355_528, 44_504_448], "ShuffleNetV2 1x for 32x32 images (Ma et al. 2018; Tian et al. 2020)"),
+    cifar_benchmark::entry("cifar_shufflenetv2", Architecture::CifarShuffleNetV2(CifarShuffleNetV2Config { widths: [116, 232, 464, 1024] }),
+        cifar_benchmark::names("linear").also_known_as(&[("fc", "linear")]), [1_355_528, 44_504_448], "ShuffleNetV2 1x for 32x32 images (Ma et al. 2018; Tian et al. 2020)"),
 ];
 
 /// Blocks of each stage, the halving one included.

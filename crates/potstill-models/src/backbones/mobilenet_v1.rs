@@ -19,12 +19,12 @@ use potstill_ops::{
     global_avg_pool,
 };
 
-use crate::{
-    LastStage, ModelEntry, Names, Scheme, StageEnd,
+use super::{
     family::{Architecture, Family, Network, NetworkIo},
     imagenet,
     sequence::{Sequence, sequence, units},
 };
+use crate::{LastStage, ModelEntry, Names, Scheme, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[

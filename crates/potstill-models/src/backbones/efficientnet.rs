@@ -21,12 +21,12 @@ use potstill_ops::{
     Activation, Conv2dConfig, Gate, Linear, Pass, PointSide, Scope, conv_norm_act, global_avg_pool,
 };
 
-use crate::{
-    LastStage, ModelEntry, StageEnd,
+use super::{
     family::{Architecture, Family, Network, NetworkIo},
     imagenet,
     inverted_residual::{ConvNorm, InvertedResidual, InvertedResidualConfig, conv_and_norm},
 };
+use crate::{LastStage, ModelEntry, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[

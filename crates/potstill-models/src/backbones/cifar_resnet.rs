@@ -16,10 +16,11 @@ use potstill_ops::{
     global_avg_pool,
 };
 
-use crate::{
-    LastStage, ModelEntry, Names, Scheme, StageEnd, benchmark,
+use super::{
+    cifar_benchmark,
     family::{Architecture, Family, Network, NetworkIo},
 };
+use crate::{LastStage, ModelEntry, Names, Scheme, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -73,11 +74,11 @@ const fn times_four(
         widths: [32, 64, 128, 256],
         shortcut: Shortcut::Projection,
     };
-    let names = benchmark::names("linear")
+    let names = cifar_benchmark::names("linear")
         .published_as(&[("linear", "fc")])
         .also_known_as(ALIASES);
     let costs = [parameters, macs];
-    benchmark::entry(name, Architecture::CifarResNet(config), names, costs, about)
+    cifar_benchmark::entry(name, Architecture::CifarResNet(config), names, costs, about)
 }
 
 /// What the networks of this family are called elsewhere.

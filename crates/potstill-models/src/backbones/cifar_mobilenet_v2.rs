@@ -22,17 +22,17 @@ use potstill_ops::{
     Activation, Conv2dConfig, Linear, Pass, PointSide, Scope, conv_norm, conv_norm_act, global_avg_pool,
 };
 
-use crate::{
-    LastStage, ModelEntry, StageEnd,
-    benchmark::{self, by_outputs},
+use super::{
+    cifar_benchmark::{self, by_outputs},
     family::{Architecture, Family, Network, NetworkIo},
     sequence::{Sequence, sequence, units},
 };
+use crate::{LastStage, ModelEntry, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
-    benchmark::entry("cifar_mobilenetv2_x0_5", Architecture::CifarMobileNetV2(CifarMobileNetV2Config { halves: 1 }),
-        benchmark::names("classifier.0"), [812_836, 6_523_648], "MobileNetV2 of width 0.5 for 32x32 images (Sandler et al. 2018; Tian et al. 2020)"),
+    cifar_benchmark::entry("cifar_mobilenetv2_x0_5", Architecture::CifarMobileNetV2(CifarMobileNetV2Config { halves: 1 }),
+        cifar_benchmark::names("classifier.0"), [812_836, 6_523_648], "MobileNetV2 of width 0.5 for 32x32 images (Sandler et al. 2018; Tian et al. 2020)"),
 ];
 
 /// Expansion, channels at width 1, blocks and stride of each stage.

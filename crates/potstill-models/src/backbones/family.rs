@@ -6,8 +6,7 @@
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Pass, Point, Scope};
 
-use crate::{
-    ModelEntry, Shortcut,
+use super::{
     cifar_mobilenet_v2::{self, CifarMobileNetV2, CifarMobileNetV2Config},
     cifar_resnet::{self, CifarResNet, CifarResNetConfig},
     cifar_shufflenet_v1::{self, CifarShuffleNetV1, CifarShuffleNetV1Config},
@@ -24,6 +23,7 @@ use crate::{
     vit::{self, Vit, VitConfig},
     wide_resnet::{self, WideResNet, WideResNetConfig},
 };
+use crate::{ModelEntry, Shortcut};
 
 /// What goes in at a network's top and comes out at its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,0 +1,28 @@
+//! The networks that maps come from, one family per file.
+//!
+//! A family is one file and a line in each list of `family.rs`.
+
+mod cifar_benchmark;
+mod cifar_mobilenet_v2;
+mod cifar_resnet;
+mod cifar_shufflenet_v1;
+mod cifar_shufflenet_v2;
+mod cifar_vgg;
+mod convnext;
+mod efficientnet;
+mod family;
+mod imagenet;
+mod inverted_residual;
+mod mobilenet_v1;
+mod mobilenet_v2;
+mod mobilenet_v3;
+mod resnet;
+mod sequence;
+mod shufflenet_v2;
+mod swin;
+mod vit;
+mod wide_resnet;
+
+pub use cifar_resnet::Shortcut;
+pub(crate) use family::{AnyNetwork, Architecture, FAMILIES, NetworkIo};
+pub use family::{LastStage, StageEnd};
