@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let mut losses = Vec::with_capacity(STEPS);
     for step in 0..STEPS {
         let mut pass = Pass::new(Mode::Batch);
-        let logits = network.forward(images(step, &device), &mut pass);
+        let logits = network.forward(images(step, &device), &mut pass).into_logits()?;
         let loss = cross_entropy(logits, labels(step, &device), 0.0);
         losses.extend(loss.clone().inner().into_data().iter::<f64>());
         let mut gradients = loss.backward();

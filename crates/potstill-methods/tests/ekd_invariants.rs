@@ -51,7 +51,10 @@ impl Together {
         .cast(DType::F32);
         let see = |network: &Model, points: &[Point]| {
             let mut taps = Taps::at(points);
-            let logits = network.forward(images.clone(), &mut Pass::visited(Mode::Batch, &mut taps));
+            let logits = network
+                .forward(images.clone(), &mut Pass::visited(Mode::Batch, &mut taps))
+                .into_logits()
+                .unwrap();
             let images = images.clone();
             NetworkOutput { images, logits, taps }
         };

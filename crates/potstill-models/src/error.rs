@@ -52,6 +52,9 @@ pub enum ModelError {
         /// Why not.
         reason: String,
     },
+    /// A network that gives other outputs than are needed.
+    #[error(transparent)]
+    Output(#[from] crate::OutputError),
     /// An ONNX file that cannot be read or run, or does not fit.
     #[error(transparent)]
     Onnx(#[from] potstill_onnx::OnnxError),

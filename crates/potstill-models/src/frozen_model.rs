@@ -3,7 +3,7 @@
 use burn::tensor::{Device, Tensor};
 use potstill_ops::{Frozen, Mode, Pass, Point, Precision};
 
-use crate::{LastStage, Model, ModelError, OnnxModel, Probe, StageEnd, probe};
+use crate::{LastStage, Model, ModelError, OnnxModel, OutputKind, Outputs, Probe, StageEnd, probe};
 
 /// A network for teaching and measuring. It is on the plain device, and cannot be trained.
 #[derive(Debug, Clone)]
@@ -16,27 +16,36 @@ pub enum FrozenModel {
 }
 
 impl FrozenModel {
-    /// Logits `[N, K]` of normalised images `[N, H, W, C]`, in a pass in [`Mode::Running`]; or, of a network of ours that is to see
-    /// the statistics of the batch, in [`Mode::Batch`], which moves nothing either.
+    /// What the network gives for normalised images `[N, H, W, C]`, in a pass in [`Mode::Running`]; or, if a network of ours is to
+    /// normalise by the statistics of the batch, in [`Mode::Batch`], which moves nothing either.
     ///
     /// # Errors
     /// [`ModelError::Onnx`] if an operator of a file fails on these images.
-    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Result<Tensor<2>, ModelError> {
+    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Result<Outputs, ModelError> {
         match self {
             Self::Ours(network) => {
                 network.prepare(pass);
                 Ok(network.get().forward(images, pass))
             }
-            Self::Onnx(network) => network.forward(images, pass),
+            Self::Onnx(network) => network.forward(images, pass).map(Outputs::Logits),
         }
     }
 
-    /// Logits `[N, K]` with nobody looking on.
+    /// Logits `[N, K]` by the running statistics, read at no point.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward).
+    /// As [`forward`](Self::forward), and [`ModelError::Output`] if the network gives outputs of another kind.
     pub fn logits(&self, images: Tensor<4>) -> Result<Tensor<2>, ModelError> {
-        self.forward(images, &mut Pass::new(Mode::Running))
+        let outputs = self.forward(images, &mut Pass::new(Mode::Running))?;
+        Ok(outputs.into_logits()?)
+    }
+
+    /// Which kind of outputs the network gives.
+    pub fn output_kind(&self) -> OutputKind {
+        match self {
+            Self::Ours(network) => network.get().output_kind(),
+            Self::Onnx(_) => OutputKind::Logits,
+        }
     }
 
     /// The same network, its frozen convolutions in `precision`. An ONNX file stays as it is.

@@ -4,7 +4,7 @@ use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Frozen, Inserted, Insertion, KdLayer, Mode, Parameters, Pass, Point, Scope};
 
 use crate::{
-    LastStage, ModelEntry, ModelError, Names, StageEnd,
+    LastStage, ModelEntry, ModelError, Names, OutputError, OutputKind, Outputs, StageEnd,
     backbones::{AnyNetwork, Architecture, NetworkIo},
     probe,
 };
@@ -36,10 +36,15 @@ impl Model {
         self.entry.name
     }
 
-    /// Logits `[N, K]` of normalised images `[N, H, W, C]` that [`check`](Self::check) has nothing against.
-    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
-        self.network
-            .forward(pass, |network, pass| network.forward(images, pass))
+    /// What the network gives for normalised images `[N, H, W, C]` that [`check`](Self::check) has nothing against.
+    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs {
+        let network = &self.network;
+        Outputs::Logits(network.forward(pass, |network, pass| network.forward(images, pass)))
+    }
+
+    /// Which kind of outputs the network gives.
+    pub fn output_kind(&self) -> OutputKind {
+        OutputKind::Logits
     }
 
     /// Puts a KD layer in, with initial values from `scope`; the number of channels is found by a probe with an image of size `[H, W]`.
@@ -114,11 +119,14 @@ impl Model {
         network
     }
 
-    /// Logits `[N, K]` by the running statistics, with nobody looking on. No graph is kept if the network is frozen.
-    pub fn logits(frozen: &Frozen<Self>, images: Tensor<4>) -> Tensor<2> {
+    /// Logits `[N, K]` of a frozen network by its running statistics, read at no point. No graph is kept.
+    ///
+    /// # Errors
+    /// [`OutputError`] if it gives outputs of another kind.
+    pub fn logits(frozen: &Frozen<Self>, images: Tensor<4>) -> Result<Tensor<2>, OutputError> {
         let mut pass = Pass::new(Mode::Running);
         frozen.prepare(&mut pass);
-        frozen.get().forward(images, &mut pass)
+        frozen.get().forward(images, &mut pass).into_logits()
     }
 
     /// Whether the network takes images of this size `[H, W, C]`.

@@ -59,7 +59,7 @@ pub fn probe(network: &Model, [height, width]: [usize; 2], device: &Device) -> R
     let [height, width, channels] = size;
     let image = Tensor::zeros([1, height, width, channels], &device.clone().inner());
     let mut pass = Pass::visited(Mode::Running, &mut recorder);
-    let logits = frozen.get().forward(image, &mut pass);
+    let outputs = frozen.get().forward(image, &mut pass);
     let macs = pass.macs();
     Ok(Probe {
         sizes: recorder.points.iter().cloned().collect(),
@@ -67,7 +67,7 @@ pub fn probe(network: &Model, [height, width]: [usize; 2], device: &Device) -> R
         costs: recorder.costs,
         parameters: count_trainable(network.parameters()),
         macs,
-        classes: logits.dims()[1],
+        classes: outputs.classes(),
     })
 }
 

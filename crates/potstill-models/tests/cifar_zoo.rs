@@ -75,9 +75,10 @@ fn assert_evaluates_as(record: &Value) {
     let mut taps = Taps::at(&points);
     let mut pass = Pass::visited(Mode::Running, &mut taps);
     let seen = network.get().forward(images(2, 32, DType::F32), &mut pass);
+    let seen = seen.into_logits().unwrap();
     assert_eq!(taps.unmet().count(), 0, "{name}");
     comparison.near("logits, with taps,", &values(&seen), &record["logits"]);
-    let unseen = Model::logits(&network, images(2, 32, DType::F32));
+    let unseen = Model::logits(&network, images(2, 32, DType::F32)).unwrap();
     comparison.near("logits", &values(&unseen), &record["logits"]);
     let recorded_ends = record["stage_ends"].as_array().unwrap();
     assert_eq!(
@@ -93,7 +94,7 @@ fn assert_evaluates_as(record: &Value) {
     }
     let pooled = values(&taps.map(&Point::post("pool")).unwrap());
     comparison.near("pooled", &pooled[..4], &record["pooled"]);
-    let larger = Model::logits(&network, images(1, 64, DType::F32));
+    let larger = Model::logits(&network, images(1, 64, DType::F32)).unwrap();
     comparison.near("logits for 64x64", &values(&larger), &record["logits_64"]);
     assert_eq!(
         count_trainable(network.parameters()) as u64,
@@ -190,7 +191,7 @@ fn a_training_step_of_each_family_equals_the_record() {
         let (name, mut network) = (&record["name"], build(record, DType::F64));
         let images = images(4, 16, DType::F64).autodiff().require_grad();
         let mut pass = Pass::new(Mode::Batch);
-        let logits = network.forward(images.clone(), &mut pass);
+        let logits = network.forward(images.clone(), &mut pass).into_logits().unwrap();
         let near = |what: &str, ours: &[f64], theirs: &Value| {
             let theirs = all(theirs);
             assert_near(

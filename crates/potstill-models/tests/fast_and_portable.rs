@@ -31,7 +31,7 @@ fn step(model: &str, images: u64, size: usize) -> Vec<(String, Vec<f32>)> {
     let labels = Tensor::<1, Int>::from_ints([3, 1, 4, 1], &device);
 
     let mut pass = Pass::new(Mode::Batch);
-    let logits = network.forward(batch, &mut pass);
+    let logits = network.forward(batch, &mut pass).into_logits().unwrap();
     let mut found = vec![(
         "logits".to_owned(),
         logits.clone().inner().into_data().try_to_vec().unwrap(),

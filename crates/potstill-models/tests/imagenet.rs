@@ -176,6 +176,7 @@ fn equals_its_namesake(name: &str) {
     drop(network);
     let mut pass = Pass::visited(Mode::Running, &mut taps);
     let logits = frozen.get().forward(images(count, size, DType::F32), &mut pass);
+    let logits = logits.into_logits().unwrap();
     let mut worst = 0f64;
     for (module, point, glimpse) in &glimpses {
         worst = worst.max(map_apart(
@@ -250,6 +251,7 @@ fn trains_as_its_namesake(name: &str) {
     let mut pass = Pass::new(Mode::Batch);
     let [count, size] = [0, 1].map(|i| record["images"][i].as_u64().unwrap() as usize);
     let logits = network.forward(images(count, size, DType::F64), &mut pass);
+    let logits = logits.into_logits().unwrap();
     BatchStatistics::update_running_stats(&pass.into_batch_statistics(), network.parameters_mut());
     let classes = logits.dims()[1];
     let rows = values(&logits.clone().inner());

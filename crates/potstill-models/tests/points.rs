@@ -82,14 +82,16 @@ fn logits(network: &Model, witness: &mut ShapeRecorder<'_>) -> Vec<f64> {
     values(
         &Frozen::new(network)
             .get()
-            .forward(images(), &mut Pass::visited(Mode::Running, witness)),
+            .forward(images(), &mut Pass::visited(Mode::Running, witness))
+            .into_logits()
+            .unwrap(),
     )
 }
 
 #[test]
 fn only_what_is_wanted_is_shown_and_nothing_changes_by_looking() {
     let network = network("cifar_resnet8", None);
-    let unseen = values(&Model::logits(&Frozen::new(&network), images()));
+    let unseen = values(&Model::logits(&Frozen::new(&network), images()).unwrap());
     let all = all_points();
     let some = [Point::post("layer1.0"), Point::pre("layer3.0")];
     for wanted in [&all[..0], &some, &all] {

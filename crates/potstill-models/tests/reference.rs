@@ -95,7 +95,9 @@ fn assert_evaluates_as(record: &Value, wave: Wave, precision: Precision) {
     let mut taps = Taps::at(&points);
     let logits = network
         .get()
-        .forward(images(precision), &mut Pass::visited(Mode::Running, &mut taps));
+        .forward(images(precision), &mut Pass::visited(Mode::Running, &mut taps))
+        .into_logits()
+        .unwrap();
     assert_near(
         &format!("logits of {name}"),
         &values(&logits),
@@ -160,7 +162,7 @@ fn assert_trains_as(record: &Value, wave: Wave, precision: Precision) {
     let name = title(record);
     let images = images(precision).autodiff().require_grad();
     let mut pass = Pass::new(Mode::Batch);
-    let logits = network.forward(images.clone(), &mut pass);
+    let logits = network.forward(images.clone(), &mut pass).into_logits().unwrap();
     assert_near(
         &format!("logits of {name}"),
         &values(&logits),

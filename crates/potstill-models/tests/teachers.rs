@@ -69,6 +69,7 @@ fn logits_of_the_ramp_are_the_recorded_ones() {
         assert_eq!(weights::classes_in(&stored, &network), Some(10));
         weights::load(&mut network, &stored).unwrap();
         let logits = Model::logits(&Frozen::new(&network), ramp())
+            .unwrap()
             .into_data()
             .try_to_vec::<f32>()
             .unwrap();

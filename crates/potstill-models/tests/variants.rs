@@ -56,7 +56,7 @@ fn renamed(file: &TensorFile, prefix: &str, rename: impl Fn(&str) -> String) -> 
 }
 
 fn logits(network: &Model) -> Vec<f64> {
-    values(&Model::logits(&Frozen::new(network), images(2, 32, DType::F32)))
+    values(&Model::logits(&Frozen::new(network), images(2, 32, DType::F32)).unwrap())
 }
 
 const PREFIXES: [&str; 7] = [

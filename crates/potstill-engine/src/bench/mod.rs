@@ -7,7 +7,7 @@ use std::time::Instant;
 use burn::tensor::{Device, Tensor};
 use potstill_data::Batch;
 use potstill_methods::{Method, NetworkInfo, PlanContext};
-use potstill_models::{BuildOptions, FrozenModel, Model, ModelEntry, find};
+use potstill_models::{BuildOptions, FrozenModel, Model, ModelEntry, Outputs, find};
 use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Precision, Recycler, Scope};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
@@ -162,7 +162,9 @@ pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, E
         profile.record(StepPart::Batch, 0);
         let mut pass = Pass::new(Mode::Running);
         // The numbers are wanted: computing may wait until they are.
-        let _ = network.forward(images, &mut pass).map(Tensor::into_data);
+        if let Ok(Ok(logits)) = network.forward(images, &mut pass).map(Outputs::into_logits) {
+            let _ = logits.into_data();
+        }
         profile.record(StepPart::Teacher, pass.macs());
         [(StepPart::Batch, "batch"), (StepPart::Teacher, "forward")]
             .map(|(part, name)| (name, profile.seconds(part), profile.macs(part)))

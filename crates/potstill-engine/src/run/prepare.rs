@@ -151,6 +151,7 @@ impl PrepareContext for RunPrepareContext<'_> {
             let mut pass = Pass::visited(Mode::Running, &mut taps);
             let logits = teacher
                 .forward(input.of_batch(&batch, &self.device), &mut pass)
+                .and_then(|outputs| Ok(outputs.into_logits()?))
                 .map_err(failed)?;
             let first = first + batch.indices.first().copied().unwrap_or(0);
             let batch = TeacherBatch {

@@ -49,7 +49,7 @@ impl Learner {
         let counters = [index.epoch as u64, index.step as u64];
         let mut stream = self.seed.stream(&format!("{name}.round"), &counters);
         let made = augmentation.augment(pixels(batch, &self.device), &mut stream, true);
-        let [student, teacher] = self.frozen_logits(pair, made).map_err(StepError::Teacher)?;
+        let [student, teacher] = self.frozen_logits(pair, made).map_err(StepError::Network)?;
         let outputs = SearchOutputs {
             student: &student,
             teacher: &teacher,
@@ -76,13 +76,16 @@ impl Learner {
     pub fn frozen_logits(&self, pair: &FrozenPair, pixels: Tensor<4>) -> Result<[Tensor<2>; 2], ModelError> {
         let mut pass = Pass::new(Mode::RunningWithGradient);
         let images = self.student_input.of_pixels(pixels.clone());
-        let student = pair.student.get().forward(images, &mut pass);
+        let student = pair.student.get().forward(images, &mut pass).into_logits()?;
         let input = self
             .teacher
             .as_ref()
             .map_or(&self.student_input, |teacher| &teacher.input);
         let mut pass = Pass::new(Mode::RunningWithGradient);
-        let teacher = pair.teacher.forward(input.of_pixels(pixels), &mut pass)?;
+        let teacher = pair
+            .teacher
+            .forward(input.of_pixels(pixels), &mut pass)?
+            .into_logits()?;
         Ok([student, teacher])
     }
 }

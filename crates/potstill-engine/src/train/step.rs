@@ -28,8 +28,8 @@ pub(crate) struct StepReport {
 pub(crate) enum StepError {
     /// A loss term is not a finite number.
     NonFinite { term: String, value: f64 },
-    /// The teacher, an ONNX file, fails on the batch.
-    Teacher(ModelError),
+    /// A network fails on the batch: an ONNX file, or one that gives no logits.
+    Network(ModelError),
 }
 
 impl StepError {
@@ -43,7 +43,7 @@ impl StepError {
                 step,
                 rate,
             },
-            Self::Teacher(error) => error.into(),
+            Self::Network(error) => error.into(),
         }
     }
 }
@@ -83,7 +83,7 @@ impl Learner {
         let taught = match inputs.teacher {
             Some(images) => self
                 .forward_teacher(images, epoch, &mut moments, profile)
-                .map_err(StepError::Teacher)?,
+                .map_err(StepError::Network)?,
             None => None,
         };
         let (taught, led) = match taught {
@@ -94,7 +94,9 @@ impl Learner {
             }
             taught => (taught, LeadLoss::default()),
         };
-        let student = self.forward_student(inputs.student, epoch, &mut moments, profile);
+        let student = self
+            .forward_student(inputs.student, epoch, &mut moments, profile)
+            .map_err(StepError::Network)?;
         let step = StepContext {
             student: &student,
             teacher: taught.as_ref().map(|taught| &taught.constant),
@@ -141,7 +143,7 @@ impl Learner {
             TeacherNetwork::Online(network) => {
                 let mut taps = self.teacher_taps(epoch);
                 let mut pass = Pass::visited(Mode::Batch, &mut taps);
-                let logits = network.forward(images.clone(), &mut pass);
+                let logits = network.forward(images.clone(), &mut pass).into_logits()?;
                 profile.record(StepPart::Teacher, pass.macs());
                 moments.extend(pass.into_batch_statistics());
                 let constant = NetworkOutput {
@@ -167,7 +169,7 @@ impl Learner {
     ) -> Result<NetworkOutput, ModelError> {
         let mut taps = self.teacher_taps(epoch);
         let mut pass = Pass::visited(mode, &mut taps);
-        let logits = network.forward(images.clone(), &mut pass)?;
+        let logits = network.forward(images.clone(), &mut pass)?.into_logits()?;
         profile.record(StepPart::Teacher, pass.macs());
         Ok(NetworkOutput { images, logits, taps })
     }
@@ -207,7 +209,7 @@ impl Learner {
         let constant = match &self.teacher {
             Some(teacher) => self
                 .forward_frozen(&teacher.network.frozen(), Mode::Batch, images, epoch, profile)
-                .map_err(StepError::Teacher)?,
+                .map_err(StepError::Network)?,
             None => taught.constant,
         };
         let tracked = None;
@@ -220,13 +222,13 @@ impl Learner {
         epoch: usize,
         moments: &mut Vec<BatchStatistics>,
         profile: &mut StepProfile,
-    ) -> NetworkOutput {
+    ) -> Result<NetworkOutput, ModelError> {
         let mut taps = Taps::at(&self.reads(|method| method.reads_in(epoch).student));
         let mut pass = Pass::visited(Mode::Batch, &mut taps);
-        let logits = self.student.forward(images.clone(), &mut pass);
+        let logits = self.student.forward(images.clone(), &mut pass).into_logits()?;
         profile.record(StepPart::Student, pass.macs());
         moments.extend(pass.into_batch_statistics());
-        NetworkOutput { images, logits, taps }
+        Ok(NetworkOutput { images, logits, taps })
     }
 
     fn teacher_taps(&self, epoch: usize) -> Taps {

@@ -74,7 +74,8 @@ pub fn see(reads: &Reads, student: &Model, teacher: &Model) -> (NetworkOutput, N
     })
     .cast(DType::F32);
     let mut taps = Taps::at(&reads.student);
-    let logits = student.forward(images.clone(), &mut Pass::visited(Mode::Batch, &mut taps));
+    let outputs = student.forward(images.clone(), &mut Pass::visited(Mode::Batch, &mut taps));
+    let logits = outputs.into_logits().unwrap();
     let seen = NetworkOutput {
         images: images.clone(),
         logits,
@@ -83,7 +84,9 @@ pub fn see(reads: &Reads, student: &Model, teacher: &Model) -> (NetworkOutput, N
     let mut taps = Taps::at(&reads.teacher);
     let logits = Frozen::new(teacher)
         .get()
-        .forward(images.clone(), &mut Pass::visited(Mode::Running, &mut taps));
+        .forward(images.clone(), &mut Pass::visited(Mode::Running, &mut taps))
+        .into_logits()
+        .unwrap();
     let taught = NetworkOutput { images, logits, taps };
     (seen, taught)
 }

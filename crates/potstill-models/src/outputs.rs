@@ -1,0 +1,143 @@
+//! What a network gives, by task.
+
+use std::fmt;
+
+use burn::tensor::Tensor;
+
+/// What a forward pass of a network gives for a batch of N images.
+#[derive(Debug, Clone)]
+pub enum Outputs {
+    /// One row of K class scores for each image, `[N, K]`, before any softmax.
+    Logits(Tensor<2>),
+    /// K class scores for each pixel of each image, `[N, H, W, K]`, before any softmax, at the size of the images.
+    DenseLogits(Tensor<4>),
+}
+
+/// The kind of [`Outputs`], known before a network is run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum OutputKind {
+    /// [`Outputs::Logits`].
+    Logits,
+    /// [`Outputs::DenseLogits`].
+    DenseLogits,
+}
+
+impl fmt::Display for OutputKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Logits => "one row of logits for each image",
+            Self::DenseLogits => "logits for each pixel",
+        })
+    }
+}
+
+/// Outputs of one kind where another is needed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the network gives {found}, and {needed} is needed here")]
+pub struct OutputError {
+    /// The kind that was asked for.
+    pub needed: OutputKind,
+    /// The kind that is there.
+    pub found: OutputKind,
+}
+
+impl Outputs {
+    /// Which kind they are.
+    pub fn kind(&self) -> OutputKind {
+        match self {
+            Self::Logits(_) => OutputKind::Logits,
+            Self::DenseLogits(_) => OutputKind::DenseLogits,
+        }
+    }
+
+    /// The number of classes K.
+    pub fn classes(&self) -> usize {
+        match self {
+            Self::Logits(logits) => logits.dims()[1],
+            Self::DenseLogits(logits) => logits.dims()[3],
+        }
+    }
+
+    /// The logits `[N, K]`.
+    ///
+    /// # Errors
+    /// [`OutputError`] if they are outputs of another kind.
+    pub fn logits(&self) -> Result<&Tensor<2>, OutputError> {
+        match self {
+            Self::Logits(logits) => Ok(logits),
+            Self::DenseLogits(_) => Err(self.no(OutputKind::Logits)),
+        }
+    }
+
+    /// The logits `[N, K]`, taken out.
+    ///
+    /// # Errors
+    /// As [`logits`](Self::logits).
+    pub fn into_logits(self) -> Result<Tensor<2>, OutputError> {
+        match self {
+            Self::Logits(logits) => Ok(logits),
+            Self::DenseLogits(_) => Err(self.no(OutputKind::Logits)),
+        }
+    }
+
+    /// The logits of every pixel, `[N, H, W, K]`.
+    ///
+    /// # Errors
+    /// [`OutputError`] if they are outputs of another kind.
+    pub fn dense_logits(&self) -> Result<&Tensor<4>, OutputError> {
+        match self {
+            Self::DenseLogits(logits) => Ok(logits),
+            Self::Logits(_) => Err(self.no(OutputKind::DenseLogits)),
+        }
+    }
+
+    /// The logits of every pixel, `[N, H, W, K]`, taken out.
+    ///
+    /// # Errors
+    /// As [`dense_logits`](Self::dense_logits).
+    pub fn into_dense_logits(self) -> Result<Tensor<4>, OutputError> {
+        match self {
+            Self::DenseLogits(logits) => Ok(logits),
+            Self::Logits(_) => Err(self.no(OutputKind::DenseLogits)),
+        }
+    }
+
+    /// The same values on the plain device: constants, through which no gradient goes.
+    #[must_use]
+    pub fn detached(self) -> Self {
+        match self {
+            Self::Logits(logits) => Self::Logits(logits.inner()),
+            Self::DenseLogits(logits) => Self::DenseLogits(logits.inner()),
+        }
+    }
+
+    fn no(&self, needed: OutputKind) -> OutputError {
+        let found = self.kind();
+        OutputError { needed, found }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::{Device, Tensor};
+
+    use super::{OutputKind, Outputs};
+
+    #[test]
+    fn outputs_of_another_kind_are_refused_by_name() {
+        let device = Device::flex();
+        let logits = Outputs::Logits(Tensor::zeros([2, 5], &device));
+        let dense = Outputs::DenseLogits(Tensor::zeros([2, 3, 4, 7], &device));
+        assert_eq!((logits.classes(), dense.classes()), (5, 7));
+        assert_eq!(logits.logits().map(Tensor::dims), Ok([2, 5]));
+        assert_eq!(dense.dense_logits().map(Tensor::dims), Ok([2, 3, 4, 7]));
+
+        let error = dense.logits().map(Tensor::dims).unwrap_err();
+        assert_eq!(error.needed, OutputKind::Logits);
+        assert_eq!(
+            error.to_string(),
+            "the network gives logits for each pixel, and one row of logits for each image is needed here"
+        );
+        assert_eq!(logits.into_dense_logits().unwrap_err().found, OutputKind::Logits);
+    }
+}
