@@ -5,7 +5,7 @@
 use std::{collections::BTreeSet, fs, path::Path, process::Command};
 
 use potstill_models::find;
-use potstill_recipe::{Recipe, Teacher};
+use potstill_recipe::{Recipe, TeacherSource};
 
 #[test]
 fn every_recipe_is_in_the_binary_and_can_be_read() {
@@ -27,8 +27,10 @@ fn every_recipe_is_in_the_binary_and_can_be_read() {
         assert!(names.remove(&recipe.name), "{stem} is not in the binary");
         assert!(recipe.about.is_some(), "{stem} says what it is about");
         find(&recipe.student.model).unwrap();
-        if let Some(Teacher::Network(teacher)) = &recipe.teacher {
-            find(&teacher.model).unwrap();
+        for (_, teacher) in recipe.all_teachers() {
+            if let TeacherSource::Network(network) = &teacher.source {
+                find(&network.model).unwrap();
+            }
         }
     }
     assert!(names.is_empty(), "in the binary and not in the folder: {names:?}");

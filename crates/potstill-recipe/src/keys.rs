@@ -2,7 +2,7 @@
 //! [`crate::keys_of_train`].
 
 use crate::keys_of_train::{OPTIMIZER, SCHEDULE, TRAIN};
-use crate::schema::Kind::{Choice, List, Number, Open, Table, Text, Verbatim, Whole};
+use crate::schema::Kind::{Choice, Flag, List, Map, Number, OneOrMore, Open, Table, Text, Verbatim, Whole};
 use crate::schema::{Key, Kind, Presence, Range};
 
 pub(crate) const MANY: usize = usize::MAX;
@@ -96,7 +96,7 @@ pub(crate) static RECIPE: Kind = Table(&[
     ),
     default(
         "task",
-        Choice(&["classification"]),
+        Choice(&["classification", "multi-label"]),
         "\"classification\"",
         "what the networks are to do",
     ),
@@ -120,6 +120,12 @@ pub(crate) static RECIPE: Kind = Table(&[
         Table(TEACHER),
         "no teacher",
         "the network to learn from",
+    ),
+    optional(
+        "teachers",
+        Map(&Table(TEACHER)),
+        "`teacher`, or no teacher",
+        "several networks to learn from, each in a table of its own, `[teachers.NAME]`; not beside `teacher`",
     ),
     required("train", Table(TRAIN), "epochs = 12", "how to train"),
     default(
@@ -176,6 +182,18 @@ const DATA: &[Key] = &[
         Verbatim("the steps of an augmentation"),
         "none",
         "how training images are varied",
+    ),
+    optional(
+        "augment_seed",
+        Whole(FROM_0),
+        "that of the recipe",
+        "where the draws of the augmentation start from; runs with the same one see the same images",
+    ),
+    optional(
+        "views",
+        Whole(FROM_1),
+        "a new view in every epoch",
+        "augmented views of each image: epoch `e`, from 0, sees view `e % views`",
     ),
     default(
         "workers",
@@ -243,6 +261,24 @@ const TEACHER: &[Key] = &[
         SCHEDULE,
         "the phase's",
         "of a teacher that trains beside the student: its learning rate over the whole training",
+    ),
+    default(
+        "cache",
+        Flag,
+        "false",
+        "keep the outputs of a frozen teacher for the augmented images on disk, for every run over the same views",
+    ),
+    default(
+        "cache_taps",
+        Flag,
+        "false",
+        "keep the maps that methods read as well, not the logits alone",
+    ),
+    default(
+        "cache_precision",
+        Choice(&["single", "half"]),
+        "\"single\"",
+        "in what the outputs are kept; half takes half the space and rounds them",
     ),
 ];
 
@@ -314,7 +350,29 @@ static METHOD: Kind = Open(&[
         "kind",
         Text,
         "\"kd\"",
-        "the method's name; every other key but `weight` is an option of that method",
+        "which method; every key that is not listed here is an option of that method",
+    ),
+    optional(
+        "name",
+        Text,
+        "the kind, `kd-2` for the second entry of the kind `kd`",
+        "the name of this entry in logs, checkpoints and phases: a-z, 0-9, `_` and `-`",
     ),
     default("weight", Number(FROM_0), "1.0", "the weight of its loss"),
+    optional(
+        "teacher",
+        OneOrMore(&Text),
+        "the only teacher",
+        "the name of the teacher that it learns from, or an array of names: it learns from their average",
+    ),
+    optional(
+        "teacher_weights",
+        List {
+            of: &Number(FROM_0),
+            least: 1,
+            most: MANY,
+        },
+        "equal weights",
+        "the weight of each teacher in the average",
+    ),
 ]);

@@ -49,16 +49,15 @@ mod read;
 mod recipe;
 mod schedule;
 mod schema;
+mod teacher;
 mod validate;
 
 pub use error::{Place, Problem, RecipeError};
-pub use method::MethodSpec;
+pub use method::{MethodSpec, TeacherNames};
 pub use optimizer::{Adam, AdamW, OptimizerSpec, Sgd};
 pub use origin::{Origin, Verbatim};
 pub use phase::{Phase, PhaseSpec};
-pub use recipe::{
-    BatchNorms, Data, Enlarge, Input, LowResolution, Network, OnnxTeacher, Precision, Recipe, Shortcut, Task,
-    Teacher, Train,
-};
+pub use recipe::{Data, Enlarge, Input, LowResolution, Network, Recipe, Shortcut, Task, Train};
 pub use schedule::{Decay, Per, Schedule};
 pub use schema::{SchemaEntry, schema};
+pub use teacher::{BatchNorms, OnnxTeacher, Precision, Teacher, TeacherShare, TeacherSource};

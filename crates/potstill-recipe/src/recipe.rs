@@ -1,12 +1,13 @@
 //! The recipe and its tables, and how it comes from text and goes back to text.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use toml::Value;
 
-use crate::check::{check, check_teacher};
+use crate::check::{check, check_sources};
 use crate::document;
 use crate::error::{Problem, RecipeError};
 use crate::method::MethodSpec;
@@ -15,6 +16,7 @@ use crate::optimizer::OptimizerSpec;
 use crate::origin::{Origin, Verbatim};
 use crate::phase::{Phase, PhaseSpec};
 use crate::schedule::Schedule;
+use crate::teacher::Teacher;
 use crate::validate::validate;
 use crate::{overrides, read};
 
@@ -45,9 +47,12 @@ pub struct Recipe {
     pub data: Data,
     /// The network to train.
     pub student: Network,
-    /// The network to learn from.
+    /// The only teacher. See [`Recipe::all_teachers`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub teacher: Option<Teacher>,
+    /// The teachers by name, where there are several. Never beside `teacher`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub teachers: BTreeMap<String, Teacher>,
     /// How to train.
     pub train: Train,
     /// The distillation methods; none trains the student alone.
@@ -63,9 +68,11 @@ pub struct Recipe {
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Task {
-    /// Say which class it shows.
+    /// Name the one class that an image shows.
     #[default]
     Classification,
+    /// Name every class that an image shows.
+    MultiLabel,
 }
 
 /// `[data]`: what to learn from.
@@ -92,6 +99,12 @@ pub struct Data {
     /// How training images are varied, for the data crate to read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub augment: Option<Verbatim>,
+    /// The seed of the augmentation; that of the recipe if none. See [`Recipe::augment_seed`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub augment_seed: Option<u64>,
+    /// How many augmented views of each image there are: epoch `e` (from 0) sees view `e % views`. A new one in every epoch if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub views: Option<usize>,
     /// Threads that read and augment images.
     #[serde(default = "one")]
     pub workers: usize,
@@ -104,9 +117,8 @@ impl Data {
     }
 }
 
-/// `[student]`, or a `[teacher]` that is built by name.
+/// A network by its name, and usually its weights: `[student]`, or where a teacher comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
 pub struct Network {
     /// The network's name.
     pub model: String,
@@ -119,54 +131,6 @@ pub struct Network {
     /// How it takes an image; whole, and normalised as is usual for the data set, if none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Input>,
-    /// Of a teacher: in what it computes.
-    #[serde(default, skip_serializing_if = "Precision::is_single")]
-    pub precision: Precision,
-    /// Of a teacher: by which statistics it normalises.
-    #[serde(default, skip_serializing_if = "BatchNorms::are_running")]
-    pub batch_norm: BatchNorms,
-    /// Of a teacher that trains beside the student: the rule of its steps; that of the phase if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub optimizer: Option<OptimizerSpec>,
-    /// Of such a teacher: how its learning rate changes over the whole training; as the phase's if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub schedule: Option<Schedule>,
-}
-
-/// In what a teacher's frozen convolutions compute.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// Single precision.
-    #[default]
-    Single,
-    /// Half precision where the machine has AVX512-FP16, and Winograd does not serve.
-    Half,
-}
-
-impl Precision {
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
-    fn is_single(&self) -> bool {
-        *self == Self::Single
-    }
-}
-
-/// By which statistics the batch norms of a frozen teacher normalise in training.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum BatchNorms {
-    /// The running ones, which came with its weights: evaluation mode.
-    #[default]
-    Running,
-    /// Those of the batch, as a teacher in PyTorch does that nobody called `eval` on. Its running statistics do not move.
-    Batch,
-}
-
-impl BatchNorms {
-    #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
-    fn are_running(&self) -> bool {
-        *self == Self::Running
-    }
 }
 
 /// The two shortcuts of a ResNet for CIFAR (He et al. 2015, section 4.2).
@@ -216,41 +180,6 @@ pub enum Enlarge {
     Bilinear,
     /// Not at all: the network is fed the small image.
     None,
-}
-
-/// `[teacher]`: the network to learn from.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Teacher {
-    /// The student of a finished run.
-    Run {
-        /// The folder of the run.
-        run: PathBuf,
-        /// In what it computes.
-        #[serde(default, skip_serializing_if = "Precision::is_single")]
-        precision: Precision,
-        /// By which statistics it normalises.
-        #[serde(default, skip_serializing_if = "BatchNorms::are_running")]
-        batch_norm: BatchNorms,
-    },
-    /// A network in an ONNX file.
-    Onnx(OnnxTeacher),
-    /// A network by name, and usually its weights.
-    Network(Network),
-}
-
-/// A `[teacher]` in an ONNX file, whatever made it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct OnnxTeacher {
-    /// The file.
-    pub onnx: PathBuf,
-    /// The name of the tensor of logits; the file's first output if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub logits: Option<String>,
-    /// How it takes an image; whole, and normalised as is usual for the data set, if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub input: Option<Input>,
 }
 
 /// `[train]`: how to train.
@@ -346,7 +275,7 @@ impl Recipe {
             }
             _ => {
                 problems.extend(validate(&table, &root));
-                problems.extend(check_teacher(&table, &root));
+                problems.extend(check_sources(&table, &root));
             }
         }
         if !problems.is_empty() {
@@ -366,6 +295,11 @@ impl Recipe {
     /// Where a recipe made in code holds what TOML cannot say.
     pub fn to_toml(&self) -> Result<String, RecipeError> {
         Ok(toml::to_string(self)?)
+    }
+
+    /// Where the draws of the augmentation start from: `data.augment_seed`, or else `seed`.
+    pub fn augment_seed(&self) -> u64 {
+        self.data.augment_seed.unwrap_or(self.seed)
     }
 
     /// The phases in their order, at least one, with nothing left open.

@@ -42,7 +42,11 @@ pub(crate) enum Kind {
         least: usize,
         most: usize,
     },
+    /// One value, or an array of at least one.
+    OneOrMore(&'static Kind),
     Table(&'static [Key]),
+    /// A table whose keys are names, and whose values all are of one kind.
+    Map(&'static Kind),
     /// A table whose `kind` decides which other keys it has.
     Variants(&'static [Variant]),
     /// A table with more keys than these, which a method reads.
@@ -89,7 +93,9 @@ impl Kind {
                 format!("an array of {least} values, each {}", of.phrase())
             }
             Self::List { of, .. } => format!("an array, each entry {}", of.phrase()),
+            Self::OneOrMore(of) => format!("{0}, or an array, each entry {0}", of.phrase()),
             Self::Table(_) | Self::Open(_) => "a table".to_owned(),
+            Self::Map(of) => format!("a table of names, each {}", of.phrase()),
             Self::Variants(variants) => {
                 format!(
                     "a table with `kind` one of {}",
@@ -131,7 +137,8 @@ pub(crate) fn kind_of(path: &str) -> Option<&'static Kind> {
     let mut kind = &keys::RECIPE;
     for segment in path.split('.') {
         kind = match kind {
-            Kind::List { of, .. } => segment.parse::<usize>().is_ok().then_some(*of)?,
+            Kind::List { of, .. } | Kind::OneOrMore(of) => segment.parse::<usize>().is_ok().then_some(*of)?,
+            Kind::Map(of) => of,
             _ => kind
                 .keys()
                 .into_iter()

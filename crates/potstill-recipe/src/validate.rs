@@ -47,6 +47,20 @@ impl Validator<'_> {
                     self.value(&join(at, &index.to_string()), entry, of);
                 }
             }
+            (Kind::OneOrMore(_), Value::Array(array)) if array.is_empty() => {
+                self.wrong(at, "must not be an empty array");
+            }
+            (Kind::OneOrMore(of), Value::Array(array)) => {
+                for (index, entry) in array.iter().enumerate() {
+                    self.value(&join(at, &index.to_string()), entry, of);
+                }
+            }
+            (Kind::OneOrMore(of), _) => self.value(at, value, of),
+            (Kind::Map(of), Value::Table(table)) => {
+                for (name, entry) in table {
+                    self.value(&join(at, name), entry, of);
+                }
+            }
             (Kind::Table(_), Value::Table(table)) => self.table(at, table, &kind.keys(), ""),
             (Kind::Open(_), Value::Table(table)) => self.keys(at, table, &kind.keys(), &[]),
             (Kind::Variants(variants), Value::Table(table)) => self.variant(at, table, variants),

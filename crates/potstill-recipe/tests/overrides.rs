@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use potstill_recipe::{BatchNorms, Decay, OptimizerSpec, Precision, Recipe, RecipeError, Teacher};
+use potstill_recipe::{Decay, OptimizerSpec, Recipe, RecipeError, Teacher, TeacherSource};
 
 const TEXT: &str = r#"version = 1
 name = "small"
@@ -78,11 +78,7 @@ fn tables_and_arrays_can_be_given_whole_or_in_part() {
     );
     assert_eq!(
         recipe.teacher,
-        Some(Teacher::Run {
-            run: "runs/a".into(),
-            precision: Precision::Single,
-            batch_norm: BatchNorms::Running
-        })
+        Some(Teacher::from(TeacherSource::Run { run: "runs/a".into() }))
     );
     assert_eq!(recipe.methods[0].options["temperature"].as_float(), Some(2.5));
     assert_eq!(recipe.methods[1].weight, 0.6);

@@ -17,7 +17,7 @@ use potstill_methods::{Augmentation, Method, NetworkInfo, PlanContext, Reads};
 use potstill_models::{Model, Shortcut};
 use potstill_ops::count_trainable;
 use potstill_random::Seed;
-use potstill_recipe::{OptimizerSpec, Recipe};
+use potstill_recipe::{OptimizerSpec, Recipe, Task};
 
 pub use self::{
     phases::Phase,
@@ -75,6 +75,7 @@ impl Plan {
     /// # Errors
     /// The first thing that cannot be: see [`EngineError`].
     pub fn new(recipe: Recipe) -> Result<Self, EngineError> {
+        check_supported(&recipe)?;
         let device = Device::flex();
         let seed = Seed::new(recipe.seed);
         let [train, test] = datasets(&recipe, seed)?;
@@ -88,8 +89,8 @@ impl Plan {
 
         let of_data = usual_input(&recipe, image[2]);
         let mut student = student(&recipe, classes, image[2], seed, &device)?;
-        let mut teacher = match (&recipe.teacher, recipe.methods.is_empty()) {
-            (Some(spec), false) => {
+        let mut teacher = match (recipe.all_teachers().first(), recipe.methods.is_empty()) {
+            (Some((_, spec)), false) => {
                 let teacher = PlannedTeacher::open(spec, image, classes, &of_data, seed, &device)?;
                 Some(teacher)
             }
@@ -343,6 +344,31 @@ fn usual_input(recipe: &Recipe, channels: usize) -> Normalise {
             std: entry.std.to_vec(),
         },
     )
+}
+
+/// What a recipe can say and a run cannot do yet.
+fn check_supported(recipe: &Recipe) -> Result<(), EngineError> {
+    let teachers = recipe.all_teachers();
+    let ids = recipe.method_ids();
+    let renamed = recipe
+        .methods
+        .iter()
+        .zip(&ids)
+        .any(|(method, id)| method.kind != *id);
+    let asked = [
+        ("task", recipe.task != Task::Classification),
+        ("teachers", teachers.len() > 1),
+        ("methods.N.name", renamed),
+        ("teacher.cache", teachers.iter().any(|(_, teacher)| teacher.cache)),
+        ("data.views", recipe.data.views.is_some()),
+        ("data.augment_seed", recipe.data.augment_seed.is_some()),
+    ];
+    match asked.into_iter().find(|(_, asked)| *asked) {
+        Some((key, _)) => Err(EngineError::Contradiction(format!(
+            "`{key}` is not supported yet; leave it out"
+        ))),
+        None => Ok(()),
+    }
 }
 
 fn check_batches(recipe: &Recipe, images: usize) -> Result<(), EngineError> {

@@ -36,10 +36,11 @@ impl Phase {
     /// A phase that trains something that is not in the recipe.
     pub fn of(text: &Recipe) -> Result<Vec<Self>, EngineError> {
         let mut begin = 0;
+        let ids = text.method_ids();
         let phases = text.phases().into_iter().map(|phase| {
             for part in phase.trains.iter().flatten() {
-                let teacher = part == "teacher" && text.teacher.is_some();
-                if part != "student" && !teacher && !text.methods.iter().any(|method| method.kind == *part) {
+                let teacher = text.all_teachers().iter().any(|(name, _)| name == part);
+                if part != "student" && !teacher && !ids.contains(part) {
                     let name = &phase.name;
                     let message = format!(
                         "phase `{name}` trains `{part}`, which is neither `student` nor a listed method"

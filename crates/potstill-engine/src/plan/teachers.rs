@@ -6,7 +6,7 @@ use potstill_methods::{Augmentation, Method, NetworkInfo, TeacherUpdate};
 use potstill_models::{FrozenModel, Model, OnnxModel};
 use potstill_ops::{Mode, Precision};
 use potstill_random::Seed;
-use potstill_recipe::{BatchNorms, OptimizerSpec, Precision as Asked, Schedule, Teacher};
+use potstill_recipe::{BatchNorms, OptimizerSpec, Precision as Asked, Schedule, Teacher, TeacherSource};
 
 use crate::{
     EngineError, NetworkInput, Source,
@@ -47,24 +47,17 @@ impl PlannedTeacher {
         seed: Seed,
         device: &Device,
     ) -> Result<Self, EngineError> {
-        let mut rule = (None, None);
         let usual = || default_input(image[2]);
-        let mut mode = Mode::Running;
-        let (model, network, classifier, input) = match spec {
-            Teacher::Run {
-                run,
-                precision,
-                batch_norm,
-            } => {
-                mode = in_training(*batch_norm);
+        let (model, network, classifier, input) = match &spec.source {
+            TeacherSource::Run { run } => {
                 let source = Source {
                     weights: Some(run.clone()),
                     ..Source::default()
                 };
-                let (model, network, classifier, input) = ours(&source, *precision, seed, device)?;
+                let (model, network, classifier, input) = ours(&source, spec.precision, seed, device)?;
                 (model, network, classifier, NetworkInput::of(None, input, usual))
             }
-            Teacher::Network(named) => {
+            TeacherSource::Network(named) => {
                 let source = Source {
                     model: Some(named.model.clone()),
                     weights: named.weights.clone(),
@@ -73,9 +66,7 @@ impl PlannedTeacher {
                     classes: named.weights.is_none().then_some(classes),
                     channels: named.weights.is_none().then_some(image[2]),
                 };
-                mode = in_training(named.batch_norm);
-                rule = (named.optimizer.clone(), named.schedule.clone());
-                let (model, network, classifier, input) = ours(&source, named.precision, seed, device)?;
+                let (model, network, classifier, input) = ours(&source, spec.precision, seed, device)?;
                 let usual = || {
                     named
                         .weights
@@ -85,7 +76,7 @@ impl PlannedTeacher {
                 let input = NetworkInput::of(named.input.as_ref(), input, usual);
                 (model, network, classifier, input)
             }
-            Teacher::Onnx(file) => {
+            TeacherSource::Onnx(file) => {
                 let input = NetworkInput::of(file.input.as_ref(), None, usual);
                 let network = OnnxModel::open(&file.onnx, file.logits.as_deref(), input.size(image)?)?;
                 let name = file.onnx.file_name().unwrap_or(file.onnx.as_os_str());
@@ -97,13 +88,10 @@ impl PlannedTeacher {
             side: NetworkInfo::of(network.clone(), input.size(image)?, device)?,
             network,
             classifier,
-            has_weights: match spec {
-                Teacher::Network(named) => named.weights.is_some(),
-                Teacher::Run { .. } | Teacher::Onnx(_) => true,
-            },
-            mode,
+            has_weights: spec.has_weights(),
+            mode: in_training(spec.batch_norm),
             teacher_update: TeacherUpdate::Frozen,
-            rule,
+            rule: (spec.optimizer.clone(), spec.schedule.clone()),
             input,
             model,
         })

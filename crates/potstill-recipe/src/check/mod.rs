@@ -1,58 +1,28 @@
 //! What must fit together in a recipe whose every value is fine by itself.
 
-use toml::Table;
+mod names;
+mod teachers;
 
 use crate::error::Problem;
 use crate::nearest::{did_you_mean, nearest, quoted};
 use crate::optimizer::OptimizerSpec;
 use crate::origin::Origin;
-use crate::recipe::{BatchNorms, Input, Precision, Recipe, Teacher};
+use crate::recipe::{Input, Recipe};
 use crate::schedule::{Decay, Schedule};
+
+pub(crate) use teachers::check_sources;
 
 /// Everything that does not fit together.
 pub(crate) fn check(recipe: &Recipe) -> Vec<Problem> {
     let mut problems = Vec::new();
     name(recipe, &mut problems);
     few_samples(recipe, &mut problems);
-    networks(recipe, &mut problems);
+    inputs(recipe, &mut problems);
+    teachers::check(recipe, &mut problems);
+    names::check(recipe, &mut problems);
     epochs(recipe, &mut problems);
     phases(recipe, &mut problems);
     problems
-}
-
-/// A teacher is the student of a run, an ONNX file or a network by name, and only one of them. This is asked before the recipe has a
-/// type, for the type can hold nothing else.
-pub(crate) fn check_teacher(table: &Table, root: &Origin) -> Option<Problem> {
-    let teacher = table.get("teacher")?.as_table()?;
-    let has = |key: &&str| teacher.contains_key(*key);
-    let (source, what, foreign): (_, _, &[&str]) = match ["run", "onnx", "model"].into_iter().find(has) {
-        Some("run") => (
-            "run",
-            "takes the student of that run as it is",
-            &["onnx", "logits", "model", "weights", "shortcut", "input"],
-        ),
-        Some("onnx") => (
-            "onnx",
-            "takes network and weights from that file",
-            &["model", "weights", "shortcut", "precision", "batch_norm"],
-        ),
-        Some(_) => ("model", "takes a network by its name", &["logits"]),
-        None => {
-            let text =
-                "needs `model` and its `weights`, `run`, the folder of a finished run, or `onnx`, a file";
-            return Some(root.problem("teacher", text));
-        }
-    };
-    let beside: Vec<&str> = foreign.iter().copied().filter(has).collect();
-    if beside.is_empty() {
-        return None;
-    }
-    let text = format!(
-        "{what}, so {} cannot stand beside it; leave out one or the other, or override the whole table, `teacher={{ {source} = \
-         \"...\" }}`",
-        quoted(beside)
-    );
-    Some(root.problem(&format!("teacher.{source}"), text))
 }
 
 /// The name becomes a folder's, on every system, and must not be taken for an option on a command line.
@@ -85,31 +55,15 @@ fn name(recipe: &Recipe, problems: &mut Vec<Problem>) {
     }
 }
 
-fn networks(recipe: &Recipe, problems: &mut Vec<Problem>) {
+fn inputs(recipe: &Recipe, problems: &mut Vec<Problem>) {
     if let Some(input) = &recipe.student.input {
         input_lengths(input, &recipe.origin.at("student.input"), problems);
     }
-    let input = match &recipe.teacher {
-        Some(Teacher::Network(network)) => network.input.as_ref(),
-        Some(Teacher::Onnx(file)) => file.input.as_ref(),
-        Some(Teacher::Run { .. }) | None => None,
-    };
-    if let Some(input) = input {
-        input_lengths(input, &recipe.origin.at("teacher.input"), problems);
-    }
-    let asked = match &recipe.teacher {
-        Some(Teacher::Network(network)) => Some((network.precision, network.batch_norm)),
-        Some(Teacher::Run {
-            precision,
-            batch_norm,
-            ..
-        }) => Some((*precision, *batch_norm)),
-        Some(Teacher::Onnx(_)) | None => None,
-    };
-    if asked == Some((Precision::Half, BatchNorms::Batch)) {
-        let text = "is of batch norms folded into their convolutions, and `batch_norm = \"batch\"` leaves none to fold; leave one of \
-                    them out";
-        problems.push(recipe.origin.problem("teacher.precision", text));
+    for (name, teacher) in recipe.all_teachers() {
+        if let Some(input) = teacher.input() {
+            let at = recipe.origin.at(&recipe.teacher_key(name)).at("input");
+            input_lengths(input, &at, problems);
+        }
     }
 }
 
@@ -190,8 +144,10 @@ fn phases(recipe: &Recipe, problems: &mut Vec<Problem>) {
 }
 
 fn trains(recipe: &Recipe, names: &[String], phase: &Origin, problems: &mut Vec<Problem>) {
-    let mut known = vec!["student", "teacher"];
-    known.extend(recipe.methods.iter().map(|method| method.kind.as_str()));
+    let ids = recipe.method_ids();
+    let mut known = vec!["student"];
+    known.extend(recipe.all_teachers().into_iter().map(|(name, _)| name));
+    known.extend(ids.iter().map(String::as_str));
     for (index, name) in names
         .iter()
         .enumerate()
