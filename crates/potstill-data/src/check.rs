@@ -1,11 +1,12 @@
 //! Reads every image of a data set once and reports: counts, sizes, mean and std, and each file that cannot be read.
 
 use std::collections::BTreeMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::convert::Infallible;
 use std::thread;
 
 use serde::Serialize;
 
+use crate::parallel::{guarded, map_indices};
 use crate::{DataError, Dataset, Image, Split, open};
 
 /// What is in a data set.
@@ -15,7 +16,7 @@ pub struct CheckReport {
     pub name: String,
     /// How many images there are, with those that cannot be read.
     pub images: usize,
-    /// Images of each class, in label order.
+    /// Images that show each class, in label order.
     pub classes: Vec<ClassCount>,
     /// Least height and width of the readable images.
     pub smallest: [usize; 2],
@@ -27,13 +28,13 @@ pub struct CheckReport {
     pub mean: Vec<f64>,
     /// Standard deviation of all pixels in `[0, 1]`, one value a channel.
     pub std: Vec<f64>,
-    /// Images that cannot be read, or have another number of channels than the first.
+    /// Images that cannot be read, have another number of channels than the first, or a target that does not fit them.
     pub unreadable: Vec<Unreadable>,
     /// Files among the images that were left out.
     pub ignored: Vec<String>,
 }
 
-/// Images of a class.
+/// Images that show a class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassCount {
     /// The class.
@@ -81,13 +82,9 @@ pub fn check(source: &str, split: Split) -> Result<CheckReport, DataError> {
 
 /// Checks a data set, on all processors. The result does not depend on how many there are.
 pub fn check_dataset(dataset: &dyn Dataset) -> CheckReport {
-    let facts = read_all(dataset);
-    let channels = facts
-        .iter()
-        .flatten()
-        .map(|facts| facts.sums.len())
-        .next()
-        .unwrap_or(0);
+    let records = read_all(dataset);
+    let readable = records.iter().flat_map(|record| &record.facts);
+    let channels = readable.map(|facts| facts.sums.len()).next().unwrap_or(0);
     let mut total = Totals {
         sums: vec![[0; 2]; channels],
         pixels: 0,
@@ -95,9 +92,11 @@ pub fn check_dataset(dataset: &dyn Dataset) -> CheckReport {
     };
     let mut unreadable = Vec::new();
     let mut counts = vec![0; dataset.classes().len()];
-    for (index, facts) in facts.iter().enumerate() {
-        if let Some(count) = counts.get_mut(dataset.label(index) as usize) {
-            *count += 1;
+    for (index, Record { classes, facts }) in records.iter().enumerate() {
+        for &class in classes {
+            if let Some(count) = counts.get_mut(class as usize) {
+                *count += 1;
+            }
         }
         let problem = match facts {
             Ok(facts) if facts.sums.len() == channels => {
@@ -140,11 +139,19 @@ pub fn check_dataset(dataset: &dyn Dataset) -> CheckReport {
         mean,
         std,
         unreadable,
-        ignored: dataset.ignored().to_vec(),
+        ignored: dataset.info().ignored.clone(),
     }
 }
 
-/// What is kept of one image: whole numbers, so that the order of adding cannot matter.
+/// What is kept of one image with its target.
+struct Record {
+    /// The classes that the target has; known of many an image that cannot be read.
+    classes: Vec<u32>,
+    /// What the pixels say, or why there is nothing to say.
+    facts: Result<Facts, String>,
+}
+
+/// What is kept of the pixels of one image: whole numbers, so that the order of adding cannot matter.
 struct Facts {
     size: [usize; 2],
     /// Sum and sum of squares of each channel.
@@ -194,33 +201,32 @@ impl Totals {
 }
 
 /// Reads every image, on as many threads as there are processors.
-fn read_all(dataset: &dyn Dataset) -> Vec<Result<Facts, String>> {
+fn read_all(dataset: &dyn Dataset) -> Vec<Record> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let part = dataset.len().div_ceil(threads).max(1);
-    let read = |index: usize| match catch_unwind(AssertUnwindSafe(|| dataset.image(index))) {
-        Ok(image) => image
-            .map(|image| facts(&image))
-            .map_err(|error| error.to_string()),
-        Err(_) => Err(
-            "reading it panicked, which is a fault of the program; please report it with the file".to_owned(),
-        ),
-    };
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..dataset.len())
-            .step_by(part)
-            .map(|start| {
-                let indices = start..dataset.len().min(start + part);
-                let lost = indices.len();
-                (lost, scope.spawn(move || indices.map(read).collect::<Vec<_>>()))
-            })
-            .collect();
-        let join = |(lost, worker): (usize, thread::ScopedJoinHandle<'_, _>)| {
-            worker
-                .join()
-                .unwrap_or_else(|_| (0..lost).map(|_| Err("its thread panicked".to_owned())).collect())
+    let read = |index: usize| {
+        let sample = guarded(dataset, index, || {
+            let sample = dataset.sample(index)?;
+            sample.check(dataset.info(), index)?;
+            Ok(sample)
+        });
+        let record = match sample {
+            Ok(sample) => Record {
+                classes: sample.target.classes(),
+                facts: Ok(facts(&sample.image)),
+            },
+            Err(error) => {
+                let target = guarded(dataset, index, || dataset.target(index));
+                Record {
+                    classes: target.map_or_else(|_| Vec::new(), |target| target.classes()),
+                    facts: Err(error.to_string()),
+                }
+            }
         };
-        workers.into_iter().flat_map(join).collect()
-    })
+        Ok::<_, Infallible>(record)
+    };
+    match map_indices(dataset.len(), threads, read) {
+        Ok(records) => records,
+    }
 }
 
 fn facts(image: &Image) -> Facts {

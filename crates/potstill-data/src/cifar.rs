@@ -1,7 +1,6 @@
 //! CIFAR-10 and CIFAR-100 (Krizhevsky, 2009), whichever form they were read from.
 
-use crate::dataset::in_range;
-use crate::{DataError, Dataset, Image, Split};
+use crate::{DataError, Dataset, DatasetInfo, Image, Sample, Split, Target, TargetKind};
 
 /// Rows and columns of every image.
 pub(crate) const SIDE: usize = 32;
@@ -39,8 +38,7 @@ impl CifarKind {
 /// One split of CIFAR-10 or CIFAR-100, held in memory (150 MB for a training split).
 #[derive(Debug)]
 pub struct Cifar {
-    name: String,
-    classes: Vec<String>,
+    info: DatasetInfo,
     labels: Vec<u32>,
     /// Images one after the other, each three planes (CHW) as in the files.
     planes: Vec<u8>,
@@ -51,8 +49,11 @@ pub struct Cifar {
 impl Cifar {
     pub(crate) fn new(kind: CifarKind, split: Split, classes: Option<Vec<String>>) -> Self {
         Self {
-            name: format!("{} {split}", kind.name()),
-            classes: classes.unwrap_or_else(|| kind.class_names()),
+            info: DatasetInfo::new(
+                format!("{} {split}", kind.name()),
+                TargetKind::Class,
+                classes.unwrap_or_else(|| kind.class_names()),
+            ),
             labels: Vec::new(),
             planes: Vec::new(),
             files: Vec::new(),
@@ -76,12 +77,12 @@ impl Cifar {
         }
         if let Some(record) = labels
             .iter()
-            .position(|&label| label as usize >= self.classes.len())
+            .position(|&label| label as usize >= self.info.classes.len())
         {
             let problem = format!(
                 "label {} where there are {} classes; get the file again",
                 labels[record],
-                self.classes.len()
+                self.info.classes.len()
             );
             return Err(wrong(record, problem));
         }
@@ -93,24 +94,21 @@ impl Cifar {
 }
 
 impl Dataset for Cifar {
-    fn name(&self) -> &str {
-        &self.name
+    fn info(&self) -> &DatasetInfo {
+        &self.info
     }
 
     fn len(&self) -> usize {
         self.labels.len()
     }
 
-    fn classes(&self) -> &[String] {
-        &self.classes
+    fn target(&self, index: usize) -> Result<Target, DataError> {
+        self.in_range(index)?;
+        Ok(Target::Class(self.labels[index]))
     }
 
-    fn label(&self, index: usize) -> u32 {
-        self.labels[index]
-    }
-
-    fn image(&self, index: usize) -> Result<Image, DataError> {
-        in_range(self, index)?;
+    fn sample(&self, index: usize) -> Result<Sample, DataError> {
+        let target = self.target(index)?;
         let planes = &self.planes[index * IMAGE_BYTES..][..IMAGE_BYTES];
         let (red, rest) = planes.split_at(SIDE * SIDE);
         let (green, blue) = rest.split_at(SIDE * SIDE);
@@ -120,12 +118,13 @@ impl Dataset for Cifar {
             .zip(blue)
             .flat_map(|((&r, &g), &b)| [r, g, b])
             .collect();
-        Ok(Image {
+        let image = Image {
             height: SIDE,
             width: SIDE,
             channels: 3,
             pixels,
-        })
+        };
+        Ok(Sample { image, target })
     }
 
     fn source(&self, index: usize) -> String {

@@ -1,4 +1,4 @@
-//! What every data set for classification can do.
+//! What every data set can do.
 
 use std::fmt;
 use std::ops::Deref;
@@ -6,43 +6,118 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{DataError, Image};
+use crate::{DataError, DatasetInfo, Fingerprint, Image, Sample, Target};
 
-/// Labelled pictures with an index `0..len`. Reading is `&self` and thread-safe: the loader's workers share one value.
+/// Images with an index `0..len` and what is known about each. Reading is `&self` and thread-safe: the loader's workers share
+/// one value. The same index gives the same sample each time.
+///
+/// Three functions make a data set. Those that read a part of a sample have defaults that read all of it; where a target is
+/// known without decoding the picture, [`target`](Self::target) is worth writing.
+///
+/// ```
+/// use potstill_data::{DataError, Dataset, DatasetInfo, Image, Sample, Target, TargetKind};
+///
+/// /// One grey pixel for each number, and whether it is odd.
+/// struct Numbers(DatasetInfo);
+///
+/// impl Dataset for Numbers {
+///     fn info(&self) -> &DatasetInfo {
+///         &self.0
+///     }
+///     fn len(&self) -> usize {
+///         256
+///     }
+///     fn sample(&self, index: usize) -> Result<Sample, DataError> {
+///         self.in_range(index)?;
+///         let image = Image { height: 1, width: 1, channels: 1, pixels: vec![index as u8] };
+///         Ok(Sample { image, target: Target::Class(index as u32 % 2) })
+///     }
+/// }
+///
+/// let numbers = Numbers(DatasetInfo::new("numbers", TargetKind::Class, ["even", "odd"]));
+/// assert_eq!(numbers.label(7)?, 1);
+/// assert_eq!(numbers.sample(256).unwrap_err().to_string(), "`numbers` has 256 images, so there is no image 256");
+/// # Ok::<(), DataError>(())
+/// ```
 pub trait Dataset: Send + Sync {
-    /// A short name for logs: `cifar10 train`.
-    fn name(&self) -> &str;
+    /// What holds for all images: the name, the classes, the kind of target.
+    fn info(&self) -> &DatasetInfo;
 
     /// How many images there are.
     fn len(&self) -> usize;
+
+    /// Reads and decodes an image with its target.
+    ///
+    /// # Errors
+    /// [`DataError::OutOfRange`] for an index that is not below [`len`](Self::len); otherwise what is wrong with the
+    /// file, with its name.
+    fn sample(&self, index: usize) -> Result<Sample, DataError>;
+
+    /// What is known about an image.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    fn target(&self, index: usize) -> Result<Target, DataError> {
+        Ok(self.sample(index)?.target)
+    }
+
+    /// Where an image comes from, for messages: a file name, or `record 17 of data_batch_1.bin`.
+    fn source(&self, index: usize) -> String {
+        format!("image {index} of {}", self.name())
+    }
+
+    /// The digest of all images and targets. It is computed by the first call, which reads every image, and kept.
+    ///
+    /// # Errors
+    /// The first image, by index, that cannot be read.
+    fn fingerprint(&self) -> Result<Fingerprint, DataError> {
+        self.info().keep_fingerprint(|| Fingerprint::of(self))
+    }
+
+    /// The picture alone.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    fn image(&self, index: usize) -> Result<Image, DataError> {
+        Ok(self.sample(index)?.image)
+    }
+
+    /// The class of an image, an index into [`classes`](Self::classes), in a set for classification.
+    ///
+    /// # Errors
+    /// As [`target`](Self::target); [`DataError::TargetKind`] where targets are of another kind.
+    fn label(&self, index: usize) -> Result<u32, DataError> {
+        self.target(index)?.class()
+    }
+
+    /// A short name for logs: `cifar10 train`.
+    fn name(&self) -> &str {
+        &self.info().name
+    }
+
+    /// The names of the classes, in the order of the labels.
+    fn classes(&self) -> &[String] {
+        &self.info().classes
+    }
 
     /// True when there is no image.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The names of the classes, in the order of the labels.
-    fn classes(&self) -> &[String];
-
-    /// The class of an image, an index into [`classes`](Self::classes).
-    ///
-    /// # Panics
-    /// Where `index` is not below [`len`](Self::len), as indexing a slice does.
-    fn label(&self, index: usize) -> u32;
-
-    /// Reads and decodes an image.
+    /// The check that reading an image starts with.
     ///
     /// # Errors
-    /// [`DataError::OutOfRange`] for an index that is not below [`len`](Self::len); otherwise what is wrong with the
-    /// file, with its name.
-    fn image(&self, index: usize) -> Result<Image, DataError>;
-
-    /// Where an image comes from, for messages: a file name, or `record 17 of data_batch_1.bin`.
-    fn source(&self, index: usize) -> String;
-
-    /// Files that lie among the images but were left out (another format, hidden), for [`crate::check`].
-    fn ignored(&self) -> &[String] {
-        &[]
+    /// [`DataError::OutOfRange`] for an index that is not below [`len`](Self::len).
+    fn in_range(&self, index: usize) -> Result<(), DataError> {
+        if index < self.len() {
+            return Ok(());
+        }
+        Err(DataError::OutOfRange {
+            name: self.name().to_owned(),
+            index,
+            len: self.len(),
+        })
     }
 }
 
@@ -51,26 +126,26 @@ impl<P> Dataset for P
 where
     P: Deref<Target = dyn Dataset> + Send + Sync,
 {
-    fn name(&self) -> &str {
-        (**self).name()
+    fn info(&self) -> &DatasetInfo {
+        (**self).info()
     }
     fn len(&self) -> usize {
         (**self).len()
     }
-    fn classes(&self) -> &[String] {
-        (**self).classes()
+    fn sample(&self, index: usize) -> Result<Sample, DataError> {
+        (**self).sample(index)
     }
-    fn label(&self, index: usize) -> u32 {
-        (**self).label(index)
-    }
-    fn image(&self, index: usize) -> Result<Image, DataError> {
-        (**self).image(index)
+    fn target(&self, index: usize) -> Result<Target, DataError> {
+        (**self).target(index)
     }
     fn source(&self, index: usize) -> String {
         (**self).source(index)
     }
-    fn ignored(&self) -> &[String] {
-        (**self).ignored()
+    fn fingerprint(&self) -> Result<Fingerprint, DataError> {
+        (**self).fingerprint()
+    }
+    fn image(&self, index: usize) -> Result<Image, DataError> {
+        (**self).image(index)
     }
 }
 
@@ -121,18 +196,6 @@ pub(crate) fn name_of(path: &Path, split: Split) -> String {
         own
     };
     format!("{name} {split}").trim_start().to_owned()
-}
-
-/// The check that every [`Dataset::image`] starts with.
-pub(crate) fn in_range(dataset: &dyn Dataset, index: usize) -> Result<(), DataError> {
-    if index < dataset.len() {
-        return Ok(());
-    }
-    Err(DataError::OutOfRange {
-        name: dataset.name().to_owned(),
-        index,
-        len: dataset.len(),
-    })
 }
 
 #[cfg(test)]

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::TargetKind;
+
 /// What can be wrong with data.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -89,6 +91,26 @@ pub enum DataError {
         index: usize,
         /// How many images there are.
         len: usize,
+    },
+
+    /// An image has another kind of target than is needed.
+    #[error("each image needs {wanted}, but this one has {found}")]
+    TargetKind {
+        /// The kind that is needed.
+        wanted: TargetKind,
+        /// The kind that there is.
+        found: TargetKind,
+    },
+
+    /// An image and its target do not fit together, or do not fit their data set.
+    #[error("image {index} of `{name}`: {problem}")]
+    Sample {
+        /// The data set.
+        name: String,
+        /// The image's index.
+        index: usize,
+        /// What is wrong.
+        problem: String,
     },
 
     /// An augmentation cannot work with these settings, or with this image.

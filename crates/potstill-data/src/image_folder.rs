@@ -5,9 +5,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::dataset::{in_range, name_of};
+use crate::dataset::name_of;
 use crate::layout::{self, Layout};
-use crate::{DataError, Dataset, Image, Split, decode};
+use crate::{DataError, Dataset, DatasetInfo, Sample, Split, Target, TargetKind, decode};
 
 /// Folders nested deeper than this are taken for a loop of links.
 const MAX_DEPTH: usize = 16;
@@ -15,10 +15,8 @@ const MAX_DEPTH: usize = 16;
 /// Images in class folders, read and decoded when asked for. Every image has three channels.
 #[derive(Debug)]
 pub struct ImageFolder {
-    name: String,
-    classes: Vec<String>,
+    info: DatasetInfo,
     files: Vec<(PathBuf, u32)>,
-    ignored: Vec<String>,
 }
 
 impl ImageFolder {
@@ -37,16 +35,15 @@ impl ImageFolder {
         } = layout::arrange(&paths, split).map_err(|reason| {
             DataError::format(folder, format!("{} files", paths.len()), reason.problem(split))
         })?;
+        let ignored = ignored
+            .iter()
+            .map(|&at| folder.join(&paths[at]).display().to_string());
+        let info = DatasetInfo::new(name_of(folder, split), TargetKind::Class, classes);
         Ok(Self {
-            name: name_of(folder, split),
-            classes,
+            info: info.with_ignored(ignored.collect()),
             files: images
                 .iter()
                 .map(|&(at, label)| (folder.join(&paths[at]), label))
-                .collect(),
-            ignored: ignored
-                .iter()
-                .map(|&at| folder.join(&paths[at]).display().to_string())
                 .collect(),
         })
     }
@@ -83,37 +80,31 @@ fn list(folder: &Path, prefix: &str, depth: usize, paths: &mut Vec<String>) -> R
 }
 
 impl Dataset for ImageFolder {
-    fn name(&self) -> &str {
-        &self.name
+    fn info(&self) -> &DatasetInfo {
+        &self.info
     }
 
     fn len(&self) -> usize {
         self.files.len()
     }
 
-    fn classes(&self) -> &[String] {
-        &self.classes
+    fn target(&self, index: usize) -> Result<Target, DataError> {
+        self.in_range(index)?;
+        Ok(Target::Class(self.files[index].1))
     }
 
-    fn label(&self, index: usize) -> u32 {
-        self.files[index].1
-    }
-
-    fn image(&self, index: usize) -> Result<Image, DataError> {
-        in_range(self, index)?;
+    fn sample(&self, index: usize) -> Result<Sample, DataError> {
+        let target = self.target(index)?;
         let path = &self.files[index].0;
         let bytes = fs::read(path).map_err(DataError::io("read", path))?;
-        decode(&bytes, &path.display().to_string())
+        let image = decode(&bytes, &path.display().to_string())?;
+        Ok(Sample { image, target })
     }
 
     fn source(&self, index: usize) -> String {
         self.files
             .get(index)
             .map_or_else(String::new, |(path, _)| path.display().to_string())
-    }
-
-    fn ignored(&self) -> &[String] {
-        &self.ignored
     }
 }
 
@@ -143,10 +134,10 @@ mod tests {
         );
         let image = train.image(1).unwrap();
         assert_eq!(
-            (train.label(1), image.shape(), image.pixels[0]),
+            (train.label(1).unwrap(), image.shape(), image.pixels[0]),
             (1, [2, 1, 3], 10)
         );
-        assert!(train.source(1).ends_with("1.png") && train.ignored()[0].ends_with("readme.txt"));
+        assert!(train.source(1).ends_with("1.png") && train.info().ignored[0].ends_with("readme.txt"));
         let test = ImageFolder::open(dir.path(), Split::Test).unwrap();
         assert_eq!((test.len(), test.image(0).unwrap().pixels[0]), (1, 3));
     }

@@ -4,9 +4,9 @@ use std::fs::File;
 use std::io::{Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-use crate::dataset::{in_range, name_of};
+use crate::dataset::name_of;
 use crate::layout::{self, Layout};
-use crate::{DataError, Dataset, Image, Split, decode, members};
+use crate::{DataError, Dataset, DatasetInfo, Sample, Split, Target, TargetKind, decode, members};
 
 /// Bytes of a tar block; headers and contents are padded to it.
 const BLOCK: u64 = 512;
@@ -23,11 +23,9 @@ pub enum Keep {
 /// Images in class folders inside a tar archive. Every image has three channels.
 #[derive(Debug)]
 pub struct ImageTar {
-    name: String,
+    info: DatasetInfo,
     path: PathBuf,
-    classes: Vec<String>,
     images: Vec<Member>,
-    ignored: Vec<String>,
     memory: Option<Vec<u8>>,
 }
 
@@ -73,15 +71,14 @@ impl ImageTar {
                 label,
             }
         };
+        let ignored = ignored
+            .iter()
+            .map(|&at| format!("{} in {}", names[at], path.display()));
+        let info = DatasetInfo::new(name_of(path, split), TargetKind::Class, classes);
         Ok(Self {
-            name: name_of(path, split),
+            info: info.with_ignored(ignored.collect()),
             path: path.to_owned(),
-            classes,
             images: images.iter().map(member).collect(),
-            ignored: ignored
-                .iter()
-                .map(|&at| format!("{} in {}", names[at], path.display()))
-                .collect(),
             memory,
         })
     }
@@ -146,39 +143,33 @@ fn list(path: &Path, archive: impl Read + Seek, length: u64) -> Result<Vec<(Stri
 }
 
 impl Dataset for ImageTar {
-    fn name(&self) -> &str {
-        &self.name
+    fn info(&self) -> &DatasetInfo {
+        &self.info
     }
 
     fn len(&self) -> usize {
         self.images.len()
     }
 
-    fn classes(&self) -> &[String] {
-        &self.classes
+    fn target(&self, index: usize) -> Result<Target, DataError> {
+        self.in_range(index)?;
+        Ok(Target::Class(self.images[index].label))
     }
 
-    fn label(&self, index: usize) -> u32 {
-        self.images[index].label
-    }
-
-    fn image(&self, index: usize) -> Result<Image, DataError> {
-        in_range(self, index)?;
+    fn sample(&self, index: usize) -> Result<Sample, DataError> {
+        let target = self.target(index)?;
         let member = &self.images[index];
         let source = self.source(index);
-        match &self.memory {
-            Some(memory) => decode(&memory[member.offset as usize..][..member.size], &source),
-            None => decode(&self.read(member)?, &source),
-        }
+        let image = match &self.memory {
+            Some(memory) => decode(&memory[member.offset as usize..][..member.size], &source)?,
+            None => decode(&self.read(member)?, &source)?,
+        };
+        Ok(Sample { image, target })
     }
 
     fn source(&self, index: usize) -> String {
         let name = self.images.get(index).map_or("no member", |member| &member.name);
         format!("{name} in {}", self.path.display())
-    }
-
-    fn ignored(&self) -> &[String] {
-        &self.ignored
     }
 }
 
@@ -216,12 +207,16 @@ mod tests {
                 (set.classes(), set.len()),
                 (["cat".to_owned(), "dog".to_owned()].as_slice(), 3)
             );
-            assert_eq!((0..3).map(|at| set.label(at)).collect::<Vec<_>>(), [0, 0, 1]);
+            assert_eq!(
+                (0..3).map(|at| set.label(at).unwrap()).collect::<Vec<_>>(),
+                [0, 0, 1]
+            );
             assert_eq!(set.image(0).unwrap().shape(), [8, 8, 3]);
             assert_eq!(set.image(1).unwrap().pixels, [1; 6]);
             assert_eq!(set.image(2).unwrap().pixels, [2; 6]);
             assert!(
-                set.source(2).starts_with("dog/2.png in ") && set.ignored()[0].starts_with("notes.txt in ")
+                set.source(2).starts_with("dog/2.png in ")
+                    && set.info().ignored[0].starts_with("notes.txt in ")
             );
         }
     }

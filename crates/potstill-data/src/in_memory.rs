@@ -1,78 +1,122 @@
-//! A data set whose images are decoded once.
+//! A data set that is held in memory, decoded.
 
 use std::sync::Arc;
-use std::thread;
 
-use crate::dataset::in_range;
-use crate::{DataError, Dataset, Image};
+use crate::parallel::{guarded, map_indices};
+use crate::{DataError, Dataset, DatasetInfo, Image, Sample, Target, TargetKind};
 
-/// Another data set with its decoded images kept in memory (height x width x channels bytes each).
+/// Decoded images with their targets in memory (height x width x channels bytes for each image).
+///
+/// ```
+/// use potstill_data::{Dataset, Image, InMemory};
+/// let grey = |shade| Image { height: 2, width: 2, channels: 1, pixels: vec![shade; 4] };
+/// let set = InMemory::classification(vec![grey(10), grey(200), grey(30)], vec![0, 1, 0], ["dark", "light"])?;
+/// assert_eq!((set.len(), set.label(1)?, &set.classes()[1][..]), (3, 1, "light"));
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 pub struct InMemory {
-    dataset: Arc<dyn Dataset>,
-    images: Vec<Image>,
+    info: DatasetInfo,
+    samples: Vec<Sample>,
+    /// Tells where an image comes from; `None` for images that were given.
+    decoded_from: Option<Arc<dyn Dataset>>,
 }
 
 impl InMemory {
-    /// Decodes every image on this many threads (at least one).
+    /// These images with one class each, an index into the class names. The set is called `images`.
+    ///
+    /// # Errors
+    /// [`DataError::Sample`] for an image without a label or a label without an image, for a class beyond the names, and for an
+    /// image with more or fewer values than its size says.
+    pub fn classification(
+        images: Vec<Image>,
+        labels: Vec<u32>,
+        classes: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Result<Self, DataError> {
+        let info = DatasetInfo::new("images", TargetKind::Class, classes);
+        if images.len() != labels.len() {
+            return Err(DataError::Sample {
+                name: info.name,
+                index: images.len().min(labels.len()),
+                problem: format!("there are {} images and {} labels", images.len(), labels.len()),
+            });
+        }
+        let sample = |(image, label)| Sample {
+            image,
+            target: Target::Class(label),
+        };
+        Self::new(images.into_iter().zip(labels).map(sample).collect(), info)
+    }
+
+    /// These images with targets of any kind.
+    ///
+    /// ```
+    /// use potstill_data::{BoundingBox, DatasetInfo, Image, InMemory, LabelledBox, Sample, Target, TargetKind};
+    /// let image = Image { height: 8, width: 8, channels: 3, pixels: vec![0; 192] };
+    /// let bounds = BoundingBox::new(1.0, 2.0, 5.0, 8.0);
+    /// let target = Target::Boxes(vec![LabelledBox { class: 0, bounds }]);
+    /// let info = DatasetInfo::new("apples", TargetKind::Boxes, ["apple"]);
+    /// let apples = InMemory::new(vec![Sample { image, target }], info)?;
+    /// # Ok::<(), potstill_data::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// The first sample that [does not fit](Sample::check) what `info` says.
+    pub fn new(samples: Vec<Sample>, info: DatasetInfo) -> Result<Self, DataError> {
+        for (index, sample) in samples.iter().enumerate() {
+            sample.check(&info, index)?;
+        }
+        Ok(Self {
+            info,
+            samples,
+            decoded_from: None,
+        })
+    }
+
+    /// Decodes every image of another data set on this many threads (at least one).
     ///
     /// # Errors
     /// The first image, by index, that cannot be read.
     pub fn decode(dataset: Arc<dyn Dataset>, threads: usize) -> Result<Self, DataError> {
-        let part = dataset.len().div_ceil(threads.max(1)).max(1);
-        let decode = |start: usize| -> Result<Vec<Image>, DataError> {
-            (start..dataset.len().min(start + part))
-                .map(|index| dataset.image(index))
-                .collect()
-        };
-        let parts = thread::scope(|scope| {
-            let workers: Vec<_> = (0..dataset.len())
-                .step_by(part)
-                .map(|start| (start, scope.spawn(move || decode(start))))
-                .collect();
-            let join = |(start, worker): (usize, thread::ScopedJoinHandle<'_, _>)| {
-                worker.join().unwrap_or_else(|_| {
-                    let file = format!("an image from {} on", dataset.source(start));
-                    Err(DataError::Panic {
-                        file,
-                        message: "see above".to_owned(),
-                    })
-                })
-            };
-            workers.into_iter().map(join).collect::<Result<Vec<_>, _>>()
+        let samples = map_indices(dataset.len(), threads, |index| {
+            guarded(&*dataset, index, || dataset.sample(index))
         })?;
-        let images = parts.into_iter().flatten().collect();
-        Ok(Self { dataset, images })
+        Ok(Self {
+            info: dataset.info().clone(),
+            samples,
+            decoded_from: Some(dataset),
+        })
     }
 }
 
 impl Dataset for InMemory {
-    fn name(&self) -> &str {
-        self.dataset.name()
+    fn info(&self) -> &DatasetInfo {
+        &self.info
     }
 
     fn len(&self) -> usize {
-        self.images.len()
+        self.samples.len()
     }
 
-    fn classes(&self) -> &[String] {
-        self.dataset.classes()
+    fn sample(&self, index: usize) -> Result<Sample, DataError> {
+        self.in_range(index)?;
+        Ok(self.samples[index].clone())
     }
 
-    fn label(&self, index: usize) -> u32 {
-        self.dataset.label(index)
+    fn target(&self, index: usize) -> Result<Target, DataError> {
+        self.in_range(index)?;
+        Ok(self.samples[index].target.clone())
     }
 
     fn image(&self, index: usize) -> Result<Image, DataError> {
-        in_range(self, index)?;
-        Ok(self.images[index].clone())
+        self.in_range(index)?;
+        Ok(self.samples[index].image.clone())
     }
 
     fn source(&self, index: usize) -> String {
-        self.dataset.source(index)
-    }
-
-    fn ignored(&self) -> &[String] {
-        self.dataset.ignored()
+        match &self.decoded_from {
+            Some(dataset) => dataset.source(index),
+            None => format!("image {index} of {}", self.info.name),
+        }
     }
 }
 
@@ -82,7 +126,7 @@ mod tests {
     use std::sync::Arc;
 
     use crate::decode::tests::png_bytes;
-    use crate::{Dataset, ImageFolder, InMemory, Split};
+    use crate::{Dataset, DatasetInfo, Image, ImageFolder, InMemory, Sample, Split, Target, TargetKind};
 
     #[test]
     fn images_outlive_their_files_and_a_broken_one_is_named() {
@@ -99,9 +143,42 @@ mod tests {
         for threads in [0, 1, 3, 20] {
             let memory = InMemory::decode(Arc::clone(&folder), threads).unwrap();
             assert_eq!((memory.len(), memory.image(5).unwrap().pixels[0]), (7, 5));
+            assert!(memory.source(5).ends_with("5.png"));
+            assert_eq!(memory.fingerprint().unwrap(), folder.fingerprint().unwrap());
         }
         fs::write(dir.path().join("cat/4.png"), "broken").unwrap();
         let message = InMemory::decode(folder, 3).err().unwrap().to_string();
         assert!(message.contains("4.png"), "{message}");
+    }
+
+    #[test]
+    fn samples_that_do_not_fit_are_refused() {
+        let image = |values| Image {
+            height: 1,
+            width: 2,
+            channels: 1,
+            pixels: vec![0; values],
+        };
+        let message = |images, labels| {
+            let refused = InMemory::classification(images, labels, ["one", "two"]);
+            refused.err().unwrap().to_string()
+        };
+        let counts = message(vec![image(2), image(2)], vec![0]);
+        assert_eq!(counts, "image 1 of `images`: there are 2 images and 1 labels");
+        assert!(
+            message(vec![image(2), image(2)], vec![0, 2])
+                .contains("image 1 of `images`: its target has class 2")
+        );
+        assert!(message(vec![image(3)], vec![0]).contains("3 values for a size of 1x2x1"));
+        let info = DatasetInfo::new("mine", TargetKind::Classes, ["one"]);
+        let sample = Sample {
+            image: image(2),
+            target: Target::Class(0),
+        };
+        let kind = InMemory::new(vec![sample], info).err().unwrap().to_string();
+        assert_eq!(
+            kind,
+            "each image needs a set of classes, but this one has a class"
+        );
     }
 }

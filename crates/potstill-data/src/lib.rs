@@ -3,7 +3,10 @@
 //! Everything random is a function of the seed, the epoch and the image's index, so an epoch has the same bits whatever
 //! the number of worker threads, and a resumed run sees what an uninterrupted one would have seen.
 //!
-//! * [`open`] turns a name (`cifar10`, `shapes:size=48`) or a path into a [`Dataset`]; [`registry`] lists the names.
+//! * A [`Dataset`] gives [`Sample`]s: an [`Image`] and a [`Target`], which is a class, boxes, a label map or another
+//!   [`TargetKind`].
+//! * [`open`] turns a name (`cifar10`, `shapes:size=48`) or a path into a data set; [`registry`] lists the names.
+//!   [`InMemory`] is one of images that a program has at hand.
 //! * [`Augment`] turns an [`Image`] into floats; [`Normalise`] is apart from it, because a teacher and its student may
 //!   be normalised differently.
 //! * [`Loader`] gives the [`Batch`]es of an epoch from background threads.
@@ -30,10 +33,12 @@ mod dataset;
 mod decode;
 mod error;
 mod fetch;
+mod fingerprint;
 mod image;
 mod image_folder;
 mod image_tar;
 mod in_memory;
+mod info;
 mod layout;
 mod loader;
 mod members;
@@ -42,11 +47,14 @@ mod natural;
 mod normalise;
 mod open;
 mod pairs;
+mod parallel;
 mod pickle;
 mod registry;
+mod sample;
 pub mod shapes;
 mod source;
 mod subset;
+mod target;
 
 pub use augment::{Augment, FloatImage};
 pub use check::{CheckReport, ClassCount, SizeCount, Unreadable, check, check_dataset};
@@ -55,15 +63,21 @@ pub use dataset::{Dataset, Split};
 pub use decode::decode;
 pub use error::DataError;
 pub use fetch::{Download, Progress, download, downloads, fetch};
+pub use fingerprint::Fingerprint;
 pub use image::Image;
 pub use image_folder::ImageFolder;
 pub use image_tar::{ImageTar, Keep};
 pub use in_memory::InMemory;
+pub use info::DatasetInfo;
 pub use loader::{Batch, Epoch, Loader, LoaderConfig};
 pub use mnist_idx::MnistIdx;
 pub use normalise::Normalise;
 pub use open::{DATA_ROOT, open, open_in};
 pub use pairs::{Pair, Pairs};
 pub use registry::{DatasetEntry, registry};
+pub use sample::Sample;
 pub use shapes::{Shapes, ShapesOptions};
 pub use subset::{FewSamples, Subset};
+pub use target::{
+    BoundingBox, Instance, InstanceShape, LabelMap, LabelledBox, Mask, Polygon, Target, TargetKind,
+};

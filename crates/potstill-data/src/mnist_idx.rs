@@ -5,14 +5,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::dataset::{in_range, name_of};
-use crate::{DataError, Dataset, Image, Split, members};
+use crate::dataset::name_of;
+use crate::{DataError, Dataset, DatasetInfo, Image, Sample, Split, Target, TargetKind, members};
 
 /// Grey images from IDX files, held in memory.
 #[derive(Debug)]
 pub struct MnistIdx {
-    name: String,
-    classes: Vec<String>,
+    info: DatasetInfo,
     images_file: PathBuf,
     labels: Vec<u8>,
     height: usize,
@@ -36,7 +35,7 @@ impl MnistIdx {
             ),
         })?;
         let mut mnist = Self::from_files(&images, &labels)?;
-        mnist.name = name_of(folder, split);
+        mnist.info.name = name_of(folder, split);
         let names = folder.join("classes.txt");
         if names.is_file() {
             mnist.name_classes(&names)?;
@@ -61,12 +60,11 @@ impl MnistIdx {
         }
         let classes = labels_read.iter().max().map_or(0, |&label| label as usize + 1);
         Ok(Self {
-            name: images
-                .file_name()
-                .unwrap_or_default()
-                .to_string_lossy()
-                .into_owned(),
-            classes: (0..classes).map(|class| class.to_string()).collect(),
+            info: DatasetInfo::new(
+                images.file_name().unwrap_or_default().to_string_lossy(),
+                TargetKind::Class,
+                (0..classes).map(|class| class.to_string()),
+            ),
             images_file: images.to_owned(),
             labels: labels_read,
             height: sizes[1],
@@ -96,15 +94,15 @@ impl MnistIdx {
                 numbered.map_or(line, |(_, name)| name).trim().to_owned()
             })
             .collect();
-        if names.len() < self.classes.len() {
+        if names.len() < self.info.classes.len() {
             let problem = format!(
                 "names {} classes, but there are labels up to {}",
                 names.len(),
-                self.classes.len() - 1
+                self.info.classes.len() - 1
             );
             return Err(DataError::format(path, format!("line {}", names.len()), problem));
         }
-        self.classes = names;
+        self.info.classes = names;
         Ok(())
     }
 }
@@ -183,24 +181,21 @@ fn read_idx<const N: usize>(path: &Path) -> Result<([usize; N], Vec<u8>), DataEr
 }
 
 impl Dataset for MnistIdx {
-    fn name(&self) -> &str {
-        &self.name
+    fn info(&self) -> &DatasetInfo {
+        &self.info
     }
 
     fn len(&self) -> usize {
         self.labels.len()
     }
 
-    fn classes(&self) -> &[String] {
-        &self.classes
+    fn target(&self, index: usize) -> Result<Target, DataError> {
+        self.in_range(index)?;
+        Ok(Target::Class(u32::from(self.labels[index])))
     }
 
-    fn label(&self, index: usize) -> u32 {
-        self.labels[index] as u32
-    }
-
-    fn image(&self, index: usize) -> Result<Image, DataError> {
-        in_range(self, index)?;
+    fn sample(&self, index: usize) -> Result<Sample, DataError> {
+        let target = self.target(index)?;
         let size = self.height * self.width;
         let pixels = self.pixels[index * size..][..size].to_vec();
         let grey = Image {
@@ -209,7 +204,8 @@ impl Dataset for MnistIdx {
             channels: 1,
             pixels,
         };
-        Ok(if self.rgb { grey.into_rgb() } else { grey })
+        let image = if self.rgb { grey.into_rgb() } else { grey };
+        Ok(Sample { image, target })
     }
 
     fn source(&self, index: usize) -> String {
@@ -242,7 +238,10 @@ pub(crate) mod tests {
         write_gzipped(&dir.path().join("t10k-labels-idx1-ubyte.gz"), LABELS);
         for split in [Split::Train, Split::Test] {
             let mnist = MnistIdx::from_folder(dir.path(), split).unwrap();
-            assert_eq!((mnist.len(), mnist.label(0), mnist.classes().len()), (2, 4, 5));
+            assert_eq!(
+                (mnist.len(), mnist.label(0).unwrap(), mnist.classes().len()),
+                (2, 4, 5)
+            );
             let image = mnist.image(1).unwrap();
             assert_eq!(
                 (image.shape(), image.pixels.as_slice()),

@@ -34,7 +34,8 @@ impl Pairs {
     /// so, its `N`th image.
     ///
     /// # Errors
-    /// A file that cannot be read or is of another form, names and images that `dataset` lacks, with their line.
+    /// A file that cannot be read or is of another form, names and images that `dataset` lacks, with their line; a data set
+    /// without one class for each image.
     pub fn read(path: &Path, dataset: &dyn Dataset) -> Result<Self, DataError> {
         let text = fs::read_to_string(path).map_err(DataError::io("read", path))?;
         let broken = |line: usize, problem: String| DataError::Format {
@@ -42,7 +43,7 @@ impl Pairs {
             place: format!("line {}", line + 1),
             problem,
         };
-        let album = Album::of(dataset);
+        let album = Album::of(dataset)?;
         let mut lines = text
             .lines()
             .enumerate()
@@ -73,9 +74,10 @@ impl Pairs {
     /// folds, unlike in LFW's.
     ///
     /// # Errors
-    /// [`DataError::Pairs`] if the data set has too few images for so many different pairs.
+    /// [`DataError::Pairs`] if the data set has too few images for so many different pairs; a data set without one class for
+    /// each image.
     pub fn draw(dataset: &dyn Dataset, folds: usize, each: usize, seed: Seed) -> Result<Self, DataError> {
-        let album = Album::of(dataset);
+        let album = Album::of(dataset)?;
         let mut drawn = BTreeSet::new();
         let mut stream = seed.stream("pairs", &[]);
         let folds =
@@ -123,15 +125,15 @@ struct Album<'a> {
 }
 
 impl<'a> Album<'a> {
-    fn of(dataset: &'a dyn Dataset) -> Self {
+    fn of(dataset: &'a dyn Dataset) -> Result<Self, DataError> {
         let names = dataset.classes();
         let mut classes: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
         for index in 0..dataset.len() {
-            if let Some(name) = names.get(dataset.label(index) as usize) {
+            if let Some(name) = names.get(dataset.label(index)? as usize) {
                 classes.entry(name).or_default().push(index);
             }
         }
-        Self { dataset, classes }
+        Ok(Self { dataset, classes })
     }
 
     fn pair(&self, line: &str) -> Result<Pair, String> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use potstill_random::Seed;
 
-use crate::{DataError, Dataset, Image};
+use crate::{DataError, Dataset, DatasetInfo, Image, Sample, Target, TargetKind};
 
 /// How many images of each class to keep.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -17,8 +17,20 @@ pub enum FewSamples {
     Total(usize),
 }
 
-/// Some images of another data set, with its classes and labels.
+/// Some images of another data set, with its classes and targets.
+///
+/// ```
+/// use std::sync::Arc;
+/// use potstill_data::{Dataset, FewSamples, Split, Subset, open};
+/// use potstill_random::Seed;
+/// let whole: Arc<dyn Dataset> = open("shapes:train=240", Split::Train)?.into();
+/// let few = Subset::few_samples(Arc::clone(&whole), FewSamples::PerClass(5), Seed::new(0))?;
+/// let first = Subset::of(whole, vec![0, 1, 2])?;
+/// assert_eq!((few.len(), first.len()), (12 * 5, 3));
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 pub struct Subset {
+    info: DatasetInfo,
     dataset: Arc<dyn Dataset>,
     indices: Vec<usize>,
 }
@@ -29,39 +41,93 @@ impl Subset {
     /// # Errors
     /// [`DataError::OutOfRange`] for an index beyond the end.
     pub fn of(dataset: Arc<dyn Dataset>, indices: Vec<usize>) -> Result<Self, DataError> {
-        for &index in &indices {
-            crate::dataset::in_range(&*dataset, index)?;
-        }
-        Ok(Self { dataset, indices })
+        indices.iter().try_for_each(|&index| dataset.in_range(index))?;
+        Ok(Self::kept(dataset, indices))
     }
 
     /// Few samples of each class, chosen by the seed, in their original order.
     ///
-    /// The choices are nested: those of a smaller number are among those of a greater one (same seed).
-    pub fn few_samples(dataset: Arc<dyn Dataset>, amount: FewSamples, seed: Seed) -> Self {
-        let mut classes: Vec<Vec<usize>> = vec![Vec::new(); dataset.classes().len()];
-        for index in 0..dataset.len() {
-            classes[dataset.label(index) as usize].push(index);
-        }
-        let count = classes.len().max(1);
+    /// The choices are nested: those of a smaller number are among those of a greater one (same seed). An image that shows
+    /// several classes counts for the one that fewest images show, so that no class is lost; one that shows none counts for a
+    /// class of their own. Images with label maps are of one class here.
+    ///
+    /// # Errors
+    /// A target that cannot be read, or that has a class beyond the names.
+    pub fn few_samples(dataset: Arc<dyn Dataset>, amount: FewSamples, seed: Seed) -> Result<Self, DataError> {
+        let mut groups = groups(&*dataset)?;
+        let count = groups.len().max(1);
         let mut indices = Vec::new();
-        for (class, members) in classes.iter_mut().enumerate() {
-            seed.stream("subset", &[class as u64]).shuffle(members);
+        for (group, members) in groups.iter_mut().enumerate() {
+            seed.stream("subset", &[group as u64]).shuffle(members);
             let keep = match amount {
                 FewSamples::PerClass(keep) => keep,
                 FewSamples::Fraction(share) if share > 0.0 => share_of(members.len(), share).max(1),
                 FewSamples::Fraction(_) => 0,
-                FewSamples::Total(total) => total / count + usize::from(class < total % count),
+                FewSamples::Total(total) => total / count + usize::from(group < total % count),
             };
             indices.extend(members.iter().take(keep));
         }
         indices.sort_unstable();
-        Self { dataset, indices }
+        Ok(Self::kept(dataset, indices))
+    }
+
+    fn kept(dataset: Arc<dyn Dataset>, indices: Vec<usize>) -> Self {
+        Self {
+            info: dataset.info().clone(),
+            dataset,
+            indices,
+        }
     }
 
     /// The index in the whole data set of each image of this part.
     pub fn indices(&self) -> &[usize] {
         &self.indices
+    }
+}
+
+/// The images of each class; where an image may show none, there is one more group for those.
+fn groups(dataset: &dyn Dataset) -> Result<Vec<Vec<usize>>, DataError> {
+    if dataset.info().target == TargetKind::Map {
+        return Ok(vec![(0..dataset.len()).collect()]);
+    }
+    let classes = dataset.classes().len();
+    let shown: Vec<Vec<u32>> = (0..dataset.len())
+        .map(|index| classes_of(dataset, index))
+        .collect::<Result<_, _>>()?;
+    let mut images = vec![0usize; classes];
+    shown
+        .iter()
+        .flatten()
+        .for_each(|&class| images[class as usize] += 1);
+    let may_be_empty = dataset.info().target != TargetKind::Class;
+    let mut groups = vec![Vec::new(); classes + usize::from(may_be_empty)];
+    for (index, own) in shown.iter().enumerate() {
+        let rarest = own
+            .iter()
+            .map(|&class| class as usize)
+            .min_by_key(|&class| images[class]);
+        groups[rarest.unwrap_or(classes)].push(index);
+    }
+    Ok(groups)
+}
+
+/// The classes that an image shows.
+fn classes_of(dataset: &dyn Dataset, index: usize) -> Result<Vec<u32>, DataError> {
+    let target = dataset.target(index)?;
+    if target.kind() != dataset.info().target {
+        return Err(DataError::TargetKind {
+            wanted: dataset.info().target,
+            found: target.kind(),
+        });
+    }
+    let (shown, classes) = (target.classes(), dataset.classes().len());
+    match shown.last() {
+        Some(&class) if class as usize >= classes => Err(DataError::Sample {
+            name: dataset.name().to_owned(),
+            index,
+            problem: format!("its target has class {class} where there are {classes} classes"),
+        }),
+        _ => Ok(shown),
     }
 }
 
@@ -72,24 +138,26 @@ fn share_of(count: usize, share: f64) -> usize {
 }
 
 impl Dataset for Subset {
-    fn name(&self) -> &str {
-        self.dataset.name()
+    fn info(&self) -> &DatasetInfo {
+        &self.info
     }
 
     fn len(&self) -> usize {
         self.indices.len()
     }
 
-    fn classes(&self) -> &[String] {
-        self.dataset.classes()
+    fn sample(&self, index: usize) -> Result<Sample, DataError> {
+        self.in_range(index)?;
+        self.dataset.sample(self.indices[index])
     }
 
-    fn label(&self, index: usize) -> u32 {
-        self.dataset.label(self.indices[index])
+    fn target(&self, index: usize) -> Result<Target, DataError> {
+        self.in_range(index)?;
+        self.dataset.target(self.indices[index])
     }
 
     fn image(&self, index: usize) -> Result<Image, DataError> {
-        crate::dataset::in_range(self, index)?;
+        self.in_range(index)?;
         self.dataset.image(self.indices[index])
     }
 
@@ -97,10 +165,6 @@ impl Dataset for Subset {
         self.indices
             .get(index)
             .map_or_else(String::new, |&index| self.dataset.source(index))
-    }
-
-    fn ignored(&self) -> &[String] {
-        self.dataset.ignored()
     }
 }
 
@@ -110,14 +174,16 @@ mod tests {
 
     use potstill_random::Seed;
 
-    use super::share_of;
-    use crate::{Dataset, FewSamples, Split, Subset, open};
+    use super::{groups, share_of};
+    use crate::{
+        Dataset, DatasetInfo, FewSamples, Image, InMemory, Sample, Split, Subset, Target, TargetKind, open,
+    };
 
     fn subset(amount: FewSamples, seed: u64) -> Subset {
         let whole: Arc<dyn Dataset> = open("shapes:classes=4,train=80,size=16", Split::Train)
             .unwrap()
             .into();
-        Subset::few_samples(whole, amount, Seed::new(seed))
+        Subset::few_samples(whole, amount, Seed::new(seed)).unwrap()
     }
 
     #[test]
@@ -125,7 +191,7 @@ mod tests {
         let few = subset(FewSamples::PerClass(3), 1);
         let more = subset(FewSamples::PerClass(8), 1);
         let mut counts = [0; 4];
-        (0..few.len()).for_each(|at| counts[few.label(at) as usize] += 1);
+        (0..few.len()).for_each(|at| counts[few.label(at).unwrap() as usize] += 1);
         assert_eq!(counts, [3; 4]);
         assert!(
             few.indices().is_sorted() && few.indices().iter().all(|index| more.indices().contains(index))
@@ -172,6 +238,28 @@ mod tests {
         }
     }
 
+    #[test]
+    fn an_image_with_several_classes_counts_for_the_rarest() {
+        let image = || Image {
+            height: 1,
+            width: 1,
+            channels: 1,
+            pixels: vec![0],
+        };
+        let sets = [vec![0], vec![0, 1], vec![0], vec![0, 1, 2], vec![], vec![1]];
+        let samples = sets.map(|classes| Sample {
+            image: image(),
+            target: Target::Classes(classes),
+        });
+        let info = DatasetInfo::new("sets", TargetKind::Classes, ["a", "b", "c"]);
+        let whole: Arc<dyn Dataset> = Arc::new(InMemory::new(samples.to_vec(), info).unwrap());
+        // Four images show a, three b, one c, and one none.
+        let expected = [vec![0, 2], vec![1, 5], vec![3], vec![4]];
+        assert_eq!(groups(&*whole).unwrap(), expected);
+        let one = Subset::few_samples(whole, FewSamples::PerClass(1), Seed::new(0)).unwrap();
+        assert!(one.len() == 4 && one.indices().contains(&3) && one.indices().contains(&4));
+    }
+
     /// A subset of the few-sample protocol is told by its share and its own seed.
     #[test]
     fn shares_are_nested_and_every_class_has_its_own() {
@@ -182,7 +270,7 @@ mod tests {
         }
         for (set, expected) in shares.iter().zip([1, 2, 5, 10, 15, 20]) {
             let mut counts = [0; 4];
-            (0..set.len()).for_each(|at| counts[set.label(at) as usize] += 1);
+            (0..set.len()).for_each(|at| counts[set.label(at).unwrap() as usize] += 1);
             assert_eq!(counts, [expected; 4]);
         }
     }
@@ -192,8 +280,8 @@ mod tests {
         let whole: Arc<dyn Dataset> = open("shapes:train=24", Split::Train).unwrap().into();
         let chosen = Subset::of(Arc::clone(&whole), vec![7, 2]).unwrap();
         assert_eq!(
-            (chosen.label(0), chosen.label(1)),
-            (whole.label(7), whole.label(2))
+            [0, 1].map(|at| chosen.label(at).unwrap()),
+            [7, 2].map(|at| whole.label(at).unwrap())
         );
         assert!(
             Subset::of(whole, vec![24])

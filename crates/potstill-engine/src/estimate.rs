@@ -45,7 +45,7 @@ impl Plan {
     pub fn estimate(mut self) -> Result<Estimate, EngineError> {
         let batch = self.specimen()?;
         // A small data set may not fill it.
-        let images = batch.labels.len();
+        let images = batch.len();
         let kinds = self.kinds();
         let learner = Learner::of(&mut self);
         let mut rehearsal = Rehearsal::new(&self, learner, batch);

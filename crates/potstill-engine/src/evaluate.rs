@@ -51,16 +51,17 @@ pub fn evaluate(
         network.check(input.size([height, width, channels])?)?;
         let logits = network.logits(input.of_batch(&batch, &device))?;
         let logits: Vec<f32> = logits.into_data().iter().collect();
-        for rank in true_class_ranks(&logits, classes, &batch.labels) {
+        let labels = batch.labels()?;
+        for rank in true_class_ranks(&logits, classes, &labels) {
             top1 += usize::from(rank == 0);
             top5 += usize::from(rank < 5);
         }
         loss += logits
             .chunks_exact(classes)
-            .zip(&batch.labels)
+            .zip(&labels)
             .map(|(row, &label)| cross_entropy(row, label))
             .sum::<f64>();
-        count += batch.labels.len();
+        count += labels.len();
         progress(count);
     }
     let percent = |hits| 100.0 * hits as f64 / count.max(1) as f64;

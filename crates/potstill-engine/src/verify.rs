@@ -107,7 +107,7 @@ fn embeddings(
         network.forward(input.of_batch(&batch, &device), &mut pass)?;
         let map = taps.map(point).map(Tensor::into_data);
         let values: Vec<f32> = map.map_or_else(Vec::new, |data| data.iter().collect());
-        let width = values.len() / batch.labels.len().max(1);
+        let width = values.len() / batch.len().max(1);
         embeddings.extend(values.chunks(width.max(1)).map(<[f32]>::to_vec));
     }
     Ok(embeddings)

@@ -7,7 +7,7 @@ mod numbers;
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use numbers::{NINE_DIGITS, assert_near, map, nchw, numbers as all, recorded};
-use potstill_data::{Batch, Normalise};
+use potstill_data::{Batch, Normalise, Target};
 use potstill_engine::NetworkInput;
 use potstill_recipe::{Enlarge, LowResolution};
 
@@ -102,7 +102,8 @@ fn batch() -> Batch {
             .map(|i| (i * 37 % 256) as f32 / 255.0)
             .collect(),
         shape,
-        labels: vec![0; 3],
+        valid: vec![[8, 8]; 3],
+        targets: vec![Target::Class(0); 3],
         indices: vec![0, 1, 2],
     }
 }

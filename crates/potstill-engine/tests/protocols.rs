@@ -153,7 +153,7 @@ fn few_samples_of_each_class_by_their_own_seed() {
         let plan = plan(overrides).unwrap();
         let train = plan.train;
         let mut counts = [0; 4];
-        (0..train.len()).for_each(|at| counts[train.label(at) as usize] += 1);
+        (0..train.len()).for_each(|at| counts[train.label(at).unwrap() as usize] += 1);
         let images: Vec<_> = (0..train.len())
             .map(|at| train.image(at).unwrap().pixels)
             .collect();

@@ -1,20 +1,31 @@
 //! One batch: its images read, augmented and laid out one after the other.
 
-use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind};
-
 use super::Shared;
-use crate::{DataError, FloatImage};
+use crate::parallel::guarded;
+use crate::{DataError, FloatImage, Target};
 
-/// Images of one shape with their labels.
+/// Images laid out in one array, with their targets.
+///
+/// ```
+/// use potstill_data::{Augment, Loader, LoaderConfig, Split, open};
+/// let data = open("shapes:train=8", Split::Train)?;
+/// let loader = Loader::new(data.into(), Augment::none(), LoaderConfig { batch: 4, ..LoaderConfig::default() })?;
+/// for batch in loader.epoch(0, 0) {
+///     let batch = batch?;
+///     assert_eq!((batch.shape, batch.labels()?), ([4, 32, 32, 3], batch.indices.iter().map(|&i| i as u32).collect()));
+/// }
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Batch {
     /// `[n, height, width, channels]` values in `[0, 1]`, not normalised.
     pub images: Vec<f32>,
     /// `[n, height, width, channels]`.
     pub shape: [usize; 4],
-    /// The class of each image.
-    pub labels: Vec<u32>,
+    /// The height and width of each image. What lies to the right of it and below is padding, 0.
+    pub valid: Vec<[usize; 2]>,
+    /// What is known about each image, in pixels of that image; label maps and masks have its size, without the padding.
+    pub targets: Vec<Target>,
     /// The index of each image in the data set.
     pub indices: Vec<usize>,
 }
@@ -22,47 +33,95 @@ pub struct Batch {
 impl Batch {
     /// How many images there are.
     pub fn len(&self) -> usize {
-        self.labels.len()
+        self.indices.len()
     }
 
     /// True when there is no image.
     pub fn is_empty(&self) -> bool {
-        self.labels.is_empty()
+        self.indices.is_empty()
+    }
+
+    /// The class of each image, for classification.
+    ///
+    /// # Errors
+    /// [`DataError::TargetKind`] where targets are of another kind.
+    pub fn labels(&self) -> Result<Vec<u32>, DataError> {
+        self.targets.iter().map(Target::class).collect()
+    }
+
+    /// True when an image is smaller than the batch, so that there is padding.
+    pub fn is_padded(&self) -> bool {
+        self.valid.iter().any(|valid| *valid != self.shape[1..3])
     }
 }
 
 /// Makes the batch of these images.
 pub(super) fn make_batch(shared: &Shared, indices: &[usize], epoch: u64) -> Result<Batch, DataError> {
-    let mut images = Vec::new();
-    let mut labels = Vec::with_capacity(indices.len());
-    let mut shape = None;
+    let mut images = Vec::with_capacity(indices.len());
+    let mut targets = Vec::with_capacity(indices.len());
     for &index in indices {
-        let (image, label) = make_image(shared, index, epoch)?;
-        let expected = *shape.get_or_insert(image.shape());
-        if image.shape() != expected {
-            let file = shared.dataset.source(index);
-            return Err(DataError::Shape {
-                file,
-                expected,
-                found: image.shape(),
-            });
-        }
-        images.reserve_exact(indices.len() * image.pixels.len() - images.len());
-        images.extend_from_slice(&image.pixels);
-        labels.push(label);
+        let (image, target) = guarded(&*shared.dataset, index, || make_image(shared, index, epoch))?;
+        check_shape(shared, &images, &image, index)?;
+        images.push(image);
+        targets.push(target);
     }
-    let [height, width, channels] = shape.unwrap_or_default();
+    let valid: Vec<[usize; 2]> = images.iter().map(|image| [image.height, image.width]).collect();
+    let side = |axis: usize| valid.iter().map(|sides| sides[axis]).max().unwrap_or(0);
+    let channels = images.first().map_or(0, |image| image.channels);
+    let shape = [images.len(), side(0), side(1), channels];
     Ok(Batch {
-        images,
-        shape: [indices.len(), height, width, channels],
-        labels,
+        images: laid_out(&images, shape),
+        shape,
+        valid,
+        targets,
         indices: indices.to_vec(),
     })
 }
 
-/// Reads and augments an image. A panic becomes an error that names the file: a worker that silently died would leave the
-/// iterator waiting, or an epoch short.
-fn make_image(shared: &Shared, index: usize, epoch: u64) -> Result<(FloatImage, u32), DataError> {
+/// The next image of a batch must have the shape of the others, or at least their channels if smaller ones are padded.
+fn check_shape(
+    shared: &Shared,
+    images: &[FloatImage],
+    next: &FloatImage,
+    index: usize,
+) -> Result<(), DataError> {
+    let Some(first) = images.first() else {
+        return Ok(());
+    };
+    let fits = if shared.config.pad {
+        first.channels == next.channels
+    } else {
+        first.shape() == next.shape()
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(DataError::Shape {
+        file: shared.dataset.source(index),
+        expected: first.shape(),
+        found: next.shape(),
+    })
+}
+
+/// The images in the left upper corners of an array of zeros.
+fn laid_out(images: &[FloatImage], [count, height, width, channels]: [usize; 4]) -> Vec<f32> {
+    let mut pixels = Vec::with_capacity(count * height * width * channels);
+    for image in images {
+        if image.width == width {
+            pixels.extend_from_slice(&image.pixels);
+        } else {
+            for line in image.pixels.chunks_exact((image.width * channels).max(1)) {
+                pixels.extend_from_slice(line);
+                pixels.resize(pixels.len() + (width - image.width) * channels, 0.0);
+            }
+        }
+        pixels.resize(pixels.len() + (height - image.height) * width * channels, 0.0);
+    }
+    pixels
+}
+
+/// Reads and augments an image with its target.
+fn make_image(shared: &Shared, index: usize, epoch: u64) -> Result<(FloatImage, Target), DataError> {
     let Shared {
         dataset,
         augment,
@@ -73,25 +132,9 @@ fn make_image(shared: &Shared, index: usize, epoch: u64) -> Result<(FloatImage, 
         file: dataset.source(index),
         cause: Box::new(cause),
     };
-    let made = catch_unwind(AssertUnwindSafe(|| {
-        let image = dataset.image(index)?;
-        let image = augment.apply(&image, config.seed, epoch, index).map_err(named)?;
-        Ok((image, dataset.label(index)))
-    }));
-    made.unwrap_or_else(|panic| {
-        let file = catch_unwind(AssertUnwindSafe(|| dataset.source(index)));
-        let file = file.unwrap_or_else(|_| format!("image {index} of {}", dataset.name()));
-        Err(DataError::Panic {
-            file,
-            message: panic_message(&*panic),
-        })
-    })
-}
-
-fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("no message").to_owned()
+    let sample = dataset.sample(index)?;
+    let image = augment
+        .apply(&sample.image, config.seed, epoch, index)
+        .map_err(named)?;
+    Ok((image, sample.target))
 }

@@ -29,6 +29,9 @@ pub struct LoaderConfig {
     pub shuffle: bool,
     /// Whether to leave out a last batch that is not full.
     pub drop_last: bool,
+    /// Whether images of one batch may differ in size: all are then padded with 0 to the largest height and width. Otherwise
+    /// another size is an error.
+    pub pad: bool,
     /// Where order and augmentation come from.
     pub seed: Seed,
 }
@@ -42,12 +45,24 @@ impl Default for LoaderConfig {
             queue: 4,
             shuffle: false,
             drop_last: false,
+            pad: false,
             seed: Seed::new(0),
         }
     }
 }
 
 /// Makes the epochs of a data set.
+///
+/// ```
+/// use potstill_data::{Augment, Loader, LoaderConfig, Split, open};
+/// use potstill_random::Seed;
+/// let config = LoaderConfig { batch: 32, workers: 2, shuffle: true, seed: Seed::new(7), ..LoaderConfig::default() };
+/// let loader = Loader::new(open("shapes:train=100", Split::Train)?.into(), Augment::none(), config)?;
+/// assert_eq!(loader.batches_per_epoch(), 4);
+/// // A run that stopped after three batches of its second epoch goes on with the last one.
+/// assert_eq!(loader.epoch(1, 3).count(), 1);
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 #[derive(Clone)]
 pub struct Loader {
     shared: Arc<Shared>,

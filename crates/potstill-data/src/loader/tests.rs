@@ -6,13 +6,20 @@ use potstill_random::Seed;
 
 use super::{Batch, Loader, LoaderConfig};
 use crate::augment::{PadMode, Step};
-use crate::{Augment, DataError, Dataset, Image};
+use crate::{Augment, DataError, Dataset, DatasetInfo, Image, Sample, Target, TargetKind};
 
 /// Images of one pixel, whose value is their index; some of them are trouble.
 struct Numbers {
     count: usize,
     trouble: Option<(usize, Trouble)>,
-    classes: Vec<String>,
+    info: DatasetInfo,
+}
+
+impl Numbers {
+    fn new(count: usize, trouble: Option<(usize, Trouble)>) -> Arc<Self> {
+        let info = DatasetInfo::new("numbers", TargetKind::Class, ["0", "1", "2"]);
+        Arc::new(Self { count, trouble, info })
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -23,19 +30,13 @@ enum Trouble {
 }
 
 impl Dataset for Numbers {
-    fn name(&self) -> &'static str {
-        "numbers"
+    fn info(&self) -> &DatasetInfo {
+        &self.info
     }
     fn len(&self) -> usize {
         self.count
     }
-    fn classes(&self) -> &[String] {
-        &self.classes
-    }
-    fn label(&self, index: usize) -> u32 {
-        index as u32 % 3
-    }
-    fn image(&self, index: usize) -> Result<Image, DataError> {
+    fn sample(&self, index: usize) -> Result<Sample, DataError> {
         let side = match self.trouble {
             Some((at, Trouble::Broken)) if at == index => {
                 return Err(DataError::Decode {
@@ -49,12 +50,14 @@ impl Dataset for Numbers {
         };
         // A delay that differs from image to image, so that several workers overtake each other.
         std::thread::sleep(std::time::Duration::from_micros(index as u64 * 7919 % 400));
-        Ok(Image {
+        let image = Image {
             height: side,
             width: side,
             channels: 1,
             pixels: vec![index as u8; side * side],
-        })
+        };
+        let target = Target::Class(index as u32 % 3);
+        Ok(Sample { image, target })
     }
     fn source(&self, index: usize) -> String {
         format!("{index}.jpg")
@@ -70,16 +73,7 @@ fn loader(count: usize, trouble: Option<(usize, Trouble)>, config: LoaderConfig)
         },
     ])
     .unwrap();
-    Loader::new(
-        Arc::new(Numbers {
-            count,
-            trouble,
-            classes: Vec::new(),
-        }),
-        augment,
-        config,
-    )
-    .unwrap()
+    Loader::new(Numbers::new(count, trouble), augment, config).unwrap()
 }
 
 fn config(workers: usize) -> LoaderConfig {
@@ -89,6 +83,7 @@ fn config(workers: usize) -> LoaderConfig {
         queue: 3,
         shuffle: true,
         drop_last: false,
+        pad: false,
         seed: Seed::new(9),
     }
 }
@@ -119,8 +114,9 @@ fn an_epoch_is_every_image_once_with_its_label() {
     );
     let mut seen = Vec::new();
     for batch in &batches {
+        let labels = batch.labels().unwrap();
         for (at, &index) in batch.indices.iter().enumerate() {
-            assert_eq!(batch.labels[at], index as u32 % 3);
+            assert_eq!(labels[at], index as u32 % 3);
             let pixels = &batch.images[at * 4..][..4];
             assert!(
                 pixels
@@ -173,6 +169,30 @@ fn trouble_is_an_error_that_names_the_file_and_ends_the_epoch() {
 }
 
 #[test]
+fn images_of_other_sizes_are_padded_where_that_is_asked_for() {
+    let config = LoaderConfig {
+        shuffle: false,
+        pad: true,
+        ..config(2)
+    };
+    let numbers = Numbers::new(16, Some((9, Trouble::OtherSize)));
+    let loader = Loader::new(numbers, Augment::none(), config).unwrap();
+    let batches = epoch(&loader, 0, 0);
+    assert_eq!(batches[0].shape, [8, 2, 2, 1]);
+    assert!(!batches[0].is_padded());
+    let padded = &batches[1];
+    assert_eq!((padded.shape, padded.is_padded()), ([8, 3, 3, 1], true));
+    assert_eq!(
+        padded.valid,
+        [[2, 2], [3, 3], [2, 2], [2, 2], [2, 2], [2, 2], [2, 2], [2, 2]]
+    );
+    let (own, other) = (10.0 / 255.0, 9.0 / 255.0);
+    let expected = [own, own, 0.0, own, own, 0.0, 0.0, 0.0, 0.0];
+    assert_eq!(padded.images[9..18], [other; 9]);
+    assert_eq!(padded.images[18..27], expected);
+}
+
+#[test]
 fn dropping_an_epoch_early_stops_its_workers() {
     let loader = loader(1000, None, config(3));
     for taken in 0..4 {
@@ -186,12 +206,7 @@ fn dropping_an_epoch_early_stops_its_workers() {
 #[test]
 fn a_loader_without_batches_is_refused() {
     let message = |count, config| {
-        let numbers = Arc::new(Numbers {
-            count,
-            trouble: None,
-            classes: Vec::new(),
-        });
-        Loader::new(numbers, Augment::none(), config)
+        Loader::new(Numbers::new(count, None), Augment::none(), config)
             .err()
             .unwrap()
             .to_string()

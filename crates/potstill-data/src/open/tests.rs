@@ -59,7 +59,7 @@ fn each_format_is_found_by_name_and_by_path() {
         (
             set.len(),
             set.classes().len(),
-            set.label(0),
+            set.label(0).unwrap(),
             set.image(0).unwrap().shape(),
         )
     };
@@ -130,7 +130,11 @@ fn real_cifar10_archive_opens() {
     let names = "airplane automobile bird cat deer dog frog horse ship truck";
     assert_eq!(test.classes().join(" "), names);
     assert_eq!(
-        (test.len(), test.label(2000), test.image(2000).unwrap().shape()),
+        (
+            test.len(),
+            test.label(2000).unwrap(),
+            test.image(2000).unwrap().shape()
+        ),
         (10_000, 2, [32, 32, 3])
     );
     assert!(test.source(2000).starts_with("bird/0000.jpg in "));

@@ -11,9 +11,8 @@ mod scene;
 
 use potstill_random::Seed;
 
-use crate::dataset::in_range;
 use crate::source::Options;
-use crate::{DataError, Dataset, Image, Split};
+use crate::{BoundingBox, DataError, Dataset, DatasetInfo, Image, Mask, Sample, Split, Target, TargetKind};
 pub use figure::Figure;
 
 /// The settings of the data set.
@@ -84,8 +83,7 @@ impl ShapesOptions {
 pub struct Shapes {
     options: ShapesOptions,
     split: Split,
-    name: String,
-    classes: Vec<String>,
+    info: DatasetInfo,
 }
 
 /// One picture with everything that is known about it.
@@ -101,76 +99,6 @@ pub struct ShapeSample {
     pub mask: Mask,
 }
 
-/// A box in pixels, `left..right` and `top..bottom`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct BoundingBox {
-    /// First row.
-    pub top: usize,
-    /// First column.
-    pub left: usize,
-    /// The row after the last.
-    pub bottom: usize,
-    /// The column after the last.
-    pub right: usize,
-}
-
-impl BoundingBox {
-    /// The smallest box around a mask; an empty one at the origin for an empty mask.
-    fn of(mask: &Mask) -> Self {
-        let mut found = Self {
-            top: usize::MAX,
-            left: usize::MAX,
-            bottom: 0,
-            right: 0,
-        };
-        for (at, _) in mask.inside.iter().enumerate().filter(|(_, inside)| **inside) {
-            let (row, column) = (at / mask.width, at % mask.width);
-            found = Self {
-                top: found.top.min(row),
-                left: found.left.min(column),
-                bottom: found.bottom.max(row + 1),
-                right: found.right.max(column + 1),
-            };
-        }
-        if found.bottom == 0 {
-            Self {
-                top: 0,
-                left: 0,
-                bottom: 0,
-                right: 0,
-            }
-        } else {
-            found
-        }
-    }
-}
-
-/// Which pixels belong to an object.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mask {
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-    /// `height * width` values, row by row.
-    pub inside: Vec<bool>,
-}
-
-impl Mask {
-    fn new(size: usize) -> Self {
-        Self {
-            height: size,
-            width: size,
-            inside: vec![false; size * size],
-        }
-    }
-
-    /// How many pixels belong to the object.
-    pub fn area(&self) -> usize {
-        self.inside.iter().filter(|inside| **inside).count()
-    }
-}
-
 impl Shapes {
     /// The split of a data set with these settings.
     ///
@@ -178,25 +106,17 @@ impl Shapes {
     /// [`DataError::DatasetOption`] for a size or a number of classes that cannot be drawn.
     pub fn new(options: ShapesOptions, split: Split) -> Result<Self, DataError> {
         options.check()?;
-        let classes = Figure::ALL[..options.classes]
-            .iter()
-            .map(|figure| figure.name().to_owned())
-            .collect();
-        Ok(Self {
-            options,
-            split,
-            name: format!("shapes {split}"),
-            classes,
-        })
+        let classes = Figure::ALL[..options.classes].iter().map(|figure| figure.name());
+        let info = DatasetInfo::new(format!("shapes {split}"), TargetKind::Class, classes);
+        Ok(Self { options, split, info })
     }
 
     /// Draws a picture.
     ///
     /// # Errors
     /// [`DataError::OutOfRange`] for an index beyond the end.
-    pub fn sample(&self, index: usize) -> Result<ShapeSample, DataError> {
-        in_range(self, index)?;
-        let class = self.label(index);
+    pub fn draw(&self, index: usize) -> Result<ShapeSample, DataError> {
+        let class = self.label(index)?;
         let stream = match self.split {
             Split::Train => "shapes.train",
             Split::Test => "shapes.test",
@@ -212,8 +132,8 @@ impl Shapes {
 }
 
 impl Dataset for Shapes {
-    fn name(&self) -> &str {
-        &self.name
+    fn info(&self) -> &DatasetInfo {
+        &self.info
     }
 
     fn len(&self) -> usize {
@@ -223,21 +143,19 @@ impl Dataset for Shapes {
         }
     }
 
-    fn classes(&self) -> &[String] {
-        &self.classes
+    fn target(&self, index: usize) -> Result<Target, DataError> {
+        self.in_range(index)?;
+        Ok(Target::Class((index % self.options.classes) as u32))
     }
 
-    fn label(&self, index: usize) -> u32 {
-        assert!(index < self.len(), "image {index} of {}", self.len());
-        (index % self.options.classes) as u32
-    }
-
-    fn image(&self, index: usize) -> Result<Image, DataError> {
-        Ok(self.sample(index)?.image)
+    fn sample(&self, index: usize) -> Result<Sample, DataError> {
+        let target = self.target(index)?;
+        let image = self.draw(index)?.image;
+        Ok(Sample { image, target })
     }
 
     fn source(&self, index: usize) -> String {
-        format!("image {index} of {} (seed {})", self.name, self.options.seed)
+        format!("image {index} of {} (seed {})", self.info.name, self.options.seed)
     }
 }
 

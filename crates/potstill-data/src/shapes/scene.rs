@@ -6,8 +6,8 @@
 use potstill_random::Stream;
 
 use super::canvas::{Canvas, Colour, Coverage, Layer, Outline, Place, Texture};
-use super::{BoundingBox, Figure, Mask, ShapeSample};
-use crate::Image;
+use super::{Figure, ShapeSample};
+use crate::{BoundingBox, Image, Mask};
 
 /// The least share of the shape that what lies in front of it must leave visible; there are at most two such things.
 const LEAST_VISIBLE: f32 = 0.7;
@@ -20,7 +20,7 @@ pub(super) fn draw(class: u32, figure: Figure, size: usize, stream: &mut Stream)
     }
     let layer = target(figure, size, ground, stream);
     let coverage = paint(&mut canvas, &layer);
-    let mut mask = Mask::new(size);
+    let mut mask = Mask::empty(size, size);
     for (row, column, [covered, _]) in coverage.pixels() {
         mask.inside[row * size + column] = covered >= 2;
     }
@@ -28,7 +28,8 @@ pub(super) fn draw(class: u32, figure: Figure, size: usize, stream: &mut Stream)
         occlude(&mut canvas, &mut mask, &occluder(&layer, size, ground, stream));
     }
     let image = add_noise(&canvas, stream);
-    let bounding_box = BoundingBox::of(&mask);
+    // The shape is large and mostly visible, so it has pixels.
+    let bounding_box = mask.bounds().unwrap_or(BoundingBox::new(0.0, 0.0, 0.0, 0.0));
     ShapeSample {
         image,
         class,

@@ -1,11 +1,11 @@
 //! Determinism, balance, and masks that fit their boxes and pictures.
 
 use super::{Figure, ShapeSample, Shapes, ShapesOptions};
-use crate::{Dataset, Split};
+use crate::{BoundingBox, Dataset, Split};
 
 fn samples(options: ShapesOptions, split: Split, count: usize) -> Vec<ShapeSample> {
     let shapes = Shapes::new(options, split).unwrap();
-    (0..count).map(|index| shapes.sample(index).unwrap()).collect()
+    (0..count).map(|index| shapes.draw(index).unwrap()).collect()
 }
 
 #[test]
@@ -43,7 +43,7 @@ fn a_picture_stays_the_same_for_ever() {
     let shapes = Shapes::new(ShapesOptions::default(), Split::Train).unwrap();
     let sum = |index| {
         shapes
-            .sample(index)
+            .draw(index)
             .unwrap()
             .image
             .pixels
@@ -66,9 +66,30 @@ fn classes_are_balanced() {
     )
     .unwrap();
     let mut counts = [0; 5];
-    (0..shapes.len()).for_each(|index| counts[shapes.label(index) as usize] += 1);
+    (0..shapes.len()).for_each(|index| counts[shapes.label(index).unwrap() as usize] += 1);
     assert_eq!(counts, [5, 5, 5, 4, 4]);
     assert_eq!(shapes.classes(), ["disc", "square", "triangle", "star", "ring"]);
+}
+
+/// A box of whole pixels.
+struct Edges {
+    top: usize,
+    left: usize,
+    bottom: usize,
+    right: usize,
+}
+
+impl Edges {
+    fn of(bounds: BoundingBox) -> Self {
+        let [top, left, bottom, right] =
+            [bounds.top, bounds.left, bounds.bottom, bounds.right].map(|edge| edge as usize);
+        Self {
+            top,
+            left,
+            bottom,
+            right,
+        }
+    }
 }
 
 #[test]
@@ -80,7 +101,7 @@ fn boxes_are_tight_and_shapes_are_seen() {
         };
         for sample in samples(options, Split::Train, 120) {
             assert_eq!(sample.image.shape(), [size, size, 3]);
-            let (mask, found) = (&sample.mask, sample.bounding_box);
+            let (mask, found) = (&sample.mask, Edges::of(sample.bounding_box));
             let at = |row: usize, column: usize| mask.inside[row * mask.width + column];
             let inside_box = (found.top..found.bottom)
                 .flat_map(|row| (found.left..found.right).map(move |column| (row, column)))

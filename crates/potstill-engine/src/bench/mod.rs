@@ -5,7 +5,7 @@ mod report;
 use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
-use potstill_data::Batch;
+use potstill_data::{Batch, Target};
 use potstill_methods::{Method, NetworkInfo, PlanContext};
 use potstill_models::{BuildOptions, FrozenModel, Model, ModelEntry, Outputs, find};
 use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Precision, Recycler, Scope};
@@ -200,7 +200,10 @@ fn synthetic(batch: usize, entry: &ModelEntry) -> Batch {
             .map(|_| stream.unit() as f32)
             .collect(),
         shape,
-        labels: (0..batch).map(|_| stream.below(entry.classes) as u32).collect(),
+        valid: vec![entry.input; batch],
+        targets: (0..batch)
+            .map(|_| Target::Class(stream.below(entry.classes) as u32))
+            .collect(),
         indices: (0..batch).collect(),
     }
 }

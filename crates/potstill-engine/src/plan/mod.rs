@@ -286,7 +286,7 @@ fn opened(
 ) -> Result<Arc<dyn Dataset>, EngineError> {
     let mut set: Arc<dyn Dataset> = open(source, split)?.into();
     if let Some((amount, seed)) = part {
-        set = Arc::new(Subset::few_samples(set, amount, seed));
+        set = Arc::new(Subset::few_samples(set, amount, seed)?);
     }
     if set.is_empty() {
         let message = format!("`{}` has no images", set.name());

@@ -77,9 +77,9 @@ impl Run {
         observer: &mut dyn Observer,
     ) {
         self.position.step += 1;
-        pace.images += batch.labels.len();
+        pace.images += batch.len();
         self.totals
-            .add(batch.labels.len(), report.hits, report.loss, &report.terms);
+            .add(batch.len(), report.hits, report.loss, &report.terms);
         let totals = &self.totals;
         let means = totals.terms.iter();
         let means: Vec<_> = means

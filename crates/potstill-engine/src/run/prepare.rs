@@ -58,10 +58,7 @@ impl<'a> RunPrepareContext<'a> {
             CacheKey::Data => hash.update(format!("{:?}", self.augment)),
             CacheKey::TeacherAndData => hash.update(format!("{:?}", self.augment.for_evaluation())),
         }
-        for index in 0..self.data.len() {
-            hash.update(self.data.label(index).to_le_bytes());
-            hash.update(&self.data.image(index).map_err(failed)?.pixels);
-        }
+        hash.update(self.data.fingerprint().map_err(failed)?.bytes());
         if let (CacheKey::TeacherAndData, Some((teacher, input))) = (key, &self.teacher) {
             hash.update(format!("{input:?}"));
             match teacher {
@@ -156,7 +153,7 @@ impl PrepareContext for RunPrepareContext<'_> {
             let first = first + batch.indices.first().copied().unwrap_or(0);
             let batch = TeacherBatch {
                 first,
-                labels: batch.labels,
+                labels: batch.labels().map_err(failed)?,
                 logits,
                 taps,
             };
@@ -185,7 +182,7 @@ impl PrepareContext for RunPrepareContext<'_> {
             let batch = TrainBatch {
                 step,
                 pixels: pixels(&batch, &self.device),
-                labels: batch.labels,
+                labels: batch.labels().map_err(failed)?,
             };
             if on_batch(batch)? == ControlFlow::Break(()) {
                 break;

@@ -39,6 +39,7 @@ impl Run {
         let Some(batch) = self.some_test_images(wanted)? else {
             return Ok(());
         };
+        let labels = batch.labels()?;
         let clean = pixels(&batch, &self.learner.device);
         // Each image has draws of its own; a batch shares them.
         let counters = |image: usize| [before as u64, image as u64];
@@ -52,7 +53,7 @@ impl Run {
         for (index, images) in [clean.clone(), after.clone()].into_iter().enumerate() {
             let logits = self.learner.frozen_logits(&pair, images)?;
             for (network, logits) in logits.into_iter().enumerate() {
-                confidence[network][index] = of_true_class(logits, &batch);
+                confidence[network][index] = of_true_class(logits, &labels);
             }
         }
         let [student, teacher] = confidence;
@@ -62,8 +63,7 @@ impl Run {
             after,
             student,
             teacher,
-            labels: batch
-                .labels
+            labels: labels
                 .iter()
                 .map(|&label| classes[label as usize].clone())
                 .collect(),
@@ -90,9 +90,9 @@ impl Run {
 }
 
 /// The probability of the true class of each image.
-fn of_true_class(logits: Tensor<2>, batch: &Batch) -> Vec<f64> {
+fn of_true_class(logits: Tensor<2>, labels: &[u32]) -> Vec<f64> {
     let classes = logits.dims()[1];
     let chances: Vec<f64> = softmax(logits.inner(), 1).into_data().iter().collect();
-    let of_image = chances.chunks_exact(classes).zip(&batch.labels);
+    let of_image = chances.chunks_exact(classes).zip(labels);
     of_image.map(|(row, &label)| row[label as usize]).collect()
 }

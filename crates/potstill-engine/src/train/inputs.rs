@@ -1,7 +1,7 @@
 //! From a batch to what each network takes: pixels, augmentations, normalisation.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use potstill_data::Batch;
+use potstill_data::{Batch, DataError};
 
 use crate::train::learner::Learner;
 
@@ -23,7 +23,7 @@ pub(crate) struct Inputs {
 
 impl Learner {
     /// The batch for the student's step. The images of every augmentation come first, then the clean ones.
-    pub(crate) fn inputs(&self, batch: &Batch, index: StepIndex) -> Inputs {
+    pub(crate) fn inputs(&self, batch: &Batch, index: StepIndex) -> Result<Inputs, DataError> {
         let counters = [index.epoch as u64, index.step as u64];
         let augmentations = self
             .methods
@@ -36,21 +36,21 @@ impl Learner {
                 own.augment(clean(), &mut stream, false)
             })
             .collect();
-        let labels = labels(batch, &self.device);
+        let labels = labels(batch, &self.device)?;
         if made.is_empty() {
-            return self.plain(batch, labels);
+            return Ok(self.plain(batch, labels));
         }
         let copies = made.len() + 1;
         made.push(clean());
         let pixels = Tensor::cat(made, 0);
-        Inputs {
+        Ok(Inputs {
             student: self.student_input.of_pixels(pixels.clone()),
             teacher: self
                 .teacher
                 .as_ref()
                 .map(|teacher| teacher.input.of_pixels(pixels)),
             labels: Tensor::cat(vec![labels; copies], 0),
-        }
+        })
     }
 
     /// The batch as it is: one tensor for both networks where they take it alike.
@@ -71,11 +71,11 @@ impl Learner {
     }
 }
 
-/// The classes of a batch, `[N]`.
-pub(crate) fn labels(batch: &Batch, device: &Device) -> Tensor<1, Int> {
-    let labels: Vec<i32> = batch.labels.iter().map(|&label| label as i32).collect();
+/// The classes of a batch, `[N]`; an error where its targets are of another kind.
+pub(crate) fn labels(batch: &Batch, device: &Device) -> Result<Tensor<1, Int>, DataError> {
+    let labels: Vec<i32> = batch.labels()?.into_iter().map(|label| label as i32).collect();
     let count = labels.len();
-    Tensor::from_data(TensorData::new(labels, [count]), device)
+    Ok(Tensor::from_data(TensorData::new(labels, [count]), device))
 }
 
 /// The pixels of a batch in `[0, 1]`, `[N, H, W, C]`, on the plain device.

@@ -53,7 +53,7 @@ impl Learner {
         let outputs = SearchOutputs {
             student: &student,
             teacher: &teacher,
-            labels: &labels(batch, &self.device),
+            labels: &labels(batch, &self.device)?,
         };
         let terms = augmentation.terms(&outputs).into_iter();
         let weighted: Vec<_> = terms.map(|term| (term.factor, term)).collect();

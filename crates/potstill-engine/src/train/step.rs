@@ -1,7 +1,7 @@
 //! One step of the student's training: teacher, student, losses, gradients, update.
 
 use burn::tensor::{Int, Tensor};
-use potstill_data::Batch;
+use potstill_data::{Batch, DataError};
 use potstill_methods::{LossTerm, Method, NetworkOutput, StepContext};
 use potstill_models::{FrozenModel, ModelError};
 use potstill_ops::{BatchStatistics, Mode, Pass, Point, Taps, cross_entropy, true_class_ranks};
@@ -30,6 +30,14 @@ pub(crate) enum StepError {
     NonFinite { term: String, value: f64 },
     /// A network fails on the batch: an ONNX file, or one that gives no logits.
     Network(ModelError),
+    /// The targets of the batch are of another kind than the task's.
+    Data(DataError),
+}
+
+impl From<DataError> for StepError {
+    fn from(error: DataError) -> Self {
+        Self::Data(error)
+    }
 }
 
 impl StepError {
@@ -44,6 +52,7 @@ impl StepError {
                 rate,
             },
             Self::Network(error) => error.into(),
+            Self::Data(error) => error.into(),
         }
     }
 }
@@ -77,7 +86,7 @@ impl Learner {
         descent: &mut UpdateContext<'_>,
         profile: &mut StepProfile,
     ) -> Result<StepReport, StepError> {
-        let inputs = self.inputs(batch, index);
+        let inputs = self.inputs(batch, index)?;
         profile.record(StepPart::Batch, 0);
         let (epoch, mut moments) = (index.epoch, Vec::new());
         let taught = match inputs.teacher {
@@ -115,7 +124,7 @@ impl Learner {
                 BatchStatistics::update_running_stats(&moments, part.module);
             }
         });
-        let hits = hits(student.logits, batch, self.student.classes());
+        let hits = hits(student.logits, &batch.labels()?, self.student.classes());
         profile.record(StepPart::Bookkeeping, 0);
         Ok(StepReport {
             loss: led.loss + loss,
@@ -301,9 +310,9 @@ pub(crate) fn values(weighted: &[Weighted]) -> Result<(f64, Vec<(String, f64)>),
 }
 
 /// Images of the batch whose true class has the largest logit. Logits of images that were made of it come first.
-fn hits(logits: Tensor<2>, batch: &Batch, classes: usize) -> usize {
+fn hits(logits: Tensor<2>, labels: &[u32], classes: usize) -> usize {
     let logits: Vec<f32> = logits.inner().into_data().iter().collect();
-    let own = logits.len().saturating_sub(batch.labels.len() * classes);
-    let ranks = true_class_ranks(&logits[own..], classes, &batch.labels);
+    let own = logits.len().saturating_sub(labels.len() * classes);
+    let ranks = true_class_ranks(&logits[own..], classes, labels);
     ranks.into_iter().filter(|&rank| rank == 0).count()
 }

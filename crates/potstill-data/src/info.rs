@@ -1,0 +1,76 @@
+//! What a data set says about all of its images.
+
+use std::sync::OnceLock;
+
+use crate::{DataError, Fingerprint, TargetKind};
+
+/// What a data set says about all of its images.
+///
+/// ```
+/// use potstill_data::{DatasetInfo, TargetKind};
+/// let info = DatasetInfo::new("pets train", TargetKind::Class, ["cat", "dog"]);
+/// assert_eq!(info.classes, ["cat", "dog"]);
+/// ```
+#[derive(Debug)]
+pub struct DatasetInfo {
+    /// A short name for logs: `cifar10 train`.
+    pub name: String,
+    /// What is known about each image.
+    pub target: TargetKind,
+    /// The names of the classes, in the order of the labels. A set of label maps whose pixels may show nothing in particular
+    /// has a class for that too, such as `background`.
+    pub classes: Vec<String>,
+    /// Files that lie among the images but were left out (another format, hidden), for [`crate::check`].
+    pub ignored: Vec<String>,
+    /// Filled by the first call of [`Dataset::fingerprint`](crate::Dataset::fingerprint).
+    fingerprint: OnceLock<Fingerprint>,
+}
+
+impl DatasetInfo {
+    /// What there is to say about a set of this name; no file was left out.
+    pub fn new(
+        name: impl Into<String>,
+        target: TargetKind,
+        classes: impl IntoIterator<Item = impl AsRef<str>>,
+    ) -> Self {
+        Self {
+            name: name.into(),
+            target,
+            classes: classes.into_iter().map(|name| name.as_ref().to_owned()).collect(),
+            ignored: Vec::new(),
+            fingerprint: OnceLock::new(),
+        }
+    }
+
+    /// The same with these files left out.
+    #[must_use]
+    pub fn with_ignored(self, ignored: Vec<String>) -> Self {
+        Self { ignored, ..self }
+    }
+
+    /// The fingerprint that was kept, or the one that is now computed and kept.
+    pub(crate) fn keep_fingerprint(
+        &self,
+        compute: impl FnOnce() -> Result<Fingerprint, DataError>,
+    ) -> Result<Fingerprint, DataError> {
+        if let Some(kept) = self.fingerprint.get() {
+            return Ok(*kept);
+        }
+        let computed = compute()?;
+        Ok(*self.fingerprint.get_or_init(|| computed))
+    }
+}
+
+/// A copy is for another data set (a part of this one, say), so it does not have the kept fingerprint.
+impl Clone for DatasetInfo {
+    fn clone(&self) -> Self {
+        let Self {
+            name,
+            target,
+            classes,
+            ignored,
+            ..
+        } = self;
+        Self::new(name, *target, classes).with_ignored(ignored.clone())
+    }
+}
