@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use potstill_base::did_you_mean;
+
 use crate::TargetKind;
 
 /// What can be wrong with data.
@@ -50,7 +52,7 @@ pub enum DataError {
     },
 
     /// A name that is no data set's.
-    #[error("there is no data set `{name}`{}; a name ({}) or a path is needed", did_you_mean(nearest.as_ref()), known.join(", "))]
+    #[error("there is no data set `{name}`{}; a name ({}) or a path is needed", did_you_mean(nearest.as_deref()), known.join(", "))]
     UnknownName {
         /// What was asked for.
         name: String,
@@ -61,7 +63,7 @@ pub enum DataError {
     },
 
     /// An option behind a data set's name cannot be used.
-    #[error("option `{option}` of data set `{dataset}`: {problem}{}", did_you_mean(nearest.as_ref()))]
+    #[error("option `{option}` of data set `{dataset}`: {problem}{}", did_you_mean(nearest.as_deref()))]
     DatasetOption {
         /// The data set.
         dataset: String,
@@ -226,34 +228,5 @@ impl DataError {
             place: place.into(),
             problem: problem.into(),
         }
-    }
-}
-
-fn did_you_mean(nearest: Option<&String>) -> String {
-    nearest
-        .map(|name| format!("; did you mean `{name}`?"))
-        .unwrap_or_default()
-}
-
-/// The candidate most similar to `name`, if any is similar enough to be meant.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    candidates
-        .into_iter()
-        .map(|candidate| (strsim::damerau_levenshtein(name, candidate), candidate))
-        .min()
-        .filter(|(distance, candidate)| *distance <= 1 + candidate.len() / 3)
-        .map(|(_, candidate)| candidate.to_owned())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::nearest;
-
-    #[test]
-    fn the_nearest_name_is_offered_only_when_it_is_near() {
-        let names = ["cifar10", "cifar100", "mnist", "shapes"];
-        assert_eq!(nearest("cifar-10", names).as_deref(), Some("cifar10"));
-        assert_eq!(nearest("minst", names).as_deref(), Some("mnist"));
-        assert_eq!(nearest("imagenet", names), None);
     }
 }

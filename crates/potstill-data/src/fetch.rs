@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use md5::{Digest, Md5};
+use potstill_base::{hexadecimal, nearest};
 
 use crate::DataError;
-use crate::error::nearest;
 
 /// A file that can be downloaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,7 +74,7 @@ pub fn fetch(name: &str, root: &Path, progress: impl FnMut(Progress)) -> Result<
         return download(wanted, root, progress);
     }
     let known: Vec<String> = known.into_iter().map(|download| download.name).collect();
-    let nearest = nearest(name, known.iter().map(String::as_str));
+    let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
     Err(DataError::UnknownName {
         name: name.to_owned(),
         nearest,
@@ -219,14 +219,6 @@ fn check_sum(path: &Path, expected: &str, advice: &str) -> Result<(), DataError>
         found,
         advice,
     })
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    let digit = |value: u8| char::from_digit(value.into(), 16).unwrap_or('?');
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::thread;
 
-use sha2::{Digest, Sha256};
+use potstill_base::{Digest, hexadecimal};
 
 use crate::parallel::{guarded, map_indices};
 use crate::{BoundingBox, DataError, Dataset, InstanceShape, Sample, Target};
@@ -38,28 +38,28 @@ impl Fingerprint {
         let digests = map_indices(dataset.len(), threads, |index| {
             guarded(dataset, index, || Ok(digest(&dataset.sample(index)?)))
         })?;
-        let mut hash = Sha256::new();
+        let mut hash = Digest::new();
         hash.update(count(dataset.info().classes.len()));
         hash.update(count(digests.len()));
         hash.update(digests.as_flattened());
-        Ok(Self(hash.finalize().into()))
+        Ok(Self(hash.bytes()))
     }
 }
 
 /// In hexadecimal digits.
 impl fmt::Display for Fingerprint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+        f.write_str(&hexadecimal(&self.0))
     }
 }
 
 /// The digest of one image with its target.
 fn digest(sample: &Sample) -> [u8; 32] {
-    let mut hash = Sha256::new();
+    let mut hash = Digest::new();
     hash.update(sample.image.shape().map(count).as_flattened());
     hash.update(&sample.image.pixels);
     hash.update(encoded(&sample.target));
-    hash.finalize().into()
+    hash.bytes()
 }
 
 /// A target as bytes. Every list has its length in front of it, so that no two targets have the same bytes.

@@ -135,11 +135,7 @@ fn the_official_file_of_cifar10_is_read() {
         pickle.extend([b'q', slot]);
     }
     pickle.extend(b"eU\x07num_visq\x0fM\0\x0cu.");
-    let sum: String = md5::Md5::digest(&pickle)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect::<Vec<_>>()
-        .concat();
+    let sum = potstill_base::hexadecimal(&md5::Md5::digest(&pickle));
     assert_eq!(sum, "5ff9c542aee3614f3951f8cda6e48888");
 
     let meta = load(&pickle).unwrap();

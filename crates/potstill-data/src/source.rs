@@ -4,7 +4,6 @@ use std::path::Path;
 use std::str::FromStr;
 
 use crate::DataError;
-use crate::error::nearest;
 
 /// A source, told apart but not yet looked up.
 #[derive(Debug)]
@@ -62,12 +61,12 @@ impl<'a> Options<'a> {
             [] => "is unknown; this data set has no options".to_owned(),
             _ => format!("is unknown; there are {}", keys.join(", ")),
         };
-        let nearest = nearest(key, keys.iter().copied());
+        let nearest = potstill_base::nearest(key, keys.iter().copied());
         Err(DataError::DatasetOption {
             dataset: self.dataset.to_owned(),
             option: (*key).to_owned(),
             problem,
-            nearest,
+            nearest: nearest.map(str::to_owned),
         })
     }
 

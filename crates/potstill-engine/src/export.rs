@@ -88,7 +88,7 @@ pub(crate) fn deploy(
     weights::save(&student.deployed(), &metadata, &out.join(MODEL))?;
     let write = |name: &str, text: &str| {
         let path = out.join(name);
-        weights::write_atomically(&path, text.as_bytes()).map_err(EngineError::io("write", path))
+        potstill_base::write_atomically(&path, text.as_bytes()).map_err(EngineError::io("write", path))
     };
     write(CONFIG, &config.to_json()?)?;
     let data = DatasetEntry::of(&summary.data.train);

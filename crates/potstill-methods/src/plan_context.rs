@@ -117,12 +117,11 @@ impl NetworkInfo {
     ) -> Result<[usize; 3], MethodError> {
         self.probe.size(point).ok_or_else(|| {
             let wanted = point.to_string();
-            let names = self.probe.points.iter().map(|(point, _)| point.to_string());
-            let nearest = names.min_by_key(|name| strsim::damerau_levenshtein(name, &wanted));
-            let hint = match nearest {
-                Some(nearest) => format!("did you mean `{nearest}`? `potstill plan` lists them all"),
-                None => "it has no points at all".into(),
-            };
+            let points = self.probe.points.iter();
+            let names: Vec<String> = points.map(|(point, _)| point.to_string()).collect();
+            let meant = potstill_base::nearest(&wanted, names.iter().map(String::as_str));
+            let meant = meant.map(|meant| format!("did you mean `{meant}`? "));
+            let hint = format!("{}`potstill plan` lists them all", meant.unwrap_or_default());
             MethodError::NoPoint {
                 method,
                 point: wanted,

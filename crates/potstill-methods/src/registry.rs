@@ -68,12 +68,8 @@ pub fn registry() -> &'static [MethodEntry] {
 /// [`MethodError::Unknown`] with the nearest name.
 pub fn find(name: &str) -> Result<&'static MethodEntry, MethodError> {
     REGISTRY.iter().find(|entry| entry.name == name).ok_or_else(|| {
-        let nearest = REGISTRY
-            .iter()
-            .map(|entry| (strsim::damerau_levenshtein(entry.name, name), entry.name))
-            .min();
-        let hint = match nearest.filter(|(distance, _)| *distance <= 3) {
-            Some((_, nearest)) => format!("did you mean `{nearest}`?"),
+        let hint = match potstill_base::nearest(name, REGISTRY.iter().map(|entry| entry.name)) {
+            Some(meant) => format!("did you mean `{meant}`?"),
             None => "`potstill list methods` names them all".into(),
         };
         MethodError::Unknown {

@@ -55,12 +55,8 @@ pub fn registry() -> impl Iterator<Item = &'static ModelEntry> + Clone {
 /// [`ModelError::UnknownModel`] with the nearest name.
 pub fn find(name: &str) -> Result<&'static ModelEntry, ModelError> {
     registry().find(|entry| entry.name == name).ok_or_else(|| {
-        let nearest = registry()
-            .map(|entry| (strsim::damerau_levenshtein(entry.name, name), entry.name))
-            .min()
-            .filter(|(distance, nearest)| *distance <= nearest.len() / 2);
-        let hint = match nearest {
-            Some((_, nearest)) => format!("did you mean `{nearest}`?"),
+        let hint = match potstill_base::nearest(name, registry().map(|entry| entry.name)) {
+            Some(meant) => format!("did you mean `{meant}`?"),
             None => "`potstill list models` names them all".into(),
         };
         ModelError::UnknownModel {

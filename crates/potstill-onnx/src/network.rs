@@ -174,13 +174,9 @@ impl OnnxNetwork {
             .then(|| self.model.find_node(name))
             .flatten()
             .ok_or_else(|| {
-                let nearest = self
-                    .graph
-                    .computed()
-                    .min_by_key(|computed| strsim::damerau_levenshtein(computed, name));
-                let hint = nearest.map_or("it computes nothing at all".into(), |nearest| {
-                    format!("did you mean `{nearest}`? `potstill inspect` lists them all")
-                });
+                let meant = potstill_base::nearest(name, self.graph.computed());
+                let meant = meant.map(|meant| format!("did you mean `{meant}`? "));
+                let hint = format!("{}`potstill inspect` lists them all", meant.unwrap_or_default());
                 OnnxError::NoTensor {
                     file: self.file.clone(),
                     name: name.into(),

@@ -145,11 +145,7 @@ pub fn rewind_metrics(path: impl AsRef<Path>, epoch: usize) -> Result<Vec<EpochR
 
 /// Writes a file so that a crash leaves either the old text or the new one.
 pub(crate) fn replace(path: &Path, text: &str) -> Result<(), ReportError> {
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".tmp");
-    let temporary = path.with_file_name(name);
-    fs::write(&temporary, text).map_err(ReportError::write(&temporary))?;
-    fs::rename(&temporary, path).map_err(ReportError::write(path))
+    potstill_base::write_atomically(path, text.as_bytes()).map_err(ReportError::write(path))
 }
 
 fn numbered_lines(text: &str) -> impl Iterator<Item = (usize, &str)> {

@@ -2,7 +2,6 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::nearest;
 use crate::mnist_idx::is_idx_folder;
 use crate::source::{Options, Source};
 use crate::{
@@ -46,7 +45,7 @@ pub fn open_in(root: &Path, source: &str, split: Split) -> Result<Box<dyn Datase
         Source::Named(..) if Path::new(source).exists() => open_path(Path::new(source), split),
         Source::Named(name, _) => {
             let known: Vec<String> = registry().iter().map(|entry| entry.name.to_owned()).collect();
-            let nearest = nearest(name, known.iter().map(String::as_str));
+            let nearest = potstill_base::nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
             Err(DataError::UnknownName {
                 name: name.to_owned(),
                 nearest,

@@ -18,10 +18,10 @@ use std::{
     time::Instant,
 };
 
+use potstill_base::Digest;
 use potstill_data::Loader;
 use potstill_methods::Prepared;
 use potstill_report::{EpochRow, tensorboard::EventWriter};
-use sha2::{Digest, Sha256};
 
 pub(crate) use self::summary::median;
 use crate::{
@@ -72,10 +72,7 @@ impl Run {
     fn new(mut plan: Plan, folder: RunFolder, recipe: &str, events: EventWriter) -> Self {
         let learner = Learner::of(&mut plan);
         let optimizers = Optimizers::new(&plan.phases[0], plan.teacher_optimizer());
-        let hexadecimal = |text: String, byte: &u8| text + &format!("{byte:02x}");
-        let recipe_hash = Sha256::digest(recipe.as_bytes())
-            .iter()
-            .fold(String::new(), hexadecimal);
+        let recipe_hash = Digest::of(recipe);
         Self {
             plan,
             folder,

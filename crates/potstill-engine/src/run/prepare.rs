@@ -10,11 +10,11 @@ use std::{
 };
 
 use burn::tensor::Device;
+use potstill_base::{Digest, cache_folder};
 use potstill_data::{Augment, Dataset, Loader, LoaderConfig};
 use potstill_methods::{CacheKey, Flow, MethodError, PrepareContext, TeacherBatch, TrainBatch};
 use potstill_models::FrozenModel;
 use potstill_ops::{Mode, Parameters, Pass, Point, Taps};
-use sha2::{Digest, Sha256};
 
 use crate::{EngineError, NetworkInput, Observer, Plan, train::inputs::pixels};
 
@@ -51,7 +51,7 @@ impl<'a> RunPrepareContext<'a> {
 
     /// The digest of what the kept thing depends on.
     fn digest(&self, key: CacheKey, settings: &str) -> Result<String, MethodError> {
-        let mut hash = Sha256::new();
+        let mut hash = Digest::new();
         hash.update(env!("CARGO_PKG_VERSION"));
         hash.update(settings);
         match key {
@@ -76,35 +76,20 @@ impl<'a> RunPrepareContext<'a> {
                 }
             }
         }
-        let hexadecimal = |text: String, byte: &u8| text + &format!("{byte:02x}");
-        Ok(hash.finalize().iter().take(12).fold(String::new(), hexadecimal))
+        Ok(hash.hexadecimal())
     }
 }
 
-fn hash_tensors(hash: &mut Sha256, network: &dyn Parameters) {
+fn hash_tensors(hash: &mut Digest, network: &dyn Parameters) {
     network.each(&mut |entry, value| {
         hash.update(&entry.path);
-        value
-            .into_data()
-            .iter::<f32>()
-            .for_each(|value| hash.update(value.to_le_bytes()));
+        let values: Vec<f32> = value.into_data().iter().collect();
+        hash.update_floats(&values);
     });
 }
 
 fn failed(error: impl Into<EngineError>) -> MethodError {
     MethodError::PrepareContext(Box::new(error.into()))
-}
-
-/// The cache of what methods prepare: `$POTSTILL_CACHE`, or `potstill` in the user's cache.
-fn cache() -> Option<PathBuf> {
-    let said = |name| {
-        std::env::var_os(name)
-            .filter(|value| !value.is_empty())
-            .map(PathBuf::from)
-    };
-    said("POTSTILL_CACHE")
-        .or_else(|| Some(said("XDG_CACHE_HOME")?.join("potstill")))
-        .or_else(|| Some(said("HOME")?.join(".cache/potstill")))
 }
 
 impl PrepareContext for RunPrepareContext<'_> {
@@ -192,7 +177,7 @@ impl PrepareContext for RunPrepareContext<'_> {
     }
 
     fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<PathBuf, MethodError> {
-        let Some(cache) = cache() else {
+        let Some(cache) = cache_folder() else {
             let reason = "there is no place for a cache: set POTSTILL_CACHE to a folder".into();
             return Err(failed(EngineError::Contradiction(reason)));
         };
@@ -200,7 +185,7 @@ impl PrepareContext for RunPrepareContext<'_> {
         std::fs::create_dir_all(&folder)
             .map_err(EngineError::io("make the folder", &folder))
             .map_err(failed)?;
-        Ok(folder.join(format!("{name}-{}", self.digest(key, settings)?)))
+        Ok(folder.join(format!("{name}-{}", &self.digest(key, settings)?[..24])))
     }
 
     fn progress(&mut self, what: &str, done: usize, of: usize) {

@@ -1,6 +1,5 @@
 //! The last pages of a run: what it was and what came of it, in one file for programs and one to look at.
 
-use potstill_models::weights;
 use potstill_report::{Data, EpochRow, LastEpoch, Summary, Teacher, html_report, write_summary};
 
 use crate::{EngineError, ModelConfig, export::deploy, machine::peak_rss_mb, run::Run};
@@ -21,7 +20,7 @@ impl Run {
         write_summary(self.folder.summary(), &summary)?;
         let page = html_report(&summary, self.rows(), &recipe);
         let path = self.folder.report();
-        weights::write_atomically(&path, page.as_bytes()).map_err(EngineError::io("write", path))
+        potstill_base::write_atomically(&path, page.as_bytes()).map_err(EngineError::io("write", path))
     }
 
     /// The run in one page.

@@ -8,11 +8,11 @@ use std::{
 };
 
 use burn::tensor::Tensor;
+use potstill_base::Digest;
 use potstill_ops::{Point, adaptive_avg_pool};
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-use super::{failed, kept::hexadecimal};
+use super::failed;
 use crate::{MethodError, PrepareContext, TeacherBatch};
 
 /// Rows of numbers that are read a range at a time.
@@ -227,7 +227,7 @@ fn failed_because(reason: String) -> MethodError {
 struct Gathering {
     rows: InFile,
     progress: GatherProgress,
-    hash: Sha256,
+    hash: Digest,
     path: PathBuf,
 }
 
@@ -241,14 +241,14 @@ impl Gathering {
         let mut gathering = Self {
             rows: InFile::open(&data, place.size[2], false)?,
             progress: progress.unwrap_or_default(),
-            hash: Sha256::new(),
+            hash: Digest::new(),
             path,
         };
         let rows = gathering.progress.labels.len() * place.per_image();
         let is_whole = gathering.rows.rows >= rows && {
             gathering.rows.keep(rows)?;
             gathering.hash_all()?;
-            gathering.progress.sha256 == hexadecimal(gathering.hash.clone())
+            gathering.progress.sha256 == gathering.hash.clone().hexadecimal()
         };
         if !is_whole && rows > 0 {
             context.message(&format!(
@@ -257,7 +257,7 @@ impl Gathering {
             ));
         }
         if !is_whole {
-            (gathering.progress, gathering.hash) = (GatherProgress::default(), Sha256::new());
+            (gathering.progress, gathering.hash) = (GatherProgress::default(), Digest::new());
             gathering.rows.keep(0)?;
         }
         Ok(gathering)
@@ -267,9 +267,7 @@ impl Gathering {
         const AT_ONCE: usize = 1 << 14;
         for first in (0..self.rows.rows).step_by(AT_ONCE) {
             let count = AT_ONCE.min(self.rows.rows - first);
-            for value in self.rows.read(first, count)? {
-                self.hash.update(value.to_le_bytes());
-            }
+            self.hash.update_floats(&self.rows.read(first, count)?);
         }
         Ok(())
     }
@@ -289,8 +287,8 @@ impl Gathering {
     }
 
     fn write_books(&mut self) -> Result<(), MethodError> {
-        self.progress.sha256 = hexadecimal(self.hash.clone());
+        self.progress.sha256 = self.hash.clone().hexadecimal();
         let text = serde_json::to_vec(&self.progress).map_err(failed)?;
-        potstill_models::weights::write_atomically(&self.path, &text).map_err(failed)
+        potstill_base::write_atomically(&self.path, &text).map_err(failed)
     }
 }

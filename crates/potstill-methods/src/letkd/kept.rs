@@ -3,8 +3,8 @@
 use std::{collections::BTreeMap, path::Path};
 
 use burn::tensor::{Device, Tensor, TensorData};
+use potstill_base::Digest;
 use potstill_models::weights::{TensorFile, write_tensors};
-use sha2::{Digest, Sha256};
 
 use super::failed;
 use crate::MethodError;
@@ -16,7 +16,7 @@ pub struct Kept {
 }
 
 /// Where the digest and the owner of a file are written.
-const DIGEST: &str = "sha256";
+const CHECKSUM: &str = "sha256";
 const OWNER: &str = "of";
 
 impl Kept {
@@ -44,7 +44,7 @@ impl Kept {
     /// The file cannot be written.
     pub fn write(&self, path: &Path, owner: &str) -> Result<(), MethodError> {
         let metadata = BTreeMap::from([
-            (DIGEST.to_owned(), self.digest(owner)),
+            (CHECKSUM.to_owned(), self.digest(owner)),
             (OWNER.to_owned(), owner.to_owned()),
         ]);
         let tensor = |values: &Vec<f32>| {
@@ -75,27 +75,19 @@ impl Kept {
         if file.metadata.get(OWNER).map(String::as_str) != Some(owner) {
             return Err("it was made for something else".into());
         }
-        if file.metadata.get(DIGEST) != Some(&kept.digest(owner)) {
+        if file.metadata.get(CHECKSUM) != Some(&kept.digest(owner)) {
             return Err("its digest is not that of its content".into());
         }
         Ok(Some(kept))
     }
 
     fn digest(&self, owner: &str) -> String {
-        let mut hash = Sha256::new();
+        let mut hash = Digest::new();
         hash.update(owner);
         for (name, (shape, values)) in &self.tensors {
             hash.update(format!("\n{name} {shape:?}\n"));
-            for value in values {
-                hash.update(value.to_le_bytes());
-            }
+            hash.update_floats(values);
         }
-        hexadecimal(hash)
+        hash.hexadecimal()
     }
-}
-
-/// A finished digest as text.
-pub(super) fn hexadecimal(hash: Sha256) -> String {
-    let append = |text: String, byte: &u8| text + &format!("{byte:02x}");
-    hash.finalize().iter().fold(String::new(), append)
 }

@@ -9,6 +9,6 @@ mod tensor_file;
 mod weight_mismatch;
 
 pub use load::{classes_in, load};
-pub use save::{save, write_atomically, write_tensors};
+pub use save::{save, write_tensors};
 pub use tensor_file::{StoredTensor, TensorFile};
 pub use weight_mismatch::{ShapeMismatch, WeightMismatch};

@@ -1,8 +1,9 @@
 //! Writing weights as safetensors under PyTorch's names.
 
-use std::{collections::BTreeMap, fs, io, io::Write, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
 use burn::tensor::Tensor;
+use potstill_base::write_atomically;
 use safetensors::{Dtype, serialize, tensor::TensorView};
 
 use crate::{Model, ModelError};
@@ -48,23 +49,4 @@ pub fn write_tensors(
     let bytes = serialize(views, Some(metadata.clone().into_iter().collect()))
         .map_err(|error| unwritable(error.to_string()))?;
     write_atomically(path, &bytes).map_err(|error| unwritable(error.to_string()))
-}
-
-/// Writes a file whole or not at all: to a neighbour first, flushed to the disk, then renamed over what was there.
-///
-/// # Errors
-/// Whatever the file system says.
-pub fn write_atomically(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    // Temporary files are private; a result is as readable as any file the user writes.
-    #[cfg(unix)]
-    fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-    file.persist(path)?;
-    Ok(())
 }
