@@ -204,18 +204,20 @@ impl Totals {
 fn read_all(dataset: &dyn Dataset) -> Vec<Record> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
     let read = |index: usize| {
-        let sample = guarded(dataset, index, || {
+        let source = || dataset.source(index);
+        let checked = || {
             let sample = dataset.sample(index)?;
-            sample.check(dataset.info(), index)?;
+            dataset.info().check(&sample, index)?;
             Ok(sample)
-        });
+        };
+        let sample = guarded(checked, source);
         let record = match sample {
             Ok(sample) => Record {
                 classes: sample.target.classes(),
                 facts: Ok(facts(&sample.image)),
             },
             Err(error) => {
-                let target = guarded(dataset, index, || dataset.target(index));
+                let target = guarded(|| dataset.target(index), source);
                 Record {
                     classes: target.map_or_else(|_| Vec::new(), |target| target.classes()),
                     facts: Err(error.to_string()),

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use crate::parallel::guarded;
 use crate::{DataError, DatasetInfo, Fingerprint, Image, Sample, Target};
 
 /// Images with an index `0..len` and what is known about each. Reading is `&self` and thread-safe: the loader's workers share
@@ -71,7 +72,9 @@ pub trait Dataset: Send + Sync {
     /// # Errors
     /// The first image, by index, that cannot be read.
     fn fingerprint(&self) -> Result<Fingerprint, DataError> {
-        self.info().keep_fingerprint(|| Fingerprint::of(self))
+        let read = |index| guarded(|| self.sample(index), || self.source(index));
+        self.info()
+            .keep_fingerprint(|| Fingerprint::compute(self.classes().len(), self.len(), read))
     }
 
     /// The picture alone.

@@ -5,8 +5,8 @@ use std::thread;
 
 use potstill_base::{Digest, hexadecimal};
 
-use crate::parallel::{guarded, map_indices};
-use crate::{BoundingBox, DataError, Dataset, InstanceShape, Sample, Target};
+use crate::parallel::map_indices;
+use crate::{BoundingBox, DataError, InstanceShape, Sample, Target};
 
 /// A digest (SHA-256) of the content of a data set: the number of classes, and of every image in order its size, its pixels
 /// and its target. Names of classes and files do not count.
@@ -32,15 +32,17 @@ impl Fingerprint {
         &self.0
     }
 
-    /// Reads every image of a data set, on all processors.
-    pub(crate) fn of<D: Dataset + ?Sized>(dataset: &D) -> Result<Self, DataError> {
+    /// Reads `images` samples, on all processors.
+    pub(crate) fn compute(
+        classes: usize,
+        images: usize,
+        read: impl Fn(usize) -> Result<Sample, DataError> + Sync,
+    ) -> Result<Self, DataError> {
         let threads = thread::available_parallelism().map_or(1, usize::from);
-        let digests = map_indices(dataset.len(), threads, |index| {
-            guarded(dataset, index, || Ok(digest(&dataset.sample(index)?)))
-        })?;
+        let digests = map_indices(images, threads, |index| Ok(digest(&read(index)?)))?;
         let mut hash = Digest::new();
-        hash.update(count(dataset.info().classes.len()));
-        hash.update(count(digests.len()));
+        hash.update(count(classes));
+        hash.update(count(images));
         hash.update(digests.as_flattened());
         Ok(Self(hash.bytes()))
     }

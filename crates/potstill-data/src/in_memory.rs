@@ -60,10 +60,10 @@ impl InMemory {
     /// ```
     ///
     /// # Errors
-    /// The first sample that [does not fit](Sample::check) what `info` says.
+    /// The first sample that [does not fit](DatasetInfo::check) what `info` says.
     pub fn new(samples: Vec<Sample>, info: DatasetInfo) -> Result<Self, DataError> {
         for (index, sample) in samples.iter().enumerate() {
-            sample.check(&info, index)?;
+            info.check(sample, index)?;
         }
         Ok(Self {
             info,
@@ -78,7 +78,7 @@ impl InMemory {
     /// The first image, by index, that cannot be read.
     pub fn decode(dataset: Arc<dyn Dataset>, threads: usize) -> Result<Self, DataError> {
         let samples = map_indices(dataset.len(), threads, |index| {
-            guarded(&*dataset, index, || dataset.sample(index))
+            guarded(|| dataset.sample(index), || dataset.source(index))
         })?;
         Ok(Self {
             info: dataset.info().clone(),

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::{DataError, Fingerprint, TargetKind};
+use crate::{DataError, Fingerprint, Sample, TargetKind};
 
 /// What a data set says about all of its images.
 ///
@@ -46,6 +46,37 @@ impl DatasetInfo {
     #[must_use]
     pub fn with_ignored(self, ignored: Vec<String>) -> Self {
         Self { ignored, ..self }
+    }
+
+    /// Holds a sample to what holds for all of them.
+    ///
+    /// # Errors
+    /// [`DataError::TargetKind`] for another kind of target; [`DataError::Sample`] for a picture without pixels or with
+    /// more or fewer values than its size says, and for a target that does not fit the picture or the classes.
+    pub fn check(&self, sample: &Sample, index: usize) -> Result<(), DataError> {
+        if sample.target.kind() != self.target {
+            return Err(DataError::TargetKind {
+                wanted: self.target,
+                found: sample.target.kind(),
+            });
+        }
+        let [height, width, channels] = sample.image.shape();
+        let (values, expected) = (sample.image.pixels.len(), height * width * channels);
+        let problem = if values != expected || expected == 0 {
+            Some(format!(
+                "it has {values} values for a size of {height}x{width}x{channels}"
+            ))
+        } else {
+            sample.target.problem([height, width], self.classes.len())
+        };
+        match problem {
+            None => Ok(()),
+            Some(problem) => Err(DataError::Sample {
+                name: self.name.clone(),
+                index,
+                problem,
+            }),
+        }
     }
 
     /// The fingerprint that was kept, or the one that is now computed and kept.

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use crate::{DataError, Dataset};
+use crate::DataError;
 
 /// What `make` gives for each of `0..count`, in order, on this many threads (at least one).
 ///
@@ -35,18 +35,16 @@ pub(crate) fn map_indices<T: Send, E: Send>(
     Ok(parts.into_iter().flatten().collect())
 }
 
-/// Reads something about an image. A panic, which is a fault of the data set's code, becomes an error that names the image: a
-/// worker thread that silently died would leave others waiting, or a result short.
-pub(crate) fn guarded<D: Dataset + ?Sized, T>(
-    dataset: &D,
-    index: usize,
+/// Reads something about an image. A panic, which is a fault of the data set's code, becomes an error that names the image's
+/// source: a worker thread that silently died would leave others waiting, or a result short.
+pub(crate) fn guarded<T>(
     read: impl FnOnce() -> Result<T, DataError>,
+    source: impl FnOnce() -> String,
 ) -> Result<T, DataError> {
     catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|panic| {
-        let file = catch_unwind(AssertUnwindSafe(|| dataset.source(index)));
-        let file = file.unwrap_or_else(|_| format!("image {index} of {}", dataset.name()));
+        let file = catch_unwind(AssertUnwindSafe(source));
         Err(DataError::Panic {
-            file,
+            file: file.unwrap_or_else(|_| "an image that cannot be named".to_owned()),
             message: panic_message(&*panic),
         })
     })

@@ -171,3 +171,25 @@ fn few_samples_of_each_class_by_their_own_seed() {
     let plan = plan(&["data.few_samples=0.5", "train.batch=4"]).unwrap();
     assert_eq!((plan.test.len(), plan.steps_per_epoch()), (40, 8));
 }
+
+#[test]
+fn views_and_the_seed_of_the_augmentation_decide_what_is_seen() {
+    let work = tempfile::tempdir().unwrap();
+    let student = |name: &str, more: &[&str]| {
+        let folder = work.path().join(name);
+        let steps = "data.augment=[\"flip\", { pad-crop = { pad = 2 } }]";
+        run(
+            &[&[steps, "train.epochs=2", "methods=[]", "seed=3"], more].concat(),
+            &folder,
+        );
+        bits(&folder.join("student/model.safetensors"))
+    };
+    let usual = student("usual", &[]);
+    assert!(
+        usual == student("two", &["data.views=2"]),
+        "two epochs have two views"
+    );
+    assert!(usual != student("one", &["data.views=1"]));
+    assert!(usual == student("same", &["data.augment_seed=3"]));
+    assert!(usual != student("other", &["data.augment_seed=4"]));
+}

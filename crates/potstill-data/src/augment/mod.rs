@@ -187,18 +187,13 @@ impl Augment {
         }
     }
 
-    /// Augments an image; all random draws come from the stream `"augment"` at this epoch and index.
+    /// Augments an image; all random draws come from the stream `"augment"` at this view and index. A loader takes the epoch
+    /// for the view, unless it is told to show few views again and again.
     ///
     /// # Errors
     /// Where a step does not fit the image, such as a window greater than it.
-    pub fn apply(
-        &self,
-        image: &Image,
-        seed: Seed,
-        epoch: u64,
-        index: usize,
-    ) -> Result<FloatImage, DataError> {
-        let mut stream = seed.stream("augment", &[epoch, index as u64]);
+    pub fn apply(&self, image: &Image, seed: Seed, view: u64, index: usize) -> Result<FloatImage, DataError> {
+        let mut stream = seed.stream("augment", &[view, index as u64]);
         let start = FloatImage::from(image);
         self.steps
             .iter()

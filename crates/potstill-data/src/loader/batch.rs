@@ -60,7 +60,10 @@ pub(super) fn make_batch(shared: &Shared, indices: &[usize], epoch: u64) -> Resu
     let mut images = Vec::with_capacity(indices.len());
     let mut targets = Vec::with_capacity(indices.len());
     for &index in indices {
-        let (image, target) = guarded(&*shared.dataset, index, || make_image(shared, index, epoch))?;
+        let (image, target) = guarded(
+            || make_image(shared, index, epoch),
+            || shared.dataset.source(index),
+        )?;
         check_shape(shared, &images, &image, index)?;
         images.push(image);
         targets.push(target);
@@ -134,7 +137,7 @@ fn make_image(shared: &Shared, index: usize, epoch: u64) -> Result<(FloatImage, 
     };
     let sample = dataset.sample(index)?;
     let image = augment
-        .apply(&sample.image, config.seed, epoch, index)
+        .apply(&sample.image, config.augment_seed(), config.view(epoch), index)
         .map_err(named)?;
     Ok((image, sample.target))
 }

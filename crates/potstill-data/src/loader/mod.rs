@@ -32,8 +32,34 @@ pub struct LoaderConfig {
     /// Whether images of one batch may differ in size: all are then padded with 0 to the largest height and width. Otherwise
     /// another size is an error.
     pub pad: bool,
-    /// Where order and augmentation come from.
+    /// Where the order comes from, and the augmentation if it has no seed of its own.
     pub seed: Seed,
+    /// Where the augmentation comes from; `seed` if `None`.
+    pub augment_seed: Option<Seed>,
+    /// How many augmented views of each image there are; a new one in every epoch if `None`. See [`view`](Self::view).
+    pub views: Option<usize>,
+}
+
+impl LoaderConfig {
+    /// Which augmented view of the images an epoch sees: what an image looks like is a function of the augmentation's seed,
+    /// this number and the image's index. With N views it is the epoch modulo N.
+    ///
+    /// ```
+    /// use potstill_data::LoaderConfig;
+    /// let config = LoaderConfig { views: Some(4), ..LoaderConfig::default() };
+    /// assert_eq!([0, 3, 4, 9].map(|epoch| config.view(epoch)), [0, 3, 0, 1]);
+    /// ```
+    pub fn view(&self, epoch: u64) -> u64 {
+        match self.views {
+            Some(views) => epoch % (views as u64).max(1),
+            None => epoch,
+        }
+    }
+
+    /// Where the augmentation comes from.
+    pub fn augment_seed(&self) -> Seed {
+        self.augment_seed.unwrap_or(self.seed)
+    }
 }
 
 impl Default for LoaderConfig {
@@ -47,6 +73,8 @@ impl Default for LoaderConfig {
             drop_last: false,
             pad: false,
             seed: Seed::new(0),
+            augment_seed: None,
+            views: None,
         }
     }
 }
@@ -79,10 +107,13 @@ impl Loader {
     /// A loader of this data set.
     ///
     /// # Errors
-    /// Where an epoch would have no batch: an empty data set, a batch of 0, or `drop_last` with too few images.
+    /// Where an epoch would have no batch: an empty data set, a batch of 0, or `drop_last` with too few images. Where there
+    /// would be no view of an image.
     pub fn new(dataset: Arc<dyn Dataset>, augment: Augment, config: LoaderConfig) -> Result<Self, DataError> {
         let problem = if config.batch == 0 {
             "batch must be at least 1".to_owned()
+        } else if config.views == Some(0) {
+            "views must be at least 1".to_owned()
         } else if dataset.is_empty() {
             "the data set has no images".to_owned()
         } else if config.drop_last && dataset.len() < config.batch {

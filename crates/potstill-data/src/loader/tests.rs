@@ -85,6 +85,8 @@ fn config(workers: usize) -> LoaderConfig {
         drop_last: false,
         pad: false,
         seed: Seed::new(9),
+        augment_seed: None,
+        views: None,
     }
 }
 
@@ -192,6 +194,59 @@ fn images_of_other_sizes_are_padded_where_that_is_asked_for() {
     assert_eq!(padded.images[18..27], expected);
 }
 
+/// What each image looks like, by its index.
+fn pictures(loader: &Loader, number: u64) -> Vec<(usize, Vec<f32>)> {
+    let batches = epoch(loader, number, 0);
+    let of_batch = |batch: &Batch| {
+        let pixels = batch.images.chunks_exact(4).map(<[f32]>::to_vec);
+        batch.indices.iter().copied().zip(pixels).collect::<Vec<_>>()
+    };
+    let mut pictures: Vec<_> = batches.iter().flat_map(of_batch).collect();
+    pictures.sort_by_key(|(index, _)| *index);
+    pictures
+}
+
+#[test]
+fn few_views_come_again_in_another_order() {
+    let plain = loader(100, None, config(2));
+    let views = loader(
+        100,
+        None,
+        LoaderConfig {
+            views: Some(3),
+            ..config(2)
+        },
+    );
+    assert_eq!(
+        epoch(&views, 2, 0),
+        epoch(&plain, 2, 0),
+        "the first views are those of the epochs"
+    );
+    assert_eq!(pictures(&views, 5), pictures(&plain, 2));
+    assert_ne!(pictures(&views, 4), pictures(&views, 5));
+    let order = |loader: &Loader, number| epoch(loader, number, 0)[0].indices.clone();
+    assert_eq!(order(&views, 5), order(&plain, 5));
+}
+
+#[test]
+fn the_augmentation_can_have_a_seed_of_its_own() {
+    let with = |seed, augment_seed| {
+        let config = LoaderConfig {
+            seed: Seed::new(seed),
+            augment_seed,
+            ..config(2)
+        };
+        loader(100, None, config)
+    };
+    let own = with(1, Some(Seed::new(9)));
+    assert_eq!(pictures(&own, 3), pictures(&with(9, None), 3));
+    assert_eq!(
+        epoch(&own, 3, 0)[0].indices,
+        epoch(&with(1, None), 3, 0)[0].indices
+    );
+    assert_ne!(pictures(&own, 3), pictures(&with(1, None), 3));
+}
+
 #[test]
 fn dropping_an_epoch_early_stops_its_workers() {
     let loader = loader(1000, None, config(3));
@@ -222,6 +277,11 @@ fn a_loader_without_batches_is_refused() {
         )
         .contains("batch must be at least 1")
     );
+    let no_view = LoaderConfig {
+        views: Some(0),
+        ..config(1)
+    };
+    assert!(message(5, no_view).contains("views must be at least 1"));
     assert!(
         message(
             5,

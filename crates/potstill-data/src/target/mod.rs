@@ -2,15 +2,13 @@
 
 mod bounding_box;
 mod instance;
+mod kind;
 mod label_map;
-
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
 
 use crate::DataError;
 pub use bounding_box::{BoundingBox, LabelledBox};
 pub use instance::{Instance, InstanceShape, Mask, Polygon};
+pub use kind::TargetKind;
 pub use label_map::LabelMap;
 
 /// The truth about one image. All images of a data set have targets of one kind, [`DatasetInfo::target`](crate::DatasetInfo).
@@ -38,35 +36,6 @@ pub enum Target {
     Instances(Vec<Instance>),
     /// The class of every pixel.
     Map(LabelMap),
-}
-
-/// The kinds of [`Target`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum TargetKind {
-    /// One class for each image: classification.
-    Class,
-    /// A set of classes for each image: multi-label classification.
-    Classes,
-    /// Boxes with classes: detection.
-    Boxes,
-    /// Objects with classes, boxes and outlines: instance segmentation.
-    Instances,
-    /// A class for each pixel: semantic segmentation.
-    Map,
-}
-
-impl fmt::Display for TargetKind {
-    /// In words for messages: `a class`, `boxes`.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Class => "a class",
-            Self::Classes => "a set of classes",
-            Self::Boxes => "boxes",
-            Self::Instances => "instances",
-            Self::Map => "a label map",
-        })
-    }
 }
 
 impl Target {

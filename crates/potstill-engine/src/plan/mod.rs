@@ -206,6 +206,8 @@ impl Plan {
             shuffle: true,
             drop_last: self.recipe.train.drop_last,
             seed: Seed::new(self.recipe.seed),
+            augment_seed: Some(Seed::new(self.recipe.augment_seed())),
+            views: self.recipe.data.views,
             ..LoaderConfig::default()
         }
     }
@@ -360,8 +362,6 @@ fn check_supported(recipe: &Recipe) -> Result<(), EngineError> {
         ("teachers", teachers.len() > 1),
         ("methods.N.name", renamed),
         ("teacher.cache", teachers.iter().any(|(_, teacher)| teacher.cache)),
-        ("data.views", recipe.data.views.is_some()),
-        ("data.augment_seed", recipe.data.augment_seed.is_some()),
     ];
     match asked.into_iter().find(|(_, asked)| *asked) {
         Some((key, _)) => Err(EngineError::Contradiction(format!(

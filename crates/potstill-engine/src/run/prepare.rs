@@ -55,7 +55,10 @@ impl<'a> RunPrepareContext<'a> {
         hash.update(env!("CARGO_PKG_VERSION"));
         hash.update(settings);
         match key {
-            CacheKey::Data => hash.update(format!("{:?}", self.augment)),
+            CacheKey::Data => {
+                let (seed, views) = (self.loading.augment_seed().value(), self.loading.views);
+                hash.update(format!("{:?}, seed {seed}, views {views:?}", self.augment));
+            }
             CacheKey::TeacherAndData => hash.update(format!("{:?}", self.augment.for_evaluation())),
         }
         hash.update(self.data.fingerprint().map_err(failed)?.bytes());

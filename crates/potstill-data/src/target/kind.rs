@@ -1,0 +1,34 @@
+//! What can be known about an image.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// The kinds of [`Target`](super::Target).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum TargetKind {
+    /// One class for each image: classification.
+    Class,
+    /// A set of classes for each image: multi-label classification.
+    Classes,
+    /// Boxes with classes: detection.
+    Boxes,
+    /// Objects with classes, boxes and outlines: instance segmentation.
+    Instances,
+    /// A class for each pixel: semantic segmentation.
+    Map,
+}
+
+impl fmt::Display for TargetKind {
+    /// In words for messages: `a class`, `boxes`.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Class => "a class",
+            Self::Classes => "a set of classes",
+            Self::Boxes => "boxes",
+            Self::Instances => "instances",
+            Self::Map => "a label map",
+        })
+    }
+}
