@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
+use crate::archive_members::{self, Member};
 use crate::cifar::{Cifar, CifarKind, IMAGE_BYTES};
-use crate::members::{self, Member};
 use crate::{DataError, Split};
 
 impl CifarKind {
@@ -50,7 +50,7 @@ impl Cifar {
         let files = kind.binary_files(split);
         let mut wanted = files.to_vec();
         wanted.push(kind.binary_names_file());
-        let members = members::read(path, &wanted)?;
+        let members = archive_members::read(path, &wanted)?;
         let named = |name: &str| members.iter().find(|member| member.name == name);
 
         let classes = named(kind.binary_names_file()).map(|member| class_names(&member.bytes));
@@ -104,8 +104,8 @@ fn class_names(text: &[u8]) -> Vec<String> {
 mod tests {
     use std::fs;
 
+    use crate::archive_members::tests::{tar_bytes, write_gzipped};
     use crate::cifar::tests::planes;
-    use crate::members::tests::{tar_bytes, write_gzipped};
     use crate::{Cifar, CifarKind, Dataset, Split};
 
     fn record(labels: &[u8], start: usize) -> Vec<u8> {

@@ -4,8 +4,8 @@
 
 use std::path::Path;
 
+use crate::archive_members::{self, Member};
 use crate::cifar::{Cifar, CifarKind, IMAGE_BYTES};
-use crate::members::{self, Member};
 use crate::pickle::{self, Value};
 use crate::{DataError, Split};
 
@@ -54,7 +54,7 @@ impl Cifar {
         let (names_file, names_key) = kind.pickle_names();
         let mut wanted = files.to_vec();
         wanted.push(names_file);
-        let members = members::read(path, &wanted)?;
+        let members = archive_members::read(path, &wanted)?;
         let named = |name: &str| members.iter().find(|member| member.name == name);
 
         let classes = named(names_file)
@@ -120,8 +120,8 @@ fn lacks(member: &Member, key: &str, what: &str) -> DataError {
 mod tests {
     use std::fs;
 
+    use crate::archive_members::tests::{tar_bytes, write_gzipped};
     use crate::cifar::tests::planes;
-    use crate::members::tests::{tar_bytes, write_gzipped};
     use crate::pickle::tests::{PickleWriter, array, dict, list, number, string};
     use crate::{Cifar, CifarKind, Dataset, Split};
 

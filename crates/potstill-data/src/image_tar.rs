@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use crate::dataset::name_of;
 use crate::layout::{self, Layout};
-use crate::{DataError, Dataset, DatasetInfo, Sample, Split, Target, TargetKind, decode, members};
+use crate::{DataError, Dataset, DatasetInfo, Sample, Split, Target, TargetKind, archive_members, decode};
 
 /// Bytes of a tar block; headers and contents are padded to it.
 const BLOCK: u64 = 512;
@@ -44,8 +44,8 @@ impl ImageTar {
     /// Where the archive cannot be read or is truncated (with the member and the byte), the split is not there, or no
     /// class folder has an image.
     pub fn open(path: &Path, split: Split, keep: Keep) -> Result<Self, DataError> {
-        let memory = (keep == Keep::InMemory || members::is_gzipped(path)?)
-            .then(|| members::read_unpacked(path))
+        let memory = (keep == Keep::InMemory || archive_members::is_gzipped(path)?)
+            .then(|| archive_members::read_unpacked(path))
             .transpose()?;
         let listed = if let Some(bytes) = &memory {
             list(path, Cursor::new(bytes), bytes.len() as u64)?
@@ -177,8 +177,8 @@ impl Dataset for ImageTar {
 mod tests {
     use std::fs;
 
+    use crate::archive_members::tests::{tar_bytes, write_gzipped};
     use crate::decode::tests::{JPEG, png_bytes};
-    use crate::members::tests::{tar_bytes, write_gzipped};
     use crate::{Dataset, ImageTar, Keep, Split};
 
     fn archive() -> Vec<u8> {

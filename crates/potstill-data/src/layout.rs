@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use crate::{Split, natural};
+use crate::{Split, natural_order};
 
 /// What a list of paths means.
 #[derive(Debug, PartialEq)]
@@ -41,7 +41,7 @@ pub(crate) fn arrange(paths: &[String], split: Split) -> Result<Layout, NoLayout
     let level = usize::from(!splits.is_empty());
     let classes = class_names(&placed, level)?;
     let label = |name: &str| {
-        let found = classes.binary_search_by(|class| natural::compare(class, name));
+        let found = classes.binary_search_by(|class| natural_order::compare(class, name));
         found.unwrap_or(0) as u32
     };
     let is_wanted =
@@ -52,7 +52,7 @@ pub(crate) fn arrange(paths: &[String], split: Split) -> Result<Layout, NoLayout
         .map(|(at, folders)| (*at, label(folders[level])))
         .collect();
     images.sort_by(|a, b| {
-        let by_path = || natural::compare(&paths[a.0], &paths[b.0]);
+        let by_path = || natural_order::compare(&paths[a.0], &paths[b.0]);
         a.1.cmp(&b.1).then_with(by_path)
     });
     ignored.sort_unstable();
@@ -108,7 +108,7 @@ fn take_splits(placed: &mut Vec<Placed<'_>>, ignored: &mut Vec<usize>) -> BTreeS
 fn class_names(placed: &[Placed<'_>], level: usize) -> Result<Vec<String>, NoLayout> {
     let names: BTreeSet<&str> = placed.iter().map(|(_, folders)| folders[level]).collect();
     let mut classes: Vec<String> = names.into_iter().map(str::to_owned).collect();
-    classes.sort_by(|a, b| natural::compare(a, b));
+    classes.sort_by(|a, b| natural_order::compare(a, b));
     if classes.iter().any(|class| class == "images") && classes.iter().all(|class| is_part_name(class)) {
         return Err(NoLayout::OtherTask(classes));
     }

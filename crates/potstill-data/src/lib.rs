@@ -23,12 +23,12 @@
 //! # Ok::<(), potstill_data::DataError>(())
 //! ```
 
+mod archive_members;
 pub mod augment;
 mod check;
 pub mod cifar;
 mod cifar_binary;
 mod cifar_pickle;
-pub mod classic;
 mod dataset;
 mod decode;
 mod error;
@@ -41,14 +41,14 @@ mod in_memory;
 mod info;
 mod layout;
 mod loader;
-mod members;
 mod mnist_idx;
-mod natural;
+mod natural_order;
 mod normalise;
 mod open;
 mod pairs;
 mod parallel;
 mod pickle;
+pub mod pil_ops;
 mod registry;
 mod sample;
 pub mod shapes;

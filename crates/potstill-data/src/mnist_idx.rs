@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::dataset::name_of;
-use crate::{DataError, Dataset, DatasetInfo, Image, Sample, Split, Target, TargetKind, members};
+use crate::{DataError, Dataset, DatasetInfo, Image, Sample, Split, Target, TargetKind, archive_members};
 
 /// Grey images from IDX files, held in memory.
 #[derive(Debug)]
@@ -143,7 +143,7 @@ fn find_files(folder: &Path, split: Split) -> Option<(PathBuf, PathBuf)> {
 
 /// Reads an IDX file of bytes with `N` dimensions: its sizes and its values.
 fn read_idx<const N: usize>(path: &Path) -> Result<([usize; N], Vec<u8>), DataError> {
-    let mut bytes = members::read_unpacked(path)?;
+    let mut bytes = archive_members::read_unpacked(path)?;
     let header = 4 + 4 * N;
     let magic = [0, 0, 8, N as u8];
     if bytes.get(..4) != Some(&magic) {
@@ -219,7 +219,7 @@ pub(crate) mod tests {
     use std::path::Path;
 
     use super::MnistIdx;
-    use crate::members::tests::write_gzipped;
+    use crate::archive_members::tests::write_gzipped;
     use crate::{Dataset, Split};
 
     const IMAGES: &[u8] = b"\0\0\x08\x03\0\0\0\x02\0\0\0\x01\0\0\0\x03abcdef";

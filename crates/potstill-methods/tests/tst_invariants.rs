@@ -182,8 +182,8 @@ fn the_closed_form_is_the_operation_at_every_step_of_its_table() {
         for bin in 0..10 {
             let middle = tensor([1], |_| (bin as f64 + 0.5) / 10.0);
             let ours = bank.apply(operation, &x, Some(middle), &mut stream(0));
-            let classic = operation.classic(bin, false, [8, 6]).unwrap();
-            let real = bank.scale().operated(&pictures, classic, &x);
+            let pil_op = operation.pil_op(bin, false, [8, 6]).unwrap();
+            let real = bank.scale().operated(&pictures, pil_op, &x);
             assert_near(operation.name(), &values(&ours), &values(&real), 1e-6);
         }
     }

@@ -6,7 +6,7 @@ use crate::mnist_idx::is_idx_folder;
 use crate::source::{Options, Source};
 use crate::{
     Cifar, CifarKind, DataError, Dataset, ImageFolder, ImageTar, Keep, MnistIdx, Shapes, ShapesOptions,
-    Split, members, registry,
+    Split, archive_members, registry,
 };
 
 /// The folder in which data sets are looked for by name.
@@ -169,7 +169,7 @@ fn open_folder(folder: &Path, split: Split) -> Result<Box<dyn Dataset>, DataErro
 
 fn open_archive(path: &Path, split: Split) -> Result<Box<dyn Dataset>, DataError> {
     // CIFAR's archives start with one of its files; a few names tell, without unpacking all of a large archive.
-    let names = match members::first_names(path, 3) {
+    let names = match archive_members::first_names(path, 3) {
         Ok(names) if !names.is_empty() => names,
         Ok(_) => return Err(unrecognised(path, "it has no members", split)),
         // A file that is no archive at all is told apart from an archive that is broken later on.
@@ -186,7 +186,7 @@ fn open_archive(path: &Path, split: Split) -> Result<Box<dyn Dataset>, DataError
 fn starts_as_archive(path: &Path) -> Result<bool, DataError> {
     use std::io::Read;
     let mut start = Vec::new();
-    members::reader(path)?
+    archive_members::reader(path)?
         .take(512)
         .read_to_end(&mut start)
         .map_err(DataError::io("read", path))?;

@@ -4,9 +4,9 @@ use std::fs;
 use std::path::Path;
 
 use super::{open, open_in};
+use crate::archive_members::tests::{tar_bytes, write_gzipped};
 use crate::cifar::tests::planes;
 use crate::decode::tests::png_bytes;
-use crate::members::tests::{tar_bytes, write_gzipped};
 use crate::{DataError, Dataset, Split, mnist_idx};
 
 fn message(result: Result<Box<dyn Dataset>, DataError>) -> String {

@@ -132,8 +132,8 @@ impl Bank {
     /// An operation without a magnitude.
     fn fixed(&self, operation: Operation, x: &Tensor<4>, stream: &mut Stream) -> Tensor<4> {
         let [_, height, width, _] = x.dims();
-        match operation.classic(0, false, [height, width]) {
-            Some(classic) => self.scale.operated(&self.scale.pictures(x), classic, x),
+        match operation.pil_op(0, false, [height, width]) {
+            Some(pil_op) => self.scale.operated(&self.scale.pictures(x), pil_op, x),
             None => cut_out(x, self.cutout, [stream.below(height), stream.below(width)]),
         }
     }

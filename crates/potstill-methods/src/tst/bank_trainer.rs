@@ -124,10 +124,10 @@ impl BankTrainer {
             let mut stream = self.seed.stream(&name, &[epoch as u64, step as u64]);
             let task = Task::draw(operation, &mut stream);
             let [_, height, width, _] = x.dims();
-            let Some(classic) = operation.classic(task.bin, task.negative, [height, width]) else {
+            let Some(pil_op) = operation.pil_op(task.bin, task.negative, [height, width]) else {
                 continue;
             };
-            let target = self.scale.operated(&pictures, classic, &x);
+            let target = self.scale.operated(&pictures, pil_op, &x);
             let magnitude = super::colour::constant(&[task.magnitude()], [1], &x);
             let Some(out) = self
                 .networks

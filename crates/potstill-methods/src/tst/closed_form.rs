@@ -67,8 +67,8 @@ fn toned(operation: Operation, x: &Tensor<4>, magnitude: Tensor<1>, scale: &Pixe
     let pictures = scale.pictures(x);
     let [_, height, width, _] = x.dims();
     let at = |bin: usize| {
-        let classic = operation.classic(bin, negative, [height, width])?;
-        Some(scale.operated(&pictures, classic, x))
+        let pil_op = operation.pil_op(bin, negative, [height, width])?;
+        Some(scale.operated(&pictures, pil_op, x))
     };
     let (low, high) = (at(below as usize)?, at(below as usize + 1)?);
     let magnitude = if negative { -magnitude } else { magnitude };

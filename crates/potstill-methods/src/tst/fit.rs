@@ -45,10 +45,10 @@ fn fit_of(operation: Operation, bank: &Bank, scale: &PixelRange, x: &Tensor<4>) 
     let cases = (0..BINS).flat_map(|bin| signs.iter().map(move |&negative| (bin, negative)));
     let (mut sums, mut count) = ([0.0; 3], 0.0);
     for (bin, negative) in cases {
-        let Some(classic) = operation.classic(bin, negative, [height, width]) else {
+        let Some(pil_op) = operation.pil_op(bin, negative, [height, width]) else {
             continue;
         };
-        let target = scale.operated(&pictures, classic, x);
+        let target = scale.operated(&pictures, pil_op, x);
         // The magnitudes of a step lie around its middle.
         let strength = (bin as f64 + 0.5) / BINS as f64;
         let magnitude = || constant(&[if negative { -strength } else { strength }], [1], x);

@@ -1,6 +1,6 @@
 //! The fourteen operations, in the order of the learned parameters.
 
-use potstill_data::classic::Classic;
+use potstill_data::pil_ops::PilOp;
 
 /// One operation that the augmentation may draw.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,7 +107,7 @@ impl Operation {
 
     /// The real operation at one of the ten steps of its table (Cubuk et al. 2019), on images of this height and width. Cutout
     /// has none.
-    pub fn classic(self, bin: usize, negative: bool, [height, width]: [usize; 2]) -> Option<Classic> {
+    pub fn pil_op(self, bin: usize, negative: bool, [height, width]: [usize; 2]) -> Option<PilOp> {
         let share = bin.min(BINS - 1) as f64 / (BINS - 1) as f64;
         let signed = |greatest: f64| {
             if negative {
@@ -119,19 +119,19 @@ impl Operation {
         let factor = (1.0 + signed(0.9)) as f32;
         let pixels = |side: usize| signed(150.0 / 331.0 * side as f64) as i32;
         Some(match self {
-            Self::Brightness => Classic::Brightness(factor),
-            Self::Colour => Classic::Colour(factor),
-            Self::Contrast => Classic::Contrast(factor),
-            Self::Sharpness => Classic::Sharpness(factor),
-            Self::Posterize => Classic::Posterize(8 - (bin.min(BINS - 1) / 2) as u32),
-            Self::Solarize => Classic::Solarize(255.0 * (1.0 - share)),
-            Self::ShearX => Classic::ShearX(signed(0.3)),
-            Self::ShearY => Classic::ShearY(signed(0.3)),
-            Self::TranslateX => Classic::TranslateX(pixels(width)),
-            Self::TranslateY => Classic::TranslateY(pixels(height)),
-            Self::Rotate => Classic::Rotate(signed(30.0)),
-            Self::Equalize => Classic::Equalize,
-            Self::Invert => Classic::Invert,
+            Self::Brightness => PilOp::Brightness(factor),
+            Self::Colour => PilOp::Colour(factor),
+            Self::Contrast => PilOp::Contrast(factor),
+            Self::Sharpness => PilOp::Sharpness(factor),
+            Self::Posterize => PilOp::Posterize(8 - (bin.min(BINS - 1) / 2) as u32),
+            Self::Solarize => PilOp::Solarize(255.0 * (1.0 - share)),
+            Self::ShearX => PilOp::ShearX(signed(0.3)),
+            Self::ShearY => PilOp::ShearY(signed(0.3)),
+            Self::TranslateX => PilOp::TranslateX(pixels(width)),
+            Self::TranslateY => PilOp::TranslateY(pixels(height)),
+            Self::Rotate => PilOp::Rotate(signed(30.0)),
+            Self::Equalize => PilOp::Equalize,
+            Self::Invert => PilOp::Invert,
             Self::Cutout => return None,
         })
     }

@@ -1,7 +1,7 @@
 //! Between normalised images and 8-bit pictures.
 
 use burn::tensor::{Tensor, TensorData};
-use potstill_data::{Image, Normalise, classic::Classic};
+use potstill_data::{Image, Normalise, pil_ops::PilOp};
 
 /// The scale of normalised images.
 #[derive(Debug, Clone)]
@@ -55,7 +55,7 @@ impl PixelRange {
     }
 
     /// What an operation makes of pictures, normalised like `x`, whose pictures they are.
-    pub fn operated(&self, pictures: &[Image], operation: Classic, x: &Tensor<4>) -> Tensor<4> {
+    pub fn operated(&self, pictures: &[Image], operation: PilOp, x: &Tensor<4>) -> Tensor<4> {
         let bytes = pictures
             .iter()
             .flat_map(|picture| operation.apply(picture).pixels);

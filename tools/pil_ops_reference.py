@@ -1,6 +1,6 @@
-"""Pillow's results of the classic operations, for potstill-data/tests/classic.rs.
+"""Pillow's results of the classic operations, for potstill-data/tests/pil_ops.rs.
 
-    .venv/bin/python tools/classic_reference.py
+    .venv/bin/python tools/pil_ops_reference.py
 """
 
 import math
@@ -73,7 +73,7 @@ def main():
         cases.append({"name": name, "strength": strength, "seen": seen(operate(picture()))})
     content = {
         "made_by": (
-            f"tools/classic_reference.py with Pillow {PIL.__version__}; seen: the sum of the bytes (HWC), the sum of"
+            f"tools/pil_ops_reference.py with Pillow {PIL.__version__}; seen: the sum of the bytes (HWC), the sum of"
             " (i + 1) * byte i, then bytes 681 to 686"
         ),
         "size": [HEIGHT, WIDTH],
@@ -81,7 +81,7 @@ def main():
         "dull": {"equalize": seen(ImageOps.equalize(dull()))},
         "few_pixels": {"equalize": list(ImageOps.equalize(picture(9, 5)).tobytes())},
     }
-    reference_json.write("potstill-data", "classic.json", content)
+    reference_json.write("potstill-data", "pil_ops.json", content)
 
 
 if __name__ == "__main__":

@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-use potstill_data::{Image, classic::Classic};
+use potstill_data::{Image, pil_ops::PilOp};
 use serde_json::Value;
 
 fn record() -> Value {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/classic.json");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/reference/pil_ops.json");
     serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap()
 }
 
@@ -47,19 +47,19 @@ fn every_operation_is_pillows() {
     for case in cases {
         let strength = case["strength"].as_f64().unwrap();
         let operation = match case["name"].as_str().unwrap() {
-            "brightness" => Classic::Brightness(strength as f32),
-            "colour" => Classic::Colour(strength as f32),
-            "contrast" => Classic::Contrast(strength as f32),
-            "sharpness" => Classic::Sharpness(strength as f32),
-            "posterize" => Classic::Posterize(strength as u32),
-            "solarize" => Classic::Solarize(strength),
-            "shear-x" => Classic::ShearX(strength),
-            "shear-y" => Classic::ShearY(strength),
-            "translate-x" => Classic::TranslateX(strength as i32),
-            "translate-y" => Classic::TranslateY(strength as i32),
-            "rotate" => Classic::Rotate(strength),
-            "equalize" => Classic::Equalize,
-            "invert" => Classic::Invert,
+            "brightness" => PilOp::Brightness(strength as f32),
+            "colour" => PilOp::Colour(strength as f32),
+            "contrast" => PilOp::Contrast(strength as f32),
+            "sharpness" => PilOp::Sharpness(strength as f32),
+            "posterize" => PilOp::Posterize(strength as u32),
+            "solarize" => PilOp::Solarize(strength),
+            "shear-x" => PilOp::ShearX(strength),
+            "shear-y" => PilOp::ShearY(strength),
+            "translate-x" => PilOp::TranslateX(strength as i32),
+            "translate-y" => PilOp::TranslateY(strength as i32),
+            "rotate" => PilOp::Rotate(strength),
+            "equalize" => PilOp::Equalize,
+            "invert" => PilOp::Invert,
             other => panic!("{other}"),
         };
         let changed = operation.apply(&picture);
@@ -76,10 +76,10 @@ fn equalizing_leaves_what_has_nothing_to_even_out() {
         [100 + (x * y) % 17, 30 + (x + y) % 3 * (x % 2), 77][c]
     });
     assert_eq!(
-        seen(&Classic::Equalize.apply(&dull)),
+        seen(&PilOp::Equalize.apply(&dull)),
         numbers(&record["dull"]["equalize"])
     );
-    let few = Classic::Equalize.apply(&picture(5, 9));
+    let few = PilOp::Equalize.apply(&picture(5, 9));
     let bytes: Vec<u64> = few.pixels.iter().map(|&value| u64::from(value)).collect();
     assert_eq!(bytes, numbers(&record["few_pixels"]["equalize"]));
 }
@@ -94,14 +94,14 @@ fn pictures_of_any_size_are_taken() {
             pixels: (0..height * width * channels).map(|i| (40 * i) as u8).collect(),
         };
         for operation in [
-            Classic::Brightness(1.5),
-            Classic::Colour(0.3),
-            Classic::Contrast(0.3),
-            Classic::Sharpness(1.9),
-            Classic::Posterize(0),
-            Classic::Rotate(-17.0),
-            Classic::ShearX(0.2),
-            Classic::Equalize,
+            PilOp::Brightness(1.5),
+            PilOp::Colour(0.3),
+            PilOp::Contrast(0.3),
+            PilOp::Sharpness(1.9),
+            PilOp::Posterize(0),
+            PilOp::Rotate(-17.0),
+            PilOp::ShearX(0.2),
+            PilOp::Equalize,
         ] {
             assert_eq!(operation.apply(&image).shape(), image.shape());
         }

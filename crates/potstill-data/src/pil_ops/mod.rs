@@ -10,7 +10,7 @@ use crate::Image;
 
 /// One operation with its strength.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Classic {
+pub enum PilOp {
     /// Away from black: 0 is black, 1 changes nothing (`ImageEnhance.Brightness`).
     Brightness(f32),
     /// Away from grey: 0 is grey, 1 changes nothing (`ImageEnhance.Color`).
@@ -39,7 +39,7 @@ pub enum Classic {
     Invert,
 }
 
-impl Classic {
+impl PilOp {
     /// The changed picture, of the same size. Pictures of one channel are grey, of three red, green and blue.
     #[must_use]
     pub fn apply(self, image: &Image) -> Image {
