@@ -18,7 +18,7 @@ pub enum CifarKind {
 
 impl CifarKind {
     /// The name in the registry.
-    pub fn name(self) -> &'static str {
+    pub const fn name(self) -> &'static str {
         match self {
             Self::Cifar10 => "cifar10",
             Self::Cifar100 => "cifar100",

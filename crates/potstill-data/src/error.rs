@@ -104,6 +104,20 @@ pub enum DataError {
         found: TargetKind,
     },
 
+    /// A data set does not have the kind of target that was asked for.
+    #[error(
+        "`{name}` has {} for each image, not {wanted}: take another data set, or another task",
+        joined(given)
+    )]
+    OtherTargets {
+        /// The data set.
+        name: String,
+        /// The kind that was asked for.
+        wanted: TargetKind,
+        /// The kinds that can be had.
+        given: Vec<TargetKind>,
+    },
+
     /// An image and its target do not fit together, or do not fit their data set.
     #[error("image {index} of `{name}`: {problem}")]
     Sample {
@@ -209,6 +223,15 @@ pub enum DataError {
         /// What to do.
         advice: String,
     },
+}
+
+/// `a class or boxes`.
+fn joined(kinds: &[TargetKind]) -> String {
+    kinds
+        .iter()
+        .map(TargetKind::to_string)
+        .collect::<Vec<_>>()
+        .join(" or ")
 }
 
 impl DataError {

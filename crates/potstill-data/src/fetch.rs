@@ -8,20 +8,7 @@ use std::time::Duration;
 use md5::{Digest, Md5};
 use potstill_base::{hexadecimal, nearest};
 
-use crate::DataError;
-
-/// A file that can be downloaded.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Download {
-    /// What to call it in [`fetch`].
-    pub name: String,
-    /// Where it is.
-    pub url: String,
-    /// Its name on disk.
-    pub file: String,
-    /// Its MD5 sum as published, in hexadecimal.
-    pub md5: String,
-}
+use crate::{DataError, Download, registry};
 
 /// How far a download is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,36 +19,9 @@ pub struct Progress {
     pub total: Option<u64>,
 }
 
-/// The files that [`fetch`] knows: both CIFAR sets, as binary (the plain name) and as Python version.
-pub fn downloads() -> Vec<Download> {
-    let cifar = |name: &str, file: &str, md5: &str| Download {
-        name: name.to_owned(),
-        url: format!("https://www.cs.toronto.edu/~kriz/{file}"),
-        file: file.to_owned(),
-        md5: md5.to_owned(),
-    };
-    vec![
-        cifar(
-            "cifar10",
-            "cifar-10-binary.tar.gz",
-            "c32a1d4ab5d03f1284b67883e8d87530",
-        ),
-        cifar(
-            "cifar10-python",
-            "cifar-10-python.tar.gz",
-            "c58f30108f718f92721af3b95e74349a",
-        ),
-        cifar(
-            "cifar100",
-            "cifar-100-binary.tar.gz",
-            "03b5dce01913d631647c71ecec9e9cb8",
-        ),
-        cifar(
-            "cifar100-python",
-            "cifar-100-python.tar.gz",
-            "eb9058c3a382ffc7106e4002c42a8d85",
-        ),
-    ]
+/// The files that [`fetch`] knows: those of every entry of the [`registry`].
+pub fn downloads() -> impl Iterator<Item = &'static Download<'static>> {
+    registry().iter().flat_map(|entry| entry.downloads)
 }
 
 /// Downloads a data set of [`downloads`] into the folder `root`, where [`crate::open`] finds it, and gives its path.
@@ -69,11 +29,10 @@ pub fn downloads() -> Vec<Download> {
 /// # Errors
 /// [`DataError::UnknownName`], or as [`download`].
 pub fn fetch(name: &str, root: &Path, progress: impl FnMut(Progress)) -> Result<PathBuf, DataError> {
-    let known = downloads();
-    if let Some(wanted) = known.iter().find(|download| download.name == name) {
+    if let Some(wanted) = downloads().find(|download| download.name == name) {
         return download(wanted, root, progress);
     }
-    let known: Vec<String> = known.into_iter().map(|download| download.name).collect();
+    let known: Vec<String> = downloads().map(|download| download.name.to_owned()).collect();
     let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
     Err(DataError::UnknownName {
         name: name.to_owned(),
@@ -89,19 +48,19 @@ pub fn fetch(name: &str, root: &Path, progress: impl FnMut(Progress)) -> Result<
 /// [`DataError::Download`] where the network or the server fails, [`DataError::Checksum`] for a wrong file, and
 /// [`DataError::Io`] where the disk does.
 pub fn download(
-    wanted: &Download,
+    wanted: &Download<'_>,
     root: &Path,
     mut progress: impl FnMut(Progress),
 ) -> Result<PathBuf, DataError> {
-    let path = root.join(&wanted.file);
+    let path = root.join(wanted.file);
     if path.exists() {
-        check_sum(&path, &wanted.md5, "delete it and fetch again")?;
+        check_sum(&path, wanted.md5, "delete it and fetch again")?;
         return Ok(path);
     }
     fs::create_dir_all(root).map_err(DataError::io("create", root))?;
     let part = root.join(format!("{}.part", wanted.file));
-    receive(&wanted.url, &part, &mut progress)?;
-    if let Err(wrong) = check_sum(&part, &wanted.md5, "it was deleted; fetch again") {
+    receive(wanted.url, &part, &mut progress)?;
+    if let Err(wrong) = check_sum(&part, wanted.md5, "it was deleted; fetch again") {
         fs::remove_file(&part).map_err(DataError::io("delete", &part))?;
         return Err(wrong);
     }

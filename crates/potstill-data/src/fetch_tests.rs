@@ -76,12 +76,12 @@ fn answer(mut stream: TcpStream, manner: Manner) {
     stream.write_all(&body[..sent]).unwrap();
 }
 
-fn wanted(url: &str) -> Download {
+fn wanted(url: &str) -> Download<'_> {
     Download {
-        name: "tale".to_owned(),
-        url: url.to_owned(),
-        file: "tale.txt".to_owned(),
-        md5: SUM.to_owned(),
+        name: "tale",
+        url,
+        file: "tale.txt",
+        md5: SUM,
     }
 }
 
@@ -183,5 +183,5 @@ fn refusals_and_the_lack_of_a_network_are_told() {
     assert!(offline.contains("is there a network?"), "{offline}");
     let unknown = fetch("cifar-10", dir.path(), |_| ()).unwrap_err().to_string();
     assert!(unknown.contains("did you mean `cifar10`?"), "{unknown}");
-    assert!(downloads().iter().all(|download| download.md5.len() == 32));
+    assert!(downloads().all(|download| download.md5.len() == 32));
 }

@@ -70,9 +70,15 @@ impl<'a> Options<'a> {
         })
     }
 
+    /// The text given for `key`, if one is.
+    pub fn text(&self, key: &str) -> Option<&'a str> {
+        let given = self.pairs.iter().find(|(given, _)| *given == key);
+        given.map(|(_, text)| *text)
+    }
+
     /// Puts the number given for `key`, if one is, into `target`.
     pub fn number<T: FromStr>(&self, key: &str, target: &mut T) -> Result<(), DataError> {
-        if let Some((_, text)) = self.pairs.iter().find(|(given, _)| *given == key) {
+        if let Some(text) = self.text(key) {
             *target = text.parse().map_err(|_| DataError::DatasetOption {
                 dataset: self.dataset.to_owned(),
                 option: format!("{key}={text}"),

@@ -103,7 +103,7 @@ fn datasets() -> Vec<Value> {
         json!({
             "name": entry.name,
             "about": entry.description,
-            "task": entry.task,
+            "targets": entry.targets,
             "classes": entry.classes,
             "licence": entry.licence,
         })

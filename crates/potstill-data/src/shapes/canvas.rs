@@ -1,6 +1,6 @@
 //! Painting layers on a picture: placed, textured, with edges smoothed by 2x2 samples a pixel.
 
-use super::Figure;
+use super::figure::Figure;
 
 /// A colour: red, green, blue in `[0, 1]`.
 pub(super) type Colour = [f32; 3];

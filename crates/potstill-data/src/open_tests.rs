@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use super::{open, open_in};
+use super::{open, open_for, open_in};
 use crate::archive_members::tests::{tar_bytes, write_gzipped};
 use crate::cifar::tests::planes;
 use crate::decode::tests::png_bytes;
-use crate::{DataError, Dataset, Split, mnist_idx};
+use crate::{DataError, Dataset, Split, TargetKind, mnist_idx};
 
 fn message(result: Result<Box<dyn Dataset>, DataError>) -> String {
     result.err().unwrap().to_string()
@@ -28,7 +28,7 @@ fn an_unknown_name_gets_the_nearest_one() {
 #[test]
 fn a_missing_data_set_says_how_to_get_it() {
     let dir = tempfile::tempdir().unwrap();
-    let missing = message(open_in(dir.path(), "cifar100", Split::Train));
+    let missing = message(open_in(dir.path(), "cifar100", Split::Train, TargetKind::Class));
     assert!(
         missing.contains("potstill data fetch cifar100") && missing.contains("cifar-100-binary.tar.gz"),
         "{missing}"
@@ -55,7 +55,7 @@ fn each_format_is_found_by_name_and_by_path() {
     fs::write(root.join("tars/test.tar"), tar_bytes(&[("cat/1.png", &png)])).unwrap();
 
     let found = |source: &str| {
-        let set = open_in(root, source, Split::Test).unwrap();
+        let set = open_in(root, source, Split::Test, TargetKind::Class).unwrap();
         (
             set.len(),
             set.classes().len(),
@@ -74,6 +74,25 @@ fn each_format_is_found_by_name_and_by_path() {
     assert_eq!(found(&at("tars")), (1, 1, 0, [1, 1, 3]));
     assert_eq!(found(&at("tars/test.tar")), (1, 1, 0, [1, 1, 3]));
     assert_eq!(found("shapes:test=5,classes=4,size=16"), (5, 4, 0, [16, 16, 3]));
+}
+
+#[test]
+fn a_data_set_without_such_targets_says_what_it_has() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::create_dir(dir.path().join("cat")).unwrap();
+    fs::write(dir.path().join("cat/1.png"), png_bytes(1, 1, 3, &[1, 2, 3])).unwrap();
+    let path = dir.path().display().to_string();
+    let folder = message(open_for(&path, Split::Train, TargetKind::Map));
+    assert!(
+        folder.contains("has a class for each image, not a label map"),
+        "{folder}"
+    );
+    // Told before anything is looked for.
+    let named = message(open_in(dir.path(), "cifar10", Split::Train, TargetKind::Boxes));
+    assert_eq!(
+        named,
+        "`cifar10` has a class for each image, not boxes: take another data set, or another task"
+    );
 }
 
 #[test]

@@ -1,0 +1,25 @@
+//! Drawn shapes by name.
+
+use crate::{DatasetEntry, Shapes, ShapesOptions, TargetKind};
+
+pub(crate) const SHAPES: DatasetEntry = DatasetEntry {
+    name: "shapes",
+    targets: &[
+        TargetKind::Class,
+        TargetKind::Classes,
+        TargetKind::Boxes,
+        TargetKind::Instances,
+        TargetKind::Map,
+    ],
+    classes: 12,
+    shape: [32, 32, 3],
+    description: "drawn shapes on clutter, made on the fly; options size, classes, figures (several in a picture), train, test, seed",
+    mean: &[0.5, 0.5, 0.5],
+    std: &[0.24, 0.24, 0.24],
+    licence: "none needed: the pictures are computed",
+    downloads: &[],
+    open: |request| {
+        let options = ShapesOptions::parse(request.options)?;
+        Ok(Box::new(Shapes::new(options, request.split, request.target)?))
+    },
+};
