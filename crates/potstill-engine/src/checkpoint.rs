@@ -11,13 +11,13 @@ use burn::tensor::{Device, Tensor, TensorData};
 use potstill_models::weights::{StoredTensor, TensorFile, write_tensors};
 use potstill_ops::Parameters;
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::{
     EngineError, ModelConfig,
     optimizer::Optimizer,
     running_mean::RunningMean,
-    train::backward::Optimizers,
-    train::learner::{Learner, Part},
+    train::{backward::Optimizers, learner::Learner, parts::RunPart},
 };
 
 /// Where a run is: epochs that are done, and steps of the epoch that is not.
@@ -53,9 +53,12 @@ pub struct Checkpoint {
     pub recipe: String,
     /// What the student is, so that the checkpoint can be evaluated by itself.
     pub(crate) student: Option<ModelConfig>,
-    /// What the methods wrote down besides their tensors.
+    /// The states of the methods, by entry.
     #[serde(default)]
-    pub(crate) methods: BTreeMap<String, String>,
+    pub(crate) states: BTreeMap<String, Value>,
+    /// The same as it was written before methods had one state each: texts, by `ENTRY.memory` and `ENTRY.augmentation`.
+    #[serde(default, skip_serializing, rename = "methods")]
+    pub(crate) earlier_states: BTreeMap<String, String>,
     /// How often the optimiser moved each parameter.
     pub(crate) updates: BTreeMap<String, u64>,
 }
@@ -66,10 +69,10 @@ const OPTIMIZER: &str = "optimizer";
 
 impl Checkpoint {
     /// Writes the checkpoint whole or not at all.
-    pub(crate) fn save(
+    pub(crate) fn save<'a>(
         mut self,
-        parts: &[Part<&dyn Parameters>],
-        optimizers: &[&Optimizer],
+        parts: &[RunPart<&dyn Parameters>],
+        optimizers: impl Iterator<Item = &'a Optimizer>,
         path: &Path,
     ) -> Result<(), EngineError> {
         let mut tensors = Vec::new();
@@ -79,7 +82,7 @@ impl Checkpoint {
                 tensors.push((name, entry.shape.clone(), value));
             });
         }
-        for (parameter, slots) in optimizers.iter().flat_map(|optimizer| optimizer.slots()) {
+        for (parameter, slots) in optimizers.flat_map(Optimizer::slots) {
             self.updates.insert(parameter.clone(), slots.updates);
             for (slot, value) in &slots.tensors {
                 let shape = value.dims().to_vec();
@@ -105,8 +108,23 @@ impl Checkpoint {
             .metadata
             .get(METADATA_KEY)
             .ok_or_else(|| broken("it is no checkpoint of a run".into()))?;
-        let run_state = serde_json::from_str(run_state).map_err(|error| broken(error.to_string()))?;
+        let run_state: Self = serde_json::from_str(run_state).map_err(|error| broken(error.to_string()))?;
+        let run_state = run_state
+            .with_earlier_states()
+            .map_err(|error| broken(error.to_string()))?;
         Ok((run_state, file.tensors))
+    }
+
+    /// Takes up states as they were written before.
+    fn with_earlier_states(mut self) -> Result<Self, serde_json::Error> {
+        for (name, text) in std::mem::take(&mut self.earlier_states) {
+            let id = name
+                .strip_suffix(".memory")
+                .or(name.strip_suffix(".augmentation"));
+            self.states
+                .insert(id.unwrap_or(&name).to_owned(), serde_json::from_str(&text)?);
+        }
+        Ok(self)
     }
 
     /// Puts everything back; every tensor of every part must be there, in its shape.
@@ -121,23 +139,19 @@ impl Checkpoint {
             file: path.into(),
             reason,
         };
-        learner.load_state(&self.methods).map_err(broken)?;
-        let (mut clocks, mut lengths) = (Vec::new(), BTreeMap::new());
+        learner.load_states(self.states.clone()).map_err(broken)?;
+        let (mut keys, mut lengths) = (BTreeMap::new(), BTreeMap::new());
         let mut put_back = TensorRestorer::new(&mut tensors);
-        learner.each_part(&mut |part| {
+        for part in learner.parts_mut() {
             put_back.fill(&part.name, part.module);
             for entry in part.module.entries() {
                 let length: usize = entry.shape.iter().product();
                 lengths.insert(format!("{}/{}", part.name, entry.path), length);
             }
-            clocks.extend(part.clock.map(|clock| (part.name, clock)));
-        });
+            keys.extend(part.optimizer.map(|key| (part.name, key)));
+        }
         put_back.done(path)?;
-        let clock_of = |parameter: &str| {
-            let part = parameter.split_once('/')?.0;
-            let found = clocks.iter().find(|(name, _)| name == part)?;
-            Some(found.1)
-        };
+        let key_of = |parameter: &str| keys.get(parameter.split_once('/')?.0).copied();
         for (name, stored) in tensors {
             let parameter = name
                 .strip_prefix(OPTIMIZER)
@@ -148,8 +162,8 @@ impl Checkpoint {
                     return false;
                 }
                 let stored = tensor(stored.clone(), &Device::flex());
-                clock_of(parameter)
-                    .is_some_and(|clock| optimizers.of(clock).restore_tensor(parameter, slot, stored))
+                key_of(parameter)
+                    .is_some_and(|key| optimizers.of(key).restore_tensor(parameter, slot, stored))
             });
             if !known {
                 let reason = format!("it holds `{name}`, which this recipe has no place for");
@@ -157,8 +171,8 @@ impl Checkpoint {
             }
         }
         for (parameter, &updates) in &self.updates {
-            if let Some(clock) = clock_of(parameter) {
-                optimizers.of(clock).restore_updates(parameter, updates);
+            if let Some(key) = key_of(parameter) {
+                optimizers.of(key).restore_updates(parameter, updates);
             }
         }
         Ok(())

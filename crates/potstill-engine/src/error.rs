@@ -18,6 +18,15 @@ pub enum EngineError {
     /// A method that does not fit.
     #[error(transparent)]
     Method(#[from] potstill_methods::MethodError),
+    /// An entry of `[[methods]]` that fails.
+    #[error("`{id}`: {error}")]
+    Entry {
+        /// The entry.
+        id: String,
+        /// Why.
+        #[source]
+        error: potstill_methods::MethodError,
+    },
     /// A table or curve that cannot be read or written.
     #[error(transparent)]
     Report(#[from] potstill_report::ReportError),
@@ -76,6 +85,12 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// The failure of an entry, for `map_err`.
+    pub(crate) fn of_entry(id: &str) -> impl FnOnce(potstill_methods::MethodError) -> Self {
+        let id = id.to_owned();
+        move |error| Self::Entry { id, error }
+    }
+
     /// The file system's refusal to do `action` at `path`, for `map_err`.
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

@@ -3,14 +3,16 @@
 use std::time::Instant;
 
 use potstill_data::{Batch, Loader, LoaderConfig};
-use potstill_methods::TeacherUpdate;
+use potstill_methods::{Event, StudentEpoch, TeacherUpdate};
 
 use crate::{
     EngineError, Phase, Plan, machine,
-    train::backward::{Optimizers, Rates, UpdateContext},
-    train::inputs::StepIndex,
-    train::learner::Learner,
-    train::profile::{StepPart, StepProfile},
+    train::{
+        backward::{Optimizers, UpdateContext},
+        inputs::StepIndex,
+        learner::Learner,
+        profile::{StepPart, StepProfile},
+    },
 };
 
 /// Multiply-accumulates of a probe step: some tenths of a second on one core.
@@ -31,8 +33,8 @@ pub struct Estimate {
     pub gflops: f64,
     /// MiB of the process with a step of the recipe's batch; none where the system does not tell.
     pub memory_mb: Option<f64>,
-    /// Methods that prepare something before the first step, which is not in the estimate.
-    pub preparing: Vec<&'static str>,
+    /// Entries that prepare something before the first step, which is not in the estimate.
+    pub preparing: Vec<String>,
 }
 
 impl Plan {
@@ -48,14 +50,14 @@ impl Plan {
         let images = batch.len();
         let kinds = self.kinds();
         let learner = Learner::of(&mut self);
-        let mut rehearsal = Rehearsal::new(&self, learner, batch);
+        let mut rehearsal = Rehearsal::new(&self, learner, batch)?;
         let before = machine::rss_mb();
         machine::forget_peak_rss();
         rehearsal.step(0)?;
         let (mut sum, mut evaluated) = (Sum::default(), 0.0);
         for (epoch, count) in kinds {
             let profile = rehearsal.step(epoch)?;
-            let of_teacher = if rehearsal.learner.teacher_learns() {
+            let of_teacher = if rehearsal.learner.has_online_teacher() {
                 profile.seconds(StepPart::Teacher)
             } else {
                 0.0
@@ -116,10 +118,8 @@ impl Plan {
     fn kinds(&self) -> Vec<(usize, usize)> {
         let read = |epoch| {
             let methods = self.methods.iter();
-            let reads = methods.map(|(_, method)| method.reads_in(epoch));
-            reads
-                .map(|reads| (reads.student, reads.teacher))
-                .collect::<Vec<_>>()
+            let reads = methods.map(|planned| planned.method.reads(StudentEpoch(epoch)));
+            reads.collect::<Vec<_>>()
         };
         let mut kinds: Vec<(_, usize, usize)> = Vec::new();
         for epoch in 0..self.recipe.total_epochs() {
@@ -161,42 +161,40 @@ struct Rehearsal<'a> {
     learner: Learner,
     optimizers: Optimizers,
     batch: Batch,
-    /// Epochs that the memories have heard of.
+    /// Epochs that the methods have heard of.
     remembered: usize,
 }
 
 impl<'a> Rehearsal<'a> {
-    fn new(plan: &'a Plan, mut learner: Learner, batch: Batch) -> Self {
-        learner.init_placeholder(0);
-        Self {
+    fn new(plan: &'a Plan, mut learner: Learner, batch: Batch) -> Result<Self, EngineError> {
+        learner.init_placeholders(0)?;
+        Ok(Self {
             plan,
             learner,
-            optimizers: Optimizers::new(&plan.phases[0], plan.teacher_optimizer()),
+            optimizers: plan.optimizers(&plan.phases[0]),
             batch,
             remembered: 0,
-        }
+        })
     }
 
     /// A step of the student's epoch, which is not before that of the last.
     fn step(&mut self, epoch: usize) -> Result<StepProfile, EngineError> {
-        (self.remembered..epoch).for_each(|epoch| self.learner.remember(epoch));
+        (self.remembered..epoch).try_for_each(|epoch| self.learner.end_epoch(StudentEpoch(epoch)))?;
         self.remembered = epoch;
         let (phase, steps) = (Phase::at(&self.plan.phases, epoch), self.plan.steps_per_epoch());
-        let rate = phase.rate(epoch, 0, steps);
-        let mut descent = UpdateContext {
+        let rates = self.plan.rates(phase, epoch, 0, steps);
+        let rate = rates.student;
+        let mut update = UpdateContext {
             phase,
             optimizers: &mut self.optimizers,
-            rates: Rates {
-                student: rate,
-                teacher: self.plan.teacher_rate(phase, epoch, 0, steps),
-            },
+            rates,
         };
         let mut profile = StepProfile::start();
         self.learner
             .step(
                 &self.batch,
                 StepIndex { epoch, step: 0 },
-                &mut descent,
+                &mut update,
                 &mut profile,
             )
             .map_err(|refused| refused.at(epoch + 1, 1, rate))?;
@@ -205,15 +203,11 @@ impl<'a> Rehearsal<'a> {
 
     /// Seconds of a step of a round of that method.
     fn search_step(&mut self, method: usize) -> Result<f64, EngineError> {
-        let Some(augmentation) = self.learner.methods[method].1.augmentation_mut() else {
-            return Ok(0.0);
-        };
-        augmentation.begin_round();
-        self.optimizers.begin_round(&augmentation.optimizer());
-        let rate = augmentation.rate();
-        let Some(pair) = self.learner.frozen_pair() else {
-            return Ok(0.0);
-        };
+        self.learner.notify(method, &Event::RoundStart)?;
+        let augmentation = self.learner.augmentation(method)?;
+        let (rule, rate) = (augmentation.optimizer(), augmentation.rate());
+        self.optimizers.begin_round(&rule);
+        let pair = self.learner.frozen_pair(method)?;
         let index = StepIndex { epoch: 0, step: 0 };
         let began = Instant::now();
         self.learner

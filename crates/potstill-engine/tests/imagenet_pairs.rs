@@ -4,7 +4,7 @@
 
 use burn::tensor::Device;
 use potstill_engine::{BenchSetup, bench};
-use potstill_methods::{MethodError, NetworkInfo, PlanContext, find};
+use potstill_methods::{MethodError, NetworkInfo, PlanContext, StudentEpoch, find};
 use potstill_models::BuildOptions;
 use potstill_ops::{Point, Scope, count_trainable};
 use potstill_random::Seed;
@@ -25,8 +25,9 @@ type Levels = Vec<(usize, usize)>;
 /// The levels of the student and the teacher, and the parameters of the fusion modules.
 fn review(student: &str, teacher: &str, options: &str) -> Result<([Levels; 2], usize), MethodError> {
     let context = PlanContext {
+        id: "review-kd".into(),
         student: side(student),
-        teacher: Some(side(teacher)),
+        teachers: vec![side(teacher)],
         image: [224, 224, 3],
         input: potstill_engine::default_input(3),
         epochs: 240,
@@ -40,16 +41,23 @@ fn review(student: &str, teacher: &str, options: &str) -> Result<([Levels; 2], u
     let recipe = potstill_recipe::Recipe::from_text(&recipe, "test.toml", &[]).unwrap();
     let spec: &MethodSpec = &recipe.methods[0];
     let method = find("review-kd")?.plan(spec, &context)?;
-    let reads = method.reads();
+    let reads = method.reads(StudentEpoch(0));
     let levels = |side: &NetworkInfo, points: &[Point]| -> Levels {
         let sizes = points.iter().map(|point| side.probe.size(point).unwrap());
         sizes.map(|[height, _, channels]| (channels, height)).collect()
     };
     let levels = [
         levels(&context.student, &reads.student),
-        levels(context.teacher.as_ref().unwrap(), &reads.teacher),
+        levels(&context.teachers[0], &reads.teacher),
     ];
-    Ok((levels, method.modules().map_or(0, count_trainable)))
+    Ok((
+        levels,
+        method
+            .parts()
+            .iter()
+            .map(|part| count_trainable(part.module))
+            .sum(),
+    ))
 }
 
 #[test]

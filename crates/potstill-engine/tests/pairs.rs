@@ -4,7 +4,7 @@
 
 use burn::tensor::Device;
 use potstill_engine::{BenchSetup, bench};
-use potstill_methods::{NetworkInfo, PlanContext, find};
+use potstill_methods::{NetworkInfo, PlanContext, StudentEpoch, find};
 use potstill_models::BuildOptions;
 use potstill_ops::{Point, Scope, count_trainable};
 use potstill_random::Seed;
@@ -136,8 +136,9 @@ fn levels_and_parameters_are_the_published_ones() {
     for pair in &PAIRS {
         let what = format!("{} from {}", pair.student, pair.teacher);
         let context = PlanContext {
+            id: "review-kd".into(),
             student: side(pair.student),
-            teacher: Some(side(pair.teacher)),
+            teachers: vec![side(pair.teacher)],
             image: [32, 32, 3],
             input: potstill_engine::default_input(3),
             epochs: 240,
@@ -146,7 +147,7 @@ fn levels_and_parameters_are_the_published_ones() {
         };
         let spec = MethodSpec::new("review-kd");
         let method = find("review-kd").unwrap().plan(&spec, &context).unwrap();
-        let reads = method.reads();
+        let reads = method.reads(StudentEpoch(0));
         let seen = |side: &NetworkInfo, points: &[Point]| -> Vec<[usize; 3]> {
             let sizes = points.iter().map(|point| side.probe.size(point).unwrap());
             sizes.collect()
@@ -162,9 +163,13 @@ fn levels_and_parameters_are_the_published_ones() {
             wanted(|pair| pair.0),
             "{what}"
         );
-        let teacher = context.teacher.as_ref().unwrap();
+        let teacher = &context.teachers[0];
         assert_eq!(seen(teacher, &reads.teacher), wanted(|pair| pair.1), "{what}");
-        let counted = method.modules().map_or(0, count_trainable);
+        let counted: usize = method
+            .parts()
+            .iter()
+            .map(|part| count_trainable(part.module))
+            .sum();
         assert_eq!(
             (counted, pair.by_formula()),
             (pair.parameters, pair.parameters),

@@ -1,8 +1,8 @@
-//! What can be wrong about a method in a recipe.
+//! What can be wrong about a method.
 
 use potstill_recipe::RecipeError;
 
-/// A method that cannot work with these networks or options. Found before the first step.
+/// A method that cannot work with these networks or options, which is found before the first step, or a method that breaks its word.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum MethodError {
@@ -18,7 +18,7 @@ pub enum MethodError {
     #[error(
         "`{0}` learns from a teacher: add a [teacher] table, or take the method out for the student alone"
     )]
-    NoTeacher(&'static str),
+    NoTeacher(String),
     /// Logits that cannot be compared.
     #[error("`{method}` compares logits, but the teacher has {teacher} classes and the student {student}")]
     Classes {
@@ -100,6 +100,31 @@ pub enum MethodError {
         /// The teacher's.
         teacher: (String, [usize; 2]),
     },
+    /// A method that cannot learn from the mean of several teachers.
+    #[error(
+        "`{method}` learns from one teacher, and {teachers} are named: name one of them (`teacher = \"...\"`)"
+    )]
+    OneTeacher {
+        /// The entry.
+        method: String,
+        /// How many are named.
+        teachers: usize,
+    },
+    /// A method without the loss that its facts promise.
+    #[error("it has no loss: implement `Method::{0}`, or say otherwise in `MethodInfo::teacher`")]
+    NoLoss(&'static str),
+    /// A method with rounds of an augmentation that it does not have.
+    #[error("it has rounds (`MethodInfo::rounds`) and no augmentation (`Method::augmentation`)")]
+    NoAugmentation,
+    /// A map that was not read.
+    #[error("{0}: `Method::reads` has to list it for this epoch")]
+    Tap(#[from] potstill_ops::UnmetTap),
+    /// A step before the preparation.
+    #[error("nothing is prepared yet")]
+    NotPrepared,
+    /// The state of another method, or of the same one with other options.
+    #[error("its state does not fit: {0}")]
+    State(String),
     /// Text that names no point.
     #[error("`{method}`: {source}")]
     Point {

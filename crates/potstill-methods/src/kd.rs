@@ -8,7 +8,7 @@ use potstill_ops::{Pass, distillation_divergence};
 use potstill_recipe::MethodSpec;
 use serde::Deserialize;
 
-use crate::{LossTerm, Method, MethodError, PlanContext, StepContext};
+use crate::{LossTerm, Method, MethodError, MethodInfo, PlanContext, StepContext, TeacherUse};
 
 /// The options of KD in a recipe.
 #[derive(Debug, Clone, Deserialize)]
@@ -34,6 +34,11 @@ impl Kd {
     /// The name in recipes.
     pub const NAME: &'static str = "kd";
 
+    /// KD at this temperature, above 0, for two networks with the same classes.
+    pub fn with_temperature(temperature: f64) -> Self {
+        Self { temperature }
+    }
+
     /// Plans KD: both networks must have the same classes.
     ///
     /// # Errors
@@ -49,19 +54,16 @@ impl Kd {
 }
 
 impl Method for Kd {
-    fn name(&self) -> &'static str {
-        Self::NAME
+    fn info(&self) -> MethodInfo {
+        MethodInfo {
+            teacher: TeacherUse::OneOrMean,
+            ..MethodInfo::default()
+        }
     }
 
-    fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Vec<LossTerm> {
-        let Some(teacher) = step.teacher else {
-            return Vec::new();
-        };
-        let value = distillation_divergence(
-            step.student.logits.clone(),
-            teacher.logits.clone(),
-            self.temperature,
-        );
-        vec![LossTerm::loss(Self::NAME, value)]
+    fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        let (student, teacher) = (step.student.logits.clone(), step.teacher_logits(self.temperature));
+        let value = distillation_divergence(student, teacher, self.temperature);
+        Ok(vec![LossTerm::loss(step.id, value)])
     }
 }

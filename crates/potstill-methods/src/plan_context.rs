@@ -19,15 +19,19 @@ pub struct NetworkInfo {
     pub stage_ends: Vec<StageEnd>,
     /// The ends of its last stage; none for a network that knows no stages.
     pub last_stage: Option<LastStage>,
+    /// Whether it starts from trained weights.
+    pub has_weights: bool,
 }
 
 /// What a method knows when it is planned.
 #[derive(Debug, Clone)]
 pub struct PlanContext {
+    /// The name of the method's entry.
+    pub id: String,
     /// The student.
     pub student: NetworkInfo,
-    /// The teacher, if the recipe has one.
-    pub teacher: Option<NetworkInfo>,
+    /// The teachers that the entry names: none, one, or several whose mean it is to learn from.
+    pub teachers: Vec<NetworkInfo>,
     /// The size `[H, W, C]` of an image.
     pub image: [usize; 3],
     /// How the student's images are normalised.
@@ -41,34 +45,36 @@ pub struct PlanContext {
 }
 
 impl PlanContext {
-    /// The teacher.
+    /// The teacher; the first of several.
     ///
     /// # Errors
     /// [`MethodError::NoTeacher`] in the name of the method that needs it.
     pub fn teacher(&self, method: &'static str) -> Result<&NetworkInfo, MethodError> {
-        self.teacher.as_ref().ok_or(MethodError::NoTeacher(method))
+        self.teachers
+            .first()
+            .ok_or_else(|| MethodError::NoTeacher(method.into()))
     }
 
-    /// The teacher, which must have the same number of classes as the student.
+    /// The teacher, which must have the same number of classes as the student, as must every other.
     ///
     /// # Errors
     /// As [`teacher`](Self::teacher); [`MethodError::Classes`].
     pub fn teacher_of_same_classes(&self, method: &'static str) -> Result<&NetworkInfo, MethodError> {
-        let side = self.teacher(method)?;
-        let (teacher, student) = (side.probe.classes, self.student.probe.classes);
-        if teacher == student {
-            return Ok(side);
+        let student = self.student.probe.classes;
+        let mut classes = self.teachers.iter().map(|teacher| teacher.probe.classes);
+        match classes.find(|&teacher| teacher != student) {
+            Some(teacher) => Err(MethodError::Classes {
+                method,
+                teacher,
+                student,
+            }),
+            None => self.teacher(method),
         }
-        Err(MethodError::Classes {
-            method,
-            teacher,
-            student,
-        })
     }
 
-    /// The scope in which this method creates its modules.
-    pub fn scope(&self, method: &str) -> Scope {
-        Scope::new(&self.device, self.seed, method)
+    /// The scope in which the entry creates its modules.
+    pub fn scope(&self) -> Scope {
+        Scope::new(&self.device, self.seed, &self.id)
     }
 }
 
@@ -102,7 +108,14 @@ impl NetworkInfo {
             stem: network.stem(),
             stage_ends: network.stage_ends(),
             last_stage: network.last_stage(),
+            has_weights: false,
         })
+    }
+
+    /// The same network, which starts from trained weights or does not.
+    #[must_use]
+    pub fn with_weights(self, has_weights: bool) -> Self {
+        Self { has_weights, ..self }
     }
 
     /// The size `[H, W, C]` of the map at a point.

@@ -16,22 +16,6 @@ pub enum Prepared {
     Interrupted,
 }
 
-/// Work before the first step: an offline pass over the teacher, the training of something that stays frozen afterwards.
-///
-/// It is asked for at every start and every resumption of a run. What it makes it therefore keeps in the cache, and makes it
-/// again, to the same bits, where that is gone or broken.
-pub trait Preparation {
-    /// Prepares.
-    ///
-    /// # Errors
-    /// Why it cannot be done.
-    fn prepare(&mut self, context: &mut dyn PrepareContext) -> Result<Prepared, MethodError>;
-
-    /// Stands in with drawn values of the same shapes for what preparing would find, so that the cost of a step can be measured
-    /// without it. No run uses it.
-    fn init_placeholder(&mut self);
-}
-
 /// What the frozen teacher did with some training images.
 pub struct TeacherBatch {
     /// The index of the first of these images in the training images.
@@ -68,6 +52,12 @@ pub type Flow = Result<ControlFlow<()>, MethodError>;
 
 /// The training images, the teacher and a cache, as a preparation may use them.
 pub trait PrepareContext {
+    /// Whether nothing is to be prepared: the method then takes drawn values of the same shapes instead of what it would find, so that
+    /// the cost of a step can be measured. No run asks for it.
+    fn is_dry_run(&self) -> bool {
+        false
+    }
+
     /// Where to compute: the plain device.
     fn device(&self) -> Device;
 

@@ -17,7 +17,10 @@ use potstill_ops::{
 use potstill_recipe::MethodSpec;
 use serde::Deserialize;
 
-use crate::{LossTerm, Method, MethodError, PlanContext, Reads, StepContext, plan_context::points_named};
+use crate::{
+    LossTerm, Method, MethodError, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    plan_context::points_named,
+};
 
 /// The options of ReviewKD in a recipe.
 #[derive(Debug, Clone, Deserialize)]
@@ -97,21 +100,12 @@ impl ReviewKd {
         let mid = channels
             .last()
             .map_or(1, |&(inputs, _)| inputs.min(options.mid_channels));
-        let chain = ReviewChain::new(&channels, mid, &context.scope(Self::NAME));
+        let chain = ReviewChain::new(&channels, mid, &context.scope());
         Ok(Self {
             ramp_epochs: options.ramp_epochs,
             reads,
             chain,
         })
-    }
-
-    /// The part of the weight that is in force in this epoch, counted from 0.
-    fn ramp(&self, epoch: usize) -> f64 {
-        if self.ramp_epochs == 0 {
-            1.0
-        } else {
-            (epoch as f64 / self.ramp_epochs as f64).min(1.0)
-        }
     }
 }
 
@@ -127,48 +121,32 @@ fn points(
 }
 
 impl Method for ReviewKd {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn reads(&self) -> Reads {
+    fn reads(&self, _: StudentEpoch) -> Reads {
         self.reads.clone()
     }
 
-    fn modules(&self) -> Option<&dyn Parameters> {
-        Some(&self.chain)
+    fn parts(&self) -> Vec<Part<&dyn Parameters>> {
+        vec![Part::beside_student(&self.chain)]
     }
 
-    fn modules_mut(&mut self) -> Option<&mut dyn Parameters> {
-        Some(&mut self.chain)
+    fn parts_mut(&mut self) -> Vec<Part<&mut dyn Parameters>> {
+        vec![Part::beside_student(&mut self.chain)]
     }
 
-    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Vec<LossTerm> {
-        let Some(teacher) = step.teacher else {
-            return Vec::new();
-        };
-        let features: Vec<_> = self
-            .reads
-            .student
-            .iter()
-            .filter_map(|point| step.student.taps.map(point))
-            .collect();
-        let targets: Vec<_> = self
-            .reads
-            .teacher
-            .iter()
-            .filter_map(|point| teacher.taps.map(point))
-            .collect();
+    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        let features = step.student.taps_at(&self.reads.student)?;
+        let targets = step.teacher().taps_at(&self.reads.teacher)?;
         let sizes: Vec<_> = targets.iter().map(height_and_width).collect();
         let reviewed = self.chain.forward(features, &sizes, pass);
         let losses = reviewed
             .into_iter()
             .zip(targets)
             .map(|(out, target)| hierarchical_context_loss(out, target));
-        let Some(value) = losses.reduce(|sum, loss| sum + loss) else {
-            return Vec::new();
-        };
-        vec![LossTerm::loss(Self::NAME, value).scaled(self.ramp(step.epoch))]
+        let value = losses
+            .reduce(|sum, loss| sum + loss)
+            .ok_or(MethodError::NoLoss("terms"))?;
+        let ramp = step.epoch.ramp(self.ramp_epochs);
+        Ok(vec![LossTerm::loss(step.id, value).scaled(ramp)])
     }
 }
 

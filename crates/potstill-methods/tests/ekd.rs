@@ -11,12 +11,12 @@ use numbers::{
     DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope,
     tensor, values,
 };
-use on_networks::{context, network, plan};
+use on_networks::{context, network, ones, plan, reads, terms};
 use potstill_methods::{
-    GuidedStudent, GuidedTeacher, ImitationLoss, LossTerm, Method, NetworkOutput, StepContext,
-    at_the_smaller_size, imitation_loss,
+    GuidedStudent, GuidedTeacher, ImitationLoss, LossTerm, NetworkOutput, TeacherOutput, at_the_smaller_size,
+    imitation_loss,
 };
-use potstill_ops::{Mode, Pass, Taps, cross_entropy};
+use potstill_ops::{Mode, Pass, Point, Taps, cross_entropy};
 use serde_json::Value;
 
 fn record() -> Value {
@@ -189,21 +189,16 @@ fn of_logits(student: Tensor<2>, teacher: Tensor<2>) -> Vec<LossTerm> {
         network("cifar_resnet8", 5, "student"),
         network("cifar_resnet8", 5, "teacher"),
     );
-    let method = plan(
-        r#"kind = "ekd""#,
-        &context(&student_network, Some(&teacher_network)),
-    )
-    .unwrap();
-    let (student, constant) = (seen(student), seen(teacher.clone().inner()));
-    let tracked = seen(teacher);
-    let step = StepContext {
-        student: &student,
-        teacher: Some(&constant),
-        online_teacher: Some(&tracked),
-        labels: &labels(),
-        epoch: 0,
+    let context = context(&student_network, Some(&teacher_network));
+    let method = plan(r#"kind = "ekd""#, &context).unwrap();
+    let reads = reads(method.as_ref());
+    let output = |logits, network, points: &[Point]| NetworkOutput {
+        taps: ones(network, points),
+        ..seen(logits)
     };
-    Method::terms(method.as_ref(), &step, &mut Pass::new(Mode::Batch))
+    let student = output(student, &context.student, &reads.student);
+    let teacher = TeacherOutput::online(output(teacher, &context.teachers[0], &reads.teacher));
+    terms("ekd", method.as_ref(), &student, &teacher, &labels(), 0).unwrap()
 }
 
 #[test]
@@ -225,8 +220,8 @@ fn totals_are_the_recorded_ones() {
     );
     let mut terms = of_logits(student.clone(), teacher.clone());
     assert_eq!(
-        (terms.len(), terms[0].name, terms[0].factor),
-        (1, "ekd-transfer", Some(1.0))
+        (terms[0].name.as_str(), terms[0].factor),
+        ("ekd-transfer", Some(1.0))
     );
     let transfer = terms.remove(0).value;
     assert_near(

@@ -8,10 +8,10 @@ mod on_networks;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use numbers::{DIVIDED, fill, gradients, map, nchw, number, scope, tensor, values};
-use on_networks::{context, network, plan};
+use on_networks::{context, module, network, own, plan, reads};
 use potstill_methods::{
-    GuidedStudent, GuidedTeacher, ImitationLoss, LossTerm, Method, NetworkOutput, StepContext, TeacherUpdate,
-    imitation_loss,
+    GuidedStudent, GuidedTeacher, ImitationLoss, LossTerm, Method, NetworkOutput, StudentEpoch,
+    TeacherOutput, TeacherStep, TeacherUpdate, imitation_loss,
 };
 use potstill_models::Model;
 use potstill_ops::{Mode, Parameters, Pass, Point, Taps, cross_entropy, distillation_divergence};
@@ -58,35 +58,27 @@ impl Together {
             let images = images.clone();
             NetworkOutput { images, logits, taps }
         };
-        let reads = self.method.reads();
+        let reads = reads(self.method.as_ref());
         let student = see(&self.student, &reads.student);
         let tracked = see(&self.teacher, &reads.teacher);
-        let constant = NetworkOutput {
-            images: images.clone(),
-            logits: tracked.logits.clone().inner(),
-            taps: tracked.taps.detached(),
-        };
         let labels = Tensor::<1, Int>::from_data(TensorData::new(vec![1, 3, 0, 7], [4]), &Device::flex());
-        let step = StepContext {
-            student: &student,
-            teacher: Some(&constant),
-            online_teacher: Some(&tracked),
-            labels: &labels,
-            epoch,
+        let terms = |teacher: &TeacherOutput| {
+            on_networks::terms("ekd", self.method.as_ref(), &student, teacher, &labels, epoch).unwrap()
         };
-        if self.method.teacher_update() == TeacherUpdate::OnlineFirst {
-            let led = self
-                .method
-                .teacher_terms(&tracked, &labels, &mut Pass::new(Mode::Batch));
-            let online_teacher = None;
-            let step = StepContext {
-                online_teacher,
-                ..step
-            };
-            let then = self.method.terms(&step, &mut Pass::new(Mode::Batch));
-            return [then, led].concat();
+        if self.method.info().teacher.update() != TeacherUpdate::OnlineFirst {
+            return terms(&TeacherOutput::online(tracked));
         }
-        self.method.terms(&step, &mut Pass::new(Mode::Batch))
+        let step = TeacherStep {
+            id: "ekd",
+            teacher: &tracked,
+            labels: &labels,
+            epoch: StudentEpoch(epoch),
+        };
+        let lead = self
+            .method
+            .teacher_terms(&step, &mut Pass::new(Mode::Batch))
+            .unwrap();
+        [terms(&TeacherOutput::frozen(tracked.detached())), lead].concat()
     }
 
     /// How many tensors of the student, its halves, the teacher and its halves get a gradient from this term.
@@ -96,9 +88,9 @@ impl Together {
         let count = |module: &dyn Parameters| gradients(module, &tape).len();
         [
             count(self.student.parameters()),
-            count(self.method.modules().unwrap()),
+            count(own(self.method.as_ref())),
             count(self.teacher.parameters()),
-            self.method.teacher_modules().map_or(0, count),
+            module(self.method.as_ref(), "teacher").map_or(0, count),
         ]
     }
 }
@@ -122,7 +114,7 @@ fn losses_reach_their_own_side_only() {
     let together = Together::of("gm_teacher = \"identity\"");
     let [student, halves, teacher, taught] = together.reached("ekd-imitation");
     assert!(student > 0 && halves == 3 * 6 && teacher == 0 && taught == 0);
-    assert!(together.method.teacher_modules().is_none());
+    assert!(module(together.method.as_ref(), "teacher").is_none());
 }
 
 #[test]
@@ -148,14 +140,14 @@ fn a_teacher_that_moves_first_has_the_same_terms() {
 
 #[test]
 fn weights_are_factors_and_a_weight_of_zero_only_notes() {
-    let factors = |options: &str, epoch| -> Vec<(&'static str, Option<f64>)> {
+    let factors = |options: &str, epoch| -> Vec<(String, Option<f64>)> {
         let terms = Together::of(options).terms(epoch);
         terms.into_iter().map(|term| (term.name, term.factor)).collect()
     };
     let named = |values: [Option<f64>; 3]| {
         let names = ["ekd-transfer", "ekd-imitation", "ekd-heads"];
-        let mut named: Vec<_> = names.into_iter().zip(values).collect();
-        named.push(("ekd-least-deviation", None));
+        let mut named: Vec<_> = names.map(String::from).into_iter().zip(values).collect();
+        named.push(("ekd-least-deviation".into(), None));
         named
     };
     assert_eq!(factors("", 0), named([Some(1.0); 3]));

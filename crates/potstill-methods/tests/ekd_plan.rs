@@ -7,7 +7,7 @@ mod numbers;
 mod on_networks;
 
 use burn::tensor::Device;
-use on_networks::{context, network, plan, refusal};
+use on_networks::{context, module, network, own, plan, reads, refusal};
 use potstill_methods::{GuidedStudent, GuidedTeacher, TeacherUpdate};
 use potstill_ops::{Point, Scope, count_trainable};
 use potstill_random::Seed;
@@ -24,7 +24,7 @@ fn pairs(student: &str, teacher: &str, options: &str) -> [Vec<String>; 2] {
         &context(&student, Some(&teacher)),
     )
     .unwrap();
-    let reads = method.reads();
+    let reads = reads(method.as_ref());
     [names(&reads.student), names(&reads.teacher)]
 }
 
@@ -50,8 +50,8 @@ fn halves_have_the_parameters_of_the_specification() {
     let both = context(&student, Some(&teacher));
     let count = |options: &str| {
         let method = plan(&format!("kind = \"ekd\"\n{options}"), &both).unwrap();
-        let teacher = method.teacher_modules().map_or(0, count_trainable);
-        (count_trainable(method.modules().unwrap()), teacher)
+        let teacher = module(method.as_ref(), "teacher").map_or(0, count_trainable);
+        (count_trainable(own(method.as_ref())), teacher)
     };
     let all = (
         2_624 + 10_368 + 41_216,
@@ -98,8 +98,7 @@ fn the_mode_says_what_becomes_of_the_teacher() {
         network("cifar_resnet8", 10, "student"),
         network("cifar_resnet8", 10, "teacher"),
     );
-    let both = context(&student, Some(&teacher));
-    for (mode, teacher_update, with, without) in [
+    for (mode, update, with, without) in [
         ("evolving", TeacherUpdate::Online, Some("random weights"), None),
         (
             "evolving-from-checkpoint",
@@ -109,19 +108,17 @@ fn the_mode_says_what_becomes_of_the_teacher() {
         ),
         ("frozen", TeacherUpdate::Frozen, None, Some("random weights")),
     ] {
-        let method = plan(&format!("kind = \"ekd\"\nteacher_mode = \"{mode}\""), &both).unwrap();
-        assert_eq!(method.teacher_update(), teacher_update);
-        for (has_weights, expected) in [(true, with), (false, without)] {
-            let found = method
-                .check_teacher(has_weights)
-                .err()
-                .map(|error| error.to_string());
-            match expected {
-                Some(part) => {
-                    let message = found.unwrap();
+        for (has_weights, refused) in [(true, with), (false, without)] {
+            let mut both = context(&student, Some(&teacher));
+            both.teachers[0].has_weights = has_weights;
+            let planned = plan(&format!("kind = \"ekd\"\nteacher_mode = \"{mode}\""), &both);
+            match (planned, refused) {
+                (Ok(method), None) => assert_eq!(method.info().teacher.update(), update),
+                (Err(error), Some(part)) => {
+                    let message = error.to_string();
                     assert!(message.contains(part) && message.contains(mode), "{message}");
                 }
-                None => assert_eq!(found, None),
+                (planned, _) => panic!("{mode}, weights {has_weights}: {:?}", planned.err()),
             }
         }
     }

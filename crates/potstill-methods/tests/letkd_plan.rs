@@ -6,17 +6,22 @@
 mod numbers;
 mod on_networks;
 
+use std::path::PathBuf;
+
 use burn::tensor::{Device, Int, Tensor};
 use numbers::values;
-use on_networks::{context, network, plan, refusal, see};
-use potstill_methods::{Method, NetworkOutput, StepContext};
+use on_networks::{context, network, plan, reads, refusal, see};
+use potstill_methods::{
+    CacheKey, Flow, Method, MethodError, NetworkOutput, PrepareContext, TeacherBatch, TeacherOutput,
+    TrainBatch,
+};
 use potstill_models::{Model, probe};
-use potstill_ops::{Frozen, Mode, Pass, Scope, Taps, count_trainable};
+use potstill_ops::{Frozen, Mode, Pass, Point, Scope, Taps, count_trainable};
 use potstill_random::Seed;
 
 /// The student with the method's layers.
 fn with_layers(mut student: Model, method: &dyn Method) -> Model {
-    for insertion in method.insertions() {
+    for insertion in method.info().insertions {
         let scope = Scope::new(&Device::flex(), Seed::new(3), "letkd").at(&insertion.path);
         student.insert(&insertion, [32, 32], &scope).unwrap();
     }
@@ -51,16 +56,23 @@ fn the_layers_stand_at_both_ends_of_the_last_stage() {
         let context = context(&student, Some(&teacher));
         let [of_student, of_teacher] = points;
         let two = plan("kind = \"letkd\"", &context).unwrap();
-        let read: Vec<_> = two.reads().teacher.iter().map(ToString::to_string).collect();
+        let read: Vec<_> = reads(two.as_ref())
+            .teacher
+            .iter()
+            .map(ToString::to_string)
+            .collect();
         assert_eq!(read, of_teacher);
-        let layers = two.insertions();
+        let layers = two.info().insertions;
         let stand: Vec<_> = layers.iter().map(|layer| layer.point.to_string()).collect();
         assert_eq!(stand, of_student);
         assert_eq!([layers[0].templates, layers[1].templates], [80, 4096]);
         let one = plan("kind = \"letkd\"\nvariant = 1", &context).unwrap();
-        assert_eq!(one.insertions(), [layers[1].clone()]);
-        assert_eq!(one.reads().teacher.len(), 1);
-        assert_eq!(one.reads().student[0].to_string(), "letkd.penultimate.scores");
+        assert_eq!(one.info().insertions, [layers[1].clone()]);
+        assert_eq!(reads(one.as_ref()).teacher.len(), 1);
+        assert_eq!(
+            reads(one.as_ref()).student[0].to_string(),
+            "letkd.penultimate.scores"
+        );
     }
 }
 
@@ -77,7 +89,7 @@ fn points_and_factors_are_chosen_in_the_recipe() {
         &context,
     )
     .unwrap();
-    let layer = &chosen.insertions()[0];
+    let layer = &chosen.info().insertions[0];
     assert_eq!(
         (layer.point.to_string().as_str(), layer.templates, layer.alpha),
         ("layer2.0", 12, 0.1)
@@ -105,17 +117,63 @@ fn terms(
     method: &dyn Method,
     student: &NetworkOutput,
     teacher: &NetworkOutput,
-) -> Vec<(&'static str, Tensor<1>)> {
+) -> Result<Vec<(String, Tensor<1>)>, MethodError> {
     let labels = Tensor::<1, Int>::from_ints([0, 3, 9, 3], &Device::flex());
-    let step = StepContext {
-        student,
-        teacher: Some(teacher),
-        online_teacher: None,
-        labels: &labels,
-        epoch: 0,
-    };
-    let terms = method.terms(&step, &mut Pass::new(Mode::Batch));
-    terms.into_iter().map(|term| (term.name, term.value)).collect()
+    let teacher = TeacherOutput::frozen(teacher.clone());
+    let terms = on_networks::terms("letkd", method, student, &teacher, &labels, 0)?;
+    Ok(terms.into_iter().map(|term| (term.name, term.value)).collect())
+}
+
+/// Draws what the preparation would find.
+struct Placeholders;
+
+impl PrepareContext for Placeholders {
+    fn is_dry_run(&self) -> bool {
+        true
+    }
+
+    fn device(&self) -> Device {
+        Device::flex()
+    }
+
+    fn images(&self) -> usize {
+        0
+    }
+
+    fn classes(&self) -> usize {
+        0
+    }
+
+    fn for_each_teacher_batch(
+        &mut self,
+        _: &[Point],
+        _: usize,
+        _: &mut dyn FnMut(TeacherBatch) -> Flow,
+    ) -> Result<(), MethodError> {
+        panic!("nothing is prepared")
+    }
+
+    fn for_each_train_batch(
+        &mut self,
+        _: u64,
+        _: usize,
+        _: usize,
+        _: &mut dyn FnMut(TrainBatch) -> Flow,
+    ) -> Result<(), MethodError> {
+        panic!("nothing is prepared")
+    }
+
+    fn cache_entry(&mut self, _: &str, _: CacheKey, _: &str) -> Result<PathBuf, MethodError> {
+        panic!("nothing is prepared")
+    }
+
+    fn progress(&mut self, _: &str, _: usize, _: usize) {}
+
+    fn message(&mut self, _: &str) {}
+
+    fn should_stop(&self) -> bool {
+        false
+    }
 }
 
 #[test]
@@ -128,21 +186,21 @@ fn the_losses_move_templates_and_backbone() {
         let (student, teacher) = (network(student, 10, "student"), network(teacher, 10, "teacher"));
         let mut method = plan(SMALL, &context(&student, Some(&teacher))).unwrap();
         let student = with_layers(student, method.as_ref());
-        let (seen, taught) = see(&method.reads(), &student, &teacher);
-        assert!(
-            terms(method.as_ref(), &seen, &taught).is_empty(),
-            "nothing is prepared"
-        );
-        method.preparation().unwrap().init_placeholder();
-        let found = terms(method.as_ref(), &seen, &taught);
-        let names: Vec<_> = found.iter().map(|(name, _)| *name).collect();
+        let (seen, taught) = see(&reads(method.as_ref()), &student, &teacher);
+        let too_early = terms(method.as_ref(), &seen, &taught).unwrap_err();
+        assert!(matches!(too_early, MethodError::NotPrepared));
+        assert!(method.info().prepares);
+        method.prepare(&mut Placeholders).unwrap();
+        let found = terms(method.as_ref(), &seen, &taught).unwrap();
+        let names: Vec<_> = found.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["letkd.penultimate", "letkd.intermediate"]);
         for (name, value) in found {
             let loss = values(&value)[0];
             assert!(loss.is_finite() && loss > 0.0, "{name}: {loss}");
             let mut slopes = std::collections::BTreeMap::new();
-            let (again, _) = see(&method.reads(), &student, &teacher);
+            let (again, _) = see(&reads(method.as_ref()), &student, &teacher);
             let value = terms(method.as_ref(), &again, &taught)
+                .unwrap()
                 .into_iter()
                 .find(|(other, _)| *other == name)
                 .unwrap()
@@ -199,7 +257,7 @@ fn the_layers_are_part_of_the_network() {
     let mut again = with_layers(whole.clone(), method.as_ref());
     assert_eq!(again.insertions(), whole.insertions());
     let scope = Scope::new(&Device::flex(), Seed::new(3), "letkd");
-    let mut other = method.insertions()[0].clone();
+    let mut other = method.info().insertions[0].clone();
     other.templates = 5;
     assert!(again.insert(&other, [32, 32], &scope).is_err());
     other.path = "elsewhere".into();

@@ -7,7 +7,7 @@ mod numbers;
 mod on_networks;
 
 use numbers::{gradients, numbers, recorded, scope};
-use on_networks::{context, network, plan, refusal, see, term};
+use on_networks::{context, network, own, plan, reads, refusal, see, term};
 use potstill_methods::{Method, ReviewChain};
 use potstill_ops::{Point, Role, count_trainable};
 
@@ -26,7 +26,7 @@ fn on_resnets(entry: &str) -> Box<dyn Method> {
 #[test]
 fn the_levels_are_the_stage_ends_and_the_pooled_embedding() {
     let method = on_resnets(r#"kind = "review-kd""#);
-    let reads = method.reads();
+    let reads = reads(method.as_ref());
     assert_eq!(
         shown(&reads.student),
         ["layer1.0", "layer2.0", "layer3.0", "pool"],
@@ -38,7 +38,7 @@ fn the_levels_are_the_stage_ends_and_the_pooled_embedding() {
         "before it"
     );
     // Channels 16, 32, 64, 64 on both sides, as ResNet-20 learning from ResNet-56.
-    assert_eq!(count_trainable(method.modules().unwrap()), 114_278);
+    assert_eq!(count_trainable(own(method.as_ref())), 114_278);
 }
 
 #[test]
@@ -50,11 +50,7 @@ fn the_width_is_the_deepest_levels_unless_that_is_larger_than_allowed() {
     };
     for (options, mid) in [("", 64), ("mid_channels = 8", 8), ("mid_channels = 512", 64)] {
         let method = on_resnets(&format!("kind = \"review-kd\"\n{options}"));
-        assert_eq!(
-            count_trainable(method.modules().unwrap()),
-            expected(mid),
-            "{options}"
-        );
+        assert_eq!(count_trainable(own(method.as_ref())), expected(mid), "{options}");
     }
 }
 
@@ -69,10 +65,10 @@ fn everything_up_to_the_last_level_gets_a_gradient_and_the_teacher_none() {
         "student_points = [\"layer1.0\", \"layer2.0\"]\nteacher_points = [\"layer1.1\", \"layer2.1:pre\"]";
     for (options, beyond) in [("", vec!["linear"]), (two, vec!["layer3", "linear"])] {
         let method = plan(&format!("kind = \"review-kd\"\n{options}"), &context).unwrap();
-        let (studied, taught) = see(&method.reads(), &student, &teacher);
+        let (studied, taught) = see(&reads(method.as_ref()), &student, &teacher);
         let tape = term(method.as_ref(), &studied, &taught, 20).value.backward();
         assert!(gradients(teacher.parameters(), &tape).is_empty());
-        for part in [student.parameters(), method.modules().unwrap()] {
+        for part in [student.parameters(), own(method.as_ref())] {
             let own = gradients(part, &tape);
             for entry in part.entries().iter().filter(|entry| entry.role == Role::Weight) {
                 let moves = own
@@ -93,7 +89,7 @@ fn the_weight_grows_over_the_first_epochs() {
     );
     let factors = |options: &str, epochs: &[usize]| -> Vec<f64> {
         let method = on_resnets(&format!("kind = \"review-kd\"\n{options}"));
-        let (student, teacher) = see(&method.reads(), &student, &teacher);
+        let (student, teacher) = see(&reads(method.as_ref()), &student, &teacher);
         epochs
             .iter()
             .map(|&epoch| term(method.as_ref(), &student, &teacher, epoch).factor.unwrap())

@@ -13,7 +13,7 @@ use numbers::{
 };
 use on_networks::{context, network, plan, term};
 use potstill_methods::{
-    NetworkOutput,
+    NetworkOutput, StudentEpoch,
     tskd::{
         EpochRole, Forecaster, ForecasterConfig, MapNorm, ReviewInput, ReviewLoss, ReviewSchedule,
         StopGradients, attention_map, increments,
@@ -208,7 +208,7 @@ fn logit_losses_are_the_recorded_ones() {
     for (key, option) in [("kl_at_4", ""), ("kl_at_1", "temperature = 1")] {
         let method = plan(&format!("kind = \"tskd\"\n{option}"), &context).unwrap();
         let term = term(method.as_ref(), &seen(logits()), &taught, 1);
-        assert_eq!((term.name, term.factor), ("tskd-kl", Some(1.0)));
+        assert_eq!((term.name.as_str(), term.factor), ("test-kl", Some(1.0)));
         assert_near(key, &[number(&term.value)], &all(&record[key]), NINE_DIGITS);
     }
     let method = plan("kind = \"tskd\"", &context).unwrap();
@@ -230,7 +230,7 @@ fn the_schedule_of_240_epochs_is_the_recorded_one() {
     };
     let epochs = |role: EpochRole| -> Vec<f64> {
         (0..240)
-            .filter(|&epoch| schedule.role(epoch) == role)
+            .filter(|&epoch| schedule.role(StudentEpoch(epoch)) == role)
             .map(|epoch| epoch as f64)
             .collect()
     };
@@ -239,7 +239,7 @@ fn the_schedule_of_240_epochs_is_the_recorded_one() {
         assert_eq!(epochs(EpochRole::Memory(slot)), all(&record["memory"][slot]));
     }
     assert_eq!(epochs(EpochRole::General).len() as f64, record["general"]);
-    assert_eq!(schedule.first_review(), 15);
+    assert_eq!(schedule.first_review(), StudentEpoch(15));
 }
 
 #[test]
@@ -251,7 +251,10 @@ fn a_shorter_training_has_as_many_cycles_if_it_can() {
         interval: 2,
         slots: 2,
     };
-    let roles: Vec<_> = (0..8).step_by(2).map(|epoch| two_slots.role(epoch)).collect();
+    let roles: Vec<_> = (0..8)
+        .step_by(2)
+        .map(|epoch| two_slots.role(StudentEpoch(epoch)))
+        .collect();
     let expected = [
         EpochRole::Memory(0),
         EpochRole::Memory(1),

@@ -10,13 +10,14 @@ use std::collections::BTreeMap;
 
 use burn::tensor::{DType, Device, Int, Tensor};
 use numbers::{gradients, map, number, values};
-use on_networks::{context, network, plan, refusal, see};
+use on_networks::{context, end_epoch, network, own, plan, reads, refusal, see};
 use potstill_methods::{
-    LossTerm, Memory, Method, NetworkOutput, PlanContext, StepContext,
+    LossTerm, Method, NetworkOutput, Part, PlanContext, StudentEpoch, TeacherOutput,
     tskd::{ReviewSchedule, Snapshots},
 };
 use potstill_models::Model;
 use potstill_ops::{Mode, Parameters, Pass, Point, Role, Taps, count_trainable};
+use serde_json::json;
 
 fn shown(points: &[Point]) -> Vec<String> {
     points.iter().map(Point::to_string).collect()
@@ -52,7 +53,7 @@ impl Pair {
 
     /// The terms of one step in this epoch, of a student that is asked for what the method reads then.
     fn terms(&self, method: &dyn Method, epoch: usize) -> Vec<LossTerm> {
-        let (student, teacher) = see(&method.reads_in(epoch), &self.student, &self.teacher);
+        let (student, teacher) = see(&method.reads(StudentEpoch(epoch)), &self.student, &self.teacher);
         terms(method, &student, &teacher, epoch)
     }
 }
@@ -68,18 +69,12 @@ fn terms(
     epoch: usize,
 ) -> Vec<LossTerm> {
     let labels = Tensor::<1, Int>::zeros([student.logits.dims()[0]], &Device::flex());
-    let step = StepContext {
-        student,
-        teacher: Some(teacher),
-        online_teacher: None,
-        labels: &labels,
-        epoch,
-    };
-    method.terms(&step, &mut Pass::new(Mode::Batch))
+    let teacher = TeacherOutput::frozen(teacher.clone());
+    on_networks::terms("tskd", method, student, &teacher, &labels, epoch).unwrap()
 }
 
 fn names(terms: &[LossTerm]) -> Vec<&str> {
-    terms.iter().map(|term| term.name).collect()
+    terms.iter().map(|term| term.name.as_str()).collect()
 }
 
 /// Every tensor of a module, as bits.
@@ -109,7 +104,7 @@ fn remembering(options: &str) -> (Pair, Box<dyn Method>) {
     let mut pair = Pair::resnets();
     let mut method = pair.plan(&format!("interval = 1\n{options}"));
     for epoch in 0..3 {
-        method.memory_mut().unwrap().remember(epoch, &pair.student);
+        end_epoch(method.as_mut(), epoch, &pair.student);
         nudge(&mut pair.student, epoch);
     }
     (pair, method)
@@ -141,14 +136,10 @@ fn the_taps_are_the_stem_and_the_first_two_stages() {
     let parameters = [1_065_211, 1_065_211, 719_867];
     for ((pair, options, student, teacher), parameters) in cases.into_iter().zip(parameters) {
         let method = pair.plan(options);
-        let reads = method.reads();
+        let reads = reads(method.as_ref());
         assert_eq!(shown(&reads.student), student);
         assert_eq!(shown(&reads.teacher), teacher);
-        assert_eq!(
-            count_trainable(method.modules().unwrap()),
-            parameters,
-            "{student:?}"
-        );
+        assert_eq!(count_trainable(own(method.as_ref())), parameters, "{student:?}");
     }
 }
 
@@ -156,7 +147,7 @@ fn the_taps_are_the_stem_and_the_first_two_stages() {
 fn features_are_read_in_review_epochs_only() {
     let method = Pair::resnets().plan("");
     for epoch in 0..60 {
-        let reads = method.reads_in(epoch);
+        let reads = method.reads(StudentEpoch(epoch));
         let expected = if [15, 35, 55].contains(&epoch) { 3 } else { 0 };
         assert_eq!(
             (reads.student.len(), reads.teacher.len()),
@@ -169,7 +160,7 @@ fn features_are_read_in_review_epochs_only() {
 #[test]
 fn only_a_review_reaches_the_forecasters() {
     let (pair, method) = remembering("");
-    let forecasters = method.modules().unwrap();
+    let forecasters = own(method.as_ref());
     for epoch in 0..8 {
         let terms = pair.terms(method.as_ref(), epoch);
         let is_review = epoch % 4 == 3;
@@ -258,7 +249,7 @@ fn an_empty_slot_makes_a_review_a_general_epoch_and_says_so() {
             "{filled} filled"
         );
         assert_eq!(terms[1].factor, None);
-        method.memory_mut().unwrap().remember(epoch, &pair.student);
+        end_epoch(method.as_mut(), epoch, &pair.student);
     }
     assert_eq!(names(&pair.terms(method.as_ref(), 3)), ["tskd-kl", "tskd-review"]);
 }
@@ -275,9 +266,9 @@ fn between_reviews_weights_decay_only_if_told_and_only_after_the_first() {
         let terms = pair.terms(method.as_ref(), epoch);
         assert_eq!(names(&terms), expected, "{epoch}");
         if let Some(decay) = terms.iter().find(|term| term.name == "tskd-decay") {
-            let own = gradients(method.modules().unwrap(), &decay.value.clone().backward());
-            assert_eq!(own.len(), method.modules().unwrap().entries().len());
-            assert!(own.values().flatten().all(|&value| value == 0.0));
+            let learned = gradients(own(method.as_ref()), &decay.value.clone().backward());
+            assert_eq!(learned.len(), own(method.as_ref()).entries().len());
+            assert!(learned.values().flatten().all(|&value| value == 0.0));
         }
     }
 }
@@ -294,17 +285,20 @@ fn snapshots_are_whole_independent_and_never_more_than_their_slots() {
     let mut taken = BTreeMap::new();
     for epoch in 0..12 {
         nudge(&mut student, epoch);
-        snapshots.remember(epoch, &student);
+        snapshots.remember(StudentEpoch(epoch), &student);
         if epoch % 4 < 3 {
             taken.insert(epoch % 4, bits(student.parameters()));
         }
         assert_eq!(snapshots.parts().len(), taken.len());
-        for ((name, part), (slot, bits_then)) in snapshots.parts().into_iter().zip(&taken) {
+        for (Part { name, module, .. }, (slot, bits_then)) in snapshots.parts().into_iter().zip(&taken) {
             assert_eq!(name, format!("memory{}", slot + 1));
-            assert!(bits(part) == *bits_then, "{name} after epoch {epoch}");
+            assert!(bits(module) == *bits_then, "{name} after epoch {epoch}");
         }
     }
-    assert_eq!(snapshots.epochs(), [Some(8), Some(9), Some(10)]);
+    assert_eq!(
+        snapshots.epochs(),
+        [Some(8), Some(9), Some(10)].map(|epoch| epoch.map(StudentEpoch))
+    );
     let buffers =
         |bits: &BTreeMap<String, Vec<u32>>| bits.keys().filter(|path| path.contains("running")).count();
     assert!(buffers(&taken[&0]) > 0, "running statistics are part of a copy");
@@ -317,7 +311,7 @@ fn looking_at_snapshots_gives_what_the_student_would_and_moves_nothing() {
     let images = map([4, 3, 32, 32], |i| (0.1 * i as f64).sin()).cast(DType::F32);
     for mode in [Mode::Batch, Mode::Running] {
         let mut snapshots = Snapshots::new(THREE, mode);
-        (0..3).for_each(|epoch| snapshots.remember(epoch, &student));
+        (0..3).for_each(|epoch| snapshots.remember(StudentEpoch(epoch), &student));
         let mut own = Taps::at(&points);
         student.forward(images.clone(), &mut Pass::visited(mode, &mut own));
         let mut pass = Pass::new(Mode::Batch);
@@ -337,9 +331,9 @@ fn looking_at_snapshots_gives_what_the_student_would_and_moves_nothing() {
                 }
             }
         }
-        for (name, part) in snapshots.parts() {
+        for Part { name, module, .. } in snapshots.parts() {
             assert!(
-                bits(part) == bits(student.parameters()),
+                bits(module) == bits(student.parameters()),
                 "{name} was moved by looking"
             );
         }
@@ -352,32 +346,35 @@ fn a_memory_is_recalled_from_its_books_and_tensors() {
     let mut snapshots = Snapshots::new(THREE, Mode::Batch);
     for epoch in [4, 5] {
         nudge(&mut student, epoch);
-        snapshots.remember(epoch, &student);
+        snapshots.remember(StudentEpoch(epoch), &student);
     }
     let mut recalled = Snapshots::new(THREE, Mode::Batch);
     recalled
-        .load_state(&snapshots.state(), &network("cifar_resnet8", 10, "another"))
+        .load_state(snapshots.state(), &network("cifar_resnet8", 10, "another"))
         .unwrap();
-    assert_eq!(recalled.epochs(), [Some(4), Some(5), None]);
+    assert_eq!(
+        recalled.epochs(),
+        [Some(4), Some(5), None].map(|epoch| epoch.map(StudentEpoch))
+    );
     assert!(!recalled.are_complete());
-    for ((name, from), (own, to)) in snapshots.parts().into_iter().zip(recalled.parts_mut()) {
-        assert_eq!(name, own);
+    for (from, to) in snapshots.parts().into_iter().zip(recalled.parts_mut()) {
+        assert_eq!(from.name, to.name);
         let mut stored = BTreeMap::new();
-        from.each(&mut |entry, value| {
+        from.module.each(&mut |entry, value| {
             stored.insert(entry.path.clone(), value);
         });
-        to.rewrite(&mut |entry, _| stored.remove(&entry.path));
+        to.module.rewrite(&mut |entry, _| stored.remove(&entry.path));
     }
     for (a, b) in snapshots.parts().into_iter().zip(recalled.parts()) {
-        assert!(bits(a.1) == bits(b.1));
+        assert!(bits(a.module) == bits(b.module));
     }
     for wrong in [
-        "",
-        "{\"epochs\":[0,1]}",
-        "{\"epochs\":[1,null,null]}",
-        "{\"epochs\":[null,null,3]}",
+        json!(null),
+        json!({ "epochs": [0, 1] }),
+        json!({ "epochs": [1, null, null] }),
+        json!({ "epochs": [null, null, 3] }),
     ] {
-        assert!(recalled.load_state(wrong, &student).is_err(), "{wrong}");
+        assert!(recalled.load_state(wrong.clone(), &student).is_err(), "{wrong}");
     }
 }
 
@@ -385,7 +382,7 @@ fn a_memory_is_recalled_from_its_books_and_tensors() {
 fn the_first_weights_do_not_depend_on_the_networks() {
     let [a, b] = ["cifar_resnet8", "cifar_resnet14"].map(|student| {
         let method = Pair::of(student, "cifar_resnet14").plan("");
-        bits(method.modules().unwrap())
+        bits(own(method.as_ref()))
     });
     assert!(a == b, "the streams are the method's own");
 }
@@ -393,7 +390,7 @@ fn the_first_weights_do_not_depend_on_the_networks() {
 #[test]
 fn knobs_change_the_forecasters() {
     let pair = Pair::resnets();
-    let count = |options: &str| count_trainable(pair.plan(options).modules().unwrap());
+    let count = |options: &str| count_trainable(own(pair.plan(options).as_ref()));
     // Cells of 16x16, 16x16 and 8x8 places, two in each branch, three peepholes in each cell.
     let places = 64 * 256 + 64 * 256 + 32 * 64;
     assert_eq!(count("peepholes = true") - count(""), 2 * 3 * places);
@@ -401,7 +398,7 @@ fn knobs_change_the_forecasters() {
     assert!(count("features = 4") < count(""));
     let one = "student_points = [\"layer2.0\"]\nteacher_points = [\"layer2.1\"]";
     assert_eq!(count(one), 124_841);
-    let trainable = pair.plan("").modules().unwrap().entries();
+    let trainable = own(pair.plan("").as_ref()).entries();
     assert!(trainable.iter().all(|entry| entry.role == Role::Weight));
 }
 
@@ -457,7 +454,7 @@ fn what_cannot_be_reviewed_is_refused_with_the_reason() {
 fn a_teacher_without_stages_needs_points() {
     let pair = Pair::resnets();
     let mut context = pair.context();
-    if let Some(teacher) = &mut context.teacher {
+    for teacher in &mut context.teachers {
         teacher.stage_ends.clear();
         teacher.stem = None;
     }

@@ -16,8 +16,8 @@ use numbers::values;
 use on_networks::{context, network, plan, refusal};
 use potstill_data::{Augment, Image};
 use potstill_methods::{
-    CacheKey, Flow, Method, MethodError, PlanContext, PrepareContext, Prepared, SearchRound, TeacherBatch,
-    TrainBatch, find,
+    CacheKey, Flow, Method, MethodError, PlanContext, PrepareContext, Prepared, SearchRound, StudentEpoch,
+    TeacherBatch, TrainBatch, find,
     tst::{Bank, BankEpochs, BankKind, BankTrainer, Tst, fit},
 };
 use potstill_ops::{Point, Scope};
@@ -162,7 +162,7 @@ fn an_interrupted_training_of_the_bank_goes_on_to_the_same_bits() {
     let prepared = |cache: &Path, steps: usize| {
         let mut method = plan(SHORT, &ten_classes()).unwrap();
         let mut desk = Desk::new(cache, steps);
-        let outcome = method.preparation().unwrap().prepare(&mut desk).unwrap();
+        let outcome = method.prepare(&mut desk).unwrap();
         (outcome, made(method.as_ref()), desk.told)
     };
     let (outcome, first, told) = prepared(whole.path(), usize::MAX);
@@ -216,9 +216,8 @@ fn networks_learn_their_operations() {
 #[test]
 fn nothing_is_prepared_for_the_closed_form() {
     let entry = "kind = \"tst\"\nbank = { kind = \"closed-form\" }\ninner_gate = \"none\"";
-    let mut method = plan(entry, &ten_classes()).unwrap();
-    assert!(method.preparation().is_none());
-    assert!(plan(SHORT, &ten_classes()).unwrap().preparation().is_some());
+    assert!(!plan(entry, &ten_classes()).unwrap().info().prepares);
+    assert!(plan(SHORT, &ten_classes()).unwrap().info().prepares);
 }
 
 #[test]
@@ -228,9 +227,12 @@ fn rounds_are_the_published_ones_unless_told() {
             epochs,
             ..ten_classes()
         };
-        plan(entry, &context).unwrap().augmentation().unwrap().rounds()
+        plan(entry, &context).unwrap().info().rounds
     };
-    let round = |before, epochs| SearchRound { before, epochs };
+    let round = |before, epochs| SearchRound {
+        before: StudentEpoch(before),
+        epochs,
+    };
     assert_eq!(rounds("kind = \"tst\"", 240), [round(30, 30), round(90, 30)]);
     assert_eq!(rounds("kind = \"tst\"", 2), [round(1, 1)]);
     let told = "kind = \"tst\"\nrounds = [5, 2]\nround_epochs = 3";
@@ -261,7 +263,7 @@ fn what_cannot_be_done_is_refused() {
     };
     assert!(refusal("kind = \"tst\"", &grey).contains("3 channels"));
     let alone = PlanContext {
-        teacher: None,
+        teachers: Vec::new(),
         ..context
     };
     assert!(refusal("kind = \"tst\"", &alone).contains("teacher"));

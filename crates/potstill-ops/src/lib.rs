@@ -60,7 +60,7 @@ pub use norm::BatchNorm;
 pub use parameters::{Entry, Parameters, Role, count_trainable};
 pub use pass::{Mode, Pass};
 pub use patch_embed::PatchEmbed;
-pub use point::{Point, PointError, PointSide, Taps, Visitor};
+pub use point::{Point, PointError, PointSide, Taps, UnmetTap, Visitor};
 pub use pool::{Border, Window, adaptive_avg_pool, avg_pool, global_avg_pool, max_pool};
 pub use pooled_error::pooled_squared_error;
 pub use potstill_kernels::{Precision, Recycler};

@@ -97,6 +97,11 @@ pub trait Visitor {
     fn visit(&mut self, path: &str, side: PointSide, map: Tensor<4>) -> Tensor<4>;
 }
 
+/// A point that no map was read at.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("no map was read at `{0}`")]
+pub struct UnmetTap(pub Point);
+
 /// The visitor that reads: it keeps the maps at the points it was made with.
 #[derive(Debug, Clone, Default)]
 pub struct Taps {
@@ -114,6 +119,14 @@ impl Taps {
     /// The map read at this point, `[N, H, W, C]`; none if the pass never came by.
     pub fn map(&self, point: &Point) -> Option<Tensor<4>> {
         self.maps.get(point).cloned().flatten()
+    }
+
+    /// The map read at this point, `[N, H, W, C]`.
+    ///
+    /// # Errors
+    /// [`UnmetTap`] if the pass never came by, or nobody asked for it.
+    pub fn get(&self, point: &Point) -> Result<Tensor<4>, UnmetTap> {
+        self.map(point).ok_or_else(|| UnmetTap(point.clone()))
     }
 
     /// The same maps on the plain device: constants.

@@ -23,7 +23,10 @@ pub mod prelude {
         CheckpointChoice, EngineError, Evaluation, Network, NoObserver, Observer, Outcome, Plan, Run,
         RunFolder, Source, evaluate, export,
     };
-    pub use potstill_methods::{LossTerm, Method, NetworkOutput, Reads, StepContext};
+    pub use potstill_methods::{
+        Event, LossTerm, Method, MethodError, MethodInfo, NetworkOutput, Part, Reads, StepContext,
+        StudentEpoch, StudentStep, TeacherUse,
+    };
     pub use potstill_models::{Model, probe, weights};
     pub use potstill_ops::{Frozen, Mode, Pass, Point, Scope, Taps, Visitor};
     pub use potstill_random::Seed;

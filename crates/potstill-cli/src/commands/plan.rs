@@ -93,8 +93,8 @@ fn describe(plan: &Plan) -> String {
         let weight = plan
             .methods
             .iter()
-            .find(|(_, planned)| planned.name() == method)
-            .map_or(1.0, |(weight, _)| *weight);
+            .find(|planned| planned.id == method)
+            .map_or(1.0, |planned| planned.weight);
         let _ = writeln!(
             text,
             "method    {method}: weight {weight}, {} parameters of its own in training only",
@@ -119,7 +119,7 @@ fn rounds(text: &mut String, plan: &Plan) {
             ..
         } = *slot
         {
-            let name = plan.methods[method].1.name();
+            let name = &plan.methods[method].id;
             let (next, plural) = (before + 1, if epochs == 1 { "" } else { "s" });
             let _ = writeln!(
                 text,

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use burn::tensor::{Device, Tensor};
 use potstill_data::{Batch, Target};
-use potstill_methods::{Method, NetworkInfo, PlanContext};
+use potstill_methods::{NetworkInfo, PlanContext, TeacherUpdate};
 use potstill_models::{BuildOptions, FrozenModel, Model, ModelEntry, Outputs, find};
 use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Precision, Recycler, Scope};
 use potstill_random::Seed;
@@ -15,12 +15,15 @@ use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
 pub use self::report::{BenchReport, Milliseconds, PartReport};
 use crate::{
     EngineError, NetworkInput, Phase, machine,
-    plan::{default_input, insert},
+    plan::{default_input, insert, plan_method},
     run::median,
-    train::backward::{Optimizers, Rates, UpdateContext},
-    train::inputs::StepIndex,
-    train::learner::{Learner, LiveTeacher},
-    train::profile::{StepPart, StepProfile},
+    train::{
+        backward::{Optimizers, Rates, UpdateContext},
+        inputs::StepIndex,
+        learner::Learner,
+        profile::{StepPart, StepProfile},
+        teacher::{LiveTeacher, TeacherNetwork},
+    },
 };
 
 /// What to time.
@@ -62,8 +65,9 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     let [height, width] = entry.input;
     let side = |network| NetworkInfo::of(network, [height, width, 3], &device);
     let context = PlanContext {
+        id: String::new(),
         student: side(&student)?,
-        teacher: teacher.as_ref().map(side).transpose()?,
+        teachers: teacher.iter().map(side).collect::<Result<_, _>>()?,
         image: [height, width, 3],
         input: default_input(3),
         epochs: EPOCHS,
@@ -71,10 +75,8 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         seed,
     };
     let methods = setup.methods.iter().map(|name| {
-        Ok((
-            1.0,
-            potstill_methods::find(name)?.plan(&MethodSpec::new(name.clone()), &context)?,
-        ))
+        let spec = MethodSpec::new(name.clone());
+        plan_method(&spec, name.clone(), &context)
     });
     let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
     insert(&methods, &mut student, [height, width, 3], &context)?;
@@ -92,46 +94,53 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         optimizer,
         schedule: Schedule::default(),
     };
-    let mut optimizers = Optimizers::new(&phase, None);
+    let mut optimizers = Optimizers::new(&phase, teacher.iter().map(|_| None));
     let input = NetworkInput::from(default_input(3));
     let batch = synthetic(setup.batch, entry);
-    let roles = methods
+    let updates = methods
         .iter()
-        .map(|(_, method): &(f64, Box<dyn Method>)| method.teacher_update());
-    let teacher_update = roles.max().unwrap_or_default();
+        .map(|planned| planned.method.info().teacher.update());
+    let update = updates.max().unwrap_or_default();
     let teacher = teacher.map(|teacher| settled(teacher, input.of_batch(&batch, &device)));
+    let teacher = teacher.map(|teacher| LiveTeacher {
+        name: "teacher".into(),
+        network: match update {
+            TeacherUpdate::Frozen => TeacherNetwork::Frozen((&teacher).into()),
+            TeacherUpdate::Online | TeacherUpdate::OnlineFirst => TeacherNetwork::Online(teacher),
+        },
+        update,
+        mode: Mode::Running,
+        input: input.clone(),
+    });
     let mut learner = Learner {
         device,
         seed,
         student,
-        student_input: input.clone(),
-        teacher: teacher.map(|teacher| {
-            let frozen = FrozenModel::from(&teacher);
-            LiveTeacher::new(Some(&teacher), frozen, teacher_update, Mode::Running, input)
-        }),
+        student_input: input,
+        teachers: teacher.into_iter().collect(),
         methods,
         task_weight: 1.0,
         label_smoothing: 0.0,
         clip_norm: None,
     };
-    learner.init_placeholder(setup.epoch.unwrap_or(0));
+    learner.init_placeholders(setup.epoch.unwrap_or(0))?;
     let index = StepIndex {
         epoch: setup.epoch.unwrap_or(PAST_EVERY_RAMP),
         step: 0,
     };
-    let mut descent = UpdateContext {
+    let mut update = UpdateContext {
         phase: &phase,
         optimizers: &mut optimizers,
         rates: Rates {
             student: setup.rate,
-            teacher: setup.rate,
+            teachers: vec![setup.rate; learner.teachers.len()],
         },
     };
     let mut losses = Vec::new();
     let mut report = timed(setup, || {
         let mut profile = StepProfile::start();
         // A term that is not finite costs the same time, up to the losses.
-        let done = learner.step(&batch, index, &mut descent, &mut profile);
+        let done = learner.step(&batch, index, &mut update, &mut profile);
         losses.push(done.map_or(f64::NAN, |done| done.loss));
         StepPart::ALL.map(|part| (part.name(), profile.seconds(part), profile.macs(part)))
     })?;

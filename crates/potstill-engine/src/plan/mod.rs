@@ -13,18 +13,21 @@ use burn::tensor::Device;
 use potstill_data::{
     Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, open,
 };
-use potstill_methods::{Augmentation, Method, NetworkInfo, PlanContext, Reads};
+use potstill_methods::{NetworkInfo, PlanContext, PlannedMethod, Reads, TeacherRef, TeacherUse};
 use potstill_models::{Model, Shortcut};
-use potstill_ops::count_trainable;
+use potstill_ops::{Scope, count_trainable};
 use potstill_random::Seed;
-use potstill_recipe::{OptimizerSpec, Recipe, Task};
+use potstill_recipe::{MethodSpec, Recipe, Task};
 
 pub use self::{
     phases::Phase,
     teachers::PlannedTeacher,
     timeline::{EpochKind, Timeline},
 };
-use crate::{EngineError, Network, NetworkInput, Source};
+use crate::{
+    EngineError, Network, NetworkInput, Source,
+    train::backward::{Optimizers, Rates},
+};
 
 /// A recipe, ready to run.
 pub struct Plan {
@@ -46,8 +49,8 @@ pub struct Plan {
     pub student_side: NetworkInfo,
     /// The teacher; none when no method asks for one.
     pub teacher: Option<PlannedTeacher>,
-    /// The methods with their weights.
-    pub methods: Vec<(f64, Box<dyn Method>)>,
+    /// The methods.
+    pub methods: Vec<PlannedMethod>,
     /// The phases.
     pub phases: Vec<Phase>,
     /// All epochs of the run: the student's, and the rounds of augmentations between them.
@@ -102,8 +105,9 @@ impl Plan {
         let mut student_side = NetworkInfo::of(&student.classifier, seen, &device)?;
 
         let context = PlanContext {
+            id: String::new(),
             student: student_side.clone(),
-            teacher: teacher.as_ref().map(|teacher| teacher.side.clone()),
+            teachers: teacher.iter().map(|teacher| teacher.side.clone()).collect(),
             image,
             input: input.normalise.clone(),
             epochs: recipe.total_epochs(),
@@ -111,10 +115,8 @@ impl Plan {
             seed,
         };
         student.input = Some(input);
-        let methods = recipe.methods.iter().map(|spec| {
-            let entry = potstill_methods::find(&spec.kind).map_err(EngineError::from)?;
-            Ok((spec.weight, entry.plan(spec, &context)?))
-        });
+        let specs = recipe.methods.iter().zip(recipe.method_ids());
+        let methods = specs.map(|(spec, id)| plan_method(spec, id, &context));
         let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
         if insert(&methods, &mut student.classifier, seen, &context)? {
             student_side = NetworkInfo::of(&student.classifier, seen, &device)?;
@@ -148,24 +150,24 @@ impl Plan {
             .unwrap_or_else(|| default_input(self.image[2]).into())
     }
 
-    /// Every point that the methods read.
-    pub fn reads(&self) -> Vec<(&'static str, Reads)> {
+    /// Every point that an entry reads at some time, by entry.
+    pub fn reads(&self) -> Vec<(&str, Reads)> {
+        let epochs = self.recipe.total_epochs();
         self.methods
             .iter()
-            .map(|(_, method)| (method.name(), method.reads()))
+            .map(|planned| (planned.id.as_str(), planned.all_reads(epochs)))
             .collect()
     }
 
-    /// Trainable parameters of the modules that train beside the student or its teacher.
-    pub fn method_parameters(&self) -> Vec<(&'static str, usize)> {
-        let count = |method: &dyn Method| {
-            let augmentation = method.augmentation().map(Augmentation::modules);
-            let modules = [method.modules(), method.teacher_modules(), augmentation];
-            modules.into_iter().flatten().map(count_trainable).sum()
+    /// Trainable parameters that an entry brings, by entry.
+    pub fn method_parameters(&self) -> Vec<(&str, usize)> {
+        let count = |planned: &PlannedMethod| {
+            let parts = planned.trained_parts();
+            parts.map(|part| count_trainable(part.module)).sum()
         };
         self.methods
             .iter()
-            .map(|(_, method)| (method.name(), count(method.as_ref())))
+            .map(|planned| (planned.id.as_str(), count(planned)))
             .collect()
     }
 
@@ -179,22 +181,26 @@ impl Plan {
         }
     }
 
-    /// The rule of an online teacher, if it has its own.
-    pub(crate) fn teacher_optimizer(&self) -> Option<&OptimizerSpec> {
-        self.teacher.as_ref()?.rule.0.as_ref()
+    /// The optimisers of a phase, without state.
+    pub(crate) fn optimizers(&self, phase: &Phase) -> Optimizers {
+        Optimizers::new(phase, self.teacher.iter().map(|teacher| teacher.rule.0.as_ref()))
     }
 
-    /// The learning rate of an online teacher: by its own rule and schedule where it has them, otherwise as the student's phase.
-    pub(crate) fn teacher_rate(&self, phase: &Phase, epoch: usize, step: usize, steps: usize) -> f64 {
-        let (rule, schedule) = match &self.teacher {
-            Some(teacher) => (teacher.rule.0.as_ref(), teacher.rule.1.as_ref()),
-            None => (None, None),
+    /// The learning rates of a step. Those of online teachers are by their own rule and schedule where they have them, otherwise as the
+    /// student's phase.
+    pub(crate) fn rates(&self, phase: &Phase, epoch: usize, step: usize, steps: usize) -> Rates {
+        let of_teacher = |teacher: &PlannedTeacher| {
+            let (rule, schedule) = &teacher.rule;
+            let base = rule.as_ref().unwrap_or(&phase.optimizer).lr();
+            match schedule {
+                // Its own schedule goes over the whole training.
+                Some(own) => own.lr(base, epoch, step, steps, self.recipe.total_epochs()),
+                None => phase.rate_from(base, epoch, step, steps),
+            }
         };
-        let base = rule.unwrap_or(&phase.optimizer).lr();
-        match schedule {
-            // Its own schedule goes over the whole training.
-            Some(own) => own.lr(base, epoch, step, steps, self.recipe.total_epochs()),
-            None => phase.rate_from(base, epoch, step, steps),
+        Rates {
+            student: phase.rate(epoch, step, steps),
+            teachers: self.teacher.iter().map(of_teacher).collect(),
         }
     }
 
@@ -221,17 +227,43 @@ impl Plan {
     }
 }
 
+/// Plans an entry of `[[methods]]`.
+pub(crate) fn plan_method(
+    spec: &MethodSpec,
+    id: String,
+    context: &PlanContext,
+) -> Result<PlannedMethod, EngineError> {
+    let context = PlanContext {
+        id: id.clone(),
+        ..context.clone()
+    };
+    let method = potstill_methods::find(&spec.kind)?.plan(spec, &context)?;
+    let teachers = match method.info().teacher {
+        TeacherUse::None => Vec::new(),
+        _ => vec![TeacherRef {
+            index: 0,
+            weight: 1.0,
+        }],
+    };
+    Ok(PlannedMethod {
+        id,
+        weight: spec.weight,
+        teachers,
+        method,
+    })
+}
+
 /// Puts the layers of the methods into the student; whether there are any.
 pub(crate) fn insert(
-    methods: &[(f64, Box<dyn Method>)],
+    methods: &[PlannedMethod],
     student: &mut Model,
     [height, width, _]: [usize; 3],
     context: &PlanContext,
 ) -> Result<bool, EngineError> {
     let mut any = false;
-    for (_, method) in methods {
-        for insertion in method.insertions() {
-            let scope = context.scope(method.name()).at(&insertion.path);
+    for PlannedMethod { id, method, .. } in methods {
+        for insertion in method.info().insertions {
+            let scope = Scope::new(&context.device, context.seed, id).at(&insertion.path);
             student.insert(&insertion, [height, width], &scope)?;
             any = true;
         }
@@ -351,16 +383,9 @@ fn usual_input(recipe: &Recipe, channels: usize) -> Normalise {
 /// What a recipe can say and a run cannot do yet.
 fn check_supported(recipe: &Recipe) -> Result<(), EngineError> {
     let teachers = recipe.all_teachers();
-    let ids = recipe.method_ids();
-    let renamed = recipe
-        .methods
-        .iter()
-        .zip(&ids)
-        .any(|(method, id)| method.kind != *id);
     let asked = [
         ("task", recipe.task != Task::Classification),
         ("teachers", teachers.len() > 1),
-        ("methods.N.name", renamed),
         ("teacher.cache", teachers.iter().any(|(_, teacher)| teacher.cache)),
     ];
     match asked.into_iter().find(|(_, asked)| *asked) {

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use potstill_data::Normalise;
-use potstill_methods::{Augmentation, Method, NetworkInfo, TeacherUpdate};
+use potstill_methods::{NetworkInfo, PlannedMethod, TeacherUpdate};
 use potstill_models::{FrozenModel, Model, OnnxModel};
 use potstill_ops::{Mode, Precision};
 use potstill_random::Seed;
@@ -11,7 +11,7 @@ use potstill_recipe::{BatchNorms, OptimizerSpec, Precision as Asked, Schedule, T
 use crate::{
     EngineError, NetworkInput, Source,
     plan::{default_input, shortcut},
-    train::learner::LiveTeacher,
+    train::teacher::{LiveTeacher, TeacherNetwork},
 };
 
 /// The teacher of a plan.
@@ -22,8 +22,6 @@ pub struct PlannedTeacher {
     pub network: FrozenModel,
     /// The same network before it was frozen; none for an ONNX file.
     pub classifier: Option<Model>,
-    /// Whether it starts from trained weights.
-    pub has_weights: bool,
     /// In what mode it runs in training as long as it is frozen.
     pub mode: Mode,
     /// What the methods make of it.
@@ -84,11 +82,11 @@ impl PlannedTeacher {
                 (model, FrozenModel::Onnx(network), None, input)
             }
         };
+        let side = NetworkInfo::of(network.clone(), input.size(image)?, device)?;
         Ok(Self {
-            side: NetworkInfo::of(network.clone(), input.size(image)?, device)?,
+            side: side.with_weights(spec.has_weights()),
             network,
             classifier,
-            has_weights: spec.has_weights(),
             mode: in_training(spec.batch_norm),
             teacher_update: TeacherUpdate::Frozen,
             rule: (spec.optimizer.clone(), spec.schedule.clone()),
@@ -101,38 +99,44 @@ impl PlannedTeacher {
     ///
     /// # Errors
     /// A method that this teacher cannot serve.
-    pub(crate) fn set_update(&mut self, methods: &[(f64, Box<dyn Method>)]) -> Result<(), EngineError> {
-        for (_, method) in methods {
-            method.check_teacher(self.has_weights)?;
-            let online = method.teacher_update() != TeacherUpdate::Frozen;
-            let learns = |own: &&dyn Augmentation| !own.rounds().is_empty();
-            let asked = match (online, method.augmentation().filter(learns)) {
-                (true, _) => "the teacher is to learn beside the student",
-                (false, Some(_)) => "an augmentation is to learn through the teacher",
-                (false, None) => continue,
+    pub(crate) fn set_update(&mut self, methods: &[PlannedMethod]) -> Result<(), EngineError> {
+        for planned in methods {
+            let info = planned.method.info();
+            let update = info.teacher.update();
+            let asked = match update {
+                TeacherUpdate::Online | TeacherUpdate::OnlineFirst => {
+                    "the teacher is to learn beside the student"
+                }
+                TeacherUpdate::Frozen if !info.rounds.is_empty() => {
+                    "an augmentation is to learn through the teacher"
+                }
+                TeacherUpdate::Frozen => continue,
             };
             if self.classifier.is_none() {
                 let message = format!(
                     "{asked} (`{}`), and no gradient goes through `{}`, an ONNX file: name a network (`teacher.model`)",
-                    method.name(),
-                    self.model
+                    planned.id, self.model
                 );
                 return Err(EngineError::Contradiction(message));
             }
-            self.teacher_update = self.teacher_update.max(method.teacher_update());
+            self.teacher_update = self.teacher_update.max(update);
         }
         Ok(())
     }
 
-    /// The teacher for a run.
+    /// The teacher for a run, in the form that its role needs. An online one has to be a network of ours.
     pub(crate) fn live(&self) -> LiveTeacher {
-        LiveTeacher::new(
-            self.classifier.as_ref(),
-            self.network.clone(),
-            self.teacher_update,
-            self.mode,
-            self.input.clone(),
-        )
+        let trains = self.teacher_update != TeacherUpdate::Frozen;
+        LiveTeacher {
+            name: "teacher".into(),
+            network: match self.classifier.as_ref().filter(|_| trains) {
+                Some(network) => TeacherNetwork::Online(network.clone()),
+                None => TeacherNetwork::Frozen(self.network.clone()),
+            },
+            update: self.teacher_update,
+            mode: self.mode,
+            input: self.input.clone(),
+        }
     }
 }
 

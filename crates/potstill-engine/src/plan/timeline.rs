@@ -1,6 +1,6 @@
 //! The epochs of a run in their order: those of the student, and between them the rounds in which an augmentation learns.
 
-use potstill_methods::{Augmentation, Method, SearchRound};
+use potstill_methods::{PlannedMethod, SearchRound};
 
 /// One epoch of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,20 +32,13 @@ pub struct Timeline(Vec<EpochKind>);
 impl Timeline {
     /// The student's `epochs`, and the rounds of every method's augmentation before the epochs that they name. A round that
     /// would come after the last epoch teaches nobody and is left out.
-    pub fn new(epochs: usize, methods: &[(f64, Box<dyn Method>)]) -> Self {
-        let rounds: Vec<Vec<SearchRound>> = methods
-            .iter()
-            .map(|(_, method)| {
-                method
-                    .augmentation()
-                    .map(Augmentation::rounds)
-                    .unwrap_or_default()
-            })
-            .collect();
+    pub fn new(epochs: usize, methods: &[PlannedMethod]) -> Self {
+        let rounds = methods.iter().map(|planned| planned.method.info().rounds);
+        let rounds: Vec<Vec<SearchRound>> = rounds.collect();
         let (mut slots, mut ordinal) = (Vec::new(), 0);
         for before in 0..epochs {
             for (method, rounds) in rounds.iter().enumerate() {
-                for round in rounds.iter().filter(|round| round.before == before) {
+                for round in rounds.iter().filter(|round| round.before.0 == before) {
                     for epoch in 0..round.epochs {
                         slots.push(EpochKind::SearchRound {
                             method,

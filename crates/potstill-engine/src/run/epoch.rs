@@ -6,14 +6,12 @@ use std::{
 };
 
 use potstill_data::{Batch, DataError, Epoch, Loader};
+use potstill_methods::StudentEpoch;
 
 use crate::{
     EngineError, Observer, Phase, StepProgress,
     run::Run,
-    train::backward::{Optimizers, Rates, UpdateContext},
-    train::inputs::StepIndex,
-    train::profile::StepProfile,
-    train::step::StepReport,
+    train::{backward::UpdateContext, inputs::StepIndex, profile::StepProfile, step::StepReport},
 };
 
 impl Run {
@@ -27,7 +25,7 @@ impl Run {
     ) -> Result<bool, EngineError> {
         let phase = Phase::at(&self.plan.phases, epoch).clone();
         if (epoch, self.position.step) == (phase.epochs.start, 0) {
-            self.optimizers = Optimizers::new(&phase, self.plan.teacher_optimizer());
+            self.optimizers = self.plan.optimizers(&phase);
         }
         let mut batches = loader.epoch(epoch as u64, self.position.step);
         let mut pace = Pace::new(loader.batches_per_epoch());
@@ -40,22 +38,22 @@ impl Run {
                 epoch,
                 step: self.position.step,
             };
-            let student = phase.rate(epoch, index.step, pace.steps);
-            let teacher = self.plan.teacher_rate(&phase, epoch, index.step, pace.steps);
-            let mut descent = UpdateContext {
+            let rates = self.plan.rates(&phase, epoch, index.step, pace.steps);
+            let rate = rates.student;
+            let mut update = UpdateContext {
                 phase: &phase,
                 optimizers: &mut self.optimizers,
-                rates: Rates { student, teacher },
+                rates,
             };
             let started = Instant::now();
             let report = self
                 .learner
-                .step(&batch, index, &mut descent, &mut StepProfile::start())
-                .map_err(|refused| refused.at(self.position.epoch + 1, index.step + 1, student))?;
+                .step(&batch, index, &mut update, &mut StepProfile::start())
+                .map_err(|refused| refused.at(self.position.epoch + 1, index.step + 1, rate))?;
             self.step_seconds.push(started.elapsed().as_secs_f64());
-            self.record_step(&batch, &report, student, &mut pace, observer);
+            self.record_step(&batch, &report, rate, &mut pace, observer);
         }
-        self.learner.remember(epoch);
+        self.learner.end_epoch(StudentEpoch(epoch))?;
         Ok(true)
     }
 

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use potstill_methods::Event;
 use potstill_report::{EpochRow, IndexMap, Training, append_metrics};
 
 use crate::{
@@ -18,14 +19,14 @@ impl Run {
     ) -> Result<(), EngineError> {
         let training = began.elapsed().as_secs_f64();
         let (student, teacher) = match slot {
-            EpochKind::Student { .. } if self.learner.teacher_learns() => {
+            EpochKind::Student { .. } if self.learner.has_online_teacher() => {
                 (Some(self.evaluate()?), self.evaluate_teacher()?)
             }
             EpochKind::Student { .. } => (Some(self.evaluate()?), None),
             EpochKind::SearchRound { .. } => (None, None),
         };
         self.seconds += began.elapsed().as_secs_f64();
-        let row = self.row(slot, training, student, teacher);
+        let row = self.row(slot, training, student, teacher)?;
         let improved = student.is_some_and(|now| self.best.is_none_or(|best| now.top1 > best.top1));
         if let Some(now) = student.filter(|_| improved) {
             let (epoch, top1) = (row.epoch, now.top1);
@@ -48,7 +49,7 @@ impl Run {
         training: f64,
         student: Option<Evaluation>,
         teacher: Option<Evaluation>,
-    ) -> EpochRow {
+    ) -> Result<EpochRow, EngineError> {
         let totals = std::mem::take(&mut self.totals);
         let steps = self.position.step;
         self.position = Position {
@@ -68,15 +69,14 @@ impl Run {
                 )
             }
             EpochKind::SearchRound { method, .. } => {
-                let (name, rate) = (self.learner.methods[method].1.name(), self.round_rate(method));
+                let rate = self.learner.augmentation(method)?.rate();
                 // The rate of the next epoch hangs on the loss of this one.
-                if let Some(augmentation) = self.learner.methods[method].1.augmentation_mut() {
-                    augmentation.end_epoch(totals.mean(totals.loss));
-                }
-                (format!("{name} augmentation"), rate)
+                let loss = totals.mean(totals.loss);
+                self.learner.notify(method, &Event::RoundEpochEnd { loss })?;
+                (format!("{} augmentation", self.learner.methods[method].id), rate)
             }
         };
-        EpochRow {
+        Ok(EpochRow {
             epoch: self.position.epoch,
             phase,
             step: (self.position.epoch * steps) as u64,
@@ -91,8 +91,8 @@ impl Run {
             },
             test: student.map(reported),
             teacher: teacher.map(reported),
-            notes: self.learner.notes().into_iter().collect(),
-        }
+            notes: self.learner.metrics().into_iter().collect(),
+        })
     }
 }
 

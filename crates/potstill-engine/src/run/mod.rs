@@ -11,10 +11,7 @@ mod summary;
 
 use std::{
     fs,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, atomic::AtomicBool},
     time::Instant,
 };
 
@@ -26,8 +23,7 @@ use potstill_report::{EpochRow, tensorboard::EventWriter};
 pub(crate) use self::summary::median;
 use crate::{
     Best, EngineError, Evaluation, Observer, Plan, Position, RunFolder, evaluate, plan::timeline::EpochKind,
-    run::prepare::RunPrepareContext, running_mean::RunningMean, train::backward::Optimizers,
-    train::learner::Learner,
+    running_mean::RunningMean, train::backward::Optimizers, train::learner::Learner,
 };
 
 /// How a run ended.
@@ -71,7 +67,7 @@ impl Run {
 
     fn new(mut plan: Plan, folder: RunFolder, recipe: &str, events: EventWriter) -> Self {
         let learner = Learner::of(&mut plan);
-        let optimizers = Optimizers::new(&plan.phases[0], plan.teacher_optimizer());
+        let optimizers = plan.optimizers(&plan.phases[0]);
         let recipe_hash = Digest::of(recipe);
         Self {
             plan,
@@ -124,26 +120,6 @@ impl Run {
         Ok(Outcome::Finished)
     }
 
-    /// The methods' work before the first step. It is looked for again whenever a run is resumed: what was done is kept.
-    fn prepare(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Prepared, EngineError> {
-        let teacher = self
-            .learner
-            .teacher
-            .as_ref()
-            .filter(|_| !self.learner.teacher_learns());
-        let teacher = teacher.map(|teacher| (teacher.network.frozen(), teacher.input.clone()));
-        let mut room = RunPrepareContext::new(&self.plan, teacher, observer, stop);
-        for (_, method) in &mut self.learner.methods {
-            let Some(preparation) = method.preparation() else {
-                continue;
-            };
-            if preparation.prepare(&mut room)? == Prepared::Interrupted || stop.load(Ordering::Relaxed) {
-                return Ok(Prepared::Interrupted);
-            }
-        }
-        Ok(Prepared::Done)
-    }
-
     fn evaluate(&self) -> Result<Evaluation, EngineError> {
         let student = (&self.learner.student).into();
         let (test, augment) = (self.plan.test.clone(), &self.plan.augment);
@@ -174,7 +150,7 @@ impl Run {
 
     /// The teacher on the test images as it is now; none without a teacher or for other classes.
     fn evaluate_teacher(&self) -> Result<Option<Evaluation>, EngineError> {
-        let Some(teacher) = &self.learner.teacher else {
+        let Some(teacher) = self.learner.teachers.first() else {
             return Ok(None);
         };
         let (network, test) = (teacher.network.frozen(), Arc::clone(&self.plan.test));

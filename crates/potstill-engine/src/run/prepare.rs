@@ -12,10 +12,11 @@ use std::{
 use burn::tensor::Device;
 use potstill_base::{Digest, cache_folder};
 use potstill_data::{Augment, Dataset, Loader, LoaderConfig};
-use potstill_methods::{CacheKey, Flow, MethodError, PrepareContext, TeacherBatch, TrainBatch};
+use potstill_methods::{CacheKey, Flow, MethodError, PrepareContext, Prepared, TeacherBatch, TrainBatch};
 use potstill_models::FrozenModel;
 use potstill_ops::{Mode, Parameters, Pass, Point, Taps};
 
+use super::Run;
 use crate::{EngineError, NetworkInput, Observer, Plan, train::inputs::pixels};
 
 /// The study of a run.
@@ -28,6 +29,34 @@ pub(crate) struct RunPrepareContext<'a> {
     teacher: Option<(FrozenModel, NetworkInput)>,
     observer: &'a mut dyn Observer,
     stop: &'a AtomicBool,
+}
+
+impl Run {
+    /// The methods' work before the first step. It is looked for again whenever a run is resumed: what was done is kept.
+    pub(super) fn prepare(
+        &mut self,
+        observer: &mut dyn Observer,
+        stop: &AtomicBool,
+    ) -> Result<Prepared, EngineError> {
+        for index in 0..self.learner.methods.len() {
+            let planned = &self.learner.methods[index];
+            if !planned.method.info().prepares {
+                continue;
+            }
+            // One that trains has nothing to show yet.
+            let teacher = self
+                .learner
+                .teacher_of(planned)
+                .filter(|teacher| !teacher.is_online());
+            let teacher = teacher.map(|teacher| (teacher.network.frozen(), teacher.input.clone()));
+            let mut context = RunPrepareContext::new(&self.plan, teacher, observer, stop);
+            let prepared = self.learner.methods[index].method.prepare(&mut context)?;
+            if prepared == Prepared::Interrupted || stop.load(Ordering::Relaxed) {
+                return Ok(Prepared::Interrupted);
+            }
+        }
+        Ok(Prepared::Done)
+    }
 }
 
 impl<'a> RunPrepareContext<'a> {

@@ -28,10 +28,7 @@ impl Run {
         else {
             return Ok(());
         };
-        let method = &self.learner.methods[method].1;
-        let (Some(augmentation), Some(pair)) = (method.augmentation(), self.learner.frozen_pair()) else {
-            return Ok(());
-        };
+        let augmentation = self.learner.augmentation(method)?;
         let wanted = augmentation.preview_images().min(self.plan.test.len());
         if epoch + 1 != epochs || wanted == 0 {
             return Ok(());
@@ -39,19 +36,23 @@ impl Run {
         let Some(batch) = self.some_test_images(wanted)? else {
             return Ok(());
         };
+        let (id, pair) = (
+            &self.learner.methods[method].id,
+            self.learner.frozen_pair(method)?,
+        );
         let labels = batch.labels()?;
         let clean = pixels(&batch, &self.learner.device);
         // Each image has draws of its own; a batch shares them.
         let counters = |image: usize| [before as u64, image as u64];
         let made = (0..wanted).map(|image| {
-            let name = format!("{}.picture", method.name());
+            let name = format!("{id}.picture");
             let mut stream = self.learner.seed.stream(&name, &counters(image));
             augmentation.augment(clean.clone().narrow(0, image, 1), &mut stream, false)
         });
         let after = Tensor::cat(made.collect(), 0);
         let mut confidence = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
         for (index, images) in [clean.clone(), after.clone()].into_iter().enumerate() {
-            let logits = self.learner.frozen_logits(&pair, images)?;
+            let logits = pair.logits(images)?;
             for (network, logits) in logits.into_iter().enumerate() {
                 confidence[network][index] = of_true_class(logits, &labels);
             }
@@ -71,7 +72,7 @@ impl Run {
         let picture = draw(&specimen)?;
         let folder = self.folder.pictures();
         fs::create_dir_all(&folder).map_err(EngineError::io("make the folder", &folder))?;
-        let path = folder.join(format!("{}-before-epoch-{}.svg", method.name(), before + 1));
+        let path = folder.join(format!("{id}-before-epoch-{}.svg", before + 1));
         fs::write(&path, picture).map_err(EngineError::io("write", path))
     }
 

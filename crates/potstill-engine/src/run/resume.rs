@@ -6,7 +6,6 @@ use potstill_report::{rewind_metrics, tensorboard::EventWriter};
 
 use crate::{
     Checkpoint, EngineError, ModelConfig, Phase, Plan, RunFolder, plan::timeline::EpochKind, run::Run,
-    train::backward::Optimizers,
 };
 
 impl Run {
@@ -31,7 +30,7 @@ impl Run {
             return Err(EngineError::Checkpoint { file: path, reason });
         }
         run.position = run_state.position;
-        run.reset_optimizers();
+        run.reset_optimizers()?;
         run_state.restore(tensors, &mut run.learner, &mut run.optimizers, &path)?;
         run.best = run_state.best;
         run.seconds = run_state.seconds;
@@ -41,9 +40,9 @@ impl Run {
     }
 
     /// The optimisers of the present position, without state.
-    fn reset_optimizers(&mut self) {
+    fn reset_optimizers(&mut self) -> Result<(), EngineError> {
         let Some(slot) = self.plan.timeline.at(self.position.epoch) else {
-            return;
+            return Ok(());
         };
         let is_done = self.position.epoch >= self.plan.timeline.len();
         // Before the first step of a phase the state is still that of the one before.
@@ -54,12 +53,12 @@ impl Run {
             }
         };
         let phase = Phase::at(&self.plan.phases, epoch);
-        self.optimizers = Optimizers::new(phase, self.plan.teacher_optimizer());
-        if let EpochKind::SearchRound { method, .. } = slot
-            && let Some(augmentation) = self.learner.methods[method].1.augmentation()
-        {
-            self.optimizers.begin_round(&augmentation.optimizer());
+        self.optimizers = self.plan.optimizers(phase);
+        if let EpochKind::SearchRound { method, .. } = slot {
+            let rule = self.learner.augmentation(method)?.optimizer();
+            self.optimizers.begin_round(&rule);
         }
+        Ok(())
     }
 
     /// Writes the checkpoint, and a second time as the best one.
@@ -71,13 +70,13 @@ impl Run {
             seconds: self.seconds,
             recipe: self.recipe_hash.clone(),
             student: Some(ModelConfig::of(&self.plan, &self.learner)),
-            methods: self.learner.method_state(),
+            states: self.learner.method_states(),
             ..Checkpoint::default()
         };
         for path in iter::once(self.folder.last()).chain(best) {
             run_state
                 .clone()
-                .save(&self.learner.parts(), &self.optimizers.all(), &path)?;
+                .save(&self.learner.parts(), self.optimizers.all(), &path)?;
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use potstill_data::Loader;
-use potstill_methods::Augmentation;
+use potstill_methods::Event;
 
 use crate::{
     EngineError, Observer,
@@ -31,15 +31,12 @@ impl Run {
         else {
             return Ok(true);
         };
-        if (epoch, self.position.step) == (0, 0)
-            && let Some(augmentation) = self.learner.methods[method].1.augmentation_mut()
-        {
-            augmentation.begin_round();
-            self.optimizers.begin_round(&augmentation.optimizer());
+        if (epoch, self.position.step) == (0, 0) {
+            self.learner.notify(method, &Event::RoundStart)?;
+            let rule = self.learner.augmentation(method)?.optimizer();
+            self.optimizers.begin_round(&rule);
         }
-        let Some(pair) = self.learner.frozen_pair() else {
-            return Ok(true);
-        };
+        let pair = self.learner.frozen_pair(method)?;
         // Rounds have orders and augmentations of their own, behind those of the student's epochs.
         let order = self.plan.recipe.total_epochs() + ordinal;
         let mut batches = loader.epoch(order as u64, self.position.step);
@@ -51,7 +48,7 @@ impl Run {
             let batch = batch?;
             let step = self.position.step;
             let index = StepIndex { epoch: ordinal, step };
-            let rate = self.round_rate(method);
+            let rate = self.learner.augmentation(method)?.rate();
             let report = self
                 .learner
                 .search_step(method, &pair, &batch, index, &mut self.optimizers)
@@ -62,11 +59,5 @@ impl Run {
             self.optimizers.end_round();
         }
         Ok(true)
-    }
-
-    /// The present learning rate of a method's augmentation.
-    pub(super) fn round_rate(&self, method: usize) -> f64 {
-        let augmentation = self.learner.methods[method].1.augmentation();
-        augmentation.map_or(0.0, Augmentation::rate)
     }
 }

@@ -1,71 +1,77 @@
 //! From the terms of a step to moved weights: gradients, clipping, each part by its optimiser.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::Gradients;
 use potstill_recipe::OptimizerSpec;
 
-use crate::{
-    Optimizer, Phase,
-    clip::clip_by_global_norm,
-    train::learner::{Learner, OptimizerGroup},
-    train::profile::{StepPart, StepProfile},
-    train::step::Weighted,
+use super::{
+    learner::Learner,
+    parts::OptimizerKey,
+    profile::{StepPart, StepProfile},
+    terms::Weighted,
 };
+use crate::{Optimizer, Phase, clip::clip_by_global_norm};
 
 /// The learning rates of a step.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Rates {
     pub student: f64,
-    /// Of an online teacher.
-    pub teacher: f64,
+    /// Of each teacher, whether it trains or not.
+    pub teachers: Vec<f64>,
 }
 
 impl Rates {
-    fn of(self, clock: OptimizerGroup) -> f64 {
-        match clock {
-            OptimizerGroup::Teacher => self.teacher,
-            OptimizerGroup::Student | OptimizerGroup::SearchRound => self.student,
+    fn of(&self, key: OptimizerKey) -> f64 {
+        match key {
+            OptimizerKey::Teacher(index) => self.teachers[index],
+            OptimizerKey::Student | OptimizerKey::Search => self.student,
         }
     }
 }
 
-/// The optimisers of a run, one for each clock.
+/// The optimisers of a run.
 pub(crate) struct Optimizers {
     student: Optimizer,
-    teacher: Optimizer,
-    round: Optimizer,
+    teachers: Vec<Optimizer>,
+    search: Optimizer,
 }
 
 impl Optimizers {
-    /// Those of a phase, without state. An online teacher may have a rule of its own.
-    pub fn new(phase: &Phase, teacher: Option<&OptimizerSpec>) -> Self {
+    /// Those of a phase, without state. A teacher may have a rule of its own.
+    pub fn new<'a>(phase: &Phase, teachers: impl IntoIterator<Item = Option<&'a OptimizerSpec>>) -> Self {
+        let of_teacher = |own: Option<&OptimizerSpec>| Optimizer::new(own.unwrap_or(&phase.optimizer));
         Self {
             student: Optimizer::new(&phase.optimizer),
-            teacher: Optimizer::new(teacher.unwrap_or(&phase.optimizer)),
+            teachers: teachers.into_iter().map(of_teacher).collect(),
             // A round brings its own when it begins.
-            round: Optimizer::new(&phase.optimizer),
+            search: Optimizer::new(&phase.optimizer),
         }
     }
 
     /// Starts a round with its rule, without state.
     pub fn begin_round(&mut self, rule: &OptimizerSpec) {
-        self.round = Optimizer::new(rule);
+        self.search = Optimizer::new(rule);
     }
 
     /// Ends a round: the next one starts without state.
     pub fn end_round(&mut self) {
-        self.round.forget();
+        self.search.forget();
     }
 
-    pub fn of(&mut self, clock: OptimizerGroup) -> &mut Optimizer {
-        match clock {
-            OptimizerGroup::Student => &mut self.student,
-            OptimizerGroup::Teacher => &mut self.teacher,
-            OptimizerGroup::SearchRound => &mut self.round,
+    pub fn of(&mut self, key: OptimizerKey) -> &mut Optimizer {
+        match key {
+            OptimizerKey::Student => &mut self.student,
+            OptimizerKey::Teacher(index) => &mut self.teachers[index],
+            OptimizerKey::Search => &mut self.search,
         }
     }
 
-    pub fn all(&self) -> [&Optimizer; 3] {
-        [&self.student, &self.teacher, &self.round]
+    pub fn all(&self) -> impl Iterator<Item = &Optimizer> {
+        [&self.student]
+            .into_iter()
+            .chain(&self.teachers)
+            .chain([&self.search])
     }
 }
 
@@ -82,7 +88,7 @@ impl Learner {
     pub(crate) fn backward_and_update(
         &mut self,
         weighted: Vec<Weighted>,
-        descent: &mut UpdateContext<'_>,
+        update: &mut UpdateContext<'_>,
         forwards: u64,
         profile: &mut StepProfile,
     ) {
@@ -91,42 +97,45 @@ impl Learner {
         };
         // Twice the forward passes: gradients of the maps and of the weights.
         profile.record(StepPart::Backward, 2 * forwards);
-        let scales = [OptimizerGroup::Student, OptimizerGroup::Teacher]
-            .map(|clock| self.clipping(clock, descent.phase, &gradients));
-        self.each_part(&mut |part| {
-            let Some(clock) = part.clock.filter(|_| part.trains_in(descent.phase)) else {
-                return;
+        let scales = self.clipping(update.phase, &gradients);
+        for part in self.parts_mut() {
+            let Some(key) = part.trains_in(update.phase) else {
+                continue;
             };
-            let scale = scales[usize::from(clock == OptimizerGroup::Teacher)];
-            let (optimizer, rate) = (descent.optimizers.of(clock), descent.rates.of(clock));
+            let scale = scales.get(&key).filter(|scale| **scale < 1.0);
+            let (optimizer, rate) = (update.optimizers.of(key), update.rates.of(key));
             part.module
                 .update_with_gradients(&mut gradients, &mut |entry, value, gradient| {
                     let gradient = match scale {
-                        Some(scale) if scale < 1.0 => gradient * scale,
-                        _ => gradient,
+                        Some(&scale) => gradient * scale,
+                        None => gradient,
                     };
                     optimizer.update(&format!("{}/{}", part.name, entry.path), value, gradient, rate)
                 });
-        });
+        }
         profile.record(StepPart::Optimizer, 0);
     }
 
-    /// By how much the gradients of everything that trains on this clock are shortened together; none if they never are.
-    fn clipping(&self, clock: OptimizerGroup, phase: &Phase, gradients: &Gradients) -> Option<f64> {
-        let limit = self.clip_norm?;
-        let parts = self.parts();
-        let trained = parts
-            .iter()
-            .filter(|part| part.clock == Some(clock) && part.trains_in(phase));
-        let modules: Vec<_> = trained.map(|part| part.module).collect();
-        Some(clip_by_global_norm(&modules, gradients, limit))
+    /// By how much the gradients of everything that one optimiser moves are shortened together; empty if they never are.
+    fn clipping(&self, phase: &Phase, gradients: &Gradients) -> BTreeMap<OptimizerKey, f64> {
+        let Some(limit) = self.clip_norm else {
+            return BTreeMap::new();
+        };
+        let mut modules: BTreeMap<OptimizerKey, Vec<_>> = BTreeMap::new();
+        for part in self.parts() {
+            if let Some(key) = part.trains_in(phase) {
+                modules.entry(key).or_default().push(part.module);
+            }
+        }
+        let scale = |(key, modules): (_, Vec<_>)| (key, clip_by_global_norm(&modules, gradients, limit));
+        modules.into_iter().map(scale).collect()
     }
 }
 
-/// The gradients of the weighted sum; none if there is nothing to sum.
+/// The gradients of the weighted sum; `None` if there is nothing to sum.
 pub(crate) fn gradients(weighted: Vec<Weighted>) -> Option<Gradients> {
     let terms = weighted
         .into_iter()
-        .filter_map(|(weight, term)| Some(term.value * weight?));
+        .filter_map(|Weighted { weight, term }| Some(term.value * weight?));
     terms.reduce(|sum, term| sum + term).map(|loss| loss.backward())
 }

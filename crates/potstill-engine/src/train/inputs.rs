@@ -3,9 +3,10 @@
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use potstill_data::{Batch, DataError};
 
-use crate::train::learner::Learner;
+use super::learner::Learner;
+use crate::NetworkInput;
 
-/// A moment of a run.
+/// A step of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct StepIndex {
     /// The student's epoch, from 0; in a round the epoch of all rounds, from 0.
@@ -14,59 +15,75 @@ pub(crate) struct StepIndex {
     pub step: usize,
 }
 
-/// The images of a step as each network takes them, `[N, H, W, C]`, and their classes `[N]`.
+impl StepIndex {
+    /// The counters of a random stream.
+    pub fn counters(self) -> [u64; 2] {
+        [self.epoch as u64, self.step as u64]
+    }
+}
+
+/// The images of a step as each network takes them, `[N, H, W, C]`, and what they are.
 pub(crate) struct Inputs {
     pub student: Tensor<4>,
-    pub teacher: Option<Tensor<4>>,
+    /// Of each teacher.
+    pub teachers: Vec<Tensor<4>>,
+    /// Classes `[N]`.
     pub labels: Tensor<1, Int>,
+    /// The index of each image in the training images.
+    pub indices: Vec<usize>,
 }
 
 impl Learner {
     /// The batch for the student's step. The images of every augmentation come first, then the clean ones.
     pub(crate) fn inputs(&self, batch: &Batch, index: StepIndex) -> Result<Inputs, DataError> {
-        let counters = [index.epoch as u64, index.step as u64];
-        let augmentations = self
-            .methods
-            .iter()
-            .filter_map(|(_, method)| method.augmentation().map(|own| (method.name(), own)));
         let clean = || pixels(batch, &self.device);
-        let mut made: Vec<Tensor<4>> = augmentations
-            .map(|(name, own)| {
-                let mut stream = self.seed.stream(&format!("{name}.augment"), &counters);
-                own.augment(clean(), &mut stream, false)
-            })
-            .collect();
+        let mut made = Vec::new();
+        for planned in &self.methods {
+            if let Some(augmentation) = planned.method.augmentation() {
+                let name = format!("{}.augment", planned.id);
+                let mut stream = self.seed.stream(&name, &index.counters());
+                made.push(augmentation.augment(clean(), &mut stream, false));
+            }
+        }
         let labels = labels(batch, &self.device)?;
         if made.is_empty() {
-            return Ok(self.plain(batch, labels));
+            let take = |input: &NetworkInput| input.of_batch(batch, &self.device);
+            return Ok(self.taken(&take, labels, batch.indices.clone()));
         }
-        let copies = made.len() + 1;
         made.push(clean());
+        let copies = made.len();
         let pixels = Tensor::cat(made, 0);
-        Ok(Inputs {
-            student: self.student_input.of_pixels(pixels.clone()),
-            teacher: self
-                .teacher
-                .as_ref()
-                .map(|teacher| teacher.input.of_pixels(pixels)),
-            labels: Tensor::cat(vec![labels; copies], 0),
-        })
+        Ok(self.taken(
+            &|input| input.of_pixels(pixels.clone()),
+            Tensor::cat(vec![labels; copies], 0),
+            batch.indices.repeat(copies),
+        ))
     }
 
-    /// The batch as it is: one tensor for both networks where they take it alike.
-    fn plain(&self, batch: &Batch, labels: Tensor<1, Int>) -> Inputs {
-        let student = self.student_input.of_batch(batch, &self.device);
-        let teacher = self.teacher.as_ref().map(|teacher| {
-            if teacher.input == self.student_input {
-                student.clone()
-            } else {
-                teacher.input.of_batch(batch, &self.device)
-            }
-        });
+    /// The images as each network takes them: one tensor for all that take them alike.
+    fn taken(
+        &self,
+        take: &dyn Fn(&NetworkInput) -> Tensor<4>,
+        labels: Tensor<1, Int>,
+        indices: Vec<usize>,
+    ) -> Inputs {
+        let student = take(&self.student_input);
+        let mut known = vec![(&self.student_input, student.clone())];
+        let mut teachers = Vec::with_capacity(self.teachers.len());
+        for teacher in &self.teachers {
+            let alike = known.iter().find(|(input, _)| **input == teacher.input);
+            let images = match alike {
+                Some((_, images)) => images.clone(),
+                None => take(&teacher.input),
+            };
+            known.push((&teacher.input, images.clone()));
+            teachers.push(images);
+        }
         Inputs {
             student,
-            teacher,
+            teachers,
             labels,
+            indices,
         }
     }
 }

@@ -1,14 +1,15 @@
 //! What trains, and what it trains on.
 
-use std::collections::BTreeMap;
+use std::{borrow::Cow, collections::BTreeMap};
 
 use burn::tensor::Device;
-use potstill_methods::{Augmentation, Method, TeacherUpdate};
-use potstill_models::{FrozenModel, Model};
-use potstill_ops::{Mode, Parameters};
+use potstill_methods::{Event, LearnedAugmentation, MethodError, PlannedMethod, StudentEpoch, TeacherOutput};
+use potstill_models::Model;
 use potstill_random::Seed;
+use serde_json::Value;
 
-use crate::{NetworkInput, Phase, Plan, PlannedTeacher};
+use super::{dry_run::DryRun, teacher::LiveTeacher};
+use crate::{EngineError, NetworkInput, Plan, PlannedTeacher};
 
 /// The networks, the methods and the weights of their losses.
 pub(crate) struct Learner {
@@ -17,105 +18,11 @@ pub(crate) struct Learner {
     pub student: Model,
     pub student_input: NetworkInput,
     /// None for the student alone.
-    pub teacher: Option<LiveTeacher>,
-    /// The methods with their weights in the recipe.
-    pub methods: Vec<(f64, Box<dyn Method>)>,
+    pub teachers: Vec<LiveTeacher>,
+    pub methods: Vec<PlannedMethod>,
     pub task_weight: f64,
     pub label_smoothing: f64,
     pub clip_norm: Option<f64>,
-}
-
-/// The teacher of a run, and how it takes an image.
-pub(crate) struct LiveTeacher {
-    pub network: TeacherNetwork,
-    /// What the methods make of it.
-    pub teacher_update: TeacherUpdate,
-    /// In what mode a frozen one runs. An online one trains, by the statistics of the batch.
-    pub mode: Mode,
-    pub input: NetworkInput,
-}
-
-/// A teacher that stays as it is, or one that learns.
-#[allow(clippy::large_enum_variant, reason = "there is one of them")]
-pub(crate) enum TeacherNetwork {
-    Frozen(FrozenModel),
-    Online(Model),
-}
-
-impl LiveTeacher {
-    /// A teacher in the form that its role needs. An online one has to be a network of ours.
-    pub fn new(
-        classifier: Option<&Model>,
-        frozen: FrozenModel,
-        teacher_update: TeacherUpdate,
-        mode: Mode,
-        input: NetworkInput,
-    ) -> Self {
-        let network = match classifier.filter(|_| teacher_update != TeacherUpdate::Frozen) {
-            Some(classifier) => TeacherNetwork::Online(classifier.clone()),
-            None => TeacherNetwork::Frozen(frozen),
-        };
-        Self {
-            network,
-            teacher_update,
-            mode,
-            input,
-        }
-    }
-}
-
-impl TeacherNetwork {
-    /// The teacher as it is now.
-    pub fn frozen(&self) -> FrozenModel {
-        match self {
-            Self::Frozen(network) => network.clone(),
-            Self::Online(network) => FrozenModel::from(network),
-        }
-    }
-}
-
-/// By whose optimiser a part trains.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OptimizerGroup {
-    Student,
-    Teacher,
-    /// An augmentation's own, in its rounds.
-    SearchRound,
-}
-
-/// A part of a run that has tensors of its own.
-pub(crate) struct Part<M> {
-    /// The first part of its tensors' names in a checkpoint.
-    pub name: String,
-    /// What a phase calls it: `student`, `teacher`, or the name of the method that it belongs to.
-    pub owner: &'static str,
-    /// None for what no optimiser moves.
-    pub clock: Option<OptimizerGroup>,
-    pub module: M,
-}
-
-impl<M> Part<M> {
-    fn new(
-        name: impl Into<String>,
-        owner: &'static str,
-        clock: impl Into<Option<OptimizerGroup>>,
-        module: M,
-    ) -> Self {
-        Self {
-            name: name.into(),
-            owner,
-            clock: clock.into(),
-            module,
-        }
-    }
-
-    /// Whether an optimiser of the student's epochs moves it in this phase.
-    pub fn trains_in(&self, phase: &Phase) -> bool {
-        matches!(
-            self.clock,
-            Some(OptimizerGroup::Student | OptimizerGroup::Teacher)
-        ) && phase.trains(self.owner)
-    }
 }
 
 impl Learner {
@@ -127,7 +34,7 @@ impl Learner {
             seed: Seed::new(plan.recipe.seed),
             student: plan.student.classifier.clone(),
             student_input: plan.student_input(),
-            teacher: plan.teacher.as_ref().map(PlannedTeacher::live),
+            teachers: plan.teacher.iter().map(PlannedTeacher::live).collect(),
             task_weight: train.task_weight,
             label_smoothing: train.label_smoothing,
             clip_norm: train.clip_norm,
@@ -135,165 +42,123 @@ impl Learner {
         }
     }
 
-    /// Whether the teacher trains beside the student.
-    pub fn teacher_learns(&self) -> bool {
-        let teacher = self.teacher.as_ref();
-        teacher.is_some_and(|teacher| matches!(teacher.network, TeacherNetwork::Online(_)))
-    }
-
-    /// Whether it does so before the student looks at it.
-    pub fn teacher_moves_first(&self) -> bool {
-        let teacher = self.teacher.as_ref();
-        teacher.is_some_and(|teacher| teacher.teacher_update == TeacherUpdate::OnlineFirst)
-    }
-
-    /// Every part: the student, an online teacher, and what the methods bring.
-    pub fn parts(&self) -> Vec<Part<&dyn Parameters>> {
-        let student = self.student.parameters();
-        let mut parts = vec![Part::new("student", "student", OptimizerGroup::Student, student)];
-        if let Some(TeacherNetwork::Online(teacher)) = self.teacher.as_ref().map(|teacher| &teacher.network) {
-            parts.push(Part::new(
-                "teacher",
-                "teacher",
-                OptimizerGroup::Teacher,
-                teacher.parameters(),
-            ));
-        }
-        for (_, method) in &self.methods {
-            let name = method.name();
-            let modules = method
-                .modules()
-                .map(|own| Part::new(name, name, OptimizerGroup::Student, own));
-            let beside = method
-                .teacher_modules()
-                .map(|own| Part::new(format!("{name}.teacher"), name, OptimizerGroup::Teacher, own));
-            let learned = method.augmentation().map(|own| {
-                Part::new(
-                    format!("{name}.augmentation"),
-                    name,
-                    OptimizerGroup::SearchRound,
-                    own.modules(),
-                )
-            });
-            parts.extend(modules.into_iter().chain(beside).chain(learned));
-            let remembered = method.memory().map(|memory| memory.parts()).unwrap_or_default();
-            let remembered = remembered.into_iter();
-            parts.extend(remembered.map(|(own, part)| Part::new(format!("{name}.{own}"), name, None, part)));
-        }
-        parts
-    }
-
-    /// Offers every part, one after the other, for changes. The same parts as [`parts`](Self::parts).
-    pub fn each_part(&mut self, change: &mut dyn FnMut(Part<&mut dyn Parameters>)) {
-        let student = self.student.parameters_mut();
-        change(Part::new("student", "student", OptimizerGroup::Student, student));
-        if let Some(TeacherNetwork::Online(teacher)) =
-            self.teacher.as_mut().map(|teacher| &mut teacher.network)
-        {
-            change(Part::new(
-                "teacher",
-                "teacher",
-                OptimizerGroup::Teacher,
-                teacher.parameters_mut(),
-            ));
-        }
-        for (_, method) in &mut self.methods {
-            let name = method.name();
-            if let Some(own) = method.modules_mut() {
-                change(Part::new(name, name, OptimizerGroup::Student, own));
-            }
-            if let Some(own) = method.teacher_modules_mut() {
-                change(Part::new(
-                    format!("{name}.teacher"),
-                    name,
-                    OptimizerGroup::Teacher,
-                    own,
-                ));
-            }
-            if let Some(own) = method.augmentation_mut() {
-                change(Part::new(
-                    format!("{name}.augmentation"),
-                    name,
-                    OptimizerGroup::SearchRound,
-                    own.modules_mut(),
-                ));
-            }
-            let remembered = method.memory_mut().map(|memory| memory.parts_mut());
-            for (own, part) in remembered.unwrap_or_default() {
-                change(Part::new(format!("{name}.{own}"), name, None, part));
+    /// What the teacher of an entry did, given what all teachers did; `None` without a teacher.
+    pub fn teacher_output<'a>(
+        planned: &PlannedMethod,
+        teachers: &'a [TeacherOutput],
+    ) -> Option<Cow<'a, TeacherOutput>> {
+        match &planned.teachers[..] {
+            [] => None,
+            [one] => Some(Cow::Borrowed(&teachers[one.index])),
+            several => {
+                let members = several.iter().map(|one| (one.weight, &teachers[one.index]));
+                TeacherOutput::mean(&members.collect::<Vec<_>>()).map(Cow::Owned)
             }
         }
     }
 
-    /// What the methods have to write down besides their tensors, by method and role.
-    pub fn method_state(&self) -> BTreeMap<String, String> {
-        let of_method = |(_, method): &(f64, Box<dyn Method>)| {
-            let name = method.name();
-            let memory = method
-                .memory()
-                .map(|memory| (format!("{name}.memory"), memory.state()));
-            let augmentation = method.augmentation();
-            let augmentation = augmentation.map(|own| (format!("{name}.augmentation"), own.state()));
-            memory.into_iter().chain(augmentation)
-        };
-        self.methods.iter().flat_map(of_method).collect()
+    /// The teacher of an entry; `None` without one.
+    pub fn teacher_of(&self, planned: &PlannedMethod) -> Option<&LiveTeacher> {
+        planned
+            .teachers
+            .first()
+            .map(|teacher| &self.teachers[teacher.index])
     }
 
-    /// Restores the methods' state, which makes room for the tensors that belong to them.
-    pub fn load_state(&mut self, states: &BTreeMap<String, String>) -> Result<(), String> {
-        let of = |name: String| {
-            states
-                .get(&name)
-                .ok_or(format!("the state of `{name}` are missing"))
-        };
-        for (_, method) in &mut self.methods {
-            let name = method.name();
-            if let Some(memory) = method.memory_mut() {
-                memory.load_state(of(format!("{name}.memory"))?, &self.student)?;
-            }
-            if let Some(augmentation) = method.augmentation_mut() {
-                augmentation.load_state(of(format!("{name}.augmentation"))?)?;
-            }
+    /// Whether a teacher trains beside the student.
+    pub fn has_online_teacher(&self) -> bool {
+        self.teachers.iter().any(LiveTeacher::is_online)
+    }
+
+    /// The augmentation of the entry with this index, which has rounds.
+    pub fn augmentation(&self, method: usize) -> Result<&dyn LearnedAugmentation, EngineError> {
+        let planned = &self.methods[method];
+        let found = planned.method.augmentation();
+        found.ok_or_else(|| EngineError::of_entry(&planned.id)(MethodError::NoAugmentation))
+    }
+
+    /// The states of the methods that have one, by entry.
+    pub fn method_states(&self) -> BTreeMap<String, Value> {
+        let methods = self.methods.iter();
+        methods
+            .map(|planned| (planned.id.clone(), planned.method.state()))
+            .filter(|(_, state)| !state.is_null())
+            .collect()
+    }
+
+    /// Restores the methods' states, which makes room for the tensors that belong to them.
+    pub fn load_states(&mut self, mut states: BTreeMap<String, Value>) -> Result<(), String> {
+        for planned in &mut self.methods {
+            let id = &planned.id;
+            let state = match states.remove(id) {
+                Some(state) => state,
+                None if planned.method.state().is_null() => continue,
+                None => return Err(format!("the state of `{id}` is missing")),
+            };
+            let loaded = planned.method.load_state(state, &self.student);
+            loaded.map_err(|error| format!("`{id}`: {error}"))?;
+        }
+        match states.keys().next() {
+            Some(unknown) => Err(format!(
+                "it holds a state of `{unknown}`, which the recipe does not list"
+            )),
+            None => Ok(()),
+        }
+    }
+
+    /// Tells every method that an epoch of the student has ended.
+    pub fn end_epoch(&mut self, epoch: StudentEpoch) -> Result<(), EngineError> {
+        let student = &self.student;
+        for planned in &mut self.methods {
+            let event = Event::EpochEnd { epoch, student };
+            let heard = planned.method.on_event(&event);
+            heard.map_err(EngineError::of_entry(&planned.id))?;
         }
         Ok(())
     }
 
-    /// Makes the methods ready for steps whose cost is measured: nothing is prepared, and every memory has heard of `epochs` epochs
-    /// of the student as it is.
-    pub fn init_placeholder(&mut self, epochs: usize) {
-        for (_, method) in &mut self.methods {
-            if let Some(preparation) = method.preparation() {
-                preparation.init_placeholder();
-            }
+    /// Tells the entry with this index something about its rounds.
+    pub fn notify(&mut self, method: usize, event: &Event<'_>) -> Result<(), EngineError> {
+        let planned = &mut self.methods[method];
+        let heard = planned.method.on_event(event);
+        heard.map_err(EngineError::of_entry(&planned.id))
+    }
+
+    /// Makes the methods ready for steps whose cost is measured: nothing is prepared, and every method has heard of `epochs` epochs of
+    /// the student as it is.
+    pub fn init_placeholders(&mut self, epochs: usize) -> Result<(), EngineError> {
+        let mut dry_run = DryRun(self.device.clone().inner());
+        for planned in &mut self.methods {
+            planned.method.prepare(&mut dry_run)?;
         }
-        (0..epochs).for_each(|epoch| self.remember(epoch));
+        (0..epochs).try_for_each(|epoch| self.end_epoch(StudentEpoch(epoch)))
     }
 
-    /// The methods that prepare something before the first step.
-    pub fn preparing(&mut self) -> Vec<&'static str> {
-        let methods = self.methods.iter_mut();
-        let preparing = methods.filter_map(|(_, method)| {
-            let name = method.name();
-            method.preparation().map(|_| name)
-        });
-        preparing.collect()
-    }
-
-    /// Tells every memory that an epoch of the student has ended.
-    pub fn remember(&mut self, epoch: usize) {
-        for (_, method) in &mut self.methods {
-            if let Some(memory) = method.memory_mut() {
-                memory.remember(epoch, &self.student);
-            }
-        }
-    }
-
-    /// What the augmentations have learned so far.
-    pub fn notes(&self) -> Vec<(String, f64)> {
-        let augmentations = self
+    /// The entries that prepare something before the first step.
+    pub fn preparing(&self) -> Vec<String> {
+        let preparing = self
             .methods
             .iter()
-            .filter_map(|(_, method)| method.augmentation());
-        augmentations.flat_map(Augmentation::notes).collect()
+            .filter(|planned| planned.method.info().prepares);
+        preparing.map(|planned| planned.id.clone()).collect()
+    }
+
+    /// What the augmentations have learned so far. A name that an earlier entry has is put behind that of its own.
+    pub fn metrics(&self) -> Vec<(String, f64)> {
+        let mut metrics: Vec<(String, f64)> = Vec::new();
+        for planned in &self.methods {
+            let own = planned.method.augmentation().map(LearnedAugmentation::metrics);
+            let earlier = metrics.len();
+            for (name, value) in own.unwrap_or_default() {
+                let taken = metrics[..earlier].iter().any(|(known, _)| *known == name);
+                let name = if taken {
+                    format!("{}.{name}", planned.id)
+                } else {
+                    name
+                };
+                metrics.push((name, value));
+            }
+        }
+        metrics
     }
 }

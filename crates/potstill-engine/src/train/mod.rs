@@ -1,8 +1,14 @@
 //! Training steps: what trains, what it is given, how it moves.
 
 pub(crate) mod backward;
+mod dry_run;
+pub(crate) mod error;
+mod forward;
 pub(crate) mod inputs;
 pub(crate) mod learner;
+pub(crate) mod parts;
 pub(crate) mod profile;
 pub(crate) mod search_step;
 pub(crate) mod step;
+pub(crate) mod teacher;
+pub(crate) mod terms;

@@ -2,33 +2,40 @@
 
 use burn::tensor::Tensor;
 use potstill_data::Batch;
-use potstill_methods::SearchOutputs;
+use potstill_methods::{MethodError, OptimizerGroup, SearchOutputs};
 use potstill_models::{FrozenModel, Model, ModelError};
 use potstill_ops::{Frozen, Mode, Pass};
 
-use crate::{
-    train::backward::{Optimizers, gradients},
-    train::inputs::{StepIndex, labels, pixels},
-    train::learner::{Learner, OptimizerGroup},
-    train::step::{StepError, StepReport, values},
+use super::{
+    backward::{Optimizers, gradients},
+    error::StepError,
+    inputs::{StepIndex, labels, pixels},
+    learner::Learner,
+    parts::OptimizerKey,
+    step::StepReport,
+    terms::{StepLoss, Weighted, values},
 };
+use crate::{EngineError, NetworkInput};
 
 /// Both networks as they stand at the beginning of an epoch of a round.
 pub(crate) struct FrozenPair {
-    student: Frozen<Model>,
-    teacher: FrozenModel,
+    student: (Frozen<Model>, NetworkInput),
+    teacher: (FrozenModel, NetworkInput),
 }
 
 impl Learner {
-    /// The networks that judge augmented images; none without a teacher.
-    pub fn frozen_pair(&self) -> Option<FrozenPair> {
-        Some(FrozenPair {
-            student: Frozen::new(&self.student),
-            teacher: self.teacher.as_ref()?.network.frozen(),
+    /// The student and the teacher of the entry with this index, for its augmentation to learn from.
+    pub fn frozen_pair(&self, method: usize) -> Result<FrozenPair, EngineError> {
+        let planned = &self.methods[method];
+        let teacher = self.teacher_of(planned);
+        let teacher = teacher.ok_or_else(|| MethodError::NoTeacher(planned.id.clone()))?;
+        Ok(FrozenPair {
+            student: (Frozen::new(&self.student), self.student_input.clone()),
+            teacher: (teacher.network.frozen(), teacher.input.clone()),
         })
     }
 
-    /// Trains the augmentation of a method on one batch; nothing else moves.
+    /// Trains the augmentation of the entry with this index on one batch; nothing else moves.
     pub fn search_step(
         &mut self,
         method: usize,
@@ -37,53 +44,54 @@ impl Learner {
         index: StepIndex,
         optimizers: &mut Optimizers,
     ) -> Result<StepReport, StepError> {
-        let name = self.methods[method].1.name();
-        let idle = StepReport {
-            loss: 0.0,
-            terms: Vec::new(),
-            hits: 0,
-        };
-        let Some(augmentation) = self.methods[method].1.augmentation() else {
-            return Ok(idle);
-        };
-        let counters = [index.epoch as u64, index.step as u64];
-        let mut stream = self.seed.stream(&format!("{name}.round"), &counters);
+        let planned = &self.methods[method];
+        let id = planned.id.clone();
+        let augmentation = planned.method.augmentation();
+        let augmentation = augmentation
+            .ok_or(MethodError::NoAugmentation)
+            .map_err(StepError::of(&id))?;
+        let mut stream = self.seed.stream(&format!("{id}.round"), &index.counters());
         let made = augmentation.augment(pixels(batch, &self.device), &mut stream, true);
-        let [student, teacher] = self.frozen_logits(pair, made).map_err(StepError::Network)?;
+        let [student, teacher] = pair.logits(made)?;
         let outputs = SearchOutputs {
             student: &student,
             teacher: &teacher,
             labels: &labels(batch, &self.device)?,
         };
-        let terms = augmentation.terms(&outputs).into_iter();
-        let weighted: Vec<_> = terms.map(|term| (term.factor, term)).collect();
-        let (loss, terms) = values(&weighted)?;
+        let terms = augmentation.terms(&outputs).map_err(StepError::of(&id))?;
+        // There are no other terms in a round, so they keep their names.
+        let terms = terms.into_iter().map(|term| Weighted {
+            weight: term.factor,
+            term,
+        });
+        let weighted: Vec<_> = terms.collect();
+        let StepLoss { loss, terms } = values(&weighted)?;
         let rate = augmentation.rate();
-        if let (Some(mut gradients), Some(own)) =
-            (gradients(weighted), self.methods[method].1.augmentation_mut())
-        {
-            let optimizer = optimizers.of(OptimizerGroup::SearchRound);
-            own.modules_mut()
-                .update_with_gradients(&mut gradients, &mut |entry, value, gradient| {
-                    let name = format!("{name}.augmentation/{}", entry.path);
-                    optimizer.update(&name, value, gradient, rate)
-                });
+        if let Some(mut gradients) = gradients(weighted) {
+            let optimizer = optimizers.of(OptimizerKey::Search);
+            let parts = self.methods[method].method.parts_mut().into_iter();
+            for part in parts.filter(|part| part.group == Some(OptimizerGroup::Search)) {
+                let name = part.full_name(&id);
+                part.module
+                    .update_with_gradients(&mut gradients, &mut |entry, value, gradient| {
+                        optimizer.update(&format!("{name}/{}", entry.path), value, gradient, rate)
+                    });
+            }
         }
-        Ok(StepReport { loss, terms, ..idle })
+        Ok(StepReport { loss, terms, hits: 0 })
     }
+}
 
+impl FrozenPair {
     /// Logits of the student and of the teacher for these pixels, by running statistics, with gradients to the pixels.
-    pub fn frozen_logits(&self, pair: &FrozenPair, pixels: Tensor<4>) -> Result<[Tensor<2>; 2], ModelError> {
+    pub fn logits(&self, pixels: Tensor<4>) -> Result<[Tensor<2>; 2], ModelError> {
+        let (network, input) = &self.student;
         let mut pass = Pass::new(Mode::RunningWithGradient);
-        let images = self.student_input.of_pixels(pixels.clone());
-        let student = pair.student.get().forward(images, &mut pass).into_logits()?;
-        let input = self
-            .teacher
-            .as_ref()
-            .map_or(&self.student_input, |teacher| &teacher.input);
+        let student = network.get().forward(input.of_pixels(pixels.clone()), &mut pass);
+        let student = student.into_logits()?;
+        let (network, input) = &self.teacher;
         let mut pass = Pass::new(Mode::RunningWithGradient);
-        let teacher = pair
-            .teacher
+        let teacher = network
             .forward(input.of_pixels(pixels), &mut pass)?
             .into_logits()?;
         Ok([student, teacher])

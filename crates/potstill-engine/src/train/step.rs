@@ -1,17 +1,22 @@
-//! One step of the student's training: teacher, student, losses, gradients, update.
+//! One step of the student's training: teachers, student, losses, gradients, update.
+
+use std::mem;
 
 use burn::tensor::{Int, Tensor};
-use potstill_data::{Batch, DataError};
-use potstill_methods::{LossTerm, Method, NetworkOutput, StepContext};
-use potstill_models::{FrozenModel, ModelError};
-use potstill_ops::{BatchStatistics, Mode, Pass, Point, Taps, cross_entropy, true_class_ranks};
+use potstill_data::Batch;
+use potstill_methods::{
+    NetworkOutput, StepContext, StudentEpoch, StudentStep, TeacherOutput, TeacherStep, TeacherUpdate,
+};
+use potstill_ops::{BatchStatistics, Mode, Pass, cross_entropy, true_class_ranks};
 
-use crate::{
-    EngineError,
-    train::backward::UpdateContext,
-    train::inputs::StepIndex,
-    train::learner::{Learner, TeacherNetwork},
-    train::profile::{StepPart, StepProfile},
+use super::{
+    backward::UpdateContext,
+    error::StepError,
+    forward::Trace,
+    inputs::{Inputs, StepIndex},
+    learner::Learner,
+    profile::{StepPart, StepProfile},
+    terms::{StepLoss, Weighted, values},
 };
 
 /// What a step did.
@@ -24,289 +29,169 @@ pub(crate) struct StepReport {
     pub hits: usize,
 }
 
-/// Why a step was not taken.
-pub(crate) enum StepError {
-    /// A loss term is not a finite number.
-    NonFinite { term: String, value: f64 },
-    /// A network fails on the batch: an ONNX file, or one that gives no logits.
-    Network(ModelError),
-    /// The targets of the batch are of another kind than the task's.
-    Data(DataError),
+/// What the teachers of a step did.
+struct Teachers {
+    outputs: Vec<TeacherOutput>,
+    /// Multiply-accumulates of their passes that the student's step goes back through.
+    macs: u64,
+    /// What those learned from that were updated first.
+    lead: StepLoss,
 }
 
-impl From<DataError> for StepError {
-    fn from(error: DataError) -> Self {
-        Self::Data(error)
-    }
-}
-
-impl StepError {
-    /// The error of a run, whose epochs and steps count from 1.
-    pub fn at(self, epoch: usize, step: usize, rate: f64) -> EngineError {
-        match self {
-            Self::NonFinite { term, value } => EngineError::NonFinite {
-                term,
-                value,
-                epoch,
-                step,
-                rate,
-            },
-            Self::Network(error) => error.into(),
-            Self::Data(error) => error.into(),
-        }
-    }
-}
-
-/// What the teacher did: a constant for every method, and the tracked pass it came from if the teacher learns.
-struct TeacherForward {
-    constant: NetworkOutput,
-    tracked: Option<NetworkOutput>,
-}
-
-/// What a teacher that moves first has learned from.
-#[derive(Default)]
-struct LeadLoss {
-    loss: f64,
-    terms: Vec<(String, f64)>,
-}
-
-/// A term with its weight; none for one that is only logged.
-pub(crate) type Weighted = (Option<f64>, LossTerm);
-
-/// The names of the task's own loss terms.
+/// The name of the task's own loss term; that of a teacher has the teacher's in front of it.
 const TASK: &str = "cross_entropy";
-const TEACHER_TASK: &str = "teacher_cross_entropy";
 
 impl Learner {
-    /// Trains on one batch. Nothing has moved if the step is refused, but for a teacher that moves first.
+    /// Trains on one batch. Nothing has moved if the step is refused, but for a teacher that is updated first.
     pub fn step(
         &mut self,
         batch: &Batch,
         index: StepIndex,
-        descent: &mut UpdateContext<'_>,
+        update: &mut UpdateContext<'_>,
         profile: &mut StepProfile,
     ) -> Result<StepReport, StepError> {
-        let inputs = self.inputs(batch, index)?;
+        let mut inputs = self.inputs(batch, index)?;
         profile.record(StepPart::Batch, 0);
-        let (epoch, mut moments) = (index.epoch, Vec::new());
-        let taught = match inputs.teacher {
-            Some(images) => self
-                .forward_teacher(images, epoch, &mut moments, profile)
-                .map_err(StepError::Network)?,
-            None => None,
+        let mut trace = Trace {
+            epoch: StudentEpoch(index.epoch),
+            statistics: Vec::new(),
+            profile,
         };
-        let (taught, led) = match taught {
-            Some(taught) if self.teacher_moves_first() => {
-                let (taught, led) =
-                    self.step_teacher_first(taught, &inputs.labels, epoch, descent, &mut moments, profile)?;
-                (Some(taught), led)
+        let teachers = self.forward_teachers(&mut inputs, update, &mut trace)?;
+        let student = self.forward_student(inputs.student.clone(), &mut trace)?;
+        let (weighted, of_losses) = self.weighted_terms(&student, &teachers.outputs, &inputs, &mut trace)?;
+        let StepLoss { loss, terms } = values(&weighted)?;
+        trace.profile.record(StepPart::Losses, 0);
+        let forwards = trace.profile.macs(StepPart::Student) + teachers.macs + of_losses;
+        self.backward_and_update(weighted, update, forwards, trace.profile);
+        for part in self.parts_mut() {
+            if part.trains_in(update.phase).is_some() {
+                BatchStatistics::update_running_stats(&trace.statistics, part.module);
             }
-            taught => (taught, LeadLoss::default()),
-        };
-        let student = self
-            .forward_student(inputs.student, epoch, &mut moments, profile)
-            .map_err(StepError::Network)?;
-        let step = StepContext {
-            student: &student,
-            teacher: taught.as_ref().map(|taught| &taught.constant),
-            online_teacher: taught.as_ref().and_then(|taught| taught.tracked.as_ref()),
-            labels: &inputs.labels,
-            epoch,
-        };
-        let (weighted, of_losses) = self.weighted_terms(&step, &mut moments, profile);
-        let (loss, terms) = values(&weighted)?;
-        profile.record(StepPart::Losses, 0);
-        let of_teacher = step.online_teacher.map_or(0, |_| profile.macs(StepPart::Teacher));
-        let forwards = profile.macs(StepPart::Student) + of_teacher + of_losses;
-        self.backward_and_update(weighted, descent, forwards, profile);
-        self.each_part(&mut |part| {
-            if part.trains_in(descent.phase) {
-                BatchStatistics::update_running_stats(&moments, part.module);
-            }
-        });
+        }
         let hits = hits(student.logits, &batch.labels()?, self.student.classes());
-        profile.record(StepPart::Bookkeeping, 0);
+        trace.profile.record(StepPart::Bookkeeping, 0);
         Ok(StepReport {
-            loss: led.loss + loss,
-            terms: [led.terms, terms].concat(),
+            loss: teachers.lead.loss + loss,
+            terms: [teachers.lead.terms, terms].concat(),
             hits,
         })
     }
 
-    /// The teacher. A frozen one has no graph and no gradient and stays as it is; an online one trains.
-    fn forward_teacher(
-        &self,
-        images: Tensor<4>,
-        epoch: usize,
-        moments: &mut Vec<BatchStatistics>,
-        profile: &mut StepProfile,
-    ) -> Result<Option<TeacherForward>, ModelError> {
-        let Some(teacher) = &self.teacher else {
-            return Ok(None);
-        };
-        let taught = match &teacher.network {
-            TeacherNetwork::Frozen(network) => TeacherForward {
-                constant: self.forward_frozen(network, teacher.mode, images, epoch, profile)?,
-                tracked: None,
-            },
-            TeacherNetwork::Online(network) => {
-                let mut taps = self.teacher_taps(epoch);
-                let mut pass = Pass::visited(Mode::Batch, &mut taps);
-                let logits = network.forward(images.clone(), &mut pass).into_logits()?;
-                profile.record(StepPart::Teacher, pass.macs());
-                moments.extend(pass.into_batch_statistics());
-                let constant = NetworkOutput {
-                    images: images.clone(),
-                    logits: logits.clone().inner(),
-                    taps: taps.detached(),
-                };
-                let tracked = Some(NetworkOutput { images, logits, taps });
-                TeacherForward { constant, tracked }
-            }
-        };
-        Ok(Some(taught))
-    }
-
-    /// What a network that does not learn makes of the images. Whatever its batch norms see of the batch is not kept.
-    fn forward_frozen(
-        &self,
-        network: &FrozenModel,
-        mode: Mode,
-        images: Tensor<4>,
-        epoch: usize,
-        profile: &mut StepProfile,
-    ) -> Result<NetworkOutput, ModelError> {
-        let mut taps = self.teacher_taps(epoch);
-        let mut pass = Pass::visited(mode, &mut taps);
-        let logits = network.forward(images.clone(), &mut pass)?.into_logits()?;
-        profile.record(StepPart::Teacher, pass.macs());
-        Ok(NetworkOutput { images, logits, taps })
-    }
-
-    /// The step of a teacher that moves before the student looks: its terms, its update, and what it makes of the same images then.
-    fn step_teacher_first(
+    /// One forward pass of every teacher. One that is updated first is updated, and looks again.
+    fn forward_teachers(
         &mut self,
-        taught: TeacherForward,
-        labels: &Tensor<1, Int>,
-        epoch: usize,
-        descent: &mut UpdateContext<'_>,
-        moments: &mut Vec<BatchStatistics>,
-        profile: &mut StepProfile,
-    ) -> Result<(TeacherForward, LeadLoss), StepError> {
-        let Some(tracked) = taught.tracked else {
-            return Ok((taught, LeadLoss::default()));
+        inputs: &mut Inputs,
+        update: &mut UpdateContext<'_>,
+        trace: &mut Trace<'_>,
+    ) -> Result<Teachers, StepError> {
+        let mut teachers = Teachers {
+            outputs: Vec::with_capacity(self.teachers.len()),
+            macs: 0,
+            lead: StepLoss::default(),
         };
-        let mut weighted = vec![self.teacher_task(&tracked.logits, labels)];
+        for (index, images) in mem::take(&mut inputs.teachers).into_iter().enumerate() {
+            let (output, macs) = self.forward_teacher(index, images, trace)?;
+            let is_first = self.teachers[index].update == TeacherUpdate::OnlineFirst;
+            let output = match output.tracked() {
+                Some(tracked) if is_first => {
+                    let lead =
+                        self.update_teacher_first(index, tracked, macs, &inputs.labels, update, trace)?;
+                    teachers.lead.loss += lead.loss;
+                    teachers.lead.terms.extend(lead.terms);
+                    let network = self.teachers[index].network.frozen();
+                    let images = tracked.images.clone();
+                    TeacherOutput::frozen(self.forward_frozen(index, &network, Mode::Batch, images, trace)?)
+                }
+                _ => {
+                    teachers.macs += macs;
+                    output
+                }
+            };
+            teachers.outputs.push(output);
+        }
+        Ok(teachers)
+    }
+
+    /// The step of a teacher that is updated before the student's forward pass, which took so many multiply-accumulates.
+    fn update_teacher_first(
+        &mut self,
+        index: usize,
+        tracked: &NetworkOutput,
+        macs: u64,
+        labels: &Tensor<1, Int>,
+        update: &mut UpdateContext<'_>,
+        trace: &mut Trace<'_>,
+    ) -> Result<StepLoss, StepError> {
+        let mut weighted = vec![self.teacher_task(index, tracked, labels)];
         let mut pass = Pass::new(Mode::Batch);
-        for (weight, method) in &self.methods {
-            weighted.extend(with_weight(
-                *weight,
-                method.teacher_terms(&tracked, labels, &mut pass),
-            ));
+        for planned in self.methods.iter().filter(|planned| planned.learns_from(index)) {
+            let step = TeacherStep {
+                id: &planned.id,
+                teacher: tracked,
+                labels,
+                epoch: trace.epoch,
+            };
+            let terms = planned.method.teacher_terms(&step, &mut pass);
+            let terms = terms.map_err(StepError::of(&planned.id))?;
+            weighted.extend(Weighted::of_entry(&planned.id, planned.weight, terms));
         }
         let losses = pass.macs();
-        profile.record(StepPart::Losses, losses);
-        moments.extend(pass.into_batch_statistics());
-        let (loss, terms) = values(&weighted)?;
-        let images = tracked.images;
-        self.backward_and_update(
-            weighted,
-            descent,
-            profile.macs(StepPart::Teacher) + losses,
-            profile,
-        );
-        let constant = match &self.teacher {
-            Some(teacher) => self
-                .forward_frozen(&teacher.network.frozen(), Mode::Batch, images, epoch, profile)
-                .map_err(StepError::Network)?,
-            None => taught.constant,
-        };
-        let tracked = None;
-        Ok((TeacherForward { constant, tracked }, LeadLoss { loss, terms }))
-    }
-
-    fn forward_student(
-        &self,
-        images: Tensor<4>,
-        epoch: usize,
-        moments: &mut Vec<BatchStatistics>,
-        profile: &mut StepProfile,
-    ) -> Result<NetworkOutput, ModelError> {
-        let mut taps = Taps::at(&self.reads(|method| method.reads_in(epoch).student));
-        let mut pass = Pass::visited(Mode::Batch, &mut taps);
-        let logits = self.student.forward(images.clone(), &mut pass).into_logits()?;
-        profile.record(StepPart::Student, pass.macs());
-        moments.extend(pass.into_batch_statistics());
-        Ok(NetworkOutput { images, logits, taps })
-    }
-
-    fn teacher_taps(&self, epoch: usize) -> Taps {
-        Taps::at(&self.reads(|method| method.reads_in(epoch).teacher))
-    }
-
-    fn reads(&self, of: impl Fn(&dyn Method) -> Vec<Point>) -> Vec<Point> {
-        self.methods
-            .iter()
-            .flat_map(|(_, method)| of(method.as_ref()))
-            .collect()
+        trace.profile.record(StepPart::Losses, losses);
+        trace.statistics.extend(pass.into_batch_statistics());
+        let lead = values(&weighted)?;
+        self.backward_and_update(weighted, update, macs + losses, trace.profile);
+        Ok(lead)
     }
 
     /// The terms of the task and of every method, with their weights, and the multiply-accumulates of them that gradients go back through.
     fn weighted_terms(
         &self,
-        step: &StepContext<'_>,
-        moments: &mut Vec<BatchStatistics>,
-        profile: &mut StepProfile,
-    ) -> (Vec<Weighted>, u64) {
-        let of_student = LossTerm::loss(TASK, self.task(&step.student.logits, step.labels));
-        let mut weighted = vec![(Some(self.task_weight), of_student)];
-        if let Some(teacher) = step.online_teacher {
-            weighted.push(self.teacher_task(&teacher.logits, step.labels));
+        student: &NetworkOutput,
+        teachers: &[TeacherOutput],
+        inputs: &Inputs,
+        trace: &mut Trace<'_>,
+    ) -> Result<(Vec<Weighted>, u64), StepError> {
+        let of_student = self.task(&student.logits, &inputs.labels);
+        let mut weighted = vec![Weighted::task(TASK, of_student, self.task_weight)];
+        for (index, output) in teachers.iter().enumerate() {
+            let tracked = output.tracked();
+            weighted.extend(tracked.map(|tracked| self.teacher_task(index, tracked, &inputs.labels)));
         }
         let mut pass = Pass::new(Mode::Batch);
-        for (weight, method) in &self.methods {
-            weighted.extend(with_weight(*weight, method.terms(step, &mut pass)));
+        for planned in &self.methods {
+            let step = StudentStep {
+                id: &planned.id,
+                student,
+                labels: &inputs.labels,
+                indices: &inputs.indices,
+                epoch: trace.epoch,
+            };
+            let terms = match Self::teacher_output(planned, teachers) {
+                Some(teacher) => {
+                    let teacher = &teacher;
+                    planned.method.terms(&StepContext { step, teacher }, &mut pass)
+                }
+                None => planned.method.student_terms(&step, &mut pass),
+            };
+            let terms = terms.map_err(StepError::of(&planned.id))?;
+            weighted.extend(Weighted::of_entry(&planned.id, planned.weight, terms));
         }
         let tracked = pass.macs();
-        profile.record(StepPart::Losses, tracked + pass.untracked());
-        moments.extend(pass.into_batch_statistics());
-        (weighted, tracked)
+        trace.profile.record(StepPart::Losses, tracked + pass.untracked());
+        trace.statistics.extend(pass.into_batch_statistics());
+        Ok((weighted, tracked))
     }
 
     /// What an online teacher learns from by itself.
-    fn teacher_task(&self, logits: &Tensor<2>, labels: &Tensor<1, Int>) -> Weighted {
-        (Some(1.0), LossTerm::loss(TEACHER_TASK, self.task(logits, labels)))
+    fn teacher_task(&self, index: usize, tracked: &NetworkOutput, labels: &Tensor<1, Int>) -> Weighted {
+        let name = format!("{}_{TASK}", self.teachers[index].name);
+        Weighted::task(name, self.task(&tracked.logits, labels), 1.0)
     }
 
     fn task(&self, logits: &Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<1> {
         cross_entropy(logits.clone(), labels.clone(), self.label_smoothing)
     }
-}
-
-/// The terms of a method with its weight in the recipe.
-fn with_weight(weight: f64, terms: Vec<LossTerm>) -> impl Iterator<Item = Weighted> {
-    terms
-        .into_iter()
-        .map(move |term| (term.factor.map(|factor| weight * factor), term))
-}
-
-/// The weighted loss and the value of every term.
-pub(crate) fn values(weighted: &[Weighted]) -> Result<(f64, Vec<(String, f64)>), StepError> {
-    let mut loss = 0.0;
-    let mut terms = Vec::with_capacity(weighted.len());
-    for (weight, term) in weighted {
-        let value = term.value.clone().inner().into_data();
-        let value = value.iter::<f64>().next().unwrap_or(f64::NAN);
-        let name = term.name.to_owned();
-        if let Some(weight) = weight {
-            if !value.is_finite() {
-                return Err(StepError::NonFinite { term: name, value });
-            }
-            loss += weight * value;
-        }
-        terms.push((name, value));
-    }
-    Ok((loss, terms))
 }
 
 /// Images of the batch whose true class has the largest logit. Logits of images that were made of it come first.

@@ -19,7 +19,7 @@ use burn::{
     module::Module,
     tensor::{Int, Tensor},
 };
-use potstill_ops::{Mode, Parameters, Pass, Taps, adaptive_avg_pool, cross_entropy, distillation_divergence};
+use potstill_ops::{Mode, Parameters, Pass, adaptive_avg_pool, cross_entropy, distillation_divergence};
 use potstill_recipe::MethodSpec;
 
 pub use self::{
@@ -30,7 +30,10 @@ use self::{
     guided_module::{StudentHalves, TeacherHalves},
     options::{GuideKind, Options, TeacherMode, UpdateOrder},
 };
-use crate::{LossTerm, Method, MethodError, NetworkOutput, PlanContext, Reads, StepContext, TeacherUpdate};
+use crate::{
+    LossTerm, Method, MethodError, MethodInfo, NetworkOutput, Part, PlanContext, Reads, StepContext,
+    StudentEpoch, TeacherStep, TeacherUpdate, TeacherUse,
+};
 
 /// Evolutionary knowledge distillation, planned for two networks.
 #[derive(Debug, Clone)]
@@ -56,9 +59,10 @@ impl Ekd {
         let options: Options = spec.options_as()?;
         options.check(spec)?;
         let teacher = context.teacher_of_same_classes(Self::NAME)?;
+        options.check_teacher(teacher.has_weights)?;
         let classes = context.student.probe.classes;
         let reads = options.pairs(spec, &context.student, teacher)?;
-        let scope = context.scope(Self::NAME);
+        let scope = context.scope();
         let (mut student_halves, mut teacher_halves, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
         for (pair, (own, other)) in reads.student.iter().zip(&reads.teacher).enumerate() {
             let [h, w, inputs] = context.student.size(own, Self::NAME, "student")?;
@@ -86,14 +90,6 @@ impl Ekd {
         })
     }
 
-    /// The part of alpha and beta that is in force in this epoch, counted from 0.
-    fn ramp(&self, epoch: usize) -> f64 {
-        match self.options.transfer_warmup_epochs {
-            0 => 1.0,
-            epochs => (epoch as f64 / epochs as f64).min(1.0),
-        }
-    }
-
     fn teacher_first(&self) -> bool {
         self.options.update_order == UpdateOrder::TeacherFirst
     }
@@ -112,33 +108,45 @@ impl Ekd {
     }
 
     /// The heads' term; none without heads.
-    fn heads_term(&self, heads: Vec<Tensor<1>>) -> Option<LossTerm> {
-        Some(weighted_or_noted("ekd-heads", mean(heads)?, self.options.eta))
+    fn heads_term(&self, id: &str, heads: Vec<Tensor<1>>) -> Option<LossTerm> {
+        Some(weighted_or_noted(
+            format!("{id}-heads"),
+            mean(heads)?,
+            self.options.eta,
+        ))
     }
 
     /// The heads' losses where the teacher moves first, which reach its maps if those are tracked.
-    fn heads(&self, teacher: &Taps, labels: &Tensor<1, Int>, pass: &mut Pass<'_>) -> Vec<Tensor<1>> {
+    fn heads(
+        &self,
+        teacher: &NetworkOutput,
+        labels: &Tensor<1, Int>,
+        pass: &mut Pass<'_>,
+    ) -> Result<Vec<Tensor<1>>, MethodError> {
         let places = self.reads.teacher.iter().zip(&self.sizes);
         let halves = self.halves(self.options.eta > 0.0);
-        let heads = halves.iter().zip(places).filter_map(|(half, (point, &size))| {
-            let (_, logits) = half.forward(adaptive_avg_pool(teacher.map(point)?, size), pass);
-            Some(cross_entropy(logits, labels.clone(), 0.0))
+        let heads = halves.iter().zip(places).map(|(half, (point, &size))| {
+            let (_, logits) = half.forward(adaptive_avg_pool(teacher.tap(point)?, size), pass);
+            Ok(cross_entropy(logits, labels.clone(), 0.0))
         });
         heads.collect()
     }
 
     /// What is compared of every pair, the teacher's side a constant, and the heads' losses, which reach the `teacher`'s maps if those
     /// are tracked. No heads where the teacher has moved first: they have learned from the batch already.
-    fn guided(&self, step: &StepContext<'_>, teacher: &Taps, pass: &mut Pass<'_>) -> Guided {
+    fn guided(
+        &self,
+        step: &StepContext<'_>,
+        teacher: &NetworkOutput,
+        pass: &mut Pass<'_>,
+    ) -> Result<Guided, MethodError> {
         let reads = self.reads.student.iter().zip(&self.reads.teacher);
         let halves = self.halves(self.options.eta > 0.0 && !self.teacher_first());
         // What moved halves see of the batch a second time does not go into their statistics again.
         let mut again = Pass::new(Mode::Batch);
         let mut guided = Guided::default();
-        for (pair, (own, other)) in reads.enumerate() {
-            let (Some(ours), Some(theirs)) = (step.student.taps.map(own), teacher.map(other)) else {
-                continue;
-            };
+        for (pair, ((own, other), half_of_student)) in reads.zip(&self.student.pairs).enumerate() {
+            let (ours, theirs) = (step.student.tap(own)?, teacher.tap(other)?);
             let (ours, theirs) = at_the_smaller_size(ours, theirs);
             let target = match halves.get(pair) {
                 Some(half) if self.teacher_first() => half.forward(theirs, &mut again).0,
@@ -149,16 +157,14 @@ impl Ekd {
                 }
                 None => theirs.inner(),
             };
-            if let Some(half) = self.student.pairs.get(pair) {
-                let imitated = half.forward(ours, pass);
-                guided.deviations.push(deviation(&target));
-                guided
-                    .imitations
-                    .push(imitation_loss(imitated, target, self.options.ir_loss));
-            }
+            let imitated = half_of_student.forward(ours, pass);
+            guided.deviations.push(deviation(&target));
+            guided
+                .imitations
+                .push(imitation_loss(imitated, target, self.options.ir_loss));
         }
         pass.count_untracked(again.macs());
-        guided
+        Ok(guided)
     }
 }
 
@@ -171,102 +177,87 @@ struct Guided {
 }
 
 impl Method for Ekd {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn reads(&self) -> Reads {
-        self.reads.clone()
-    }
-
-    fn teacher_update(&self) -> TeacherUpdate {
-        match self.options.teacher_mode {
-            TeacherMode::Frozen => TeacherUpdate::Frozen,
-            _ if self.teacher_first() => TeacherUpdate::OnlineFirst,
-            TeacherMode::Evolving | TeacherMode::EvolvingFromCheckpoint => TeacherUpdate::Online,
+    fn info(&self) -> MethodInfo {
+        let teacher = match self.options.teacher_mode {
+            TeacherMode::Frozen => TeacherUse::One,
+            _ if self.teacher_first() => TeacherUse::Trained(TeacherUpdate::OnlineFirst),
+            TeacherMode::Evolving | TeacherMode::EvolvingFromCheckpoint => {
+                TeacherUse::Trained(TeacherUpdate::Online)
+            }
+        };
+        MethodInfo {
+            teacher,
+            ..MethodInfo::default()
         }
     }
 
-    fn check_teacher(&self, has_weights: bool) -> Result<(), MethodError> {
-        let reason = match (self.options.teacher_mode, has_weights) {
-            (TeacherMode::Evolving, true) => {
-                "grows a teacher from random weights (`teacher_mode = \"evolving\"`), and this one has weights: leave out \
-                 `teacher.weights`, or say `evolving-from-checkpoint` or `frozen`"
-            }
-            (TeacherMode::EvolvingFromCheckpoint, false) => {
-                "is to go on with a trained teacher (`teacher_mode = \"evolving-from-checkpoint\"`), and this one has no weights: set \
-                 `teacher.weights`, or say `evolving`"
-            }
-            (TeacherMode::Frozen, false) => {
-                "is to learn from a teacher that stays as it is (`teacher_mode = \"frozen\"`), and this one has random weights: set \
-                 `teacher.weights` or `teacher.run`, or say `evolving`"
-            }
-            _ => return Ok(()),
-        };
-        let method = Self::NAME;
-        Err(MethodError::Teacher { method, reason })
+    fn reads(&self, _: StudentEpoch) -> Reads {
+        self.reads.clone()
     }
 
-    fn modules(&self) -> Option<&dyn Parameters> {
-        Some(&self.student)
+    fn parts(&self) -> Vec<Part<&dyn Parameters>> {
+        let mut parts: Vec<Part<&dyn Parameters>> = vec![Part::beside_student(&self.student)];
+        if let Some(halves) = &self.teacher {
+            parts.push(Part::beside_teacher(halves));
+        }
+        parts
     }
 
-    fn modules_mut(&mut self) -> Option<&mut dyn Parameters> {
-        Some(&mut self.student)
-    }
-
-    fn teacher_modules(&self) -> Option<&dyn Parameters> {
-        self.teacher.as_ref().map(|halves| halves as &dyn Parameters)
-    }
-
-    fn teacher_modules_mut(&mut self) -> Option<&mut dyn Parameters> {
-        self.teacher.as_mut().map(|halves| halves as &mut dyn Parameters)
+    fn parts_mut(&mut self) -> Vec<Part<&mut dyn Parameters>> {
+        let mut parts: Vec<Part<&mut dyn Parameters>> = vec![Part::beside_student(&mut self.student)];
+        if let Some(halves) = &mut self.teacher {
+            parts.push(Part::beside_teacher(halves));
+        }
+        parts
     }
 
     fn teacher_terms(
         &self,
-        teacher: &NetworkOutput,
-        labels: &Tensor<1, Int>,
+        step: &TeacherStep<'_>,
         pass: &mut Pass<'_>,
-    ) -> Vec<LossTerm> {
+    ) -> Result<Vec<LossTerm>, MethodError> {
         let heads = if self.supervises_deeply() {
-            self.heads(&teacher.taps, labels, pass)
+            self.heads(step.teacher, step.labels, pass)?
         } else {
-            self.heads(&teacher.taps.detached(), labels, pass)
+            self.heads(&step.teacher.detached(), step.labels, pass)?
         };
-        self.heads_term(heads).into_iter().collect()
+        Ok(self.heads_term(step.id, heads).into_iter().collect())
     }
 
-    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Vec<LossTerm> {
-        let Some(teacher) = step.teacher else {
-            return Vec::new();
-        };
+    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
         let options = &self.options;
+        let teacher = match step.teacher.tracked() {
+            Some(tracked) if self.supervises_deeply() => tracked,
+            _ => step.teacher(),
+        };
         let transfer = distillation_divergence(
             step.student.logits.clone(),
-            teacher.logits.clone(),
+            step.teacher().logits.clone(),
             options.temperature,
         );
-        let taps = match step.online_teacher {
-            Some(tracked) if self.supervises_deeply() => &tracked.taps,
-            _ => &teacher.taps,
-        };
-        let guided = self.guided(step, taps, pass);
-        let ramp = self.ramp(step.epoch);
+        let guided = self.guided(step, teacher, pass)?;
+        let (name, ramp) = (
+            |part: &str| format!("{}-{part}", step.id),
+            step.epoch.ramp(options.transfer_warmup_epochs),
+        );
         let imitation = mean(guided.imitations)
-            .map(|value| weighted_or_noted("ekd-imitation", value, options.beta * ramp));
-        let mut terms = vec![weighted_or_noted("ekd-transfer", transfer, options.alpha * ramp)];
+            .map(|value| weighted_or_noted(name("imitation"), value, options.beta * ramp));
+        let mut terms = vec![weighted_or_noted(
+            name("transfer"),
+            transfer,
+            options.alpha * ramp,
+        )];
         terms.extend(imitation);
-        terms.extend(self.heads_term(guided.heads));
+        terms.extend(self.heads_term(step.id, guided.heads));
         // A constant map imitates easily. About 1 is healthy behind a batch norm.
         let least = guided.deviations.into_iter().reduce(Tensor::min_pair);
-        terms.extend(least.map(|least| LossTerm::metric("ekd-least-deviation", least)));
-        terms
+        terms.extend(least.map(|least| LossTerm::metric(name("least-deviation"), least)));
+        Ok(terms)
     }
 }
 
 /// A term, or only its value where its factor is 0.
-fn weighted_or_noted(name: &'static str, value: Tensor<1>, factor: f64) -> LossTerm {
+fn weighted_or_noted(name: String, value: Tensor<1>, factor: f64) -> LossTerm {
     if factor == 0.0 {
         LossTerm::metric(name, value)
     } else {

@@ -125,6 +125,27 @@ impl Options {
         Ok(())
     }
 
+    /// Whether the mode fits a teacher that starts from trained weights, or from random ones.
+    pub(super) fn check_teacher(&self, has_weights: bool) -> Result<(), MethodError> {
+        let reason = match (self.teacher_mode, has_weights) {
+            (TeacherMode::Evolving, true) => {
+                "grows a teacher from random weights (`teacher_mode = \"evolving\"`), and this one has weights: leave out \
+                 `teacher.weights`, or say `evolving-from-checkpoint` or `frozen`"
+            }
+            (TeacherMode::EvolvingFromCheckpoint, false) => {
+                "is to go on with a trained teacher (`teacher_mode = \"evolving-from-checkpoint\"`), and this one has no weights: set \
+                 `teacher.weights`, or say `evolving`"
+            }
+            (TeacherMode::Frozen, false) => {
+                "is to learn from a teacher that stays as it is (`teacher_mode = \"frozen\"`), and this one has random weights: set \
+                 `teacher.weights` or `teacher.run`, or say `evolving`"
+            }
+            _ => return Ok(()),
+        };
+        let method = Ekd::NAME;
+        Err(MethodError::Teacher { method, reason })
+    }
+
     /// The points of both networks, pair by pair, shallow to deep.
     pub(super) fn pairs(
         &self,

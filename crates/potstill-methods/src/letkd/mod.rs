@@ -35,8 +35,8 @@ pub use self::{
     targets::{Centres, Decisions},
 };
 use crate::{
-    LossTerm, Method, MethodError, NetworkInfo, NetworkOutput, PlanContext, Preparation, PrepareContext,
-    Prepared, Reads, StepContext, plan_context::points_named,
+    LossTerm, Method, MethodError, MethodInfo, NetworkInfo, NetworkOutput, PlanContext, PrepareContext,
+    Prepared, Reads, StepContext, StudentEpoch, plan_context::points_named,
 };
 
 /// One layer of the student with the place of the teacher that supervises it.
@@ -48,19 +48,19 @@ struct Pair {
 
 impl Pair {
     /// The student's scores, `[N H W, K]`.
-    fn scores(&self, seen: &NetworkOutput) -> Option<Tensor<2>> {
-        let scores = seen.taps.map(&self.point_of_scores())?;
+    fn scores(&self, student: &NetworkOutput) -> Result<Tensor<2>, MethodError> {
+        let scores = student.tap(&self.point_of_scores())?;
         let [n, h, w, k] = scores.dims();
-        Some(scores.reshape([n * h * w, k]))
+        Ok(scores.reshape([n * h * w, k]))
     }
 
     fn point_of_scores(&self) -> Point {
         Point::post(format!("{}.scores", self.layer.path))
     }
 
-    /// The teacher's features, `[N H W, D]`.
-    fn features(&self, seen: &NetworkOutput) -> Option<Tensor<2>> {
-        Some(self.place.rows(seen.taps.map(&self.place.point)?))
+    /// The teacher's features, `[N H W, D]`, a constant.
+    fn features(&self, teacher: &NetworkOutput) -> Result<Tensor<2>, MethodError> {
+        Ok(self.place.rows(teacher.tap(&self.place.point)?).inner())
     }
 }
 
@@ -78,8 +78,9 @@ pub struct LetKd {
     decisions: Option<Decisions>,
 }
 
-const PENULTIMATE: &str = "letkd.penultimate";
-const INTERMEDIATE: &str = "letkd.intermediate";
+/// The layers, below the entry's name.
+const PENULTIMATE: &str = "penultimate";
+const INTERMEDIATE: &str = "intermediate";
 
 impl LetKd {
     /// The name in recipes.
@@ -119,7 +120,7 @@ impl LetKd {
         let pairs = layers.zip(of_student.into_iter().zip(of_teacher));
         let pairs = pairs.map(|((path, templates, alpha), (point, of_teacher))| {
             let place = place(context, teacher, &point, of_teacher)?;
-            let path = path.into();
+            let path = format!("{}.{path}", context.id);
             let layer = Insertion {
                 path,
                 point,
@@ -148,26 +149,27 @@ impl LetKd {
     }
 
     /// The penultimate layer's loss: the divergence of its scores from the soft assignments to centres, mean over places.
-    fn penultimate_term(&self, student: &NetworkOutput, teacher: &NetworkOutput) -> Option<LossTerm> {
-        let centres = self.centres.as_ref()?;
-        let features = self.penultimate.features(teacher)?.inner();
-        let value = softmax_divergence(self.penultimate.scores(student)?, &|range| {
+    fn penultimate_term(&self, step: &StepContext<'_>) -> Result<LossTerm, MethodError> {
+        let (pair, centres) = (&self.penultimate, self.centres.as_ref());
+        let centres = centres.ok_or(MethodError::NotPrepared)?;
+        let features = pair.features(step.teacher())?;
+        let value = softmax_divergence(pair.scores(step.student)?, &|range| {
             centres.logits(features.clone().narrow(0, range.start, range.len()))
         });
-        Some(LossTerm::loss(PENULTIMATE, value))
+        Ok(LossTerm::loss(&*pair.layer.path, value))
     }
 
     /// The intermediate layer's loss: the divergence of its scores from the teacher's decisions, mean over places.
-    fn intermediate_term(&self, step: &StepContext<'_>, teacher: &NetworkOutput) -> Option<LossTerm> {
-        let (pair, decisions) = (self.intermediate.as_ref()?, self.decisions.as_ref()?);
-        let features = pair.features(teacher)?.inner();
+    fn intermediate_term(&self, pair: &Pair, step: &StepContext<'_>) -> Result<LossTerm, MethodError> {
+        let decisions = self.decisions.as_ref().ok_or(MethodError::NotPrepared)?;
+        let features = pair.features(step.teacher())?;
         let labels = step.labels.clone().into_data();
         let labels: Vec<usize> = labels.iter::<i64>().map(|label| label as usize).collect();
         let assigned = decisions.assign(features, &labels, pair.place.per_image());
         let value = softmax_divergence(pair.scores(step.student)?, &|range| {
             decisions.logits(&assigned[range])
         });
-        Some(LossTerm::loss(INTERMEDIATE, value))
+        Ok(LossTerm::loss(&*pair.layer.path, value))
     }
 
     fn centre_search(&self) -> CentreSearch {
@@ -213,37 +215,34 @@ impl LetKd {
 }
 
 impl Method for LetKd {
-    fn name(&self) -> &'static str {
-        Self::NAME
+    fn info(&self) -> MethodInfo {
+        MethodInfo {
+            insertions: self.pairs().map(|pair| pair.layer.clone()).collect(),
+            prepares: true,
+            ..MethodInfo::default()
+        }
     }
 
-    fn reads(&self) -> Reads {
+    fn reads(&self, _: StudentEpoch) -> Reads {
         Reads {
             student: self.pairs().map(Pair::point_of_scores).collect(),
             teacher: self.pairs().map(|pair| pair.place.point.clone()).collect(),
         }
     }
 
-    fn insertions(&self) -> Vec<Insertion> {
-        self.pairs().map(|pair| pair.layer.clone()).collect()
+    fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        let mut terms = vec![self.penultimate_term(step)?];
+        if let Some(pair) = &self.intermediate {
+            terms.push(self.intermediate_term(pair, step)?);
+        }
+        Ok(terms)
     }
 
-    fn preparation(&mut self) -> Option<&mut dyn Preparation> {
-        Some(self)
-    }
-
-    fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Vec<LossTerm> {
-        let Some(teacher) = step.teacher else {
-            return Vec::new();
-        };
-        let penultimate = self.penultimate_term(step.student, teacher);
-        let intermediate = self.intermediate_term(step, teacher);
-        penultimate.into_iter().chain(intermediate).collect()
-    }
-}
-
-impl Preparation for LetKd {
     fn prepare(&mut self, context: &mut dyn PrepareContext) -> Result<Prepared, MethodError> {
+        if context.is_dry_run() {
+            self.init_placeholder();
+            return Ok(Prepared::Done);
+        }
         let Some(centres) = self.centre_search().find(context)? else {
             return Ok(Prepared::Interrupted);
         };
@@ -256,7 +255,10 @@ impl Preparation for LetKd {
         }
         Ok(Prepared::Done)
     }
+}
 
+impl LetKd {
+    /// Drawn values of the same shapes as centres and decisions.
     fn init_placeholder(&mut self) {
         let mut stream = Seed::new(0).stream("letkd.rehearsal", &[]);
         let columns = self.penultimate.place.size[2];

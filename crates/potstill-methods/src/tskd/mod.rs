@@ -18,11 +18,13 @@ mod schedule;
 mod snapshots;
 
 use burn::{module::Module, tensor::Tensor};
+use potstill_models::Model;
 use potstill_ops::{Mode, Parameters, Pass, Point, distillation_divergence};
 use potstill_recipe::MethodSpec;
+use serde_json::Value;
 
 use crate::{
-    LossTerm, Memory, Method, MethodError, NetworkInfo, NetworkOutput, PlanContext, Reads, StepContext,
+    Event, LossTerm, Method, MethodError, NetworkInfo, Part, PlanContext, Reads, StepContext, StudentEpoch,
     plan_context::points_named,
 };
 use options::{BatchNorms, Options, TeacherTap};
@@ -73,11 +75,11 @@ impl Tskd {
                 .unwrap_or_else(|| ReviewSchedule::interval_for(context.epochs)),
             slots: options.snapshots,
         };
-        if options.review_weight > 0.0 && schedule.first_review() >= context.epochs {
+        if options.review_weight > 0.0 && schedule.first_review().0 >= context.epochs {
             return Err(MethodError::TooShort {
                 method: Self::NAME,
                 epochs: context.epochs,
-                needed: schedule.first_review() + 1,
+                needed: schedule.first_review().0 + 1,
             });
         }
         let reads = taps(&options, &context.student, teacher)?;
@@ -100,21 +102,15 @@ impl Tskd {
             },
             decay_between_reviews: options.decay_between_reviews,
             reads,
-            forecasters: Forecasters::new(&configs, &context.scope(Self::NAME)),
+            forecasters: Forecasters::new(&configs, &context.scope()),
             snapshots: Snapshots::new(schedule, mode),
         })
     }
 
     /// The sum of the losses at all taps.
-    fn review(
-        &self,
-        student: &NetworkOutput,
-        teacher: &NetworkOutput,
-        pass: &mut Pass<'_>,
-    ) -> Option<LossTerm> {
-        let remembered = self
-            .snapshots
-            .look_at(&student.images.clone().inner(), &self.reads.student, pass);
+    fn review(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<LossTerm, MethodError> {
+        let images = step.student.images.clone().inner();
+        let remembered = self.snapshots.look_at(&images, &self.reads.student, pass);
         // A review without weight has no backward pass, and an autodiff graph without one is never freed.
         let learns = self.review_weight > 0.0;
         let forecasters = if learns {
@@ -122,28 +118,34 @@ impl Tskd {
         } else {
             self.forecasters.valid()
         };
+        let mut sum: Option<Tensor<1>> = None;
         let pairs = self.reads.student.iter().zip(&self.reads.teacher);
-        let losses = pairs
-            .zip(&forecasters.branches)
-            .filter_map(|((ours, theirs), forecaster)| {
-                let own = student.taps.map(ours)?;
-                let tapped = ReviewInput {
-                    remembered: remembered.iter().filter_map(|taps| taps.map(ours)).collect(),
-                    student: if learns { own } else { own.inner() },
-                    teacher: teacher.taps.map(theirs)?,
-                };
-                self.reviewing.loss(forecaster, tapped, pass)
-            });
-        let value = losses.reduce(|sum, loss| sum + loss)?;
-        Some(if learns {
-            LossTerm::loss("tskd-review", value).scaled(self.review_weight)
+        for ((ours, theirs), forecaster) in pairs.zip(&forecasters.branches) {
+            let own = step.student.tap(ours)?;
+            let seen = remembered.iter().map(|taps| taps.get(ours));
+            let tapped = ReviewInput {
+                remembered: seen.collect::<Result<_, _>>()?,
+                student: if learns { own } else { own.inner() },
+                teacher: step.teacher().tap(theirs)?,
+            };
+            if let Some(loss) = self.reviewing.loss(forecaster, tapped, pass) {
+                sum = Some(match sum {
+                    Some(sum) => sum + loss,
+                    None => loss,
+                });
+            }
+        }
+        let value = sum.ok_or_else(|| MethodError::State("there is nothing to review".into()))?;
+        let name = format!("{}-review", step.id);
+        Ok(if learns {
+            LossTerm::loss(name, value).scaled(self.review_weight)
         } else {
-            LossTerm::metric("tskd-review", value)
+            LossTerm::metric(name, value)
         })
     }
 
     /// Whether the forecasters, once they have learned something, go on decaying in this epoch.
-    fn decays(&self, epoch: usize) -> bool {
+    fn decays(&self, epoch: StudentEpoch) -> bool {
         self.decay_between_reviews
             && self.review_weight > 0.0
             && self.snapshots.are_complete()
@@ -152,63 +154,63 @@ impl Tskd {
 }
 
 impl Method for Tskd {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn reads(&self) -> Reads {
-        self.reads.clone()
-    }
-
-    fn reads_in(&self, epoch: usize) -> Reads {
+    fn reads(&self, epoch: StudentEpoch) -> Reads {
         match self.schedule.role(epoch) {
-            EpochRole::Review => self.reads(),
+            EpochRole::Review => self.reads.clone(),
             _ => Reads::default(),
         }
     }
 
-    fn modules(&self) -> Option<&dyn Parameters> {
-        Some(&self.forecasters)
+    fn parts(&self) -> Vec<Part<&dyn Parameters>> {
+        let mut parts: Vec<Part<&dyn Parameters>> = vec![Part::beside_student(&self.forecasters)];
+        parts.extend(self.snapshots.parts());
+        parts
     }
 
-    fn modules_mut(&mut self) -> Option<&mut dyn Parameters> {
-        Some(&mut self.forecasters)
+    fn parts_mut(&mut self) -> Vec<Part<&mut dyn Parameters>> {
+        let mut parts: Vec<Part<&mut dyn Parameters>> = vec![Part::beside_student(&mut self.forecasters)];
+        parts.extend(self.snapshots.parts_mut());
+        parts
     }
 
-    fn memory(&self) -> Option<&dyn Memory> {
-        Some(&self.snapshots)
+    fn state(&self) -> Value {
+        self.snapshots.state()
     }
 
-    fn memory_mut(&mut self) -> Option<&mut dyn Memory> {
-        Some(&mut self.snapshots)
+    fn load_state(&mut self, state: Value, student: &Model) -> Result<(), MethodError> {
+        self.snapshots
+            .load_state(state, student)
+            .map_err(MethodError::State)
     }
 
-    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Vec<LossTerm> {
-        let Some(teacher) = step.teacher else {
-            return Vec::new();
-        };
+    fn on_event(&mut self, event: &Event<'_>) -> Result<(), MethodError> {
+        if let Event::EpochEnd { epoch, student } = event {
+            self.snapshots.remember(*epoch, student);
+        }
+        Ok(())
+    }
+
+    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
         let mut terms = Vec::new();
         if self.kl_weight > 0.0 {
-            let (student, teacher) = (step.student.logits.clone(), teacher.logits.clone());
+            let (student, teacher) = (step.student.logits.clone(), step.teacher().logits.clone());
             let value = distillation_divergence(student, teacher, self.temperature);
-            terms.push(LossTerm::loss("tskd-kl", value).scaled(self.kl_weight));
+            terms.push(LossTerm::loss(format!("{}-kl", step.id), value).scaled(self.kl_weight));
         }
         match self.schedule.role(step.epoch) {
-            EpochRole::Review if self.snapshots.are_complete() => {
-                terms.extend(self.review(step.student, teacher, pass));
-            }
+            EpochRole::Review if self.snapshots.are_complete() => terms.push(self.review(step, pass)?),
             // Never with a copy missing or twice there: the epoch is a general one.
             EpochRole::Review => {
-                let one = Tensor::ones([1], &teacher.logits.device());
-                terms.push(LossTerm::metric("tskd-review-skipped", one));
+                let one = Tensor::ones([1], &step.teacher().logits.device());
+                terms.push(LossTerm::metric(format!("{}-review-skipped", step.id), one));
             }
             _ if self.decays(step.epoch) => {
-                let still = self.forecasters.zero_gradient_term();
-                terms.extend(still.map(|zero| LossTerm::loss("tskd-decay", zero)));
+                let zero = self.forecasters.zero_gradient_term();
+                terms.extend(zero.map(|zero| LossTerm::loss(format!("{}-decay", step.id), zero)));
             }
             _ => {}
         }
-        terms
+        Ok(terms)
     }
 }
 

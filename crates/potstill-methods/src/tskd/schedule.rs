@@ -1,5 +1,7 @@
 //! Which epochs are remembered and which review.
 
+use crate::StudentEpoch;
+
 /// What an epoch is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum EpochRole {
@@ -26,8 +28,8 @@ impl ReviewSchedule {
         (epochs as f64 / 48.0).round().max(1.0) as usize
     }
 
-    /// What the epoch, from 0, is for.
-    pub fn role(&self, epoch: usize) -> EpochRole {
+    /// What the epoch is for.
+    pub fn role(&self, StudentEpoch(epoch): StudentEpoch) -> EpochRole {
         if !epoch.is_multiple_of(self.interval) {
             return EpochRole::General;
         }
@@ -37,8 +39,8 @@ impl ReviewSchedule {
         }
     }
 
-    /// The first epoch, from 0, that reviews.
-    pub fn first_review(&self) -> usize {
-        self.interval * self.slots
+    /// The first epoch that reviews.
+    pub fn first_review(&self) -> StudentEpoch {
+        StudentEpoch(self.interval * self.slots)
     }
 }

@@ -3,16 +3,17 @@
 use burn::tensor::Tensor;
 use potstill_models::Model;
 use potstill_ops::{Frozen, Mode, Parameters, Pass, Point, Taps};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 use super::schedule::{EpochRole, ReviewSchedule};
-use crate::Memory;
+use crate::{Part, StudentEpoch};
 
 /// One student as it was.
 #[derive(Debug)]
 struct Snapshot {
     /// The epoch, from 0, at whose end it was taken.
-    epoch: usize,
+    epoch: StudentEpoch,
     network: Frozen<Model>,
 }
 
@@ -25,9 +26,9 @@ pub struct Snapshots {
 }
 
 /// What is written down beside the tensors: the epoch of each slot that is filled.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct SavedState {
-    epochs: Vec<Option<usize>>,
+    epochs: Vec<Option<StudentEpoch>>,
 }
 
 impl Snapshots {
@@ -41,7 +42,7 @@ impl Snapshots {
     }
 
     /// The epoch, from 0, at which each slot was filled.
-    pub fn epochs(&self) -> Vec<Option<usize>> {
+    pub fn epochs(&self) -> Vec<Option<StudentEpoch>> {
         let epoch = |slot: &Option<Snapshot>| slot.as_ref().map(|snapshot| snapshot.epoch);
         self.slots.iter().map(epoch).collect()
     }
@@ -75,52 +76,56 @@ fn name(slot: usize) -> String {
     format!("memory{}", slot + 1)
 }
 
-impl Memory for Snapshots {
-    fn remember(&mut self, epoch: usize, student: &Model) {
+impl Snapshots {
+    /// Keeps the student at the end of an epoch, if the schedule says so.
+    pub fn remember(&mut self, epoch: StudentEpoch, student: &Model) {
         if let EpochRole::Memory(slot) = self.schedule.role(epoch) {
             let network = Frozen::new(student);
             self.slots[slot] = Some(Snapshot { epoch, network });
         }
     }
 
-    fn parts(&self) -> Vec<(String, &dyn Parameters)> {
+    /// The remembered students.
+    pub fn parts(&self) -> Vec<Part<&dyn Parameters>> {
         self.filled()
-            .map(|(name, snapshot)| (name, snapshot.network.get().parameters()))
+            .map(|(name, snapshot)| Part::memory(name, snapshot.network.get().parameters()))
             .collect()
     }
 
-    fn parts_mut(&mut self) -> Vec<(String, &mut dyn Parameters)> {
+    /// The same, to be put back.
+    pub fn parts_mut(&mut self) -> Vec<Part<&mut dyn Parameters>> {
         let slots = self.slots.iter_mut().enumerate();
         slots
             .filter_map(|(i, slot)| {
                 let network = &mut slot.as_mut()?.network;
-                Some((name(i), network.get_mut().parameters_mut()))
+                Some(Part::memory(name(i), network.get_mut().parameters_mut()))
             })
             .collect()
     }
 
-    fn state(&self) -> String {
-        let epochs = self.epochs();
-        // Numbers and nulls always have a text.
-        serde_json::to_string(&SavedState { epochs }).unwrap_or_default()
+    /// The epochs at which the slots were filled.
+    pub fn state(&self) -> Value {
+        json!({ "epochs": self.epochs() })
     }
 
-    fn load_state(&mut self, state: &str, student: &Model) -> Result<(), String> {
-        let SavedState { epochs } = serde_json::from_str(state).map_err(|error| error.to_string())?;
+    /// Makes room for the students that were remembered in this state, with the present one as a pattern.
+    ///
+    /// # Errors
+    /// Why it is the state of other slots.
+    pub fn load_state(&mut self, state: Value, student: &Model) -> Result<(), String> {
+        let SavedState { epochs } = serde_json::from_value(state).map_err(|error| error.to_string())?;
         if epochs.len() != self.slots.len() {
             let (found, wanted) = (epochs.len(), self.slots.len());
             return Err(format!(
-                "they are of {found} remembered students, and {wanted} are to be"
+                "it has {found} remembered students, and {wanted} are to be"
             ));
         }
         for (slot, epoch) in epochs.iter().enumerate() {
             if let Some(epoch) = *epoch
                 && self.schedule.role(epoch) != EpochRole::Memory(slot)
             {
-                return Err(format!(
-                    "epoch {epoch} is none at whose end slot {} is filled",
-                    slot + 1
-                ));
+                let (epoch, slot) = (epoch.0, slot + 1);
+                return Err(format!("slot {slot} is not filled at the end of epoch {epoch}"));
             }
         }
         let pattern = |epoch| Snapshot {

@@ -4,9 +4,11 @@ use std::{fs, ops::ControlFlow, path::Path};
 
 use burn::tensor::Tensor;
 use potstill_data::Normalise;
+use potstill_models::Model;
 use potstill_ops::{Parameters, Pass, Scope, distillation_divergence};
 use potstill_random::{Seed, Stream};
 use potstill_recipe::{MethodSpec, OptimizerSpec, Sgd};
+use serde_json::Value;
 
 use super::{
     augmenter::{Augmenter, PolicyParameters},
@@ -16,8 +18,8 @@ use super::{
     search::{SearchLoss, SearchRate},
 };
 use crate::{
-    Augmentation, CacheKey, LossTerm, Method, MethodError, PlanContext, Preparation, PrepareContext,
-    Prepared, SearchOutputs, SearchRound, StepContext,
+    CacheKey, Event, LearnedAugmentation, LossTerm, Method, MethodError, MethodInfo, Part, PlanContext,
+    PrepareContext, Prepared, SearchOutputs, SearchRound, StepContext,
 };
 
 /// TST, planned.
@@ -57,7 +59,6 @@ impl Tst {
             let problem = format!("changes colours and needs images of 3 channels, not {channels}");
             return Err(spec.wrong("kind", problem).into());
         }
-        let scope = context.scope(Self::NAME);
         let cutout = options.cutout.unwrap_or((height.min(width) / 2).max(1));
         let bank = Bank::new(
             // The networks take this place when they are trained.
@@ -69,7 +70,7 @@ impl Tst {
         Ok(Self {
             temperature: options.temperature,
             augmenter: Augmenter {
-                strengths: PolicyParameters::new(&scope.at("strengths")),
+                strengths: PolicyParameters::new(&context.scope().at("strengths")),
                 gate: options.gate,
                 bank,
             },
@@ -79,7 +80,8 @@ impl Tst {
             pictures: options.pictures,
             training: options.bank.lengths(1).map(|_| BankTraining {
                 option: options.bank,
-                scope: scope.at("bank"),
+                // Every entry has the same bank: it is kept for whoever has the same images.
+                scope: Scope::new(&context.device, context.seed, Self::NAME).at("bank"),
                 seed: context.seed,
                 input: context.input.clone(),
             }),
@@ -88,43 +90,46 @@ impl Tst {
 }
 
 impl Method for Tst {
-    fn name(&self) -> &'static str {
-        Self::NAME
+    fn info(&self) -> MethodInfo {
+        MethodInfo {
+            rounds: self.rounds.clone(),
+            prepares: self.training.is_some(),
+            ..MethodInfo::default()
+        }
     }
 
     /// Distillation on the logits of the augmented and the clean images, which are one batch by now.
-    fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Vec<LossTerm> {
-        let Some(teacher) = step.teacher else {
-            return Vec::new();
-        };
-        let value = distillation_divergence(
-            step.student.logits.clone(),
-            teacher.logits.clone(),
-            self.temperature,
-        );
-        vec![LossTerm::loss(Self::NAME, value)]
+    fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        let (student, teacher) = (step.student.logits.clone(), step.teacher().logits.clone());
+        let value = distillation_divergence(student, teacher, self.temperature);
+        Ok(vec![LossTerm::loss(step.id, value)])
     }
 
-    fn preparation(&mut self) -> Option<&mut dyn Preparation> {
-        if self.training.is_some() { Some(self) } else { None }
+    fn parts(&self) -> Vec<Part<&dyn Parameters>> {
+        vec![Part::augmentation(&self.augmenter.strengths)]
     }
 
-    fn augmentation(&self) -> Option<&dyn Augmentation> {
-        Some(self)
+    fn parts_mut(&mut self) -> Vec<Part<&mut dyn Parameters>> {
+        vec![Part::augmentation(&mut self.augmenter.strengths)]
     }
 
-    fn augmentation_mut(&mut self) -> Option<&mut dyn Augmentation> {
-        Some(self)
+    /// The learning rate's.
+    fn state(&self) -> Value {
+        self.rate.state()
     }
-}
 
-impl Preparation for Tst {
-    /// Networks that have learned nothing take the bank's place.
-    fn init_placeholder(&mut self) {
-        if let Some(training) = &self.training {
-            let lengths = training.lengths(1);
-            self.augmenter.bank.forms = BankKind::Networks(Box::new(training.begin(lengths).networks()));
+    fn load_state(&mut self, state: Value, _: &Model) -> Result<(), MethodError> {
+        self.rate = serde_json::from_value(state).map_err(|error| MethodError::State(error.to_string()))?;
+        Ok(())
+    }
+
+    fn on_event(&mut self, event: &Event<'_>) -> Result<(), MethodError> {
+        match event {
+            Event::RoundStart => self.rate = SearchRate::new(self.first_rate),
+            Event::RoundEpochEnd { loss } => self.rate.end_epoch(*loss),
+            Event::EpochEnd { .. } => {}
         }
+        Ok(())
     }
 
     /// Trains the bank, or takes it from the cache. An interrupted training goes on at the beginning of its last epoch.
@@ -132,6 +137,12 @@ impl Preparation for Tst {
         let Some(training) = &self.training else {
             return Ok(Prepared::Done);
         };
+        if context.is_dry_run() {
+            // Networks that have learned nothing.
+            let untrained = training.begin(training.lengths(1)).networks();
+            self.augmenter.bank.forms = BankKind::Networks(Box::new(untrained));
+            return Ok(Prepared::Done);
+        }
         let lengths = training.lengths(steps(context));
         let file = context.cache_entry("tst-bank", CacheKey::Data, &training.settings(lengths))?;
         let mut bank_trainer = training.begin(lengths);
@@ -147,6 +158,10 @@ impl Preparation for Tst {
         }
         self.augmenter.bank.forms = BankKind::Networks(Box::new(bank_trainer.networks()));
         Ok(Prepared::Done)
+    }
+
+    fn augmentation(&self) -> Option<&dyn LearnedAugmentation> {
+        Some(self)
     }
 }
 
@@ -249,7 +264,7 @@ fn wrong(reason: String) -> MethodError {
     }
 }
 
-impl Augmentation for Tst {
+impl LearnedAugmentation for Tst {
     fn augment(&self, pixels: Tensor<4>, stream: &mut Stream, learns: bool) -> Tensor<4> {
         if learns {
             self.augmenter.augment(pixels, stream)
@@ -258,16 +273,12 @@ impl Augmentation for Tst {
         }
     }
 
-    fn rounds(&self) -> Vec<SearchRound> {
-        self.rounds.clone()
-    }
-
-    fn modules(&self) -> &dyn Parameters {
-        &self.augmenter.strengths
-    }
-
-    fn modules_mut(&mut self) -> &mut dyn Parameters {
-        &mut self.augmenter.strengths
+    fn terms(&self, outputs: &SearchOutputs<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        let loss = SearchLoss::new(outputs.student.clone(), outputs.teacher.clone(), outputs.labels);
+        Ok(vec![
+            LossTerm::loss("teacher_error", loss.teacher),
+            LossTerm::loss("student_certainty", loss.student),
+        ])
     }
 
     fn optimizer(&self) -> OptimizerSpec {
@@ -284,39 +295,14 @@ impl Augmentation for Tst {
         self.rate.rate()
     }
 
-    fn terms(&self, trial: &SearchOutputs<'_>) -> Vec<LossTerm> {
-        let loss = SearchLoss::new(trial.student.clone(), trial.teacher.clone(), trial.labels);
-        vec![
-            LossTerm::loss("teacher_error", loss.teacher),
-            LossTerm::loss("student_certainty", loss.student),
-        ]
-    }
-
-    fn begin_round(&mut self) {
-        self.rate = SearchRate::new(self.first_rate);
-    }
-
-    fn end_epoch(&mut self, loss: f64) {
-        self.rate.end_epoch(loss);
-    }
-
-    fn notes(&self) -> Vec<(String, f64)> {
-        let mut notes = Vec::new();
+    fn metrics(&self) -> Vec<(String, f64)> {
+        let mut metrics = Vec::new();
         for (operation, probability, magnitude) in self.augmenter.strengths.values(self.augmenter.gate) {
             let name = operation.name();
-            notes.push((format!("probability.{name}"), probability));
-            notes.extend(magnitude.map(|magnitude| (format!("magnitude.{name}"), magnitude)));
+            metrics.push((format!("probability.{name}"), probability));
+            metrics.extend(magnitude.map(|magnitude| (format!("magnitude.{name}"), magnitude)));
         }
-        notes
-    }
-
-    fn state(&self) -> String {
-        serde_json::to_string(&self.rate).unwrap_or_default()
-    }
-
-    fn load_state(&mut self, state: &str) -> Result<(), String> {
-        self.rate = serde_json::from_str(state).map_err(|error| error.to_string())?;
-        Ok(())
+        metrics
     }
 
     fn preview_images(&self) -> usize {

@@ -4,7 +4,7 @@ use potstill_recipe::MethodSpec;
 use serde::Deserialize;
 
 use super::{augmenter::Gate, bank_trainer::BankEpochs};
-use crate::{MethodError, SearchRound};
+use crate::{MethodError, SearchRound, StudentEpoch};
 
 /// What a recipe may say.
 #[derive(Debug, Clone, Deserialize)]
@@ -167,7 +167,10 @@ impl Options {
         let epochs = self.round_epochs.unwrap_or((epochs / 8).max(1));
         starts
             .into_iter()
-            .map(|before| SearchRound { before, epochs })
+            .map(|before| SearchRound {
+                before: StudentEpoch(before),
+                epochs,
+            })
             .collect()
     }
 }

@@ -2,7 +2,8 @@
 
 use burn::tensor::{DType, Int, Tensor, activation::softmax};
 use potstill_ops::cross_entropy;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
+use serde_json::{Value, json};
 
 /// How much an image fails to teach: the teacher's cross-entropy, and how sure the student is of the true class.
 #[derive(Debug, Clone)]
@@ -46,7 +47,7 @@ fn precise(logits: Tensor<2>) -> Tensor<2> {
 }
 
 /// The learning rate of a round ("ALRS"): a tenth less after every epoch that gained too little.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Deserialize)]
 pub struct SearchRate {
     rate: f64,
     before: f64,
@@ -59,6 +60,11 @@ impl SearchRate {
     /// The first rate of a round.
     pub fn new(rate: f64) -> Self {
         Self { rate, before: 999.0 }
+    }
+
+    /// What a checkpoint keeps of it.
+    pub fn state(&self) -> Value {
+        json!({ "rate": self.rate, "before": self.before })
     }
 
     /// The present rate.

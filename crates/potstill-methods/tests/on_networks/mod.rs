@@ -6,10 +6,11 @@
 use burn::tensor::{DType, Device, Int, Tensor};
 use potstill_data::Normalise;
 use potstill_methods::{
-    LossTerm, Method, MethodError, NetworkInfo, NetworkOutput, PlanContext, Reads, StepContext, find,
+    Event, LossTerm, Method, MethodError, NetworkInfo, NetworkOutput, PlanContext, Reads, StepContext,
+    StudentEpoch, StudentStep, TeacherOutput, find,
 };
 use potstill_models::{BuildOptions, Model};
-use potstill_ops::{Frozen, Mode, Pass, Scope, Taps};
+use potstill_ops::{Frozen, Mode, Parameters, Pass, Point, Scope, Taps, Visitor};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, Recipe};
 
@@ -31,8 +32,9 @@ pub fn network(name: &str, classes: usize, owner: &str) -> Model {
 pub fn context(student: &Model, teacher: Option<&Model>) -> PlanContext {
     let side = |network: &Model| NetworkInfo::of(network, [32, 32, 3], &Device::flex()).unwrap();
     PlanContext {
+        id: "test".into(),
         student: side(student),
-        teacher: teacher.map(side),
+        teachers: teacher.into_iter().map(side).collect(),
         image: [32, 32, 3],
         input: Normalise {
             mean: vec![0.485, 0.456, 0.406],
@@ -56,7 +58,11 @@ pub fn spec(entry: &str) -> MethodSpec {
 
 pub fn plan(entry: &str, context: &PlanContext) -> Result<Box<dyn Method>, MethodError> {
     let spec = spec(entry);
-    find(&spec.kind)?.plan(&spec, context)
+    let context = PlanContext {
+        id: spec.kind.clone(),
+        ..context.clone()
+    };
+    find(&spec.kind)?.plan(&spec, &context)
 }
 
 /// Why the method cannot be planned.
@@ -91,17 +97,73 @@ pub fn see(reads: &Reads, student: &Model, teacher: &Model) -> (NetworkOutput, N
     (seen, taught)
 }
 
+/// What a method reads in the first epoch in which it reads anything.
+pub fn reads(method: &dyn Method) -> Reads {
+    let of_epoch = (0..240).map(|epoch| method.reads(StudentEpoch(epoch)));
+    of_epoch
+        .into_iter()
+        .find(|reads| *reads != Reads::default())
+        .unwrap_or_default()
+}
+
+/// The module of a part: `""` for the one that trains beside the student.
+pub fn module<'a>(method: &'a dyn Method, part: &str) -> Option<&'a dyn Parameters> {
+    let parts = method.parts().into_iter();
+    parts
+        .filter(|found| found.name == part)
+        .map(|found| found.module)
+        .next()
+}
+
+/// The modules beside the student.
+pub fn own(method: &dyn Method) -> &dyn Parameters {
+    module(method, "").unwrap()
+}
+
+/// Tells a method that an epoch has ended.
+pub fn end_epoch(method: &mut dyn Method, epoch: usize, student: &Model) {
+    let epoch = StudentEpoch(epoch);
+    method.on_event(&Event::EpochEnd { epoch, student }).unwrap();
+}
+
+/// Maps of ones at these points of a network.
+pub fn ones(network: &NetworkInfo, points: &[Point]) -> Taps {
+    let mut taps = Taps::at(points);
+    for point in points {
+        let [h, w, c] = network.size(point, "test", "network").unwrap();
+        taps.visit(
+            &point.path,
+            point.side,
+            Tensor::ones([2, h, w, c], &Device::flex()),
+        );
+    }
+    taps
+}
+
+/// The terms of one step, by an entry that is called as its kind.
+pub fn terms(
+    id: &str,
+    method: &dyn Method,
+    student: &NetworkOutput,
+    teacher: &TeacherOutput,
+    labels: &Tensor<1, Int>,
+    epoch: usize,
+) -> Result<Vec<LossTerm>, MethodError> {
+    let step = StudentStep {
+        id,
+        student,
+        labels,
+        indices: &[],
+        epoch: StudentEpoch(epoch),
+    };
+    method.terms(&StepContext { step, teacher }, &mut Pass::new(Mode::Batch))
+}
+
 /// The only term of a method's loss.
 pub fn term(method: &dyn Method, student: &NetworkOutput, teacher: &NetworkOutput, epoch: usize) -> LossTerm {
     let labels = Tensor::<1, Int>::zeros([student.logits.dims()[0]], &Device::flex());
-    let step = StepContext {
-        student,
-        teacher: Some(teacher),
-        online_teacher: None,
-        labels: &labels,
-        epoch,
-    };
-    let mut terms = method.terms(&step, &mut Pass::new(Mode::Batch));
+    let teacher = TeacherOutput::frozen(teacher.clone());
+    let mut terms = terms("test", method, student, &teacher, &labels, epoch).unwrap();
     assert_eq!(terms.len(), 1);
     terms.remove(0)
 }

@@ -1,0 +1,56 @@
+//! Why a step was not taken.
+
+use potstill_data::DataError;
+use potstill_methods::MethodError;
+use potstill_models::ModelError;
+
+use crate::EngineError;
+
+/// Why a step was not taken.
+#[derive(Debug)]
+pub(crate) enum StepError {
+    /// A loss term is not a finite number.
+    NonFinite { term: String, value: f64 },
+    /// A network fails on the batch: an ONNX file, or one that gives no logits.
+    Network(ModelError),
+    /// The targets of the batch are of another kind than the task's.
+    Data(DataError),
+    /// A method fails.
+    Method { id: String, error: MethodError },
+}
+
+impl From<ModelError> for StepError {
+    fn from(error: ModelError) -> Self {
+        Self::Network(error)
+    }
+}
+
+impl From<DataError> for StepError {
+    fn from(error: DataError) -> Self {
+        Self::Data(error)
+    }
+}
+
+impl StepError {
+    /// The failure of an entry, for `map_err`.
+    pub fn of(id: &str) -> impl FnOnce(MethodError) -> Self {
+        let id = id.to_owned();
+        move |error| Self::Method { id, error }
+    }
+
+    /// The error of a run, whose epochs and steps count from 1.
+    pub fn at(self, epoch: usize, step: usize, rate: f64) -> EngineError {
+        match self {
+            Self::NonFinite { term, value } => EngineError::NonFinite {
+                term,
+                value,
+                epoch,
+                step,
+                rate,
+            },
+            Self::Network(error) => error.into(),
+            Self::Data(error) => error.into(),
+            Self::Method { id, error } => EngineError::Entry { id, error },
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! The facts of a method: what a run has to know before its first step.
+
+use potstill_ops::Insertion;
+
+use crate::StudentEpoch;
+
+/// The facts of a method. They do not change while it trains.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct MethodInfo {
+    /// What it needs of a teacher.
+    pub teacher: TeacherUse,
+    /// The layers that it puts into the student. They are part of it from then on and are deployed with it.
+    pub insertions: Vec<Insertion>,
+    /// When its augmentation learns.
+    pub rounds: Vec<SearchRound>,
+    /// Whether it has work to do before the first step: [`Method::prepare`](crate::Method::prepare).
+    pub prepares: bool,
+}
+
+/// What a method needs of a teacher.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum TeacherUse {
+    /// No teacher: [`Method::student_terms`](crate::Method::student_terms) is its loss.
+    None,
+    /// One teacher. It may stay as it is or train, as another method wants it.
+    #[default]
+    One,
+    /// One teacher, or the mean of several: it reads softened probabilities alone, by
+    /// [`StepContext::teacher_logits`](crate::StepContext::teacher_logits).
+    OneOrMean,
+    /// One teacher that trains.
+    Trained(TeacherUpdate),
+}
+
+impl TeacherUse {
+    /// How the method wants the teacher to train.
+    pub fn update(self) -> TeacherUpdate {
+        match self {
+            Self::Trained(update) => update,
+            Self::None | Self::One | Self::OneOrMean => TeacherUpdate::Frozen,
+        }
+    }
+}
+
+/// How a teacher trains. Of several wishes the last in this order holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum TeacherUpdate {
+    /// Not at all.
+    #[default]
+    Frozen,
+    /// By the task's own loss, from the same batches, beside the student. The student's loss never moves it.
+    Online,
+    /// The same, one update ahead: it is updated in every step before the student's forward pass, at the cost of a second forward
+    /// pass of its own.
+    OnlineFirst,
+}
+
+/// Epochs in which an augmentation learns, and the student does not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct SearchRound {
+    /// It comes before this epoch of the student.
+    pub before: StudentEpoch,
+    /// How many epochs of the training images it takes.
+    pub epochs: usize,
+}
