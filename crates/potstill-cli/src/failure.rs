@@ -8,6 +8,8 @@ use potstill_models::ModelError;
 use potstill_recipe::RecipeError;
 use potstill_report::ReportError;
 
+use crate::hint::hint;
+
 /// Why a command did not do its work.
 #[derive(Debug)]
 pub enum Failure {
@@ -45,18 +47,25 @@ impl fmt::Display for Failure {
 
 impl From<EngineError> for Failure {
     fn from(error: EngineError) -> Self {
+        let text = match hint(&error) {
+            Some(hint) => format!("{error}\nhint: {hint}"),
+            None => error.to_string(),
+        };
         match error {
             EngineError::Recipe(_)
             | EngineError::Method(_)
-            | EngineError::Contradiction(_)
+            | EngineError::InvalidPlan { .. }
+            | EngineError::NoArchitecture
+            | EngineError::ModelConfig { .. }
+            | EngineError::Point(_)
             | EngineError::Exists(_)
             | EngineError::Model(
                 ModelError::UnknownModel { .. } | ModelError::Option { .. } | ModelError::Input { .. },
             )
             | EngineError::Data(DataError::UnknownName { .. } | DataError::DatasetOption { .. }) => {
-                Self::Usage(error.to_string())
+                Self::Usage(text)
             }
-            _ => Self::Work(error.to_string()),
+            _ => Self::Work(text),
         }
     }
 }

@@ -12,6 +12,7 @@
 mod arguments;
 mod commands;
 mod failure;
+mod hint;
 mod interrupt;
 mod model_name;
 mod network_arguments;

@@ -30,7 +30,7 @@ fn a_missing_data_set_says_how_to_get_it() {
     let dir = tempfile::tempdir().unwrap();
     let missing = message(open_in(dir.path(), "cifar100", Split::Train, TargetKind::Class));
     assert!(
-        missing.contains("potstill data fetch cifar100") && missing.contains("cifar-100-binary.tar.gz"),
+        missing.contains("give its path") && missing.contains("cifar-100-binary.tar.gz"),
         "{missing}"
     );
     let path = message(open("./no/such/place", Split::Train));

@@ -30,9 +30,37 @@ pub enum EngineError {
     /// A table or curve that cannot be read or written.
     #[error(transparent)]
     Report(#[from] potstill_report::ReportError),
-    /// Parts of a recipe that contradict each other or the data.
-    #[error("{0}")]
-    Contradiction(String),
+    /// Text that names no point.
+    #[error(transparent)]
+    Point(#[from] potstill_ops::PointError),
+    /// A part of a recipe that contradicts another one, the data or the networks.
+    #[error("`{key}`: {reason}")]
+    InvalidPlan {
+        /// The key in the recipe.
+        key: String,
+        /// What contradicts what.
+        reason: String,
+    },
+    /// Weights of an unknown architecture.
+    #[error("which network is it? name its architecture (`model`), or give a folder with a config.json")]
+    NoArchitecture,
+    /// A `config.json` that does not describe a network.
+    #[error("{} is not a model's config.json: {source}", file.display())]
+    ModelConfig {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it, and where.
+        source: serde_json::Error,
+    },
+    /// A method that prepares something with a frozen teacher, where the teacher learns or there is none.
+    #[error(
+        "a method studies the teacher before the first step, and there is none that stays as it is: one that learns beside the \
+         student has nothing to show yet"
+    )]
+    NoFrozenTeacher,
+    /// Nowhere to keep what is prepared.
+    #[error("there is no place for a cache: set POTSTILL_CACHE to a folder")]
+    NoCache,
     /// A loss that is not a number.
     #[error(
         "the loss term `{term}` became {value} in epoch {epoch}, step {step} (learning rate {rate}); nothing was saved from \
@@ -51,11 +79,11 @@ pub enum EngineError {
         rate: f64,
     },
     /// A run folder that is there already.
-    #[error(
-        "{} holds a run already; `--resume` continues it, `--overwrite` replaces it, `name=...` takes another folder",
-        .0.display()
-    )]
+    #[error("{} holds a run already", .0.display())]
     Exists(PathBuf),
+    /// A run that has not come to its end.
+    #[error("the run in {} is not finished: it has no summary.json", .0.display())]
+    Unfinished(PathBuf),
     /// A folder that holds no run.
     #[error("{} is not the folder of a run: {reason}", folder.display())]
     NoRun {
@@ -89,6 +117,14 @@ impl EngineError {
     pub(crate) fn of_entry(id: &str) -> impl FnOnce(potstill_methods::MethodError) -> Self {
         let id = id.to_owned();
         move |error| Self::Entry { id, error }
+    }
+
+    /// A key of the recipe that contradicts something.
+    pub(crate) fn invalid_plan(key: impl Into<String>, reason: impl Into<String>) -> Self {
+        Self::InvalidPlan {
+            key: key.into(),
+            reason: reason.into(),
+        }
     }
 
     /// The file system's refusal to do `action` at `path`, for `map_err`.

@@ -109,7 +109,7 @@ impl Plan {
         let loader = Loader::new(self.train.clone(), self.augment.clone(), config)?;
         match loader.epoch(0, 0).next() {
             Some(batch) => Ok(batch?),
-            None => Err(EngineError::Contradiction("the data set has no images".into())),
+            None => Err(EngineError::invalid_plan("data.train", "it has no images")),
         }
     }
 

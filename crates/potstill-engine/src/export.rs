@@ -32,11 +32,7 @@ pub enum CheckpointChoice {
 /// The folder holds no finished run, the checkpoint is broken, the target cannot be written.
 pub fn export(folder: &RunFolder, choice: CheckpointChoice, out: &Path) -> Result<(), EngineError> {
     if !folder.summary().is_file() {
-        return Err(EngineError::NoRun {
-            folder: folder.path().into(),
-            reason: "it has no summary.json: the run is not finished, `potstill train --resume` continues it"
-                .into(),
-        });
+        return Err(EngineError::Unfinished(folder.path().into()));
     }
     let summary = read_summary(folder.summary())?;
     let recipe = fs::read_to_string(folder.recipe()).map_err(EngineError::io("read", folder.recipe()))?;
@@ -90,7 +86,10 @@ pub(crate) fn deploy(
         let path = out.join(name);
         potstill_base::write_atomically(&path, text.as_bytes()).map_err(EngineError::io("write", path))
     };
-    write(CONFIG, &config.to_json()?)?;
+    let json = config
+        .to_json()
+        .map_err(|error| EngineError::io("write", out.join(CONFIG))(error.into()))?;
+    write(CONFIG, &json)?;
     let data = DatasetEntry::of(&summary.data.train);
     let facts = CardFacts {
         summary,

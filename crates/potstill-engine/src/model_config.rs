@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use potstill_data::Normalise;
 use potstill_models::{BuildOptions, Model, Shortcut, find};
-use potstill_ops::{Insertion, PointError, Scope};
+use potstill_ops::{Insertion, Scope};
 use potstill_recipe::LowResolution;
 use serde::{Deserialize, Serialize};
 
@@ -65,11 +65,9 @@ impl From<Insertion> for InsertedConfig {
 
 impl InsertedConfig {
     fn insertion(&self) -> Result<Insertion, EngineError> {
-        let point = self.point.parse();
-        let point = point.map_err(|error: PointError| EngineError::Contradiction(error.to_string()))?;
         Ok(Insertion {
             path: self.path.clone(),
-            point,
+            point: self.point.parse()?,
             templates: self.templates,
             alpha: self.alpha,
         })
@@ -96,11 +94,9 @@ impl ModelConfig {
     /// Reads a `config.json`.
     pub(crate) fn read(path: &Path) -> Result<Self, EngineError> {
         let text = fs::read_to_string(path).map_err(EngineError::io("read", path))?;
-        serde_json::from_str(&text).map_err(|error| {
-            EngineError::Contradiction(format!(
-                "{} is not a model's config.json: {error}",
-                path.display()
-            ))
+        serde_json::from_str(&text).map_err(|source| EngineError::ModelConfig {
+            file: path.into(),
+            source,
         })
     }
 
@@ -130,10 +126,8 @@ impl ModelConfig {
     }
 
     /// The text of a `config.json`.
-    pub(crate) fn to_json(&self) -> Result<String, EngineError> {
-        serde_json::to_string_pretty(self)
-            .map(|json| json + "\n")
-            .map_err(|error| EngineError::Contradiction(error.to_string()))
+    pub(crate) fn to_json(&self) -> Result<String, serde_json::Error> {
+        Ok(serde_json::to_string_pretty(self)? + "\n")
     }
 
     /// The network, with initial values from `scope` until its weights are loaded.

@@ -46,16 +46,16 @@ impl NetworkInput {
     /// The size `[H, W, C]` of what the network is given for an image of that size.
     ///
     /// # Errors
-    /// [`EngineError::Contradiction`] if the image cannot be degraded to this resolution.
+    /// [`EngineError::InvalidPlan`] if the image cannot be degraded to this resolution.
     pub fn size(&self, [height, width, channels]: [usize; 3]) -> Result<[usize; 3], EngineError> {
         let Some(LowResolution { size, enlarge }) = self.low_resolution else {
             return Ok([height, width, channels]);
         };
         if size == 0 || height != width || !height.is_multiple_of(size) {
-            return Err(EngineError::Contradiction(format!(
-                "an image of {height}x{width} cannot be degraded to {size}x{size}: `low_resolution.size` must divide the side of a \
-                 square image"
-            )));
+            let reason = format!(
+                "it must divide the side of a square image: one of {height}x{width} cannot be degraded to {size}x{size}"
+            );
+            return Err(EngineError::invalid_plan("low_resolution.size", reason));
         }
         Ok(match enlarge {
             Enlarge::None => [size, size, channels],
@@ -71,9 +71,8 @@ impl NetworkInput {
         self.normalise.check()?;
         let (given, channels) = (self.normalise.mean.len(), image[2]);
         if given != channels {
-            return Err(EngineError::Contradiction(format!(
-                "mean and std of the normalisation have {given} values, its images {channels} channels"
-            )));
+            let reason = format!("mean and std have {given} values, the images {channels} channels");
+            return Err(EngineError::invalid_plan("mean", reason));
         }
         self.size(image).map(|_| ())
     }

@@ -63,11 +63,7 @@ impl Source {
             .model
             .clone()
             .or_else(|| config.as_ref().map(|config| config.architecture.clone()));
-        let Some(model) = model else {
-            let message =
-                "which network is it? name its architecture (`model`), or give a folder with a config.json";
-            return Err(EngineError::Contradiction(message.into()));
-        };
+        let model = model.ok_or(EngineError::NoArchitecture)?;
         let entry = find(&model)?;
         let known = config.as_ref().and_then(ModelConfig::shortcut);
         let shortcut = self.shortcut.or(known);

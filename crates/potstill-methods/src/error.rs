@@ -11,7 +11,7 @@ pub enum MethodError {
     Unknown {
         /// The name that was asked for.
         name: String,
-        /// The nearest name, or where to find the list.
+        /// The nearest name, or all names.
         hint: String,
     },
     /// A method that learns from a teacher, in a recipe that has none.
@@ -46,13 +46,13 @@ pub enum MethodError {
         point: String,
         /// `student` or `teacher`.
         network: &'static str,
-        /// The nearest point, or where to find the list.
+        /// The nearest point.
         hint: String,
     },
     /// A method that reads features of a network that knows no stages.
     #[error(
         "`{method}` reads features, and the recipe names no points of the {network}, which has no stages that it knows of (an ONNX \
-         file): set `{option}`; `potstill inspect` lists the points"
+         file): set `{option}`"
     )]
     NoStages {
         /// The method.

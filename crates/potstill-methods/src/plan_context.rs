@@ -132,9 +132,10 @@ impl NetworkInfo {
             let wanted = point.to_string();
             let points = self.probe.points.iter();
             let names: Vec<String> = points.map(|(point, _)| point.to_string()).collect();
-            let meant = potstill_base::nearest(&wanted, names.iter().map(String::as_str));
-            let meant = meant.map(|meant| format!("did you mean `{meant}`? "));
-            let hint = format!("{}`potstill plan` lists them all", meant.unwrap_or_default());
+            let hint = match potstill_base::nearest(&wanted, names.iter().map(String::as_str)) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => "none of its points has a name like it".into(),
+            };
             MethodError::NoPoint {
                 method,
                 point: wanted,

@@ -68,9 +68,10 @@ pub fn registry() -> &'static [MethodEntry] {
 /// [`MethodError::Unknown`] with the nearest name.
 pub fn find(name: &str) -> Result<&'static MethodEntry, MethodError> {
     REGISTRY.iter().find(|entry| entry.name == name).ok_or_else(|| {
-        let hint = match potstill_base::nearest(name, REGISTRY.iter().map(|entry| entry.name)) {
+        let names = || REGISTRY.iter().map(|entry| entry.name);
+        let hint = match potstill_base::nearest(name, names()) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => "`potstill list methods` names them all".into(),
+            None => format!("the methods are {}", names().collect::<Vec<_>>().join(", ")),
         };
         MethodError::Unknown {
             name: name.into(),

@@ -11,7 +11,7 @@ pub enum ModelError {
     UnknownModel {
         /// The name that was asked for.
         name: String,
-        /// The nearest name, or where to find the list.
+        /// The nearest name, or that there is none.
         hint: String,
     },
     /// An option that this network does not have.

@@ -57,7 +57,7 @@ pub fn find(name: &str) -> Result<&'static ModelEntry, ModelError> {
     registry().find(|entry| entry.name == name).ok_or_else(|| {
         let hint = match potstill_base::nearest(name, registry().map(|entry| entry.name)) {
             Some(meant) => format!("did you mean `{meant}`?"),
-            None => "`potstill list models` names them all".into(),
+            None => "and none has a name like it".into(),
         };
         ModelError::UnknownModel {
             name: name.into(),

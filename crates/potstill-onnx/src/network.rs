@@ -174,9 +174,10 @@ impl OnnxNetwork {
             .then(|| self.model.find_node(name))
             .flatten()
             .ok_or_else(|| {
-                let meant = potstill_base::nearest(name, self.graph.computed());
-                let meant = meant.map(|meant| format!("did you mean `{meant}`? "));
-                let hint = format!("{}`potstill inspect` lists them all", meant.unwrap_or_default());
+                let hint = match potstill_base::nearest(name, self.graph.computed()) {
+                    Some(meant) => format!("did you mean `{meant}`?"),
+                    None => "and none has a name like it".into(),
+                };
                 OnnxError::NoTensor {
                     file: self.file.clone(),
                     name: name.into(),

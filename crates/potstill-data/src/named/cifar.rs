@@ -36,7 +36,7 @@ pub(crate) const CIFAR10: DatasetEntry = DatasetEntry {
             "cifar-10-batches-py",
             "cifar-10-python.tar.gz",
         ];
-        open(CifarKind::Cifar10, &places, request)
+        open(&places, request)
     },
 };
 
@@ -71,15 +71,11 @@ pub(crate) const CIFAR100: DatasetEntry = DatasetEntry {
             "cifar-100-python",
             "cifar-100-python.tar.gz",
         ];
-        open(CifarKind::Cifar100, &places, request)
+        open(&places, request)
     },
 };
 
-fn open(kind: CifarKind, places: &[&str], request: &OpenRequest<'_>) -> Result<Box<dyn Dataset>, DataError> {
+fn open(places: &[&str], request: &OpenRequest<'_>) -> Result<Box<dyn Dataset>, DataError> {
     request.options.only(&[])?;
-    let advice = format!(
-        "`potstill data fetch {}` downloads it, or give its path",
-        kind.name()
-    );
-    open_path(&first_of(request.root, places, &advice)?, request.split)
+    open_path(&first_of(request.root, places, "give its path")?, request.split)
 }

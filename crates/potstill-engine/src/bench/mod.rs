@@ -222,10 +222,14 @@ fn timed<const N: usize>(
     setup: &BenchSetup,
     mut step: impl FnMut() -> [(&'static str, f64, u64); N],
 ) -> Result<BenchReport, EngineError> {
-    if setup.batch < 2 || setup.steps == 0 {
-        return Err(EngineError::Contradiction(
-            "a bench needs a batch of at least 2 and at least 1 step".into(),
+    if setup.batch < 2 {
+        return Err(EngineError::invalid_plan(
+            "batch",
+            "a bench needs at least 2 images",
         ));
+    }
+    if setup.steps == 0 {
+        return Err(EngineError::invalid_plan("steps", "a bench needs at least 1"));
     }
     let (load_average, before_rss_mb) = (machine::load_average(), machine::rss_mb());
     for _ in 0..2 {

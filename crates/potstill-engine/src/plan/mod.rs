@@ -294,7 +294,7 @@ fn datasets(recipe: &Recipe, seed: Seed) -> Result<[Arc<dyn Dataset>; 2], Engine
     )?;
     if train.classes() != test.classes() {
         let (a, b) = (train.classes(), test.classes());
-        let message = if a.len() == b.len() {
+        let reason = if a.len() == b.len() {
             let (ours, theirs) = a
                 .iter()
                 .zip(b)
@@ -306,7 +306,7 @@ fn datasets(recipe: &Recipe, seed: Seed) -> Result<[Arc<dyn Dataset>; 2], Engine
         } else {
             format!("`data.train` has {} classes and `data.test` {}", a.len(), b.len())
         };
-        return Err(EngineError::Contradiction(message));
+        return Err(EngineError::invalid_plan("data.test", reason));
     }
     Ok([train, test])
 }
@@ -323,8 +323,11 @@ fn opened(
         set = Arc::new(Subset::few_samples(set, amount, seed)?);
     }
     if set.is_empty() {
-        let message = format!("`{}` has no images", set.name());
-        return Err(EngineError::Contradiction(message));
+        let key = format!("data.{split}");
+        return Err(EngineError::invalid_plan(
+            key,
+            format!("`{}` has no images", set.name()),
+        ));
     }
     let [h, w, c] = set.image(0)?.shape();
     if h * w * c * set.len() > KEPT_IN_MEMORY {
@@ -389,17 +392,18 @@ fn check_supported(recipe: &Recipe) -> Result<(), EngineError> {
         ("teacher.cache", teachers.iter().any(|(_, teacher)| teacher.cache)),
     ];
     match asked.into_iter().find(|(_, asked)| *asked) {
-        Some((key, _)) => Err(EngineError::Contradiction(format!(
-            "`{key}` is not supported yet; leave it out"
-        ))),
+        Some((key, _)) => Err(EngineError::invalid_plan(
+            key,
+            "it is not supported yet; leave it out",
+        )),
         None => Ok(()),
     }
 }
 
 fn check_batches(recipe: &Recipe, images: usize) -> Result<(), EngineError> {
     let batch = recipe.train.batch;
-    let message = if batch < 2 {
-        "`train.batch` is 1: a batch of one image has no batch statistics, take at least 2".into()
+    let reason = if batch < 2 {
+        "a batch of one image has no batch statistics, take at least 2".into()
     } else if images < batch && recipe.train.drop_last {
         format!("{images} training images do not fill one batch of {batch}: take a smaller `train.batch`")
     } else if !recipe.train.drop_last && images % batch == 1 {
@@ -409,7 +413,7 @@ fn check_batches(recipe: &Recipe, images: usize) -> Result<(), EngineError> {
     } else {
         return Ok(());
     };
-    Err(EngineError::Contradiction(message))
+    Err(EngineError::invalid_plan("train.batch", reason))
 }
 
 fn check_inputs(
@@ -425,7 +429,12 @@ fn check_inputs(
     for (name, channels, input) in networks {
         input
             .check([height, width, channels])
-            .map_err(|error| EngineError::Contradiction(format!("{name}: {error}")))?;
+            .map_err(|error| match error {
+                EngineError::InvalidPlan { key, reason } => {
+                    EngineError::invalid_plan(format!("{name}.input.{key}"), reason)
+                }
+                error => EngineError::invalid_plan(format!("{name}.input"), error.to_string()),
+            })?;
     }
     Ok(())
 }

@@ -42,10 +42,10 @@ impl Phase {
                 let teacher = text.all_teachers().iter().any(|(name, _)| name == part);
                 if part != "student" && !teacher && !ids.contains(part) {
                     let name = &phase.name;
-                    let message = format!(
+                    let reason = format!(
                         "phase `{name}` trains `{part}`, which is neither `student` nor a listed method"
                     );
-                    return Err(EngineError::Contradiction(message));
+                    return Err(EngineError::invalid_plan("train.phases", reason));
                 }
             }
             let epochs = begin..begin + phase.epochs;

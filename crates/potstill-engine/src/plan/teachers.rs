@@ -113,11 +113,11 @@ impl PlannedTeacher {
                 TeacherUpdate::Frozen => continue,
             };
             if self.classifier.is_none() {
-                let message = format!(
+                let reason = format!(
                     "{asked} (`{}`), and no gradient goes through `{}`, an ONNX file: name a network (`teacher.model`)",
                     planned.id, self.model
                 );
-                return Err(EngineError::Contradiction(message));
+                return Err(EngineError::invalid_plan("teacher.onnx", reason));
             }
             self.teacher_update = self.teacher_update.max(update);
         }

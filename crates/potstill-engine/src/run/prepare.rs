@@ -144,9 +144,7 @@ impl PrepareContext for RunPrepareContext<'_> {
         on_batch: &mut dyn FnMut(TeacherBatch) -> Flow,
     ) -> Result<(), MethodError> {
         let Some((teacher, input)) = &self.teacher else {
-            let message = "a method studies the teacher before the first step, and there is none that stays as it is: one that learns \
-                           beside the student has nothing to show yet";
-            return Err(failed(EngineError::Contradiction(message.into())));
+            return Err(failed(EngineError::NoFrozenTeacher));
         };
         let config = LoaderConfig {
             shuffle: false,
@@ -210,8 +208,7 @@ impl PrepareContext for RunPrepareContext<'_> {
 
     fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<PathBuf, MethodError> {
         let Some(cache) = cache_folder() else {
-            let reason = "there is no place for a cache: set POTSTILL_CACHE to a folder".into();
-            return Err(failed(EngineError::Contradiction(reason)));
+            return Err(failed(EngineError::NoCache));
         };
         let folder = cache.join("prepared");
         std::fs::create_dir_all(&folder)

@@ -5,7 +5,7 @@ use potstill_ops::{Conv2d, Conv2dConfig, Scope};
 use super::family::Architecture;
 use crate::{ModelEntry, Names, Scheme};
 
-/// The names of the cifar_benchmark, with the last layer at `head`.
+/// The benchmark's names, with the last layer at `head`.
 pub(crate) const fn names(head: &'static str) -> Names {
     Names::new(Scheme::DistillationBenchmark, head)
 }
