@@ -59,7 +59,7 @@ mod source;
 mod subset;
 mod target;
 
-pub use augment::{Augment, FloatImage};
+pub use augment::{AffineMatrix, Augment, FloatImage};
 pub use check::{CheckReport, ClassCount, SizeCount, Unreadable, check, check_dataset};
 pub use cifar::{Cifar, CifarKind};
 pub use dataset::{Dataset, Split};

@@ -38,6 +38,12 @@ pub(crate) const UP_TO_1: Range = Range {
     why: "",
 };
 
+pub(crate) const FROM_0_TO_1: Range = Range {
+    phrase: "of at least 0 and at most 1",
+    holds: |x| (0.0..=1.0).contains(&x),
+    why: "",
+};
+
 /// `range`, and why it is so.
 pub(crate) const fn because(range: Range, why: &'static str) -> Range {
     Range { why, ..range }
@@ -182,6 +188,12 @@ const DATA: &[Key] = &[
         Verbatim("the steps of an augmentation"),
         "none",
         "how training images are varied",
+    ),
+    optional(
+        "min_visible",
+        Number(FROM_0_TO_1),
+        "0.3 of it",
+        "the share of an object that must be left in an augmented image, in tasks with objects; one with less is dropped",
     ),
     optional(
         "augment_seed",

@@ -99,6 +99,9 @@ pub struct Data {
     /// How training images are varied, for the data crate to read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub augment: Option<Verbatim>,
+    /// The share of an object that must be left in an augmented image, in `[0, 1]`; 0.3 if none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub min_visible: Option<f64>,
     /// The seed of the augmentation; that of the recipe if none. See [`Recipe::augment_seed`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub augment_seed: Option<u64>,

@@ -150,7 +150,7 @@ fn schema_and_structs_have_the_same_keys() {
     note(&parsed(LITTLE));
     note(&parsed(&LITTLE.replace(
         "student.model",
-        "data.few_samples = 0.25\ndata.few_samples_seed = 3\ndata.augment_seed = 1\ndata.views = 2\nteachers.a.run = \"r\"\nstudent.model",
+        "data.few_samples = 0.25\ndata.few_samples_seed = 3\ndata.min_visible = 0.5\ndata.augment_seed = 1\ndata.views = 2\nteachers.a.run = \"r\"\nstudent.model",
     )));
     for kind in kinds {
         note(&Recipe::from_text(EVERYTHING, "x.toml", &[kind.to_owned()]).unwrap());

@@ -1,8 +1,8 @@
 //! Bilinear scaling with antialiasing, the algorithm of Pillow's `ImagingResample` with its triangle filter: where the
 //! picture shrinks, the filter widens with it. Not rounded to bytes between the passes.
 
-use super::FloatImage;
-use super::crop::Window;
+use super::float_image::FloatImage;
+use super::window::Window;
 
 /// Scales a window of a picture to `[height, width]`.
 pub(super) fn resize(image: &FloatImage, window: Window, [height, width]: [usize; 2]) -> FloatImage {

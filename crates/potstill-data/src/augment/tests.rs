@@ -2,10 +2,12 @@
 
 use potstill_random::Seed;
 
-use super::crop::Window;
 use super::resample::resize;
+use super::window::Window;
 use super::{Augment, FloatImage, PadMode, Size, Step};
-use crate::Image;
+use crate::{
+    BoundingBox, Image, LabelledBox, Loader, LoaderConfig, Sample, Split, Target, TargetKind, open_for,
+};
 
 #[derive(serde::Deserialize, serde::Serialize)]
 struct Recipe {
@@ -14,7 +16,7 @@ struct Recipe {
 
 fn parse(text: &str) -> Result<Vec<Step>, String> {
     let recipe: Recipe = toml::from_str(&format!("augment = {text}")).map_err(|error| error.to_string())?;
-    Ok(recipe.augment.steps)
+    Ok(recipe.augment.steps().to_vec())
 }
 
 fn picture(height: usize, width: usize) -> Image {
@@ -62,7 +64,7 @@ fn the_text_form_is_names_and_tables() {
         augment: Augment::new(expected.clone()).unwrap(),
     })
     .unwrap();
-    assert_eq!(toml::from_str::<Recipe>(&text).unwrap().augment.steps, expected);
+    assert_eq!(toml::from_str::<Recipe>(&text).unwrap().augment.steps(), expected);
 }
 
 #[test]
@@ -193,7 +195,7 @@ fn scaling_is_that_of_pillow() {
         assert!(worst < 2e-6, "{worst}: {:?}", found.pixels);
     };
     let smaller = [0.488_749, 0.441_441, 0.526_295, 0.461_618, 0.530_047, 0.518_645];
-    close(&resize(&image, Window::whole(&image), [2, 3]), &smaller);
+    close(&resize(&image, Window::whole([5, 7]), [2, 3]), &smaller);
     // Rows 1 to 4 and columns 2 to 6, cropped and then scaled.
     #[rustfmt::skip]
     let greater = [
@@ -217,4 +219,146 @@ fn scaling_is_that_of_pillow() {
         ),
         &greater,
     );
+}
+
+#[test]
+fn all_offsets_of_a_padded_crop_occur() {
+    let step = |mode| Augment::new(vec![Step::PadCrop { pad: 1, mode }]).unwrap();
+    let image = Image {
+        height: 1,
+        width: 1,
+        channels: 1,
+        pixels: vec![255],
+    };
+    let zero = step(PadMode::Zero);
+    let hits = (0..9000)
+        .filter(|&index| zero.apply(&image, Seed::new(1), 0, index).unwrap().pixels == [1.0])
+        .count();
+    // One of the nine offsets keeps the only pixel: 1000 expected, standard deviation 30.
+    assert!((880..1120).contains(&hits), "{hits}");
+    let refused = step(PadMode::Reflect)
+        .apply(&image, Seed::new(1), 0, 0)
+        .unwrap_err();
+    assert!(refused.to_string().contains("cannot be mirrored"), "{refused}");
+}
+
+/// A picture with a bright square, which is its one object.
+fn with_square(left: usize) -> Sample {
+    let inside = |at: usize| (8..14).contains(&(at / 24)) && (left..left + 6).contains(&(at % 24));
+    let pixels = (0..24 * 24).map(|at| if inside(at) { 255 } else { 0 }).collect();
+    let [x, y] = [left as f64, 8.0];
+    let bounds = BoundingBox::new(x, y, x + 6.0, y + 6.0);
+    Sample {
+        image: Image {
+            height: 24,
+            width: 24,
+            channels: 1,
+            pixels,
+        },
+        target: Target::Boxes(vec![LabelledBox { class: 5, bounds }]),
+    }
+}
+
+/// Whatever the steps do, the bright pixels stay in the box, and fill it where nothing is turned.
+#[test]
+fn the_box_stays_around_its_object() {
+    let affine = Step::Affine {
+        degrees: 30.0,
+        translate: 0.2,
+        scale: [0.8, 1.3],
+        shear: 10.0,
+    };
+    let window = Step::RandomResizedCrop {
+        size: Size::Sides([20, 28]),
+        scale: [0.4, 1.0],
+        ratio: [0.6, 1.6],
+    };
+    let pad_crop = Step::PadCrop {
+        pad: 6,
+        mode: PadMode::Zero,
+    };
+    let straight = vec![Step::Flip, pad_crop, window, Step::ResizeShorter { size: 30 }];
+    let turned = [vec![affine], straight.clone()].concat();
+    for (steps, fills) in [(straight, true), (turned, false)] {
+        let augment = Augment::new(steps).unwrap().with_min_visible(0.0);
+        let mut seen = 0;
+        for index in 0..200 {
+            let (image, target) = augment
+                .apply_to(with_square(index % 18), Seed::new(3), 0, index)
+                .unwrap();
+            let Target::Boxes(boxes) = target else {
+                panic!("another kind")
+            };
+            let bright = (0..image.pixels.len()).filter(|&at| image.pixels[at] > 0.5);
+            let points = bright.map(|at| [(at % image.width) as f64 + 0.5, (at / image.width) as f64 + 0.5]);
+            let Some(found) = BoundingBox::around(points) else {
+                continue;
+            };
+            seen += 1;
+            let bounds = boxes[0].bounds;
+            // Interpolation makes edges uncertain by a pixel or so of the enlarged picture.
+            let gaps = [
+                found.left - bounds.left,
+                found.top - bounds.top,
+                bounds.right - found.right,
+                bounds.bottom - found.bottom,
+            ];
+            assert!(gaps.iter().all(|gap| *gap > -1.5), "{index}: {gaps:?}");
+            assert!(!fills || gaps.iter().all(|gap| *gap < 2.0), "{index}: {gaps:?}");
+        }
+        assert!(seen > 150, "{seen}");
+    }
+}
+
+#[test]
+fn objects_that_have_left_the_image_are_dropped() {
+    let cut = |size, least| {
+        let steps = vec![Step::CentreCrop {
+            size: Size::Square(size),
+        }];
+        let augment = Augment::new(steps).unwrap().with_min_visible(least);
+        // Columns 4 to 10 and rows 8 to 14.
+        augment.apply_to(with_square(4), Seed::new(0), 0, 0).unwrap().1
+    };
+    let bounds = BoundingBox::new(0.0, 2.0, 4.0, 8.0);
+    let kept = Target::Boxes(vec![LabelledBox { class: 5, bounds }]);
+    assert_eq!(cut(12, 0.6), kept, "4 of 6 columns are left");
+    assert_eq!(cut(12, 0.7), Target::Boxes(vec![]));
+    assert_eq!(cut(4, 0.0), Target::Boxes(vec![]), "nothing is left");
+    // Shares multiply: two thirds of what two thirds are left of are less than a half.
+    let twice = [16, 12].map(|size| Step::CentreCrop {
+        size: Size::Square(size),
+    });
+    let augment = Augment::new(twice.to_vec()).unwrap().with_min_visible(0.6);
+    assert_eq!(
+        augment.apply_to(with_square(4), Seed::new(0), 0, 0).unwrap().1,
+        kept
+    );
+    let augment = augment.with_min_visible(0.67);
+    assert_eq!(
+        augment.apply_to(with_square(4), Seed::new(0), 0, 0).unwrap().1,
+        Target::Boxes(vec![])
+    );
+}
+
+#[test]
+fn a_step_that_cannot_move_the_target_is_refused_by_name() {
+    let reflect = Step::PadCrop {
+        pad: 1,
+        mode: PadMode::Reflect,
+    };
+    let augment = Augment::new(vec![Step::Flip, reflect]).unwrap();
+    for kind in [TargetKind::Boxes, TargetKind::Instances] {
+        let refused = augment.check_target(kind).unwrap_err().to_string();
+        assert!(
+            refused.starts_with("augmentation `pad-crop`: mode = \"reflect\""),
+            "{refused}"
+        );
+    }
+    for kind in [TargetKind::Class, TargetKind::Classes, TargetKind::Map] {
+        augment.check_target(kind).unwrap();
+    }
+    assert!(augment.apply_to(with_square(4), Seed::new(0), 0, 0).is_err());
+    let scenes = open_for("shapes:train=8,figures=1", Split::Train, TargetKind::Boxes).unwrap();
+    assert!(Loader::new(scenes.into(), augment, LoaderConfig::default()).is_err());
 }

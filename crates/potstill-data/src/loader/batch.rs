@@ -136,8 +136,7 @@ fn make_image(shared: &Shared, index: usize, epoch: u64) -> Result<(FloatImage, 
         cause: Box::new(cause),
     };
     let sample = dataset.sample(index)?;
-    let image = augment
-        .apply(&sample.image, config.augment_seed(), config.view(epoch), index)
-        .map_err(named)?;
-    Ok((image, sample.target))
+    augment
+        .apply_to(sample, config.augment_seed(), config.view(epoch), index)
+        .map_err(named)
 }

@@ -108,8 +108,9 @@ impl Loader {
     ///
     /// # Errors
     /// Where an epoch would have no batch: an empty data set, a batch of 0, or `drop_last` with too few images. Where there
-    /// would be no view of an image.
+    /// would be no view of an image. Where the augmentation cannot move the targets of the data set.
     pub fn new(dataset: Arc<dyn Dataset>, augment: Augment, config: LoaderConfig) -> Result<Self, DataError> {
+        augment.check_target(dataset.info().target)?;
         let problem = if config.batch == 0 {
             "batch must be at least 1".to_owned()
         } else if config.views == Some(0) {

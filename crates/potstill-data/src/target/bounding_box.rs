@@ -38,13 +38,17 @@ impl BoundingBox {
     pub fn around(points: impl IntoIterator<Item = [f64; 2]>) -> Option<Self> {
         let mut points = points.into_iter();
         let [x, y] = points.next()?;
-        let grow = |own: Self, [x, y]: [f64; 2]| Self {
-            left: own.left.min(x),
-            top: own.top.min(y),
-            right: own.right.max(x),
-            bottom: own.bottom.max(y),
-        };
-        Some(points.fold(Self::new(x, y, x, y), grow))
+        Some(points.fold(Self::new(x, y, x, y), |own, point| own.with(point)))
+    }
+
+    /// The smallest box around this one and a point.
+    pub(crate) fn with(&self, [x, y]: [f64; 2]) -> Self {
+        Self {
+            left: self.left.min(x),
+            top: self.top.min(y),
+            right: self.right.max(x),
+            bottom: self.bottom.max(y),
+        }
     }
 
     /// `right - left`.

@@ -1,13 +1,15 @@
 //! Objects with their outlines.
 
-use super::BoundingBox;
+use super::bounding_box::BoundingBox;
+use super::mask::Mask;
+use super::polygon::Polygon;
 
 /// An object with its class, its box and its outline.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Instance {
     /// An index into the class names.
     pub class: u32,
-    /// Where the object is.
+    /// The smallest box around the object.
     pub bounds: BoundingBox,
     /// Which part of the image is the object.
     pub shape: InstanceShape,
@@ -20,77 +22,6 @@ pub enum InstanceShape {
     Mask(Mask),
     /// Outlines; an object that is partly hidden may have several. They stay exact however often the image is scaled.
     Polygons(Vec<Polygon>),
-}
-
-/// Which pixels belong to an object.
-///
-/// ```
-/// use potstill_data::{BoundingBox, Mask};
-/// let mask = Mask { height: 2, width: 3, inside: vec![false, true, true, false, true, false] };
-/// assert_eq!(mask.area(), 3);
-/// assert_eq!(mask.bounds(), Some(BoundingBox::new(1.0, 0.0, 3.0, 2.0)));
-/// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mask {
-    /// Rows.
-    pub height: usize,
-    /// Columns.
-    pub width: usize,
-    /// `height * width` values, row by row.
-    pub inside: Vec<bool>,
-}
-
-/// A closed outline: its corners `[x, y]` in pixels, in order; the last one is joined to the first.
-///
-/// ```
-/// use potstill_data::Polygon;
-/// let triangle = Polygon { points: vec![[0.0, 0.0], [4.0, 0.0], [0.0, 3.0]] };
-/// assert_eq!(triangle.area(), 6.0);
-/// ```
-#[derive(Debug, Clone, PartialEq)]
-pub struct Polygon {
-    /// The corners.
-    pub points: Vec<[f64; 2]>,
-}
-
-impl Mask {
-    /// A mask of an image of this size that has no pixel.
-    pub fn empty(height: usize, width: usize) -> Self {
-        Self {
-            height,
-            width,
-            inside: vec![false; height * width],
-        }
-    }
-
-    /// How many pixels belong to the object.
-    pub fn area(&self) -> usize {
-        self.inside.iter().filter(|inside| **inside).count()
-    }
-
-    /// The smallest box around the pixels of the object; `None` if it has none.
-    pub fn bounds(&self) -> Option<BoundingBox> {
-        let width = self.width.max(1);
-        let inside = self.inside.iter().enumerate().filter(|(_, inside)| **inside);
-        BoundingBox::around(inside.flat_map(|(at, _)| {
-            let (x, y) = ((at % width) as f64, (at / width) as f64);
-            [[x, y], [x + 1.0, y + 1.0]]
-        }))
-    }
-}
-
-impl Polygon {
-    /// The enclosed area in pixels.
-    pub fn area(&self) -> f64 {
-        let next = self.points.iter().cycle().skip(1);
-        let twice: f64 = self
-            .points
-            .iter()
-            .zip(next)
-            .map(|([x, y], [u, v])| x * v - u * y)
-            .sum();
-        twice.abs() / 2.0
-    }
 }
 
 impl InstanceShape {

@@ -4,12 +4,16 @@ mod bounding_box;
 mod instance;
 mod kind;
 mod label_map;
+mod mask;
+mod polygon;
 
 use crate::DataError;
 pub use bounding_box::{BoundingBox, LabelledBox};
-pub use instance::{Instance, InstanceShape, Mask, Polygon};
+pub use instance::{Instance, InstanceShape};
 pub use kind::TargetKind;
 pub use label_map::LabelMap;
+pub use mask::Mask;
+pub use polygon::Polygon;
 
 /// The truth about one image. All images of a data set have targets of one kind, [`DatasetInfo::target`](crate::DatasetInfo).
 ///

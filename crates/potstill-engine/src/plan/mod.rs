@@ -82,10 +82,14 @@ impl Plan {
         let device = Device::flex();
         let seed = Seed::new(recipe.seed);
         let [train, test] = datasets(&recipe, seed)?;
-        let augment: Augment = match &recipe.data.augment {
+        let mut augment: Augment = match &recipe.data.augment {
             Some(steps) => steps.read_as()?,
             None => Augment::none(),
         };
+        if let Some(share) = recipe.data.min_visible {
+            augment = augment.with_min_visible(share);
+        }
+        augment.check_target(train.info().target)?;
         check_batches(&recipe, train.len())?;
         let image = augment.output_shape(train.image(0)?.shape());
         let classes = train.classes().len();

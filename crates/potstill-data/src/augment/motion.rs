@@ -1,0 +1,110 @@
+//! What a step does to one image once its draws are made: the same to its pixels, its boxes, its masks.
+
+use super::float_image::FloatImage;
+use super::matrix::AffineMatrix;
+use super::step::PadMode;
+use super::window::Window;
+use super::{crop, resample, warp};
+
+/// What happens to an image and to everything in it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) enum Motion {
+    /// Nothing.
+    Stay,
+    /// Mirrored left-right.
+    Flip,
+    /// A window of the same size, so far down and to the right, with padding where there is no picture.
+    Shift {
+        down: isize,
+        right: isize,
+        mode: PadMode,
+    },
+    /// A window as it is.
+    Cut(Window),
+    /// A window scaled to `[height, width]`.
+    Scale { window: Window, size: [usize; 2] },
+    /// Moved in any way within the same size.
+    Affine(AffineMatrix),
+}
+
+impl Motion {
+    /// The `[height, width]` that an image of this size has afterwards.
+    pub fn size(&self, size: [usize; 2]) -> [usize; 2] {
+        match self {
+            Self::Stay | Self::Flip | Self::Shift { .. } | Self::Affine(_) => size,
+            Self::Cut(window) => [window.height, window.width],
+            Self::Scale { size, .. } => *size,
+        }
+    }
+
+    /// Where the points of an image of this size go.
+    pub fn matrix(&self, [_, width]: [usize; 2]) -> AffineMatrix {
+        let back = |[left, top]: [f64; 2]| AffineMatrix::translation([-left, -top]);
+        match self {
+            Self::Stay => AffineMatrix::identity(),
+            Self::Flip => AffineMatrix::flip(width as f64),
+            Self::Shift { down, right, .. } => back([*right as f64, *down as f64]),
+            Self::Cut(window) => back([window.left as f64, window.top as f64]),
+            Self::Scale {
+                window,
+                size: [height, width],
+            } => {
+                let factors = [
+                    *width as f64 / window.width as f64,
+                    *height as f64 / window.height as f64,
+                ];
+                back([window.left as f64, window.top as f64]).then(&AffineMatrix::scaling(factors))
+            }
+            Self::Affine(matrix) => *matrix,
+        }
+    }
+
+    /// The moved picture.
+    pub fn image(&self, image: FloatImage) -> FloatImage {
+        match self {
+            Self::Stay => image,
+            Self::Flip => crop::flip(&image),
+            Self::Shift { down, right, mode } => crop::shift(&image, *down, *right, *mode),
+            Self::Cut(window) => crop::cut(&image, *window),
+            Self::Scale { window, size } => resample::resize(&image, *window, *size),
+            Self::Affine(matrix) => warp::bilinear(&image, matrix),
+        }
+    }
+
+    /// For each pixel of the moved image, row by row, the pixel of the old one, of this size, that its middle comes from; `None`
+    /// where there was no picture.
+    pub fn sources(&self, [height, width]: [usize; 2]) -> Vec<Option<usize>> {
+        let [rows, columns] = self.size([height, width]);
+        let each = |of_row: &dyn Fn(usize) -> Option<usize>, of_column: &dyn Fn(usize) -> Option<usize>| {
+            let of_column: Vec<Option<usize>> = (0..columns).map(of_column).collect();
+            let line = |row: Option<usize>| {
+                of_column
+                    .iter()
+                    .map(move |column| Some(row? * width + (*column)?))
+            };
+            (0..rows).map(of_row).flat_map(line).collect()
+        };
+        // The middle of new pixel `at` is (at + 1/2) * from / to, whose whole part is computed exactly.
+        let nearest = |at: usize, from: usize, to: usize| (2 * at + 1) * from / (2 * to);
+        match self {
+            Self::Stay => (0..height * width).map(Some).collect(),
+            Self::Flip => each(&Some, &|x| Some(width - 1 - x)),
+            Self::Shift { down, right, mode } => {
+                each(&|y| crop::source(y as isize + down, height, *mode), &|x| {
+                    crop::source(x as isize + right, width, *mode)
+                })
+            }
+            Self::Cut(window) => each(&|y| Some(window.top + y), &|x| Some(window.left + x)),
+            Self::Scale { window, .. } => {
+                each(&|y| Some(window.top + nearest(y, window.height, rows)), &|x| {
+                    Some(window.left + nearest(x, window.width, columns))
+                })
+            }
+            Self::Affine(matrix) => warp::nearest([height, width], matrix),
+        }
+    }
+}
+
+#[cfg(test)]
+#[path = "motion_tests.rs"]
+mod tests;
