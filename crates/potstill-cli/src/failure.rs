@@ -54,6 +54,7 @@ impl From<EngineError> for Failure {
         match error {
             EngineError::Recipe(_)
             | EngineError::Method(_)
+            | EngineError::Entry { .. }
             | EngineError::InvalidPlan { .. }
             | EngineError::NoArchitecture
             | EngineError::ModelConfig { .. }
