@@ -3,11 +3,11 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use md5::{Digest, Md5};
 use potstill_base::{hexadecimal, nearest};
 
+use crate::curl::{Response, request};
 use crate::{DataError, Download, registry};
 
 /// How far a download is.
@@ -74,28 +74,38 @@ fn receive(url: &str, part: &Path, progress: &mut dyn FnMut(Progress)) -> Result
         url: url.to_owned(),
         problem,
     };
+    let ask = |from: u64| {
+        request(url, from).map_err(|problem| {
+            failed(format!(
+                "{problem}; is there a network? If not, download it elsewhere and put it into the data folder"
+            ))
+        })
+    };
     let mut received = fs::metadata(part).map_or(0, |meta| meta.len());
-    let mut response = request(url, received).map_err(failed)?;
+    let mut response = ask(received)?;
     // 416: there is nothing beyond what we have. It may be whole, or of another file; the checksum will tell.
-    if response.status() == 416 && received > 0 {
+    if response.status == 416 && received > 0 {
         return Ok(());
     }
     // A server that ignores the range sends the whole file with 200.
-    let resumed = response.status() == 206 && starts_at(&response, received);
+    let resumed = response.status == 206 && starts_at(&response, received);
     if !resumed {
-        if response.status() == 206 {
-            response = request(url, 0).map_err(failed)?;
+        if response.status == 206 {
+            response = ask(0)?;
         }
         received = 0;
     }
-    if !response.status().is_success() {
+    if !(200..300).contains(&response.status) {
         let advice = "try again later, or download it by other means and put it into the data folder";
         return Err(failed(format!(
             "the server answers {}; {advice}",
-            response.status()
+            response.status
         )));
     }
-    let total = response.body().content_length().map(|rest| received + rest);
+    let rest: Option<u64> = response
+        .header("content-length")
+        .and_then(|text| text.parse().ok());
+    let total = rest.map(|rest| received + rest);
     let mut file = OpenOptions::new()
         .create(true)
         .write(true)
@@ -103,16 +113,17 @@ fn receive(url: &str, part: &Path, progress: &mut dyn FnMut(Progress)) -> Result
         .truncate(!resumed)
         .open(part)
         .map_err(DataError::io("write", part))?;
-    let mut body = response.body_mut().as_reader();
+    let broken = |problem: String, received: u64| {
+        failed(format!(
+            "the connection broke after {received} bytes ({problem}); fetch again to go on from there"
+        ))
+    };
     let mut buffer = vec![0; 1 << 16];
     progress(Progress { received, total });
     loop {
-        let broken = |error: std::io::Error, received: u64| {
-            failed(format!(
-                "the connection broke after {received} bytes ({error}); fetch again to go on from there"
-            ))
-        };
-        let count = body.read(&mut buffer).map_err(|error| broken(error, received))?;
+        let count = response
+            .read(&mut buffer)
+            .map_err(|error| broken(error.to_string(), received))?;
         if count == 0 {
             break;
         }
@@ -121,38 +132,13 @@ fn receive(url: &str, part: &Path, progress: &mut dyn FnMut(Progress)) -> Result
         received += count as u64;
         progress(Progress { received, total });
     }
-    match total {
-        Some(total) if received < total => Err(failed(format!(
-            "the connection ended after {received} of {total} bytes; fetch again to go on from there"
-        ))),
-        _ => file.sync_all().map_err(DataError::io("write", part)),
-    }
-}
-
-type Response = ureq::http::Response<ureq::Body>;
-
-fn request(url: &str, from: u64) -> Result<Response, String> {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_connect(Some(Duration::from_secs(30)))
-        .timeout_recv_response(Some(Duration::from_mins(1)))
-        .build()
-        .into();
-    let mut request = agent.get(url);
-    if from > 0 {
-        request = request.header("Range", format!("bytes={from}-"));
-    }
-    request.call().map_err(|error| {
-        format!("{error}; is there a network? If not, download it elsewhere and put it into the data folder")
-    })
+    response.finish().map_err(|problem| broken(problem, received))?;
+    file.sync_all().map_err(DataError::io("write", part))
 }
 
 /// Whether the answer to a request for a range starts where it was asked to.
 fn starts_at(response: &Response, from: u64) -> bool {
-    let range = response
-        .headers()
-        .get("content-range")
-        .and_then(|value| value.to_str().ok());
+    let range = response.header("content-range");
     range.is_some_and(|range| range.starts_with(&format!("bytes {from}-")))
 }
 

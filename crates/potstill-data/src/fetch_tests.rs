@@ -19,6 +19,8 @@ enum Manner {
     BreaksOff,
     /// Has no such file.
     NotFound,
+    /// Sends to another server once, then always sends everything.
+    Redirects,
 }
 
 const CONTENT: &[u8] = b"It was the best of times, it was the worst of times";
@@ -29,15 +31,18 @@ const SUM: &str = "d744e492b34c96f155da093e7f24ac38";
 fn serve(manner: Manner, requests: usize) -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
+    let url = format!("http://{address}/file");
+    let elsewhere = url.clone();
     thread::spawn(move || {
-        for stream in listener.incoming().take(requests) {
-            answer(stream.unwrap(), manner);
+        for (at, stream) in listener.incoming().take(requests).enumerate() {
+            let to = (matches!(manner, Manner::Redirects) && at == 0).then_some(&*elsewhere);
+            answer(stream.unwrap(), manner, to);
         }
     });
-    format!("http://{address}/file")
+    url
 }
 
-fn answer(mut stream: TcpStream, manner: Manner) {
+fn answer(mut stream: TcpStream, manner: Manner, elsewhere: Option<&str>) {
     let mut from = None;
     for line in BufReader::new(stream.try_clone().unwrap()).lines() {
         let line = line.unwrap().to_lowercase();
@@ -49,6 +54,10 @@ fn answer(mut stream: TcpStream, manner: Manner) {
         }
     }
     let (status, extra, body) = match (manner, from) {
+        _ if elsewhere.is_some() => {
+            let to = format!("location: {}\r\n", elsewhere.unwrap_or_default());
+            ("302 Found", to, b"It has moved.".as_slice())
+        }
         (Manner::NotFound, _) => ("404 Not Found", String::new(), b"".as_slice()),
         (Manner::Resumes, Some(from)) if from >= CONTENT.len() => {
             ("416 Range Not Satisfiable", String::new(), b"".as_slice())
@@ -153,6 +162,14 @@ fn a_whole_part_is_kept_and_a_server_without_ranges_starts_anew() {
         let path = download(&wanted(&serve(manner, 1)), dir.path(), |_| ()).unwrap();
         assert_eq!(fs::read(path).unwrap(), CONTENT);
     }
+}
+
+#[test]
+fn a_file_that_has_moved_is_followed() {
+    let dir = tempfile::tempdir().unwrap();
+    let url = serve(Manner::Redirects, 2);
+    let path = download(&wanted(&url), dir.path(), |_| ()).unwrap();
+    assert_eq!(fs::read(path).unwrap(), CONTENT);
 }
 
 #[test]

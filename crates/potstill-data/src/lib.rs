@@ -29,6 +29,7 @@ mod check;
 pub mod cifar;
 mod cifar_binary;
 mod cifar_pickle;
+mod curl;
 mod dataset;
 mod dataset_entry;
 mod decode;
