@@ -2,7 +2,7 @@
 
     python tools/optimizer_reference.py
 
-Needs: torch. Writes: crates/potstill-engine/tests/reference/optimizers.json.
+Needs: torch. Writes: crates/potstill-optim/tests/reference/optimizers.json.
 
 Every trajectory is computed twice, by `torch.optim` and by the formula that the file states (written out
 below, one number at a time, with the `math` module only); the script fails if the two differ.
@@ -149,7 +149,7 @@ def main():
             "cases": {"clipped": clipping(1.0), "untouched": clipping(50.0)},
         },
     }
-    reference_json.write("potstill-engine", "optimizers.json", reference_json.significant(content, 9))
+    reference_json.write("potstill-optim", "optimizers.json", reference_json.significant(content, 9))
 
 
 if __name__ == "__main__":

@@ -8,9 +8,9 @@
 use std::{collections::BTreeMap, env, fs, path::PathBuf};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use potstill_engine::Optimizer;
 use potstill_models::{BuildOptions, find, weights};
 use potstill_ops::{BatchStatistics, Mode, Parameters, Pass, Scope, cross_entropy};
+use potstill_optim::Optimizer;
 use potstill_random::Seed;
 use potstill_recipe::{OptimizerSpec, Sgd};
 

@@ -10,12 +10,12 @@ use std::{collections::BTreeMap, path::Path};
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_models::weights::{StoredTensor, TensorFile, write_tensors};
 use potstill_ops::Parameters;
+use potstill_optim::Optimizer;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
     EngineError, ModelConfig,
-    optimizer::Optimizer,
     running_mean::RunningMean,
     train::{backward::Optimizers, learner::Learner, parts::RunPart},
 };
@@ -82,9 +82,9 @@ impl Checkpoint {
                 tensors.push((name, entry.shape.clone(), value));
             });
         }
-        for (parameter, slots) in optimizers.flat_map(Optimizer::slots) {
-            self.updates.insert(parameter.clone(), slots.updates);
-            for (slot, value) in &slots.tensors {
+        for (parameter, state) in optimizers.flat_map(Optimizer::state) {
+            self.updates.insert(parameter.to_owned(), state.updates());
+            for (slot, value) in state.tensors() {
                 let shape = value.dims().to_vec();
                 tensors.push((format!("{OPTIMIZER}/{parameter}/{slot}"), shape, value.clone()));
             }

@@ -6,7 +6,6 @@
 
 mod bench;
 mod checkpoint;
-mod clip;
 mod error;
 mod estimate;
 mod evaluate;
@@ -15,7 +14,6 @@ mod machine;
 mod model_config;
 mod network_input;
 mod observer;
-mod optimizer;
 mod plan;
 mod run;
 mod run_folder;
@@ -26,7 +24,6 @@ mod verify;
 
 pub use bench::{BenchReport, BenchSetup, Milliseconds, PartReport, bench, bench_inference};
 pub use checkpoint::{Best, Checkpoint, Position};
-pub use clip::clip_by_global_norm;
 pub use error::EngineError;
 pub use estimate::Estimate;
 pub use evaluate::{Evaluation, evaluate};
@@ -35,7 +32,6 @@ pub use machine::peak_rss_mb;
 pub use model_config::{InputConfig, InsertedConfig, ModelConfig};
 pub use network_input::NetworkInput;
 pub use observer::{NoObserver, Observer, StepProgress, epoch_line};
-pub use optimizer::Optimizer;
 pub use plan::{EpochKind, Phase, Plan, PlannedTeacher, Timeline, default_input};
 pub use run::{Outcome, Run};
 pub use run_folder::RunFolder;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use burn::tensor::Gradients;
+use potstill_optim::{Optimizer, clip_by_global_norm};
 use potstill_recipe::OptimizerSpec;
 
 use super::{
@@ -11,7 +12,7 @@ use super::{
     profile::{StepPart, StepProfile},
     terms::Weighted,
 };
-use crate::{Optimizer, Phase, clip::clip_by_global_norm};
+use crate::Phase;
 
 /// The learning rates of a step.
 #[derive(Debug, Clone)]

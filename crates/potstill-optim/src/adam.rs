@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use potstill_ops::update_in_place;
 
-use super::{FITS, Rule, Slots};
+use crate::optimizer::{FITS, ParameterState, Rule};
 
 /// Adam (Kingma and Ba 2015); decoupled, `AdamW` (Loshchilov and Hutter 2019).
 #[derive(Debug, Clone)]
@@ -42,7 +42,13 @@ impl From<&potstill_recipe::AdamW> for Adam {
 }
 
 impl Rule for Adam {
-    fn update(&self, value: Tensor<1>, gradient: Tensor<1>, rate: f64, slots: &mut Slots) -> Tensor<1> {
+    fn update(
+        &self,
+        value: Tensor<1>,
+        gradient: Tensor<1>,
+        rate: f64,
+        state: &mut ParameterState,
+    ) -> Tensor<1> {
         let sweep = potstill_kernels::AdamW {
             learning_rate: rate,
             betas: self.betas,
@@ -50,11 +56,11 @@ impl Rule for Adam {
             weight_decay: self.weight_decay,
             decoupled: self.decoupled,
         };
-        let [first, second] = [FIRST, SECOND].map(|slot| {
-            let kept = slots.tensors.remove(slot);
+        let [first, second] = [FIRST, SECOND].map(|name| {
+            let kept = state.tensors.remove(name);
             kept.unwrap_or_else(|| gradient.zeros_like())
         });
-        let number = slots.updates;
+        let number = state.updates;
         let swept = update_in_place(
             [value, first, second],
             &gradient,
@@ -65,12 +71,12 @@ impl Rule for Adam {
         );
         let [value, first, second] =
             swept.unwrap_or_else(|tensors| self.portable(tensors, gradient, rate, number as f64));
-        slots.tensors.insert(FIRST, first);
-        slots.tensors.insert(SECOND, second);
+        state.tensors.insert(FIRST, first);
+        state.tensors.insert(SECOND, second);
         value
     }
 
-    fn slot_names(&self) -> &'static [&'static str] {
+    fn tensor_names(&self) -> &'static [&'static str] {
         &[FIRST, SECOND]
     }
 }

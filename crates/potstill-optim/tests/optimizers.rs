@@ -10,13 +10,13 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 use numbers::{NINE_DIGITS, assert_near, numbers as all, recorded, tensor, values};
-use potstill_engine::{Optimizer, clip_by_global_norm};
 use potstill_ops::{Form, Parameters};
+use potstill_optim::{Optimizer, clip_by_global_norm};
 use potstill_recipe::OptimizerSpec;
 use serde_json::Value;
 
 fn record() -> Value {
-    recorded("potstill-engine/tests/reference/optimizers.json")
+    recorded("potstill-optim/tests/reference/optimizers.json")
 }
 
 /// The recorded settings as a recipe would say them.

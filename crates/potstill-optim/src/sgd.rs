@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use potstill_ops::update_in_place;
 
-use super::{FITS, Rule, Slots};
+use crate::optimizer::{FITS, ParameterState, Rule};
 
 /// SGD with momentum, dampening, Nesterov's look-ahead and weight decay added to the gradient.
 #[derive(Debug, Clone)]
@@ -28,7 +28,13 @@ impl From<&potstill_recipe::Sgd> for Sgd {
 }
 
 impl Rule for Sgd {
-    fn update(&self, value: Tensor<1>, gradient: Tensor<1>, rate: f64, slots: &mut Slots) -> Tensor<1> {
+    fn update(
+        &self,
+        value: Tensor<1>,
+        gradient: Tensor<1>,
+        rate: f64,
+        state: &mut ParameterState,
+    ) -> Tensor<1> {
         let sweep = potstill_kernels::Sgd {
             learning_rate: rate,
             momentum: self.momentum,
@@ -45,7 +51,7 @@ impl Rule for Sgd {
                 Err([value]) => self.portable(value, gradient, rate, None).0,
             };
         }
-        let kept = slots.tensors.remove(MOMENTUM);
+        let kept = state.tensors.remove(MOMENTUM);
         let first = kept.is_none();
         let buffer = kept.unwrap_or_else(|| gradient.zeros_like());
         let swept = update_in_place([value, buffer], &gradient, |[value, buffer], gradient, pool| {
@@ -55,11 +61,11 @@ impl Rule for Sgd {
             Ok([value, buffer]) => (value, Some(buffer)),
             Err([value, buffer]) => self.portable(value, gradient, rate, (!first).then_some(buffer)),
         };
-        slots.tensors.extend(buffer.map(|buffer| (MOMENTUM, buffer)));
+        state.tensors.extend(buffer.map(|buffer| (MOMENTUM, buffer)));
         value
     }
 
-    fn slot_names(&self) -> &'static [&'static str] {
+    fn tensor_names(&self) -> &'static [&'static str] {
         &[MOMENTUM]
     }
 }
