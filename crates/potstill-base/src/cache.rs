@@ -216,6 +216,11 @@ impl CacheEntry {
         self.write(name, bytes)
     }
 
+    /// The folder itself.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Where unfinished work may have a file of its own, which [`finish`](Self::finish) removes. No checksum guards it.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.join(name)

@@ -5,6 +5,7 @@
 //! one line per method; everything that names methods derives from it.
 
 mod augmentation;
+mod cached_tensors;
 mod ekd;
 mod epoch;
 mod error;
@@ -26,6 +27,7 @@ pub mod tskd;
 pub mod tst;
 
 pub use augmentation::{LearnedAugmentation, SearchOutputs};
+pub use cached_tensors::CachedTensors;
 pub use ekd::{Ekd, GuidedStudent, GuidedTeacher, ImitationLoss, at_the_smaller_size, imitation_loss};
 pub use epoch::StudentEpoch;
 pub use error::MethodError;

@@ -1,8 +1,9 @@
 //! The work that a method has to do before the first step, and what it has to work with.
 
-use std::{ops::ControlFlow, path::PathBuf};
+use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor};
+use potstill_base::{CacheEntry, CacheUser};
 use potstill_ops::{Point, Taps};
 
 use crate::MethodError;
@@ -91,12 +92,12 @@ pub trait PrepareContext {
         on_batch: &mut dyn FnMut(TrainBatch) -> Flow,
     ) -> Result<(), MethodError>;
 
-    /// The file or folder in the cache for what is called `name` and depends on this and on these settings. It may be there
-    /// from another run; its folder is there.
+    /// The entry of the cache for what is called `name` and depends on this and on these settings. It may have been made by
+    /// another run.
     ///
     /// # Errors
     /// The cache cannot be made, an image cannot be read.
-    fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<PathBuf, MethodError>;
+    fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<CacheEntry, MethodError>;
 
     /// Tells how far something has come.
     fn progress(&mut self, what: &str, done: usize, of: usize);
@@ -106,4 +107,14 @@ pub trait PrepareContext {
 
     /// Whether it should stop.
     fn should_stop(&self) -> bool;
+}
+
+impl CacheUser for dyn PrepareContext + '_ {
+    fn message(&mut self, line: &str) {
+        PrepareContext::message(self, line);
+    }
+
+    fn should_stop(&self) -> bool {
+        PrepareContext::should_stop(self)
+    }
 }

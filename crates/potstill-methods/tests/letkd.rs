@@ -8,7 +8,7 @@ mod numbers;
 use burn::tensor::{DType, Device, Tensor};
 use numbers::{assert_near, map, number, numbers as recorded_numbers, recorded, values};
 use potstill_methods::letkd::{
-    Centres, Decisions, Discriminants, InFile, InMemory, KMeans, Kept, Rows, SubClasses, each_assigned,
+    Centres, Decisions, Discriminants, InFile, InMemory, KMeans, Rows, SubClasses, each_assigned,
     nearest_of_class, score_matrix,
 };
 use potstill_ops::softmax_divergence;
@@ -382,29 +382,4 @@ fn every_row_goes_to_the_nearest_centre() {
     })
     .unwrap();
     assert_eq!(seen, 500);
-}
-
-#[test]
-fn what_is_kept_is_trusted_by_its_digest_only() {
-    let place = tempfile::tempdir().unwrap();
-    let path = place.path().join("kept");
-    let kept = Kept::default()
-        .with("a", [2, 3], filled(6, f64::sin))
-        .with("b", [1, 2], vec![1.0, -0.0]);
-    assert_eq!(Kept::read(&path, "me"), Ok(None));
-    kept.write(&path, "me").unwrap();
-    let read = Kept::read(&path, "me").unwrap().unwrap();
-    assert_eq!(read, kept);
-    assert_eq!(read.get("a", [2, 3]), Some(filled(6, f64::sin)));
-    assert_eq!(read.get("a", [3, 2]), None, "another shape");
-    assert!(Kept::read(&path, "you").unwrap_err().contains("something else"));
-    let whole = std::fs::read(&path).unwrap();
-    let mut turned = whole.clone();
-    *turned.last_mut().unwrap() ^= 1;
-    std::fs::write(&path, turned).unwrap();
-    assert!(Kept::read(&path, "me").unwrap_err().contains("digest"));
-    std::fs::write(&path, &whole[..whole.len() - 3]).unwrap();
-    assert!(Kept::read(&path, "me").is_err());
-    std::fs::write(&path, "hello").unwrap();
-    assert!(Kept::read(&path, "me").is_err());
 }

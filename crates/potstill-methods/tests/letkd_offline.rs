@@ -9,6 +9,7 @@ use std::{
 };
 
 use burn::tensor::{Device, Tensor, TensorData};
+use potstill_base::{CacheEntry, Digest};
 use potstill_methods::{
     CacheKey, Flow, MethodError, PrepareContext, TeacherBatch, TrainBatch,
     letkd::{CentreSearch, DecisionSearch, Place},
@@ -117,9 +118,9 @@ impl PrepareContext for Desk {
         panic!("the pass is over images that are not augmented")
     }
 
-    fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<PathBuf, MethodError> {
+    fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<CacheEntry, MethodError> {
         assert_eq!(key, CacheKey::TeacherAndData);
-        Ok(self.folder.join(format!("{name}-{}", settings.len())))
+        Ok(CacheEntry::open(&self.folder, name, &Digest::of(settings))?)
     }
 
     fn progress(&mut self, _: &str, done: usize, of: usize) {
@@ -193,7 +194,7 @@ fn interrupted_anywhere<T: PartialEq>(find: impl Fn(&mut Desk) -> Result<Option<
     let files = fs::read_dir(room(&whole)).unwrap().count();
     assert_eq!(files, 2, "what was found, and the lock");
     // A file that is broken is said to be, and what it held found anew.
-    let path = room(&whole).join("found.safetensors");
+    let path = room(&whole).join("content");
     let mut bytes = fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 4;
     fs::write(&path, bytes).unwrap();

@@ -6,11 +6,10 @@
 mod numbers;
 mod on_networks;
 
-use std::path::PathBuf;
-
 use burn::tensor::{Device, Int, Tensor};
 use numbers::values;
 use on_networks::{context, network, plan, reads, refusal, see};
+use potstill_base::CacheEntry;
 use potstill_methods::{
     CacheKey, Flow, Method, MethodError, NetworkOutput, PrepareContext, TeacherBatch, TeacherOutput,
     TrainBatch,
@@ -163,7 +162,7 @@ impl PrepareContext for Placeholders {
         panic!("nothing is prepared")
     }
 
-    fn cache_entry(&mut self, _: &str, _: CacheKey, _: &str) -> Result<PathBuf, MethodError> {
+    fn cache_entry(&mut self, _: &str, _: CacheKey, _: &str) -> Result<CacheEntry, MethodError> {
         panic!("nothing is prepared")
     }
 

@@ -6,14 +6,12 @@
 mod numbers;
 mod on_networks;
 
-use std::{
-    ops::ControlFlow,
-    path::{Path, PathBuf},
-};
+use std::{ops::ControlFlow, path::Path};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use numbers::values;
 use on_networks::{context, network, plan, refusal};
+use potstill_base::CacheEntry;
 use potstill_data::{Augment, Image};
 use potstill_methods::{
     CacheKey, Flow, Method, MethodError, PlanContext, PrepareContext, Prepared, SearchRound, StudentEpoch,
@@ -113,10 +111,10 @@ impl PrepareContext for Desk<'_> {
         Ok(())
     }
 
-    fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<PathBuf, MethodError> {
+    fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<CacheEntry, MethodError> {
         assert_eq!(key, CacheKey::Data);
         assert!(settings.contains("epochs 1 2"), "{settings}");
-        Ok(self.cache.join(name))
+        Ok(CacheEntry::open(self.cache, name, "key")?)
     }
 
     fn progress(&mut self, _: &str, done: usize, of: usize) {
@@ -180,7 +178,7 @@ fn an_interrupted_training_of_the_bank_goes_on_to_the_same_bits() {
     assert_eq!((outcome, told[0]), (Prepared::Done, (60, 120)));
     assert!(resumed == first, "the bits differ");
     // A file that is broken is made again.
-    std::fs::write(whole.path().join("tst-bank"), "{").unwrap();
+    std::fs::write(whole.path().join("tst-bank-key/content"), "{").unwrap();
     let (_, anew, told) = prepared(whole.path(), usize::MAX);
     assert!(anew == first && told[0] == (0, 120));
 }
@@ -202,7 +200,7 @@ fn networks_learn_their_operations() {
     };
     let before = error(&bank_trainer);
     for step in 0..300 {
-        assert_eq!(bank_trainer.step(step, batch(0, step, 4)).unwrap().len(), 11);
+        assert_eq!(bank_trainer.step(step, batch(0, step, 4)).len(), 11);
     }
     let after = error(&bank_trainer);
     for (operation, (before, after)) in before.iter().zip(&after).enumerate() {

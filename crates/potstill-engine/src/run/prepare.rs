@@ -2,7 +2,6 @@
 
 use std::{
     ops::ControlFlow,
-    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -10,7 +9,7 @@ use std::{
 };
 
 use burn::tensor::Device;
-use potstill_base::{Digest, cache_folder};
+use potstill_base::{CacheEntry, Digest, cache_folder};
 use potstill_data::{Augment, Dataset, Loader, LoaderConfig};
 use potstill_methods::{CacheKey, Flow, MethodError, PrepareContext, Prepared, TeacherBatch, TrainBatch};
 use potstill_models::FrozenModel;
@@ -206,15 +205,12 @@ impl PrepareContext for RunPrepareContext<'_> {
         Ok(())
     }
 
-    fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<PathBuf, MethodError> {
+    fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<CacheEntry, MethodError> {
         let Some(cache) = cache_folder() else {
             return Err(failed(EngineError::NoCache));
         };
-        let folder = cache.join("prepared");
-        std::fs::create_dir_all(&folder)
-            .map_err(EngineError::io("make the folder", &folder))
-            .map_err(failed)?;
-        Ok(folder.join(format!("{name}-{}", &self.digest(key, settings)?[..24])))
+        let digest = self.digest(key, settings)?;
+        Ok(CacheEntry::open(&cache.join("prepared"), name, &digest)?)
     }
 
     fn progress(&mut self, what: &str, done: usize, of: usize) {

@@ -1,8 +1,7 @@
 //! A preparation of nothing, so that the cost of a step can be measured without it.
 
-use std::path::PathBuf;
-
 use burn::tensor::Device;
+use potstill_base::CacheEntry;
 use potstill_methods::{CacheKey, Flow, MethodError, PrepareContext, TeacherBatch, TrainBatch};
 use potstill_ops::Point;
 
@@ -53,7 +52,7 @@ impl PrepareContext for DryRun {
         refused()
     }
 
-    fn cache_entry(&mut self, _: &str, _: CacheKey, _: &str) -> Result<PathBuf, MethodError> {
+    fn cache_entry(&mut self, _: &str, _: CacheKey, _: &str) -> Result<CacheEntry, MethodError> {
         refused()
     }
 

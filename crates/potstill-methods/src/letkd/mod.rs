@@ -8,11 +8,9 @@
 
 mod features;
 mod k_means;
-mod kept;
 mod lda;
 mod offline;
 mod options;
-mod room;
 mod sub_classes;
 mod targets;
 
@@ -28,7 +26,6 @@ use self::options::Options;
 pub use self::{
     features::{InFile, InMemory, Place, Rows},
     k_means::{KMeans, each_assigned},
-    kept::Kept,
     lda::Discriminants,
     offline::{CentreSearch, DecisionSearch, FoundDecisions},
     sub_classes::{SubClasses, nearest_of_class, score_matrix},

@@ -5,18 +5,31 @@
 
 use std::path::Path;
 
+use potstill_base::{CacheEntry, Lookup};
 use potstill_random::Seed;
 
 use super::{
     LetKd,
     features::{Features, InFile, Place, Rows, collect},
     k_means::KMeans,
-    kept::Kept,
     lda::Discriminants,
-    room::{Claim, DONE, PART_DONE, Room},
     sub_classes::{SubClasses, nearest_of_class, score_matrix},
 };
-use crate::{MethodError, PrepareContext};
+use crate::{CacheKey, CachedTensors, MethodError, PrepareContext};
+
+/// Counted up whenever centres or decisions would be others from the same features, or are kept in another form.
+const REVISION: u32 = 3;
+/// What an interrupted search goes on from.
+const UNFINISHED: &str = "unfinished";
+
+fn cache_entry(
+    context: &mut dyn PrepareContext,
+    name: &str,
+    settings: &str,
+) -> Result<CacheEntry, MethodError> {
+    let settings = format!("revision {REVISION} {settings}");
+    context.cache_entry(name, CacheKey::TeacherAndData, &settings)
+}
 
 /// How centres are looked for.
 #[derive(Debug, Clone)]
@@ -37,14 +50,18 @@ impl CentreSearch {
     /// # Errors
     /// Fewer features than centres, or the study or the cache fails.
     pub fn find(&self, context: &mut dyn PrepareContext) -> Result<Option<Vec<f32>>, MethodError> {
-        let mut room = Room::open(context, "letkd-centres", &format!("{self:?}"))?;
+        let mut entry = cache_entry(context, "letkd-centres", &format!("{self:?}"))?;
         let shape = [self.count, self.place.size[2]];
-        match room.claim(context, |kept| kept.get("centres", shape))? {
-            Claim::Kept(centres) => return Ok(Some(centres)),
-            Claim::Stopped => return Ok(None),
-            Claim::Mine => {}
+        let cached = |bytes: &[u8]| {
+            let cached = CachedTensors::from_bytes(bytes)?;
+            Some(cached.get("centres", &shape)?.to_vec())
+        };
+        match entry.lookup(context, cached)? {
+            Lookup::Hit(centres) => return Ok(Some(centres)),
+            Lookup::Cancelled => return Ok(None),
+            Lookup::Miss => {}
         }
-        let Some(mut features) = collect(context, &self.place, &room.folder)? else {
+        let Some(mut features) = collect(context, &self.place, entry.folder())? else {
             return Ok(None);
         };
         let rows = features.rows.rows();
@@ -58,12 +75,11 @@ impl CentreSearch {
                 reason,
             });
         }
-        let Some(found) = self.iterate(&mut features.rows, &room, shape, context)? else {
+        let Some(found) = self.iterate(&mut features.rows, &entry, shape, context)? else {
             return Ok(None);
         };
-        let kept = Kept::default().with("centres", shape, found.centres.clone());
-        room.write(DONE, &kept)?;
-        room.tidy();
+        let tensors = CachedTensors::default().with("centres", &shape, found.centres.clone());
+        tensors.finish(&mut entry)?;
         Ok(Some(found.centres))
     }
 
@@ -71,15 +87,16 @@ impl CentreSearch {
     fn iterate(
         &self,
         rows: &mut InFile,
-        room: &Room,
+        entry: &CacheEntry,
         shape: [usize; 2],
         context: &mut dyn PrepareContext,
     ) -> Result<Option<KMeans>, MethodError> {
-        let earlier = room.read(PART_DONE, context).and_then(|kept| {
+        let earlier = entry.read_partial(UNFINISHED, context).and_then(|bytes| {
+            let cached = CachedTensors::from_bytes(&bytes)?;
             Some(KMeans {
-                centres: kept.get("centres", shape)?,
+                centres: cached.get("centres", &shape)?.to_vec(),
                 columns: shape[1],
-                iteration: *kept.get("iteration", [1, 1])?.first()? as usize,
+                iteration: *cached.get("iteration", &[1])?.first()? as usize,
             })
         });
         let mut found = match earlier {
@@ -95,10 +112,10 @@ impl CentreSearch {
                 return Ok(None);
             }
             let moved = found.iterate(rows)?;
-            let part = Kept::default()
-                .with("centres", shape, found.centres.clone())
-                .with("iteration", [1, 1], vec![found.iteration as f32]);
-            room.write(PART_DONE, &part)?;
+            let unfinished = CachedTensors::default()
+                .with("centres", &shape, found.centres.clone())
+                .with("iteration", &[1], vec![found.iteration as f32]);
+            unfinished.write_partial(entry, UNFINISHED)?;
             context.progress("k-means, iterations", found.iteration, self.iterations);
             if !moved {
                 break;
@@ -137,22 +154,23 @@ pub struct FoundDecisions {
 }
 
 impl FoundDecisions {
-    fn kept(&self, columns: usize) -> Kept {
+    fn cached(&self, columns: usize) -> CachedTensors {
         let (r, count) = (self.offset.len(), self.centres.len() / self.offset.len());
-        Kept::default()
-            .with("projection", [columns, r], self.projection.clone())
-            .with("offset", [1, r], self.offset.clone())
-            .with("centres", [count, r], self.centres.clone())
-            .with("scores", [count, count], self.scores.clone())
+        CachedTensors::default()
+            .with("projection", &[columns, r], self.projection.clone())
+            .with("offset", &[1, r], self.offset.clone())
+            .with("centres", &[count, r], self.centres.clone())
+            .with("scores", &[count, count], self.scores.clone())
     }
 
-    fn of(kept: &Kept, columns: usize, count: usize) -> Option<Self> {
-        let r = kept.columns("offset")?;
+    fn of(cached: &CachedTensors, columns: usize, count: usize) -> Option<Self> {
+        let r = cached.columns("offset")?;
+        let values = |name, shape| cached.get(name, shape).map(<[f32]>::to_vec);
         Some(Self {
-            projection: kept.get("projection", [columns, r])?,
-            offset: kept.get("offset", [1, r])?,
-            centres: kept.get("centres", [count, r])?,
-            scores: kept.get("scores", [count, count])?,
+            projection: values("projection", &[columns, r])?,
+            offset: values("offset", &[1, r])?,
+            centres: values("centres", &[count, r])?,
+            scores: values("scores", &[count, count])?,
         })
     }
 }
@@ -163,16 +181,16 @@ impl DecisionSearch {
     /// # Errors
     /// Fewer than two classes, or the study or the cache fails.
     pub fn find(&self, context: &mut dyn PrepareContext) -> Result<Option<FoundDecisions>, MethodError> {
-        let mut room = Room::open(context, "letkd-decisions", &format!("{self:?}"))?;
+        let mut entry = cache_entry(context, "letkd-decisions", &format!("{self:?}"))?;
         let (columns, classes) = (self.place.size[2], context.classes());
-        match room.claim(context, |kept| {
-            FoundDecisions::of(kept, columns, classes * self.each)
-        })? {
-            Claim::Kept(found) => return Ok(Some(found)),
-            Claim::Stopped => return Ok(None),
-            Claim::Mine => {}
+        let count = classes * self.each;
+        let cached = |bytes: &[u8]| FoundDecisions::of(&CachedTensors::from_bytes(bytes)?, columns, count);
+        match entry.lookup(context, cached)? {
+            Lookup::Hit(found) => return Ok(Some(found)),
+            Lookup::Cancelled => return Ok(None),
+            Lookup::Miss => {}
         }
-        let Some(mut features) = collect(context, &self.place, &room.folder)? else {
+        let Some(mut features) = collect(context, &self.place, entry.folder())? else {
             return Ok(None);
         };
         context.message("linear discriminant analysis of the teacher's features");
@@ -186,7 +204,7 @@ impl DecisionSearch {
             });
         };
         let (projection, offset) = discriminants.affine(self.components);
-        let mut projected = project(&mut features, &projection, &offset, &room.path("projected.f32"))?;
+        let mut projected = project(&mut features, &projection, &offset, &entry.path("projected.f32"))?;
         let Some(sub_classes) = self.cluster(&mut projected, &labels, per_image, context)? else {
             return Ok(None);
         };
@@ -198,8 +216,7 @@ impl DecisionSearch {
             projection,
             offset,
         };
-        room.write(DONE, &found.kept(columns))?;
-        room.tidy();
+        found.cached(columns).finish(&mut entry)?;
         Ok(Some(found))
     }
 

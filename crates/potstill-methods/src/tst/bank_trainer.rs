@@ -3,14 +3,12 @@
 //! The eleven learn side by side from the same batches, each with draws and an optimiser of its own, so that each gives the
 //! same bits as if it learned alone.
 
-use std::collections::BTreeMap;
-
 use burn::{module::Module, tensor::Tensor};
 use potstill_data::Normalise;
-use potstill_kernels::{AdamW, KernelError, Pool};
-use potstill_ops::{Parameters, Scope};
+use potstill_ops::{Entry, Parameters, Scope};
+use potstill_optim::Optimizer;
 use potstill_random::{Seed, Stream};
-use serde::{Deserialize, Serialize};
+use potstill_recipe::{AdamW, OptimizerSpec};
 
 use super::{
     bank::Networks,
@@ -18,6 +16,7 @@ use super::{
     operation::{BINS, Kind, Operation},
     pixels::PixelRange,
 };
+use crate::CachedTensors;
 
 /// Images of a step.
 pub const BATCH: usize = 64;
@@ -64,20 +63,10 @@ pub struct BankTrainer {
     scale: PixelRange,
     seed: Seed,
     lengths: BankEpochs,
-    state: State,
-}
-
-/// How far the training is, to be kept.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-struct State {
     /// Epochs that are done.
     epochs: usize,
-    /// Steps of each operation's optimiser.
-    updates: BTreeMap<String, u64>,
-    /// Weights by path.
-    weights: BTreeMap<String, Vec<f32>>,
-    /// Both moments of the optimiser by path.
-    moments: BTreeMap<String, [Vec<f32>; 2]>,
+    /// Of the affine networks, whose weights decay, and of the colour networks.
+    optimizers: [Optimizer; 2],
 }
 
 impl BankTrainer {
@@ -88,18 +77,19 @@ impl BankTrainer {
             scale: PixelRange::from(input),
             seed,
             lengths,
-            state: State::default(),
+            epochs: 0,
+            optimizers: [WEIGHT_DECAY_OF_AFFINE, 0.0].map(optimizer),
         }
     }
 
     /// Epochs that are done.
     pub fn epochs(&self) -> usize {
-        self.state.epochs
+        self.epochs
     }
 
     /// Whether every network is trained.
     pub fn is_done(&self) -> bool {
-        self.state.epochs >= self.lengths.epochs()
+        self.epochs >= self.lengths.epochs()
     }
 
     /// The networks as they are, frozen.
@@ -108,13 +98,10 @@ impl BankTrainer {
     }
 
     /// One step of every network that still learns, on pixels `[N, H, W, 3]` in `[0, 1]` on the plain device. Gives the losses.
-    ///
-    /// # Errors
-    /// An optimiser that cannot step, which does not happen.
-    pub fn step(&mut self, step: usize, pixels: Tensor<4>) -> Result<Vec<(Operation, f64)>, KernelError> {
+    pub fn step(&mut self, step: usize, pixels: Tensor<4>) -> Vec<(Operation, f64)> {
         let x = self.scale.normalised(pixels);
         let pictures = self.scale.pictures(&x);
-        let (epoch, lengths) = (self.state.epochs, self.lengths);
+        let (epoch, lengths) = (self.epochs, self.lengths);
         let learning = Operation::ALL
             .into_iter()
             .filter(|operation| epoch < lengths.of(operation.kind()));
@@ -137,88 +124,103 @@ impl BankTrainer {
             };
             let loss = (out - target).square().mean();
             losses.push((operation, loss.clone().inner().into_data().iter::<f64>().sum()));
-            self.descend(operation, &loss)?;
+            self.descend(&loss);
         }
-        Ok(losses)
+        losses
     }
 
     /// Called after each epoch.
     pub fn end_epoch(&mut self) {
-        self.state.epochs += 1;
+        self.epochs += 1;
     }
 
-    fn descend(&mut self, operation: Operation, loss: &Tensor<1>) -> Result<(), KernelError> {
-        let updates = self.state.updates.entry(operation.name().into()).or_default();
-        let rule = AdamW {
-            learning_rate: FIRST_RATE * DECAY.powf(*updates as f64),
-            betas: [0.9, 0.999],
-            epsilon: 1e-8,
-            weight_decay: if operation.kind() == Kind::Affine {
-                WEIGHT_DECAY_OF_AFFINE
-            } else {
-                0.0
-            },
-            decoupled: true,
-        };
-        *updates += 1;
-        let (number, moments) = (*updates, &mut self.state.moments);
-        let mut outcome = Ok(());
+    /// Only one operation's network is reached from the loss.
+    fn descend(&mut self, loss: &Tensor<1>) {
+        let optimizers = &mut self.optimizers;
         self.networks
             .update_with_gradients(&mut loss.backward(), &mut |entry, value, gradient| {
-                let device = value.device();
-                let [mut numbers, gradient] =
-                    [value, gradient].map(|tensor| tensor.into_data().iter().collect::<Vec<f32>>());
-                let kept = moments
-                    .entry(entry.path.clone())
-                    .or_insert_with(|| [vec![0.0; numbers.len()], vec![0.0; numbers.len()]]);
-                let [first, second] = kept;
-                let stepped = rule.step(&mut numbers, &gradient, [first, second], number, Pool::global());
-                if let Err(error) = stepped {
-                    outcome = Err(error);
-                }
-                Tensor::from_data(numbers.as_slice(), &device)
+                let optimizer = &mut optimizers[group(&entry.path)];
+                let rate = FIRST_RATE * DECAY.powf(optimizer.updates(&entry.path) as f64);
+                optimizer.update(&entry.path, value, gradient, rate)
             });
-        outcome
     }
 
-    /// Everything needed to go on, as text.
-    pub fn state(&self) -> String {
-        let mut state = self.state.clone();
-        self.networks.each(&mut |entry, value| {
-            state
-                .weights
-                .insert(entry.path.clone(), value.into_data().iter().collect());
-        });
-        serde_json::to_string(&state).unwrap_or_default()
-    }
-
-    /// Continues from a saved state.
-    ///
-    /// # Errors
-    /// The text is not its state; nothing has changed then.
-    pub fn load_state(&mut self, state: &str) -> Result<(), String> {
-        let state: State = serde_json::from_str(state).map_err(|error| error.to_string())?;
-        for entry in self.networks.entries() {
-            let wanted: usize = entry.shape.iter().product();
-            let fits = |values: &Vec<f32>| values.len() == wanted;
-            let has_moments = state
-                .moments
-                .get(&entry.path)
-                .is_none_or(|both| both.iter().all(fits));
-            if !(state.weights.get(&entry.path).is_some_and(fits) && has_moments) {
-                return Err(format!("`{}` is missing or of another size", entry.path));
-            }
+    /// Everything that is needed to go on, also when all is done: weights, and the optimisers' state.
+    pub fn state(&self) -> CachedTensors {
+        let values = |tensor: Tensor<1>| tensor.into_data().iter().collect::<Vec<f32>>();
+        let mut kept = vec![(EPOCHS.to_owned(), vec![self.epochs as f32])];
+        self.networks
+            .each(&mut |entry, value| kept.push((format!("{WEIGHTS}/{}", entry.path), values(value))));
+        for (path, state) in self.optimizers.iter().flat_map(Optimizer::state) {
+            kept.push((format!("{UPDATES}/{path}"), vec![state.updates() as f32]));
+            let moments = state.tensors();
+            kept.extend(
+                moments.map(|(name, tensor)| (format!("{MOMENTS}/{path}/{name}"), values(tensor.clone()))),
+            );
         }
-        self.networks.rewrite(&mut |entry, present| {
-            let values = state.weights.get(&entry.path)?;
-            Some(Tensor::from_data(values.as_slice(), &present.device()))
-        });
-        self.state = State {
-            weights: BTreeMap::new(),
-            ..state
+        let with = |state: CachedTensors, (name, values): (String, Vec<f32>)| {
+            state.with(&name, &[values.len()], values)
         };
-        Ok(())
+        kept.into_iter().fold(CachedTensors::default(), with)
     }
+
+    /// Continues from a saved state. None if it is not of these networks; nothing has changed then.
+    pub fn load_state(&mut self, state: &CachedTensors) -> Option<()> {
+        let epochs = *state.get(EPOCHS, &[1])?.first()?;
+        let weights = |entry: &Entry| {
+            let length = entry.shape.iter().product();
+            state.get(&format!("{WEIGHTS}/{}", entry.path), &[length])
+        };
+        let fits = |entry: &Entry| {
+            let length = weights(entry).map(<[f32]>::len);
+            length.is_some() && moments(state, &entry.path).all(|(_, values)| Some(values.len()) == length)
+        };
+        if !self.networks.entries().iter().all(fits) {
+            return None;
+        }
+        self.epochs = epochs as usize;
+        let optimizers = &mut self.optimizers;
+        self.networks.rewrite(&mut |entry, present| {
+            let device = present.device();
+            let optimizer = &mut optimizers[group(&entry.path)];
+            for (name, values) in moments(state, &entry.path) {
+                optimizer.restore_tensor(&entry.path, name, Tensor::from_data(values, &device));
+            }
+            if let Some(updates) = state.get(&format!("{UPDATES}/{}", entry.path), &[1]) {
+                optimizer.restore_updates(&entry.path, updates[0] as u64);
+            }
+            Some(Tensor::from_data(weights(entry)?, &device))
+        });
+        Some(())
+    }
+}
+
+const EPOCHS: &str = "epochs";
+const WEIGHTS: &str = "weights";
+const UPDATES: &str = "updates";
+const MOMENTS: &str = "moments";
+
+/// The saved moments of the parameter at `path`, by name.
+fn moments<'a>(state: &'a CachedTensors, path: &str) -> impl Iterator<Item = (&'a str, &'a [f32])> {
+    let prefix = format!("{MOMENTS}/{path}/");
+    state
+        .iter()
+        .filter_map(move |(name, values)| Some((name.strip_prefix(&prefix)?, values)))
+}
+
+/// Which of the optimisers moves the parameter at `path`.
+fn group(path: &str) -> usize {
+    usize::from(path.starts_with("colour."))
+}
+
+fn optimizer(weight_decay: f64) -> Optimizer {
+    Optimizer::new(&OptimizerSpec::AdamW(AdamW {
+        // Each step has its own rate.
+        lr: FIRST_RATE,
+        betas: [0.9, 0.999],
+        eps: 1e-8,
+        weight_decay,
+    }))
 }
 
 /// What a network has to do in one step.

@@ -1,8 +1,9 @@
 //! TST as the training loop sees it.
 
-use std::{fs, ops::ControlFlow, path::Path};
+use std::ops::ControlFlow;
 
 use burn::tensor::Tensor;
+use potstill_base::{CacheEntry, Lookup};
 use potstill_data::Normalise;
 use potstill_models::Model;
 use potstill_ops::{Parameters, Pass, Scope, distillation_divergence};
@@ -18,8 +19,8 @@ use super::{
     search::{SearchLoss, SearchRate},
 };
 use crate::{
-    CacheKey, Event, LearnedAugmentation, LossTerm, Method, MethodError, MethodInfo, Part, PlanContext,
-    PrepareContext, Prepared, SearchOutputs, SearchRound, StepContext,
+    CacheKey, CachedTensors, Event, LearnedAugmentation, LossTerm, Method, MethodError, MethodInfo, Part,
+    PlanContext, PrepareContext, Prepared, SearchOutputs, SearchRound, StepContext,
 };
 
 /// TST, planned.
@@ -144,18 +145,26 @@ impl Method for Tst {
             return Ok(Prepared::Done);
         }
         let lengths = training.lengths(steps(context));
-        let file = context.cache_entry("tst-bank", CacheKey::Data, &training.settings(lengths))?;
-        let mut bank_trainer = training.begin(lengths);
-        // Books that cannot be read are as good as none: the training begins anew.
-        if let Ok(state) = fs::read_to_string(&file) {
-            let _ = bank_trainer.load_state(&state);
-        }
-        while !bank_trainer.is_done() {
-            if train_epoch(&mut bank_trainer, lengths.epochs(), context)? == Prepared::Interrupted {
-                return Ok(Prepared::Interrupted);
+        let mut entry = context.cache_entry("tst-bank", CacheKey::Data, &training.settings(lengths))?;
+        let resumed = |bytes: &[u8]| {
+            let mut bank_trainer = training.begin(lengths);
+            bank_trainer.load_state(&CachedTensors::from_bytes(bytes)?)?;
+            Some(bank_trainer)
+        };
+        let bank_trainer = match entry.lookup(context, resumed)? {
+            Lookup::Hit(bank_trainer) => bank_trainer,
+            Lookup::Cancelled => return Ok(Prepared::Interrupted),
+            Lookup::Miss => {
+                let unfinished = entry.read_partial(UNFINISHED, context);
+                let unfinished = unfinished.and_then(|bytes| resumed(&bytes));
+                let mut bank_trainer = unfinished.unwrap_or_else(|| training.begin(lengths));
+                if train(&mut bank_trainer, lengths.epochs(), &entry, context)? == Prepared::Interrupted {
+                    return Ok(Prepared::Interrupted);
+                }
+                bank_trainer.state().finish(&mut entry)?;
+                bank_trainer
             }
-            keep(&file, &bank_trainer.state())?;
-        }
+        };
         self.augmenter.bank.forms = BankKind::Networks(Box::new(bank_trainer.networks()));
         Ok(Prepared::Done)
     }
@@ -186,12 +195,14 @@ impl BankTraining {
         } = lengths;
         let (seed, input) = (self.seed.value(), &self.input);
         format!(
-            "bank 1, seed {seed}, rate {FIRST_RATE} times {DECAY}, epochs {affine_epochs} {colour_epochs}, mean {:?}, std {:?}",
+            "bank 2, seed {seed}, rate {FIRST_RATE} times {DECAY}, epochs {affine_epochs} {colour_epochs}, mean {:?}, std {:?}",
             input.mean, input.std
         )
     }
 }
 
+/// What an interrupted training goes on from.
+const UNFINISHED: &str = "unfinished";
 /// Steps between two looks at whether to stop.
 const SLICE: usize = 50;
 
@@ -203,6 +214,22 @@ fn batch(context: &dyn PrepareContext) -> usize {
 /// Steps of an epoch.
 fn steps(context: &dyn PrepareContext) -> usize {
     context.images() / batch(context)
+}
+
+/// Trains the bank to the end, and leaves its state after each epoch for a run that goes on.
+fn train(
+    bank_trainer: &mut BankTrainer,
+    epochs: usize,
+    entry: &CacheEntry,
+    context: &mut dyn PrepareContext,
+) -> Result<Prepared, MethodError> {
+    while !bank_trainer.is_done() {
+        if train_epoch(bank_trainer, epochs, context)? == Prepared::Interrupted {
+            return Ok(Prepared::Interrupted);
+        }
+        bank_trainer.state().write_partial(entry, UNFINISHED)?;
+    }
+    Ok(Prepared::Done)
 }
 
 /// One of so many epochs of the bank.
@@ -225,8 +252,7 @@ fn train_epoch(
             epochs * steps,
         );
         context.for_each_train_batch(epoch as u64, first, size, &mut |batch| {
-            let trained = bank_trainer.step(batch.step, batch.pixels);
-            trained.map_err(|error| wrong(error.to_string()))?;
+            bank_trainer.step(batch.step, batch.pixels);
             let is_last = batch.step + 1 >= end;
             Ok(if is_last {
                 ControlFlow::Break(())
@@ -246,15 +272,6 @@ fn train_epoch(
     );
     bank_trainer.end_epoch();
     Ok(Prepared::Done)
-}
-
-/// Writes a file so that it is there whole or not at all.
-fn keep(file: &Path, text: &str) -> Result<(), MethodError> {
-    // Runs that train the same bank do not write into each other's.
-    let partial = file.with_extension(format!("partial-{}", std::process::id()));
-    fs::write(&partial, text)
-        .and_then(|()| fs::rename(&partial, file))
-        .map_err(|error| wrong(format!("cannot write {}: {error}", file.display())))
 }
 
 fn wrong(reason: String) -> MethodError {
