@@ -6,6 +6,15 @@ use crate::DataError;
 
 /// `(value - mean) / std` for each channel, of pixels in `[0, 1]`.
 ///
+/// ```
+/// use potstill_data::Normalise;
+/// let normalise = Normalise { mean: vec![0.5], std: vec![0.25] };
+/// let mut pixels = [0.5, 1.0];
+/// normalise.apply(&mut pixels, 1)?;
+/// assert_eq!(pixels, [0.0, 2.0]);
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
+///
 /// In a recipe: `{ mean = [0.4914, 0.4822, 0.4465], std = [0.2470, 0.2435, 0.2616] }`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,27 +26,35 @@ pub struct Normalise {
 }
 
 impl Normalise {
-    /// Normalises pixels whose channels are last (`[n, h, w, c]` or `[h, w, c]`), in place.
+    /// Normalises pixels of so many channels, channels last (`[n, h, w, c]` or `[h, w, c]`), in place.
     ///
     /// # Errors
-    /// Where mean and std differ in length or cannot be used, or the pixels are not whole groups of that many channels.
-    pub fn apply(&self, pixels: &mut [f32]) -> Result<(), DataError> {
+    /// Where mean and std cannot be used or are for another number of channels, or the pixels are not whole groups of that
+    /// many.
+    pub fn apply(&self, pixels: &mut [f32], channels: usize) -> Result<(), DataError> {
         self.check()?;
-        let channels = self.mean.len();
-        if !pixels.len().is_multiple_of(channels) {
-            let problem = format!(
+        let given = self.mean.len();
+        let problem = if given != channels {
+            format!("mean and std have {given} values, the images {channels} channels")
+        } else if !pixels.len().is_multiple_of(channels) {
+            format!(
                 "{} values are no whole pixels of {channels} channels",
                 pixels.len()
-            );
-            return Err(DataError::Normalise { problem });
-        }
+            )
+        } else {
+            self.scale(pixels);
+            return Ok(());
+        };
+        Err(DataError::Normalise { problem })
+    }
+
+    fn scale(&self, pixels: &mut [f32]) {
         let inverse: Vec<f32> = self.std.iter().map(|std| 1.0 / std).collect();
-        for pixel in pixels.chunks_exact_mut(channels) {
+        for pixel in pixels.chunks_exact_mut(self.mean.len()) {
             for ((value, mean), inverse) in pixel.iter_mut().zip(&self.mean).zip(&inverse) {
                 *value = (*value - mean) * inverse;
             }
         }
-        Ok(())
     }
 
     /// Says whether the values can be used, for finding a mistake before the first image.
@@ -74,7 +91,7 @@ mod tests {
             std: vec![0.25, 2.0],
         };
         let mut pixels = [0.5, 1.0, 1.0, -1.0];
-        normalise.apply(&mut pixels).unwrap();
+        normalise.apply(&mut pixels, 2).unwrap();
         assert_eq!(pixels, [0.0, 0.5, 2.0, -0.5]);
     }
 
@@ -85,12 +102,21 @@ mod tests {
                 mean: mean.to_vec(),
                 std: std.to_vec(),
             };
-            normalise.apply(&mut [0.0; 3]).unwrap_err().to_string()
+            normalise
+                .apply(&mut [0.0; 3], mean.len())
+                .unwrap_err()
+                .to_string()
         };
         assert!(message(&[], &[]).contains("mean has 0 values"));
         assert!(message(&[0.5; 3], &[0.5]).contains("std 1"));
         assert!(message(&[0.5], &[0.0]).contains("above 0"));
         assert!(message(&[f32::NAN], &[1.0]).contains("no number"));
         assert!(message(&[0.5; 2], &[1.0; 2]).contains("no whole pixels of 2"));
+        let grey = Normalise {
+            mean: vec![0.5],
+            std: vec![1.0],
+        };
+        let other = grey.apply(&mut [0.0; 3], 3).unwrap_err().to_string();
+        assert!(other.contains("have 1 values, the images 3 channels"), "{other}");
     }
 }

@@ -49,7 +49,7 @@ pub fn evaluate(
         let batch = batch?;
         let [_, height, width, channels] = batch.shape;
         network.check(input.size([height, width, channels])?)?;
-        let logits = network.logits(input.of_batch(&batch, &device))?;
+        let logits = network.logits(input.of_batch(&batch, &device)?)?;
         let logits: Vec<f32> = logits.into_data().iter().collect();
         let labels = batch.labels()?;
         for rank in true_class_ranks(&logits, classes, &labels) {

@@ -5,8 +5,8 @@
 //! teacher that sees the whole image sees the same crop, and before the normalisation.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use potstill_data::{Batch, Normalise};
-use potstill_ops::{adaptive_avg_pool, resize_bilinear, resize_nearest};
+use potstill_data::{Batch, DataError, Normalise};
+use potstill_ops::{adaptive_avg_pool, normalise_pixels, resize_bilinear, resize_nearest};
 use potstill_recipe::{Enlarge, Input, LowResolution};
 
 use crate::EngineError;
@@ -77,16 +77,17 @@ impl NetworkInput {
         self.size(image).map(|_| ())
     }
 
-    /// What the network is given for a batch that [`check`](Self::check) has nothing against: `[N, H, W, C]` on the plain device.
-    pub fn of_batch(&self, batch: &Batch, device: &Device) -> Tensor<4> {
+    /// What the network is given for a batch: `[N, H, W, C]` on the plain device.
+    ///
+    /// # Errors
+    /// A normalisation that cannot be used, or is for another number of channels.
+    pub fn of_batch(&self, batch: &Batch, device: &Device) -> Result<Tensor<4>, DataError> {
         if self.low_resolution.is_some() {
             let pixels = TensorData::new(batch.images.clone(), batch.shape);
-            return self.of_pixels(Tensor::from_data(pixels, device));
+            return Ok(self.of_pixels(Tensor::from_data(pixels, device)));
         }
-        let mut pixels = batch.images.clone();
-        // The plan checked mean and std against the images' channels.
-        let _ = self.normalise.apply(&mut pixels);
-        Tensor::from_data(TensorData::new(pixels, batch.shape), device)
+        let pixels = batch.normalised(&self.normalise)?;
+        Ok(Tensor::from_data(TensorData::new(pixels, batch.shape), device))
     }
 
     /// The same of pixels `[N, H, W, C]` in `[0, 1]`, differentiable.
@@ -95,14 +96,7 @@ impl NetworkInput {
             Some(low_resolution) => degrade(pixels, low_resolution),
             None => pixels,
         };
-        let (device, dtype) = (pixels.device(), pixels.dtype());
-        let by_channel = |values: Vec<f32>| {
-            let shape = [1, 1, 1, values.len()];
-            Tensor::<4>::from_data(TensorData::new(values, shape), (&device, dtype))
-        };
-        // The factors of the slices' path, so that both give the same bits.
-        let inverse = self.normalise.std.iter().map(|std| 1.0 / std).collect();
-        (pixels - by_channel(self.normalise.mean.clone())) * by_channel(inverse)
+        normalise_pixels(pixels, &self.normalise.mean, &self.normalise.std)
     }
 }
 

@@ -104,7 +104,7 @@ fn embeddings(
         }
         let mut taps = Taps::at(std::slice::from_ref(point));
         let mut pass = Pass::visited(Mode::Running, &mut taps);
-        network.forward(input.of_batch(&batch, &device), &mut pass)?;
+        network.forward(input.of_batch(&batch, &device)?, &mut pass)?;
         let map = taps.map(point).map(Tensor::into_data);
         let values: Vec<f32> = map.map_or_else(Vec::new, |data| data.iter().collect());
         let width = values.len() / batch.len().max(1);

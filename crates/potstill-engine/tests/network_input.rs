@@ -127,7 +127,7 @@ fn a_batch_and_its_pixels_give_the_same_bits() {
         Some((8, Enlarge::Nearest)),
     ] {
         let input = input(low, &[0.485, 0.456, 0.406], &[0.229, 0.224, 0.225]);
-        let ours = bits(input.of_batch(&batch, &device));
+        let ours = bits(input.of_batch(&batch, &device).unwrap());
         assert!(ours == bits(input.of_pixels(pixels.clone())), "{low:?}");
         seen.push(ours);
     }

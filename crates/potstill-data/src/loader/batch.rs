@@ -1,8 +1,6 @@
-//! One batch: its images read, augmented and laid out one after the other.
+//! One batch.
 
-use super::Shared;
-use crate::parallel::guarded;
-use crate::{DataError, FloatImage, Target};
+use crate::{DataError, Normalise, Target};
 
 /// Images laid out in one array, with their targets.
 ///
@@ -49,94 +47,29 @@ impl Batch {
         self.targets.iter().map(Target::class).collect()
     }
 
+    /// The images normalised; padding stays 0, which is then the mean colour.
+    ///
+    /// # Errors
+    /// A normalisation that cannot be used, or is for another number of channels.
+    pub fn normalised(&self, normalise: &Normalise) -> Result<Vec<f32>, DataError> {
+        let mut pixels = self.images.clone();
+        let [_, height, width, channels] = self.shape;
+        if !self.is_padded() {
+            normalise.apply(&mut pixels, channels)?;
+            return Ok(pixels);
+        }
+        let images = pixels.chunks_exact_mut((height * width * channels).max(1));
+        for (image, [valid_height, valid_width]) in images.zip(&self.valid) {
+            let lines = image.chunks_exact_mut((width * channels).max(1));
+            for line in lines.take(*valid_height) {
+                normalise.apply(&mut line[..valid_width * channels], channels)?;
+            }
+        }
+        Ok(pixels)
+    }
+
     /// True when an image is smaller than the batch, so that there is padding.
     pub fn is_padded(&self) -> bool {
         self.valid.iter().any(|valid| *valid != self.shape[1..3])
     }
-}
-
-/// Makes the batch of these images.
-pub(super) fn make_batch(shared: &Shared, indices: &[usize], epoch: u64) -> Result<Batch, DataError> {
-    let mut images = Vec::with_capacity(indices.len());
-    let mut targets = Vec::with_capacity(indices.len());
-    for &index in indices {
-        let (image, target) = guarded(
-            || make_image(shared, index, epoch),
-            || shared.dataset.source(index),
-        )?;
-        check_shape(shared, &images, &image, index)?;
-        images.push(image);
-        targets.push(target);
-    }
-    let valid: Vec<[usize; 2]> = images.iter().map(|image| [image.height, image.width]).collect();
-    let side = |axis: usize| valid.iter().map(|sides| sides[axis]).max().unwrap_or(0);
-    let channels = images.first().map_or(0, |image| image.channels);
-    let shape = [images.len(), side(0), side(1), channels];
-    Ok(Batch {
-        images: laid_out(&images, shape),
-        shape,
-        valid,
-        targets,
-        indices: indices.to_vec(),
-    })
-}
-
-/// The next image of a batch must have the shape of the others, or at least their channels if smaller ones are padded.
-fn check_shape(
-    shared: &Shared,
-    images: &[FloatImage],
-    next: &FloatImage,
-    index: usize,
-) -> Result<(), DataError> {
-    let Some(first) = images.first() else {
-        return Ok(());
-    };
-    let fits = if shared.config.pad {
-        first.channels == next.channels
-    } else {
-        first.shape() == next.shape()
-    };
-    if fits {
-        return Ok(());
-    }
-    Err(DataError::Shape {
-        file: shared.dataset.source(index),
-        expected: first.shape(),
-        found: next.shape(),
-    })
-}
-
-/// The images in the left upper corners of an array of zeros.
-fn laid_out(images: &[FloatImage], [count, height, width, channels]: [usize; 4]) -> Vec<f32> {
-    let mut pixels = Vec::with_capacity(count * height * width * channels);
-    for image in images {
-        if image.width == width {
-            pixels.extend_from_slice(&image.pixels);
-        } else {
-            for line in image.pixels.chunks_exact((image.width * channels).max(1)) {
-                pixels.extend_from_slice(line);
-                pixels.resize(pixels.len() + (width - image.width) * channels, 0.0);
-            }
-        }
-        pixels.resize(pixels.len() + (height - image.height) * width * channels, 0.0);
-    }
-    pixels
-}
-
-/// Reads and augments an image with its target.
-fn make_image(shared: &Shared, index: usize, epoch: u64) -> Result<(FloatImage, Target), DataError> {
-    let Shared {
-        dataset,
-        augment,
-        config,
-    } = shared;
-    let named = |cause| DataError::Image {
-        index,
-        file: dataset.source(index),
-        cause: Box::new(cause),
-    };
-    let sample = dataset.sample(index)?;
-    augment
-        .apply_to(sample, config.augment_seed(), config.view(epoch), index)
-        .map_err(named)
 }

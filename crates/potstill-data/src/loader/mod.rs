@@ -3,81 +3,19 @@
 //! Each batch has a sequence number. A worker takes the next free number, makes that batch by itself, and puts it into a
 //! queue from which the iterator takes the numbers in order. Workers wait while they are a queue's length ahead.
 
+mod assembly;
 mod batch;
+mod config;
 mod queue;
 
 use std::sync::Arc;
 use std::thread;
 
-use potstill_random::Seed;
-
 use crate::{Augment, DataError, Dataset};
+use assembly::{Shared, make_batch};
 pub use batch::Batch;
-use batch::make_batch;
+pub use config::LoaderConfig;
 use queue::Queue;
-
-/// How to load.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LoaderConfig {
-    /// Images in a batch.
-    pub batch: usize,
-    /// Background threads; 0 counts as 1.
-    pub workers: usize,
-    /// How many batches the workers may be ahead; 0 counts as 1. Less than `workers` leaves some of them idle.
-    pub queue: usize,
-    /// Whether each epoch has its own random order; otherwise every epoch goes by index.
-    pub shuffle: bool,
-    /// Whether to leave out a last batch that is not full.
-    pub drop_last: bool,
-    /// Whether images of one batch may differ in size: all are then padded with 0 to the largest height and width. Otherwise
-    /// another size is an error.
-    pub pad: bool,
-    /// Where the order comes from, and the augmentation if it has no seed of its own.
-    pub seed: Seed,
-    /// Where the augmentation comes from; `seed` if `None`.
-    pub augment_seed: Option<Seed>,
-    /// How many augmented views of each image there are; a new one in every epoch if `None`. See [`view`](Self::view).
-    pub views: Option<usize>,
-}
-
-impl LoaderConfig {
-    /// Which augmented view of the images an epoch sees: what an image looks like is a function of the augmentation's seed,
-    /// this number and the image's index. With N views it is the epoch modulo N.
-    ///
-    /// ```
-    /// use potstill_data::LoaderConfig;
-    /// let config = LoaderConfig { views: Some(4), ..LoaderConfig::default() };
-    /// assert_eq!([0, 3, 4, 9].map(|epoch| config.view(epoch)), [0, 3, 0, 1]);
-    /// ```
-    pub fn view(&self, epoch: u64) -> u64 {
-        match self.views {
-            Some(views) => epoch % (views as u64).max(1),
-            None => epoch,
-        }
-    }
-
-    /// Where the augmentation comes from.
-    pub fn augment_seed(&self) -> Seed {
-        self.augment_seed.unwrap_or(self.seed)
-    }
-}
-
-impl Default for LoaderConfig {
-    /// 64 images in index order by one worker, at most four batches ahead, seed 0.
-    fn default() -> Self {
-        Self {
-            batch: 64,
-            workers: 1,
-            queue: 4,
-            shuffle: false,
-            drop_last: false,
-            pad: false,
-            seed: Seed::new(0),
-            augment_seed: None,
-            views: None,
-        }
-    }
-}
 
 /// Makes the epochs of a data set.
 ///
@@ -94,13 +32,6 @@ impl Default for LoaderConfig {
 #[derive(Clone)]
 pub struct Loader {
     shared: Arc<Shared>,
-}
-
-/// What all workers of all epochs read.
-struct Shared {
-    dataset: Arc<dyn Dataset>,
-    augment: Augment,
-    config: LoaderConfig,
 }
 
 impl Loader {

@@ -6,7 +6,7 @@ use potstill_random::Seed;
 
 use super::{Batch, Loader, LoaderConfig};
 use crate::augment::{PadMode, Step};
-use crate::{Augment, DataError, Dataset, DatasetInfo, Image, Sample, Target, TargetKind};
+use crate::{Augment, DataError, Dataset, DatasetInfo, Image, Normalise, Sample, Target, TargetKind};
 
 /// Images of one pixel, whose value is their index; some of them are trouble.
 struct Numbers {
@@ -192,6 +192,22 @@ fn images_of_other_sizes_are_padded_where_that_is_asked_for() {
     let expected = [own, own, 0.0, own, own, 0.0, 0.0, 0.0, 0.0];
     assert_eq!(padded.images[9..18], [other; 9]);
     assert_eq!(padded.images[18..27], expected);
+    let normalise = Normalise {
+        mean: vec![0.5],
+        std: vec![0.5],
+    };
+    let normalised = padded.normalised(&normalise).unwrap();
+    let (own, padding) = ((own - 0.5) * 2.0, 0.0);
+    let expected = [own, own, padding, own, own, padding, padding, padding, padding];
+    assert_eq!(normalised[18..27], expected, "padding is not normalised");
+    assert!(
+        padded
+            .normalised(&Normalise {
+                mean: vec![0.5; 3],
+                std: vec![0.5; 3]
+            })
+            .is_err()
+    );
 }
 
 /// What each image looks like, by its index.

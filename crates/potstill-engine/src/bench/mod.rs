@@ -101,7 +101,8 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         .iter()
         .map(|planned| planned.method.info().teacher.update());
     let update = updates.max().unwrap_or_default();
-    let teacher = teacher.map(|teacher| settled(teacher, input.of_batch(&batch, &device)));
+    let images = input.of_batch(&batch, &device)?;
+    let teacher = teacher.map(|teacher| settled(teacher, images));
     let teacher = teacher.map(|teacher| LiveTeacher {
         name: "teacher".into(),
         network: match update {
@@ -170,8 +171,9 @@ pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, E
         let images = input.of_batch(&batch, &device);
         profile.record(StepPart::Batch, 0);
         let mut pass = Pass::new(Mode::Running);
+        let outputs = images.map(|images| network.forward(images, &mut pass));
         // The numbers are wanted: computing may wait until they are.
-        if let Ok(Ok(logits)) = network.forward(images, &mut pass).map(Outputs::into_logits) {
+        if let Ok(Ok(Ok(logits))) = outputs.map(|outputs| outputs.map(Outputs::into_logits)) {
             let _ = logits.into_data();
         }
         profile.record(StepPart::Teacher, pass.macs());

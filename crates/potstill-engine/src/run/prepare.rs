@@ -161,7 +161,7 @@ impl PrepareContext for RunPrepareContext<'_> {
             let mut taps = Taps::at(points);
             let mut pass = Pass::visited(Mode::Running, &mut taps);
             let logits = teacher
-                .forward(input.of_batch(&batch, &self.device), &mut pass)
+                .forward(input.of_batch(&batch, &self.device).map_err(failed)?, &mut pass)
                 .and_then(|outputs| Ok(outputs.into_logits()?))
                 .map_err(failed)?;
             let first = first + batch.indices.first().copied().unwrap_or(0);

@@ -48,43 +48,43 @@ impl Learner {
         let labels = labels(batch, &self.device)?;
         if made.is_empty() {
             let take = |input: &NetworkInput| input.of_batch(batch, &self.device);
-            return Ok(self.taken(&take, labels, batch.indices.clone()));
+            return self.taken(&take, labels, batch.indices.clone());
         }
         made.push(clean());
         let copies = made.len();
         let pixels = Tensor::cat(made, 0);
-        Ok(self.taken(
-            &|input| input.of_pixels(pixels.clone()),
+        self.taken(
+            &|input| Ok(input.of_pixels(pixels.clone())),
             Tensor::cat(vec![labels; copies], 0),
             batch.indices.repeat(copies),
-        ))
+        )
     }
 
     /// The images as each network takes them: one tensor for all that take them alike.
     fn taken(
         &self,
-        take: &dyn Fn(&NetworkInput) -> Tensor<4>,
+        take: &dyn Fn(&NetworkInput) -> Result<Tensor<4>, DataError>,
         labels: Tensor<1, Int>,
         indices: Vec<usize>,
-    ) -> Inputs {
-        let student = take(&self.student_input);
+    ) -> Result<Inputs, DataError> {
+        let student = take(&self.student_input)?;
         let mut known = vec![(&self.student_input, student.clone())];
         let mut teachers = Vec::with_capacity(self.teachers.len());
         for teacher in &self.teachers {
             let alike = known.iter().find(|(input, _)| **input == teacher.input);
             let images = match alike {
                 Some((_, images)) => images.clone(),
-                None => take(&teacher.input),
+                None => take(&teacher.input)?,
             };
             known.push((&teacher.input, images.clone()));
             teachers.push(images);
         }
-        Inputs {
+        Ok(Inputs {
             student,
             teachers,
             labels,
             indices,
-        }
+        })
     }
 }
 

@@ -2,36 +2,29 @@
 
 use burn::tensor::{Tensor, TensorData};
 use potstill_data::{Image, Normalise, pil_ops::PilOp};
+use potstill_ops::{normalise_pixels, restore_pixels};
 
 /// The scale of normalised images.
 #[derive(Debug, Clone)]
 pub struct PixelRange {
-    mean: Vec<f64>,
-    std: Vec<f64>,
+    input: Normalise,
 }
 
 impl From<&Normalise> for PixelRange {
     fn from(input: &Normalise) -> Self {
-        let doubles = |values: &[f32]| values.iter().map(|&value| value.into()).collect();
-        Self {
-            mean: doubles(&input.mean),
-            std: doubles(&input.std),
-        }
+        Self { input: input.clone() }
     }
 }
 
 impl PixelRange {
     /// Pixels in `[0, 1]`, `[N, H, W, C]`, to normalised images.
     pub fn normalised(&self, pixels: Tensor<4>) -> Tensor<4> {
-        let inverse: Vec<f64> = self.std.iter().map(|std| 1.0 / std).collect();
-        let [mean, inverse] = [&self.mean, &inverse].map(|values| channels(values, &pixels));
-        (pixels - mean) * inverse
+        normalise_pixels(pixels, &self.input.mean, &self.input.std)
     }
 
     /// Normalised images to pixels, not clipped.
     pub fn pixels(&self, x: Tensor<4>) -> Tensor<4> {
-        let [mean, std] = [&self.mean, &self.std].map(|values| channels(values, &x));
-        x * std + mean
+        restore_pixels(x, &self.input.mean, &self.input.std)
     }
 
     /// The 8-bit pictures that normalised images `[N, H, W, C]` are nearest to.
@@ -66,8 +59,4 @@ impl PixelRange {
             (&device, x.dtype()),
         ))
     }
-}
-
-fn channels(values: &[f64], like: &Tensor<4>) -> Tensor<4> {
-    super::colour::constant(values, [1, 1, 1, values.len()], like)
 }

@@ -1,0 +1,101 @@
+//! The making of a batch: its images read, augmented and laid out one after the other.
+
+use std::sync::Arc;
+
+use super::batch::Batch;
+use super::config::LoaderConfig;
+use crate::parallel::guarded;
+use crate::{Augment, DataError, Dataset, FloatImage, Target};
+
+/// What all workers of all epochs read.
+pub(super) struct Shared {
+    pub dataset: Arc<dyn Dataset>,
+    pub augment: Augment,
+    pub config: LoaderConfig,
+}
+
+/// Makes the batch of these images.
+pub(super) fn make_batch(shared: &Shared, indices: &[usize], epoch: u64) -> Result<Batch, DataError> {
+    let mut images = Vec::with_capacity(indices.len());
+    let mut targets = Vec::with_capacity(indices.len());
+    for &index in indices {
+        let (image, target) = guarded(
+            || make_image(shared, index, epoch),
+            || shared.dataset.source(index),
+        )?;
+        check_shape(shared, &images, &image, index)?;
+        images.push(image);
+        targets.push(target);
+    }
+    let valid: Vec<[usize; 2]> = images.iter().map(|image| [image.height, image.width]).collect();
+    let side = |axis: usize| valid.iter().map(|sides| sides[axis]).max().unwrap_or(0);
+    let channels = images.first().map_or(0, |image| image.channels);
+    let shape = [images.len(), side(0), side(1), channels];
+    Ok(Batch {
+        images: laid_out(&images, shape),
+        shape,
+        valid,
+        targets,
+        indices: indices.to_vec(),
+    })
+}
+
+/// The next image of a batch must have the shape of the others, or at least their channels if smaller ones are padded.
+fn check_shape(
+    shared: &Shared,
+    images: &[FloatImage],
+    next: &FloatImage,
+    index: usize,
+) -> Result<(), DataError> {
+    let Some(first) = images.first() else {
+        return Ok(());
+    };
+    let fits = if shared.config.pad {
+        first.channels == next.channels
+    } else {
+        first.shape() == next.shape()
+    };
+    if fits {
+        return Ok(());
+    }
+    Err(DataError::Shape {
+        file: shared.dataset.source(index),
+        expected: first.shape(),
+        found: next.shape(),
+    })
+}
+
+/// The images in the left upper corners of an array of zeros.
+fn laid_out(images: &[FloatImage], [count, height, width, channels]: [usize; 4]) -> Vec<f32> {
+    let mut pixels = Vec::with_capacity(count * height * width * channels);
+    for image in images {
+        if image.width == width {
+            pixels.extend_from_slice(&image.pixels);
+        } else {
+            for line in image.pixels.chunks_exact((image.width * channels).max(1)) {
+                pixels.extend_from_slice(line);
+                pixels.resize(pixels.len() + (width - image.width) * channels, 0.0);
+            }
+        }
+        pixels.resize(pixels.len() + (height - image.height) * width * channels, 0.0);
+    }
+    pixels
+}
+
+/// Reads and augments an image with its target.
+fn make_image(shared: &Shared, index: usize, epoch: u64) -> Result<(FloatImage, Target), DataError> {
+    let Shared {
+        dataset,
+        augment,
+        config,
+    } = shared;
+    let named = |cause| DataError::Image {
+        index,
+        file: dataset.source(index),
+        cause: Box::new(cause),
+    };
+    let sample = dataset.sample(index)?;
+    augment
+        .apply_to(sample, config.augment_seed(), config.view(epoch), index)
+        .map_err(named)
+}
