@@ -10,6 +10,14 @@ use crate::parallel::{guarded, map_indices};
 use crate::{DataError, Dataset, Image, Split, open};
 
 /// What is in a data set.
+///
+/// ```
+/// use potstill_data::{Split, check};
+/// let report = check("shapes:train=24", Split::Train)?;
+/// assert_eq!((report.images, report.classes[0].name.as_str(), report.classes[0].images), (24, "disc", 2));
+/// assert!(report.is_clean() && report.unreadable.is_empty());
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CheckReport {
     /// The data set's name.

@@ -8,6 +8,11 @@ pub(crate) const SIDE: usize = 32;
 pub(crate) const IMAGE_BYTES: usize = 3 * SIDE * SIDE;
 
 /// Which of the two.
+///
+/// ```
+/// use potstill_data::CifarKind;
+/// assert_eq!(CifarKind::Cifar10.class_names()[3], "cat");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum CifarKind {
     /// Ten classes.
@@ -36,6 +41,13 @@ impl CifarKind {
 }
 
 /// One split of CIFAR-10 or CIFAR-100, held in memory (150 MB for a training split).
+///
+/// ```no_run
+/// use potstill_data::{Cifar, CifarKind, Dataset, Split};
+/// let test = Cifar::from_binary(CifarKind::Cifar10, "data/cifar-10-binary.tar.gz".as_ref(), Split::Test)?;
+/// assert_eq!(test.len(), 10_000);
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 #[derive(Debug)]
 pub struct Cifar {
     info: DatasetInfo,

@@ -153,6 +153,13 @@ where
 }
 
 /// Which part of a data set.
+///
+/// ```
+/// use potstill_data::{Dataset, Split, open};
+/// let [train, test] = [Split::Train, Split::Test].map(|split| open("shapes:train=30,test=10", split));
+/// assert_eq!((train?.len(), test?.len()), (30, 10));
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Split {

@@ -41,6 +41,18 @@ pub struct DatasetEntry {
 }
 
 /// A file that can be downloaded.
+///
+/// ```no_run
+/// use potstill_data::{Download, download};
+/// let file = Download {
+///     name: "pets",
+///     url: "https://example.org/pets.tar.gz",
+///     file: "pets.tar.gz",
+///     md5: "9e107d9d372bb6826bd81d3542a419d6",
+/// };
+/// let path = download(&file, "data".as_ref(), |_| ())?;
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Download<'a> {
     /// What to call it in [`crate::fetch`].

@@ -16,6 +16,11 @@ use crate::{DataError, Image};
 ///
 /// The format is told by the first bytes, because extensions lie. `file` is only for the error.
 ///
+/// ```
+/// let message = potstill_data::decode(b"GIF89a", "cat.gif").unwrap_err().to_string();
+/// assert!(message.starts_with("cat.gif: cannot decode this image"));
+/// ```
+///
 /// # Errors
 /// [`DataError::Decode`] for anything that is not a whole JPEG or PNG file.
 pub fn decode(bytes: &[u8], file: &str) -> Result<Image, DataError> {

@@ -8,6 +8,14 @@ use potstill_base::did_you_mean;
 use crate::TargetKind;
 
 /// What can be wrong with data.
+///
+/// ```
+/// use potstill_data::{DataError, Split, open};
+/// match open("cifar-10", Split::Train).err() {
+///     Some(DataError::UnknownName { nearest, .. }) => assert_eq!(nearest.as_deref(), Some("cifar10")),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {

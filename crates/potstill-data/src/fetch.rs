@@ -11,6 +11,14 @@ use crate::curl::{Response, request};
 use crate::{DataError, Download, registry};
 
 /// How far a download is.
+///
+/// ```no_run
+/// use potstill_data::{Progress, fetch};
+/// let path = fetch("cifar10", "data".as_ref(), |Progress { received, total }| {
+///     println!("{received} of {}", total.unwrap_or_default());
+/// })?;
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Progress {
     /// Bytes on disk, with those of an earlier try.

@@ -1,6 +1,12 @@
 //! A decoded picture: 8-bit pixels, channels last.
 
 /// A decoded picture.
+///
+/// ```
+/// use potstill_data::Image;
+/// let grey = Image { height: 1, width: 2, channels: 1, pixels: vec![7, 9] };
+/// assert_eq!(grey.into_rgb().pixels, [7, 7, 7, 9, 9, 9]);
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Image {
     /// Rows.

@@ -13,6 +13,14 @@ use crate::{DataError, Dataset, DatasetInfo, Sample, Split, Target, TargetKind, 
 const MAX_DEPTH: usize = 16;
 
 /// Images in class folders, read and decoded when asked for. Every image has three channels.
+///
+/// ```no_run
+/// use potstill_data::{Dataset, ImageFolder, Split};
+/// // pets/train/cat/1.jpg, pets/train/dog/1.jpg, ...
+/// let pets = ImageFolder::open("pets".as_ref(), Split::Train)?;
+/// println!("{} images of {}", pets.len(), pets.classes().join(", "));
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 #[derive(Debug)]
 pub struct ImageFolder {
     info: DatasetInfo,

@@ -21,6 +21,13 @@ pub enum Keep {
 }
 
 /// Images in class folders inside a tar archive. Every image has three channels.
+///
+/// ```no_run
+/// use potstill_data::{Dataset, ImageTar, Keep, Split};
+/// let pets = ImageTar::open("pets.tar".as_ref(), Split::Train, Keep::OnDisk)?;
+/// let first = pets.sample(0)?;
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 #[derive(Debug)]
 pub struct ImageTar {
     info: DatasetInfo,

@@ -9,6 +9,13 @@ use crate::dataset::name_of;
 use crate::{DataError, Dataset, DatasetInfo, Image, Sample, Split, Target, TargetKind, archive_members};
 
 /// Grey images from IDX files, held in memory.
+///
+/// ```no_run
+/// use potstill_data::{Dataset, MnistIdx, Split};
+/// let digits = MnistIdx::from_folder("data/mnist".as_ref(), Split::Test)?.with_three_channels();
+/// assert_eq!(digits.image(0)?.shape(), [28, 28, 3]);
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 #[derive(Debug)]
 pub struct MnistIdx {
     info: DatasetInfo,

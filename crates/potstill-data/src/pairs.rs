@@ -22,6 +22,15 @@ pub struct Pair {
 }
 
 /// Pairs in folds.
+///
+/// ```
+/// use potstill_data::{Pairs, Split, open};
+/// use potstill_random::Seed;
+/// let shapes = open("shapes:test=60,classes=3", Split::Test)?;
+/// let pairs = Pairs::draw(&shapes, 2, 5, Seed::new(0))?;
+/// assert_eq!(pairs.folds()[0].iter().filter(|pair| pair.same).count(), 5);
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Pairs {
     folds: Vec<Vec<Pair>>,

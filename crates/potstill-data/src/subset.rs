@@ -7,6 +7,16 @@ use potstill_random::Seed;
 use crate::{DataError, Dataset, DatasetInfo, Image, Sample, Target, TargetKind};
 
 /// How many images of each class to keep.
+///
+/// ```
+/// use std::sync::Arc;
+/// use potstill_data::{Dataset, FewSamples, Split, Subset, open};
+/// use potstill_random::Seed;
+/// let whole: Arc<dyn Dataset> = open("shapes:train=240", Split::Train)?.into();
+/// let tenth = Subset::few_samples(whole, FewSamples::Fraction(0.1), Seed::new(0))?;
+/// assert_eq!(tenth.len(), 12 * 2, "2 of each 20");
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum FewSamples {
     /// This many, or all where a class has fewer.

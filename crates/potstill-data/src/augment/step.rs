@@ -9,6 +9,14 @@ use super::{matrix::AffineMatrix, resample};
 use crate::{DataError, TargetKind};
 
 /// One step; the [module](super) has the table.
+///
+/// ```
+/// use potstill_data::{Augment, augment::{PadMode, Size, Step}};
+/// let crop = Step::PadCrop { pad: 4, mode: PadMode::Reflect };
+/// let augment = Augment::new(vec![Step::Resize { size: Size::Sides([40, 60]) }, crop, Step::Flip])?;
+/// assert_eq!(augment.output_shape([100, 200, 3]), [40, 60, 3]);
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Step {

@@ -9,6 +9,12 @@ mod warp;
 use crate::Image;
 
 /// One operation with its strength.
+///
+/// ```
+/// use potstill_data::{Image, pil_ops::PilOp};
+/// let image = Image { height: 1, width: 2, channels: 1, pixels: vec![10, 200] };
+/// assert_eq!(PilOp::Invert.apply(&image).pixels, [245, 55]);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum PilOp {
     /// Away from black: 0 is black, 1 changes nothing (`ImageEnhance.Brightness`).

@@ -4,6 +4,12 @@
 //! arithmetic that is exact on every machine is used (no sines), so that a data set has the same bits everywhere.
 
 /// A shape; the order is that of the classes.
+///
+/// ```
+/// use potstill_data::shapes::Figure;
+/// assert_eq!(Figure::ALL[4].name(), "ring");
+/// assert!(!Figure::Ring.contains(0.0, 0.0), "it has a hole");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Figure {
     /// A full circle.

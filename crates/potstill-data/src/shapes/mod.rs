@@ -45,6 +45,13 @@ pub use figure::Figure;
 pub use options::ShapesOptions;
 
 /// One split of the data set, with one kind of target.
+///
+/// ```
+/// use potstill_data::{Dataset, Shapes, ShapesOptions, Split, TargetKind};
+/// let shapes = Shapes::new(ShapesOptions::default(), Split::Train, TargetKind::Class)?;
+/// assert_eq!((shapes.len(), shapes.label(14)?), (12_000, 2));
+/// # Ok::<(), potstill_data::DataError>(())
+/// ```
 #[derive(Debug)]
 pub struct Shapes {
     options: ShapesOptions,

@@ -109,6 +109,12 @@ impl BoundingBox {
 }
 
 /// An object with its class.
+///
+/// ```
+/// use potstill_data::{BoundingBox, LabelledBox};
+/// let apple = LabelledBox { class: 0, bounds: BoundingBox::new(10.0, 4.0, 30.5, 22.0) };
+/// assert_eq!(apple.bounds.height(), 18.0);
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LabelledBox {
     /// An index into the class names.

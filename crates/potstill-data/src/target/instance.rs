@@ -5,6 +5,14 @@ use super::mask::Mask;
 use super::polygon::Polygon;
 
 /// An object with its class, its box and its outline.
+///
+/// ```
+/// use potstill_data::{Instance, InstanceShape, Polygon};
+/// let outline = Polygon { points: vec![[2.0, 1.0], [6.0, 1.0], [4.0, 5.0]] };
+/// let shape = InstanceShape::Polygons(vec![outline]);
+/// let instance = Instance { class: 0, bounds: shape.bounds().unwrap(), shape };
+/// assert_eq!((instance.bounds.width(), instance.shape.area()), (4.0, 8.0));
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct Instance {
     /// An index into the class names.

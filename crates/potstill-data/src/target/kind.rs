@@ -5,6 +5,13 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 /// The kinds of [`Target`](super::Target).
+///
+/// ```
+/// use potstill_data::{DatasetEntry, TargetKind};
+/// let cifar10 = DatasetEntry::of("cifar10").unwrap();
+/// assert!(!cifar10.targets.contains(&TargetKind::Boxes));
+/// assert_eq!(TargetKind::Boxes.to_string(), "boxes");
+/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum TargetKind {
