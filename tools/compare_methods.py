@@ -188,6 +188,13 @@ SETS = {
 }
 
 
+def headline(summary):
+    """The headline after the last epoch; runs of the first format knew top-1 alone."""
+    if summary["schema_version"] == 1:
+        return summary["last"]["top1"]
+    return summary["last"]["metrics"][summary["metrics"]["headline"]["name"]]
+
+
 def main():
     arguments = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     arguments.add_argument("set", choices=SETS)
@@ -211,10 +218,10 @@ def main():
         summaries = sorted(Path(given.runs, run).glob("seed-*/summary.json"))
         rows.append((name, [json.loads(path.read_text()) for path in summaries]))
     for name, summaries in rows:
-        top1 = [summary["last"]["top1"] for summary in summaries]
-        spread = statistics.stdev(top1) if len(top1) > 1 else 0.0
+        values = [headline(summary) for summary in summaries]
+        spread = statistics.stdev(values) if len(values) > 1 else 0.0
         minutes = sum(summary["seconds"] for summary in summaries) / 60 / len(summaries)
-        print(f"| {name} | {statistics.mean(top1):.2f} ± {spread:.2f} | {len(top1)} | {minutes:.1f} |")
+        print(f"| {name} | {statistics.mean(values):.2f} ± {spread:.2f} | {len(values)} | {minutes:.1f} |")
 
 
 if __name__ == "__main__":

@@ -3,8 +3,7 @@
 use std::io::IsTerminal;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use potstill_engine::{Observer, StepProgress, epoch_line};
-use potstill_report::EpochRow;
+use potstill_engine::{EpochProgress, Observer, StepProgress, epoch_line};
 
 /// Shows a run on standard error.
 pub struct Terminal {
@@ -78,9 +77,9 @@ impl Observer for Terminal {
         self.line(&format!("{}  {line}", self.title));
     }
 
-    fn epoch(&mut self, row: &EpochRow, epochs: usize) {
-        self.line(&format!("{}  {}", self.title, epoch_line(row, epochs)));
-        if row.epoch == epochs
+    fn epoch(&mut self, epoch: &EpochProgress<'_>) {
+        self.line(&format!("{}  {}", self.title, epoch_line(epoch)));
+        if epoch.row.epoch == epoch.epochs
             && let Some(bar) = &self.bar
         {
             bar.finish_and_clear();

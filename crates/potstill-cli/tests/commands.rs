@@ -246,7 +246,7 @@ fn a_run_can_be_planned_trained_compared_exported_and_evaluated() {
     assert_eq!(found["top1"], again["top1"]);
     let summary: Value =
         serde_json::from_slice(&fs::read(place.path("runs/tiny/seed-0/summary.json")).unwrap()).unwrap();
-    assert_eq!(found["top1"], summary["last"]["top1"]);
+    assert_eq!(found["top1"], summary["last"]["metrics"]["top1"]);
     for file in ["recipe.toml", "log.txt", "metrics.jsonl", "report.html"] {
         assert!(place.path("runs/tiny/seed-0").join(file).is_file(), "{file}");
     }

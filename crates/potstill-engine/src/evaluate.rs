@@ -4,24 +4,28 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use potstill_data::{Augment, Dataset, Loader, LoaderConfig};
+use potstill_metrics::{Hits, LOSS, MetricSet, Metrics, TOP1, TOP5};
 use potstill_models::FrozenModel;
-use potstill_ops::true_class_ranks;
 use serde::Serialize;
 
 use crate::{EngineError, NetworkInput};
 
 /// What an evaluation found.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Evaluation {
     /// Images.
     pub count: usize,
-    /// Percent of images whose true class had the largest logit.
-    pub top1: f64,
-    /// Percent of images whose true class had one of the five largest logits; none with five classes or fewer.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub top5: Option<f64>,
-    /// Mean cross-entropy, nats.
-    pub loss: f64,
+    /// What was measured.
+    #[serde(flatten)]
+    pub metrics: Metrics,
+}
+
+/// What is measured on the test images.
+pub fn metric_set() -> MetricSet {
+    MetricSet {
+        headline: TOP1,
+        others: vec![TOP5, LOSS],
+    }
 }
 
 /// Evaluates `network` on every image of `data`, by its running statistics. `progress` hears how many images are done.
@@ -44,7 +48,7 @@ pub fn evaluate(
     };
     let loader = Loader::new(data, augment.for_evaluation(), config)?;
     let classes = network.classes();
-    let (mut count, mut top1, mut top5, mut loss) = (0, 0, 0, 0.0);
+    let (mut hits, mut loss) = (Hits::default(), 0.0);
     for batch in loader.epoch(0, 0) {
         let batch = batch?;
         let [_, height, width, channels] = batch.shape;
@@ -52,25 +56,18 @@ pub fn evaluate(
         let logits = network.logits(input.of_batch(&batch, &device)?)?;
         let logits: Vec<f32> = logits.into_data().iter().collect();
         let labels = batch.labels()?;
-        for rank in true_class_ranks(&logits, classes, &labels) {
-            top1 += usize::from(rank == 0);
-            top5 += usize::from(rank < 5);
-        }
+        hits.add(&logits, classes, &labels);
         loss += logits
             .chunks_exact(classes)
             .zip(&labels)
             .map(|(row, &label)| cross_entropy(row, label))
             .sum::<f64>();
-        count += labels.len();
-        progress(count);
+        progress(hits.images);
     }
-    let percent = |hits| 100.0 * hits as f64 / count.max(1) as f64;
-    let top5 = (classes > 5).then(|| percent(top5));
+    let count = hits.images;
     Ok(Evaluation {
         count,
-        top1: percent(top1),
-        top5,
-        loss: loss / count.max(1) as f64,
+        metrics: hits.metrics(classes).with(&LOSS, loss / count.max(1) as f64),
     })
 }
 

@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 use burn::tensor::Device;
 use potstill_data::DatasetEntry;
+use potstill_metrics::Metrics;
 use potstill_models::{Model, weights};
 use potstill_ops::Scope;
 use potstill_random::Seed;
@@ -21,7 +22,7 @@ pub enum CheckpointChoice {
     /// The one after the last epoch. The default: it was not chosen by looking at the test images.
     #[default]
     Last,
-    /// The one with the best accuracy on the test images.
+    /// The one of the best epoch, chosen by the headline on the test images.
     Best,
 }
 
@@ -36,12 +37,12 @@ pub fn export(folder: &RunFolder, choice: CheckpointChoice, out: &Path) -> Resul
     }
     let summary = read_summary(folder.summary())?;
     let recipe = fs::read_to_string(folder.recipe()).map_err(EngineError::io("read", folder.recipe()))?;
-    let (path, top1) = match choice {
-        CheckpointChoice::Last => (folder.last(), summary.last.top1),
-        CheckpointChoice::Best => (folder.best(), summary.best.top1),
+    let (path, epoch) = match choice {
+        CheckpointChoice::Last => (folder.last(), &summary.last),
+        CheckpointChoice::Best => (folder.best(), &summary.best),
     };
     let (config, student) = student_of(&path)?;
-    deploy(config, &student, &summary, top1, &recipe, out)
+    deploy(config, &student, &summary, &epoch.metrics, &recipe, out)
 }
 
 /// The student of a checkpoint, and what it is.
@@ -59,12 +60,12 @@ fn student_of(checkpoint: &Path) -> Result<(ModelConfig, Model), EngineError> {
     Ok((config, student))
 }
 
-/// Writes the three files of a deployable student that has `top1` percent on the test images.
+/// Writes the three files of a deployable student with these `metrics` on the test images.
 pub(crate) fn deploy(
     config: ModelConfig,
     student: &Model,
     summary: &Summary,
-    top1: f64,
+    metrics: &Metrics,
     recipe: &str,
     out: &Path,
 ) -> Result<(), EngineError> {
@@ -73,14 +74,17 @@ pub(crate) fn deploy(
         potstill: env!("CARGO_PKG_VERSION").into(),
         ..config
     };
-    let metadata = BTreeMap::from([
+    let mut metadata = BTreeMap::from([
         ("format".to_owned(), "pt".to_owned()),
         ("architecture".to_owned(), config.architecture.clone()),
         ("potstill_version".to_owned(), config.potstill.clone()),
         ("recipe_sha256".to_owned(), summary.recipe_hash.clone()),
         ("methods".to_owned(), summary.methods.join(",")),
-        ("top1".to_owned(), format!("{top1:.2}")),
     ]);
+    metadata.extend(summary.metrics.iter().filter_map(|metric| {
+        let value = metrics.of(metric).filter(|value| value.is_finite())?;
+        Some((metric.name.clone().into_owned(), metric.unit.number(value)))
+    }));
     weights::save(&student.deployed(), &metadata, &out.join(MODEL))?;
     let write = |name: &str, text: &str| {
         let path = out.join(name);

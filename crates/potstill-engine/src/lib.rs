@@ -23,15 +23,15 @@ mod train;
 mod verify;
 
 pub use bench::{BenchReport, BenchSetup, Milliseconds, PartReport, bench, bench_inference};
-pub use checkpoint::{Best, Checkpoint, Position};
+pub use checkpoint::{Checkpoint, Position};
 pub use error::EngineError;
 pub use estimate::Estimate;
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, evaluate, metric_set};
 pub use export::{CheckpointChoice, export};
 pub use machine::peak_rss_mb;
 pub use model_config::{InputConfig, InsertedConfig, ModelConfig};
 pub use network_input::NetworkInput;
-pub use observer::{NoObserver, Observer, StepProgress, epoch_line};
+pub use observer::{EpochProgress, NoObserver, Observer, StepProgress, epoch_line};
 pub use plan::{EpochKind, Phase, Plan, PlannedTeacher, Timeline, default_input};
 pub use run::{Outcome, Run};
 pub use run_folder::RunFolder;

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use potstill_metrics::{LOSS, MetricSet, Metrics};
 use potstill_report::EpochRow;
 
 /// One training step, as it is shown.
@@ -25,6 +26,17 @@ pub struct StepProgress<'a> {
     pub terms: &'a [(String, f64)],
 }
 
+/// A finished epoch, as it is shown.
+#[derive(Debug, Clone, Copy)]
+pub struct EpochProgress<'a> {
+    /// What it did.
+    pub row: &'a EpochRow,
+    /// Epochs of the whole run.
+    pub epochs: usize,
+    /// What is measured.
+    pub metrics: &'a MetricSet,
+}
+
 /// Watches a run. Every method may be left as it is.
 pub trait Observer {
     /// A training step is done.
@@ -37,7 +49,7 @@ pub trait Observer {
     fn says(&mut self, _line: &str) {}
 
     /// An epoch is done and evaluated.
-    fn epoch(&mut self, _row: &EpochRow, _epochs: usize) {}
+    fn epoch(&mut self, _epoch: &EpochProgress<'_>) {}
 }
 
 /// Watches nothing.
@@ -47,7 +59,7 @@ pub struct NoObserver;
 impl Observer for NoObserver {}
 
 /// A finished epoch in one line, for logs and pipes.
-pub fn epoch_line(row: &EpochRow, epochs: usize) -> String {
+pub fn epoch_line(EpochProgress { row, epochs, metrics }: &EpochProgress<'_>) -> String {
     let mut line = format!(
         "epoch {}/{epochs}  lr {:.4}  loss {:.4}",
         row.epoch, row.lr, row.train.loss
@@ -55,14 +67,21 @@ pub fn epoch_line(row: &EpochRow, epochs: usize) -> String {
     for (name, value) in &row.train.terms {
         let _ = write!(line, "  {name} {value:.4}");
     }
-    if let Some(top1) = row.train.top1 {
-        let _ = write!(line, "  train {top1:.2} %");
-    }
-    if let Some(teacher) = &row.teacher {
-        let _ = write!(line, "  teacher {:.2} %", teacher.top1);
+    let headline = &metrics.headline;
+    let mut measured = |name: &str, found: &Metrics| {
+        if let Some(value) = found.of(headline) {
+            let _ = write!(line, "  {name} {} {}", headline.label, headline.unit.text(value));
+        }
+    };
+    measured("train", &row.train.metrics);
+    for (name, teacher) in &row.teachers {
+        measured(name, teacher);
     }
     if let Some(test) = &row.test {
-        let _ = write!(line, "  test {:.2} % (loss {:.4})", test.top1, test.loss);
+        measured("test", test);
+        if let Some(loss) = test.of(&LOSS) {
+            let _ = write!(line, " (loss {loss:.4})");
+        }
     }
     line + &format!("  {:.0} images/s  {:.0} s", row.images_per_second, row.seconds)
 }

@@ -1,5 +1,6 @@
 //! Means over an epoch, gathered step by step, exact across an interruption.
 
+use potstill_metrics::{MetricSet, Metrics};
 use serde::{Deserialize, Serialize};
 
 /// What the training steps of an epoch add up to.
@@ -7,26 +8,24 @@ use serde::{Deserialize, Serialize};
 pub struct RunningMean {
     /// Images seen.
     pub images: u64,
-    /// Images whose true class had the largest logit.
-    pub hits: u64,
     /// Sum over images of the weighted loss.
     pub loss: f64,
     /// Sum over images of each unweighted term, in the order of the first step.
     pub terms: Vec<(String, f64)>,
+    /// Sum over images of what the task counts in its training steps, by the name of the metric.
+    pub counts: Vec<(String, f64)>,
 }
 
 impl RunningMean {
     /// Adds one step of `images` images.
-    pub fn add(&mut self, images: usize, hits: usize, loss: f64, terms: &[(String, f64)]) {
+    pub fn add(&mut self, images: usize, loss: f64, terms: &[(String, f64)], counts: &[(String, f64)]) {
         self.images += images as u64;
-        self.hits += hits as u64;
         self.loss += loss * images as f64;
         for (name, value) in terms {
-            let summed = value * images as f64;
-            match self.terms.iter_mut().find(|(known, _)| known == name) {
-                Some((_, sum)) => *sum += summed,
-                None => self.terms.push((name.clone(), summed)),
-            }
+            add_to(&mut self.terms, name, value * images as f64);
+        }
+        for (name, count) in counts {
+            add_to(&mut self.counts, name, *count);
         }
     }
 
@@ -35,8 +34,19 @@ impl RunningMean {
         sum / self.images.max(1) as f64
     }
 
-    /// Top-1 accuracy in percent.
-    pub fn top1(&self) -> f64 {
-        100.0 * self.mean(self.hits as f64)
+    /// The means of what the task counts, in the units of its metrics.
+    pub fn metrics(&self, metrics: &MetricSet) -> Metrics {
+        let of = |(name, sum): &(String, f64)| {
+            let metric = metrics.get(name)?;
+            Some((name.clone(), metric.unit.of_mean(self.mean(*sum))))
+        };
+        self.counts.iter().filter_map(of).collect()
+    }
+}
+
+fn add_to(sums: &mut Vec<(String, f64)>, name: &str, value: f64) {
+    match sums.iter_mut().find(|(known, _)| known == name) {
+        Some((_, sum)) => *sum += value,
+        None => sums.push((name.to_owned(), value)),
     }
 }

@@ -117,7 +117,7 @@ fn read_weights(path: &Path) -> Result<(weights::TensorFile, Option<ModelConfig>
     let run_state = stored
         .metadata
         .get(METADATA_KEY)
-        .and_then(|run_state| serde_json::from_str::<Checkpoint>(run_state).ok());
+        .and_then(|run_state| Checkpoint::parse(run_state).ok());
     let beside = file.with_file_name(CONFIG);
     let config = match run_state {
         Some(run_state) => run_state.student,

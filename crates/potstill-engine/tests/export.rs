@@ -91,11 +91,12 @@ fn the_best_student_and_the_last_can_be_exported() {
             assert!(kept[&format!("student/{name}")] == *values, "{name}");
         }
         let summary = read_summary(opened.summary()).unwrap();
-        let top1 = if which == CheckpointChoice::Best {
-            summary.best.top1
+        let epoch = if which == CheckpointChoice::Best {
+            &summary.best
         } else {
-            summary.last.top1
+            &summary.last
         };
+        let top1 = epoch.metrics["top1"];
         let written = TensorFile::read(&out.join("model.safetensors")).unwrap().metadata;
         assert_eq!(written["top1"], format!("{top1:.2}"));
     }

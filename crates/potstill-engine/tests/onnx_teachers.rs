@@ -63,12 +63,10 @@ fn logits_teach_and_are_measured() {
         .train
         .terms;
     assert!(terms["kd"] > 0.0, "{terms:?}");
-    let teacher = read_summary(run.folder().path().join("summary.json"))
-        .unwrap()
-        .teacher
-        .unwrap();
+    let summary = read_summary(run.folder().path().join("summary.json")).unwrap();
+    let teacher = &summary.teachers[0];
     assert_eq!(teacher.network.model, "small.onnx");
-    assert!(teacher.top1.is_some());
+    assert!(teacher.metrics.get("top1").is_some());
 }
 
 #[test]

@@ -6,7 +6,7 @@ mod whole_runs;
 
 use std::{path::Path, sync::atomic::AtomicBool};
 
-use potstill_engine::{Observer, Plan, Run};
+use potstill_engine::{EpochProgress, Observer, Plan, Run};
 use potstill_recipe::Recipe;
 use potstill_report::read_metrics;
 use whole_runs::{Bits, bits, checkpoint, finish, go_on, part, recipe};
@@ -46,7 +46,7 @@ fn resume(overrides: &[&str], folder: &Path) -> Run {
 struct Epochs<'a>(&'a Path, Vec<Bits>);
 
 impl Observer for Epochs<'_> {
-    fn epoch(&mut self, _: &potstill_report::EpochRow, _: usize) {
+    fn epoch(&mut self, _: &EpochProgress<'_>) {
         self.1.push(checkpoint(self.0));
     }
 }

@@ -8,7 +8,7 @@ mod whole_runs;
 use std::path::Path;
 
 use potstill_engine::Run;
-use potstill_report::{EpochRow, read_metrics, read_summary};
+use potstill_report::{read_metrics, read_summary};
 use whole_runs::{Bits, bits, checkpoint, finish, go_on, goes_on_after_each, recipe};
 
 /// Three steps an epoch: an epoch of the student, a round of two epochs, an epoch of the student.
@@ -162,8 +162,8 @@ fn what_was_learned_is_in_the_metrics() {
     // A round's first rate is the one it was asked to start with; its epochs are not the student's.
     assert_eq!(rows[1].lr, 0.5);
     assert_eq!(
-        rows.iter().map(EpochRow::of_student).collect::<Vec<_>>(),
-        [true, false, false, true]
+        rows.iter().map(|row| row.search).collect::<Vec<_>>(),
+        [false, true, true, false]
     );
     assert_eq!(read_summary(folder.join("summary.json")).unwrap().epochs, 2);
     assert_eq!(note(0, "magnitude.rotate"), 0.5);

@@ -62,7 +62,7 @@ impl Unit {
 }
 
 /// What stands where there is no number.
-const MISSING: &str = "–";
+pub const MISSING: &str = "–";
 
 /// A metric: what it is called, what it counts in, and which way is better.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]

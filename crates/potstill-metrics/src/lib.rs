@@ -1,7 +1,7 @@
 //! How good a network is: metrics by name, and how they are computed from plain numbers.
 //!
 //! [`Metrics`] is what an evaluation finds: values by name. A [`MetricInfo`] says what such a name means: its unit, and whether
-//! more of it is better. Nothing here knows a tensor library or a file of images, so that predictions of any origin can be
+//! more of it is better; a [`MetricSet`] has those of a task. Nothing here knows a tensor library or a file of images, so that predictions of any origin can be
 //! measured:
 //!
 //! * one class per image: [`true_class_ranks`] and [`Hits`] (top-1, top-5);
@@ -20,12 +20,14 @@
 mod average_precision;
 mod hits;
 mod info;
+mod metric_set;
 mod metrics;
 pub mod number;
 mod ranking;
 
 pub use average_precision::average_precision;
 pub use hits::{Hits, TOP1, TOP5, true_class_ranks};
-pub use info::{LOSS, MetricInfo, Unit};
+pub use info::{LOSS, MISSING, MetricInfo, Unit};
+pub use metric_set::MetricSet;
 pub use metrics::Metrics;
 pub use ranking::{CLASSES_LEFT_OUT, F1, MEAN_AVERAGE_PRECISION, Ranking};

@@ -5,10 +5,10 @@ use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 
+use potstill_metrics::{LOSS, MetricSet, Metrics, TOP1, TOP5};
 use potstill_report::{
-    BestEpoch, CardFacts, Curve, Data, EpochRow, Evaluation, IndexMap, LastEpoch, Network, RunGroup, Summary,
-    Teacher, Training, append_metrics, compare, curves_svg, html_report, model_card, tensorboard,
-    write_summary,
+    CardFacts, Curve, Data, EpochResult, EpochRow, IndexMap, Network, RunGroup, Summary, Teacher, Training,
+    append_metrics, compare, curves_svg, html_report, model_card, tensorboard, write_summary,
 };
 
 const EPOCHS: usize = 24;
@@ -43,46 +43,61 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     fs::write(folder.join("compare.txt"), comparison.text())?;
     fs::write(folder.join("compare.json"), comparison.json())?;
-    fs::write(folder.join("curves.svg"), curves_svg(&curves.collect::<Vec<_>>()))?;
+    fs::write(
+        folder.join("curves.svg"),
+        curves_svg(&curves.collect::<Vec<_>>(), &TOP1),
+    )?;
     fs::write(folder.join("report.html"), html_report(summary, rows, RECIPE))?;
     fs::write(folder.join("README.md"), model_card(&card))?;
     write_summary(folder.join("summary.json"), summary)?;
     let mut events = tensorboard::EventWriter::create(&folder)?;
     for row in rows {
         append_metrics(folder.join("metrics.jsonl"), row)?;
-        events.epoch(row)?;
+        events.epoch(row, &summary.metrics)?;
     }
     // A second file, as of a run that went on after its tenth epoch, says the later epochs anew.
     let mut again = tensorboard::EventWriter::resume(&folder, rows[9].step)?;
-    rows[10..].iter().try_for_each(|row| again.epoch(row))?;
+    rows[10..]
+        .iter()
+        .try_for_each(|row| again.epoch(row, &summary.metrics))?;
     Ok(())
 }
 
 fn run(name: &str, methods: &[&str], seed: u64) -> (Summary, Vec<EpochRow>) {
     let lift = methods.len() as f64;
     let rows: Vec<_> = (1..=EPOCHS).map(|epoch| row(epoch, seed as f64, lift)).collect();
-    let tests = rows.iter().filter_map(|row| Some((row.epoch, row.test?)));
-    let (epoch, best) = tests
-        .max_by(|a, b| a.1.top1.total_cmp(&b.1.top1))
-        .unwrap_or_default();
-    let last = rows.last().and_then(|row| row.test).unwrap_or_default();
+    let results = rows.iter().filter_map(|row| {
+        Some(EpochResult {
+            epoch: row.epoch,
+            metrics: row.test.clone()?,
+        })
+    });
+    let results: Vec<_> = results.collect();
+    let by_top1 = |a: &&EpochResult, b: &&EpochResult| a.metrics["top1"].total_cmp(&b.metrics["top1"]);
+    let best = results.iter().max_by(by_top1).cloned().unwrap_or_default();
+    let last = results.last().cloned().unwrap_or_default();
     let network = |model: &str, params, macs| Network {
         model: model.to_owned(),
         params,
         macs,
     };
     let teacher = Teacher {
+        name: "teacher".to_owned(),
         network: network("cifar_resnet56", 855_770, 126_545_536),
-        top1: Some(94.37),
+        metrics: Metrics::new().with(&TOP1, 94.37),
     };
     let summary = Summary {
         name: name.to_owned(),
         seed,
         task: "classification".to_owned(),
+        metrics: MetricSet {
+            headline: TOP1,
+            others: vec![TOP5, LOSS],
+        },
         potstill: env!("CARGO_PKG_VERSION").to_owned(),
         recipe_hash: "3f9a1c07".to_owned(),
         student: network("cifar_resnet20", 269_722, 40_813_184),
-        teacher: (!methods.is_empty()).then_some(teacher),
+        teachers: if methods.is_empty() { vec![] } else { vec![teacher] },
         methods: methods.iter().map(ToString::to_string).collect(),
         data: Data {
             train: "../data/cifar10/train.tar".to_owned(),
@@ -92,16 +107,8 @@ fn run(name: &str, methods: &[&str], seed: u64) -> (Summary, Vec<EpochRow>) {
             classes: 10,
         },
         epochs: EPOCHS,
-        best: BestEpoch {
-            epoch,
-            top1: best.top1,
-        },
-        last: LastEpoch {
-            epoch: EPOCHS,
-            top1: last.top1,
-            top5: last.top5,
-            loss: last.loss,
-        },
+        best,
+        last,
         seconds: rows.iter().map(|row| row.seconds).sum(),
         finished: true,
         threads: 2,
@@ -126,22 +133,24 @@ fn row(epoch: usize, seed: f64, lift: f64) -> EpochRow {
     EpochRow {
         epoch,
         phase: "train".to_owned(),
+        search: false,
         step: 781 * epoch as u64,
         lr: 0.05 * (1.0 + (std::f64::consts::PI * (time - 1.0) / EPOCHS as f64).cos()),
         seconds: 96.0 + wobble,
         images_per_second: 520.0 + wobble,
         train: Training {
             loss: terms.values().sum(),
-            top1: Some(95.0 - 50.0 * left),
+            metrics: Metrics::new().with(&TOP1, 95.0 - 50.0 * left),
             terms,
             weights: IndexMap::new(),
         },
-        test: Some(Evaluation {
-            loss: 0.3 + left + 0.02 * wobble,
-            top1: 91.6 + 0.6 * lift - 45.0 * left + wobble,
-            top5: Some(99.7 - 20.0 * left),
-        }),
-        teacher: None,
+        test: Some(
+            Metrics::new()
+                .with(&TOP1, 91.6 + 0.6 * lift - 45.0 * left + wobble)
+                .with(&TOP5, 99.7 - 20.0 * left)
+                .with(&LOSS, 0.3 + left + 0.02 * wobble),
+        ),
+        teachers: IndexMap::new(),
         notes: IndexMap::new(),
     }
 }

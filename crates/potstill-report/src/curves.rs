@@ -1,9 +1,11 @@
-//! Accuracy, loss and learning rate over the epochs.
+//! The headline, the loss and the learning rate over the epochs.
 
 use std::fmt::Write;
 
+use potstill_metrics::{LOSS, MetricInfo};
+
 use crate::chart::{Chart, STYLE, Series, WIDTH};
-use crate::{EpochRow, IndexMap};
+use crate::{EpochRow, IndexMap, human};
 
 /// The rows of one run under the name it has in the legend. Runs of one name, such as the seeds of one
 /// recipe, share a colour.
@@ -15,18 +17,18 @@ pub struct Curve<'a> {
     pub rows: &'a [EpochRow],
 }
 
-/// One SVG file with accuracy beside loss, both on the test images.
+/// One SVG file with the headline beside the loss, both on the test images.
 ///
 /// A single run is shown with its training curves and what its methods have learned as well.
-pub fn curves_svg(curves: &[Curve<'_>]) -> String {
+pub fn curves_svg(curves: &[Curve<'_>], headline: &MetricInfo) -> String {
     let charts = match curves {
-        [only] => [accuracy(only.rows), loss(only.rows)]
+        [only] => [of_headline(only.rows, headline), loss(only.rows)]
             .into_iter()
             .chain(notes(only.rows))
             .collect(),
         _ => vec![
-            tested("Test accuracy, %", curves, |test| test.top1),
-            tested("Test loss", curves, |test| test.loss),
+            tested(format!("Test {}", titled(headline)), curves, headline),
+            tested("Test loss".to_owned(), curves, &LOSS),
         ],
     };
     let gap = 24.0;
@@ -50,28 +52,40 @@ pub fn curves_svg(curves: &[Curve<'_>]) -> String {
 }
 
 /// Every chart of one run that has something to show.
-pub(crate) fn run_charts(rows: &[EpochRow]) -> Vec<Chart> {
+pub(crate) fn run_charts(rows: &[EpochRow], headline: &MetricInfo) -> Vec<Chart> {
     let rate = Chart {
         title: "Learning rate".to_owned(),
         series: vec![Series {
             name: String::new(),
             color: 7,
             faint: false,
-            points: points(rows, |row| row.of_student().then_some(row.lr)),
+            points: points(rows, |row| (!row.search).then_some(row.lr)),
         }],
     };
-    let charts = [accuracy(rows), loss(rows), terms(rows), rate];
+    let charts = [of_headline(rows, headline), loss(rows), terms(rows), rate];
     let charts = charts.into_iter().chain(notes(rows));
     charts.filter(|chart| !chart.is_empty()).collect()
 }
 
-fn accuracy(rows: &[EpochRow]) -> Chart {
+fn of_headline(rows: &[EpochRow], headline: &MetricInfo) -> Chart {
     train_and_test(
-        "Accuracy, %",
+        &human::heading(&titled(headline)),
         ["test", "train, augmented"],
-        points(rows, |row| row.test.map(|test| test.top1)),
-        points(rows, |row| row.train.top1),
+        points(rows, |row| of_test(row, headline)),
+        points(rows, |row| row.train.metrics.of(headline)),
     )
+}
+
+/// A metric with its unit: `top-1, %`.
+fn titled(metric: &MetricInfo) -> String {
+    match metric.unit.symbol() {
+        "" => metric.label.clone().into_owned(),
+        symbol => format!("{}, {symbol}", metric.label),
+    }
+}
+
+fn of_test(row: &EpochRow, metric: &MetricInfo) -> Option<f64> {
+    row.test.as_ref().and_then(|test| test.of(metric))
 }
 
 /// The two losses differ by more than the images: training minimises the sum of all terms, the test has the
@@ -80,8 +94,8 @@ fn loss(rows: &[EpochRow]) -> Chart {
     train_and_test(
         "Loss",
         ["test, the task's own", "train, all terms"],
-        points(rows, |row| row.test.map(|test| test.loss)),
-        points(rows, |row| row.of_student().then_some(row.train.loss)),
+        points(rows, |row| of_test(row, &LOSS)),
+        points(rows, |row| (!row.search).then_some(row.train.loss)),
     )
 }
 
@@ -167,7 +181,7 @@ fn notes(rows: &[EpochRow]) -> Vec<Chart> {
     kinds.into_iter().map(chart).collect()
 }
 
-fn tested(title: &str, curves: &[Curve<'_>], value: fn(crate::Evaluation) -> f64) -> Chart {
+fn tested(title: String, curves: &[Curve<'_>], metric: &MetricInfo) -> Chart {
     let mut names: Vec<&str> = Vec::new();
     let series = curves.iter().map(|curve| {
         let known = names.iter().position(|name| *name == curve.name);
@@ -179,12 +193,12 @@ fn tested(title: &str, curves: &[Curve<'_>], value: fn(crate::Evaluation) -> f64
             name: curve.name.to_owned(),
             color,
             faint: false,
-            points: points(curve.rows, |row| row.test.map(value)),
+            points: points(curve.rows, |row| of_test(row, metric)),
         }
     });
     Chart {
         series: series.collect(),
-        title: title.to_owned(),
+        title,
     }
 }
 
@@ -196,6 +210,8 @@ fn points(rows: &[EpochRow], value: impl Fn(&EpochRow) -> Option<f64>) -> Vec<(f
 
 #[cfg(test)]
 mod tests {
+    use potstill_metrics::TOP1;
+
     use super::run_charts;
     use crate::EpochRow;
 
@@ -212,7 +228,7 @@ mod tests {
                 ..EpochRow::default()
             }
         };
-        let charts = run_charts(&[row(1), row(2)]);
+        let charts = run_charts(&[row(1), row(2)], &TOP1);
         let chart = |title: &str| charts.iter().find(|chart| chart.title == title).unwrap();
         let strength = chart("Learned: strength");
         assert_eq!(strength.series.len(), 2);

@@ -1,5 +1,9 @@
 //! Numbers as people write them: `1 h 02 min`, `269,722`, `41.3 M`.
 
+use potstill_metrics::Unit;
+
+pub use potstill_metrics::MISSING;
+
 /// A number of things with commas between the thousands: `269,722`.
 pub fn count(number: u64) -> String {
     let digits = number.to_string();
@@ -57,25 +61,37 @@ pub fn duration(seconds: f64) -> String {
 
 /// A percentage: `91.93 %`.
 pub fn percent(number: f64) -> String {
-    if number.is_finite() {
-        format!("{number:.2} %")
-    } else {
-        MISSING.to_owned()
+    Unit::Percent.text(number)
+}
+
+/// A difference of two values of a metric, with its sign: `+0.48`, `−1.20`, `0.00`.
+pub fn gain(difference: f64, unit: Unit) -> String {
+    let text = unit.number(difference.abs());
+    match difference {
+        d if !d.is_finite() || text == unit.number(0.0) => text,
+        d if d < 0.0 => format!("−{text}"),
+        _ => format!("+{text}"),
     }
 }
 
-/// A percentage, or a difference of two, where the unit stands elsewhere: `91.93`.
-pub fn points(number: f64) -> String {
-    decimals(number, 2)
+/// A distance between two values of a metric: `2.37 points` for percentages, `0.1250`.
+pub fn distance(difference: f64, unit: Unit) -> String {
+    let number = unit.number(difference.abs());
+    if unit == Unit::Percent {
+        number + " points"
+    } else {
+        number
+    }
 }
 
-/// A difference in percentage points, with its sign: `+0.48`, `−1.20`, `0.00`.
-pub fn gain(points: f64) -> String {
-    let text = decimals(points.abs(), 2);
-    match points {
-        p if !p.is_finite() || text == "0.00" => text,
-        p if p < 0.0 => format!("−{text}"),
-        _ => format!("+{text}"),
+/// A label at the beginning of a line: `top-1` as `Top-1`, but `mAP` as it is.
+pub fn heading(label: &str) -> String {
+    let mut letters = label.chars();
+    match letters.next() {
+        Some(first) if !label.chars().any(char::is_uppercase) => {
+            first.to_uppercase().chain(letters).collect()
+        }
+        _ => label.to_owned(),
     }
 }
 
@@ -103,9 +119,6 @@ pub fn decimals(number: f64, places: usize) -> String {
         MISSING.to_owned()
     }
 }
-
-/// What stands where there is no number.
-pub const MISSING: &str = "–";
 
 #[cfg(test)]
 mod tests {
@@ -147,9 +160,20 @@ mod tests {
 
     #[test]
     fn gains_carry_a_sign_unless_they_round_to_nothing() {
+        let percent = [0.481, -1.2, -0.001, f64::NAN].map(|value| gain(value, Unit::Percent));
+        assert_eq!(percent, ["+0.48", "−1.20", "0.00", "–"]);
+        assert_eq!(gain(-0.001, Unit::Nats), "−0.0010");
         assert_eq!(
-            [0.481, -1.2, -0.001, f64::NAN].map(gain),
-            ["+0.48", "−1.20", "0.00", "–"]
+            [Unit::Percent, Unit::None].map(|unit| distance(-2.366, unit)),
+            ["2.37 points", "2.3660"]
+        );
+    }
+
+    #[test]
+    fn a_heading_leaves_abbreviations_as_they_are() {
+        assert_eq!(
+            ["top-1", "mAP", "F1", ""].map(heading),
+            ["Top-1", "mAP", "F1", ""]
         );
     }
 

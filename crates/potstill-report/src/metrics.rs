@@ -4,9 +4,10 @@ use std::fs::{self, OpenOptions};
 use std::io::Write;
 use std::path::Path;
 
+use potstill_metrics::Metrics;
+use potstill_metrics::number::{map_or_nan, or_nan};
 use serde::{Deserialize, Serialize};
 
-use crate::number::{map_or_nan, or_nan};
 use crate::schema::{Place, Versioned};
 use crate::{IndexMap, ReportError};
 
@@ -17,6 +18,9 @@ pub struct EpochRow {
     pub epoch: usize,
     /// The name of the phase it belongs to.
     pub phase: String,
+    /// Whether the student stood still and a method learned something of its own, by a loss of its own.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub search: bool,
     /// Optimiser steps taken since the run began, those of this epoch included.
     pub step: u64,
     /// The learning rate of the epoch's last step.
@@ -32,10 +36,10 @@ pub struct EpochRow {
     pub train: Training,
     /// The student on the test images at the end of the epoch; absent where it was not evaluated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub test: Option<Evaluation>,
-    /// A teacher that trains beside the student, likewise; absent for one that does not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub teacher: Option<Evaluation>,
+    pub test: Option<Metrics>,
+    /// The teachers that train beside the student, likewise, by name.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub teachers: IndexMap<String, Metrics>,
     /// What a method has learned besides weights, by name: the magnitudes of an augmentation.
     #[serde(
         default,
@@ -45,11 +49,9 @@ pub struct EpochRow {
     pub notes: IndexMap<String, f64>,
 }
 
-impl EpochRow {
-    /// Whether the student trained; in other epochs a method learned something of its own, by a loss of its own.
-    pub fn of_student(&self) -> bool {
-        self.train.top1.is_some() || self.test.is_some()
-    }
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this form")]
+fn is_false(flag: &bool) -> bool {
+    !flag
 }
 
 /// What training saw in one epoch.
@@ -58,9 +60,9 @@ pub struct Training {
     /// The loss that was minimised: the sum of each term times its weight.
     #[serde(deserialize_with = "or_nan")]
     pub loss: f64,
-    /// Accuracy on augmented training images in percent; absent in a phase that does not classify.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub top1: Option<f64>,
+    /// Metrics of the augmented training images; those that a task can tell from its training steps.
+    #[serde(default, skip_serializing_if = "Metrics::is_empty")]
+    pub metrics: Metrics,
     /// The mean of each loss term before its weight, in the order of the recipe.
     #[serde(default, deserialize_with = "map_or_nan")]
     pub terms: IndexMap<String, f64>,
@@ -71,20 +73,6 @@ pub struct Training {
         deserialize_with = "map_or_nan"
     )]
     pub weights: IndexMap<String, f64>,
-}
-
-/// What the test images say.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct Evaluation {
-    /// Mean of the task's own loss.
-    #[serde(deserialize_with = "or_nan")]
-    pub loss: f64,
-    /// Accuracy in percent.
-    #[serde(deserialize_with = "or_nan")]
-    pub top1: f64,
-    /// Percent of images whose class is among the five likeliest; absent where there are too few classes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub top5: Option<f64>,
 }
 
 /// Reads every row of a `metrics.jsonl`; empty lines are passed over.

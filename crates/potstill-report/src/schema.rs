@@ -12,7 +12,7 @@ use crate::ReportError;
 
 /// The version of the JSON written here. It grows when a field changes its meaning or goes away; a new field
 /// that may be absent keeps it.
-pub const SCHEMA_VERSION: u32 = 1;
+pub const SCHEMA_VERSION: u32 = 2;
 
 #[derive(Serialize)]
 pub(crate) struct Versioned<'a, T> {
@@ -41,6 +41,12 @@ impl<'a, T: Serialize> Versioned<'a, T> {
     }
 }
 
+/// A record that is read in the form of the first version as well.
+pub(crate) trait Record: DeserializeOwned {
+    /// What it was in the first version.
+    type First: DeserializeOwned + Into<Self>;
+}
+
 /// Where a piece of text stands in a file, and what it should be.
 pub(crate) struct Place<'a> {
     pub path: &'a Path,
@@ -51,13 +57,13 @@ pub(crate) struct Place<'a> {
 }
 
 impl Place<'_> {
-    /// Reads a record, its version first: a newer record should be called that, not malformed.
-    pub(crate) fn parse<T: DeserializeOwned>(&self, text: &str) -> Result<T, ReportError> {
+    /// Reads a record, its version first: a newer record should be called that, not malformed, and an older one is brought up to date.
+    pub(crate) fn parse<T: Record>(&self, text: &str) -> Result<T, ReportError> {
         #[derive(Deserialize)]
         struct Version {
             schema_version: Option<u32>,
         }
-        let version: Version = serde_json::from_str(text).map_err(|error| self.malformed(&error))?;
+        let version: Version = self.read(text)?;
         match version.schema_version {
             Some(found) if found > SCHEMA_VERSION => Err(ReportError::Version {
                 path: self.path.to_owned(),
@@ -65,8 +71,13 @@ impl Place<'_> {
                 found,
                 newest: SCHEMA_VERSION,
             }),
-            _ => serde_json::from_str(text).map_err(|error| self.malformed(&error)),
+            Some(1) => self.read::<T::First>(text).map(Into::into),
+            _ => self.read(text),
         }
+    }
+
+    fn read<T: DeserializeOwned>(&self, text: &str) -> Result<T, ReportError> {
+        serde_json::from_str(text).map_err(|error| self.malformed(&error))
     }
 
     fn malformed(&self, error: &serde_json::Error) -> ReportError {

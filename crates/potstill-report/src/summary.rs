@@ -3,15 +3,16 @@
 use std::fs;
 use std::path::Path;
 
+use potstill_metrics::number::or_nan;
+use potstill_metrics::{MetricSet, Metrics};
 use serde::{Deserialize, Serialize};
 
 use crate::ReportError;
 use crate::metrics::replace;
-use crate::number::or_nan;
 use crate::schema::{Place, Versioned};
 
 /// What a run was and what came of it.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// The run's name, which is the name of its folder.
     pub name: String,
@@ -19,25 +20,26 @@ pub struct Summary {
     pub seed: u64,
     /// `classification` or another task.
     pub task: String,
+    /// What is measured on the test images; the headline chooses the best epoch.
+    pub metrics: MetricSet,
     /// The version of Potstill that ran it.
     pub potstill: String,
     /// Identifies the resolved recipe.
     pub recipe_hash: String,
     /// The network that was trained.
     pub student: Network,
-    /// The network it learned from, if any.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub teacher: Option<Teacher>,
+    /// The networks it learned from; none for a student alone.
+    pub teachers: Vec<Teacher>,
     /// The distillation methods in the order of the recipe; none for a student alone.
     pub methods: Vec<String>,
     /// The images.
     pub data: Data,
     /// How many epochs the recipe asks for, all phases together.
     pub epochs: usize,
-    /// The epoch with the best accuracy on the test images.
-    pub best: BestEpoch,
+    /// The best epoch by the headline. Choosing it by the test images flatters: compare runs by their last epoch.
+    pub best: EpochResult,
     /// The last epoch so far.
-    pub last: LastEpoch,
+    pub last: EpochResult,
     /// How long it ran, in seconds.
     #[serde(deserialize_with = "or_nan")]
     pub seconds: f64,
@@ -67,15 +69,17 @@ pub struct Network {
     pub macs: u64,
 }
 
-/// The network that taught.
+/// A network that taught.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Teacher {
-    /// Its name and size.
+    /// What the recipe calls it: `teacher` where there is one.
+    pub name: String,
+    /// Its model and size.
     #[serde(flatten)]
     pub network: Network,
-    /// Its accuracy on the same test images in percent, if it was measured.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub top1: Option<f64>,
+    /// What it does on the same test images; empty if it was not measured.
+    #[serde(default, skip_serializing_if = "Metrics::is_empty")]
+    pub metrics: Metrics,
 }
 
 /// The images of a run.
@@ -121,31 +125,25 @@ fn stem(name: &str) -> &str {
         .unwrap_or(name)
 }
 
-/// The best epoch of a run. Choosing it by the test images flatters: compare runs by their last epoch.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct BestEpoch {
-    /// Which one, counted from 1.
+/// What an epoch reached on the test images.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct EpochResult {
+    /// Which one, counted from 1; 0 where nothing was measured.
     pub epoch: usize,
-    /// Accuracy on the test images in percent.
-    #[serde(deserialize_with = "or_nan")]
-    pub top1: f64,
+    /// Its metrics.
+    pub metrics: Metrics,
 }
 
-/// The last epoch of a run.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
-pub struct LastEpoch {
-    /// Which one, counted from 1.
-    pub epoch: usize,
-    /// Accuracy on the test images in percent.
-    #[serde(deserialize_with = "or_nan")]
-    pub top1: f64,
-    /// Percent of test images whose class is among the five likeliest; absent where there are too few
-    /// classes.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub top5: Option<f64>,
-    /// Mean of the task's own loss on the test images.
-    #[serde(deserialize_with = "or_nan")]
-    pub loss: f64,
+impl Summary {
+    /// The headline of the last epoch; no number where it was not measured.
+    pub fn last_headline(&self) -> f64 {
+        self.headline_of(&self.last.metrics).unwrap_or(f64::NAN)
+    }
+
+    /// The headline's value among these metrics.
+    pub fn headline_of(&self, metrics: &Metrics) -> Option<f64> {
+        metrics.of(&self.metrics.headline)
+    }
 }
 
 /// Reads a `summary.json`.

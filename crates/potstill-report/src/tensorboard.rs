@@ -3,12 +3,14 @@
 //! A file is a sequence of `TFRecords` (TensorFlow's `record_writer.h`): the length of the payload as a
 //! 64-bit number, the masked CRC-32C of those eight bytes, the payload, its masked CRC-32C; all little
 //! endian. A payload is the protocol buffer `Event` of TensorFlow's `event.proto`, of which five fields and
-//! three inner messages are enough for curves, so that they are encoded here by hand.
+//! four inner messages are enough for curves, so that they are encoded here by hand.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
+
+use potstill_metrics::{MetricInfo, MetricSet, Metrics};
 
 use crate::{EpochRow, ReportError};
 
@@ -65,55 +67,53 @@ impl EventWriter {
         step: u64,
         values: impl IntoIterator<Item = (&'a str, f64)>,
     ) -> Result<(), ReportError> {
+        let values = values.into_iter().map(|(tag, value)| Scalar::new(tag, value));
+        self.summary(step, values)
+    }
+
+    /// Writes everything a row of metrics holds, at the row's step. What is said of the `metrics` becomes the description of their
+    /// charts.
+    ///
+    /// # Errors
+    /// [`ReportError::Write`] with the file.
+    pub fn epoch(&mut self, row: &EpochRow, metrics: &MetricSet) -> Result<(), ReportError> {
+        let group = |name: &'static str| {
+            move |(key, value): (&String, &f64)| Scalar::new(format!("{name}/{key}"), *value)
+        };
+        let measured = |name: &str, found: &Metrics| -> Vec<Scalar> {
+            let scalar = |(key, value): (&str, f64)| Scalar {
+                about: metrics.get(key).map(describe),
+                ..Scalar::new(format!("{name}/{key}"), value)
+            };
+            found.iter().map(scalar).collect()
+        };
+        let training = if row.search { "round" } else { "train" };
+        let mut values = vec![Scalar::new(format!("{training}/loss"), row.train.loss)];
+        values.extend(measured(training, &row.train.metrics));
+        values.extend(row.train.terms.iter().map(group("terms")));
+        values.extend(row.train.weights.iter().map(group("weights")));
+        values.extend(row.test.iter().flat_map(|test| measured("test", test)));
+        for (name, teacher) in &row.teachers {
+            values.extend(measured(name, teacher));
+        }
+        let rate = if row.search { training } else { "run" };
+        values.extend([
+            Scalar::new("run/epoch", row.epoch as f64),
+            Scalar::new(format!("{rate}/learning_rate"), row.lr),
+            Scalar::new("run/images_per_second", row.images_per_second),
+        ]);
+        values.extend(row.notes.iter().map(group("learned")));
+        self.summary(row.step, values)
+    }
+
+    fn summary(&mut self, step: u64, values: impl IntoIterator<Item = Scalar>) -> Result<(), ReportError> {
         let mut summary = Message::default();
-        for (tag, number) in values {
-            let mut value = Message::default();
-            value.text(1, tag);
-            value.float(2, number as f32);
-            summary.message(1, &value);
+        for scalar in values {
+            summary.message(1, &scalar.message());
         }
         let mut event = Message::at(now(), step);
         event.message(5, &summary);
         self.record(&event.bytes)
-    }
-
-    /// Writes everything a row of metrics holds, at the row's step.
-    ///
-    /// # Errors
-    /// [`ReportError::Write`] with the file.
-    pub fn epoch(&mut self, row: &EpochRow) -> Result<(), ReportError> {
-        let named = |group: &'static str, name: &str, value: f64| (format!("{group}/{name}"), value);
-        let training = if row.of_student() { "train" } else { "round" };
-        let mut values = vec![named(training, "loss", row.train.loss)];
-        values.extend(row.train.top1.map(|top1| named("train", "top1", top1)));
-        values.extend(
-            row.train
-                .terms
-                .iter()
-                .map(|(name, value)| named("terms", name, *value)),
-        );
-        values.extend(
-            row.train
-                .weights
-                .iter()
-                .map(|(name, value)| named("weights", name, *value)),
-        );
-        if let Some(test) = row.test {
-            values.extend([named("test", "loss", test.loss), named("test", "top1", test.top1)]);
-            values.extend(test.top5.map(|top5| named("test", "top5", top5)));
-        }
-        let rate = if row.of_student() { "run" } else { training };
-        values.extend([
-            named("run", "epoch", row.epoch as f64),
-            named(rate, "learning_rate", row.lr),
-            named("run", "images_per_second", row.images_per_second),
-        ]);
-        values.extend(
-            row.notes
-                .iter()
-                .map(|(name, value)| named("learned", name, *value)),
-        );
-        self.scalars(row.step, values.iter().map(|(tag, value)| (tag.as_str(), *value)))
     }
 
     fn record(&mut self, payload: &[u8]) -> Result<(), ReportError> {
@@ -127,6 +127,51 @@ impl EventWriter {
             .write_all(&record)
             .map_err(ReportError::write(&self.path))
     }
+}
+
+/// A value under its tag.
+struct Scalar {
+    tag: String,
+    value: f64,
+    /// What a reader is told about it.
+    about: Option<String>,
+}
+
+impl Scalar {
+    fn new(tag: impl Into<String>, value: f64) -> Self {
+        Self {
+            tag: tag.into(),
+            value,
+            about: None,
+        }
+    }
+
+    /// A `Summary.Value`.
+    fn message(&self) -> Message {
+        let mut value = Message::default();
+        value.text(1, &self.tag);
+        value.float(2, self.value as f32);
+        if let Some(about) = &self.about {
+            let mut metadata = Message::default();
+            metadata.text(3, about); // SummaryMetadata.summary_description
+            value.message(9, &metadata);
+        }
+        value
+    }
+}
+
+/// A metric's unit and direction in words.
+fn describe(metric: &MetricInfo) -> String {
+    let unit = match metric.unit.symbol() {
+        "" => metric.label.to_string(),
+        symbol => format!("{}, {symbol}", metric.label),
+    };
+    let better = if metric.higher_is_better {
+        "higher"
+    } else {
+        "lower"
+    };
+    format!("{unit}; {better} is better")
 }
 
 /// A file of a new name. `TensorBoard` reads a folder's files in the order of their names, so that the time

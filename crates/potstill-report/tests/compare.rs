@@ -4,6 +4,7 @@
 
 mod runs;
 
+use potstill_metrics::{LOSS, TOP1};
 use potstill_report::{Comparison, Role, RunGroup, Summary, compare};
 use runs::run;
 
@@ -45,7 +46,7 @@ cifar_resnet20 (40.8 M MACs) on cifar10: 50,000 training and 10,000 test images,
 
 top-1: after the last epoch, mean ± sample standard deviation over the seeds
 best: mean of each run's best epoch, which is chosen on the test images
-gain: top-1 less that of the student alone, in percentage points
+gain: how much better top-1 is than that of the student alone, in percentage points
 ";
     assert_eq!(comparison().text(), expected);
 }
@@ -61,7 +62,7 @@ fn the_markdown_table_keeps_a_name_from_breaking_it() {
 
 - top-1: after the last epoch, mean ± sample standard deviation over the seeds
 - best: mean of each run's best epoch, which is chosen on the test images
-- gain: top-1 less that of the student alone, in percentage points
+- gain: how much better top-1 is than that of the student alone, in percentage points
 ";
     let odd = compare(&[group("a|b\n*c", [run("x", &[], 0, 91.0)])]).unwrap();
     assert_eq!(odd.markdown(), expected);
@@ -70,13 +71,15 @@ fn the_markdown_table_keeps_a_name_from_breaking_it() {
 #[test]
 fn the_json_holds_the_same_numbers_unrounded() {
     let json: serde_json::Value = serde_json::from_str(&comparison().json()).unwrap();
-    assert_eq!(json["schema_version"], 1);
+    assert_eq!(json["schema_version"], 2);
     let row = &json["setups"][0]["rows"][1];
     assert_eq!(
         (&row["role"], &row["name"]),
         (&"distilled".into(), &"kd-t4".into())
     );
-    assert_eq!(row["top1"], serde_json::json!({"mean": 92.0, "std": 0.5, "n": 3}));
+    let spread = serde_json::json!({"mean": 92.0, "std": 0.5, "n": 3});
+    assert_eq!(row["metrics"]["top1"], spread);
+    assert_eq!(json["setups"][0]["headline"]["name"], "top1");
     assert_eq!((&row["gain"], &row["seconds"]), (&1.0.into(), &3720.0.into()));
     assert!(json["setups"][0]["rows"][0]["gain"].is_null());
 }
@@ -114,6 +117,35 @@ fn with_two_students_alone_the_first_one_counts_and_the_reader_is_told() {
 }
 
 #[test]
+fn where_less_is_better_a_gain_is_less() {
+    let by_loss = |name, methods: &[&str], loss| {
+        let mut run = run(name, methods, 0, 50.0);
+        run.metrics.headline = LOSS;
+        run.last.metrics.insert("loss", loss);
+        group(name, [run])
+    };
+    let compared = compare(&[by_loss("alone", &[], 1.5), by_loss("kd", &["kd"], 1.25)]).unwrap();
+    assert_eq!(compared.setups[0].rows[1].gain, Some(0.25));
+    let text = compared.text();
+    assert!(
+        text.contains("1.2500") && text.contains("+0.2500") && !text.contains('%'),
+        "{text}"
+    );
+    assert!(
+        text.contains("gain: how much better loss is than that of the student alone\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn runs_of_another_headline_are_not_compared() {
+    let mut other = run("kd", &["kd"], 0, 92.0);
+    other.metrics.headline = LOSS;
+    let compared = compare(&[group("alone", [run("alone", &[], 0, 91.0)]), group("kd", [other])]).unwrap();
+    assert_eq!(compared.setups.len(), 2);
+}
+
+#[test]
 fn unfinished_runs_are_left_out_and_named() {
     let mut half = run("kd", &["kd"], 1, 50.0);
     half.finished = false;
@@ -124,7 +156,7 @@ fn unfinished_runs_are_left_out_and_named() {
             "alone",
             [Summary {
                 methods: vec![],
-                teacher: None,
+                teachers: vec![],
                 ..half
             }],
         ),
@@ -135,8 +167,8 @@ fn unfinished_runs_are_left_out_and_named() {
         rows.iter().map(|row| row.role).collect::<Vec<_>>(),
         [Role::Alone, Role::Distilled, Role::Teacher]
     );
-    assert_eq!((rows[0].top1, rows[0].seconds), (None, None));
-    let top1 = rows[1].top1.unwrap();
+    assert_eq!((rows[0].last(&TOP1), rows[0].seconds), (None, None));
+    let top1 = rows[1].last(&TOP1).unwrap();
     assert_eq!((top1.mean, top1.std, top1.n), (92.0, None, 1));
     assert_eq!(
         compared.notes[..2],

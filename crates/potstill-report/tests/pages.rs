@@ -4,6 +4,7 @@
 
 mod runs;
 
+use potstill_metrics::{F1, LOSS, MEAN_AVERAGE_PRECISION, MetricSet, Metrics, TOP1};
 use potstill_report::{CardFacts, Curve, EpochRow, Summary, curves_svg, html_report, model_card};
 use runs::{row, run};
 
@@ -74,13 +75,14 @@ fn what_comes_from_outside_is_text_and_never_markup() {
     let page = html_report(&summary, &[named.clone(), row(2)], evil);
     check_markup(&page);
     assert!(!page.contains("<script") && page.contains("&lt;/pre&gt;&lt;script&gt;alert(&quot;1&quot;)"));
-    let svg = curves_svg(&[
+    let curves = [
         Curve {
             name: evil,
             rows: &[named],
         },
         Curve { name: "b", rows: &[] },
-    ]);
+    ];
+    let svg = curves_svg(&curves, &TOP1);
     check_markup(&svg);
     assert!(!svg.contains("<script"));
 }
@@ -102,16 +104,84 @@ fn an_unfinished_diverged_run_without_a_teacher_has_a_page_too() {
     }
 }
 
+/// A run whose headline is a mean average precision, with two teachers.
+fn multi_label() -> (Summary, EpochRow) {
+    let mut summary = run("m", &["kd"], 0, 0.0);
+    "multi-label".clone_into(&mut summary.task);
+    summary.metrics = MetricSet {
+        headline: MEAN_AVERAGE_PRECISION,
+        others: vec![F1, LOSS],
+    };
+    let metrics = |map| {
+        Metrics::new()
+            .with(&MEAN_AVERAGE_PRECISION, map)
+            .with(&F1, 61.5)
+            .with(&LOSS, 0.25)
+    };
+    (summary.last.metrics, summary.best.metrics) = (metrics(71.25), metrics(72.5));
+    let mut second = summary.teachers[0].clone();
+    "large".clone_into(&mut second.name);
+    "cifar_resnet110".clone_into(&mut second.network.model);
+    (summary.teachers[0].metrics, second.metrics) = (metrics(70.0), metrics(75.0));
+    summary.teachers.push(second);
+    let mut epoch = row(1);
+    epoch.train.metrics = Metrics::new();
+    epoch.test = Some(metrics(72.5));
+    (summary, epoch)
+}
+
+#[test]
+fn another_task_is_shown_by_its_own_headline() {
+    let (summary, epoch) = multi_label();
+    let page = html_report(&summary, &[epoch], "");
+    check_markup(&page);
+    for fact in [
+        "mAP, last epoch",
+        "71.25 %",
+        "F1 61.50 %",
+        "<th>test mAP</th><th>test F1</th><th>test loss</th>",
+        "Large's mAP",
+        "3.75 points ahead",
+        "1.25 points behind",
+        "<b>cifar_resnet56</b> and <b>cifar_resnet110</b>",
+    ] {
+        assert!(page.contains(fact), "{fact}");
+    }
+    assert!(!page.contains("op-1") && !page.contains("train mAP"));
+    let card = model_card(&CardFacts {
+        summary: &summary,
+        recipe: "",
+        command: "potstill train recipe.toml",
+        license: None,
+        teacher_license: None,
+        data_license: None,
+        data_name: None,
+        comparison: None,
+    });
+    for fact in [
+        "pipeline_tag: image-classification",
+        "metrics:\n- mean_average_precision\n- f1\n",
+        "    - type: mean_average_precision\n      name: mAP, percent\n      value: 71.25\n",
+        "base_model:\n- \"cifar_resnet56\"\n- \"cifar_resnet110\"\n",
+        "none, one or several of them",
+        "| mAP, best epoch (chosen on these test images) | 72.50 %, epoch 1 |",
+        "| mAP of large | 75.00 % |",
+    ] {
+        assert!(card.contains(fact), "{fact}\n{card}");
+    }
+    assert!(!card.contains("op-1") && !card.contains("loss"));
+}
+
 #[test]
 fn curves_lie_where_their_values_are() {
     // Accuracy 60 and 80 on an axis from 60 to 80: from the lower left corner of the plot to its upper right
     // one.
     let rows = [(1, 60.0), (2, 80.0)].map(|(epoch, top1)| {
         let mut row = row(epoch);
-        row.test = row.test.map(|test| potstill_report::Evaluation { top1, ..test });
+        row.test = row.test.map(|test| test.with(&TOP1, top1));
         row
     });
-    let svg = curves_svg(&[
+    let curves = [
         Curve {
             name: "a",
             rows: &rows,
@@ -120,7 +190,8 @@ fn curves_lie_where_their_values_are() {
             name: "b",
             rows: &rows[..1],
         },
-    ]);
+    ];
+    let svg = curves_svg(&curves, &TOP1);
     check_markup(&svg);
     assert!(
         svg.contains("<path class=\"line c0\" d=\"M46.0 250.0L468.0 48.0\"/>"),
@@ -137,20 +208,21 @@ fn curves_lie_where_their_values_are() {
 fn an_epoch_that_is_no_number_leaves_a_gap() {
     let rows = [1.0, f64::NAN, 3.0, 4.0].map(|top1| {
         let mut row = row(1);
-        row.test = row.test.map(|test| potstill_report::Evaluation { top1, ..test });
+        row.test = row.test.map(|test| test.with(&TOP1, top1));
         row
     });
     let rows: Vec<_> = (1..)
         .zip(rows)
         .map(|(epoch, row)| EpochRow { epoch, ..row })
         .collect();
-    let svg = curves_svg(&[
+    let curves = [
         Curve {
             name: "a",
             rows: &rows,
         },
         Curve { name: "b", rows: &[] },
-    ]);
+    ];
+    let svg = curves_svg(&curves, &TOP1);
     let line = svg
         .lines()
         .find(|line| line.starts_with("<path class=\"line c0\" d=\"M46"))
@@ -178,7 +250,7 @@ fn the_card_says_what_the_hub_and_the_reader_need() {
 #[test]
 fn a_card_of_a_diverged_run_claims_no_result() {
     let mut summary = run("r", &[], 0, f64::NAN);
-    summary.last.top5 = None;
+    summary.last.metrics = Metrics::new().with(&TOP1, f64::NAN);
     let card = model_card(&CardFacts {
         summary: &summary,
         recipe: "",

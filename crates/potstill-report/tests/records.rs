@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use potstill_report::{
-    EpochRow, Summary, append_metrics, read_metrics, read_summary, rewind_metrics, write_summary,
+    EpochResult, EpochRow, Summary, append_metrics, read_metrics, read_summary, rewind_metrics, write_summary,
 };
 use runs::{row, run};
 
@@ -22,7 +22,7 @@ fn file(text: &str) -> (tempfile::TempDir, PathBuf) {
     (folder, path)
 }
 
-const LINE: &str = r#"{"schema_version":1,"epoch":1,"phase":"train","step":156,"lr":0.1,"seconds":12.5,"images_per_second":520.0,"train":{"loss":1.25,"top1":55.5,"terms":{"kd":0.2,"cross_entropy":1.0}},"test":{"loss":1.5,"top1":60.25,"top5":95.0}}"#;
+const LINE: &str = r#"{"schema_version":2,"epoch":1,"phase":"train","step":156,"lr":0.1,"seconds":12.5,"images_per_second":520.0,"train":{"loss":1.25,"metrics":{"top1":55.5},"terms":{"kd":0.2,"cross_entropy":1.0}},"test":{"top1":60.25,"top5":95.0,"loss":1.5}}"#;
 
 #[test]
 fn rows_are_lines_of_json_that_keep_the_order_of_the_terms() {
@@ -47,7 +47,7 @@ fn a_diverged_epoch_is_written_as_null_and_read_as_nan() {
     append_metrics(&path, &diverged).unwrap();
     let text = fs::read_to_string(&path).unwrap();
     assert!(
-        text.contains(r#""loss":null,"top1":55.5,"terms":{"kd":null,"#),
+        text.contains(r#""loss":null,"metrics":{"top1":55.5},"terms":{"kd":null,"#),
         "{text}"
     );
     let read = &read_metrics(&path).unwrap()[0].train;
@@ -60,8 +60,8 @@ fn what_a_phase_does_not_measure_may_be_absent() {
     let (_folder, path) = file(&format!("{text}\n\n"));
     let EpochRow { train, test, .. } = &read_metrics(&path).unwrap()[0];
     assert_eq!(
-        (train.loss, train.top1, train.terms.len(), test),
-        (2.0, None, 0, &None)
+        (train.loss, train.metrics.len(), train.terms.len(), test),
+        (2.0, 0, 0, &None)
     );
 }
 
@@ -76,7 +76,7 @@ fn complaint(text: &str) -> String {
 fn errors_name_the_file_the_line_and_what_to_do() {
     assert_eq!(
         complaint(&format!("{LINE}\n\n{}\n", LINE.replace("\"step\"", "\"stop\""))),
-        "FILE:3: not a row of metrics: missing field `step` (column 225)"
+        "FILE:3: not a row of metrics: missing field `step` (column 237)"
     );
     assert_eq!(
         complaint(&format!("{LINE}\n{}\n", LINE.replace("156", "\"156\""))),
@@ -88,8 +88,8 @@ fn errors_name_the_file_the_line_and_what_to_do() {
          line, as after a crash; delete the line)"
     );
     assert_eq!(
-        complaint(&LINE.replace("version\":1,\"epoch", "version\":2,\"era")),
-        "FILE:1: schema_version 2, but this Potstill reads up to 1; use a newer one"
+        complaint(&LINE.replace("version\":2,\"epoch", "version\":3,\"era")),
+        "FILE:1: schema_version 3, but this Potstill reads up to 2; use a newer one"
     );
     let missing = read_metrics("no/such/metrics.jsonl").unwrap_err().to_string();
     assert!(
@@ -132,7 +132,7 @@ fn a_summary_comes_back_as_it_was() {
     assert!(
         fs::read_to_string(&path)
             .unwrap()
-            .starts_with("{\n  \"schema_version\": 1,\n  \"name\": \"b\",")
+            .starts_with("{\n  \"schema_version\": 2,\n  \"name\": \"b\",")
     );
 
     fs::write(&path, "{\n  \"name\": \"b\",\n  \"seed\": -1\n}\n").unwrap();
@@ -147,8 +147,9 @@ fn a_summary_comes_back_as_it_was() {
 fn a_summary_of_a_diverged_run_can_be_read() {
     let (_folder, path) = file("");
     let mut summary: Summary = run("a", &[], 0, f64::NAN);
-    summary.last.loss = f64::INFINITY;
+    summary.last.metrics.insert("loss", f64::INFINITY);
     write_summary(&path, &summary).unwrap();
     let read = read_summary(&path).unwrap();
-    assert!(read.last.top1.is_nan() && read.last.loss.is_nan() && read.best.top1.is_nan());
+    let EpochResult { metrics, .. } = &read.last;
+    assert!(metrics["top1"].is_nan() && metrics["loss"].is_nan() && read.best.metrics["top1"].is_nan());
 }

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
-use potstill_report::tensorboard::EventWriter;
+use potstill_report::{Metrics, tensorboard::EventWriter};
 
 /// The fields of one message: number, wire type, and the bytes of the value.
 fn fields(mut bytes: &[u8]) -> Vec<(u64, u64, Vec<u8>)> {
@@ -79,14 +79,28 @@ fn event(payload: &[u8]) -> (u64, HashMap<u64, Vec<u8>>) {
     (varint(&mut &fields.remove(&2).unwrap()[..]), fields)
 }
 
-/// The tags and values of an event's summary.
-fn scalars(summary: &[u8]) -> Vec<(String, f32)> {
-    let value = |bytes: &[u8]| match &fields(bytes)[..] {
-        [(1, 2, tag), (2, 5, value)] => (
-            String::from_utf8(tag.clone()).unwrap(),
+/// The tags, values and descriptions of an event's summary.
+fn described(summary: &[u8]) -> Vec<(String, f32, String)> {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    let value = |bytes: &[u8]| {
+        let fields = fields(bytes);
+        let [(1, 2, tag), (2, 5, value), rest @ ..] = &fields[..] else {
+            panic!("{fields:?}");
+        };
+        let about = match rest {
+            [] => String::new(),
+            // Value.metadata, and in it SummaryMetadata.summary_description.
+            [(9, 2, metadata)] => match &self::fields(metadata)[..] {
+                [(3, 2, about)] => text(about),
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        };
+        (
+            text(tag),
             f32::from_le_bytes(value.clone().try_into().unwrap()),
-        ),
-        other => panic!("{other:?}"),
+            about,
+        )
     };
     fields(summary)
         .iter()
@@ -97,12 +111,18 @@ fn scalars(summary: &[u8]) -> Vec<(String, f32)> {
         .collect()
 }
 
+/// The tags and values of an event's summary.
+fn scalars(summary: &[u8]) -> Vec<(String, f32)> {
+    let values = described(summary).into_iter();
+    values.map(|(tag, value, _)| (tag, value)).collect()
+}
+
 #[test]
 fn an_event_file_holds_its_version_and_then_the_values() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = EventWriter::create(folder.path().join("events")).unwrap();
     writer.scalars(300, [("a/b", 0.5), ("ü", f64::NAN)]).unwrap();
-    writer.epoch(&runs::row(2)).unwrap();
+    writer.epoch(&runs::row(2), &runs::metrics()).unwrap();
     let name = writer.path().file_name().unwrap().to_str().unwrap();
     assert!(name.starts_with("events.out.tfevents."), "{name}");
 
@@ -126,9 +146,9 @@ fn an_event_file_holds_its_version_and_then_the_values() {
         ("train/top1", 55.5),
         ("terms/kd", 0.2),
         ("terms/cross_entropy", 1.0),
-        ("test/loss", 1.5),
         ("test/top1", 60.25),
         ("test/top5", 95.0),
+        ("test/loss", 1.5),
         ("run/epoch", 2.0),
         ("run/learning_rate", 0.1),
         ("run/images_per_second", 520.0),
@@ -137,6 +157,13 @@ fn an_event_file_holds_its_version_and_then_the_values() {
         scalars(&by_field[&5]),
         expected.map(|(tag, value)| (tag.to_owned(), value))
     );
+    let about = |tag: &str| {
+        let values = described(&by_field[&5]);
+        values.into_iter().find(|(name, ..)| name == tag).unwrap().2
+    };
+    assert_eq!(about("train/top1"), "top-1, %; higher is better");
+    assert_eq!(about("test/loss"), "loss; lower is better");
+    assert_eq!(about("terms/kd"), "");
 }
 
 #[test]
@@ -144,9 +171,9 @@ fn what_a_method_learns_has_tags_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = EventWriter::create(folder.path().join("events")).unwrap();
     let mut row = runs::row(2);
-    (row.train.top1, row.test) = (None, None);
+    (row.search, row.train.metrics, row.test) = (true, Metrics::new(), None);
     row.notes.insert("tst.magnitude.rotate".into(), 0.25);
-    writer.epoch(&row).unwrap();
+    writer.epoch(&row, &runs::metrics()).unwrap();
     let (_, by_field) = event(&records(writer.path())[1]);
     let values = scalars(&by_field[&5]);
     let found = |tag: &str| {

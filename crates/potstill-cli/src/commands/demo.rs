@@ -7,7 +7,7 @@ use std::{
 
 use clap::Args;
 use potstill_recipe::Recipe;
-use potstill_report::read_summary;
+use potstill_report::{Metrics, read_summary};
 use serde::Serialize;
 use serde_json::json;
 
@@ -31,23 +31,19 @@ pub struct DemoArguments {
 /// The result for programs.
 #[derive(Debug, Serialize)]
 struct Report {
-    teacher: Teacher,
-    alone: Accuracy,
-    distilled: Accuracy,
+    /// The headline of the teacher by its name.
+    teacher: Metrics,
+    alone: Students,
+    distilled: Students,
     seconds: f64,
 }
 
 #[derive(Debug, Serialize)]
-struct Teacher {
-    top1: f64,
-}
-
-#[derive(Debug, Serialize)]
-struct Accuracy {
+struct Students {
     mean: f64,
     /// Sample standard deviation; 0 of one run.
     std: f64,
-    /// Top-1 after the last epoch, one for each seed.
+    /// The headline after the last epoch, one for each seed.
     runs: Vec<f64>,
 }
 
@@ -77,7 +73,7 @@ pub fn run(arguments: &DemoArguments, quiet: bool) -> Result<(), Failure> {
             };
             let folder = out.join(name).join(format!("seed-{seed}"));
             go(recipe, &folder)?;
-            runs.push(read_summary(folder.join("summary.json"))?.last.top1);
+            runs.push(read_summary(folder.join("summary.json"))?.last_headline());
             Ok::<(), Failure>(())
         };
         student("alone", Some("methods=[]"), &mut alone)?;
@@ -85,13 +81,11 @@ pub fn run(arguments: &DemoArguments, quiet: bool) -> Result<(), Failure> {
     }
     let seconds = began.elapsed().as_secs_f64();
     if arguments.json {
-        let teacher = Teacher {
-            top1: read_summary(teacher.join("summary.json"))?.last.top1,
-        };
+        let teacher = read_summary(teacher.join("summary.json"))?;
         return print_json(&Report {
-            teacher,
-            alone: accuracy(alone),
-            distilled: accuracy(distilled),
+            teacher: Metrics::new().with(&teacher.metrics.headline, teacher.last_headline()),
+            alone: students(alone),
+            distilled: students(distilled),
             seconds,
         });
     }
@@ -115,11 +109,11 @@ fn free_folder(wanted: &Path) -> PathBuf {
         .unwrap_or_else(|| wanted.into())
 }
 
-fn accuracy(runs: Vec<f64>) -> Accuracy {
+fn students(runs: Vec<f64>) -> Students {
     let n = runs.len() as f64;
     let mean = runs.iter().sum::<f64>() / n;
-    let variance = runs.iter().map(|top1| (top1 - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
-    Accuracy {
+    let variance = runs.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / (n - 1.0).max(1.0);
+    Students {
         mean,
         std: variance.sqrt(),
         runs,

@@ -8,7 +8,7 @@ use std::{
 use burn::tensor::Device;
 use clap::Args;
 use potstill_data::{Augment, Dataset, LoaderConfig, Normalise, Split, open};
-use potstill_engine::{EngineError, NetworkInput, Source, default_input, evaluate};
+use potstill_engine::{EngineError, NetworkInput, Source, default_input, evaluate, metric_set};
 use potstill_models::{FrozenModel, OnnxModel};
 use potstill_random::Seed;
 use potstill_recipe::LowResolution;
@@ -94,13 +94,13 @@ pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {
     if arguments.json {
         return print_json(&found);
     }
-    let top5 = found
-        .top5
-        .map_or(String::new(), |top5| format!("  top-5 {top5:.2} %"));
-    print(&format!(
-        "top-1 {:.2} %{top5}  loss {:.4}  ({} images)",
-        found.top1, found.loss, found.count
-    ))
+    let measured = metric_set();
+    let values = measured.iter().filter_map(|metric| {
+        let value = found.metrics.of(metric)?;
+        Some(format!("{} {}", metric.label, metric.unit.text(value)))
+    });
+    let values: Vec<String> = values.collect();
+    print(&format!("{}  ({} images)", values.join("  "), found.count))
 }
 
 /// What is to be evaluated.

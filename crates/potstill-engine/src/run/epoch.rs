@@ -77,7 +77,7 @@ impl Run {
         self.position.step += 1;
         pace.images += batch.len();
         self.totals
-            .add(batch.len(), report.hits, report.loss, &report.terms);
+            .add(batch.len(), report.loss, &report.terms, &report.counts);
         let totals = &self.totals;
         let means = totals.terms.iter();
         let means: Vec<_> = means

@@ -3,10 +3,12 @@
 use std::time::Instant;
 
 use potstill_methods::Event;
-use potstill_report::{EpochRow, IndexMap, Training, append_metrics};
+use potstill_metrics::{MetricInfo, Metrics};
+use potstill_report::{EpochResult, EpochRow, IndexMap, Training, append_metrics};
 
 use crate::{
-    Best, EngineError, Evaluation, Observer, Phase, Position, epoch_line, plan::timeline::EpochKind, run::Run,
+    EngineError, EpochProgress, Observer, Phase, Position, epoch_line, evaluate::metric_set,
+    plan::timeline::EpochKind, run::Run, run::TEACHER,
 };
 
 impl Run {
@@ -27,19 +29,34 @@ impl Run {
         };
         self.seconds += began.elapsed().as_secs_f64();
         let row = self.row(slot, training, student, teacher)?;
-        let improved = student.is_some_and(|now| self.best.is_none_or(|best| now.top1 > best.top1));
-        if let Some(now) = student.filter(|_| improved) {
-            let (epoch, top1) = (row.epoch, now.top1);
-            self.best = Some(Best { epoch, top1 });
-        }
+        let measured = metric_set();
+        let result = row.test.clone().map(|metrics| EpochResult {
+            epoch: row.epoch,
+            metrics,
+        });
+        let improved = result.filter(|now| self.improves(&measured.headline, &now.metrics));
+        let best = improved.is_some().then(|| self.folder.best());
+        self.best = improved.or(self.best.take());
         append_metrics(self.folder.metrics(), &row)?;
-        self.events.epoch(&row)?;
-        self.folder.log(&epoch_line(&row, self.plan.timeline.len()))?;
+        self.events.epoch(&row, &measured)?;
+        let progress = EpochProgress {
+            row: &row,
+            epochs: self.plan.timeline.len(),
+            metrics: &measured,
+        };
+        self.folder.log(&epoch_line(&progress))?;
         self.picture(slot)?;
-        self.save(improved.then(|| self.folder.best()))?;
-        observer.epoch(&row, self.plan.timeline.len());
+        self.save(best)?;
+        observer.epoch(&progress);
         self.rows.push(row);
         Ok(())
+    }
+
+    /// Whether these metrics are better than those of the best epoch so far.
+    fn improves(&self, headline: &MetricInfo, now: &Metrics) -> bool {
+        let value = |metrics: &Metrics| metrics.of(headline).unwrap_or(f64::NAN);
+        let best = self.best.as_ref();
+        best.is_none_or(|best| headline.is_better(value(now), value(&best.metrics)))
     }
 
     /// The epoch in one row; the position goes on to the next, and an augmentation hears that its epoch has ended.
@@ -47,8 +64,8 @@ impl Run {
         &mut self,
         slot: EpochKind,
         training: f64,
-        student: Option<Evaluation>,
-        teacher: Option<Evaluation>,
+        student: Option<Metrics>,
+        teacher: Option<Metrics>,
     ) -> Result<EpochRow, EngineError> {
         let totals = std::mem::take(&mut self.totals);
         let steps = self.position.step;
@@ -79,27 +96,26 @@ impl Run {
         Ok(EpochRow {
             epoch: self.position.epoch,
             phase,
+            search: matches!(slot, EpochKind::SearchRound { .. }),
             step: (self.position.epoch * steps) as u64,
             lr,
             seconds: self.seconds,
             images_per_second: totals.images as f64 / training,
             train: Training {
                 loss: totals.mean(totals.loss),
-                top1: student.is_some().then(|| totals.top1()),
+                metrics: match slot {
+                    EpochKind::Student { .. } => totals.metrics(&metric_set()),
+                    EpochKind::SearchRound { .. } => Metrics::new(),
+                },
                 terms: terms.collect::<IndexMap<_, _>>(),
                 ..Training::default()
             },
-            test: student.map(reported),
-            teacher: teacher.map(reported),
+            test: student,
+            teachers: teacher
+                .map(|found| (TEACHER.to_owned(), found))
+                .into_iter()
+                .collect(),
             notes: self.learner.metrics().into_iter().collect(),
         })
-    }
-}
-
-fn reported(found: Evaluation) -> potstill_report::Evaluation {
-    potstill_report::Evaluation {
-        loss: found.loss,
-        top1: found.top1,
-        top5: found.top5,
     }
 }

@@ -18,13 +18,17 @@ use std::{
 use potstill_base::Digest;
 use potstill_data::Loader;
 use potstill_methods::Prepared;
-use potstill_report::{EpochRow, tensorboard::EventWriter};
+use potstill_metrics::Metrics;
+use potstill_report::{EpochResult, EpochRow, tensorboard::EventWriter};
 
 pub(crate) use self::summary::median;
 use crate::{
-    Best, EngineError, Evaluation, Observer, Plan, Position, RunFolder, evaluate, plan::timeline::EpochKind,
+    EngineError, Observer, Plan, Position, RunFolder, evaluate, plan::timeline::EpochKind,
     running_mean::RunningMean, train::backward::Optimizers, train::learner::Learner,
 };
+
+/// What the teacher is called in records.
+const TEACHER: &str = "teacher";
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +46,7 @@ pub struct Run {
     pub(crate) learner: Learner,
     optimizers: Optimizers,
     position: Position,
-    pub(crate) best: Option<Best>,
+    pub(crate) best: Option<EpochResult>,
     totals: RunningMean,
     pub(crate) seconds: f64,
     pub(crate) recipe_hash: String,
@@ -120,17 +124,18 @@ impl Run {
         Ok(Outcome::Finished)
     }
 
-    fn evaluate(&self) -> Result<Evaluation, EngineError> {
+    fn evaluate(&self) -> Result<Metrics, EngineError> {
         let student = (&self.learner.student).into();
         let (test, augment) = (self.plan.test.clone(), &self.plan.augment);
-        evaluate(
+        let found = evaluate(
             &student,
             test,
             augment,
             &self.learner.student_input,
             self.plan.evaluating(),
             &mut |_| (),
-        )
+        )?;
+        Ok(found.metrics)
     }
 
     /// What the run is made from.
@@ -149,7 +154,7 @@ impl Run {
     }
 
     /// The teacher on the test images as it is now; none without a teacher or for other classes.
-    fn evaluate_teacher(&self) -> Result<Option<Evaluation>, EngineError> {
+    fn evaluate_teacher(&self) -> Result<Option<Metrics>, EngineError> {
         let Some(teacher) = self.learner.teachers.first() else {
             return Ok(None);
         };
@@ -165,14 +170,6 @@ impl Run {
             self.plan.evaluating(),
             &mut |_| (),
         )?;
-        Ok(Some(found))
-    }
-
-    /// Top-1 accuracy of the teacher on the test images, percent; none without a teacher or for other classes.
-    ///
-    /// # Errors
-    /// An image that cannot be read.
-    pub fn teacher_top1(&self) -> Result<Option<f64>, EngineError> {
-        Ok(self.evaluate_teacher()?.map(|found| found.top1))
+        Ok(Some(found.metrics))
     }
 }

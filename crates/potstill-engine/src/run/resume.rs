@@ -65,7 +65,7 @@ impl Run {
     pub(super) fn save(&self, best: Option<PathBuf>) -> Result<(), EngineError> {
         let run_state = Checkpoint {
             position: self.position,
-            best: self.best,
+            best: self.best.clone(),
             totals: self.totals.clone(),
             seconds: self.seconds,
             recipe: self.recipe_hash.clone(),

@@ -1,19 +1,23 @@
 //! The last pages of a run: what it was and what came of it, in one file for programs and one to look at.
 
-use potstill_report::{Data, EpochRow, LastEpoch, Summary, Teacher, html_report, write_summary};
+use potstill_metrics::Metrics;
+use potstill_report::{Data, EpochResult, EpochRow, Summary, Teacher, html_report, write_summary};
 
-use crate::{EngineError, ModelConfig, export::deploy, machine::peak_rss_mb, run::Run};
+use crate::{
+    EngineError, ModelConfig, evaluate::metric_set, export::deploy, machine::peak_rss_mb, run::Run,
+    run::TEACHER,
+};
 
 impl Run {
     /// Writes what a finished run shows: the student, the summary and the report.
     pub(crate) fn finish(&self) -> Result<(), EngineError> {
-        let summary = self.summary(self.teacher_top1()?);
+        let summary = self.summary(self.evaluate_teacher()?.unwrap_or_default());
         let recipe = self.plan.recipe.to_toml()?;
         deploy(
             ModelConfig::of(&self.plan, &self.learner),
             &self.learner.student,
             &summary,
-            summary.last.top1,
+            &summary.last.metrics,
             &recipe,
             &self.folder.student(),
         )?;
@@ -24,21 +28,27 @@ impl Run {
     }
 
     /// The run in one page.
-    fn summary(&self, teacher_top1: Option<f64>) -> Summary {
+    fn summary(&self, teacher: Metrics) -> Summary {
         let plan = &self.plan;
-        let measured = |row: &EpochRow| row.test.map(|test| (row.epoch, test));
-        let last = self.rows.iter().rev().find_map(measured);
+        let measured = |row: &EpochRow| {
+            let (epoch, metrics) = (row.epoch, row.test.clone()?);
+            Some(EpochResult { epoch, metrics })
+        };
+        let last = self.rows.iter().rev().find_map(measured).unwrap_or_default();
+        let teachers = plan.teacher.as_ref().map(|planned| Teacher {
+            name: TEACHER.into(),
+            network: network(&planned.model, &planned.side),
+            metrics: teacher,
+        });
         Summary {
             name: plan.recipe.name.clone(),
             seed: plan.recipe.seed,
             task: "classification".into(),
+            metrics: metric_set(),
             potstill: env!("CARGO_PKG_VERSION").into(),
             recipe_hash: self.recipe_hash.clone(),
             student: network(&plan.student.model, &plan.student_side),
-            teacher: plan.teacher.as_ref().map(|teacher| Teacher {
-                network: network(&teacher.model, &teacher.side),
-                top1: teacher_top1,
-            }),
+            teachers: teachers.into_iter().collect(),
             methods: plan
                 .recipe
                 .methods
@@ -53,23 +63,10 @@ impl Run {
                 classes: plan.train.classes().len(),
             },
             epochs: plan.recipe.total_epochs(),
-            best: self
-                .best
-                .map(|best| potstill_report::BestEpoch {
-                    epoch: best.epoch,
-                    top1: best.top1,
-                })
-                .unwrap_or_default(),
-            last: last
-                .map(|(epoch, test)| LastEpoch {
-                    epoch,
-                    top1: test.top1,
-                    top5: test.top5,
-                    loss: test.loss,
-                })
-                .unwrap_or_default(),
+            best: self.best.clone().unwrap_or_default(),
+            finished: last.epoch == plan.timeline.len(),
+            last,
             seconds: self.seconds,
-            finished: last.is_some_and(|(epoch, _)| epoch == plan.timeline.len()),
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             step_ms_median: median(&self.step_seconds).map(|seconds| 1e3 * seconds),
             peak_rss_mb: peak_rss_mb(),

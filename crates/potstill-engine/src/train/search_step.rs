@@ -78,7 +78,11 @@ impl Learner {
                     });
             }
         }
-        Ok(StepReport { loss, terms, hits: 0 })
+        Ok(StepReport {
+            loss,
+            terms,
+            counts: Vec::new(),
+        })
     }
 }
 

@@ -7,7 +7,8 @@ use potstill_data::Batch;
 use potstill_methods::{
     NetworkOutput, StepContext, StudentEpoch, StudentStep, TeacherOutput, TeacherStep, TeacherUpdate,
 };
-use potstill_ops::{BatchStatistics, Mode, Pass, cross_entropy, true_class_ranks};
+use potstill_metrics::{TOP1, true_class_ranks};
+use potstill_ops::{BatchStatistics, Mode, Pass, cross_entropy};
 
 use super::{
     backward::UpdateContext,
@@ -25,8 +26,8 @@ pub(crate) struct StepReport {
     pub loss: f64,
     /// The unweighted terms.
     pub terms: Vec<(String, f64)>,
-    /// Images of the batch whose true class had the largest logit, not counting those that an augmentation made.
-    pub hits: usize,
+    /// What the task counts over the images of the batch, not counting those that an augmentation made, by the name of the metric.
+    pub counts: Vec<(String, f64)>,
 }
 
 /// What the teachers of a step did.
@@ -70,11 +71,12 @@ impl Learner {
             }
         }
         let hits = hits(student.logits, &batch.labels()?, self.student.classes());
+        let counts = vec![(TOP1.name.clone().into_owned(), hits as f64)];
         trace.profile.record(StepPart::Bookkeeping, 0);
         Ok(StepReport {
             loss: teachers.lead.loss + loss,
             terms: [teachers.lead.terms, terms].concat(),
-            hits,
+            counts,
         })
     }
 

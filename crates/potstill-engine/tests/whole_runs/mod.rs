@@ -10,10 +10,9 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use potstill_engine::{NoObserver, Observer, Outcome, Plan, Run, RunFolder, StepProgress};
+use potstill_engine::{EpochProgress, NoObserver, Observer, Outcome, Plan, Run, RunFolder, StepProgress};
 use potstill_models::weights::TensorFile;
 use potstill_recipe::Recipe;
-use potstill_report::EpochRow;
 
 /// Every tensor of a file by its name, as bits.
 pub type Bits = BTreeMap<String, Vec<u32>>;
@@ -66,7 +65,7 @@ pub struct KilledAfter<'a> {
 }
 
 impl Observer for KilledAfter<'_> {
-    fn epoch(&mut self, row: &EpochRow, _: usize) {
+    fn epoch(&mut self, EpochProgress { row, .. }: &EpochProgress<'_>) {
         if row.epoch != self.epoch {
             return;
         }

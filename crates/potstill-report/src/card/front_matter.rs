@@ -1,6 +1,9 @@
 //! The YAML at the top of a model card, with the keys of the Hugging Face hub's model card specification.
 
-use super::CardFacts;
+use indexmap::IndexSet;
+use potstill_metrics::{MetricInfo, Unit};
+
+use super::{CardFacts, task};
 
 /// The front matter between its two rules, with a newline at its end.
 pub(super) fn front_matter(facts: &CardFacts<'_>) -> String {
@@ -11,11 +14,9 @@ pub(super) fn front_matter(facts: &CardFacts<'_>) -> String {
         format!("license: {}", quote(facts.license.unwrap_or("unknown"))),
         "library_name: potstill".to_owned(),
     ];
-    if summary.task == "classification" {
-        yaml.push("pipeline_tag: image-classification".to_owned());
-    }
+    yaml.extend(task::pipeline(&summary.task).map(|tag| format!("pipeline_tag: {tag}")));
     yaml.push("tags:".to_owned());
-    let distilled = summary.teacher.as_ref().map(|_| "knowledge-distillation");
+    let distilled = (!summary.teachers.is_empty()).then_some("knowledge-distillation");
     let tags = ["potstill"]
         .into_iter()
         .chain(distilled)
@@ -25,34 +26,53 @@ pub(super) fn front_matter(facts: &CardFacts<'_>) -> String {
         // Only a name that was given: one guessed from a path would link to somebody else's images.
         yaml.push(format!("datasets:\n- {}", quote(name)));
     }
-    yaml.push("metrics:\n- accuracy".to_owned());
-    if let Some(teacher) = &summary.teacher {
-        yaml.push(format!("base_model: {}", quote(&teacher.network.model)));
+    let families: IndexSet<&str> = measured(facts)
+        .map(|(metric, _)| metric.family.as_ref())
+        .collect();
+    if !families.is_empty() {
+        yaml.push("metrics:".to_owned());
+        yaml.extend(families.into_iter().map(|family| format!("- {family}")));
+    }
+    match &summary.teachers[..] {
+        [] => {}
+        [only] => yaml.push(format!("base_model: {}", quote(&only.network.model))),
+        several => {
+            yaml.push("base_model:".to_owned());
+            yaml.extend(
+                several
+                    .iter()
+                    .map(|teacher| format!("- {}", quote(&teacher.network.model))),
+            );
+        }
     }
     yaml.extend(model_index(facts));
     yaml.push("---\n".to_owned());
     yaml.join("\n")
 }
 
+/// What was measured in percent after the last epoch, without what is no number.
+fn measured<'a>(facts: &CardFacts<'a>) -> impl Iterator<Item = (&'a MetricInfo, f64)> {
+    let summary = facts.summary;
+    let metrics = summary
+        .metrics
+        .iter()
+        .filter(|metric| metric.unit == Unit::Percent);
+    let values = metrics.filter_map(|metric| Some((metric, summary.last.metrics.of(metric)?)));
+    values.filter(|(_, value)| value.is_finite())
+}
+
 /// The results as programs read them; none for a run that diverged.
 fn model_index(facts: &CardFacts<'_>) -> Option<String> {
     let summary = facts.summary;
-    let metrics = [("top-1", Some(summary.last.top1)), ("top-5", summary.last.top5)];
-    let metrics: Vec<String> = metrics
-        .into_iter()
-        .filter_map(|(name, value)| Some((name, value.filter(|value| value.is_finite())?)))
-        .map(|(name, value)| {
-            format!("\n    - type: accuracy\n      name: {name} accuracy, percent\n      value: {value:.2}")
+    let metrics: Vec<String> = measured(facts)
+        .map(|(MetricInfo { family, label, .. }, value)| {
+            format!("\n    - type: {family}\n      name: {label}, percent\n      value: {value:.2}")
         })
         .collect();
     if metrics.is_empty() {
         return None;
     }
-    let task = if summary.task == "classification" {
-        "image-classification"
-    } else {
-        &summary.task
-    };
+    let task = task::pipeline(&summary.task).unwrap_or(&summary.task);
     let data = quote(facts.data_name());
     Some(format!(
         "model-index:\n- name: {}\n  results:\n  - task:\n      type: {}\n    dataset:\n      name: {data}\n      \

@@ -1,8 +1,11 @@
 //! The model card: `README.md` beside a student's weights, in the form that model hubs read.
 
 mod front_matter;
+mod task;
 
 use std::fmt::Write;
+
+use potstill_metrics::{LOSS, Metrics};
 
 use crate::compare::escape_markdown as escape;
 use crate::human::{self, MISSING};
@@ -56,20 +59,23 @@ impl CardFacts<'_> {
 fn about(facts: &CardFacts<'_>) -> String {
     let Summary {
         student,
-        teacher,
+        teachers,
         methods,
         ..
     } = facts.summary;
     let (model, data) = (escape(&student.model), escape(facts.data_name()));
-    let taught = match teacher {
-        Some(teacher) => {
-            format!(
-                ", distilled from a {} by {}",
-                escape(&teacher.network.model),
-                escape(&methods.join(" + "))
-            )
-        }
-        None => ", trained without a teacher".to_owned(),
+    let names: Vec<String> = teachers
+        .iter()
+        .map(|teacher| format!("a {}", escape(&teacher.network.model)))
+        .collect();
+    let taught = if names.is_empty() {
+        ", trained without a teacher".to_owned()
+    } else {
+        format!(
+            ", distilled from {} by {}",
+            names.join(" and "),
+            escape(&methods.join(" + "))
+        )
     };
     let unfinished = if facts.summary.finished {
         String::new()
@@ -85,15 +91,7 @@ fn about(facts: &CardFacts<'_>) -> String {
 fn intended_use(facts: &CardFacts<'_>) -> String {
     let Summary { task, data, .. } = facts.summary;
     let name = escape(facts.data_name());
-    let what = match task.as_str() {
-        "classification" => {
-            format!(
-                "Telling which of {} classes a picture like those of {name} shows",
-                data.classes
-            )
-        }
-        other => format!("The task `{other}` on pictures like those of {name}"),
-    };
+    let what = task::use_of(task, data.classes, &name);
     format!(
         "{what}, where a larger network is too slow or too big. `model.safetensors` holds the weights under the names \
          that PyTorch uses; `config.json` holds the architecture, the names of the classes, the input's size and its \
@@ -102,33 +100,49 @@ fn intended_use(facts: &CardFacts<'_>) -> String {
 }
 
 fn results(facts: &CardFacts<'_>) -> String {
+    let summary = facts.summary;
     let Summary {
         last,
         best,
-        teacher,
+        teachers,
         student,
         data,
         ..
-    } = facts.summary;
+    } = summary;
+    let headline = &summary.metrics.headline;
+    let text = |metrics: &Metrics| {
+        headline
+            .unit
+            .text(summary.headline_of(metrics).unwrap_or(f64::NAN))
+    };
+    let label = &headline.label;
     let mut lines = vec![
-        ("top-1, last epoch", human::percent(last.top1)),
+        (format!("{label}, last epoch"), text(&last.metrics)),
         (
-            "top-1, best epoch (chosen on these test images)",
-            format!("{}, epoch {}", human::percent(best.top1), best.epoch),
+            format!("{label}, best epoch (chosen on these test images)"),
+            format!("{}, epoch {}", text(&best.metrics), best.epoch),
         ),
     ];
-    lines.extend(last.top5.map(|top5| ("top-5, last epoch", human::percent(top5))));
-    lines.extend(
-        teacher
-            .as_ref()
-            .and_then(|teacher| teacher.top1)
-            .map(|top1| ("top-1 of the teacher", human::percent(top1))),
-    );
-    lines.push(("parameters", human::count(student.params)));
-    lines.push((
+    // The loss says little to those who did not train the network.
+    let others = summary.metrics.others.iter().filter(|metric| **metric != LOSS);
+    lines.extend(others.filter_map(|metric| {
+        let value = last.metrics.of(metric)?;
+        Some((format!("{}, last epoch", metric.label), metric.unit.text(value)))
+    }));
+    lines.extend(teachers.iter().filter_map(|teacher| {
+        summary.headline_of(&teacher.metrics)?;
+        let name = match teachers.len() {
+            1 => "the teacher",
+            _ => &teacher.name,
+        };
+        Some((format!("{label} of {name}"), text(&teacher.metrics)))
+    }));
+    let mut line = |name: &str, value: String| lines.push((name.to_owned(), value));
+    line("parameters", human::count(student.params));
+    line(
         "multiply-accumulates for one image",
         human::magnitude(student.macs),
-    ));
+    );
     let images = human::count(data.test_images as u64);
     let mut text = format!(
         "On the {images} test images of {}.\n\n{}",
@@ -143,16 +157,20 @@ fn results(facts: &CardFacts<'_>) -> String {
 
 fn training(facts: &CardFacts<'_>) -> String {
     let summary = facts.summary;
-    let teacher = summary.teacher.as_ref().map_or_else(
-        || "none".to_owned(),
-        |teacher| {
-            format!(
-                "{}, {} parameters",
-                escape(&teacher.network.model),
-                human::count(teacher.network.params)
-            )
-        },
-    );
+    let teachers = summary.teachers.iter().map(|teacher| {
+        let network = &teacher.network;
+        format!(
+            "{}, {} parameters",
+            escape(&network.model),
+            human::count(network.params)
+        )
+    });
+    let teachers: Vec<String> = teachers.collect();
+    let teacher = if teachers.is_empty() {
+        "none".to_owned()
+    } else {
+        teachers.join("; ")
+    };
     let methods = if summary.methods.is_empty() {
         "none".to_owned()
     } else {
@@ -192,9 +210,10 @@ fn reproduce(facts: &CardFacts<'_>) -> String {
 
 fn licenses(facts: &CardFacts<'_>) -> String {
     let stated = |license: Option<&str>| license.map_or_else(|| NOT_STATED.to_owned(), escape);
-    let teacher = match facts.summary.teacher {
-        Some(_) => stated(facts.teacher_license),
-        None => "no teacher".to_owned(),
+    let teacher = if facts.summary.teachers.is_empty() {
+        "no teacher".to_owned()
+    } else {
+        stated(facts.teacher_license)
     };
     table(&[
         ("these weights", stated(facts.license)),
@@ -208,7 +227,7 @@ fn limits(facts: &CardFacts<'_>) -> String {
         "It was measured on these test images only; pictures of another kind can do much worse, and nothing here \
          measures bias or robustness.",
     ];
-    if facts.summary.teacher.is_some() {
+    if !facts.summary.teachers.is_empty() {
         limits.push("It learned from its teacher's answers and can have learned the teacher's mistakes.");
     }
     if facts.comparison.is_none() {
@@ -219,10 +238,10 @@ fn limits(facts: &CardFacts<'_>) -> String {
         .fold(String::new(), |text, limit| text + "- " + limit + "\n")
 }
 
-fn table(lines: &[(&str, String)]) -> String {
+fn table<N: AsRef<str>>(lines: &[(N, String)]) -> String {
     lines
         .iter()
         .fold("| | |\n| --- | --- |\n".to_owned(), |text, (name, value)| {
-            text + "| " + name + " | " + value + " |\n"
+            text + "| " + name.as_ref() + " | " + value + " |\n"
         })
 }

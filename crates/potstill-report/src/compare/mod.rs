@@ -1,8 +1,8 @@
 //! Runs side by side: the student alone, the same student distilled, and its teachers.
 //!
 //! Runs are only compared within a [`Setup`], that is for the same task, student, images and number of
-//! epochs, because a gain between different ones would not be the method's. A group's accuracy is the mean
-//! over its seeds of the *last* epoch: the best epoch is chosen by the test images and flatters.
+//! epochs, because a gain between different ones would not be the method's. A group is judged by the mean
+//! over its seeds of the headline of the *last* epoch: the best epoch is chosen by the test images and flatters.
 
 mod render;
 
@@ -10,10 +10,11 @@ pub(crate) use render::escape_markdown;
 
 use std::collections::HashSet;
 
+use potstill_metrics::MetricInfo;
 use serde::Serialize;
 
 use crate::schema::Versioned;
-use crate::{Data, Network, ReportError, Spread, Summary};
+use crate::{Data, IndexMap, Network, ReportError, Spread, Summary};
 
 /// The runs of one recipe with several seeds.
 #[derive(Debug, Clone, PartialEq)]
@@ -39,6 +40,8 @@ pub struct Comparison {
 pub struct Setup {
     /// `classification` or another task.
     pub task: String,
+    /// The metric that runs are compared by.
+    pub headline: MetricInfo,
     /// The student, which is the same in all its runs.
     pub student: Network,
     /// The images.
@@ -58,11 +61,11 @@ pub struct Row {
     pub name: String,
     /// The distillation methods.
     pub methods: Vec<String>,
-    /// Accuracy after the last epoch in percent, over the finished runs.
-    pub top1: Option<Spread>,
-    /// Accuracy of each run's best epoch in percent, over the finished runs.
+    /// Every metric after the last epoch, over the finished runs, by name.
+    pub metrics: IndexMap<String, Spread>,
+    /// The headline of each run's best epoch, over the finished runs.
     pub best: Option<Spread>,
-    /// Mean accuracy less that of the student alone, in percentage points.
+    /// By how much the mean of the headline is better than that of the student alone.
     pub gain: Option<f64>,
     /// Trainable parameters of the network.
     pub params: u64,
@@ -82,6 +85,13 @@ pub enum Role {
     Distilled,
     /// A teacher.
     Teacher,
+}
+
+impl Row {
+    /// The headline after the last epoch, over the finished runs.
+    pub fn last(&self, headline: &MetricInfo) -> Option<Spread> {
+        self.metrics.get(headline.name.as_ref()).copied()
+    }
 }
 
 impl Comparison {
@@ -122,6 +132,7 @@ impl Setup {
     fn of(run: &Summary) -> Self {
         Self {
             task: run.task.clone(),
+            headline: run.metrics.headline.clone(),
             student: run.student.clone(),
             data: run.data.clone(),
             epochs: run.epochs,
@@ -131,25 +142,27 @@ impl Setup {
 
     fn holds(&self, run: &Summary) -> bool {
         self.task == run.task
+            && self.headline.name == run.metrics.headline.name
             && self.student == run.student
             && self.data == run.data
             && self.epochs == run.epochs
     }
 
     fn add_teachers(&mut self, group: &RunGroup) {
-        for teacher in group.runs.iter().filter_map(|run| run.teacher.as_ref()) {
-            let top1 = teacher.top1.and_then(|top1| Spread::of(&[top1]));
+        for teacher in group.runs.iter().flat_map(|run| &run.teachers) {
+            let of_one = |(name, value): (&str, f64)| Some((name.to_owned(), Spread::of(&[value])?));
+            let metrics: IndexMap<String, Spread> = teacher.metrics.iter().filter_map(of_one).collect();
             let network = &teacher.network;
             let known = self
                 .rows
                 .iter()
-                .any(|row| row.role == Role::Teacher && row.name == network.model && row.top1 == top1);
+                .any(|row| row.role == Role::Teacher && row.name == network.model && row.metrics == metrics);
             if !known {
                 self.rows.push(Row {
                     role: Role::Teacher,
                     name: network.model.clone(),
                     methods: Vec::new(),
-                    top1,
+                    metrics,
                     best: None,
                     gain: None,
                     params: network.params,
@@ -164,10 +177,10 @@ impl Setup {
         if self.rows.iter().all(|row| row.role != Role::Distilled) {
             return;
         }
-        let alone: Vec<_> = self.rows.iter().filter(|row| row.role == Role::Alone).collect();
+        let headline = &self.headline;
+        let alone = self.rows.iter().filter(|row| row.role == Role::Alone);
         let measured: Vec<_> = alone
-            .iter()
-            .filter_map(|row| row.top1.map(|top1| (row.name.clone(), top1.mean)))
+            .filter_map(|row| Some((row.name.clone(), row.last(headline)?.mean)))
             .collect();
         let Some((name, baseline)) = measured.first() else {
             notes.push(format!(
@@ -180,7 +193,7 @@ impl Setup {
             notes.push(format!("{}: the gain is over `{name}`", self.student.model));
         }
         for row in self.rows.iter_mut().filter(|row| row.role == Role::Distilled) {
-            row.gain = row.top1.map(|top1| top1.mean - baseline);
+            row.gain = row.last(headline).map(|last| headline.gain(last.mean, *baseline));
         }
     }
 }
@@ -193,10 +206,14 @@ fn group_row(group: &RunGroup, first: &Summary, notes: &mut Vec<String>) -> Row 
             group.name, run.seed, run.last.epoch, run.epochs
         ));
     }
-    let over = |value: fn(&Summary) -> f64| {
+    let over = |value: &dyn Fn(&Summary) -> Option<f64>| {
         let finished = group.runs.iter().filter(|run| run.finished);
-        Spread::of(&finished.map(value).collect::<Vec<_>>())
+        Spread::of(&finished.filter_map(value).collect::<Vec<_>>())
     };
+    let metrics = first.metrics.iter().filter_map(|metric| {
+        let spread = over(&|run| run.last.metrics.of(metric))?;
+        Some((metric.name.clone().into_owned(), spread))
+    });
     Row {
         role: if first.methods.is_empty() {
             Role::Alone
@@ -205,12 +222,12 @@ fn group_row(group: &RunGroup, first: &Summary, notes: &mut Vec<String>) -> Row 
         },
         name: group.name.clone(),
         methods: first.methods.clone(),
-        top1: over(|run| run.last.top1),
-        best: over(|run| run.best.top1),
+        metrics: metrics.collect(),
+        best: over(&|run| run.headline_of(&run.best.metrics)),
         gain: None,
         params: first.student.params,
         macs: first.student.macs,
-        seconds: over(|run| run.seconds).map(|seconds| seconds.mean),
+        seconds: over(&|run| Some(run.seconds)).map(|seconds| seconds.mean),
     }
 }
 
@@ -243,16 +260,23 @@ fn check(group: &RunGroup) -> Result<&Summary, ReportError> {
 }
 
 /// What runs of one recipe with different seeds have in common, in words.
-fn identity(run: &Summary) -> [(&'static str, String); 9] {
-    let teacher = run
-        .teacher
-        .as_ref()
-        .map_or("none", |teacher| &teacher.network.model);
+fn identity(run: &Summary) -> [(&'static str, String); 10] {
+    let teachers: Vec<&str> = run
+        .teachers
+        .iter()
+        .map(|teacher| teacher.network.model.as_str())
+        .collect();
+    let teachers = if teachers.is_empty() {
+        "none".to_owned()
+    } else {
+        teachers.join(" and ")
+    };
     [
         ("the task", run.task.clone()),
+        ("the headline", run.metrics.headline.name.clone().into_owned()),
         ("the student", run.student.model.clone()),
         ("the student's parameters", run.student.params.to_string()),
-        ("the teacher", teacher.to_owned()),
+        ("the teacher", teachers),
         ("the methods", format!("[{}]", run.methods.join(", "))),
         ("the training source", run.data.train.clone()),
         ("the test source", run.data.test.clone()),

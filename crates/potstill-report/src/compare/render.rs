@@ -3,29 +3,15 @@
 use std::fmt::{self, Display, Write};
 
 use comfy_table::{CellAlignment, Table, TableComponent, presets};
+use indexmap::IndexSet;
+use potstill_metrics::{MetricInfo, Unit};
 
 use super::{Comparison, Role, Row, Setup};
 use crate::human::{self, MISSING};
 use crate::{Network, Spread};
 
-const HEADER: [&str; 8] = [
-    "run",
-    "methods",
-    "seeds",
-    "top-1 %",
-    "best %",
-    "gain",
-    "parameters",
-    "time",
-];
 /// The first columns are words and stand on the left; numbers stand on the right.
 const WORDS: usize = 2;
-
-const LEGEND: [&str; 3] = [
-    "top-1: after the last epoch, mean ± sample standard deviation over the seeds",
-    "best: mean of each run's best epoch, which is chosen on the test images",
-    "gain: top-1 less that of the student alone, in percentage points",
-];
 
 impl Comparison {
     /// Tables for a terminal, as wide as they need to be.
@@ -52,8 +38,31 @@ impl Comparison {
     }
 
     fn footer(&self, bullet: &str) -> String {
-        let lines = self.notes.iter().map(String::as_str).chain(LEGEND);
-        lines.fold(String::new(), |text, line| text + bullet + line + "\n")
+        let lines = self.notes.iter().cloned().chain(self.legend());
+        lines.fold(String::new(), |text, line| text + bullet + &line + "\n")
+    }
+
+    /// What the columns hold, for all tables together; nothing without a table.
+    fn legend(&self) -> Vec<String> {
+        if self.setups.is_empty() {
+            return Vec::new();
+        }
+        let labels: IndexSet<&str> = self
+            .setups
+            .iter()
+            .map(|setup| setup.headline.label.as_ref())
+            .collect();
+        let headline = labels.into_iter().collect::<Vec<_>>().join(", ");
+        let points = self
+            .setups
+            .iter()
+            .any(|setup| setup.headline.unit == Unit::Percent);
+        let points = if points { ", in percentage points" } else { "" };
+        vec![
+            format!("{headline}: after the last epoch, mean ± sample standard deviation over the seeds"),
+            "best: mean of each run's best epoch, which is chosen on the test images".to_owned(),
+            format!("gain: how much better {headline} is than that of the student alone{points}"),
+        ]
     }
 }
 
@@ -76,20 +85,35 @@ impl Display for Setup {
     }
 }
 
-impl Display for Spread {
-    /// `91.93 ± 0.21`, or `91.93` for a single run.
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(&human::points(self.mean))?;
-        match self.std {
-            Some(std) => write!(out, " ± {}", human::points(std)),
-            None => Ok(()),
-        }
+/// `91.93 ± 0.21`, or `91.93` for a single run.
+fn spread(spread: Spread, unit: Unit) -> String {
+    let mean = unit.number(spread.mean);
+    match spread.std {
+        Some(std) => format!("{mean} ± {}", unit.number(std)),
+        None => mean,
     }
 }
 
-fn cells(row: &Row) -> [String; 8] {
+fn header(headline: &MetricInfo) -> [String; 8] {
+    let symbol = headline.unit.symbol();
+    let with_unit = |label: &str| format!("{label} {symbol}").trim_end().to_owned();
+    let words = |text: &str| text.to_owned();
+    [
+        words("run"),
+        words("methods"),
+        words("seeds"),
+        with_unit(&headline.label),
+        with_unit("best"),
+        words("gain"),
+        words("parameters"),
+        words("time"),
+    ]
+}
+
+fn cells(row: &Row, headline: &MetricInfo) -> [String; 8] {
     let or_missing = |text: Option<String>| text.unwrap_or_else(|| MISSING.to_owned());
-    let seeds = row.top1.map_or(0, |top1| top1.n);
+    let (last, unit) = (row.last(headline), headline.unit);
+    let seeds = last.map_or(0, |last| last.n);
     [
         row.name.clone(),
         match row.role {
@@ -98,9 +122,9 @@ fn cells(row: &Row) -> [String; 8] {
             Role::Teacher => "teacher".to_owned(),
         },
         or_missing((row.role != Role::Teacher).then(|| seeds.to_string())),
-        or_missing(row.top1.map(|top1| top1.to_string())),
-        or_missing(row.best.map(|best| human::points(best.mean))),
-        or_missing(row.gain.map(human::gain)),
+        or_missing(last.map(|last| spread(last, unit))),
+        or_missing(row.best.map(|best| unit.number(best.mean))),
+        or_missing(row.gain.map(|gain| human::gain(gain, unit))),
         human::count(row.params),
         or_missing(row.seconds.map(human::duration)),
     ]
@@ -110,8 +134,8 @@ fn text_table(setup: &Setup) -> String {
     let mut table = Table::new();
     table
         .load_preset(presets::NOTHING)
-        .set_header(HEADER)
-        .add_rows(setup.rows.iter().map(cells));
+        .set_header(header(&setup.headline))
+        .add_rows(setup.rows.iter().map(|row| cells(row, &setup.headline)));
     table.set_style(TableComponent::HeaderLines, '─');
     table.set_style(TableComponent::MiddleHeaderIntersections, '─');
     for column in table.column_iter_mut().skip(WORDS) {
@@ -127,10 +151,11 @@ fn text_table(setup: &Setup) -> String {
 }
 
 fn markdown_table(setup: &Setup) -> String {
-    let rules = (0..HEADER.len()).map(|column| if column < WORDS { "---" } else { "---:" }.to_owned());
-    let mut text = markdown_line(HEADER.map(str::to_owned)) + &markdown_line(rules);
+    let header = header(&setup.headline);
+    let rules = (0..header.len()).map(|column| if column < WORDS { "---" } else { "---:" }.to_owned());
+    let mut text = markdown_line(header.clone()) + &markdown_line(rules);
     for row in &setup.rows {
-        text += &markdown_line(cells(row).map(|cell| escape_markdown(&cell)));
+        text += &markdown_line(cells(row, &setup.headline).map(|cell| escape_markdown(&cell)));
     }
     text
 }

@@ -1,6 +1,7 @@
 //! The table of epochs.
 
 use indexmap::IndexSet;
+use potstill_metrics::{MetricInfo, Metrics};
 
 use crate::human::{self, MISSING};
 use crate::xml::escape;
@@ -18,7 +19,7 @@ struct Column<'a> {
 
 /// Every epoch in a row, with a column only for what some row has. The best epoch is marked.
 pub(super) fn table(summary: &Summary, rows: &[EpochRow]) -> String {
-    let columns = columns(rows);
+    let columns = columns(summary, rows);
     let class = |column: &Column<'_>| if column.words { " class=\"word\"" } else { "" };
     let head = columns
         .iter()
@@ -49,7 +50,7 @@ pub(super) fn table(summary: &Summary, rows: &[EpochRow]) -> String {
     )
 }
 
-fn columns(rows: &[EpochRow]) -> Vec<Column<'_>> {
+fn columns<'a>(summary: &'a Summary, rows: &'a [EpochRow]) -> Vec<Column<'a>> {
     let mut columns = vec![number("epoch", |row| row.epoch.to_string())];
     if rows.windows(2).any(|pair| pair[0].phase != pair[1].phase) {
         columns.push(Column {
@@ -70,25 +71,35 @@ fn columns(rows: &[EpochRow]) -> Vec<Column<'_>> {
             or_missing(row.train.terms.get(*name).copied(), 4)
         }));
     }
-    if rows.iter().any(|row| row.train.top1.is_some()) {
-        columns.push(number("train top-1", |row| or_missing(row.train.top1, 2)));
-    }
-    columns.push(number("test loss", |row| {
-        or_missing(row.test.map(|test| test.loss), 4)
-    }));
-    columns.push(number("test top-1", |row| {
-        or_missing(row.test.map(|test| test.top1), 2)
-    }));
-    if rows
-        .iter()
-        .any(|row| row.test.is_some_and(|test| test.top5.is_some()))
-    {
-        columns.push(number("test top-5", |row| {
-            or_missing(row.test.and_then(|test| test.top5), 2)
-        }));
+    let sides: [(&str, Found); 2] = [
+        ("train", |row| Some(&row.train.metrics)),
+        ("test", |row| row.test.as_ref()),
+    ];
+    for (side, of) in sides {
+        columns.extend(
+            summary
+                .metrics
+                .iter()
+                .filter_map(|metric| measured(rows, side, of, metric)),
+        );
     }
     columns.push(number("time", |row| human::duration(row.seconds)));
     columns
+}
+
+/// What a row holds of the training or of the test images.
+type Found = fn(&EpochRow) -> Option<&Metrics>;
+
+/// The column of a metric, if some row has it.
+fn measured<'a>(rows: &[EpochRow], side: &str, of: Found, metric: &'a MetricInfo) -> Option<Column<'a>> {
+    let value = move |row: &EpochRow| of(row).and_then(|metrics| metrics.of(metric));
+    let title = format!("{side} {}", metric.label);
+    rows.iter().any(|row| value(row).is_some()).then(|| {
+        number(&title, move |row| match value(row) {
+            Some(value) => metric.unit.number(value),
+            None => MISSING.to_owned(),
+        })
+    })
 }
 
 fn number<'a>(title: &str, cell: impl Fn(&EpochRow) -> String + 'a) -> Column<'a> {

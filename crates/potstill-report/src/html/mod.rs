@@ -2,6 +2,8 @@
 
 mod epochs;
 
+use potstill_metrics::Metrics;
+
 use crate::chart;
 use crate::curves::run_charts;
 use crate::human::{self, MISSING};
@@ -15,7 +17,7 @@ const STYLE: &str = include_str!("report.css");
 /// `recipe` is the text of the resolved recipe. Everything that comes from outside is escaped.
 pub fn html_report(summary: &Summary, rows: &[EpochRow], recipe: &str) -> String {
     let name = escape(&summary.name);
-    let charts = run_charts(rows);
+    let charts = run_charts(rows, &summary.metrics.headline);
     let figures = charts
         .iter()
         .map(|chart| format!("<div class=\"card\">{}</div>\n", chart.element()));
@@ -42,13 +44,18 @@ pub fn html_report(summary: &Summary, rows: &[EpochRow], recipe: &str) -> String
 
 fn header(summary: &Summary) -> String {
     let student = format!("<b>{}</b>", escape(&summary.student.model));
-    let how = match &summary.teacher {
-        Some(teacher) => format!(
-            "{student} distilled from <b>{}</b> by <b>{}</b>",
-            escape(&teacher.network.model),
+    let teachers = summary.teachers.iter();
+    let teachers: Vec<String> = teachers
+        .map(|teacher| format!("<b>{}</b>", escape(&teacher.network.model)))
+        .collect();
+    let how = if teachers.is_empty() {
+        format!("{student} trained alone")
+    } else {
+        format!(
+            "{student} distilled from {} by <b>{}</b>",
+            teachers.join(" and "),
             escape(&summary.methods.join(" + "))
-        ),
-        None => format!("{student} trained alone"),
+        )
     };
     let data = &summary.data;
     let warning = if summary.finished {
@@ -80,26 +87,42 @@ fn tiles(summary: &Summary, rows: &[EpochRow]) -> String {
     let Summary {
         last, best, student, ..
     } = summary;
-    let beside_last = match last.top5 {
-        Some(top5) => format!("top-5 {}", human::percent(top5)),
-        None => format!("loss {}", human::decimals(last.loss, 3)),
+    let headline = &summary.metrics.headline;
+    let others = summary.metrics.others.iter();
+    let mut others = others.filter_map(|metric| Some((metric, last.metrics.of(metric)?)));
+    let beside_last = others.next().map_or_else(String::new, |(metric, value)| {
+        format!("{} {}", metric.label, metric.unit.text(value))
+    });
+    let title = escape(&human::heading(&headline.label));
+    let value = |metrics: &Metrics| {
+        headline
+            .unit
+            .text(summary.headline_of(metrics).unwrap_or(f64::NAN))
     };
     let mut tiles = vec![
-        tile("Top-1, last epoch", &human::percent(last.top1), &beside_last),
         tile(
-            "Top-1, best epoch",
-            &human::percent(best.top1),
+            &format!("{title}, last epoch"),
+            &value(&last.metrics),
+            &beside_last,
+        ),
+        tile(
+            &format!("{title}, best epoch"),
+            &value(&best.metrics),
             &format!("epoch {}", best.epoch),
         ),
     ];
-    if let Some(teacher) = &summary.teacher {
-        if let Some(top1) = teacher.top1 {
-            let side = if top1 < last.top1 { "behind" } else { "ahead" };
-            let distance = human::points((top1 - last.top1).abs());
+    for teacher in &summary.teachers {
+        if let Some(measured) = summary.headline_of(&teacher.metrics) {
+            let gain = headline.gain(measured, summary.last_headline());
+            let side = if gain < 0.0 { "behind" } else { "ahead" };
             tiles.push(tile(
-                "Teacher's top-1",
-                &human::percent(top1),
-                &format!("{distance} points {side}"),
+                &format!(
+                    "{}'s {}",
+                    escape(&human::heading(&teacher.name)),
+                    escape(&headline.label)
+                ),
+                &headline.unit.text(measured),
+                &format!("{} {side}", human::distance(gain, headline.unit)),
             ));
         }
         tiles.push(ratio(&teacher.network, student));
@@ -133,11 +156,16 @@ fn facts(summary: &Summary) -> String {
         )
     };
     let or_missing = |text: Option<String>| text.unwrap_or_else(|| MISSING.to_owned());
+    let teachers: Vec<String> = summary
+        .teachers
+        .iter()
+        .map(|teacher| network(&teacher.network))
+        .collect();
     let facts = [
         ("Student", network(&summary.student)),
         (
             "Teacher",
-            or_missing(summary.teacher.as_ref().map(|teacher| network(&teacher.network))),
+            or_missing((!teachers.is_empty()).then(|| teachers.join("; "))),
         ),
         ("Training images", summary.data.train.clone()),
         ("Test images", summary.data.test.clone()),

@@ -2,24 +2,33 @@
 
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use potstill_report::{
-    BestEpoch, Data, EpochRow, Evaluation, IndexMap, LastEpoch, Network, Summary, Teacher, Training,
-};
+use potstill_metrics::{LOSS, MetricSet, Metrics, TOP1, TOP5};
+use potstill_report::{Data, EpochResult, EpochRow, IndexMap, Network, Summary, Teacher, Training};
+
+/// What classification measures.
+pub fn metrics() -> MetricSet {
+    MetricSet {
+        headline: TOP1,
+        others: vec![TOP5, LOSS],
+    }
+}
 
 /// A finished run of two epochs that ends at this accuracy; with methods it has a teacher.
 pub fn run(name: &str, methods: &[&str], seed: u64, top1: f64) -> Summary {
     let teacher = Teacher {
+        name: "teacher".to_owned(),
         network: network("cifar_resnet56", 855_770, 126_545_536),
-        top1: Some(94.37),
+        metrics: Metrics::new().with(&TOP1, 94.37),
     };
     Summary {
         name: name.to_owned(),
         seed,
         task: "classification".to_owned(),
+        metrics: metrics(),
         potstill: "0.1.0".to_owned(),
         recipe_hash: "3f9a1c07".to_owned(),
         student: network("cifar_resnet20", 269_722, 40_813_184),
-        teacher: (!methods.is_empty()).then_some(teacher),
+        teachers: if methods.is_empty() { vec![] } else { vec![teacher] },
         methods: methods.iter().map(ToString::to_string).collect(),
         data: Data {
             train: "data/cifar10/train.tar".to_owned(),
@@ -29,15 +38,16 @@ pub fn run(name: &str, methods: &[&str], seed: u64, top1: f64) -> Summary {
             classes: 10,
         },
         epochs: 2,
-        best: BestEpoch {
+        best: EpochResult {
             epoch: 1,
-            top1: top1 + 0.25,
+            metrics: Metrics::new().with(&TOP1, top1 + 0.25),
         },
-        last: LastEpoch {
+        last: EpochResult {
             epoch: 2,
-            top1,
-            top5: Some(99.5),
-            loss: 0.3125,
+            metrics: Metrics::new()
+                .with(&TOP1, top1)
+                .with(&TOP5, 99.5)
+                .with(&LOSS, 0.3125),
         },
         seconds: 3720.0,
         finished: true,
@@ -62,25 +72,27 @@ pub fn row(epoch: usize) -> EpochRow {
     EpochRow {
         epoch,
         phase: "train".to_owned(),
+        search: false,
         step: 156 * epoch as u64,
         lr: 0.1,
         seconds: 12.5,
         images_per_second: 520.0,
         train: Training {
             loss: 1.25,
-            top1: Some(55.5),
+            metrics: Metrics::new().with(&TOP1, 55.5),
             terms: terms
                 .map(|(name, value)| (name.to_owned(), value))
                 .into_iter()
                 .collect(),
             weights: IndexMap::new(),
         },
-        test: Some(Evaluation {
-            loss: 1.5,
-            top1: 60.25,
-            top5: Some(95.0),
-        }),
-        teacher: None,
+        test: Some(
+            Metrics::new()
+                .with(&TOP1, 60.25)
+                .with(&TOP5, 95.0)
+                .with(&LOSS, 1.5),
+        ),
+        teachers: IndexMap::new(),
         notes: IndexMap::new(),
     }
 }

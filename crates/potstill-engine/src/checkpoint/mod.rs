@@ -5,12 +5,15 @@
 //! run are JSON in its metadata. Random streams and the data order are functions of the seed and the position, so there is no
 //! generator to save.
 
+mod version_1;
+
 use std::{collections::BTreeMap, path::Path};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_models::weights::{StoredTensor, TensorFile, write_tensors};
 use potstill_ops::Parameters;
 use potstill_optim::Optimizer;
+use potstill_report::EpochResult;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -29,22 +32,15 @@ pub struct Position {
     pub step: usize,
 }
 
-/// The best epoch so far.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct Best {
-    /// The epoch, from 1.
-    pub epoch: usize,
-    /// Its top-1 accuracy on the test images, percent.
-    pub top1: f64,
-}
-
 /// The state of a run, besides its tensors.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct Checkpoint {
+    /// The version of this form of checkpoint.
+    pub(crate) version: u32,
     /// Where the run is.
     pub position: Position,
     /// The best epoch so far.
-    pub best: Option<Best>,
+    pub best: Option<EpochResult>,
     /// What the unfinished epoch adds up to.
     pub(crate) totals: RunningMean,
     /// Seconds of training and evaluation so far.
@@ -54,15 +50,13 @@ pub struct Checkpoint {
     /// What the student is, so that the checkpoint can be evaluated by itself.
     pub(crate) student: Option<ModelConfig>,
     /// The states of the methods, by entry.
-    #[serde(default)]
     pub(crate) states: BTreeMap<String, Value>,
-    /// The same as it was written before methods had one state each: texts, by `ENTRY.memory` and `ENTRY.augmentation`.
-    #[serde(default, skip_serializing, rename = "methods")]
-    pub(crate) earlier_states: BTreeMap<String, String>,
     /// How often the optimiser moved each parameter.
     pub(crate) updates: BTreeMap<String, u64>,
 }
 
+/// The version of the form that is written here.
+const VERSION: u32 = 2;
 /// The key of the state in the file's metadata.
 pub(crate) const METADATA_KEY: &str = "potstill";
 const OPTIMIZER: &str = "optimizer";
@@ -89,6 +83,7 @@ impl Checkpoint {
                 tensors.push((format!("{OPTIMIZER}/{parameter}/{slot}"), shape, value.clone()));
             }
         }
+        self.version = VERSION;
         let run_state = serde_json::to_string(&self).map_err(|error| EngineError::Checkpoint {
             file: path.into(),
             reason: error.to_string(),
@@ -108,23 +103,27 @@ impl Checkpoint {
             .metadata
             .get(METADATA_KEY)
             .ok_or_else(|| broken("it is no checkpoint of a run".into()))?;
-        let run_state: Self = serde_json::from_str(run_state).map_err(|error| broken(error.to_string()))?;
-        let run_state = run_state
-            .with_earlier_states()
-            .map_err(|error| broken(error.to_string()))?;
+        let run_state = Self::parse(run_state).map_err(broken)?;
         Ok((run_state, file.tensors))
     }
 
-    /// Takes up states as they were written before.
-    fn with_earlier_states(mut self) -> Result<Self, serde_json::Error> {
-        for (name, text) in std::mem::take(&mut self.earlier_states) {
-            let id = name
-                .strip_suffix(".memory")
-                .or(name.strip_suffix(".augmentation"));
-            self.states
-                .insert(id.unwrap_or(&name).to_owned(), serde_json::from_str(&text)?);
+    /// Reads the state from the file's metadata, in this form or an older one.
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
+        #[derive(Deserialize)]
+        struct Version {
+            version: Option<u32>,
         }
-        Ok(self)
+        let said = |error: serde_json::Error| error.to_string();
+        let Version { version } = serde_json::from_str(text).map_err(said)?;
+        match version {
+            None => version_1::upgraded(serde_json::from_str(text).map_err(said)?)
+                .and_then(serde_json::from_value)
+                .map_err(said),
+            Some(found) if found > VERSION => Err(format!(
+                "it is a checkpoint of version {found}, and this Potstill reads up to {VERSION}; use a newer one"
+            )),
+            Some(_) => serde_json::from_str(text).map_err(said),
+        }
     }
 
     /// Puts everything back; every tensor of every part must be there, in its shape.
