@@ -6,6 +6,7 @@ mod kind;
 mod label_map;
 mod mask;
 mod polygon;
+mod rasterise;
 
 use crate::DataError;
 pub use bounding_box::{BoundingBox, LabelledBox};
