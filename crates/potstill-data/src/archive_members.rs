@@ -18,8 +18,8 @@ pub(crate) struct Member {
     pub bytes: Vec<u8>,
 }
 
-/// Reads those of the `wanted` files that are there, in the order of `wanted`. `path` is a folder or an archive, in
-/// which the files may lie at any depth.
+/// Reads those of the `wanted` files that are there, in the order of `wanted`. `path` is a folder or an
+/// archive, in which the files may lie at any depth.
 pub(crate) fn read(path: &Path, wanted: &[&str]) -> Result<Vec<Member>, DataError> {
     let mut found = if path.is_dir() {
         from_folder(path, wanted)?

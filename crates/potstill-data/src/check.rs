@@ -1,4 +1,5 @@
-//! Reads every image of a data set once and reports: counts, sizes, mean and std, and each file that cannot be read.
+//! Reads every image of a data set once and reports: counts, sizes, mean and std, and each file that cannot
+//! be read.
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -36,7 +37,8 @@ pub struct CheckReport {
     pub mean: Vec<f64>,
     /// Standard deviation of all pixels in `[0, 1]`, one value a channel.
     pub std: Vec<f64>,
-    /// Images that cannot be read, have another number of channels than the first, or a target that does not fit them.
+    /// Images that cannot be read, have another number of channels than the first, or a target that does not
+    /// fit them.
     pub unreadable: Vec<Unreadable>,
     /// Files among the images that were left out.
     pub ignored: Vec<String>,

@@ -1,4 +1,5 @@
-//! The binary version of CIFAR: records of a label (CIFAR-100: a coarse and a fine one) and three planes of 32x32.
+//! The binary version of CIFAR: records of a label (CIFAR-100: a coarse and a fine one) and three planes of
+//! 32x32.
 //!
 //! Format: <https://www.cs.toronto.edu/~kriz/cifar.html>, "Binary version".
 
@@ -45,7 +46,8 @@ impl Cifar {
     /// Reads a split of the binary version from its folder or from its (gzipped) tar archive.
     ///
     /// # Errors
-    /// Where a file of the split is missing, is not a whole number of records, or has a label beyond the classes.
+    /// Where a file of the split is missing, is not a whole number of records, or has a label beyond the
+    /// classes.
     pub fn from_binary(kind: CifarKind, path: &Path, split: Split) -> Result<Self, DataError> {
         let files = kind.binary_files(split);
         let mut wanted = files.to_vec();

@@ -1,4 +1,5 @@
-//! The Python version of CIFAR: each file a pickled dict with `data` (a `[n, 3072]` array of bytes) and labels.
+//! The Python version of CIFAR: each file a pickled dict with `data` (a `[n, 3072]` array of bytes) and
+//! labels.
 //!
 //! Format: <https://www.cs.toronto.edu/~kriz/cifar.html>, "Python / Matlab versions".
 
@@ -43,12 +44,12 @@ impl CifarKind {
 }
 
 impl Cifar {
-    /// Reads a split of the Python version from its folder or from its (gzipped) tar archive. Nothing in the pickles is
-    /// ever executed.
+    /// Reads a split of the Python version from its folder or from its (gzipped) tar archive. Nothing in the
+    /// pickles is ever executed.
     ///
     /// # Errors
-    /// Where a file of the split is missing, holds anything but dicts, lists, strings, numbers and arrays of bytes, or
-    /// lacks the data or the labels.
+    /// Where a file of the split is missing, holds anything but dicts, lists, strings, numbers and arrays of
+    /// bytes, or lacks the data or the labels.
     pub fn from_pickles(kind: CifarKind, path: &Path, split: Split) -> Result<Self, DataError> {
         let files = kind.pickle_files(split);
         let (names_file, names_key) = kind.pickle_names();

@@ -1,5 +1,5 @@
-//! Requests to web servers by the program `curl`, which is part of nearly every system: a client of our own with its encryption
-//! would be a tenth of what there is to build.
+//! Requests to web servers by the program `curl`, which is part of nearly every system: a client of our own
+//! with its encryption would be a tenth of what there is to build.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::process::{Child, ChildStdout, Command, Stdio};

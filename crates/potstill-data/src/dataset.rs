@@ -9,11 +9,11 @@ use serde::{Deserialize, Serialize};
 use crate::parallel::guarded;
 use crate::{DataError, DatasetInfo, Fingerprint, Image, Sample, Target};
 
-/// Images with an index `0..len` and what is known about each. Reading is `&self` and thread-safe: the loader's workers share
-/// one value. The same index gives the same sample each time.
+/// Images with an index `0..len` and what is known about each. Reading is `&self` and thread-safe: the
+/// loader's workers share one value. The same index gives the same sample each time.
 ///
-/// Three functions make a data set. Those that read a part of a sample have defaults that read all of it; where a target is
-/// known without decoding the picture, [`target`](Self::target) is worth writing.
+/// Three functions make a data set. Those that read a part of a sample have defaults that read all of it;
+/// where a target is known without decoding the picture, [`target`](Self::target) is worth writing.
 ///
 /// ```
 /// use potstill_data::{DataError, Dataset, DatasetInfo, Image, Sample, Target, TargetKind};
@@ -50,8 +50,8 @@ pub trait Dataset: Send + Sync {
     /// Reads and decodes an image with its target.
     ///
     /// # Errors
-    /// [`DataError::OutOfRange`] for an index that is not below [`len`](Self::len); otherwise what is wrong with the
-    /// file, with its name.
+    /// [`DataError::OutOfRange`] for an index that is not below [`len`](Self::len); otherwise what is wrong
+    /// with the file, with its name.
     fn sample(&self, index: usize) -> Result<Sample, DataError>;
 
     /// What is known about an image.
@@ -67,7 +67,8 @@ pub trait Dataset: Send + Sync {
         format!("image {index} of {}", self.name())
     }
 
-    /// The digest of all images and targets. It is computed by the first call, which reads every image, and kept.
+    /// The digest of all images and targets. It is computed by the first call, which reads every image, and
+    /// kept.
     ///
     /// # Errors
     /// The first image, by index, that cannot be read.

@@ -1,7 +1,7 @@
 //! JPEG and PNG files to pixels.
 //!
-//! JPEG goes through zune-jpeg: on CIFAR-10 files (4:2:0) its pixels differ from libjpeg-turbo's "fancy upsampling" by
-//! 0.3 levels on average and by 4 at most, and its scalar and vector code give the same bits.
+//! JPEG goes through zune-jpeg: on CIFAR-10 files (4:2:0) its pixels differ from libjpeg-turbo's "fancy
+//! upsampling" by 0.3 levels on average and by 4 at most, and its scalar and vector code give the same bits.
 
 use std::io::Cursor;
 
@@ -38,7 +38,8 @@ pub fn decode(bytes: &[u8], file: &str) -> Result<Image, DataError> {
 }
 
 fn decode_jpeg(bytes: &[u8]) -> Result<Image, String> {
-    // Without strict mode a truncated file decodes to a picture with a grey lower part, and nobody would notice.
+    // Without strict mode a truncated file decodes to a picture with a grey lower part, and nobody would
+    // notice.
     let options = DecoderOptions::default()
         .set_strict_mode(true)
         .jpeg_set_out_colorspace(ColorSpace::RGB);
@@ -117,8 +118,8 @@ pub(crate) mod tests {
         bytes
     }
 
-    /// An 8x8 JPEG (4:2:0, quality 90) written by Pillow 13.0 from (row * 30, column * 30, 128), and Pillow's own decoding of
-    /// its pixels (0, 0), (3, 5) and (7, 7).
+    /// An 8x8 JPEG (4:2:0, quality 90) written by Pillow 13.0 from (row * 30, column * 30, 128), and Pillow's
+    /// own decoding of its pixels (0, 0), (3, 5) and (7, 7).
     pub(crate) const JPEG: &[u8] = include_bytes!("../tests/fixtures/ramp_8x8.jpg");
     const JPEG_PIXELS: [(usize, [u8; 3]); 3] =
         [(0, [2, 2, 114]), (29, [86, 152, 125]), (63, [209, 208, 144])];

@@ -32,7 +32,8 @@ pub fn downloads() -> impl Iterator<Item = &'static Download<'static>> {
     registry().iter().flat_map(|entry| entry.downloads)
 }
 
-/// Downloads a data set of [`downloads`] into the folder `root`, where [`crate::open`] finds it, and gives its path.
+/// Downloads a data set of [`downloads`] into the folder `root`, where [`crate::open`] finds it, and gives
+/// its path.
 ///
 /// # Errors
 /// [`DataError::UnknownName`], or as [`download`].
@@ -49,12 +50,13 @@ pub fn fetch(name: &str, root: &Path, progress: impl FnMut(Progress)) -> Result<
     })
 }
 
-/// Downloads a file into the folder `root` and gives its path. What an interrupted try left in `FILE.part` is continued;
-/// the file gets its name only when its sum is right. A file that is there already is only checked.
+/// Downloads a file into the folder `root` and gives its path. What an interrupted try left in `FILE.part` is
+/// continued; the file gets its name only when its sum is right. A file that is there already is only
+/// checked.
 ///
 /// # Errors
-/// [`DataError::Download`] where the network or the server fails, [`DataError::Checksum`] for a wrong file, and
-/// [`DataError::Io`] where the disk does.
+/// [`DataError::Download`] where the network or the server fails, [`DataError::Checksum`] for a wrong file,
+/// and [`DataError::Io`] where the disk does.
 pub fn download(
     wanted: &Download<'_>,
     root: &Path,

@@ -8,10 +8,11 @@ use potstill_base::{Digest, hexadecimal};
 use crate::parallel::map_indices;
 use crate::{BoundingBox, DataError, InstanceShape, Sample, Target};
 
-/// A digest (SHA-256) of the content of a data set: the number of classes, and of every image in order its size, its pixels
-/// and its target. Names of classes and files do not count.
+/// A digest (SHA-256) of the content of a data set: the number of classes, and of every image in order its
+/// size, its pixels and its target. Names of classes and files do not count.
 ///
-/// Prepared work in a cache is found by it: two data sets have the same fingerprint if a network sees the same in both.
+/// Prepared work in a cache is found by it: two data sets have the same fingerprint if a network sees the
+/// same in both.
 ///
 /// ```
 /// use potstill_data::{Dataset, Split, open};

@@ -1,6 +1,8 @@
-//! A folder with a folder of images for each class: `[SPLIT/]CLASS/FILE.{jpg,jpeg,png}`, as `ImageFolder` of torchvision.
+//! A folder with a folder of images for each class: `[SPLIT/]CLASS/FILE.{jpg,jpeg,png}`, as `ImageFolder` of
+//! torchvision.
 //!
-//! Classes are in natural order (`2` before `10`), which differs from torchvision's plain order for unpadded numbers.
+//! Classes are in natural order (`2` before `10`), which differs from torchvision's plain order for unpadded
+//! numbers.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,7 +30,8 @@ pub struct ImageFolder {
 }
 
 impl ImageFolder {
-    /// Lists the images of a split. Without folders named `train`, `test` or `val` all images belong to either split.
+    /// Lists the images of a split. Without folders named `train`, `test` or `val` all images belong to
+    /// either split.
     ///
     /// # Errors
     /// Where a folder cannot be listed, the split is not there, or no class folder has an image.

@@ -45,11 +45,12 @@ struct Member {
 }
 
 impl ImageTar {
-    /// Lists the images of a split; the layout is that of [`crate::ImageFolder`], also below one outer folder.
+    /// Lists the images of a split; the layout is that of [`crate::ImageFolder`], also below one outer
+    /// folder.
     ///
     /// # Errors
-    /// Where the archive cannot be read or is truncated (with the member and the byte), the split is not there, or no
-    /// class folder has an image.
+    /// Where the archive cannot be read or is truncated (with the member and the byte), the split is not
+    /// there, or no class folder has an image.
     pub fn open(path: &Path, split: Split, keep: Keep) -> Result<Self, DataError> {
         let memory = (keep == Keep::InMemory || archive_members::is_gzipped(path)?)
             .then(|| archive_members::read_unpacked(path))
@@ -92,7 +93,8 @@ impl ImageTar {
 
     fn read(&self, member: &Member) -> Result<Vec<u8>, DataError> {
         let mut bytes = vec![0; member.size];
-        // A file handle for each read: workers share this value, and a shared handle has one position for all.
+        // A file handle for each read: workers share this value, and a shared handle has one position for
+        // all.
         let mut file = File::open(&self.path).map_err(DataError::io("open", &self.path))?;
         file.seek(SeekFrom::Start(member.offset))
             .and_then(|_| file.read_exact(&mut bytes))
@@ -140,8 +142,8 @@ fn list(path: &Path, archive: impl Read + Seek, length: u64) -> Result<Vec<(Stri
             found.push((name, offset, size));
         }
     }
-    // An archive ends with blocks of zeros. One that was cut between two members lacks them: without this check it would
-    // only be a smaller data set.
+    // An archive ends with blocks of zeros. One that was cut between two members lacks them: without this
+    // check it would only be a smaller data set.
     if length < end + BLOCK {
         let problem = "the archive is truncated: its end mark is missing; get it again".to_owned();
         return Err(wrong(&last, length, problem));

@@ -25,8 +25,8 @@ impl InMemory {
     /// These images with one class each, an index into the class names. The set is called `images`.
     ///
     /// # Errors
-    /// [`DataError::Sample`] for an image without a label or a label without an image, for a class beyond the names, and for an
-    /// image with more or fewer values than its size says.
+    /// [`DataError::Sample`] for an image without a label or a label without an image, for a class beyond the
+    /// names, and for an image with more or fewer values than its size says.
     pub fn classification(
         images: Vec<Image>,
         labels: Vec<u32>,

@@ -17,8 +17,8 @@ pub struct DatasetInfo {
     pub name: String,
     /// What is known about each image.
     pub target: TargetKind,
-    /// The names of the classes, in the order of the labels. A set of label maps whose pixels may show nothing in particular
-    /// has a class for that too, such as `background`.
+    /// The names of the classes, in the order of the labels. A set of label maps whose pixels may show
+    /// nothing in particular has a class for that too, such as `background`.
     pub classes: Vec<String>,
     /// Files that lie among the images but were left out (another format, hidden), for [`crate::check`].
     pub ignored: Vec<String>,
@@ -51,8 +51,9 @@ impl DatasetInfo {
     /// Holds a sample to what holds for all of them.
     ///
     /// # Errors
-    /// [`DataError::TargetKind`] for another kind of target; [`DataError::Sample`] for a picture without pixels or with
-    /// more or fewer values than its size says, and for a target that does not fit the picture or the classes.
+    /// [`DataError::TargetKind`] for another kind of target; [`DataError::Sample`] for a picture without
+    /// pixels or with more or fewer values than its size says, and for a target that does not fit the picture
+    /// or the classes.
     pub fn check(&self, sample: &Sample, index: usize) -> Result<(), DataError> {
         if sample.target.kind() != self.target {
             return Err(DataError::TargetKind {

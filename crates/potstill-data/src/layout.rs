@@ -9,7 +9,8 @@ use crate::{Split, natural_order};
 pub(crate) struct Layout {
     /// In natural order; those of all splits, so that the splits number them alike.
     pub classes: Vec<String>,
-    /// For each image its place in the list of paths and its class; by class, then in natural order of the paths.
+    /// For each image its place in the list of paths and its class; by class, then in natural order of the
+    /// paths.
     pub images: Vec<(usize, u32)>,
     /// Paths that are no images, or images outside a class.
     pub ignored: Vec<usize>,
@@ -26,7 +27,8 @@ pub(crate) enum NoLayout {
     OtherTask(Vec<String>),
 }
 
-/// Finds the classes of a split in a list of `/`-separated paths. Without split folders all images belong to either split.
+/// Finds the classes of a split in a list of `/`-separated paths. Without split folders all images belong to
+/// either split.
 pub(crate) fn arrange(paths: &[String], split: Split) -> Result<Layout, NoLayout> {
     let (mut placed, mut ignored) = in_folders(paths);
     if placed.is_empty() {
@@ -135,7 +137,8 @@ impl NoLayout {
     }
 }
 
-/// Drops folders that everything lies in (`cifar/train/cat` and `cifar/test/cat`: `cifar`), as long as a class is left.
+/// Drops folders that everything lies in (`cifar/train/cat` and `cifar/test/cat`: `cifar`), as long as a
+/// class is left.
 fn strip_root(placed: &mut [(usize, Vec<&str>)]) {
     loop {
         let root = placed[0].1[0];

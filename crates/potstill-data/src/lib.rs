@@ -1,14 +1,15 @@
 //! Data sets, decoding, augmentation and batches.
 //!
-//! Everything random is a function of the seed, the epoch and the image's index, so an epoch has the same bits whatever
-//! the number of worker threads, and a resumed run sees what an uninterrupted one would have seen.
+//! Everything random is a function of the seed, the epoch and the image's index, so an epoch has the same
+//! bits whatever the number of worker threads, and a resumed run sees what an uninterrupted one would have
+//! seen.
 //!
-//! * A [`Dataset`] gives [`Sample`]s: an [`Image`] and a [`Target`], which is a class, boxes, a label map or another
-//!   [`TargetKind`].
-//! * [`open`] turns a name (`cifar10`, `shapes:size=48`) or a path into a data set; [`registry`] lists the names.
-//!   [`InMemory`] is one of images that a program has at hand.
-//! * [`Augment`] turns an [`Image`] into floats; [`Normalise`] is apart from it, because a teacher and its student may
-//!   be normalised differently.
+//! * A [`Dataset`] gives [`Sample`]s: an [`Image`] and a [`Target`], which is a class, boxes, a label map or
+//!   another [`TargetKind`].
+//! * [`open`] turns a name (`cifar10`, `shapes:size=48`) or a path into a data set; [`registry`] lists the
+//!   names. [`InMemory`] is one of images that a program has at hand.
+//! * [`Augment`] turns an [`Image`] into floats; [`Normalise`] is apart from it, because a teacher and its
+//!   student may be normalised differently.
 //! * [`Loader`] gives the [`Batch`]es of an epoch from background threads.
 //! * [`check`] reads every image of a data set once and reports; [`fetch`] downloads a data set.
 //!

@@ -1,6 +1,7 @@
 //! IDX, the format of MNIST: big-endian sizes, then bytes. Gzipped files are unpacked.
 //!
-//! Format: <http://yann.lecun.com/exdb/mnist/>, "File formats". Images are `[n, rows, columns]`, labels `[n]`.
+//! Format: <http://yann.lecun.com/exdb/mnist/>, "File formats". Images are `[n, rows, columns]`, labels
+//! `[n]`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -28,9 +29,10 @@ pub struct MnistIdx {
 }
 
 impl MnistIdx {
-    /// Reads the files of a split from a folder: `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, for the test
-    /// split `t10k-...`, each also with `.gz`. A folder with `images-idx3-ubyte` and `labels-idx1-ubyte` has no splits and
-    /// is read whole for either. Where there is a `classes.txt`, its lines name the classes.
+    /// Reads the files of a split from a folder: `train-images-idx3-ubyte` and `train-labels-idx1-ubyte`, for
+    /// the test split `t10k-...`, each also with `.gz`. A folder with `images-idx3-ubyte` and
+    /// `labels-idx1-ubyte` has no splits and is read whole for either. Where there is a `classes.txt`, its
+    /// lines name the classes.
     ///
     /// # Errors
     /// Where a file is missing or is not what [`from_files`](Self::from_files) needs.
@@ -53,7 +55,8 @@ impl MnistIdx {
     /// Reads a file of images and the file of their labels. Classes are named by their numbers.
     ///
     /// # Errors
-    /// Where a file cannot be read, has another magic number or length than its format says, or their counts differ.
+    /// Where a file cannot be read, has another magic number or length than its format says, or their counts
+    /// differ.
     pub fn from_files(images: &Path, labels: &Path) -> Result<Self, DataError> {
         let (sizes, pixels) = read_idx::<3>(images)?;
         let ([count], labels_read) = read_idx::<1>(labels)?;

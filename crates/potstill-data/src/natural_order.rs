@@ -2,7 +2,8 @@
 
 use std::cmp::Ordering;
 
-/// Compares names so that runs of digits count as numbers; names that differ only in leading zeros keep plain order.
+/// Compares names so that runs of digits count as numbers; names that differ only in leading zeros keep plain
+/// order.
 pub(crate) fn compare(left: &str, right: &str) -> Ordering {
     let (mut a, mut b) = (left.as_bytes(), right.as_bytes());
     while let (Some(&first), Some(&second)) = (a.first(), b.first()) {
@@ -20,7 +21,8 @@ pub(crate) fn compare(left: &str, right: &str) -> Ordering {
     a.len().cmp(&b.len()).then_with(|| left.cmp(right))
 }
 
-/// Takes the leading digits off `text`; returns them without leading zeros, so that a longer one is a greater number.
+/// Takes the leading digits off `text`; returns them without leading zeros, so that a longer one is a greater
+/// number.
 fn take_number<'a>(text: &mut &'a [u8]) -> &'a [u8] {
     let end = text
         .iter()

@@ -29,8 +29,8 @@ impl Normalise {
     /// Normalises pixels of so many channels, channels last (`[n, h, w, c]` or `[h, w, c]`), in place.
     ///
     /// # Errors
-    /// Where mean and std cannot be used or are for another number of channels, or the pixels are not whole groups of that
-    /// many.
+    /// Where mean and std cannot be used or are for another number of channels, or the pixels are not whole
+    /// groups of that many.
     pub fn apply(&self, pixels: &mut [f32], channels: usize) -> Result<(), DataError> {
         self.check()?;
         let given = self.mean.len();

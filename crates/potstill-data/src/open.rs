@@ -12,7 +12,8 @@ use crate::{DataError, Dataset, DatasetEntry, Split, TargetKind, registry};
 /// The folder in which data sets are looked for by name.
 pub const DATA_ROOT: &str = "data";
 
-/// Opens a data set for classification by name (looked up in the folder [`DATA_ROOT`]) or by path. See [`open_in`].
+/// Opens a data set for classification by name (looked up in the folder [`DATA_ROOT`]) or by path. See
+/// [`open_in`].
 ///
 /// # Errors
 /// As [`open_in`].
@@ -20,7 +21,8 @@ pub fn open(source: &str, split: Split) -> Result<Box<dyn Dataset>, DataError> {
     open_for(source, split, TargetKind::Class)
 }
 
-/// Opens a data set by name (looked up in the folder [`DATA_ROOT`]) or by path, with this kind of target. See [`open_in`].
+/// Opens a data set by name (looked up in the folder [`DATA_ROOT`]) or by path, with this kind of target. See
+/// [`open_in`].
 ///
 /// ```
 /// use potstill_data::{Split, TargetKind, open_for};
@@ -37,16 +39,19 @@ pub fn open_for(source: &str, split: Split, target: TargetKind) -> Result<Box<dy
 
 /// Opens a data set.
 ///
-/// `source` is a name of the [`registry`] with options (`cifar10`, `mnist:channels=3`, `shapes:size=48,classes=10`), looked
-/// up in the folder `root`; or the path of
-/// * a folder with the files of CIFAR or MNIST, with images in class folders, or with `train.tar` and `test.tar`;
+/// `source` is a name of the [`registry`] with options (`cifar10`, `mnist:channels=3`,
+/// `shapes:size=48,classes=10`), looked up in the folder `root`; or the path of
+/// * a folder with the files of CIFAR or MNIST, with images in class folders, or with `train.tar` and
+///   `test.tar`;
 /// * a tar archive, gzipped or not, of CIFAR or of images in class folders.
 ///
-/// A path without splits of its own (class folders without `train/` or `test/` around them) is opened whole for either split.
+/// A path without splits of its own (class folders without `train/` or `test/` around them) is opened whole
+/// for either split.
 ///
 /// # Errors
-/// [`DataError::UnknownName`] with the nearest valid name, [`DataError::Unrecognised`] with what was looked for,
-/// [`DataError::OtherTargets`] where the data set does not have this kind of target, or what is wrong with the files.
+/// [`DataError::UnknownName`] with the nearest valid name, [`DataError::Unrecognised`] with what was looked
+/// for, [`DataError::OtherTargets`] where the data set does not have this kind of target, or what is wrong
+/// with the files.
 pub fn open_in(
     root: &Path,
     source: &str,

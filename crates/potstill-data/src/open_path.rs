@@ -58,7 +58,8 @@ fn open_folder(folder: &Path, split: Split) -> Result<Box<dyn Dataset>, DataErro
 }
 
 fn open_archive(path: &Path, split: Split) -> Result<Box<dyn Dataset>, DataError> {
-    // CIFAR's archives start with one of its files; a few names tell, without unpacking all of a large archive.
+    // CIFAR's archives start with one of its files; a few names tell, without unpacking all of a large
+    // archive.
     let names = match archive_members::first_names(path, 3) {
         Ok(names) if !names.is_empty() => names,
         Ok(_) => return Err(unrecognised(path, "it has no members", split)),

@@ -1,4 +1,5 @@
-//! Pairs of images that show the same identity or two different ones, in folds: what verification is measured on.
+//! Pairs of images that show the same identity or two different ones, in folds: what verification is measured
+//! on.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -37,14 +38,14 @@ pub struct Pairs {
 }
 
 impl Pairs {
-    /// Reads pairs in the format of `pairs.txt` of LFW (Huang et al. 2007): in the first line the number of folds and of pairs of one
-    /// identity in each, then for each fold so many lines `NAME N M` and as many `NAME N OTHER M`, all fields apart by tabulators. A
-    /// name is that of a class; image `N` is the file `NAME_N.*` (leading zeros do not matter), or, in a class without files called
-    /// so, its `N`th image.
+    /// Reads pairs in the format of `pairs.txt` of LFW (Huang et al. 2007): in the first line the number of
+    /// folds and of pairs of one identity in each, then for each fold so many lines `NAME N M` and as many
+    /// `NAME N OTHER M`, all fields apart by tabulators. A name is that of a class; image `N` is the file
+    /// `NAME_N.*` (leading zeros do not matter), or, in a class without files called so, its `N`th image.
     ///
     /// # Errors
-    /// A file that cannot be read or is of another form, names and images that `dataset` lacks, with their line; a data set
-    /// without one class for each image.
+    /// A file that cannot be read or is of another form, names and images that `dataset` lacks, with their
+    /// line; a data set without one class for each image.
     pub fn read(path: &Path, dataset: &dyn Dataset) -> Result<Self, DataError> {
         let text = fs::read_to_string(path).map_err(DataError::io("read", path))?;
         let broken = |line: usize, problem: String| DataError::Format {
@@ -79,12 +80,12 @@ impl Pairs {
         Ok(Self { folds })
     }
 
-    /// Draws so many folds, each of `each` pairs of one class and as many of two, no pair twice. An identity may come in several
-    /// folds, unlike in LFW's.
+    /// Draws so many folds, each of `each` pairs of one class and as many of two, no pair twice. An identity
+    /// may come in several folds, unlike in LFW's.
     ///
     /// # Errors
-    /// [`DataError::Pairs`] if the data set has too few images for so many different pairs; a data set without one class for
-    /// each image.
+    /// [`DataError::Pairs`] if the data set has too few images for so many different pairs; a data set
+    /// without one class for each image.
     pub fn draw(dataset: &dyn Dataset, folds: usize, each: usize, seed: Seed) -> Result<Self, DataError> {
         let album = Album::of(dataset)?;
         let mut drawn = BTreeSet::new();

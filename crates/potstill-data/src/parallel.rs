@@ -35,8 +35,9 @@ pub(crate) fn map_indices<T: Send, E: Send>(
     Ok(parts.into_iter().flatten().collect())
 }
 
-/// Reads something about an image. A panic, which is a fault of the data set's code, becomes an error that names the image's
-/// source: a worker thread that silently died would leave others waiting, or a result short.
+/// Reads something about an image. A panic, which is a fault of the data set's code, becomes an error that
+/// names the image's source: a worker thread that silently died would leave others waiting, or a result
+/// short.
 pub(crate) fn guarded<T>(
     read: impl FnOnce() -> Result<T, DataError>,
     source: impl FnOnce() -> String,

@@ -1,9 +1,10 @@
-//! A reader of the few Python pickles that hold data sets: dicts, lists, strings, numbers and arrays of bytes.
+//! A reader of the few Python pickles that hold data sets: dicts, lists, strings, numbers and arrays of
+//! bytes.
 //!
-//! A pickle is a program for a small stack machine. This one runs only the instructions that such files need and knows only
-//! the four names numpy uses to rebuild an array; every other instruction or name is an error. Nothing is ever imported
-//! or called. Instructions: `pickletools.py` of Python; arrays: `numpy/_core/multiarray`, `_reconstruct` and
-//! `ndarray.__setstate__`.
+//! A pickle is a program for a small stack machine. This one runs only the instructions that such files need
+//! and knows only the four names numpy uses to rebuild an array; every other instruction or name is an error.
+//! Nothing is ever imported or called. Instructions: `pickletools.py` of Python; arrays:
+//! `numpy/_core/multiarray`, `_reconstruct` and `ndarray.__setstate__`.
 
 use std::collections::HashMap;
 
@@ -44,7 +45,8 @@ pub(crate) struct PickleError {
     pub problem: String,
 }
 
-/// Containers inside containers beyond this depth are refused: no data set needs them, and dropping them would need stack.
+/// Containers inside containers beyond this depth are refused: no data set needs them, and dropping them
+/// would need stack.
 const MAX_DEPTH: usize = 6;
 
 impl<'a> Value<'a> {
@@ -122,8 +124,8 @@ struct Machine<'a> {
     at: usize,
     stack: Vec<Value<'a>>,
     marks: Vec<usize>,
-    /// Values that a later instruction may repeat. Only ones without content of their own are kept, so that a small file
-    /// cannot blow up the memory; data sets repeat nothing else.
+    /// Values that a later instruction may repeat. Only ones without content of their own are kept, so that a
+    /// small file cannot blow up the memory; data sets repeat nothing else.
     memo: HashMap<usize, Value<'a>>,
 }
 
@@ -357,7 +359,8 @@ impl<'a> Machine<'a> {
         Ok(())
     }
 
-    /// An array's state is (version, shape, element type, Fortran order, bytes); an element type's says nothing new.
+    /// An array's state is (version, shape, element type, Fortran order, bytes); an element type's says
+    /// nothing new.
     fn build(&mut self) -> Result<(), String> {
         let state = self.pop()?;
         match (self.stack.last_mut(), state.items()) {

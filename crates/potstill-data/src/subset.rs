@@ -23,7 +23,8 @@ pub enum FewSamples {
     PerClass(usize),
     /// This share of them, in `0..=1`, rounded down (0.29 of 100 is 29); at least one unless it is 0.
     Fraction(f64),
-    /// About this many in all, the same from each class; where it does not divide evenly, the first classes have one more.
+    /// About this many in all, the same from each class; where it does not divide evenly, the first classes
+    /// have one more.
     Total(usize),
 }
 
@@ -57,9 +58,9 @@ impl Subset {
 
     /// Few samples of each class, chosen by the seed, in their original order.
     ///
-    /// The choices are nested: those of a smaller number are among those of a greater one (same seed). An image that shows
-    /// several classes counts for the one that fewest images show, so that no class is lost; one that shows none counts for a
-    /// class of their own. Images with label maps are of one class here.
+    /// The choices are nested: those of a smaller number are among those of a greater one (same seed). An
+    /// image that shows several classes counts for the one that fewest images show, so that no class is lost;
+    /// one that shows none counts for a class of their own. Images with label maps are of one class here.
     ///
     /// # Errors
     /// A target that cannot be read, or that has a class beyond the names.
@@ -141,8 +142,8 @@ fn classes_of(dataset: &dyn Dataset, index: usize) -> Result<Vec<u32>, DataError
     }
 }
 
-/// `share` of `count`, rounded down. A decimal share is rarely a binary number: 0.29 * 100 is just below 29 in floating point,
-/// so a product that rounding alone keeps below a whole number counts as that number.
+/// `share` of `count`, rounded down. A decimal share is rarely a binary number: 0.29 * 100 is just below 29
+/// in floating point, so a product that rounding alone keeps below a whole number counts as that number.
 fn share_of(count: usize, share: f64) -> usize {
     (count as f64 * share * (1.0 + 4.0 * f64::EPSILON)).floor() as usize
 }

@@ -1,5 +1,5 @@
-//! Bits of pictures and batches for classification, recorded before targets moved with images: results that were measured
-//! with them stay comparable.
+//! Bits of pictures and batches for classification, recorded before targets moved with images: results that
+//! were measured with them stay comparable.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 

@@ -1,11 +1,12 @@
-//! Pixels in `[0, 1]` to what networks are trained on, and back: channel by channel, by a mean and a standard deviation.
+//! Pixels in `[0, 1]` to what networks are trained on, and back: channel by channel, by a mean and a standard
+//! deviation.
 
 use burn::tensor::{Tensor, TensorData};
 
 /// `(pixels - mean) / std`, with one mean and one std for each channel of `[N, H, W, C]`.
 pub fn normalise_pixels(pixels: Tensor<4>, mean: &[f32], std: &[f32]) -> Tensor<4> {
-    // In f32 these are the bits of `1.0 / std` in f32: the quotient of two such numbers, computed in f64 and then rounded, is
-    // the correctly rounded one. So are plain slices normalised.
+    // In f32 these are the bits of `1.0 / std` in f32: the quotient of two such numbers, computed in f64 and
+    // then rounded, is the correctly rounded one. So are plain slices normalised.
     let inverse = std.iter().map(|&std| 1.0 / f64::from(std));
     let inverse = by_channel(inverse, &pixels);
     let mean = by_channel(mean.iter().map(|&mean| mean.into()), &pixels);

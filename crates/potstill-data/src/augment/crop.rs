@@ -16,7 +16,8 @@ pub(super) fn flip(image: &FloatImage) -> FloatImage {
     FloatImage { pixels, ..*image }
 }
 
-/// The picture whose pixel (y, x) is pixel (y + down, x + right) of the old one, with padding beyond its edges.
+/// The picture whose pixel (y, x) is pixel (y + down, x + right) of the old one, with padding beyond its
+/// edges.
 pub(super) fn shift(image: &FloatImage, down: isize, right: isize, mode: PadMode) -> FloatImage {
     let channels = image.channels;
     let mut pixels = vec![0.0; image.pixels.len()];

@@ -2,7 +2,8 @@
 
 use crate::BoundingBox;
 
-/// An affine map: where a point `[x, y]` of an image, in pixels from its left upper corner, comes to lie in another image.
+/// An affine map: where a point `[x, y]` of an image, in pixels from its left upper corner, comes to lie in
+/// another image.
 ///
 /// ```
 /// use potstill_data::{AffineMatrix, BoundingBox};
@@ -19,7 +20,8 @@ pub struct AffineMatrix {
 }
 
 impl AffineMatrix {
-    /// The matrix with these rows: `[x, y]` goes to `[a x + b y + c, d x + e y + f]` for `[[a, b, c], [d, e, f]]`.
+    /// The matrix with these rows: `[x, y]` goes to `[a x + b y + c, d x + e y + f]` for
+    /// `[[a, b, c], [d, e, f]]`.
     pub fn new(rows: [[f64; 3]; 2]) -> Self {
         Self { rows }
     }
@@ -44,7 +46,8 @@ impl AffineMatrix {
         Self::new([[-1.0, 0.0, width], [0.0, 1.0, 0.0]])
     }
 
-    /// Turns clockwise by so many degrees, after a shear along x by an angle of so many degrees, about the left upper corner.
+    /// Turns clockwise by so many degrees, after a shear along x by an angle of so many degrees, about the
+    /// left upper corner.
     pub fn rotation(degrees: f64, shear: f64) -> Self {
         let (sin, cos) = degrees.to_radians().sin_cos();
         let shear = shear.to_radians().tan();

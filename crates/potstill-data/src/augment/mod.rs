@@ -19,14 +19,16 @@
 //! | `affine` | `degrees`, `translate`, `scale = [1, 1]`, `shear` | turns, moves, scales, shears at random about the middle |
 //! | `centre-crop` | `size` | cuts the middle |
 //!
-//! `size` is one number (a square) or `[height, width]`. Scaling is bilinear, with a wider filter where it shrinks
-//! (antialiasing), as Pillow and torchvision do. Padding comes before normalisation, so that zero is black.
+//! `size` is one number (a square) or `[height, width]`. Scaling is bilinear, with a wider filter where it
+//! shrinks (antialiasing), as Pillow and torchvision do. Padding comes before normalisation, so that zero is
+//! black.
 //!
-//! A step moves everything in the image: boxes become the smallest boxes around the moved ones, polygons are moved corner by
-//! corner, masks and label maps take the nearest pixel. What leaves the image is cut off, and an object of which too little is
-//! left ([`Augment::with_min_visible`]) is dropped. The box of an object with a mask or polygons is the smallest one around
-//! what is left of them. Where there was no picture, a label map says [`LabelMap::IGNORE`](crate::LabelMap::IGNORE). Padding
-//! that mirrors the image mirrors a label map too, but would show objects twice, and is refused for targets with boxes.
+//! A step moves everything in the image: boxes become the smallest boxes around the moved ones, polygons are
+//! moved corner by corner, masks and label maps take the nearest pixel. What leaves the image is cut off, and
+//! an object of which too little is left ([`Augment::with_min_visible`]) is dropped. The box of an object
+//! with a mask or polygons is the smallest one around what is left of them. Where there was no picture, a
+//! label map says [`LabelMap::IGNORE`](crate::LabelMap::IGNORE). Padding that mirrors the image mirrors a
+//! label map too, but would show objects twice, and is refused for targets with boxes.
 
 mod crop;
 mod float_image;

@@ -71,8 +71,8 @@ impl Motion {
         }
     }
 
-    /// For each pixel of the moved image, row by row, the pixel of the old one, of this size, that its middle comes from; `None`
-    /// where there was no picture.
+    /// For each pixel of the moved image, row by row, the pixel of the old one, of this size, that its middle
+    /// comes from; `None` where there was no picture.
     pub fn sources(&self, [height, width]: [usize; 2]) -> Vec<Option<usize>> {
         let [rows, columns] = self.size([height, width]);
         let each = |of_row: &dyn Fn(usize) -> Option<usize>, of_column: &dyn Fn(usize) -> Option<usize>| {

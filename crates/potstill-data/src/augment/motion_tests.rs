@@ -1,4 +1,5 @@
-//! Images, boxes, outlines, masks and label maps move together: against torchvision, Pillow, Shapely and numpy.
+//! Images, boxes, outlines, masks and label maps move together: against torchvision, Pillow, Shapely and
+//! numpy.
 
 use serde::Deserialize;
 
@@ -276,7 +277,8 @@ fn a_turned_picture_is_the_recorded_one() {
     }
 }
 
-/// A picture whose pixel values are its labels, moved as a picture, is the moved label map, where no pixels are mixed.
+/// A picture whose pixel values are its labels, moved as a picture, is the moved label map, where no pixels
+/// are mixed.
 #[test]
 fn pictures_and_label_maps_move_alike() {
     let Reference { input, cases, .. } = reference();

@@ -92,9 +92,10 @@ impl MovingTarget {
 }
 
 impl Target {
-    /// The target of an image of `size`, `[height, width]`, that is moved within its size by a map. Boxes become the smallest ones
-    /// around the moved ones; objects are cut at the edges and dropped where less than the share `min_visible` of them is left;
-    /// masks and label maps take the nearest pixel, and have nothing or [`LabelMap::IGNORE`] where there was no picture.
+    /// The target of an image of `size`, `[height, width]`, that is moved within its size by a map. Boxes
+    /// become the smallest ones around the moved ones; objects are cut at the edges and dropped where less
+    /// than the share `min_visible` of them is left; masks and label maps take the nearest pixel, and have
+    /// nothing or [`LabelMap::IGNORE`] where there was no picture.
     ///
     /// ```
     /// use potstill_data::{AffineMatrix, BoundingBox, LabelledBox, Target};

@@ -56,8 +56,8 @@ impl Augment {
         })
     }
 
-    /// The same pipeline, which drops objects of which less than this share, in `0..=1`, is left in the image; 0.3 unless said. An
-    /// object that has left the image altogether is always dropped.
+    /// The same pipeline, which drops objects of which less than this share, in `0..=1`, is left in the
+    /// image; 0.3 unless said. An object that has left the image altogether is always dropped.
     #[must_use]
     pub fn with_min_visible(self, min_visible: f64) -> Self {
         Self { min_visible, ..self }
@@ -85,8 +85,8 @@ impl Augment {
         self.steps.iter().try_for_each(|step| step.check_target(target))
     }
 
-    /// Augments an image with its target; all random draws come from the stream `"augment"` at this view and index. A loader
-    /// takes the epoch for the view, unless it is told to show few views again and again.
+    /// Augments an image with its target; all random draws come from the stream `"augment"` at this view and
+    /// index. A loader takes the epoch for the view, unless it is told to show few views again and again.
     ///
     /// # Errors
     /// Where a step does not fit the image, such as a window greater than it, or the target.

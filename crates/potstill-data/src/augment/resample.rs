@@ -1,5 +1,5 @@
-//! Bilinear scaling with antialiasing, the algorithm of Pillow's `ImagingResample` with its triangle filter: where the
-//! picture shrinks, the filter widens with it. Not rounded to bytes between the passes.
+//! Bilinear scaling with antialiasing, the algorithm of Pillow's `ImagingResample` with its triangle filter:
+//! where the picture shrinks, the filter widens with it. Not rounded to bytes between the passes.
 
 use super::float_image::FloatImage;
 use super::window::Window;
@@ -74,7 +74,8 @@ fn taps(from: usize, to: usize) -> Vec<Taps> {
     (0..to).map(tap).collect()
 }
 
-/// `[height, width]` scaled so that the shorter side has `size` pixels; the other is rounded down, as in torchvision.
+/// `[height, width]` scaled so that the shorter side has `size` pixels; the other is rounded down, as in
+/// torchvision.
 pub(super) fn shorter_to([height, width]: [usize; 2], size: usize) -> [usize; 2] {
     let longer = |longer: usize, shorter: usize| (size * longer / shorter.max(1)).max(1);
     if height <= width {

@@ -174,7 +174,8 @@ fn the_shape_is_foretold() {
     }
 }
 
-/// Pillow 13.0, mode "F", `Image.resize(size, BILINEAR)` of the 5x7 picture `(row-major index * 37 % 101) / 101`.
+/// Pillow 13.0, mode "F", `Image.resize(size, BILINEAR)` of the 5x7 picture
+/// `(row-major index * 37 % 101) / 101`.
 #[test]
 fn scaling_is_that_of_pillow() {
     let pixels: Vec<f32> = (0..35).map(|at| (at * 37 % 101) as f32 / 101.0).collect();

@@ -3,8 +3,8 @@
 use super::float_image::FloatImage;
 use super::matrix::AffineMatrix;
 
-/// The picture moved by a map: each new pixel is the mean of the four old ones around the point that its middle comes from, by
-/// their nearness; there is black outside.
+/// The picture moved by a map: each new pixel is the mean of the four old ones around the point that its
+/// middle comes from, by their nearness; there is black outside.
 pub(super) fn bilinear(image: &FloatImage, matrix: &AffineMatrix) -> FloatImage {
     let (height, width, channels) = (image.height, image.width, image.channels);
     let mut pixels = vec![0.0; image.pixels.len()];

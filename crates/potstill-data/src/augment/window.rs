@@ -45,8 +45,8 @@ impl Window {
     }
 }
 
-/// A window with a random share of the area and random proportions, as `RandomResizedCrop.get_params` of torchvision: ten
-/// tries, then the greatest central window whose proportions are allowed.
+/// A window with a random share of the area and random proportions, as `RandomResizedCrop.get_params` of
+/// torchvision: ten tries, then the greatest central window whose proportions are allowed.
 pub(super) fn random_window(
     [height, width]: [usize; 2],
     scale: [f64; 2],

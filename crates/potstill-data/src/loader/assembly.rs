@@ -40,7 +40,8 @@ pub(super) fn make_batch(shared: &Shared, indices: &[usize], epoch: u64) -> Resu
     })
 }
 
-/// The next image of a batch must have the shape of the others, or at least their channels if smaller ones are padded.
+/// The next image of a batch must have the shape of the others, or at least their channels if smaller ones
+/// are padded.
 fn check_shape(
     shared: &Shared,
     images: &[FloatImage],

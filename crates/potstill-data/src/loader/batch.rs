@@ -22,7 +22,8 @@ pub struct Batch {
     pub shape: [usize; 4],
     /// The height and width of each image. What lies to the right of it and below is padding, 0.
     pub valid: Vec<[usize; 2]>,
-    /// What is known about each image, in pixels of that image; label maps and masks have its size, without the padding.
+    /// What is known about each image, in pixels of that image; label maps and masks have its size, without
+    /// the padding.
     pub targets: Vec<Target>,
     /// The index of each image in the data set.
     pub indices: Vec<usize>,

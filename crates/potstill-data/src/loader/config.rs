@@ -9,26 +9,28 @@ pub struct LoaderConfig {
     pub batch: usize,
     /// Background threads; 0 counts as 1.
     pub workers: usize,
-    /// How many batches the workers may be ahead; 0 counts as 1. Less than `workers` leaves some of them idle.
+    /// How many batches the workers may be ahead; 0 counts as 1. Less than `workers` leaves some of them
+    /// idle.
     pub queue: usize,
     /// Whether each epoch has its own random order; otherwise every epoch goes by index.
     pub shuffle: bool,
     /// Whether to leave out a last batch that is not full.
     pub drop_last: bool,
-    /// Whether images of one batch may differ in size: all are then padded with 0 to the largest height and width. Otherwise
-    /// another size is an error.
+    /// Whether images of one batch may differ in size: all are then padded with 0 to the largest height and
+    /// width. Otherwise another size is an error.
     pub pad: bool,
     /// Where the order comes from, and the augmentation if it has no seed of its own.
     pub seed: Seed,
     /// Where the augmentation comes from; `seed` if `None`.
     pub augment_seed: Option<Seed>,
-    /// How many augmented views of each image there are; a new one in every epoch if `None`. See [`view`](Self::view).
+    /// How many augmented views of each image there are; a new one in every epoch if `None`. See
+    /// [`view`](Self::view).
     pub views: Option<usize>,
 }
 
 impl LoaderConfig {
-    /// Which augmented view of the images an epoch sees: what an image looks like is a function of the augmentation's seed,
-    /// this number and the image's index. With N views it is the epoch modulo N.
+    /// Which augmented view of the images an epoch sees: what an image looks like is a function of the
+    /// augmentation's seed, this number and the image's index. With N views it is the epoch modulo N.
     ///
     /// ```
     /// use potstill_data::LoaderConfig;

@@ -1,7 +1,8 @@
 //! The batches of an epoch, made by background threads, in an order and with bits that do not depend on them.
 //!
-//! Each batch has a sequence number. A worker takes the next free number, makes that batch by itself, and puts it into a
-//! queue from which the iterator takes the numbers in order. Workers wait while they are a queue's length ahead.
+//! Each batch has a sequence number. A worker takes the next free number, makes that batch by itself, and
+//! puts it into a queue from which the iterator takes the numbers in order. Workers wait while they are a
+//! queue's length ahead.
 
 mod assembly;
 mod batch;
@@ -38,8 +39,9 @@ impl Loader {
     /// A loader of this data set.
     ///
     /// # Errors
-    /// Where an epoch would have no batch: an empty data set, a batch of 0, or `drop_last` with too few images. Where there
-    /// would be no view of an image. Where the augmentation cannot move the targets of the data set.
+    /// Where an epoch would have no batch: an empty data set, a batch of 0, or `drop_last` with too few
+    /// images. Where there would be no view of an image. Where the augmentation cannot move the targets of
+    /// the data set.
     pub fn new(dataset: Arc<dyn Dataset>, augment: Augment, config: LoaderConfig) -> Result<Self, DataError> {
         augment.check_target(dataset.info().target)?;
         let problem = if config.batch == 0 {
@@ -89,7 +91,8 @@ impl Loader {
         &self.shared.config
     }
 
-    /// The batches of an epoch from the one numbered `skip_batches` on, as an uninterrupted epoch would have them.
+    /// The batches of an epoch from the one numbered `skip_batches` on, as an uninterrupted epoch would have
+    /// them.
     ///
     /// The iterator ends after the first error. Dropping it stops the workers.
     pub fn epoch(&self, epoch: u64, skip_batches: usize) -> Epoch {
@@ -180,7 +183,8 @@ impl Drop for Epoch {
     fn drop(&mut self) {
         self.queue.close();
         for worker in self.workers.drain(..) {
-            // A panic inside an image is an error of its batch; there is nobody to tell of any other one here.
+            // A panic inside an image is an error of its batch; there is nobody to tell of any other one
+            // here.
             drop(worker.join());
         }
     }

@@ -1,7 +1,8 @@
-//! The classic operations on 8-bit pictures that automatic augmentation chooses from (Cubuk et al. 2019, "`AutoAugment`", table 6).
+//! The classic operations on 8-bit pictures that automatic augmentation chooses from (Cubuk et al. 2019,
+//! "`AutoAugment`", table 6).
 //!
-//! Each gives Pillow's result to the bit, which is what the published magnitudes of these operations mean. Where a picture is
-//! moved, a new pixel is the nearest old one, and what lies outside is black.
+//! Each gives Pillow's result to the bit, which is what the published magnitudes of these operations mean.
+//! Where a picture is moved, a new pixel is the nearest old one, and what lies outside is black.
 
 mod tone;
 mod warp;
@@ -29,7 +30,8 @@ pub enum PilOp {
     Posterize(u32),
     /// Inverts what is not below the threshold (`ImageOps.solarize`).
     Solarize(f64),
-    /// Shifts each row by so many pixels a row, about the top left corner: a positive number shows what lies to the right.
+    /// Shifts each row by so many pixels a row, about the top left corner: a positive number shows what lies
+    /// to the right.
     ShearX(f64),
     /// The same of columns.
     ShearY(f64),

@@ -10,7 +10,8 @@ pub(super) fn each(image: &Image, new: impl Fn(u8) -> u8) -> Image {
     }
 }
 
-/// From `base` by way of the picture (factor 1) and beyond it, as `Image.blend`. A base shorter than the picture is repeated.
+/// From `base` by way of the picture (factor 1) and beyond it, as `Image.blend`. A base shorter than the
+/// picture is repeated.
 pub(super) fn blend(base: &[u8], image: &Image, factor: f32) -> Image {
     // Pillow computes in single precision, cuts off what is behind the point, and clips only outside of 0..1.
     let between = (0.0..=1.0).contains(&factor);
@@ -63,7 +64,8 @@ pub(super) fn mean_grey(image: &Image) -> u8 {
     (sum as f64 / count as f64 + 0.5) as u8
 }
 
-/// The picture under Pillow's `SMOOTH`: a mean over 3x3 pixels in which the middle counts five times. The outermost pixels stay.
+/// The picture under Pillow's `SMOOTH`: a mean over 3x3 pixels in which the middle counts five times. The
+/// outermost pixels stay.
 pub(super) fn smooth(image: &Image) -> Vec<u8> {
     let (height, width, channels) = (image.height, image.width, image.channels);
     let line = width * channels;

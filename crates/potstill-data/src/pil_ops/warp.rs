@@ -2,8 +2,8 @@
 
 use crate::Image;
 
-/// The picture seen through `[a, b, c, d, e, f]`: the new pixel (x, y) is the old one under `(a x + b y + c, d x + e y + f)`, with
-/// pixel centres at halves; black where there is none.
+/// The picture seen through `[a, b, c, d, e, f]`: the new pixel (x, y) is the old one under
+/// `(a x + b y + c, d x + e y + f)`, with pixel centres at halves; black where there is none.
 ///
 /// In 16 bits behind the point, as Pillow's transform for the nearest pixel.
 pub(super) fn nearest(image: &Image, matrix: [f64; 6]) -> Image {

@@ -10,7 +10,8 @@ pub(super) type Colour = [f32; 3];
 pub(super) enum Outline {
     /// A whole shape.
     Whole(Figure),
-    /// A shape cut off to the right of a line: clutter that has edges and curves like the shapes without being one.
+    /// A shape cut off to the right of a line: clutter that has edges and curves like the shapes without
+    /// being one.
     Scrap(Figure, f32),
     /// A bar of half-length 1 and this half-width.
     Bar(f32),
@@ -92,7 +93,8 @@ impl Coverage {
             radius,
             direction: [cos, sin],
         } = layer.place;
-        // No outline reaches further than 1.5 from its centre (the tips of a scaled heart or triangle are nearer).
+        // No outline reaches further than 1.5 from its centre (the tips of a scaled heart or triangle are
+        // nearer).
         let reach = 1.5 * radius[0].max(radius[1]);
         let bounds = |centre: f32| {
             let low = (centre - reach).floor().clamp(0.0, size as f32) as usize;

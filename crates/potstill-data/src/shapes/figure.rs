@@ -1,7 +1,8 @@
 //! The shapes by name: which points they contain.
 //!
-//! Coordinates are the shape's own: its centre is the origin, y points down, and it reaches about 1 from the centre. Only
-//! arithmetic that is exact on every machine is used (no sines), so that a data set has the same bits everywhere.
+//! Coordinates are the shape's own: its centre is the origin, y points down, and it reaches about 1 from the
+//! centre. Only arithmetic that is exact on every machine is used (no sines), so that a data set has the same
+//! bits everywhere.
 
 /// A shape; the order is that of the classes.
 ///
@@ -104,7 +105,8 @@ fn heart(x: f32, y: f32) -> bool {
     inner * inner * inner < x * x * y * y * y
 }
 
-/// How many sides of a polygon, given by their normals, the point lies beyond; the sides are `distance` from the centre.
+/// How many sides of a polygon, given by their normals, the point lies beyond; the sides are `distance` from
+/// the centre.
 fn beyond(normals: &[[f32; 2]], x: f32, y: f32, distance: f32) -> usize {
     normals
         .iter()

@@ -1,13 +1,15 @@
 //! A data set that needs no files: figures drawn on clutter, made on the fly from a seed.
 //!
-//! Figures are textured, turned, scaled, partly hidden and noisy; only the outline tells the class. A picture depends on the
-//! seed, its split and its index alone, so that a set of a million images costs nothing until they are asked for.
+//! Figures are textured, turned, scaled, partly hidden and noisy; only the outline tells the class. A picture
+//! depends on the seed, its split and its index alone, so that a set of a million images costs nothing until
+//! they are asked for.
 //!
 //! As text: `shapes:size=32,classes=12,train=12000,test=2400,seed=0`; every part may be left out.
 //!
-//! By default a picture has one figure, large and near the middle. With `figures=3`, or `figures=1-4` for a random number, it is
-//! a scene: that many figures anywhere, of 8 to 30 % of the side in radius, some in front of others. At least half of a figure
-//! stays visible, and a figure for which there is no room is left out.
+//! By default a picture has one figure, large and near the middle. With `figures=3`, or `figures=1-4` for a
+//! random number, it is a scene: that many figures anywhere, of 8 to 30 % of the side in radius, some in
+//! front of others. At least half of a figure stays visible, and a figure for which there is no room is left
+//! out.
 //!
 //! The painter knows what it painted, so that the same pictures serve every task:
 //!
@@ -63,7 +65,8 @@ impl Shapes {
     /// The split of a data set with these settings and targets.
     ///
     /// # Errors
-    /// [`DataError::DatasetOption`] for settings that cannot be drawn, and for one class each where there are several figures.
+    /// [`DataError::DatasetOption`] for settings that cannot be drawn, and for one class each where there are
+    /// several figures.
     pub fn new(options: ShapesOptions, split: Split, target: TargetKind) -> Result<Self, DataError> {
         options.check(target)?;
         let figures = Figure::ALL[..options.classes].iter().map(|figure| figure.name());

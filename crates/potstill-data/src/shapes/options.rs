@@ -28,8 +28,8 @@ pub struct ShapesOptions {
     pub test: usize,
     /// Another seed, other images.
     pub seed: u64,
-    /// The least and the greatest number of figures in a picture, 0 to 16. `None` for pictures of one figure, large and near the
-    /// middle.
+    /// The least and the greatest number of figures in a picture, 0 to 16. `None` for pictures of one figure,
+    /// large and near the middle.
     pub figures: Option<[usize; 2]>,
 }
 

@@ -1,7 +1,7 @@
 //! What random pictures are made of: background, clutter, figures, pieces in front of them, noise.
 //!
-//! What makes them hard on purpose: colours and textures say nothing about the class, the contrast may be low, the clutter is
-//! made of pieces of the same shapes, and a part of a figure may be hidden.
+//! What makes them hard on purpose: colours and textures say nothing about the class, the contrast may be
+//! low, the clutter is made of pieces of the same shapes, and a part of a figure may be hidden.
 
 use potstill_random::Stream;
 
@@ -89,7 +89,8 @@ fn piece(stream: &mut Stream) -> Outline {
     )
 }
 
-/// A layer that is lighter or darker than the background by a random contrast, at least this one, in random colours.
+/// A layer that is lighter or darker than the background by a random contrast, at least this one, in random
+/// colours.
 pub(super) fn filled(
     outline: Outline,
     place: Place,
@@ -114,7 +115,8 @@ pub(super) fn filled(
     }
 }
 
-/// A colour that is this much lighter or darker than another on average, or less where it would leave the range of colours.
+/// A colour that is this much lighter or darker than another on average, or less where it would leave the
+/// range of colours.
 fn differing(colour: Colour, contrast: f32, stream: &mut Stream) -> Colour {
     let lightness = colour.iter().sum::<f32>() / 3.0;
     // Mostly away from the nearer end of the range, so that little of the contrast is lost.

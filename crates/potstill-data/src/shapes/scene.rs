@@ -1,4 +1,5 @@
-//! A scene of several figures anywhere in the picture, some in front of others: for detection, segmentation and sets of classes.
+//! A scene of several figures anywhere in the picture, some in front of others: for detection, segmentation
+//! and sets of classes.
 
 use potstill_random::Stream;
 
@@ -16,8 +17,8 @@ const TRIES: usize = 20;
 /// The smallest pictures in which figures have [`LEAST_PIXELS`].
 pub(super) const LEAST_SIZE: usize = 32;
 
-/// Draws a scene of `size`x`size` pixels with at most so many figures, each of one of the first `classes` classes. A figure for
-/// which there is no room is left out.
+/// Draws a scene of `size`x`size` pixels with at most so many figures, each of one of the first `classes`
+/// classes. A figure for which there is no room is left out.
 pub(super) fn draw(classes: usize, [least, most]: [usize; 2], size: usize, stream: &mut Stream) -> Drawing {
     let (mut canvas, ground) = background(size, stream);
     for _ in 0..4 + stream.below(4) {

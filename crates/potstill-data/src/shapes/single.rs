@@ -7,7 +7,8 @@ use super::paint::{add_noise, background, covered, filled, mask, occluder, paint
 use super::{Drawing, DrawnFigure, Figure};
 use crate::Mask;
 
-/// The least share of the figure that what lies in front of it must leave visible; there are at most two such things.
+/// The least share of the figure that what lies in front of it must leave visible; there are at most two such
+/// things.
 const LEAST_VISIBLE: f32 = 0.7;
 
 /// Draws a picture of `size`x`size` pixels with a figure of this class.

@@ -116,7 +116,8 @@ fn boxes_are_tight_and_shapes_are_seen() {
             assert!((found.left..found.right).any(|column| at(found.bottom - 1, column)));
             assert!((found.top..found.bottom).any(|row| at(row, found.left)));
             assert!((found.top..found.bottom).any(|row| at(row, found.right - 1)));
-            // The smallest shape: radius 0.28 of the side, area above 1.1 radius², 70 % of it visible, some cut at the edge.
+            // The smallest shape: radius 0.28 of the side, area above 1.1 radius², 70 % of it visible, some
+            // cut at the edge.
             let least = 0.5 * 0.28 * 0.28 * 1.1 * (size * size) as f32;
             assert!(mask.area() as f32 > least, "{} of {}", mask.area(), size * size);
         }
@@ -125,8 +126,8 @@ fn boxes_are_tight_and_shapes_are_seen() {
 
 #[test]
 fn colour_does_not_tell_the_class() {
-    // Means over 200 pictures of a class: the classes must not differ by more than chance and their little differences in
-    // area make (the standard error of a mean is about 0.011).
+    // Means over 200 pictures of a class: the classes must not differ by more than chance and their little
+    // differences in area make (the standard error of a mean is about 0.011).
     let classes = Figure::ALL.len();
     let mut means = vec![[0.0; 3]; classes];
     for sample in drawings(

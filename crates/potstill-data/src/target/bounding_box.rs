@@ -2,8 +2,8 @@
 
 /// A box: from its left upper to its right lower corner, in pixels from the left upper corner of the image.
 ///
-/// Coordinates are continuous: the pixel in row 0, column 3 spans 0 to 1 down and 3 to 4 to the right, and a box has the width
-/// `right - left`.
+/// Coordinates are continuous: the pixel in row 0, column 3 spans 0 to 1 down and 3 to 4 to the right, and a
+/// box has the width `right - left`.
 ///
 /// ```
 /// use potstill_data::BoundingBox;

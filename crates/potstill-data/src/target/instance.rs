@@ -28,7 +28,8 @@ pub struct Instance {
 pub enum InstanceShape {
     /// Pixel by pixel, in the size of the image.
     Mask(Mask),
-    /// Outlines; an object that is partly hidden may have several. They stay exact however often the image is scaled.
+    /// Outlines; an object that is partly hidden may have several. They stay exact however often the image is
+    /// scaled.
     Polygons(Vec<Polygon>),
 }
 

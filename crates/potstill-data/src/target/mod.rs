@@ -16,9 +16,11 @@ pub use label_map::LabelMap;
 pub use mask::Mask;
 pub use polygon::Polygon;
 
-/// The truth about one image. All images of a data set have targets of one kind, [`DatasetInfo::target`](crate::DatasetInfo).
+/// The truth about one image. All images of a data set have targets of one kind,
+/// [`DatasetInfo::target`](crate::DatasetInfo).
 ///
-/// Coordinates are pixels of the image that the target belongs to; classes are indices into the data set's class names.
+/// Coordinates are pixels of the image that the target belongs to; classes are indices into the data set's
+/// class names.
 ///
 /// ```
 /// use potstill_data::{BoundingBox, LabelledBox, Target};

@@ -26,8 +26,8 @@ impl Polygon {
         twice.abs() / 2.0
     }
 
-    /// The part inside an image of `[height, width]` (Sutherland and Hodgman 1974); `None` if there is none. Where several
-    /// parts are left they are joined along the edge of the image.
+    /// The part inside an image of `[height, width]` (Sutherland and Hodgman 1974); `None` if there is none.
+    /// Where several parts are left they are joined along the edge of the image.
     pub(crate) fn clipped(&self, [height, width]: [usize; 2]) -> Option<Self> {
         let sides = [
             (0, 0.0, 1.0),

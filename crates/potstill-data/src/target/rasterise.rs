@@ -1,7 +1,8 @@
 //! Which pixels outlines cover.
 //!
-//! The rule is that of COCO's tools, so that a mask is the one that others train on and are measured by: outlines are drawn on a
-//! grid five times as fine, and a pixel is inside if the middle of its column crosses the outline above it an odd number of times.
+//! The rule is that of COCO's tools, so that a mask is the one that others train on and are measured by:
+//! outlines are drawn on a grid five times as fine, and a pixel is inside if the middle of its column crosses
+//! the outline above it an odd number of times.
 
 use super::instance::InstanceShape;
 use super::mask::Mask;
@@ -63,7 +64,8 @@ fn outline(polygon: &Polygon) -> Vec<[i64; 2]> {
     points
 }
 
-/// The points of one edge, one for each step along its longer axis. They are computed from its left (or upper) end.
+/// The points of one edge, one for each step along its longer axis. They are computed from its left (or
+/// upper) end.
 fn edge(from: [i64; 2], to: [i64; 2], points: &mut Vec<[i64; 2]>) {
     let lengths = [0, 1].map(|axis: usize| (to[axis] - from[axis]).abs());
     let (long, short) = if lengths[0] >= lengths[1] { (0, 1) } else { (1, 0) };
@@ -80,7 +82,8 @@ fn edge(from: [i64; 2], to: [i64; 2], points: &mut Vec<[i64; 2]>) {
     }
 }
 
-/// Where the outline crosses the middles of the columns of an image: the column, and the first row below the crossing.
+/// Where the outline crosses the middles of the columns of an image: the column, and the first row below the
+/// crossing.
 fn crossings(points: &[[i64; 2]], height: usize, width: usize) -> Vec<[usize; 2]> {
     let crossing = |pair: &[[i64; 2]]| {
         let [[before, upper], [after, lower]] = [pair[0], pair[1]];
