@@ -10,6 +10,7 @@
 )]
 
 mod arguments;
+mod choice;
 mod commands;
 mod failure;
 mod hint;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use potstill_methods::schema;
 use potstill_recipe::Recipe;
 
 use crate::failure::Failure;
@@ -103,9 +104,9 @@ pub fn read(name_or_path: &str, overrides: &[String]) -> Result<Recipe, Failure>
     if !path.exists()
         && let Some((name, text)) = RECIPES.iter().find(|(name, _)| *name == name_or_path)
     {
-        return Ok(Recipe::from_text(text, &format!("{name}.toml"), overrides)?);
+        return Ok(schema().read_text(text, &format!("{name}.toml"), overrides)?);
     }
     let inside = path.join("recipe.toml");
     let path = if inside.is_file() { &inside } else { path };
-    Ok(Recipe::from_path(path, overrides)?)
+    Ok(schema().read_path(path, overrides)?)
 }

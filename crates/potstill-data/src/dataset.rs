@@ -1,10 +1,9 @@
 //! What every data set can do.
 
-use std::fmt;
 use std::ops::Deref;
 use std::path::Path;
 
-use serde::{Deserialize, Serialize};
+use potstill_settings::choice;
 
 use crate::parallel::guarded;
 use crate::{DataError, DatasetInfo, Fingerprint, Image, Sample, Target};
@@ -153,21 +152,21 @@ where
     }
 }
 
-/// Which part of a data set.
-///
-/// ```
-/// use potstill_data::{Dataset, Split, open};
-/// let [train, test] = [Split::Train, Split::Test].map(|split| open("shapes:train=30,test=10", split));
-/// assert_eq!((train?.len(), test?.len()), (30, 10));
-/// # Ok::<(), potstill_data::DataError>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Split {
-    /// The images a network learns from.
-    Train,
-    /// The images it is judged by.
-    Test,
+choice! {
+    /// Which part of a data set.
+    ///
+    /// ```
+    /// use potstill_data::{Dataset, Split, open};
+    /// let [train, test] = [Split::Train, Split::Test].map(|split| open("shapes:train=30,test=10", split));
+    /// assert_eq!((train?.len(), test?.len()), (30, 10));
+    /// # Ok::<(), potstill_data::DataError>(())
+    /// ```
+    pub enum Split {
+        /// The images a network learns from.
+        Train = "train",
+        /// The images it is judged by.
+        Test = "test",
+    }
 }
 
 impl Split {
@@ -177,15 +176,6 @@ impl Split {
             Self::Train => &["train", "training"],
             Self::Test => &["test", "testing", "val", "valid", "validation"],
         }
-    }
-}
-
-impl fmt::Display for Split {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Train => "train",
-            Self::Test => "test",
-        })
     }
 }
 

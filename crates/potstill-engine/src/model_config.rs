@@ -27,9 +27,9 @@ pub struct ModelConfig {
     /// Their names, in the order of the logits.
     #[serde(default)]
     pub class_names: Vec<String>,
-    /// The shortcut of a residual network for small images, where it is not the published one: `a` or `b`.
+    /// The shortcut of a residual network for small images, where it is not the published one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shortcut: Option<String>,
+    pub shortcut: Option<Shortcut>,
     /// The layers that a method put in, in that order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub inserted: Vec<InsertedConfig>,
@@ -109,10 +109,7 @@ impl ModelConfig {
             task: "classification".into(),
             classes: learner.student.classes(),
             class_names: plan.train.classes().to_vec(),
-            shortcut: plan.student.shortcut.map(|shortcut| match shortcut {
-                Shortcut::Subsample => "a".into(),
-                Shortcut::Projection => "b".into(),
-            }),
+            shortcut: plan.student.shortcut,
             inserted: learner.student.insertions().into_iter().map(Into::into).collect(),
             input: InputConfig {
                 size: [height, width],
@@ -135,20 +132,11 @@ impl ModelConfig {
         let options = BuildOptions {
             classes: Some(self.classes),
             channels: Some(self.input.channels),
-            shortcut: self.shortcut(),
+            shortcut: self.shortcut,
         };
         let mut classifier = find(&self.architecture)?.build(options, scope)?;
         self.insert(&mut classifier, scope)?;
         Ok(classifier)
-    }
-
-    /// The shortcut that was chosen.
-    pub(crate) fn shortcut(&self) -> Option<Shortcut> {
-        match self.shortcut.as_deref() {
-            Some("a") => Some(Shortcut::Subsample),
-            Some("b") => Some(Shortcut::Projection),
-            _ => None,
-        }
     }
 
     pub(crate) fn network_input(&self) -> NetworkInput {

@@ -65,7 +65,7 @@ impl Source {
             .or_else(|| config.as_ref().map(|config| config.architecture.clone()));
         let model = model.ok_or(EngineError::NoArchitecture)?;
         let entry = find(&model)?;
-        let known = config.as_ref().and_then(ModelConfig::shortcut);
+        let known = config.as_ref().and_then(|config| config.shortcut);
         let shortcut = self.shortcut.or(known);
         let channels = self
             .channels

@@ -6,21 +6,15 @@
 
 use potstill_ops::{Pass, distillation_divergence};
 use potstill_recipe::MethodSpec;
-use serde::Deserialize;
+use potstill_settings::{Key, settings};
 
 use crate::{LossTerm, Method, MethodError, MethodInfo, PlanContext, StepContext, TeacherUse};
 
-/// The options of KD in a recipe.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Options {
-    /// T: how much both distributions are softened.
-    temperature: f64,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self { temperature: 4.0 }
+settings! {
+    /// The options of KD in a recipe.
+    struct Options {
+        /// T: how much both distributions are softened.
+        temperature: f64 [above(0.0)] = default 4.0,
     }
 }
 
@@ -33,6 +27,8 @@ pub struct Kd {
 impl Kd {
     /// The name in recipes.
     pub const NAME: &'static str = "kd";
+    /// The keys of its options.
+    pub(crate) const KEYS: &'static [Key] = Options::KEYS;
 
     /// KD at this temperature, above 0, for two networks with the same classes.
     pub fn with_temperature(temperature: f64) -> Self {
@@ -44,9 +40,8 @@ impl Kd {
     /// # Errors
     /// No teacher, another number of classes, a temperature that is not positive.
     pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
-        let options: Options = spec.options_as()?;
+        let options: Options = spec.options()?;
         context.teacher_of_same_classes(Self::NAME)?;
-        spec.positive("temperature", options.temperature)?;
         Ok(Self {
             temperature: options.temperature,
         })

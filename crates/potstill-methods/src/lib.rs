@@ -41,7 +41,7 @@ pub use part::{OptimizerGroup, Part};
 pub use plan_context::{NetworkInfo, PlanContext};
 pub use planned::{PlannedMethod, TeacherRef};
 pub use preparation::{CacheKey, Flow, PrepareContext, Prepared, TeacherBatch, TrainBatch};
-pub use registry::{MethodEntry, find, registry};
+pub use registry::{MethodEntry, find, registry, schema};
 pub use review_kd::{Abf, ReviewChain, ReviewKd, hierarchical_context_loss};
 pub use step::{StepContext, StudentStep, TeacherStep};
 pub use term::LossTerm;

@@ -1,6 +1,7 @@
 //! Every method by name: one line each.
 
-use potstill_recipe::MethodSpec;
+use potstill_recipe::{MethodSpec, Schema};
+use potstill_settings::{Key, Named, Variant};
 
 use crate::{Ekd, Kd, LetKd, Method, MethodError, PlanContext, ReviewKd, Tskd, Tst};
 
@@ -15,6 +16,8 @@ pub struct MethodEntry {
     pub about: &'static str,
     /// Where it was published.
     pub source: &'static str,
+    /// The keys of its options in a recipe.
+    pub keys: &'static [Key],
     plan: PlanMethod,
 }
 
@@ -23,36 +26,42 @@ static REGISTRY: &[MethodEntry] = &[
         name: Kd::NAME,
         about: "the student's softened logits follow the teacher's",
         source: "Hinton, Vinyals, Dean 2015, arXiv 1503.02531",
+        keys: Kd::KEYS,
         plan: |spec, context| Ok(Box::new(Kd::plan(spec, context)?)),
     },
     MethodEntry {
         name: ReviewKd::NAME,
         about: "deep student features review the teacher's shallow ones through attention-based fusion",
         source: "Chen, Liu, Zhao, Jia 2021, arXiv 2104.09044",
+        keys: ReviewKd::KEYS,
         plan: |spec, context| Ok(Box::new(ReviewKd::plan(spec, context)?)),
     },
     MethodEntry {
         name: Ekd::NAME,
         about: "a teacher that grows up beside its student hands over intermediate knowledge through guided modules",
         source: "Zhang, Zhang, Li, Zeng, Ge 2022, arXiv 2103.13811",
+        keys: Ekd::KEYS,
         plan: |spec, context| Ok(Box::new(Ekd::plan(spec, context)?)),
     },
     MethodEntry {
         name: Tskd::NAME,
         about: "the student reviews how its attention changed over the epochs, and what is left to the teacher's",
         source: "Wang, Han, Wang, Chen, Liu, Tang 2023, arXiv 2307.00811",
+        keys: Tskd::KEYS,
         plan: |spec, context| Ok(Box::new(Tskd::plan(spec, context)?)),
     },
     MethodEntry {
         name: LetKd::NAME,
         about: "layers of templates inside the student, whose scores the teacher's clusters and decisions supervise",
         source: "Gorgun, Gurbuz, Alatan 2023, arXiv 2309.02843",
+        keys: LetKd::KEYS,
         plan: |spec, context| Ok(Box::new(LetKd::plan(spec, context)?)),
     },
     MethodEntry {
         name: Tst::NAME,
         about: "a learned augmentation looks for images that the teacher gets right and the student does not",
         source: "Shao, Chen, Huang, Gong, Wang, Wu 2023, arXiv 2212.05422",
+        keys: Tst::KEYS,
         plan: |spec, context| Ok(Box::new(Tst::plan(spec, context)?)),
     },
 ];
@@ -60,6 +69,17 @@ static REGISTRY: &[MethodEntry] = &[
 /// Every method, in the order of the documentation.
 pub fn registry() -> &'static [MethodEntry] {
     REGISTRY
+}
+
+/// Everything that a recipe can say, with the options of every method: reads recipes and tells of all that is wrong with them at once.
+pub fn schema() -> Schema {
+    Schema::new(REGISTRY.iter().map(|entry| Variant {
+        kind: Named {
+            name: entry.name,
+            about: entry.about,
+        },
+        keys: entry.keys,
+    }))
 }
 
 /// The method with this name.

@@ -15,35 +15,24 @@ use potstill_ops::{
     pooled_squared_error, resize_nearest,
 };
 use potstill_recipe::MethodSpec;
-use serde::Deserialize;
+use potstill_settings::{Key, settings};
 
 use crate::{
     LossTerm, Method, MethodError, Part, PlanContext, Reads, StepContext, StudentEpoch,
     plan_context::points_named,
 };
 
-/// The options of ReviewKD in a recipe.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct Options {
-    /// Epochs over which the weight grows linearly from 0; 0 for the full weight from the start.
-    ramp_epochs: usize,
-    /// The largest width of the fusion modules; the width is the deepest student level's if that is smaller.
-    mid_channels: usize,
-    /// Points of the student, shallow to deep; empty for its stage ends and pooled embedding, after activation.
-    student_points: Vec<String>,
-    /// Points of the teacher, as many; empty for its stage ends before activation, and the pooled embedding.
-    teacher_points: Vec<String>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            ramp_epochs: 20,
-            mid_channels: 512,
-            student_points: Vec::new(),
-            teacher_points: Vec::new(),
-        }
+settings! {
+    /// The options of ReviewKD in a recipe.
+    struct Options {
+        /// Epochs over which the weight grows linearly from 0; 0 for the full weight from the start.
+        ramp_epochs: usize = default 20,
+        /// The largest width of the fusion modules. The width is the deepest student level's if that is smaller.
+        mid_channels: usize [at_least(1.0)] = default 512,
+        /// Points of the student, shallow to deep; empty for its stage ends and pooled embedding, after activation.
+        student_points: Vec<String> = default [],
+        /// Points of the teacher, as many; empty for its stage ends before activation, and the pooled embedding.
+        teacher_points: Vec<String> = default [],
     }
 }
 
@@ -58,16 +47,15 @@ pub struct ReviewKd {
 impl ReviewKd {
     /// The name in recipes.
     pub const NAME: &'static str = "review-kd";
+    /// The keys of its options.
+    pub(crate) const KEYS: &'static [Key] = Options::KEYS;
 
     /// Plans the review: finds the levels of both networks and builds the chain for their channels.
     ///
     /// # Errors
     /// No teacher, points that are not there or do not pair up.
     pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
-        let options: Options = spec.options_as()?;
-        if options.mid_channels == 0 {
-            return Err(spec.wrong("mid_channels", "must be at least 1").into());
-        }
+        let options: Options = spec.options()?;
         let teacher = context.teacher(Self::NAME)?;
         // The paper's CIFAR code takes the teacher before and the student after the last activation of a stage.
         let reads = Reads {

@@ -137,9 +137,9 @@ fn what_makes_no_sense_is_refused_with_the_reason() {
     assert!(message.contains("has 7 classes and the student 10"), "{message}");
     for (option, parts) in [
         ("alpha = -1", &["alpha", "at least 0"][..]),
-        ("beta = nan", &["beta", "at least 0"]),
-        ("eta = inf", &["eta", "at least 0"]),
-        ("temperature = 0", &["temperature", "positive"]),
+        ("beta = nan", &["beta", "finite"]),
+        ("eta = inf", &["eta", "finite"]),
+        ("temperature = 0", &["temperature", "above 0"]),
         ("pairs = 0", &["pairs", "at least 1"]),
         ("pairs = 4", &["pairs", "there are 3 blocks"]),
         ("gm_width = 0", &["gm_width", "at least 1"]),

@@ -417,7 +417,7 @@ fn what_cannot_be_reviewed_is_refused_with_the_reason() {
     refused("hidden = [32]", &["x.toml:9", "hidden", "1 widths for 3 taps"]);
     refused("review_weight = -1", &["x.toml:9", "review_weight", "at least 0"]);
     refused("kl_weight = nan", &["x.toml:9", "kl_weight"]);
-    refused("temperature = 0", &["x.toml:9", "temperature", "positive"]);
+    refused("temperature = 0", &["x.toml:9", "temperature", "above 0"]);
     refused("attention = \"row\"", &["x.toml:9", "attention"]);
     refused("intervall = 3", &["x.toml:9", "did you mean", "interval"]);
     refused(

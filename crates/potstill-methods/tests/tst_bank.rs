@@ -242,14 +242,14 @@ fn what_cannot_be_done_is_refused() {
     let context = ten_classes();
     for (entry, part) in [
         ("kind = \"tst\"\nrounds = [240]", "0 to 239"),
-        ("kind = \"tst\"\nsearch_lr = 0", "positive"),
-        ("kind = \"tst\"\ntemperature = -1", "positive"),
+        ("kind = \"tst\"\nsearch_lr = 0", "above 0"),
+        ("kind = \"tst\"\ntemperature = -1", "above 0"),
         ("kind = \"tst\"\ncutout = 0", "at least 1"),
-        ("kind = \"tst\"\ninner_gate = inf", "none"),
+        ("kind = \"tst\"\ninner_gate = inf", "finite"),
         ("kind = \"tst\"\ngate = \"codex\"", "code"),
         (
             "kind = \"tst\"\nbank = { kind = \"trained\", affine_epochs = 0 }",
-            "closed-form",
+            "bank.affine_epochs",
         ),
     ] {
         let message = refusal(entry, &context);

@@ -20,7 +20,7 @@ pub enum ModelError {
         /// The network.
         model: String,
         /// The option.
-        option: &'static str,
+        option: String,
         /// Why not.
         reason: &'static str,
     },

@@ -16,7 +16,7 @@ mod probe;
 mod registry;
 pub mod weights;
 
-pub use backbones::{LastStage, Shortcut, StageEnd};
+pub use backbones::{LastStage, StageEnd};
 pub use error::ModelError;
 pub use frozen_model::FrozenModel;
 pub use model::Model;
@@ -24,5 +24,6 @@ pub use names::{Names, Scheme};
 pub use onnx::OnnxModel;
 pub use outline::{OutlineRow, outline};
 pub use outputs::{OutputError, OutputKind, Outputs};
+pub use potstill_settings::Shortcut;
 pub use probe::{Probe, probe};
 pub use registry::{BuildOptions, ModelEntry, find, registry};

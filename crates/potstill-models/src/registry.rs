@@ -90,7 +90,7 @@ impl ModelEntry {
                 let chosen = self.architecture.with_shortcut(shortcut);
                 chosen.map_err(|reason| ModelError::Option {
                     model: self.name.into(),
-                    option: shortcut.option(),
+                    option: format!("shortcut = \"{shortcut}\""),
                     reason,
                 })?
             }

@@ -2,6 +2,8 @@
 
 use burn::tensor::Tensor;
 
+use potstill_settings::BatchNorms;
+
 use crate::{BatchStatistics, KdLayer, Point, PointSide, Precision, Visitor};
 
 /// What batch norm does in a pass. Always said, never guessed from the device.
@@ -13,6 +15,16 @@ pub enum Mode {
     Running,
     /// Normalise by the running statistics, with gradients to the input (and to whatever parameter is tracked).
     RunningWithGradient,
+}
+
+impl From<BatchNorms> for Mode {
+    /// The mode of a frozen network whose batch norms normalise so.
+    fn from(statistics: BatchNorms) -> Self {
+        match statistics {
+            BatchNorms::Running => Self::Running,
+            BatchNorms::Batch => Self::Batch,
+        }
+    }
 }
 
 /// One forward pass: its mode, its visitor, the layers that were put into the network, and its by-products.

@@ -35,29 +35,29 @@
 //! ```
 
 mod check;
+mod defaults;
 mod document;
 mod error;
-mod keys;
-mod keys_of_train;
-mod method;
+mod file;
 mod nearest;
-mod optimizer;
 mod origin;
 mod overrides;
-mod phase;
 mod read;
-mod recipe;
-mod schedule;
 mod schema;
-mod teacher;
+mod tables;
 mod validate;
 
 pub use error::{Place, Problem, RecipeError};
-pub use method::{MethodSpec, TeacherNames};
-pub use optimizer::{Adam, AdamW, OptimizerSpec, Sgd};
 pub use origin::{Origin, Verbatim};
-pub use phase::{Phase, PhaseSpec};
-pub use recipe::{Data, Enlarge, Input, LowResolution, Network, Recipe, Shortcut, Task, Train};
-pub use schedule::{Decay, Per, Schedule};
-pub use schema::{SchemaEntry, schema};
-pub use teacher::{BatchNorms, OnnxTeacher, Precision, Teacher, TeacherShare, TeacherSource};
+pub use schema::{Schema, SchemaEntry};
+pub use tables::data::Data;
+pub use tables::method::{MethodSpec, TeacherNames};
+pub use tables::network::{Enlarge, Input, LowResolution, Network};
+pub use tables::optimizer::{Adam, AdamW, OptimizerSpec, Sgd};
+pub use tables::phase::{Phase, PhaseSpec};
+pub use tables::recipe::{Recipe, Task};
+pub use tables::schedule::{Cosine, Decay, Milestones, Per, Poly, Schedule};
+pub use tables::teacher::{OnnxTeacher, RunTeacher, Teacher, TeacherShare, TeacherSource};
+pub use tables::train::Train;
+
+pub use potstill_settings::{BatchNorms, Precision, Shortcut};

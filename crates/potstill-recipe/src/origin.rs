@@ -34,10 +34,7 @@ impl PartialEq for Origin {
 
 impl Origin {
     pub(crate) fn root(places: Places) -> Self {
-        Self {
-            key: String::new(),
-            places: Arc::new(places),
-        }
+        Self::root_of(Arc::new(places))
     }
 
     /// The origin of what is at `key` (dotted) within this part.
@@ -46,6 +43,18 @@ impl Origin {
         Self {
             key: join(&self.key, key),
             places: self.places.clone(),
+        }
+    }
+
+    /// The origin of the whole recipe that this is a part of.
+    pub(crate) fn whole(&self) -> Self {
+        Self::root_of(self.places.clone())
+    }
+
+    fn root_of(places: Arc<Places>) -> Self {
+        Self {
+            key: String::new(),
+            places,
         }
     }
 
@@ -124,6 +133,6 @@ impl Verbatim {
     /// # Errors
     /// With place, key and nearest valid name for whatever `T` does not accept.
     pub fn read_as<T: DeserializeOwned>(&self) -> Result<T, RecipeError> {
-        read::read(&self.origin, self.value.clone(), &[])
+        read::read(&self.origin, self.value.clone())
     }
 }

@@ -4,8 +4,9 @@ use toml::{Table, Value};
 
 use crate::document::{Places, join, parser_words};
 use crate::error::{Place, Problem};
-use crate::schema::{Kind, kind_of};
+use crate::schema::kind_of;
 use crate::validate::describe;
+use potstill_settings::Kind;
 
 /// Puts every override into the tree, in their order; those that cannot be put there come back as problems.
 pub(crate) fn apply(table: &mut Table, places: &mut Places, overrides: &[String]) -> Vec<Problem> {
@@ -59,7 +60,10 @@ fn split(text: &str) -> Result<(&str, Value), String> {
 /// The value as TOML; a word that is not TOML is text, and so is anything for a key that takes text.
 fn typed(key: &str, text: &str) -> Result<Value, String> {
     let quoted_or_bracketed = text.starts_with(['"', '\'', '[', '{']);
-    let takes_text = matches!(kind_of(key), Some(Kind::Text | Kind::Choice(_)));
+    let takes_text = matches!(
+        kind_of(key),
+        Some(Kind::Text | Kind::Choice(_) | Kind::OneOrMore(Kind::Text))
+    );
     if takes_text && !quoted_or_bracketed {
         return Ok(Value::String(text.to_owned()));
     }

@@ -11,16 +11,11 @@ use crate::nearest::{did_you_mean, nearest, quoted};
 use crate::origin::Origin;
 use crate::validate::describe;
 
-/// Reads `value`, written at `origin`. `also` are valid keys that `T` does not know, to be suggested with its
-/// own.
+/// Reads `value`, written at `origin`.
 ///
 /// Serde stops at the first thing wrong; a wrong key of a table is then left out and the rest read again, so
 /// that all wrong keys are reported.
-pub(crate) fn read<T: DeserializeOwned>(
-    origin: &Origin,
-    mut value: Value,
-    also: &[&str],
-) -> Result<T, RecipeError> {
+pub(crate) fn read<T: DeserializeOwned>(origin: &Origin, mut value: Value) -> Result<T, RecipeError> {
     let mut problems: Vec<Problem> = Vec::new();
     loop {
         let (path, message) = match serde_path_to_error::deserialize::<_, T>(value.clone()) {
@@ -33,7 +28,7 @@ pub(crate) fn read<T: DeserializeOwned>(
         if first.is_none() && !problems.is_empty() {
             break;
         }
-        problems.push(problem(origin, &value, &path, &message, also));
+        problems.push(problem(origin, &value, &path, &message));
         let left_out = first.and_then(|key| value.as_table_mut()?.remove(&key));
         if left_out.is_none() {
             break;
@@ -49,7 +44,7 @@ fn first_key(path: &Path) -> Option<String> {
     }
 }
 
-fn problem(origin: &Origin, value: &Value, path: &Path, message: &str, also: &[&str]) -> Problem {
+fn problem(origin: &Origin, value: &Value, path: &Path, message: &str) -> Problem {
     let key = dotted(path, value);
     let names = backticked(message);
     let [named, valid @ ..] = names.as_slice() else {
@@ -59,13 +54,7 @@ fn problem(origin: &Origin, value: &Value, path: &Path, message: &str, also: &[&
         let around = key
             .strip_suffix(named)
             .map_or(key.as_str(), |around| around.trim_end_matches('.'));
-        return unknown_key(
-            origin,
-            &join(around, named),
-            named,
-            valid,
-            if around.is_empty() { also } else { &[] },
-        );
+        return unknown_key(origin, &join(around, named), named, valid);
     }
     if message.starts_with("unknown variant") {
         let meant = did_you_mean(nearest(named, valid.iter().copied()));
@@ -84,10 +73,10 @@ fn problem(origin: &Origin, value: &Value, path: &Path, message: &str, also: &[&
     type_problem(origin, value, &key, message)
 }
 
-fn unknown_key(origin: &Origin, key: &str, name: &str, valid: &[&str], also: &[&str]) -> Problem {
+fn unknown_key(origin: &Origin, key: &str, name: &str, valid: &[&str]) -> Problem {
     let whole = origin.at(key);
     let around = whole.key().strip_suffix(name).unwrap_or_default();
-    let help = match nearest(name, valid.iter().chain(also).copied()) {
+    let help = match nearest(name, valid.iter().copied()) {
         Some(meant) => did_you_mean(Some(&format!("{around}{meant}"))),
         None if valid.is_empty() => "; there are no such options".to_owned(),
         None => format!("; there are {}", quoted(valid.iter().copied())),

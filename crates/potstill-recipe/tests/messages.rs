@@ -115,7 +115,7 @@ fn missing_keys() {
         (
             "[data]\ntrain = \"shapes:train=64\"",
             "",
-            "x.toml: missing table `[data]`; write for example `[data]` and below it `train = \"cifar10\"`",
+            "x.toml: missing table `[data]`; write for example `data = { train = \"cifar10\" }`",
         ),
         (
             "run = \"runs/teacher\"",

@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use potstill_recipe::{Decay, OptimizerSpec, Recipe, RecipeError, Teacher, TeacherSource};
+use potstill_recipe::{
+    Decay, Milestones, OptimizerSpec, Recipe, RecipeError, RunTeacher, Teacher, TeacherSource,
+};
 
 const TEXT: &str = r#"version = 1
 name = "small"
@@ -71,14 +73,16 @@ fn tables_and_arrays_can_be_given_whole_or_in_part() {
     assert!(matches!(&recipe.train.optimizer, OptimizerSpec::AdamW(adamw) if adamw.weight_decay == 0.01));
     assert_eq!(
         recipe.train.schedule.decay,
-        Decay::Milestones {
+        Decay::Milestones(Milestones {
             at: vec![1, 2],
             gamma: 0.1
-        }
+        })
     );
     assert_eq!(
         recipe.teacher,
-        Some(Teacher::from(TeacherSource::Run { run: "runs/a".into() }))
+        Some(Teacher::from(TeacherSource::Run(RunTeacher {
+            run: "runs/a".into()
+        })))
     );
     assert_eq!(recipe.methods[0].options["temperature"].as_float(), Some(2.5));
     assert_eq!(recipe.methods[1].weight, 0.6);

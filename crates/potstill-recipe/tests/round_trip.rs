@@ -4,12 +4,11 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::print_stdout, reason = "a test that is skipped says so")]
 
-use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use potstill_recipe::{MethodSpec, Recipe, schema};
-use toml::{Table, Value};
+use potstill_recipe::{AdamW, Decay, MethodSpec, OptimizerSpec, Per, Recipe, Schedule, Schema, Sgd, Task};
+use potstill_settings::{Named, Variant, settings};
 
 const EVERYTHING: &str = r#"
 version = 1
@@ -117,117 +116,95 @@ fn phases_inherit_what_they_do_not_say() {
     );
 }
 
-/// The table of keys and the structs are two lists of the same thing; this holds them together.
 #[test]
-fn schema_and_structs_have_the_same_keys() {
-    let adam = "train.optimizer={ kind = \"adam\", lr = 1.0 }";
-    let kinds = [
-        "train.schedule={ kind = \"cosine\" }",
-        "train.schedule={ kind = \"poly\" }",
-        "train.optimizer={ kind = \"adamw\", lr = 1.0 }",
-        "teacher={ run = \"r\", cache = true, cache_taps = true, cache_precision = \"half\" }",
-        "teacher={ model = \"t\", optimizer = { kind = \"sgd\", lr = 1.0 }, schedule = { kind = \"constant\" } }",
-        "teacher={ onnx = \"t.onnx\", logits = \"fc\", input = { mean = [0.5], std = [0.5], low_resolution = { size = 4 } } }",
-        adam,
-    ];
-    let mut found = BTreeSet::new();
-    let mut note = |recipe: &Recipe| {
-        keys(
-            &Value::Table(recipe.to_toml().unwrap().parse().unwrap()),
-            "",
-            &mut found,
-        );
-    };
-    note(&parsed(EVERYTHING));
-    note(&parsed(&EVERYTHING.replace(
-        "model = \"cifar_resnet20\"",
-        "model = \"t\"\nweights = \"w\"\nshortcut = \"a\"\ninput = { mean = [1], std = [1], low_resolution = { size = 4 } }\nprecision = \"half\"",
-    )));
-    note(&parsed(&EVERYTHING.replace(
-        "model = \"cifar_resnet20\"",
-        "model = \"t\"\nbatch_norm = \"batch\"",
-    )));
-    note(&parsed(LITTLE));
-    note(&parsed(&LITTLE.replace(
-        "student.model",
-        "data.few_samples = 0.25\ndata.few_samples_seed = 3\ndata.min_visible = 0.5\ndata.augment_seed = 1\ndata.views = 2\nteachers.a.run = \"r\"\nstudent.model",
-    )));
-    for kind in kinds {
-        note(&Recipe::from_text(EVERYTHING, "x.toml", &[kind.to_owned()]).unwrap());
-    }
-    let documented: BTreeSet<String> = schema().into_iter().map(|entry| entry.key).collect();
-    // A phase and a teacher have the same optimizers and schedules as `[train]`; a method's and an augmentation's keys
-    // are not ours.
-    let ours = |key: &&String| {
-        let method =
-            key.starts_with("methods.N.") && !["methods.N.kind", "methods.N.weight"].contains(&key.as_str());
-        !key.starts_with("data.augment.")
-            && !key.starts_with("train.phases.N.optimizer.")
-            && !key.starts_with("train.phases.N.schedule.")
-            && !of_an_online_teacher(key)
-            && !method
-    };
-    found.retain(|key| !key.starts_with("teachers."));
-    let found: Vec<&String> = found.iter().filter(ours).collect();
-    let documented: Vec<&String> = documented.iter().filter(ours).collect();
-    assert_eq!(found, documented);
-}
-
-/// Whether the key is inside the rule or the schedule of a teacher that trains, which a recipe without them does not have.
-fn of_an_online_teacher(key: &str) -> bool {
-    key.starts_with("teacher.optimizer.") || key.starts_with("teacher.schedule.")
-}
-
-/// The dotted keys of all values but the numbered entries of arrays of plain values.
-fn keys(value: &Value, at: &str, found: &mut BTreeSet<String>) {
-    let join = |key: &str| {
-        if at.is_empty() {
-            key.to_owned()
-        } else {
-            format!("{at}.{key}")
-        }
-    };
-    match value {
-        Value::Table(table) => {
-            for (key, value) in table {
-                found.insert(join(key));
-                keys(value, &join(key), found);
-            }
-        }
-        Value::Array(entries) => entries.iter().for_each(|entry| keys(entry, &join("N"), found)),
-        _ => {}
-    }
+fn the_table_of_keys_is_right_in_itself() {
+    let mistakes = Schema::default().mistakes();
+    assert!(mistakes.is_empty(), "{mistakes:#?}");
+    assert!(Schema::default().entries().len() > 70);
 }
 
 #[test]
-fn documented_defaults_are_the_real_ones() {
-    let written: Table = parsed(LITTLE).to_toml().unwrap().parse().unwrap();
-    let written = Value::Table(written);
-    let mut compared = 0;
-    for entry in schema()
+fn a_mistake_in_a_table_of_keys_is_found() {
+    settings! {
+        /// Options.
+        struct Options {
+            /// No sentence
+            one: usize = default 1,
+            /// Out of range.
+            two: f64 [above(0.0)] = default 0.0,
+            /// Of another type.
+            three: Option<bool> = without "nothing" like 3,
+            /// Without an example.
+            four: Option<usize> = without "nothing",
+        }
+    }
+    let kind = Named { name: "m", about: "" };
+    let schema = Schema::new([Variant {
+        kind,
+        keys: Options::KEYS,
+    }]);
+    let found: Vec<String> = schema
+        .mistakes()
         .into_iter()
-        .filter(|entry| !entry.required && !entry.key.contains(".N") && !entry.key.starts_with("teacher."))
-    {
-        let found = entry
-            .key
-            .split('.')
-            .try_fold(&written, |value, key| value.get(key));
-        if entry.key == "train.epochs" {
-            continue;
-        }
-        let other_kind = !entry.only_for.is_empty() && !entry.only_for.contains(&"adamw");
-        match (found, entry.default.parse::<Value>()) {
-            (Some(found), Ok(default)) if entry.key == "train.schedule" => {
-                assert_eq!(found["kind"], default["kind"]);
-            }
-            (_, Ok(_)) if other_kind => {}
-            (Some(found), Ok(default)) => assert_eq!(found, &default, "{}", entry.key),
-            (None, Ok(_)) => panic!("`{}` has no default", entry.key),
-            (found, Err(_)) => assert_eq!(found, None, "`{}` has a default", entry.key),
-        }
-        compared += 1;
-    }
-    assert!(compared > 25);
+        .map(|problem| problem.text)
+        .collect();
+    let expected = [
+        "`m.one` is not explained in a sentence",
+        "`m.two` must be a number above 0, not 0.0",
+        "`m.three` must be true or false, not 3",
+        "`m.four` has neither a default nor an example",
+    ];
+    assert_eq!(found, expected);
+}
+
+/// PyTorch's defaults, and those that results in `docs/` were made with.
+#[test]
+fn what_is_not_written_has_its_default() {
+    let recipe = parsed(LITTLE);
+    assert_eq!(
+        (recipe.seed, recipe.task, recipe.data.workers),
+        (0, Task::Classification, 1)
+    );
+    let train = &recipe.train;
+    assert_eq!((train.batch, train.eval_batch, train.drop_last), (64, 256, true));
+    assert_eq!((train.task_weight, train.label_smoothing), (1.0, 0.0));
+    assert_eq!(train.schedule, Schedule::default());
+    let schedule = &train.schedule;
+    assert_eq!((&schedule.decay, schedule.per), (&Decay::Constant, Per::Epoch));
+    assert_eq!((schedule.warmup_epochs, schedule.warmup_start), (0, 0.1));
+    let adamw = AdamW {
+        lr: 0.1,
+        betas: [0.9, 0.999],
+        eps: 1e-8,
+        weight_decay: 0.01,
+    };
+    assert_eq!(train.optimizer, OptimizerSpec::AdamW(adamw));
+    let sgd = Recipe::from_text(
+        LITTLE,
+        "x.toml",
+        &["train.optimizer={ kind = \"sgd\", lr = 0.5 }".to_owned()],
+    );
+    let sgd_alone = Sgd {
+        lr: 0.5,
+        momentum: 0.0,
+        nesterov: false,
+        dampening: 0.0,
+        weight_decay: 0.0,
+    };
+    assert_eq!(sgd.unwrap().train.optimizer, OptimizerSpec::Sgd(sgd_alone));
+    assert_eq!(MethodSpec::new("kd").weight, 1.0);
+}
+
+/// Keys that came later are not written where they say nothing, so that the text of an earlier run stays as it was.
+#[test]
+fn later_keys_are_written_only_if_they_say_something() {
+    let quiet = "teacher = { run = \"r\", precision = \"single\", batch_norm = \"running\", cache = false, cache_taps = false, \
+                 cache_precision = \"single\" }\n";
+    let plain = "teacher = { run = \"r\" }\n";
+    let written = |teacher: &str| parsed(&format!("{LITTLE}{teacher}")).to_toml().unwrap();
+    assert_eq!(written(quiet), written(plain));
+    assert!(written(plain).contains("[teacher]\nrun = \"r\"\n\n"));
+    assert_eq!(written("teachers = {}\n"), written(""));
 }
 
 #[test]

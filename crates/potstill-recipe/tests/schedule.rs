@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 #![allow(clippy::unreadable_literal, reason = "as PyTorch prints them")]
 
-use potstill_recipe::{Decay, Per, Schedule};
+use potstill_recipe::{Cosine, Decay, Milestones, Per, Poly, Schedule};
 
 const LR: f64 = 0.1;
 const WARM_UP: usize = 2;
@@ -47,13 +47,13 @@ fn decays() -> [(&'static str, Decay); 3] {
     [
         (
             "multi_step",
-            Decay::Milestones {
+            Decay::Milestones(Milestones {
                 at: vec![3, 6],
                 gamma: 0.1,
-            },
+            }),
         ),
-        ("cosine", Decay::Cosine { min_lr: 0.0 }),
-        ("polynomial", Decay::Poly { power: 0.9 }),
+        ("cosine", Decay::Cosine(Cosine { min_lr: 0.0 })),
+        ("polynomial", Decay::Poly(Poly { power: 0.9 })),
     ]
 }
 
@@ -83,7 +83,7 @@ fn decays_after_a_warm_up_are_those_of_sequential_lr() {
 fn warm_up_is_that_of_linear_lr() {
     let schedule = Schedule {
         warmup_epochs: 3,
-        ..schedule(Decay::Cosine { min_lr: 1e-3 })
+        ..schedule(Decay::Cosine(Cosine { min_lr: 1e-3 }))
     };
     let expected = [
         0.01,
@@ -104,7 +104,7 @@ fn warm_up_is_that_of_linear_lr() {
 /// of 3 x 4 steps.
 #[test]
 fn per_step_is_a_scheduler_stepped_at_each_step() {
-    let decay = Decay::Poly { power: 2.0 };
+    let decay = Decay::Poly(Poly { power: 2.0 });
     let schedule = Schedule {
         decay,
         per: Per::Step,
@@ -120,7 +120,7 @@ fn per_step_is_a_scheduler_stepped_at_each_step() {
 
 #[test]
 fn per_epoch_is_constant_within_an_epoch() {
-    let schedule = schedule(Decay::Cosine { min_lr: 0.0 });
+    let schedule = schedule(Decay::Cosine(Cosine { min_lr: 0.0 }));
     assert_eq!(schedule.lr(LR, 4, 9, 10, 10), schedule.lr(LR, 4, 0, 10, 10));
 }
 

@@ -123,10 +123,7 @@ fn teachers_are_listed_by_name() {
     let names: Vec<&str> = recipe.all_teachers().into_iter().map(|(name, _)| name).collect();
     assert_eq!(names, ["large", "small"]);
     assert_eq!(recipe.teacher_key("small"), "teachers.small");
-    assert!(matches!(
-        recipe.teachers["small"].source,
-        TeacherSource::Run { .. }
-    ));
+    assert!(matches!(recipe.teachers["small"].source, TeacherSource::Run(_)));
 
     let recipe = read("teacher.run = \"r\"").unwrap();
     assert_eq!(recipe.all_teachers()[0].0, "teacher");

@@ -4,13 +4,14 @@ use std::fmt::Write;
 
 use clap::Args;
 use potstill_engine::{BenchReport, BenchSetup, bench, bench_inference};
+use potstill_settings::Precision;
 
 use crate::{
     ALLOCATOR,
+    choice::choice,
     commands::{print, print_json},
     failure::Failure,
     model_name::ModelName,
-    network_arguments::PrecisionArgument,
 };
 
 /// Arguments of `bench`.
@@ -29,8 +30,8 @@ pub struct BenchArguments {
     #[arg(long, value_name = "NAME", conflicts_with_all = ["student", "teacher"], value_parser = ModelName, hide_possible_values = true)]
     pub infer: Option<String>,
     /// With `--infer`: in what frozen convolutions compute; half needs AVX512-FP16, and changes nothing elsewhere.
-    #[arg(long, value_enum, default_value_t = PrecisionArgument::Single)]
-    pub precision: PrecisionArgument,
+    #[arg(long, value_parser = choice::<Precision>(), default_value_t = Precision::Single)]
+    pub precision: Precision,
     /// Images of a batch.
     #[arg(long, default_value_t = 64, value_name = "N")]
     pub batch: usize,
@@ -58,7 +59,7 @@ pub fn run(arguments: BenchArguments) -> Result<(), Failure> {
         steps: arguments.steps,
         rate: arguments.lr,
         epoch: arguments.epoch,
-        precision: arguments.precision.into(),
+        precision: arguments.precision,
         allocator: Some(&ALLOCATOR),
     };
     let report = match &arguments.infer {

@@ -2,11 +2,12 @@
 
 use std::{fmt::Write, path::PathBuf};
 
-use clap::{Subcommand, ValueEnum};
+use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
 use potstill_data::{CheckReport, DATA_ROOT, Split, check, fetch};
 
 use crate::{
+    choice::choice,
     commands::{print, print_json},
     failure::Failure,
 };
@@ -19,8 +20,8 @@ pub enum DataCommand {
         /// A name or a path.
         source: String,
         /// Which part.
-        #[arg(long, value_enum, default_value_t = SplitArgument::Train)]
-        split: SplitArgument,
+        #[arg(long, value_parser = choice::<Split>(), default_value_t = Split::Train)]
+        split: Split,
         /// Print the report as JSON.
         #[arg(long)]
         json: bool,
@@ -35,29 +36,11 @@ pub enum DataCommand {
     },
 }
 
-/// The parts of a data set.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-pub enum SplitArgument {
-    /// Training images.
-    Train,
-    /// Test images.
-    Test,
-}
-
-impl From<SplitArgument> for Split {
-    fn from(argument: SplitArgument) -> Self {
-        match argument {
-            SplitArgument::Train => Self::Train,
-            SplitArgument::Test => Self::Test,
-        }
-    }
-}
-
 /// Checks or fetches.
 pub fn run(command: &DataCommand, quiet: bool) -> Result<(), Failure> {
     match command {
         DataCommand::Check { source, split, json } => {
-            let report = check(source, (*split).into())?;
+            let report = check(source, *split)?;
             if *json {
                 print_json(&report)?;
             } else {

@@ -12,12 +12,14 @@ use potstill_engine::{EngineError, NetworkInput, Source, default_input, evaluate
 use potstill_models::{FrozenModel, OnnxModel};
 use potstill_random::Seed;
 use potstill_recipe::LowResolution;
+use potstill_settings::{Precision, Shortcut};
 
 use crate::{
+    choice::choice,
     commands::{print, print_json},
     failure::Failure,
     model_name::ModelName,
-    network_arguments::{InputArguments, PrecisionArgument, ShortcutArgument},
+    network_arguments::InputArguments,
 };
 
 /// Arguments of `eval`.
@@ -37,8 +39,8 @@ pub struct EvalArguments {
     #[arg(long, value_name = "NAME", value_parser = ModelName, hide_possible_values = true)]
     pub model: Option<String>,
     /// The shortcut of a residual network for small images.
-    #[arg(long)]
-    pub shortcut: Option<ShortcutArgument>,
+    #[arg(long, value_parser = choice::<Shortcut>())]
+    pub shortcut: Option<Shortcut>,
     /// Of an ONNX file: the name of its tensor of logits; the first output if not given.
     #[arg(long, value_name = "TENSOR")]
     pub logits: Option<String>,
@@ -49,8 +51,8 @@ pub struct EvalArguments {
     #[command(flatten)]
     pub input: InputArguments,
     /// In what frozen convolutions compute; half needs AVX512-FP16, and changes nothing elsewhere.
-    #[arg(long, value_enum, default_value_t = PrecisionArgument::Single)]
-    pub precision: PrecisionArgument,
+    #[arg(long, value_parser = choice::<Precision>(), default_value_t = Precision::Single)]
+    pub precision: Precision,
     /// Images of a batch.
     #[arg(long, default_value_t = 256, value_name = "N")]
     pub batch: usize,
@@ -65,11 +67,11 @@ pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {
     let source = Source {
         model: arguments.model.clone(),
         weights: arguments.network.clone().or_else(|| arguments.weights.clone()),
-        shortcut: arguments.shortcut.map(Into::into),
+        shortcut: arguments.shortcut,
         ..Source::default()
     };
     let Opened { name, network, input } = opened(&source, arguments, data.as_ref())?;
-    let network = network.with_precision(arguments.precision.into());
+    let network = network.with_precision(arguments.precision);
     let (ours, theirs) = (network.classes(), data.classes().len());
     if ours != theirs {
         let message = format!("{name} has {ours} classes, {} has {theirs}", arguments.data);
@@ -152,7 +154,7 @@ pub(super) fn resolved(
         input.normalise = Normalise { mean, std };
     }
     if let Some(size) = arguments.low_resolution {
-        let enlarge = arguments.enlarge.into();
+        let enlarge = arguments.enlarge;
         input.low_resolution = Some(LowResolution { size, enlarge });
     }
     input

@@ -13,13 +13,14 @@ use potstill_models::{BuildOptions, Model, OnnxModel, OutlineRow, find, outline,
 use potstill_ops::{PointSide, Scope};
 use potstill_random::Seed;
 use potstill_report::human;
+use potstill_settings::Shortcut;
 use serde_json::{Value, json};
 
 use crate::{
+    choice::choice,
     commands::{eval::is_onnx, list::describe_model, print, print_json},
     failure::Failure,
     model_name::ModelName,
-    network_arguments::ShortcutArgument,
 };
 
 /// Arguments of `inspect`.
@@ -41,8 +42,8 @@ pub struct InspectArguments {
     #[arg(long, value_name = "N")]
     pub classes: Option<usize>,
     /// The shortcut of a residual network for small images.
-    #[arg(long)]
-    pub shortcut: Option<ShortcutArgument>,
+    #[arg(long, value_parser = choice::<Shortcut>())]
+    pub shortcut: Option<Shortcut>,
     /// Print an object.
     #[arg(long)]
     pub json: bool,
@@ -65,7 +66,7 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     let entry = find(&arguments.model)?;
     let options = BuildOptions {
         classes: arguments.classes,
-        shortcut: arguments.shortcut.map(Into::into),
+        shortcut: arguments.shortcut,
         ..BuildOptions::default()
     };
     let network = match &arguments.weights {
@@ -106,7 +107,7 @@ fn loaded(arguments: &InspectArguments, file: &Path, device: &Device) -> Result<
     let source = Source {
         model: Some(arguments.model.clone()),
         weights: Some(file.to_owned()),
-        shortcut: arguments.shortcut.map(Into::into),
+        shortcut: arguments.shortcut,
         classes: arguments.classes,
         ..Source::default()
     };

@@ -4,21 +4,22 @@ use std::{path::PathBuf, sync::Arc};
 
 use burn::tensor::Device;
 use clap::Args;
-use potstill_data::{Dataset, LoaderConfig, Pairs, open};
+use potstill_data::{Dataset, LoaderConfig, Pairs, Split, open};
 use potstill_engine::{Source, verify};
 use potstill_models::FrozenModel;
 use potstill_ops::Point;
 use potstill_random::Seed;
+use potstill_settings::Shortcut;
 
 use crate::{
+    choice::choice,
     commands::{
-        data::SplitArgument,
         eval::{check, resolved},
         print, print_json,
     },
     failure::Failure,
     model_name::ModelName,
-    network_arguments::{InputArguments, ShortcutArgument},
+    network_arguments::InputArguments,
 };
 
 /// Arguments of `verify`.
@@ -31,14 +32,14 @@ pub struct VerifyArguments {
     #[arg(long, value_name = "NAME", value_parser = ModelName, hide_possible_values = true)]
     pub model: Option<String>,
     /// The shortcut of a residual network for small images.
-    #[arg(long)]
-    pub shortcut: Option<ShortcutArgument>,
+    #[arg(long, value_parser = choice::<Shortcut>())]
+    pub shortcut: Option<Shortcut>,
     /// The images, in a folder for each identity: a name or a path.
     #[arg(long, value_name = "NAME_OR_PATH")]
     pub data: String,
     /// Which part of the data.
-    #[arg(long, value_enum, default_value_t = SplitArgument::Test)]
-    pub split: SplitArgument,
+    #[arg(long, value_parser = choice::<Split>(), default_value_t = Split::Test)]
+    pub split: Split,
     /// The pairs, in the format of LFW's pairs.txt; drawn from the data if not given.
     #[arg(long, value_name = "FILE")]
     pub pairs: Option<PathBuf>,
@@ -67,7 +68,7 @@ pub struct VerifyArguments {
 
 /// Verifies and prints.
 pub fn run(arguments: &VerifyArguments, quiet: bool) -> Result<(), Failure> {
-    let data: Arc<dyn Dataset> = open(&arguments.data, arguments.split.into())?.into();
+    let data: Arc<dyn Dataset> = open(&arguments.data, arguments.split)?.into();
     let pairs = if let Some(file) = &arguments.pairs {
         Pairs::read(file, data.as_ref())?
     } else {
@@ -77,7 +78,7 @@ pub fn run(arguments: &VerifyArguments, quiet: bool) -> Result<(), Failure> {
     let source = Source {
         model: arguments.model.clone(),
         weights: Some(arguments.network.clone()),
-        shortcut: arguments.shortcut.map(Into::into),
+        shortcut: arguments.shortcut,
         ..Source::default()
     };
     let network = source.open(&Device::flex(), Seed::new(0), "verify")?;

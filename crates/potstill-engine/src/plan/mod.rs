@@ -14,7 +14,7 @@ use potstill_data::{
     Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, open,
 };
 use potstill_methods::{NetworkInfo, PlanContext, PlannedMethod, Reads, TeacherRef, TeacherUse};
-use potstill_models::{Model, Shortcut};
+use potstill_models::Model;
 use potstill_ops::{Scope, count_trainable};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, Recipe, Task};
@@ -354,7 +354,7 @@ fn student(
     let source = Source {
         model: Some(spec.model.clone()),
         weights: spec.weights.clone(),
-        shortcut: spec.shortcut.map(shortcut),
+        shortcut: spec.shortcut,
         classes: Some(classes),
         channels: Some(channels),
     };
@@ -441,11 +441,4 @@ fn check_inputs(
             })?;
     }
     Ok(())
-}
-
-pub(crate) fn shortcut(named: potstill_recipe::Shortcut) -> Shortcut {
-    match named {
-        potstill_recipe::Shortcut::A => Shortcut::Subsample,
-        potstill_recipe::Shortcut::B => Shortcut::Projection,
-    }
 }

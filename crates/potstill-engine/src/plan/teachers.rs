@@ -4,13 +4,13 @@ use burn::tensor::Device;
 use potstill_data::Normalise;
 use potstill_methods::{NetworkInfo, PlannedMethod, TeacherUpdate};
 use potstill_models::{FrozenModel, Model, OnnxModel};
-use potstill_ops::{Mode, Precision};
+use potstill_ops::Mode;
 use potstill_random::Seed;
-use potstill_recipe::{BatchNorms, OptimizerSpec, Precision as Asked, Schedule, Teacher, TeacherSource};
+use potstill_recipe::{OptimizerSpec, Precision, Schedule, Teacher, TeacherSource};
 
 use crate::{
     EngineError, NetworkInput, Source,
-    plan::{default_input, shortcut},
+    plan::default_input,
     train::teacher::{LiveTeacher, TeacherNetwork},
 };
 
@@ -47,9 +47,9 @@ impl PlannedTeacher {
     ) -> Result<Self, EngineError> {
         let usual = || default_input(image[2]);
         let (model, network, classifier, input) = match &spec.source {
-            TeacherSource::Run { run } => {
+            TeacherSource::Run(teacher) => {
                 let source = Source {
-                    weights: Some(run.clone()),
+                    weights: Some(teacher.run.clone()),
                     ..Source::default()
                 };
                 let (model, network, classifier, input) = ours(&source, spec.precision, seed, device)?;
@@ -59,7 +59,7 @@ impl PlannedTeacher {
                 let source = Source {
                     model: Some(named.model.clone()),
                     weights: named.weights.clone(),
-                    shortcut: named.shortcut.map(shortcut),
+                    shortcut: named.shortcut,
                     // A fresh teacher is to learn this task.
                     classes: named.weights.is_none().then_some(classes),
                     channels: named.weights.is_none().then_some(image[2]),
@@ -87,7 +87,7 @@ impl PlannedTeacher {
             side: side.with_weights(spec.has_weights()),
             network,
             classifier,
-            mode: in_training(spec.batch_norm),
+            mode: spec.batch_norm.into(),
             teacher_update: TeacherUpdate::Frozen,
             rule: (spec.optimizer.clone(), spec.schedule.clone()),
             input,
@@ -140,25 +140,11 @@ impl PlannedTeacher {
     }
 }
 
-fn in_kernels(asked: Asked) -> Precision {
-    match asked {
-        Asked::Single => Precision::Single,
-        Asked::Half => Precision::Half,
-    }
-}
-
-fn in_training(asked: BatchNorms) -> Mode {
-    match asked {
-        BatchNorms::Running => Mode::Running,
-        BatchNorms::Batch => Mode::Batch,
-    }
-}
-
 type Opened = (String, FrozenModel, Option<Model>, Option<NetworkInput>);
 
 /// A network of ours with its name, frozen and as it is, and how it takes an image if its weights say so.
-fn ours(source: &Source, precision: Asked, seed: Seed, device: &Device) -> Result<Opened, EngineError> {
+fn ours(source: &Source, precision: Precision, seed: Seed, device: &Device) -> Result<Opened, EngineError> {
     let network = source.open(device, seed, "teacher")?;
-    let frozen = FrozenModel::from(&network.classifier).with_precision(in_kernels(precision));
+    let frozen = FrozenModel::from(&network.classifier).with_precision(precision);
     Ok((network.model, frozen, Some(network.classifier), network.input))
 }

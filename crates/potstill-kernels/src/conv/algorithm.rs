@@ -1,8 +1,8 @@
 //! Which code a forward or backward-data pass takes, and with it the order of its packed weights.
 
+use super::Precision;
 use super::depthwise;
 use super::epilogue_args::EpilogueArgs;
-use super::frozen::Precision;
 use super::half_pairs::{self, paired};
 use super::pack::Numbers;
 use super::panels::Panels;

@@ -1,5 +1,6 @@
 //! Convolution of a network that does not train: batch norm folded in, weights packed once.
 
+use super::Precision;
 use super::algorithm::{Algorithm, AlgorithmPass};
 use super::epilogue_args::{EpilogueArgs, padded};
 use super::panels::{Direction, Panels};
@@ -9,18 +10,6 @@ use crate::error::expect_length;
 use crate::isa::Isa;
 use crate::scratch::Line;
 use crate::{Activation, KernelError, Output, Pool};
-
-/// How the products of a frozen convolution are computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Precision {
-    /// In single precision.
-    #[default]
-    Single,
-    /// Inputs and weights rounded to half precision, short sums of products in half precision, everything else in single.
-    /// Numbers beyond 65504 become infinite. Applies to convolutions of one group on machines with AVX512-FP16, except those
-    /// that Winograd serves; all others stay as they are.
-    Half,
-}
 
 /// `activation(scale * conv(x) + shift + residual)` with weights in the order of the tiles.
 #[derive(Debug, Clone)]

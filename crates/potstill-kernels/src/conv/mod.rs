@@ -24,5 +24,6 @@ mod work_items;
 pub use backward_data::{conv_backward_data, conv_backward_data_add};
 pub use backward_weight::conv_backward_weight;
 pub use forward::{Epilogue, conv_forward};
-pub use frozen::{PackedConv, Precision};
+pub use frozen::PackedConv;
+pub use potstill_settings::Precision;
 pub use shape::ConvShape;

@@ -1,8 +1,8 @@
 //! A pass with weights that are packed for it: those of a network that trains are others in every step.
 
+use super::Precision;
 use super::algorithm::{Algorithm, AlgorithmPass};
 use super::epilogue_args::EpilogueArgs;
-use super::frozen::Precision;
 use super::panels::{Direction, Panels};
 use super::shape::ConvShape;
 use super::stencil::Stencil;

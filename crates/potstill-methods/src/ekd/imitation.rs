@@ -1,17 +1,16 @@
 //! How far the student's map is from the teacher's.
 
 use burn::tensor::Tensor;
-use serde::Deserialize;
+use potstill_settings::choice;
 
-/// How maps are compared.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ImitationLoss {
-    /// The mean squared difference.
-    #[default]
-    Mse,
-    /// The squared distance of the directions over channels, mean over positions: from 0 to 4.
-    NormMse,
+choice! {
+    /// How maps are compared.
+    pub enum ImitationLoss = Mse {
+        /// The mean squared difference.
+        Mse = "mse",
+        /// The squared distance of the directions over channels, mean over positions: from 0 to 4.
+        NormMse = "norm-mse",
+    }
 }
 
 /// How far two maps `[N, H, W, C]` are apart; a tensor with one element. The target gets no gradient unless it is tracked.

@@ -21,6 +21,7 @@ use burn::{
 };
 use potstill_ops::{Mode, Parameters, Pass, adaptive_avg_pool, cross_entropy, distillation_divergence};
 use potstill_recipe::MethodSpec;
+use potstill_settings::Key;
 
 pub use self::{
     guided_module::{GuidedStudent, GuidedTeacher, at_the_smaller_size},
@@ -50,18 +51,19 @@ pub struct Ekd {
 impl Ekd {
     /// The name in recipes.
     pub const NAME: &'static str = "ekd";
+    /// The keys of its options.
+    pub(crate) const KEYS: &'static [Key] = Options::KEYS;
 
     /// Plans EKD: pairs the blocks of both networks from the deepest backwards and builds a guided module for each pair.
     ///
     /// # Errors
     /// No teacher, another number of classes, points that are not there or do not pair up, values without sense.
     pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
-        let options: Options = spec.options_as()?;
-        options.check(spec)?;
+        let options = Options::read(spec)?;
         let teacher = context.teacher_of_same_classes(Self::NAME)?;
         options.check_teacher(teacher.has_weights)?;
         let classes = context.student.probe.classes;
-        let reads = options.pairs(spec, &context.student, teacher)?;
+        let reads = options.paired_points(spec, &context.student, teacher)?;
         let scope = context.scope();
         let (mut student_halves, mut teacher_halves, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
         for (pair, (own, other)) in reads.student.iter().zip(&reads.teacher).enumerate() {

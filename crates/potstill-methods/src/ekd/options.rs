@@ -2,127 +2,102 @@
 
 use potstill_ops::Point;
 use potstill_recipe::MethodSpec;
-use serde::Deserialize;
+use potstill_settings::{choice, settings};
 
 use super::{Ekd, imitation::ImitationLoss};
 use crate::{MethodError, NetworkInfo, Reads, plan_context::points_named};
 
-/// The options of EKD in a recipe.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(super) struct Options {
-    /// What becomes of the teacher.
-    pub teacher_mode: TeacherMode,
-    /// How many pairs of blocks, counted from the deepest; as many as both networks have if none.
-    pub pairs: Option<usize>,
-    /// Points of the student, shallow to deep; empty for the ends of its stages.
-    pub student_points: Vec<String>,
-    /// Points of the teacher, as many; empty for the ends of its stages.
-    pub teacher_points: Vec<String>,
-    /// What stands between the teacher's block and the comparison.
-    pub gm_teacher: GuideKind,
-    /// The common width of all pairs; each student block's own if none.
-    pub gm_width: Option<usize>,
-    /// Whether the heads' losses reach the teacher's blocks (deep supervision).
-    pub aux_grad_to_backbone: bool,
-    /// The weight of the softened logits.
-    pub alpha: f64,
-    /// The weight of the imitation of intermediate maps.
-    pub beta: f64,
-    /// The weight of the heads of the teacher's halves.
-    pub eta: f64,
-    /// tau: how much both distributions are softened.
-    pub temperature: f64,
-    /// How maps are compared.
-    pub ir_loss: ImitationLoss,
-    /// Epochs over which alpha and beta grow linearly from 0; 0 for the full weights from the start.
-    pub transfer_warmup_epochs: usize,
-    /// When the teacher's update comes.
-    pub update_order: UpdateOrder,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            teacher_mode: TeacherMode::default(),
-            pairs: None,
-            student_points: Vec::new(),
-            teacher_points: Vec::new(),
-            gm_teacher: GuideKind::default(),
-            gm_width: None,
-            aux_grad_to_backbone: false,
-            alpha: 1.0,
-            beta: 1.0,
-            eta: 1.0,
-            temperature: 4.0,
-            ir_loss: ImitationLoss::default(),
-            transfer_warmup_epochs: 0,
-            update_order: UpdateOrder::default(),
-        }
+settings! {
+    /// The options of EKD in a recipe.
+    pub(super) struct Options {
+        /// What becomes of the teacher.
+        pub teacher_mode: TeacherMode = default "evolving",
+        /// How many pairs of blocks, counted from the deepest.
+        pub pairs: Option<usize> [at_least(1.0)] = without "as many as both networks have" like 3,
+        /// Points of the student, shallow to deep; empty for the ends of its stages. A list that is longer than the teacher's usual ones is cut
+        /// from the shallow end.
+        pub student_points: Vec<String> = default [],
+        /// Points of the teacher, as many; empty for the ends of its stages.
+        pub teacher_points: Vec<String> = default [],
+        /// What stands between the teacher's block and the comparison.
+        pub gm_teacher: GuideKind = default "module",
+        /// The common width of all pairs.
+        pub gm_width: Option<usize> [at_least(1.0).at_most(16384.0).because("it would not fit in memory")]
+            = without "that of the student's block" like 64,
+        /// Whether the heads' losses train the teacher's blocks too (deep supervision).
+        pub aux_grad_to_backbone: bool = default false,
+        /// The weight of the softened logits.
+        pub alpha: f64 [at_least(0.0)] = default 1.0,
+        /// The weight of the imitation of intermediate maps.
+        pub beta: f64 [at_least(0.0)] = default 1.0,
+        /// The weight of the heads of the teacher's halves.
+        pub eta: f64 [at_least(0.0)] = default 1.0,
+        /// tau: how much both distributions are softened.
+        pub temperature: f64 [above(0.0)] = default 4.0,
+        /// How maps are compared.
+        pub ir_loss: ImitationLoss = default "mse",
+        /// Epochs over which `alpha` and `beta` grow linearly from 0, which they are in the first; 0 for the full weights from the start.
+        pub transfer_warmup_epochs: usize = default 0,
+        /// When the teacher's update comes.
+        pub update_order: UpdateOrder = default "simultaneous",
     }
 }
 
-/// What becomes of the teacher.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum TeacherMode {
-    /// It starts from random weights and trains beside the student.
-    #[default]
-    Evolving,
-    /// The same from trained weights.
-    EvolvingFromCheckpoint,
-    /// It is trained and stays as it is: the control experiment.
-    Frozen,
+choice! {
+    /// What becomes of the teacher.
+    pub(super) enum TeacherMode {
+        /// It starts from random weights and trains beside the student.
+        Evolving = "evolving",
+        /// It trains on beside the student from `teacher.weights` or `teacher.run`.
+        EvolvingFromCheckpoint = "evolving-from-checkpoint",
+        /// It is trained and stays as it is: the control experiment.
+        Frozen = "frozen",
+    }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum GuideKind {
-    /// A guided half with a head.
-    #[default]
-    Module,
-    /// Nothing: the student's half imitates the block's own map.
-    Identity,
+choice! {
+    /// What stands between the teacher's block and the comparison.
+    pub(super) enum GuideKind {
+        /// A guided half with a head.
+        Module = "module",
+        /// Nothing: the student's half imitates the block's own map.
+        Identity = "identity",
+    }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub(super) enum UpdateOrder {
-    /// Both networks move after the same forward passes.
-    #[default]
-    Simultaneous,
-    /// The teacher moves, looks again, and the student learns from what it sees then.
-    TeacherFirst,
+choice! {
+    /// When the teacher's update comes.
+    pub(super) enum UpdateOrder {
+        /// Both networks move after the same forward passes.
+        Simultaneous = "simultaneous",
+        /// The teacher and its halves move, look at the images again, and the student learns from what they see then.
+        TeacherFirst = "teacher-first",
+    }
 }
 
 impl Options {
-    /// Whether the values make sense.
-    pub(super) fn check(&self, spec: &MethodSpec) -> Result<(), MethodError> {
-        for (key, value) in [("alpha", self.alpha), ("beta", self.beta), ("eta", self.eta)] {
-            spec.not_negative(key, value)?;
-        }
-        spec.positive("temperature", self.temperature)?;
-        for (key, value) in [("pairs", self.pairs), ("gm_width", self.gm_width)] {
-            if value == Some(0) {
-                return Err(spec.wrong(key, "must be at least 1").into());
-            }
-        }
-        spec.at_most("gm_width", self.gm_width.unwrap_or(1), 1 << 14)?;
-        let identity = self.gm_teacher == GuideKind::Identity;
-        if identity && self.gm_width.is_some() {
+    /// The options of a recipe's entry.
+    ///
+    /// # Errors
+    /// Options that are not what their table says, or contradict each other.
+    pub(super) fn read(spec: &MethodSpec) -> Result<Self, MethodError> {
+        let options: Self = spec.options()?;
+        let identity = options.gm_teacher == GuideKind::Identity;
+        if identity && options.gm_width.is_some() {
             let problem =
                 "does nothing beside `gm_teacher = \"identity\"`: the width is that of the teacher's blocks";
-            return Err(spec.wrong("gm_width", problem).into());
+            return Err(spec.invalid_option("gm_width", problem).into());
         }
-        if self.aux_grad_to_backbone && (identity || self.teacher_mode == TeacherMode::Frozen) {
+        let frozen = options.teacher_mode == TeacherMode::Frozen;
+        if options.aux_grad_to_backbone && (identity || frozen) {
             let problem = "needs a teacher that evolves and `gm_teacher = \"module\"`: the heads' losses are to train its blocks";
-            return Err(spec.wrong("aux_grad_to_backbone", problem).into());
+            return Err(spec.invalid_option("aux_grad_to_backbone", problem).into());
         }
-        if self.update_order == UpdateOrder::TeacherFirst && self.teacher_mode == TeacherMode::Frozen {
+        if options.update_order == UpdateOrder::TeacherFirst && frozen {
             let problem = "needs a teacher that evolves: a frozen one has no update that could come first";
-            return Err(spec.wrong("update_order", problem).into());
+            return Err(spec.invalid_option("update_order", problem).into());
         }
-        Ok(())
+        Ok(options)
     }
 
     /// Whether the mode fits a teacher that starts from trained weights, or from random ones.
@@ -147,7 +122,7 @@ impl Options {
     }
 
     /// The points of both networks, pair by pair, shallow to deep.
-    pub(super) fn pairs(
+    pub(super) fn paired_points(
         &self,
         spec: &MethodSpec,
         student: &NetworkInfo,
@@ -167,7 +142,7 @@ impl Options {
         let pairs = self.pairs.unwrap_or(most);
         if pairs > most {
             let problem = format!("is {pairs}, and there are {most} blocks to pair");
-            return Err(spec.wrong("pairs", problem).into());
+            return Err(spec.invalid_option("pairs", problem).into());
         }
         // From the deepest backwards: it keeps the semantic level where the counts differ.
         own.drain(..own.len() - pairs);

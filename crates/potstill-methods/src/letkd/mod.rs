@@ -21,6 +21,7 @@ use potstill_models::LastStage;
 use potstill_ops::{Insertion, Pass, Point, softmax_divergence};
 use potstill_random::{Seed, Stream};
 use potstill_recipe::MethodSpec;
+use potstill_settings::Key;
 
 use self::options::Options;
 pub use self::{
@@ -82,13 +83,15 @@ const INTERMEDIATE: &str = "intermediate";
 impl LetKd {
     /// The name in recipes.
     pub const NAME: &'static str = "letkd";
+    /// The keys of its options.
+    pub(crate) const KEYS: &'static [Key] = Options::KEYS;
 
     /// Plans the layers: finds their places in both networks.
     ///
     /// # Errors
     /// Wrong options, no teacher, points that are not there, maps whose sizes do not fit.
     pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
-        let options = Options::of(spec)?;
+        let options: Options = spec.options()?;
         let teacher = context.teacher(Self::NAME)?;
         let of_student = points(
             &options.student_points,
@@ -128,7 +131,7 @@ impl LetKd {
         });
         let mut pairs = pairs.collect::<Result<Vec<_>, MethodError>>()?;
         let Some(penultimate) = pairs.pop() else {
-            return Err(spec.wrong("variant", "must be 1 or 2").into());
+            return Err(spec.invalid_option("variant", "must be 1 or 2").into());
         };
         Ok(Self {
             penultimate,

@@ -1,17 +1,16 @@
 //! Where a feature map has its energy.
 
 use burn::tensor::Tensor;
-use serde::Deserialize;
+use potstill_settings::choice;
 
-/// What an attention map is divided by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum MapNorm {
-    /// Each column by its own norm, as the authors' program does.
-    #[default]
-    Column,
-    /// The whole map by its norm, as attention transfer does. The loss is about a tenth of the other's.
-    FullMap,
+choice! {
+    /// What an attention map is divided by.
+    pub enum MapNorm = Column {
+        /// Each column by its own norm, as the authors' program does.
+        Column = "column",
+        /// The whole map by its norm, as attention transfer does. The loss is about a tenth of the other's.
+        FullMap = "full-map",
+    }
 }
 
 /// Norms are taken to be at least this.

@@ -19,15 +19,16 @@ mod snapshots;
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_models::Model;
-use potstill_ops::{Mode, Parameters, Pass, Point, distillation_divergence};
+use potstill_ops::{Parameters, Pass, Point, distillation_divergence};
 use potstill_recipe::MethodSpec;
+use potstill_settings::Key;
 use serde_json::Value;
 
 use crate::{
     Event, LossTerm, Method, MethodError, NetworkInfo, Part, PlanContext, Reads, StepContext, StudentEpoch,
     plan_context::points_named,
 };
-use options::{BatchNorms, Options, TeacherTap};
+use options::{Options, TeacherTap};
 
 pub use attention_map::{MapNorm, attention_map};
 pub use conv_lstm::{ConvLstmCell, ConvLstmState, Peepholes};
@@ -57,13 +58,15 @@ pub struct Tskd {
 impl Tskd {
     /// The name in recipes.
     pub const NAME: &'static str = "tskd";
+    /// The keys of its options.
+    pub(crate) const KEYS: &'static [Key] = Options::KEYS;
 
     /// Plans the schedule, finds the taps of both networks and builds a forecaster for each.
     ///
     /// # Errors
     /// No teacher, other classes, points that are not there or do not pair up, too few epochs for one review.
     pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
-        let options = Options::read(spec)?;
+        let options: Options = spec.options()?;
         let teacher = if options.kl_weight > 0.0 {
             context.teacher_of_same_classes(Self::NAME)?
         } else {
@@ -84,10 +87,7 @@ impl Tskd {
         }
         let reads = taps(&options, &context.student, teacher)?;
         let configs = forecasters(spec, &options, &reads, context)?;
-        let mode = match options.snapshot_batch_norm {
-            BatchNorms::Batch => Mode::Batch,
-            BatchNorms::Running => Mode::Running,
-        };
+        let mode = options.snapshot_batch_norm.into();
         Ok(Self {
             schedule,
             kl_weight: options.kl_weight,
@@ -266,7 +266,7 @@ fn forecasters(
     let taps = reads.student.len();
     if !options.hidden.is_empty() && options.hidden.len() != taps {
         let problem = format!("has {} widths for {taps} taps", options.hidden.len());
-        return Err(spec.wrong("hidden", problem).into());
+        return Err(spec.invalid_option("hidden", problem).into());
     }
     let config = |(i, point): (usize, &Point)| {
         let [height, width, _] = context.student.size(point, Tskd::NAME, "student")?;

@@ -6,7 +6,7 @@ use burn::{
 };
 use potstill_ops::Scope;
 use potstill_random::Stream;
-use serde::Deserialize;
+use potstill_settings::choice;
 
 use super::{
     bank::Bank,
@@ -17,15 +17,14 @@ use super::{
 /// How many operations a batch gets.
 pub const DRAWN: usize = 4;
 
-/// What the gate of an operation takes as its logit.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Gate {
-    /// The probability itself, as the authors' code does: an operation is applied with a probability between 0.5 and 0.731.
-    #[default]
-    Code,
-    /// The logit of the probability, so that the probability is what it says.
-    Logit,
+choice! {
+    /// What the gate of an operation takes as its logit.
+    pub enum Gate = Code {
+        /// The probability itself, as the authors' code does: an operation is applied with a probability between 0.5 and 0.731.
+        Code = "code",
+        /// The logit of the probability, so that the probability is what it says.
+        Logit = "logit",
+    }
 }
 
 /// The learned numbers, all 0 at first.

@@ -43,11 +43,6 @@ impl BankEpochs {
         self.affine_epochs.max(self.colour_epochs)
     }
 
-    /// Epochs until the first network is trained.
-    pub fn shortest(self) -> usize {
-        self.affine_epochs.min(self.colour_epochs)
-    }
-
     fn of(self, kind: Kind) -> usize {
         match kind {
             Kind::Affine => self.affine_epochs,

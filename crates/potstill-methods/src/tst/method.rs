@@ -9,6 +9,7 @@ use potstill_models::Model;
 use potstill_ops::{Parameters, Pass, Scope, distillation_divergence};
 use potstill_random::{Seed, Stream};
 use potstill_recipe::{MethodSpec, OptimizerSpec, Sgd};
+use potstill_settings::Key;
 use serde_json::Value;
 
 use super::{
@@ -46,6 +47,8 @@ struct BankTraining {
 impl Tst {
     /// The name in recipes.
     pub const NAME: &'static str = "tst";
+    /// The keys of its options.
+    pub(crate) const KEYS: &'static [Key] = Options::KEYS;
 
     /// Plans TST: both networks must have the same classes, in images of three channels.
     ///
@@ -58,7 +61,7 @@ impl Tst {
         let [height, width, channels] = context.image;
         if channels != 3 {
             let problem = format!("changes colours and needs images of 3 channels, not {channels}");
-            return Err(spec.wrong("kind", problem).into());
+            return Err(spec.invalid_option("kind", problem).into());
         }
         let cutout = options.cutout.unwrap_or((height.min(width) / 2).max(1));
         let bank = Bank::new(
@@ -80,7 +83,7 @@ impl Tst {
             rate: SearchRate::new(options.search_lr),
             pictures: options.pictures,
             training: options.bank.lengths(1).map(|_| BankTraining {
-                option: options.bank,
+                option: options.bank.clone(),
                 // Every entry has the same bank: it is kept for whoever has the same images.
                 scope: Scope::new(&context.device, context.seed, Self::NAME).at("bank"),
                 seed: context.seed,

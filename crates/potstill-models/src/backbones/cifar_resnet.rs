@@ -20,7 +20,7 @@ use super::{
     cifar_benchmark,
     family::{Architecture, Family, Network, NetworkIo},
 };
-use crate::{LastStage, ModelEntry, Names, Scheme, StageEnd};
+use crate::{LastStage, ModelEntry, Names, Scheme, Shortcut, StageEnd};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -88,25 +88,6 @@ const ALIASES: &[(&str, &str)] = &[
     ("classifier", "linear"),
     ("head", "linear"),
 ];
-
-/// What a block adds where the map's size changes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Shortcut {
-    /// Option A: every second row and column, zeros for half of the new channels before and half after.
-    Subsample,
-    /// Option B: a 1x1 convolution with batch norm.
-    Projection,
-}
-
-impl Shortcut {
-    /// How it is chosen in a recipe.
-    pub(crate) fn option(self) -> &'static str {
-        match self {
-            Self::Subsample => "shortcut = \"a\"",
-            Self::Projection => "shortcut = \"b\"",
-        }
-    }
-}
 
 /// The shape of a network of this family.
 #[derive(Debug, Clone, Copy)]

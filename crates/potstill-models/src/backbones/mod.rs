@@ -23,6 +23,5 @@ mod swin;
 mod vit;
 mod wide_resnet;
 
-pub use cifar_resnet::Shortcut;
 pub(crate) use family::{AnyNetwork, Architecture, FAMILIES, NetworkIo};
 pub use family::{LastStage, StageEnd};

@@ -5,10 +5,11 @@ mod teachers;
 
 use crate::error::Problem;
 use crate::nearest::{did_you_mean, nearest, quoted};
-use crate::optimizer::OptimizerSpec;
 use crate::origin::Origin;
-use crate::recipe::{Input, Recipe};
-use crate::schedule::{Decay, Schedule};
+use crate::tables::network::Input;
+use crate::tables::optimizer::OptimizerSpec;
+use crate::tables::recipe::Recipe;
+use crate::tables::schedule::{Cosine, Decay, Milestones, Schedule};
 
 pub(crate) use teachers::check_sources;
 
@@ -97,11 +98,11 @@ fn few_samples(recipe: &Recipe, problems: &mut Vec<Problem>) {
 
 fn epochs(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let train = &recipe.train;
-    if train.epochs.is_some() && !train.phases.is_empty() {
+    if train.epochs.is_some() && train.phases.is_some() {
         let text = "does nothing beside `train.phases`, which have epochs of their own; leave one of them out, or override \
                     for example `train.phases.0.epochs`";
         problems.push(recipe.origin.problem("train.epochs", text));
-    } else if train.epochs.is_none() && train.phases.is_empty() {
+    } else if train.epochs.is_none() && train.phases.is_none() {
         let text = "missing key `train.epochs`; write for example `epochs = 12`";
         problems.push(recipe.origin.sentence("train.epochs", text.to_owned()));
     }
@@ -111,9 +112,10 @@ fn phases(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let train = recipe.origin.at("train");
     optimizer(&recipe.train.optimizer, &train, problems);
     schedule(&recipe.train.schedule, &recipe.train.optimizer, &train, problems);
-    for (index, phase) in recipe.train.phases.iter().enumerate() {
+    let phases = recipe.train.phases.as_deref().unwrap_or_default();
+    for (index, phase) in phases.iter().enumerate() {
         let origin = train.at(&format!("phases.{index}"));
-        if let Some(earlier) = recipe.train.phases[..index]
+        if let Some(earlier) = phases[..index]
             .iter()
             .position(|earlier| earlier.name == phase.name)
         {
@@ -175,10 +177,10 @@ fn optimizer(optimizer: &OptimizerSpec, around: &Origin, problems: &mut Vec<Prob
 
 fn schedule(schedule: &Schedule, optimizer: &OptimizerSpec, around: &Origin, problems: &mut Vec<Problem>) {
     match &schedule.decay {
-        Decay::Milestones { at, .. } if !at.is_sorted_by(|a, b| a < b) => {
+        Decay::Milestones(Milestones { at, .. }) if !at.is_sorted_by(|a, b| a < b) => {
             problems.push(around.problem("schedule.at", format!("must increase, not be {at:?}")));
         }
-        Decay::Cosine { min_lr } if *min_lr > optimizer.lr() => {
+        Decay::Cosine(Cosine { min_lr }) if *min_lr > optimizer.lr() => {
             let text = format!(
                 "is {min_lr}, above the learning rate {} that it should come down from",
                 optimizer.lr()

@@ -1,7 +1,7 @@
 //! Names of methods and teachers: they become parts of file names, tensor names and columns of logs.
 
 use crate::error::Problem;
-use crate::recipe::Recipe;
+use crate::tables::recipe::Recipe;
 
 /// Names that mean something else: a part of a run, or a column of its log.
 const RESERVED: [&str; 3] = ["student", "teacher", "task"];

@@ -3,11 +3,12 @@
 use toml::{Table, Value};
 
 use crate::error::Problem;
-use crate::method::{MethodSpec, TeacherNames};
 use crate::nearest::{did_you_mean, nearest, quoted};
 use crate::origin::Origin;
-use crate::recipe::Recipe;
-use crate::teacher::{BatchNorms, Precision, Teacher};
+use crate::tables::method::{MethodSpec, TeacherNames};
+use crate::tables::recipe::Recipe;
+use crate::tables::teacher::Teacher;
+use potstill_settings::{BatchNorms, Precision};
 
 /// The sources of all teachers. This is asked before the recipe has a type, for the type can hold nothing else.
 pub(crate) fn check_sources(table: &Table, root: &Origin) -> Vec<Problem> {

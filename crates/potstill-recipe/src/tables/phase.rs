@@ -1,31 +1,26 @@
-//! Phases: what trains when, one after the other.
+//! `[[train.phases]]`: what trains when, one after the other.
 
-use serde::{Deserialize, Serialize};
+use potstill_settings::settings;
 
-use crate::optimizer::OptimizerSpec;
-use crate::recipe::Train;
-use crate::schedule::Schedule;
+use super::optimizer::OptimizerSpec;
+use super::schedule::Schedule;
+use super::train::Train;
 
-/// One entry of `train.phases`, as written.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PhaseSpec {
-    /// The phase's name in logs.
-    pub name: String,
-    /// Its length, at least 1.
-    pub epochs: usize,
-    /// What is trained: `student`, `teacher`, or the kind of a method for the method's modules; everything if
-    /// none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub trains: Option<Vec<String>>,
-    /// Its optimizer; that of `[train]` if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub optimizer: Option<OptimizerSpec>,
-    /// Its schedule; that of `[train]` if none.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub schedule: Option<Schedule>,
+settings! {
+    /// One entry of `train.phases`, as written.
+    pub struct PhaseSpec {
+        /// The phase's name in logs.
+        pub name: String = example "warm",
+        /// How many times to go through the training images.
+        pub epochs: usize [at_least(1.0)] = example 1,
+        /// What trains in it: `student`, the name of a teacher (`teacher` for the only one), or the name of a method for its modules.
+        pub trains: Option<Vec<String>> [not_empty()] = without "everything" like ["student"],
+        /// Its optimizer.
+        pub optimizer: Option<OptimizerSpec> = without "`train.optimizer`" like { kind = "sgd", lr = 0.01 },
+        /// Its schedule, counted from the phase's start.
+        pub schedule: Option<Schedule> = without "`train.schedule`" like { kind = "constant" },
+    }
 }
-
 /// A phase with nothing left open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Phase {
@@ -52,11 +47,7 @@ impl Train {
             optimizer: None,
             schedule: None,
         };
-        let written = if self.phases.is_empty() {
-            std::slice::from_ref(&whole)
-        } else {
-            self.phases.as_slice()
-        };
+        let written = self.phases.as_deref().unwrap_or(std::slice::from_ref(&whole));
         written.iter().cloned().map(|phase| self.resolve(phase)).collect()
     }
 

@@ -1,0 +1,34 @@
+//! `[train]`: how to train.
+
+use potstill_settings::settings;
+
+use super::optimizer::OptimizerSpec;
+use super::phase::PhaseSpec;
+use super::schedule::Schedule;
+
+settings! {
+    /// `[train]`: how to train.
+    pub struct Train {
+        /// How many times to go through the training images. Needed unless `train.phases` say it.
+        pub epochs: Option<usize> [at_least(1.0)] = without "`train.phases` say it" like 12,
+        /// Images in a step.
+        pub batch: usize [at_least(1.0)] = default 64,
+        /// Images at a time when measuring. Changes no result.
+        pub eval_batch: usize [at_least(1.0)] = default 256,
+        /// The weight of the task's own loss.
+        pub task_weight: f64 [at_least(0.0)] = default 1.0,
+        /// The share of each label that is given to all classes.
+        pub label_smoothing: f64 [at_least(0.0).below(1.0).because("at 1 the labels would say nothing")] = default 0.0,
+        /// The largest norm of all gradients together; longer ones are shortened.
+        pub clip_norm: Option<f64> [above(0.0)] = without "no clipping" like 5.0,
+        /// Whether the last batch of an epoch is left out if it is not full.
+        pub drop_last: bool = default true,
+        /// The rule of a step, where a phase has none of its own.
+        pub optimizer: OptimizerSpec = example { kind = "sgd", lr = 0.1, momentum = 0.9 },
+        /// How the learning rate changes, where a phase does not say.
+        pub schedule: Schedule = default { kind = "constant" },
+        /// What trains when, one after the other, as written; see [`Recipe::phases`](crate::Recipe::phases).
+        pub phases: Option<Vec<PhaseSpec>> [not_empty()] = without "one phase that trains everything"
+            like [{ name = "warm", epochs = 1 }, { name = "main", epochs = 11 }],
+    }
+}
