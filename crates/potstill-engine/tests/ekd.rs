@@ -3,41 +3,28 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod whole_runs;
-
 use std::path::Path;
 
 use potstill_engine::Plan;
 use potstill_ops::count_trainable;
 use potstill_report::read_metrics;
-use whole_runs::{Bits, bits, checkpoint, finish, go_on, part, recipe, resume, start};
+use potstill_testing::{
+    recipe::{TestRecipe, tiny_recipe},
+    runs::{Bits, bits, checkpoint, finish, go_on, part},
+};
 
-const RECIPE: &str = r#"
-version = 1
-name = "test"
-seed = 5
-[data]
-train = "shapes:size=16,train=64,test=20,classes=6"
-augment = ["flip", { pad-crop = { pad = 2 } }]
-[student]
-model = "cifar_resnet8"
-[teacher]
-model = "cifar_resnet14"
-[train]
-epochs = 2
-batch = 32
-optimizer = { kind = "sgd", lr = 0.05, momentum = 0.9, weight_decay = 5e-4 }
-schedule = { kind = "cosine" }
-[[methods]]
-kind = "ekd"
-"#;
+fn tiny() -> TestRecipe {
+    tiny_recipe()
+        .set("data.train=shapes:size=16,train=64,test=20,classes=6")
+        .method("ekd", "")
+}
 
 fn plan(overrides: &[&str]) -> Result<Plan, String> {
-    Plan::new(recipe(RECIPE, overrides)).map_err(|error| error.to_string())
+    tiny().plan(overrides)
 }
 
 fn go(overrides: &[&str], folder: &Path) {
-    finish(&mut start(recipe(RECIPE, overrides), folder));
+    finish(&mut tiny().start(overrides, folder));
 }
 
 /// The last checkpoint of a run with these overrides.
@@ -194,10 +181,10 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
         let [whole, broken] = ["whole", "broken"].map(|name| place.path().join(format!("{name}-{mode}")));
         go(overrides, &whole);
         // In the middle of the first epoch, and in the middle of the last.
-        let mut run = start(recipe(RECIPE, overrides), &broken);
+        let mut run = tiny().start(overrides, &broken);
         for steps in [1, 2] {
             go_on(&mut run, steps);
-            run = resume(recipe(RECIPE, overrides), &broken);
+            run = tiny().resume(overrides, &broken);
         }
         finish(&mut run);
         for file in [

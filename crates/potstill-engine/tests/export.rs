@@ -2,21 +2,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
-mod whole_runs;
-
 use std::{fs, path::Path};
 
-use potstill_engine::{CheckpointChoice, EngineError, Plan, RunFolder, export};
+use potstill_engine::{CheckpointChoice, EngineError, RunFolder, export};
 use potstill_models::weights::TensorFile;
 use potstill_report::read_summary;
-use whole_runs::{bits, finish, go_on, recipe, start};
+use potstill_testing::{
+    recipe::TestRecipe,
+    runs::{bits, finish, go_on},
+};
 
 const RECIPE: &str = r#"
 version = 1
 name = "test"
 seed = 5
 [data]
-train = "DATA"
+train = "set by the test"
 [student]
 model = "cifar_resnet8"
 shortcut = "b"
@@ -47,17 +48,14 @@ fn a_student_is_exported_when_its_data_and_its_teacher_are_gone() {
     let place = tempfile::tempdir().unwrap();
     let [data, teacher, folder] = ["drawn", "teacher", "run"].map(|name| place.path().join(name));
     draw(&data);
-    let text = RECIPE.replace("DATA", &data.display().to_string());
-    finish(&mut start(recipe(&text, &["train.epochs=1"]), &teacher));
+    let recipe = TestRecipe::of(RECIPE).set(&format!("data.train={}", data.display()));
+    finish(&mut recipe.start(&["train.epochs=1"], &teacher));
     let by_teacher = format!("teacher={{ run = \"{}\" }}", teacher.display());
     let overrides = [by_teacher.as_str(), "methods=[{ kind = \"kd\" }]"];
-    finish(&mut start(recipe(&text, &overrides), &folder));
+    finish(&mut recipe.start(&overrides, &folder));
     fs::remove_dir_all(&data).unwrap();
     fs::remove_dir_all(&teacher).unwrap();
-    assert!(
-        Plan::new(recipe(&text, &overrides)).is_err(),
-        "the run could be planned again"
-    );
+    assert!(recipe.plan(&overrides).is_err(), "the run could be planned again");
 
     let out = place.path().join("exported");
     export(&RunFolder::open(&folder).unwrap(), CheckpointChoice::Last, &out).unwrap();
@@ -77,8 +75,8 @@ fn the_best_student_and_the_last_can_be_exported() {
     let place = tempfile::tempdir().unwrap();
     let [data, folder] = ["drawn", "run"].map(|name| place.path().join(name));
     draw(&data);
-    let text = RECIPE.replace("DATA", &data.display().to_string());
-    finish(&mut start(recipe(&text, &["student.shortcut=a"]), &folder));
+    let recipe = TestRecipe::of(RECIPE).set(&format!("data.train={}", data.display()));
+    finish(&mut recipe.start(&["student.shortcut=a"], &folder));
     let opened = RunFolder::open(&folder).unwrap();
     for (which, checkpoint) in [
         (CheckpointChoice::Last, "last.safetensors"),
@@ -107,8 +105,8 @@ fn an_unfinished_run_is_not_exported() {
     let place = tempfile::tempdir().unwrap();
     let [data, folder] = ["drawn", "run"].map(|name| place.path().join(name));
     draw(&data);
-    let text = RECIPE.replace("DATA", &data.display().to_string());
-    go_on(&mut start(recipe(&text, &[]), &folder), 1);
+    let recipe = TestRecipe::of(RECIPE).set(&format!("data.train={}", data.display()));
+    go_on(&mut recipe.start(&[], &folder), 1);
     let error = export(
         &RunFolder::open(&folder).unwrap(),
         CheckpointChoice::Last,

@@ -4,8 +4,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
-mod whole_runs;
-
 use std::{
     env, fs,
     path::{Path, PathBuf},
@@ -14,39 +12,25 @@ use std::{
 };
 
 use burn::tensor::{Device, Tensor};
-use potstill_engine::{
-    CheckpointChoice, Observer, Outcome, Plan, Run, RunFolder, Source, StepProgress, export,
-};
+use potstill_engine::{CheckpointChoice, Observer, Outcome, Run, RunFolder, Source, StepProgress, export};
 use potstill_models::Model;
 use potstill_ops::Frozen;
 use potstill_random::Seed;
 use potstill_report::{read_metrics, read_summary};
-use whole_runs::{bits, finish, recipe};
+use potstill_testing::{
+    recipe::{TestRecipe, tiny_recipe},
+    runs::{bits, finish},
+};
 
-const RECIPE: &str = r#"
-version = 1
-name = "test"
-seed = 5
-[data]
-train = "shapes:size=16,train=96,test=40,classes=4"
-augment = ["flip", { pad-crop = { pad = 2 } }]
-[student]
-model = "cifar_resnet8"
-[teacher]
-model = "cifar_resnet14"
-[train]
-epochs = 2
-batch = 32
-optimizer = { kind = "sgd", lr = 0.05, momentum = 0.9, nesterov = true, weight_decay = 5e-4 }
-[[methods]]
-kind = "kd"
-[[methods]]
-kind = "letkd"
-templates = 40
-sub_classes = 3
-components = 8
-iterations = 4
-"#;
+fn tiny() -> TestRecipe {
+    tiny_recipe()
+        .set("data.train=shapes:size=16,train=96,test=40,classes=4")
+        .method("kd", "")
+        .method(
+            "letkd",
+            "templates = 40\nsub_classes = 3\ncomponents = 8\niterations = 4",
+        )
+}
 
 /// Runs `body` with an empty cache: in a process of its own, as the environment is the whole process's.
 fn with_cache(test: &str, body: impl FnOnce(&Path)) {
@@ -64,11 +48,11 @@ fn with_cache(test: &str, body: impl FnOnce(&Path)) {
 }
 
 fn start(overrides: &[&str], folder: &Path) -> Run {
-    whole_runs::start(recipe(RECIPE, overrides), folder)
+    tiny().start(overrides, folder)
 }
 
 fn resume(overrides: &[&str], folder: &Path) -> Run {
-    whole_runs::resume(recipe(RECIPE, overrides), folder)
+    tiny().resume(overrides, folder)
 }
 
 /// Raises the flag at the first sign of this work, or after so many steps.
@@ -175,10 +159,7 @@ fn the_deployed_student_keeps_its_layers() {
             [exported, folder.join("student")].map(|of| bits(&of.join("model.safetensors")));
         assert!(exported == student, "the exported student differs");
         // Counted in the summary and on the card.
-        let plain = Plan::new(recipe(RECIPE, &["methods=[]"]))
-            .unwrap()
-            .student_side
-            .probe;
+        let plain = tiny().plan(&["methods=[]"]).unwrap().student_side.probe;
         let summary = read_summary(folder.join("summary.json")).unwrap();
         assert_eq!(
             summary.student.params,
@@ -206,6 +187,6 @@ fn the_deployed_student_keeps_its_layers() {
 
 #[test]
 fn an_estimate_says_that_something_is_prepared() {
-    let estimate = Plan::new(recipe(RECIPE, &[])).unwrap().estimate().unwrap();
+    let estimate = tiny().plan(&[]).unwrap().estimate().unwrap();
     assert_eq!(estimate.preparing, ["letkd"]);
 }

@@ -2,39 +2,25 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod whole_runs;
-
 use std::path::Path;
 
-use potstill_engine::Plan;
 use potstill_report::read_metrics;
-use whole_runs::{Bits, bits, checkpoint, finish, go_on, part, recipe, resume, start};
+use potstill_testing::{
+    recipe::{TestRecipe, tiny_recipe},
+    runs::{Bits, bits, checkpoint, finish, go_on, part},
+};
 
-const RECIPE: &str = r#"
-version = 1
-name = "test"
-seed = 5
-[data]
-train = "shapes:size=16,train=64,test=20,classes=6"
-augment = ["flip"]
-[student]
-model = "cifar_resnet8"
-[teacher]
-model = "cifar_resnet14"
-[train]
-epochs = 2
-batch = 32
-clip_norm = 5.0
-optimizer = { kind = "sgd", lr = 0.05, momentum = 0.9, weight_decay = 5e-4 }
-"#;
-
-fn text(methods: &str) -> String {
-    format!("{RECIPE}{methods}")
+fn tiny(methods: &str) -> TestRecipe {
+    tiny_recipe()
+        .set("data.train=shapes:size=16,train=64,test=20,classes=6")
+        .set("data.augment=[\"flip\"]")
+        .set("train.clip_norm=5.0")
+        .append(methods)
 }
 
 /// The terms of the first epoch's log.
 fn terms(methods: &str, overrides: &[&str], folder: &Path) -> Vec<(String, f64)> {
-    finish(&mut start(recipe(&text(methods), overrides), folder));
+    finish(&mut tiny(methods).start(overrides, folder));
     let rows = read_metrics(folder.join("metrics.jsonl")).unwrap();
     rows[0].train.terms.clone().into_iter().collect()
 }
@@ -86,11 +72,10 @@ fn an_entry_is_called_as_the_recipe_calls_it() {
 /// Runs to the end, and in pieces; both must come to the same bits. Gives the last checkpoint.
 fn goes_on_to_the_same_bits(methods: &str, overrides: &[&str], place: &Path) -> Bits {
     let [whole, broken] = ["whole", "broken"].map(|name| place.join(name));
-    let recipe = || recipe(&text(methods), overrides);
-    finish(&mut start(recipe(), &whole));
-    go_on(&mut start(recipe(), &broken), 1);
-    go_on(&mut resume(recipe(), &broken), 2);
-    finish(&mut resume(recipe(), &broken));
+    finish(&mut tiny(methods).start(overrides, &whole));
+    go_on(&mut tiny(methods).start(overrides, &broken), 1);
+    go_on(&mut tiny(methods).resume(overrides, &broken), 2);
+    finish(&mut tiny(methods).resume(overrides, &broken));
     for file in [
         "last.safetensors",
         "best.safetensors",
@@ -158,12 +143,12 @@ fn an_entry_is_trained_by_the_phase_that_names_it() {
     let folder = place.path().join("run");
     let phases = "train.phases=[{ name = \"second only\", epochs = 1, trains = [\"review-kd-2\"] }]";
     let two = "[[methods]]\nkind = \"review-kd\"\n[[methods]]\nkind = \"review-kd\"\n";
-    let recipe = recipe(&text(two).replace("epochs = 2\n", ""), &[phases]);
+    let recipe = tiny(two).without("train.epochs").set(phases);
     assert_eq!(
-        Plan::new(recipe.clone()).unwrap().phases[0].trains,
+        recipe.plan(&[]).unwrap().phases[0].trains,
         Some(vec!["review-kd-2".to_owned()])
     );
-    finish(&mut start(recipe, &folder));
+    finish(&mut recipe.start(&[], &folder));
     let last = checkpoint(&folder);
     assert!(part(&last, "optimizer/review-kd").is_empty() && part(&last, "optimizer/student").is_empty());
     assert!(!part(&last, "optimizer/review-kd-2").is_empty());

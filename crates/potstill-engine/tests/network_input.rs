@@ -2,14 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
-
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use numbers::{NINE_DIGITS, assert_near, map, nchw, numbers as all, recorded};
 use potstill_data::{Batch, Normalise, Target};
 use potstill_engine::NetworkInput;
 use potstill_recipe::{Enlarge, LowResolution};
+use potstill_testing::numbers::{NINE_DIGITS, assert_near, map, nchw, numbers as all, recorded};
 
 const RECORD: &str = "potstill-engine/tests/reference/low_resolution.json";
 

@@ -13,29 +13,14 @@ use potstill_engine::Plan;
 use potstill_models::{BuildOptions, find, weights::save};
 use potstill_ops::Scope;
 use potstill_random::Seed;
-use potstill_recipe::Recipe;
-
-const RECIPE: &str = r#"
-version = 1
-name = "test"
-[data]
-train = "shapes:size=16,train=64,test=20"
-[student]
-model = "cifar_resnet8"
-[teacher]
-model = "cifar_resnet14"
-[train]
-epochs = 1
-batch = 16
-optimizer = { kind = "sgd", lr = 0.1 }
-[[methods]]
-kind = "review-kd"
-"#;
+use potstill_testing::recipe::tiny_recipe;
 
 fn plan(overrides: &[&str]) -> Result<Plan, String> {
-    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
-    let recipe = Recipe::from_text(RECIPE, "test.toml", &overrides).map_err(|error| error.to_string())?;
-    Plan::new(recipe).map_err(|error| error.to_string())
+    tiny_recipe()
+        .set("data.train=shapes:size=16,train=64,test=20")
+        .set("train.batch=16")
+        .method("review-kd", "")
+        .plan(overrides)
 }
 
 #[test]

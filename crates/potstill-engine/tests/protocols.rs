@@ -8,31 +8,18 @@ use potstill_data::{Augment, LoaderConfig};
 use potstill_engine::{NetworkInput, NoObserver, Plan, Run, RunFolder, Source, evaluate};
 use potstill_models::{FrozenModel, weights::TensorFile};
 use potstill_random::Seed;
-use potstill_recipe::{Enlarge, LowResolution, Recipe};
+use potstill_recipe::{Enlarge, LowResolution};
 use potstill_report::read_summary;
-
-const RECIPE: &str = r#"
-version = 1
-name = "test"
-[data]
-train = "shapes:size=16,train=64,test=40,classes=4"
-[student]
-model = "cifar_resnet8"
-[teacher]
-model = "cifar_resnet14"
-[train]
-epochs = 1
-batch = 16
-optimizer = { kind = "sgd", lr = 0.05 }
-[[methods]]
-kind = "review-kd"
-ramp_epochs = 0
-"#;
+use potstill_testing::recipe::tiny_recipe;
 
 fn plan(overrides: &[&str]) -> Result<Plan, String> {
-    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
-    let recipe = Recipe::from_text(RECIPE, "test.toml", &overrides).map_err(|error| error.to_string())?;
-    Plan::new(recipe).map_err(|error| error.to_string())
+    tiny_recipe()
+        .set("data.train=shapes:size=16,train=64,test=40,classes=4")
+        .set("data.augment=[]")
+        .set("train.epochs=1")
+        .set("train.batch=16")
+        .method("review-kd", "ramp_epochs = 0")
+        .plan(overrides)
 }
 
 fn run(overrides: &[&str], folder: &Path) {

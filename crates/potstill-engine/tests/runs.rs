@@ -6,8 +6,6 @@
     reason = "a test that cannot go on stops, one that skips says so"
 )]
 
-mod whole_runs;
-
 use std::{path::Path, sync::atomic::AtomicBool};
 
 use burn::tensor::{Device, Tensor, TensorData};
@@ -15,34 +13,23 @@ use potstill_engine::{EngineError, NoObserver, Plan, Run, RunFolder};
 use potstill_models::weights::{TensorFile, write_tensors};
 use potstill_recipe::Recipe;
 use potstill_report::read_metrics;
-use whole_runs::{StopAfter, bits, finish, go_on, resume};
+use potstill_testing::{
+    recipe::{TestRecipe, tiny_recipe},
+    runs::{StopAfter, bits, finish, go_on},
+};
 
-const RECIPE: &str = r#"
-version = 1
-name = "test"
-seed = 5
-[data]
-train = "shapes:size=16,train=96,test=40,classes=10"
-augment = ["flip", { pad-crop = { pad = 2 } }]
-[student]
-model = "cifar_resnet8"
-[teacher]
-model = "cifar_resnet14"
-[train]
-epochs = 3
-batch = 32
-clip_norm = 5.0
-optimizer = { kind = "sgd", lr = 0.05, momentum = 0.9, nesterov = true, weight_decay = 5e-4 }
-schedule = { kind = "cosine" }
-[[methods]]
-kind = "kd"
-[[methods]]
-kind = "review-kd"
-ramp_epochs = 2
-"#;
+fn tiny() -> TestRecipe {
+    tiny_recipe()
+        .set("data.train=shapes:size=16,train=96,test=40,classes=10")
+        .set("train.epochs=3")
+        .set("train.clip_norm=5.0")
+        .set("train.optimizer.nesterov=true")
+        .method("kd", "")
+        .method("review-kd", "ramp_epochs = 2")
+}
 
 fn recipe(overrides: &[&str]) -> Recipe {
-    whole_runs::recipe(RECIPE, overrides)
+    tiny().recipe(overrides)
 }
 
 fn start(overrides: &[&str], folder: &Path) -> Result<Run, EngineError> {
@@ -73,9 +60,9 @@ fn an_interrupted_and_resumed_run_equals_an_uninterrupted_one_to_the_bit() {
         // In the middle of the first epoch, at the end of one, and in the middle of the last.
         go_on(&mut start(&overrides, &broken).unwrap(), 2);
         for steps in [4, 2] {
-            go_on(&mut resume(recipe(&overrides), &broken), steps);
+            go_on(&mut tiny().resume(&overrides, &broken), steps);
         }
-        finish(&mut resume(recipe(&overrides), &broken));
+        finish(&mut tiny().resume(&overrides, &broken));
         for file in [
             "last.safetensors",
             "best.safetensors",
@@ -121,17 +108,9 @@ fn the_same_recipe_gives_the_same_bits_and_another_seed_others() {
 #[test]
 fn a_phase_trains_its_parts_only() {
     let place = tempfile::tempdir().unwrap();
-    let text = RECIPE.replace("epochs = 3\n", "").replace(
-        "[[methods]]\nkind = \"kd\"",
-        "phases = [{ name = \"review only\", epochs = 1, trains = [\"review-kd\"] }, { name = \"all\", epochs = 1 }]\n[[methods]]\nkind = \"kd\"",
-    );
-    let recipe = Recipe::from_text(&text, "phases.toml", &[]).unwrap();
+    let phases = "train.phases=[{ name = \"review only\", epochs = 1, trains = [\"review-kd\"] }, { name = \"all\", epochs = 1 }]";
     let folder = place.path().join("phases");
-    let mut run = Run::start(
-        Plan::new(recipe).unwrap(),
-        RunFolder::create(&folder, false).unwrap(),
-    )
-    .unwrap();
+    let mut run = tiny().without("train.epochs").start(&[phases], &folder);
     let stop = AtomicBool::new(false);
     // In the first phase: only the fusion modules have moved.
     run.go(&mut StopAfter(2, &stop), &stop).unwrap();

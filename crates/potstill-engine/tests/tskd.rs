@@ -2,44 +2,32 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod whole_runs;
-
 use std::{path::Path, sync::atomic::AtomicBool};
 
-use potstill_engine::{EpochProgress, Observer, Plan, Run};
+use potstill_engine::{EpochProgress, Observer, Run};
 use potstill_recipe::Recipe;
 use potstill_report::read_metrics;
-use whole_runs::{Bits, bits, checkpoint, finish, go_on, part, recipe};
+use potstill_testing::{
+    recipe::{TestRecipe, tiny_recipe},
+    runs::{Bits, bits, checkpoint, finish, go_on, part},
+};
 
 /// With an interval of 1: memory, memory, memory, review, and again. Two steps an epoch.
-const RECIPE: &str = r#"
-version = 1
-name = "test"
-seed = 5
-[data]
-train = "shapes:size=8,train=32,test=20,classes=10"
-augment = ["flip"]
-[student]
-model = "cifar_resnet8"
-[teacher]
-model = "cifar_resnet14"
-[train]
-epochs = 6
-batch = 16
-optimizer = { kind = "sgd", lr = 0.05, momentum = 0.9, nesterov = true, weight_decay = 5e-4 }
-schedule = { kind = "cosine" }
-[[methods]]
-kind = "tskd"
-interval = 1
-hidden = [4, 4, 4]
-"#;
+fn tiny() -> TestRecipe {
+    tiny_recipe()
+        .set("data.train=shapes:size=8,train=32,test=20,classes=10")
+        .set("data.augment=[\"flip\"]")
+        .set("train.epochs=6")
+        .set("train.batch=16")
+        .method("tskd", "interval = 1\nhidden = [4, 4, 4]")
+}
 
 fn start(overrides: &[&str], folder: &Path) -> Run {
-    whole_runs::start(recipe(RECIPE, overrides), folder)
+    tiny().start(overrides, folder)
 }
 
 fn resume(overrides: &[&str], folder: &Path) -> Run {
-    whole_runs::resume(recipe(RECIPE, overrides), folder)
+    tiny().resume(overrides, folder)
 }
 
 /// The checkpoint at the end of every epoch.
@@ -191,17 +179,14 @@ fn a_teacher_may_see_the_statistics_of_the_batch() {
 
 #[test]
 fn a_training_too_short_for_a_review_is_refused() {
-    let error = Plan::new(recipe(RECIPE, &["train.epochs=3"])).err().unwrap();
-    assert!(
-        error.to_string().contains("for the first time in epoch 4"),
-        "{error}"
-    );
+    let error = tiny().plan(&["train.epochs=3"]).err().unwrap();
+    assert!(error.contains("for the first time in epoch 4"), "{error}");
 }
 
 #[test]
 fn an_estimate_knows_how_many_epochs_review() {
     let gflop = |overrides: &[&str]| {
-        let plan = Plan::new(recipe(RECIPE, overrides)).unwrap();
+        let plan = tiny().plan(overrides).unwrap();
         plan.estimate().unwrap().step_gflop
     };
     // One review in four epochs, and one in six.

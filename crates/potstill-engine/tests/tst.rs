@@ -3,39 +3,22 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod whole_runs;
-
 use std::path::Path;
 
 use potstill_engine::Run;
 use potstill_report::{read_metrics, read_summary};
-use whole_runs::{Bits, bits, checkpoint, finish, go_on, goes_on_after_each, recipe};
+use potstill_testing::{
+    recipe::{TestRecipe, tiny_recipe},
+    runs::{Bits, bits, checkpoint, finish, go_on, goes_on_after_each},
+};
 
 /// Three steps an epoch: an epoch of the student, a round of two epochs, an epoch of the student.
-const RECIPE: &str = r#"
-version = 1
-name = "test"
-seed = 5
-[data]
-train = "shapes:size=16,train=96,test=40,classes=6"
-augment = ["flip", { pad-crop = { pad = 2 } }]
-[student]
-model = "cifar_resnet8"
-[teacher]
-model = "cifar_resnet14"
-[train]
-epochs = 2
-batch = 32
-optimizer = { kind = "sgd", lr = 0.05, momentum = 0.9, weight_decay = 5e-4 }
-schedule = { kind = "cosine" }
-[[methods]]
-kind = "tst"
-bank = { kind = "closed-form" }
-rounds = [1]
-round_epochs = 2
-search_lr = 0.5
-pictures = 3
-"#;
+fn tiny() -> TestRecipe {
+    tiny_recipe().method(
+        "tst",
+        "bank = { kind = \"closed-form\" }\nrounds = [1]\nround_epochs = 2\nsearch_lr = 0.5\npictures = 3",
+    )
+}
 
 /// The learned strengths of a checkpoint, and everything else but the optimisers' state.
 fn apart(checkpoint: Bits) -> (Bits, Bits) {
@@ -46,11 +29,11 @@ fn apart(checkpoint: Bits) -> (Bits, Bits) {
 }
 
 fn start(overrides: &[&str], folder: &Path) -> Run {
-    whole_runs::start(recipe(RECIPE, overrides), folder)
+    tiny().start(overrides, folder)
 }
 
 fn resume(overrides: &[&str], folder: &Path) -> Run {
-    whole_runs::resume(recipe(RECIPE, overrides), folder)
+    tiny().resume(overrides, folder)
 }
 
 #[test]
@@ -126,25 +109,22 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     assert!(training_only.is_none());
 }
 
-const ADAM: &str = "optimizer = { kind = \"adamw\", lr = 0.001, weight_decay = 0.01 }";
+const ADAM: &str = "{ kind = \"adamw\", lr = 0.001, weight_decay = 0.01 }";
 
 #[test]
 fn a_run_that_was_killed_goes_on_whatever_rule_the_student_has() {
-    let sgd = "optimizer = { kind = \"sgd\", lr = 0.05, momentum = 0.9, weight_decay = 5e-4 }";
-    let text = RECIPE.replace(sgd, ADAM);
-    assert!(text.contains(ADAM));
-    goes_on_after_each(&text, &[], 1..=4);
+    let change = format!("train.optimizer={ADAM}");
+    goes_on_after_each(&tiny(), &[&change], 1..=4);
 }
 
 #[test]
 fn a_run_that_was_killed_between_two_phases_goes_on() {
-    let phases =
-        format!("phases = [{{ name = \"first\", epochs = 1 }}, {{ name = \"second\", epochs = 1, {ADAM} }}]");
-    let text = RECIPE.replace("epochs = 2\nbatch = 32", &format!("{phases}\nbatch = 32"));
-    assert!(text.contains("second"));
-    goes_on_after_each(&text, &[], 1..=4);
+    let second = format!("{{ name = \"second\", epochs = 1, optimizer = {ADAM} }}");
+    let phases = format!("train.phases=[{{ name = \"first\", epochs = 1 }}, {second}]");
+    let recipe = tiny().without("train.epochs").set(&phases);
+    goes_on_after_each(&recipe, &[], 1..=4);
     // No round in between.
-    goes_on_after_each(&text, &["methods=[]"], 1..=2);
+    goes_on_after_each(&recipe, &["methods=[]"], 1..=2);
 }
 
 #[test]

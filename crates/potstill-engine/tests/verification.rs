@@ -2,19 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
-
 use std::sync::Arc;
 
 use burn::tensor::Device;
-use numbers::{assert_near, numbers as all, recorded};
 use potstill_data::{Dataset, LoaderConfig, Normalise, Pairs, Split, open};
 use potstill_engine::{NetworkInput, PairScore, Source, Verification, verification, verify};
 use potstill_models::FrozenModel;
 use potstill_ops::Point;
 use potstill_random::Seed;
 use potstill_recipe::{Enlarge, LowResolution};
+use potstill_testing::numbers::{assert_near, numbers as all, recorded};
 
 #[test]
 fn results_are_the_recorded_ones() {

@@ -2,16 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
-mod whole_runs;
-
 use std::{fs, path::Path};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_models::weights::{TensorFile, write_tensors};
-use potstill_recipe::Recipe;
 use potstill_report::{EpochRow, read_metrics, read_summary};
+use potstill_testing::{
+    recipe::TestRecipe,
+    runs::{bits, finish, go_on},
+};
 use serde_json::{Value, json};
-use whole_runs::{bits, finish, go_on, resume, start};
 
 const RECIPE: &str = r#"
 version = 1
@@ -27,8 +27,8 @@ batch = 32
 optimizer = { kind = "sgd", lr = 0.05, momentum = 0.9 }
 "#;
 
-fn recipe() -> Recipe {
-    whole_runs::recipe(RECIPE, &[])
+fn recipe() -> TestRecipe {
+    TestRecipe::of(RECIPE)
 }
 
 /// Gives a checkpoint the form of the first version.
@@ -85,12 +85,12 @@ fn rows(folder: &Path) -> Vec<EpochRow> {
 fn an_old_run_is_resumed_to_the_same_bits() {
     let place = tempfile::tempdir().unwrap();
     let [whole, old] = ["whole", "old"].map(|name| place.path().join(name));
-    finish(&mut start(recipe(), &whole));
+    finish(&mut recipe().start(&[], &whole));
     // Stopped in the middle of the second epoch.
-    go_on(&mut start(recipe(), &old), 4);
+    go_on(&mut recipe().start(&[], &old), 4);
     downgrade_checkpoint(&old.join("last.safetensors"));
     downgrade_rows(&old.join("metrics.jsonl"));
-    finish(&mut resume(recipe(), &old));
+    finish(&mut recipe().resume(&[], &old));
     assert!(bits(&whole.join("last.safetensors")) == bits(&old.join("last.safetensors")));
     assert_eq!(rows(&old), rows(&whole));
     let [whole, old] = [whole, old].map(|folder| read_summary(folder.join("summary.json")).unwrap());

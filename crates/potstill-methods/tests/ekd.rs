@@ -2,21 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
 mod on_networks;
 
 use burn::tensor::{Int, Tensor, TensorData};
-use numbers::{
-    DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope,
-    tensor, values,
-};
 use on_networks::{context, network, ones, plan, reads, terms};
 use potstill_methods::{
     GuidedStudent, GuidedTeacher, ImitationLoss, LossTerm, NetworkOutput, TeacherOutput, at_the_smaller_size,
     imitation_loss,
 };
 use potstill_ops::{Mode, Pass, Point, Taps, cross_entropy};
+use potstill_testing::numbers::{
+    DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope,
+    tensor, values,
+};
 use serde_json::Value;
 
 fn record() -> Value {

@@ -2,12 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
 mod on_networks;
 
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use numbers::{DIVIDED, fill, gradients, map, nchw, number, scope, tensor, values};
 use on_networks::{context, module, network, own, plan, reads};
 use potstill_methods::{
     GuidedStudent, GuidedTeacher, ImitationLoss, LossTerm, Method, NetworkOutput, StudentEpoch,
@@ -15,6 +12,7 @@ use potstill_methods::{
 };
 use potstill_models::Model;
 use potstill_ops::{Mode, Parameters, Pass, Point, Taps, cross_entropy, distillation_divergence};
+use potstill_testing::numbers::{DIVIDED, fill, gradients, map, nchw, number, scope, tensor, values};
 
 const LOSSES: [ImitationLoss; 2] = [ImitationLoss::Mse, ImitationLoss::NormMse];
 

@@ -1,14 +1,14 @@
 //! KD gives the recorded numbers of an independent PyTorch computation, and refuses what it cannot compare.
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
 mod on_networks;
 
 use burn::tensor::{Device, Tensor};
-use numbers::{NINE_DIGITS, assert_near, number, numbers as all, recorded, tensor, values};
 use on_networks::{context, network, plan, reads, refusal, see, term};
 use potstill_methods::{NetworkOutput, PlanContext, Reads, find, registry};
 use potstill_ops::Taps;
+use potstill_testing::numbers::{
+    self, NINE_DIGITS, assert_near, number, numbers as all, recorded, tensor, values,
+};
 
 fn student(i: usize) -> f64 {
     3.0 * (0.1 * i as f64).sin()

@@ -2,17 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
-
 use burn::tensor::{DType, Device, Tensor};
-use numbers::{assert_near, map, number, numbers as recorded_numbers, recorded, values};
 use potstill_methods::letkd::{
     Centres, Decisions, Discriminants, InFile, InMemory, KMeans, Rows, SubClasses, each_assigned,
     nearest_of_class, score_matrix,
 };
 use potstill_ops::softmax_divergence;
 use potstill_random::Seed;
+use potstill_testing::numbers::{assert_near, map, number, numbers as recorded_numbers, recorded, values};
 use serde_json::Value;
 
 /// What is kept and what runs is in single precision.

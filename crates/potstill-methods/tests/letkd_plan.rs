@@ -2,12 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
 mod on_networks;
 
 use burn::tensor::{Device, Int, Tensor};
-use numbers::values;
 use on_networks::{context, network, plan, reads, refusal, see};
 use potstill_base::CacheEntry;
 use potstill_methods::{
@@ -17,6 +14,7 @@ use potstill_methods::{
 use potstill_models::{Model, probe};
 use potstill_ops::{Frozen, Mode, Pass, Point, Scope, Taps, count_trainable};
 use potstill_random::Seed;
+use potstill_testing::numbers::{self, values};
 
 /// The student with the method's layers.
 fn with_layers(mut student: Model, method: &dyn Method) -> Model {

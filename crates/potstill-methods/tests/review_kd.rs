@@ -2,16 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
-
 use burn::tensor::Tensor;
-use numbers::{
-    DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope,
-    tensor,
-};
 use potstill_methods::{Abf, ReviewChain, hierarchical_context_loss};
 use potstill_ops::{Mode, Pass, adaptive_avg_pool};
+use potstill_testing::numbers::{
+    self, DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded,
+    scope, tensor,
+};
 use serde_json::Value;
 
 fn record() -> Value {

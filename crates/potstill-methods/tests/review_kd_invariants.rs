@@ -2,15 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
-
 use std::collections::BTreeMap;
 
 use burn::tensor::Tensor;
-use numbers::{DIVIDED, assert_near, fill, gradients, map, nchw, number, scope, tensor, values};
 use potstill_methods::{Abf, ReviewChain, hierarchical_context_loss};
 use potstill_ops::{Mode, Pass, Role};
+use potstill_testing::numbers::{
+    DIVIDED, assert_near, fill, gradients, map, nchw, number, scope, tensor, values,
+};
 
 const EXACT: f64 = 1e-12;
 

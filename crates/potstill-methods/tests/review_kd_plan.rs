@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
 mod on_networks;
 
-use numbers::{gradients, numbers, recorded, scope};
 use on_networks::{context, network, own, plan, reads, refusal, see, term};
 use potstill_methods::{Method, ReviewChain};
 use potstill_ops::{Point, Role, count_trainable};
+use potstill_testing::numbers::{gradients, numbers, recorded, scope};
 
 fn shown(points: &[Point]) -> Vec<String> {
     points.iter().map(Point::to_string).collect()

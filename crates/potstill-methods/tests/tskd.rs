@@ -2,15 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
 mod on_networks;
 
 use burn::tensor::{Device, Int, Tensor};
-use numbers::{
-    DIVIDED, NINE_DIGITS, assert_near, fill, map, nchw, number, numbers as all, recorded, scope, tensor,
-    values,
-};
 use on_networks::{context, network, plan, term};
 use potstill_methods::{
     NetworkOutput, StudentEpoch,
@@ -20,6 +14,10 @@ use potstill_methods::{
     },
 };
 use potstill_ops::{Mode, Pass, Taps, adaptive_avg_pool, cross_entropy};
+use potstill_testing::numbers::{
+    DIVIDED, NINE_DIGITS, assert_near, fill, map, nchw, number, numbers as all, recorded, scope, tensor,
+    values,
+};
 use serde_json::Value;
 
 fn record(section: &str) -> Value {

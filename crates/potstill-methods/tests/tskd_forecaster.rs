@@ -3,15 +3,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
-
 use burn::tensor::{DType, Tensor};
-use numbers::{
-    NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope, values,
-};
 use potstill_methods::tskd::{ConvLstmCell, ConvLstmState, ConvTranspose2d, Forecaster, ForecasterConfig};
 use potstill_ops::{Mode, Parameters, Pass, count_trainable};
+use potstill_testing::numbers::{
+    self, NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope,
+    values,
+};
 use serde_json::Value;
 
 fn record() -> Value {

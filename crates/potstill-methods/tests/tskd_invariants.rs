@@ -2,15 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
-
 use burn::tensor::Tensor;
-use numbers::{assert_near, fill, map, nchw, number, scope, tensor, values};
 use potstill_methods::tskd::{
     ForecasterConfig, Forecasters, MapNorm, ReviewInput, ReviewLoss, attention_map, increments,
 };
 use potstill_ops::{Mode, Parameters, Pass};
+use potstill_testing::numbers::{self, assert_near, fill, map, nchw, number, scope, tensor, values};
 
 const EXACT: f64 = 1e-12;
 const NORMS: [MapNorm; 2] = [MapNorm::Column, MapNorm::FullMap];

@@ -2,14 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
 mod on_networks;
 
 use std::collections::BTreeMap;
 
 use burn::tensor::{DType, Device, Int, Tensor};
-use numbers::{gradients, map, number, values};
 use on_networks::{context, end_epoch, network, own, plan, reads, refusal, see};
 use potstill_methods::{
     LossTerm, Method, NetworkOutput, Part, PlanContext, StudentEpoch, TeacherOutput,
@@ -17,6 +14,7 @@ use potstill_methods::{
 };
 use potstill_models::Model;
 use potstill_ops::{Mode, Parameters, Pass, Point, Role, Taps, count_trainable};
+use potstill_testing::numbers::{self, gradients, map, number, values};
 use serde_json::json;
 
 fn shown(points: &[Point]) -> Vec<String> {

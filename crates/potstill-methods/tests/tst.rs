@@ -2,18 +2,15 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
-
 use burn::tensor::{Device, Int, Tensor};
-use numbers::{
-    NINE_DIGITS, assert_near, fill, map, nchw, number, numbers as all, recorded, scope, tensor, values,
-};
 use potstill_methods::tst::{
     AffineNetwork, ColourNetwork, Operation, SearchLoss, SearchRate, closed_form_map, relaxed_bernoulli,
     superimposed,
 };
 use potstill_ops::{Entry, affine_warp, cross_entropy, distillation_divergence};
+use potstill_testing::numbers::{
+    NINE_DIGITS, assert_near, fill, map, nchw, number, numbers as all, recorded, scope, tensor, values,
+};
 use serde_json::Value;
 
 /// For what goes through a sigmoid or a number divided by: Burn takes some of their slopes in single precision.

@@ -2,14 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
 mod on_networks;
 
 use std::{ops::ControlFlow, path::Path};
 
 use burn::tensor::{Device, Tensor, TensorData};
-use numbers::values;
 use on_networks::{context, network, plan, refusal};
 use potstill_base::CacheEntry;
 use potstill_data::{Augment, Image};
@@ -20,6 +17,7 @@ use potstill_methods::{
 };
 use potstill_ops::{Point, Scope};
 use potstill_random::Seed;
+use potstill_testing::numbers::values;
 
 const IMAGES: usize = 24;
 const SIDE: usize = 12;

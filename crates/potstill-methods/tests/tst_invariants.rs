@@ -2,20 +2,17 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
-
 use burn::{
     module::Module,
     tensor::{DType, Device, Int, Tensor},
 };
-use numbers::{assert_near, fill, gradients, map, number, scope, tensor, values};
 use potstill_data::Normalise;
 use potstill_methods::tst::{
     AffineNetwork, Augmenter, Bank, BankKind, DRAWN, Gate, Kind, MAGNITUDES, Networks, Operation,
     PolicyParameters, SearchLoss, superimposed,
 };
 use potstill_random::{Seed, Stream};
+use potstill_testing::numbers::{assert_near, fill, gradients, map, number, scope, tensor, values};
 
 fn input() -> Normalise {
     Normalise {

@@ -8,16 +8,16 @@
 )]
 
 mod formula;
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
 
 use std::collections::BTreeMap;
 
 use burn::tensor::{DType, Tensor};
 use formula::{fill, images, noise};
-use numbers::{NINE_DIGITS, assert_near, gradients, nchw, numbers as all, recorded, scope, values};
 use potstill_models::{BuildOptions, Model, StageEnd, find, registry, weights};
 use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Point, Taps, count_trainable};
+use potstill_testing::numbers::{
+    NINE_DIGITS, assert_near, gradients, nchw, numbers as all, recorded, scope, values,
+};
 use serde_json::Value;
 
 const FILE: &str = "potstill-models/tests/reference/cifar_zoo.json";

@@ -9,14 +9,11 @@
     reason = "a panic is how a test reports; how near a network came is worth a line"
 )]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
-
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use numbers::{nchw, numbers as all, recorded, values};
 use potstill_models::{BuildOptions, Model, StageEnd, find};
 use potstill_ops::{BatchStatistics, Entry, Frozen, Mode, Pass, Point, Scope, Taps, count_trainable};
 use potstill_random::Seed;
+use potstill_testing::numbers::{nchw, numbers as all, recorded, values};
 use serde_json::Value;
 
 const FILE: &str = "potstill-models/tests/reference/imagenet.json";

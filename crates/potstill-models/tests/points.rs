@@ -3,15 +3,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
-
 use std::cell::RefCell;
 
 use burn::tensor::{DType, Device, Tensor};
-use numbers::{assert_near, map, nchw, scope, values};
 use potstill_models::{BuildOptions, Model, Shortcut, find, probe};
 use potstill_ops::{Frozen, Mode, Pass, Point, PointSide, Taps, Visitor};
+use potstill_testing::numbers::{assert_near, map, nchw, scope, values};
 
 fn network(name: &str, shortcut: Option<Shortcut>) -> Model {
     let options = BuildOptions {

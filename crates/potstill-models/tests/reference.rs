@@ -6,16 +6,16 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 mod formula;
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
 
 use std::collections::BTreeMap;
 
 use burn::tensor::{DType, Tensor};
 use formula::{Wave, fill, noise, smooth};
-use numbers::{NINE_DIGITS, assert_near, gradients, nchw, numbers as all, recorded, scope, values};
 use potstill_models::{BuildOptions, Model, Shortcut, StageEnd, find, weights};
 use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Point, Taps, count_trainable};
+use potstill_testing::numbers::{
+    NINE_DIGITS, assert_near, gradients, nchw, numbers as all, recorded, scope, values,
+};
 use serde_json::Value;
 
 const SMOOTH: &str = "potstill-models/tests/reference/cifar_resnet.json";

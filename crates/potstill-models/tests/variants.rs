@@ -3,16 +3,14 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 mod formula;
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
 
 use std::{collections::BTreeMap, path::Path};
 
 use burn::tensor::DType;
 use formula::{fill, images, noise};
-use numbers::{assert_near, numbers as all, recorded, scope, values};
 use potstill_models::{BuildOptions, Model, Shortcut, find, weights};
 use potstill_ops::Frozen;
+use potstill_testing::numbers::{assert_near, numbers as all, recorded, scope, values};
 use weights::{StoredTensor, TensorFile};
 
 fn fresh(model: &str, shortcut: Option<Shortcut>, classes: usize) -> Model {

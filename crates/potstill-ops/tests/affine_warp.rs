@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod numbers;
-
 use burn::tensor::{DType, Tensor};
-use numbers::{NINE_DIGITS, assert_near, map, nchw, number, numbers as all, recorded, tensor, values};
 use potstill_ops::{Form, affine_warp};
+use potstill_testing::numbers::{
+    NINE_DIGITS, assert_near, map, nchw, number, numbers as all, recorded, tensor, values,
+};
 
 fn image(i: usize) -> f64 {
     (0.7 * i as f64).sin()

@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod numbers;
-
 use burn::tensor::{DType, Tensor};
-use numbers::{assert_near, map, nchw, numbers as all, recorded, scope, tensor, values};
 use potstill_ops::{
     Activation, Attention, Gate, LayerNorm, Mode, Parameters, Pass, SqueezeExcitation, WindowAttention,
 };
+use potstill_testing::numbers::{assert_near, map, nchw, numbers as all, recorded, scope, tensor, values};
 
 const FILE: &str = "potstill-ops/tests/reference/attention.json";
 /// Nine recorded digits; divisions by a number are differentiated in single precision.

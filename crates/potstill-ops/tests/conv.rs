@@ -1,10 +1,8 @@
 //! Convolution and the linear layer against their definitions, one product at a time.
 
-mod numbers;
-
 use burn::tensor::Tensor;
-use numbers::{assert_near, fill, gradients, map, nchw, scope, tensor, values};
 use potstill_ops::{Conv2d, Conv2dConfig, Linear, Mode, Pass};
+use potstill_testing::numbers::{assert_near, fill, gradients, map, nchw, scope, tensor, values};
 
 const EXACT: f64 = 1e-12;
 

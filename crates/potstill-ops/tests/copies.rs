@@ -1,15 +1,13 @@
 //! Copies of a module are independent of what becomes of the original, and rewriting keeps parameters trainable.
 
-mod numbers;
-
 use burn::{
     module::{Module, Param, ParamId},
     tensor::{Device, Tensor},
 };
-use numbers::{assert_near, gradients, map, scope, values};
 use potstill_ops::{
     Activation, BatchNorm, BatchStatistics, Conv2d, Conv2dConfig, Frozen, Mode, Parameters, Pass, conv_norm,
 };
+use potstill_testing::numbers::{assert_near, gradients, map, scope, values};
 
 /// The smallest network that has weights and statistics.
 #[derive(Module, Debug)]

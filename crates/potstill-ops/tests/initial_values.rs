@@ -1,14 +1,12 @@
 //! Initial values: each parameter draws from its own stream, with the published spread.
 
-mod numbers;
-
 use burn::{
     module::Param,
     tensor::{Device, Tensor},
 };
-use numbers::values;
 use potstill_ops::{BatchNorm, Conv2d, Conv2dConfig, Linear, Scope};
 use potstill_random::Seed;
+use potstill_testing::numbers::values;
 
 fn root(seed: u64, owner: &str) -> Scope {
     Scope::new(&Device::flex(), Seed::new(seed), owner)

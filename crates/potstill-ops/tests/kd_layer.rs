@@ -2,21 +2,19 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod numbers;
-
 use burn::{
     module::Module,
     tensor::{Device, Tensor, TensorData},
-};
-use numbers::{
-    DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, number, numbers as recorded_numbers, recorded,
-    scope, tensor, values,
 };
 use potstill_ops::{
     Form, Frozen, KdLayer, LOG_ZERO, Mode, Parameters, Pass, Point, Scope, Taps, channel_norm,
     count_trainable, softmax_divergence,
 };
 use potstill_random::Seed;
+use potstill_testing::numbers::{
+    DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, number, numbers as recorded_numbers, recorded,
+    scope, tensor, values,
+};
 use serde_json::Value;
 
 fn reference() -> Value {

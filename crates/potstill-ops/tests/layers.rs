@@ -2,11 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod numbers;
-
 use burn::tensor::{DType, Tensor};
-use numbers::{NINE_DIGITS, assert_near, map, nchw, numbers as all, recorded, tensor, values};
 use potstill_ops::{Activation, Border, Window, avg_pool, channel_shuffle, max_pool, resize_bilinear};
+use potstill_testing::numbers::{
+    NINE_DIGITS, assert_near, map, nchw, numbers as all, recorded, tensor, values,
+};
 use serde_json::Value;
 
 const FILE: &str = "potstill-ops/tests/reference/layers.json";

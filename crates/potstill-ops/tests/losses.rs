@@ -1,10 +1,8 @@
 //! Cross-entropy and ranks are the recorded ones of PyTorch.
 
-mod numbers;
-
 use burn::tensor::{Device, Int, Tensor};
-use numbers::{NINE_DIGITS, assert_near, number, numbers as all, recorded, tensor, values};
 use potstill_ops::{cross_entropy, true_class_ranks};
+use potstill_testing::numbers::{NINE_DIGITS, assert_near, number, numbers as all, recorded, tensor, values};
 
 const RECORD: &str = "potstill-methods/tests/reference/kd.json";
 

@@ -1,9 +1,7 @@
 //! Pooling and resizing of maps, against bins and indices written out by hand.
 
-mod numbers;
-
-use numbers::{assert_near, map, nchw, numbers as all, recorded, values};
 use potstill_ops::{adaptive_avg_pool, global_avg_pool, resize_nearest};
+use potstill_testing::numbers::{assert_near, map, nchw, numbers as all, recorded, values};
 
 const EXACT: f64 = 1e-13;
 

@@ -1,10 +1,8 @@
 //! Batch norm against numbers worked out by hand, as PyTorch would have them.
 
-mod numbers;
-
 use burn::tensor::DType;
-use numbers::{assert_near, fill, gradients, map, nchw, number, scope, values};
 use potstill_ops::{BatchNorm, BatchStatistics, Mode, Parameters, Pass};
+use potstill_testing::numbers::{assert_near, fill, gradients, map, nchw, number, scope, values};
 
 const EXACT: f64 = 1e-13;
 

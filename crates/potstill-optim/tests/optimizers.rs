@@ -2,17 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-#[path = "../../potstill-ops/tests/numbers/mod.rs"]
-mod numbers;
-
 use burn::{
     module::{Module, Param},
     tensor::{Device, Tensor, TensorData},
 };
-use numbers::{NINE_DIGITS, assert_near, numbers as all, recorded, tensor, values};
 use potstill_ops::{Form, Parameters};
 use potstill_optim::{Optimizer, clip_by_global_norm};
 use potstill_recipe::OptimizerSpec;
+use potstill_testing::numbers::{self, NINE_DIGITS, assert_near, numbers as all, recorded, tensor, values};
 use serde_json::Value;
 
 fn record() -> Value {

@@ -14,7 +14,7 @@ use potstill_ops::{Frozen, Mode, Parameters, Pass, Point, Scope, Taps, Visitor};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, Recipe};
 
-use crate::numbers::map;
+use potstill_testing::numbers::map;
 
 /// A network with fresh weights.
 pub fn network(name: &str, classes: usize, owner: &str) -> Model {

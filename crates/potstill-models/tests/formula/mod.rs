@@ -6,7 +6,7 @@ use burn::tensor::{DType, Tensor};
 use potstill_models::Model;
 use potstill_ops::Entry;
 
-use crate::numbers::{map, tensor};
+use potstill_testing::numbers::{map, tensor};
 
 /// The value at a flat index of a tensor whose name has the given phase.
 pub type Wave = fn(f64, f64) -> f64;

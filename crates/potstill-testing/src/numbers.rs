@@ -2,9 +2,6 @@
 //!
 //! Records and formulas count in `[N, C, H, W]` order, maps are `[N, H, W, C]`; [`map`] and [`nchw`] go there and back.
 
-#![allow(dead_code, reason = "each test file takes what it needs")]
-#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
-
 use std::{collections::BTreeMap, fs, path::Path};
 
 use burn::tensor::{DType, Device, Gradients, Tensor, TensorData};

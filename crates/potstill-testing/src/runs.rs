@@ -1,36 +1,20 @@
-//! Runs of a recipe that stands in the test: planned, started, stopped, resumed, and compared to the bit.
-
-#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
-#![allow(dead_code, reason = "each test file takes what it needs")]
+//! Whole runs: stopped, killed, resumed, and compared to the bit.
 
 use std::{
     collections::BTreeMap,
     fs,
+    ops::RangeInclusive,
     path::Path,
     sync::atomic::{AtomicBool, Ordering},
 };
 
-use potstill_engine::{EpochProgress, NoObserver, Observer, Outcome, Plan, Run, RunFolder, StepProgress};
+use potstill_engine::{EpochProgress, NoObserver, Observer, Outcome, Run, StepProgress};
 use potstill_models::weights::TensorFile;
-use potstill_recipe::Recipe;
+
+use crate::recipe::TestRecipe;
 
 /// Every tensor of a file by its name, as bits.
 pub type Bits = BTreeMap<String, Vec<u32>>;
-
-pub fn recipe(text: &str, overrides: &[&str]) -> Recipe {
-    let overrides: Vec<String> = overrides.iter().map(|&text| text.to_owned()).collect();
-    Recipe::from_text(text, "test.toml", &overrides).unwrap()
-}
-
-pub fn start(recipe: Recipe, folder: &Path) -> Run {
-    let folder = RunFolder::create(folder, false).unwrap();
-    Run::start(Plan::new(recipe).unwrap(), folder).unwrap()
-}
-
-pub fn resume(recipe: Recipe, folder: &Path) -> Run {
-    let folder = RunFolder::open(folder).unwrap();
-    Run::resume(Plan::new(recipe).unwrap(), folder).unwrap()
-}
 
 /// Raises the stop flag after so many steps.
 pub struct StopAfter<'a>(pub usize, pub &'a AtomicBool);
@@ -59,8 +43,11 @@ pub fn finish(run: &mut Run) {
 
 /// Copies the run's folder as it is at the end of an epoch: what a run that is killed then leaves behind.
 pub struct KilledAfter<'a> {
+    /// From 1.
     pub epoch: usize,
+    /// Of the run.
     pub folder: &'a Path,
+    /// Where the copy goes.
     pub left: &'a Path,
 }
 
@@ -80,7 +67,7 @@ impl Observer for KilledAfter<'_> {
 }
 
 /// Kills a run after each of these epochs, and goes on: each must come to the bits of a whole one.
-pub fn goes_on_after_each(text: &str, overrides: &[&str], epochs: std::ops::RangeInclusive<usize>) {
+pub fn goes_on_after_each(recipe: &TestRecipe, changes: &[&str], epochs: RangeInclusive<usize>) {
     let place = tempfile::tempdir().unwrap();
     for epoch in epochs {
         let [folder, left] = ["whole", "left"].map(|name| place.path().join(format!("{name}-{epoch}")));
@@ -89,9 +76,9 @@ pub fn goes_on_after_each(text: &str, overrides: &[&str], epochs: std::ops::Rang
             folder: &folder,
             left: &left,
         };
-        let mut whole = start(recipe(text, overrides), &folder);
+        let mut whole = recipe.start(changes, &folder);
         whole.go(&mut killed, &AtomicBool::new(false)).unwrap();
-        finish(&mut resume(recipe(text, overrides), &left));
+        finish(&mut recipe.resume(changes, &left));
         assert!(
             checkpoint(&folder) == checkpoint(&left),
             "killed after epoch {epoch}"
@@ -99,6 +86,7 @@ pub fn goes_on_after_each(text: &str, overrides: &[&str], epochs: std::ops::Rang
     }
 }
 
+/// The tensors of a file.
 pub fn bits(path: &Path) -> Bits {
     let tensors = TensorFile::read(path).unwrap().tensors.into_iter();
     let of = |values: &[f32]| values.iter().map(|value| value.to_bits()).collect();
