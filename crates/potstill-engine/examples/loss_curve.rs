@@ -9,10 +9,11 @@ use std::{collections::BTreeMap, env, fs, path::PathBuf};
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use potstill_models::{BuildOptions, find, weights};
-use potstill_ops::{BatchStatistics, Mode, Parameters, Pass, Scope, cross_entropy};
+use potstill_ops::{BatchStatistics, Mode, Parameters, Pass, Scope};
 use potstill_optim::Optimizer;
 use potstill_random::Seed;
 use potstill_recipe::{OptimizerSpec, Sgd};
+use potstill_tasks::cross_entropy;
 
 const STEPS: usize = 200;
 const BATCH: usize = 64;

@@ -15,6 +15,9 @@ pub enum EngineError {
     /// A network that cannot be built or loaded.
     #[error(transparent)]
     Model(#[from] potstill_models::ModelError),
+    /// Outputs or targets that the task cannot work with.
+    #[error(transparent)]
+    Task(#[from] potstill_tasks::TaskError),
     /// A method that does not fit.
     #[error(transparent)]
     Method(#[from] potstill_methods::MethodError),

@@ -26,7 +26,7 @@ pub use bench::{BenchReport, BenchSetup, Milliseconds, PartReport, bench, bench_
 pub use checkpoint::{Checkpoint, Position};
 pub use error::EngineError;
 pub use estimate::Estimate;
-pub use evaluate::{Evaluation, evaluate, metric_set};
+pub use evaluate::{Evaluation, evaluate};
 pub use export::{CheckpointChoice, export};
 pub use machine::peak_rss_mb;
 pub use model_config::{InputConfig, InsertedConfig, ModelConfig};

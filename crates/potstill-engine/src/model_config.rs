@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use potstill_data::Normalise;
 use potstill_models::{BuildOptions, Model, Shortcut, find};
 use potstill_ops::{Insertion, Scope};
-use potstill_recipe::LowResolution;
+use potstill_recipe::{LowResolution, TaskKind};
 use serde::{Deserialize, Serialize};
 
 use crate::{EngineError, NetworkInput, Plan, train::learner::Learner};
@@ -20,8 +20,8 @@ pub(crate) const CONFIG: &str = "config.json";
 pub struct ModelConfig {
     /// The architecture's name in the registry.
     pub architecture: String,
-    /// `classification`.
-    pub task: String,
+    /// What the network was trained for.
+    pub task: TaskKind,
     /// Output classes.
     pub classes: usize,
     /// Their names, in the order of the logits.
@@ -106,7 +106,7 @@ impl ModelConfig {
         let input = &learner.student_input;
         Self {
             architecture: plan.student.model.clone(),
-            task: "classification".into(),
+            task: plan.task.kind(),
             classes: learner.student.classes(),
             class_names: plan.train.classes().to_vec(),
             shortcut: plan.student.shortcut,

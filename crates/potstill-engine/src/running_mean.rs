@@ -13,19 +13,24 @@ pub struct RunningMean {
     /// Sum over images of each unweighted term, in the order of the first step.
     pub terms: Vec<(String, f64)>,
     /// Sum over images of what the task counts in its training steps, by the name of the metric.
-    pub counts: Vec<(String, f64)>,
+    pub counts: Metrics,
 }
 
 impl RunningMean {
     /// Adds one step of `images` images.
-    pub fn add(&mut self, images: usize, loss: f64, terms: &[(String, f64)], counts: &[(String, f64)]) {
+    pub fn add(&mut self, images: usize, loss: f64, terms: &[(String, f64)], counts: &Metrics) {
         self.images += images as u64;
         self.loss += loss * images as f64;
         for (name, value) in terms {
-            add_to(&mut self.terms, name, value * images as f64);
+            let summed = value * images as f64;
+            match self.terms.iter_mut().find(|(known, _)| known == name) {
+                Some((_, sum)) => *sum += summed,
+                None => self.terms.push((name.clone(), summed)),
+            }
         }
-        for (name, count) in counts {
-            add_to(&mut self.counts, name, *count);
+        for (name, count) in counts.iter() {
+            let sum = self.counts.get(name).unwrap_or_default() + count;
+            self.counts.insert(name, sum);
         }
     }
 
@@ -36,17 +41,10 @@ impl RunningMean {
 
     /// The means of what the task counts, in the units of its metrics.
     pub fn metrics(&self, metrics: &MetricSet) -> Metrics {
-        let of = |(name, sum): &(String, f64)| {
+        let of = |(name, sum): (&str, f64)| {
             let metric = metrics.get(name)?;
-            Some((name.clone(), metric.unit.of_mean(self.mean(*sum))))
+            Some((name.to_owned(), metric.unit.of_mean(self.mean(sum))))
         };
         self.counts.iter().filter_map(of).collect()
-    }
-}
-
-fn add_to(sums: &mut Vec<(String, f64)>, name: &str, value: f64) {
-    match sums.iter_mut().find(|(known, _)| known == name) {
-        Some((_, sum)) => *sum += value,
-        None => sums.push((name.to_owned(), value)),
     }
 }

@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use potstill_models::{BuildOptions, Model, Shortcut, find, weights};
 use potstill_ops::Scope;
 use potstill_random::Seed;
+use potstill_recipe::TaskKind;
 
 use crate::{
     Checkpoint, EngineError, ModelConfig, NetworkInput,
@@ -24,6 +25,8 @@ pub struct Network {
     pub classifier: Model,
     /// How it takes an image; none if nothing said so.
     pub input: Option<NetworkInput>,
+    /// What it was trained for; none if nothing said so.
+    pub task: Option<TaskKind>,
 }
 
 /// Where a network's architecture and weights come from.
@@ -87,12 +90,14 @@ impl Source {
             }
             weights::load(&mut classifier, &stored)?;
         }
+        let task = config.as_ref().map(|config| config.task);
         let input = config.map(|config| config.network_input());
         Ok(Network {
             model,
             shortcut,
             classifier,
             input,
+            task,
         })
     }
 }

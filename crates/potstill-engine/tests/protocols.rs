@@ -10,6 +10,7 @@ use potstill_models::{FrozenModel, weights::TensorFile};
 use potstill_random::Seed;
 use potstill_recipe::{Enlarge, LowResolution};
 use potstill_report::read_summary;
+use potstill_tasks::Classification;
 use potstill_testing::recipe::tiny_recipe;
 
 fn plan(overrides: &[&str]) -> Result<Plan, String> {
@@ -115,7 +116,15 @@ fn a_degraded_student_trains_is_exported_and_measured_so() {
         let frozen = FrozenModel::from(&network.classifier);
         let test = plan(&[]).unwrap().test;
         let config = LoaderConfig::default();
-        let found = evaluate(&frozen, test, &Augment::none(), input, config, &mut |_| ());
+        let found = evaluate(
+            &Classification::default(),
+            &frozen,
+            test,
+            &Augment::none(),
+            input,
+            config,
+            &mut |_| (),
+        );
         found.unwrap().metrics
     };
     let (found, last) = (measured(&input), &summary.last.metrics);

@@ -42,7 +42,7 @@ fn downgrade_checkpoint(path: &Path) {
     best.insert("top1".into(), metrics["top1"].clone());
     let totals = json["totals"].as_object_mut().unwrap();
     let counts = totals.remove("counts").unwrap();
-    totals.insert("hits".into(), json!(counts[0][1].as_f64().unwrap() as u64));
+    totals.insert("hits".into(), json!(counts["top1"].as_f64().unwrap() as u64));
     *state = json.to_string();
     let tensors = file.tensors.into_iter().map(|(name, tensor)| {
         let length = tensor.values.len();

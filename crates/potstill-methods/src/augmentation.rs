@@ -1,20 +1,22 @@
 //! An augmentation that learns: in rounds of its own, between the student's epochs, it looks for images that teach.
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
+use potstill_models::Outputs;
 use potstill_random::Stream;
 use potstill_recipe::OptimizerSpec;
+use potstill_tasks::Targets;
 
 use crate::{LossTerm, MethodError};
 
 /// What both networks make of augmented images, while the augmentation learns. Both are frozen, in evaluation mode; gradients
 /// go through them to the images.
 pub struct SearchOutputs<'a> {
-    /// The student's logits `[N, K]`, tracked.
-    pub student: &'a Tensor<2>,
+    /// The student's, tracked.
+    pub student: &'a Outputs,
     /// The teacher's, tracked.
-    pub teacher: &'a Tensor<2>,
-    /// Class indices `[N]`.
-    pub labels: &'a Tensor<1, Int>,
+    pub teacher: &'a Outputs,
+    /// What is known about each image.
+    pub targets: &'a Targets,
 }
 
 /// An augmentation of a method. What it learns is the method's part of [`OptimizerGroup::Search`](crate::OptimizerGroup::Search), when

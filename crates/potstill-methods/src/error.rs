@@ -1,6 +1,9 @@
 //! What can be wrong about a method.
 
+use potstill_data::TargetKind;
+use potstill_models::OutputError;
 use potstill_recipe::RecipeError;
+use potstill_tasks::TaskError;
 
 /// A method that cannot work with these networks or options, which is found before the first step, or a method that breaks its word.
 #[derive(Debug, thiserror::Error)]
@@ -116,6 +119,28 @@ pub enum MethodError {
     /// A method with rounds of an augmentation that it does not have.
     #[error("it has rounds (`MethodInfo::rounds`) and no augmentation (`Method::augmentation`)")]
     NoAugmentation,
+    /// Outputs or targets of another kind than the method needs.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+    /// A network that gives outputs of another kind than the method needs.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// A method whose targets the task does not have.
+    #[error(
+        "`{method}` needs {needed} of each image ({reason}), and the task `{task}` gives {found}: take the method out"
+    )]
+    Targets {
+        /// The entry.
+        method: String,
+        /// The task's name.
+        task: String,
+        /// What it needs.
+        needed: TargetKind,
+        /// What there is.
+        found: TargetKind,
+        /// What the method does with the targets.
+        reason: &'static str,
+    },
     /// A map that was not read.
     #[error("{0}: `Method::reads` has to list it for this epoch")]
     Tap(#[from] potstill_ops::UnmetTap),

@@ -1,5 +1,6 @@
 //! The facts of a method: what a run has to know before its first step.
 
+use potstill_data::TargetKind;
 use potstill_ops::Insertion;
 
 use crate::StudentEpoch;
@@ -9,6 +10,8 @@ use crate::StudentEpoch;
 pub struct MethodInfo {
     /// What it needs of a teacher.
     pub teacher: TeacherUse,
+    /// What it needs of the targets; `None` if it does not look at them.
+    pub targets: Option<TargetNeed>,
     /// The layers that it puts into the student. They are part of it from then on and are deployed with it.
     pub insertions: Vec<Insertion>,
     /// When its augmentation learns.
@@ -39,6 +42,23 @@ impl TeacherUse {
             Self::Trained(update) => update,
             Self::None | Self::One | Self::OneOrMean => TeacherUpdate::Frozen,
         }
+    }
+}
+
+/// What a method needs of the targets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TargetNeed {
+    /// The kind of target.
+    pub kind: TargetKind,
+    /// What it does with them, for the message where the task has others: "its heads are trained by cross-entropy".
+    pub reason: &'static str,
+}
+
+impl TargetNeed {
+    /// The one class of each image.
+    pub const fn class(reason: &'static str) -> Self {
+        let kind = TargetKind::Class;
+        Self { kind, reason }
     }
 }
 

@@ -3,8 +3,11 @@
 //! Hinton, Vinyals and Dean, "Distilling the Knowledge in a Neural Network", 2015, section 2:
 //! `T^2 KL(softmax(teacher / T) || softmax(student / T))`, mean over the batch. The published recipes combine it with the
 //! cross-entropy, for instance `task_weight = 0.1` and `weight = 0.9` at T = 4 on CIFAR-100.
+//!
+//! Where classes do not exclude each other every class has a divergence of its own, and they are added up: the multi-label logits
+//! distillation of Yang et al., "Multi-Label Knowledge Distillation", ICCV 2023. See [`Probabilities`](crate::Probabilities).
 
-use potstill_ops::{Pass, distillation_divergence};
+use potstill_ops::Pass;
 use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
@@ -57,8 +60,7 @@ impl Method for Kd {
     }
 
     fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let (student, teacher) = (step.student.logits.clone(), step.teacher_logits(self.temperature));
-        let value = distillation_divergence(student, teacher, self.temperature);
+        let value = step.divergence(self.temperature)?;
         Ok(vec![LossTerm::loss(step.id, value)])
     }
 }

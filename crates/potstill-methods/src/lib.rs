@@ -22,7 +22,6 @@ mod preparation;
 mod registry;
 mod review_kd;
 mod step;
-mod term;
 pub mod tskd;
 pub mod tst;
 
@@ -32,7 +31,7 @@ pub use ekd::{Ekd, GuidedStudent, GuidedTeacher, ImitationLoss, at_the_smaller_s
 pub use epoch::StudentEpoch;
 pub use error::MethodError;
 pub use event::Event;
-pub use info::{MethodInfo, SearchRound, TeacherUpdate, TeacherUse};
+pub use info::{MethodInfo, SearchRound, TargetNeed, TeacherUpdate, TeacherUse};
 pub use kd::Kd;
 pub use letkd::LetKd;
 pub use method::{Method, Reads};
@@ -40,10 +39,10 @@ pub use output::{NetworkOutput, TeacherOutput};
 pub use part::{OptimizerGroup, Part};
 pub use plan_context::{NetworkInfo, PlanContext};
 pub use planned::{PlannedMethod, TeacherRef};
+pub use potstill_tasks::{LossTerm, Probabilities, Targets};
 pub use preparation::{CacheKey, Flow, PrepareContext, Prepared, TeacherBatch, TrainBatch};
 pub use registry::{MethodEntry, find, registry, schema};
 pub use review_kd::{Abf, ReviewChain, ReviewKd, hierarchical_context_loss};
 pub use step::{StepContext, StudentStep, TeacherStep};
-pub use term::LossTerm;
 pub use tskd::Tskd;
 pub use tst::Tst;

@@ -32,7 +32,7 @@ pub struct Reads {
 ///
 /// impl Method for LogitMse {
 ///     fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-///         let gap = step.student.logits.clone() - step.teacher().logits.clone();
+///         let gap = step.student.logits()? - step.teacher().logits()?;
 ///         Ok(vec![LossTerm::loss(step.id, gap.powi_scalar(2).mean())])
 ///     }
 /// }

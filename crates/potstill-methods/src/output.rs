@@ -1,7 +1,9 @@
 //! What networks did with a batch.
 
-use burn::tensor::{Tensor, activation::log_softmax};
+use burn::tensor::Tensor;
+use potstill_models::Outputs;
 use potstill_ops::{Point, Taps};
+use potstill_tasks::Probabilities;
 
 use crate::MethodError;
 
@@ -10,13 +12,21 @@ use crate::MethodError;
 pub struct NetworkOutput {
     /// The images as the network took them, normalised, `[N, H, W, C]`, on the plain device.
     pub images: Tensor<4>,
-    /// `[N, K]`.
-    pub logits: Tensor<2>,
+    /// What it gives.
+    pub outputs: Outputs,
     /// The maps that were asked for.
     pub taps: Taps,
 }
 
 impl NetworkOutput {
+    /// The logits `[N, K]`.
+    ///
+    /// # Errors
+    /// [`MethodError::Output`] if the network gives outputs of another kind.
+    pub fn logits(&self) -> Result<Tensor<2>, MethodError> {
+        Ok(self.outputs.logits()?.clone())
+    }
+
     /// The map at a point, `[N, H, W, C]`.
     ///
     /// # Errors
@@ -38,7 +48,7 @@ impl NetworkOutput {
     pub fn detached(&self) -> Self {
         Self {
             images: self.images.clone(),
-            logits: self.logits.clone().inner(),
+            outputs: self.outputs.clone().detached(),
             taps: self.taps.detached(),
         }
     }
@@ -72,24 +82,29 @@ impl TeacherOutput {
         }
     }
 
-    /// The mean of several teachers: a constant without maps, whose logits are the logarithms of the mean of their probabilities.
-    /// `None` of none. The weights are taken as shares of their sum.
-    pub fn mean(members: &[(f64, &Self)]) -> Option<Self> {
-        let (_, first) = members.first()?;
+    /// The mean of several teachers: a constant without maps, whose logits are those of the mean of their probabilities. `None` of none.
+    /// The weights are taken as shares of their sum.
+    ///
+    /// # Errors
+    /// [`MethodError::Output`] if one of them gives no logits.
+    pub fn mean(members: &[(f64, &Self)], probabilities: Probabilities) -> Result<Option<Self>, MethodError> {
+        let Some((_, first)) = members.first() else {
+            return Ok(None);
+        };
         let total: f64 = members.iter().map(|(weight, _)| weight).sum();
-        let members: Vec<_> = members
+        let members = members
             .iter()
-            .map(|(weight, member)| (weight / total, member.output.logits.clone()))
-            .collect();
-        Some(Self {
+            .map(|(weight, member)| Ok((weight / total, member.output.logits()?)));
+        let members = members.collect::<Result<Vec<_>, MethodError>>()?;
+        Ok(probabilities.mean(&members, 1.0).map(|logits| Self {
             output: NetworkOutput {
                 images: first.output.images.clone(),
-                logits: mean_of_softened(&members, 1.0),
+                outputs: Outputs::Logits(logits),
                 taps: Taps::default(),
             },
             tracked: None,
             members,
-        })
+        }))
     }
 
     /// What it did, a constant, whether it trains or not.
@@ -102,31 +117,15 @@ impl TeacherOutput {
         self.tracked.as_ref()
     }
 
-    /// Logits `[N, K]` whose softmax at this temperature is the teacher's: of one teacher its own, of several those of the mean of
-    /// their softened probabilities (You, Xu, Xu and Tao, "Learning from Multiple Teacher Networks", KDD 2017, section 3.2).
-    pub fn logits(&self, temperature: f64) -> Tensor<2> {
-        if self.members.is_empty() {
-            return self.output.logits.clone();
+    /// Logits `[N, K]` whose probabilities at this temperature are the teacher's: of one teacher its own, of several those of the mean of
+    /// their softened probabilities, see [`Probabilities::mean`].
+    ///
+    /// # Errors
+    /// [`MethodError::Output`] if the teacher gives no logits.
+    pub fn logits(&self, temperature: f64, probabilities: Probabilities) -> Result<Tensor<2>, MethodError> {
+        match probabilities.mean(&self.members, temperature) {
+            Some(mean) => Ok(mean),
+            None => self.output.logits(),
         }
-        mean_of_softened(&self.members, temperature)
-    }
-}
-
-/// `T log(sum_i w_i softmax(z_i / T))`, by the largest of the logarithms at every place, so that nothing is too small for its digits.
-fn mean_of_softened(members: &[(f64, Tensor<2>)], temperature: f64) -> Tensor<2> {
-    let logs: Vec<Tensor<2>> = members
-        .iter()
-        .map(|(_, logits)| log_softmax(logits.clone() / temperature, 1))
-        .collect();
-    let mut largest = logs[0].clone();
-    for log in &logs[1..] {
-        largest = largest.max_pair(log.clone());
-    }
-    let shares = logs.into_iter().zip(members);
-    let shares = shares.map(|(log, (weight, _))| (log - largest.clone()).exp() * *weight);
-    let sum = shares.reduce(|sum, share| sum + share);
-    match sum {
-        Some(sum) => (sum.log() + largest) * temperature,
-        None => largest,
     }
 }

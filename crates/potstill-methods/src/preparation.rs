@@ -4,6 +4,8 @@ use std::ops::ControlFlow;
 
 use burn::tensor::{Device, Tensor};
 use potstill_base::{CacheEntry, CacheUser};
+use potstill_data::Target;
+use potstill_models::Outputs;
 use potstill_ops::{Point, Taps};
 
 use crate::MethodError;
@@ -21,10 +23,10 @@ pub enum Prepared {
 pub struct TeacherBatch {
     /// The index of the first of these images in the training images.
     pub first: usize,
-    /// Their classes.
-    pub labels: Vec<u32>,
-    /// Logits `[N, K]`.
-    pub logits: Tensor<2>,
+    /// What is known about them.
+    pub targets: Vec<Target>,
+    /// What it gives.
+    pub outputs: Outputs,
     /// The maps that were asked for.
     pub taps: Taps,
 }
@@ -35,8 +37,8 @@ pub struct TrainBatch {
     pub step: usize,
     /// Augmented images, pixels in `[0, 1]`, `[N, H, W, C]`, on the plain device.
     pub pixels: Tensor<4>,
-    /// Their classes.
-    pub labels: Vec<u32>,
+    /// What is known about them.
+    pub targets: Vec<Target>,
 }
 
 /// On what something that is prepared depends; it is kept for whatever run has the same.

@@ -2,9 +2,10 @@
 
 use std::ops::Deref;
 
-use burn::tensor::{Int, Tensor};
+use burn::tensor::Tensor;
+use potstill_tasks::{Probabilities, Targets};
 
-use crate::{NetworkOutput, StudentEpoch, TeacherOutput};
+use crate::{MethodError, NetworkOutput, StudentEpoch, TeacherOutput};
 
 /// One training step without a teacher.
 #[derive(Clone, Copy)]
@@ -13,8 +14,10 @@ pub struct StudentStep<'a> {
     pub id: &'a str,
     /// The student, tracked.
     pub student: &'a NetworkOutput,
-    /// Class indices `[N]`.
-    pub labels: &'a Tensor<1, Int>,
+    /// What is known about each image.
+    pub targets: &'a Targets,
+    /// How logits become probabilities.
+    pub probabilities: Probabilities,
     /// The index of each image in the training images.
     pub indices: &'a [usize],
     /// The student's epoch.
@@ -44,9 +47,15 @@ impl<'a> StepContext<'a> {
         self.teacher.constant()
     }
 
-    /// The teacher's logits `[N, K]`, to be softened at this temperature: see [`TeacherOutput::logits`].
-    pub fn teacher_logits(&self, temperature: f64) -> Tensor<2> {
-        self.teacher.logits(temperature)
+    /// How far the student's probabilities, softened by the temperature, are from the teacher's, or from the mean of several teachers':
+    /// see [`Probabilities::divergence`]. A tensor with one element.
+    ///
+    /// # Errors
+    /// A network that gives no logits.
+    pub fn divergence(&self, temperature: f64) -> Result<Tensor<1>, MethodError> {
+        let teacher = self.teacher.logits(temperature, self.probabilities)?;
+        let student = self.student.logits()?;
+        Ok(self.probabilities.divergence(student, teacher, temperature))
     }
 }
 
@@ -57,8 +66,8 @@ pub struct TeacherStep<'a> {
     pub id: &'a str,
     /// The teacher, tracked.
     pub teacher: &'a NetworkOutput,
-    /// Class indices `[N]`.
-    pub labels: &'a Tensor<1, Int>,
+    /// What is known about each image.
+    pub targets: &'a Targets,
     /// The student's epoch.
     pub epoch: StudentEpoch,
 }

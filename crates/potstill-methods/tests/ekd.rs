@@ -10,7 +10,9 @@ use potstill_methods::{
     GuidedStudent, GuidedTeacher, ImitationLoss, LossTerm, NetworkOutput, TeacherOutput, at_the_smaller_size,
     imitation_loss,
 };
-use potstill_ops::{Mode, Pass, Point, Taps, cross_entropy};
+use potstill_models::Outputs;
+use potstill_ops::{Mode, Pass, Point, Taps};
+use potstill_tasks::cross_entropy;
 use potstill_testing::numbers::{
     DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope,
     tensor, values,
@@ -176,7 +178,7 @@ fn the_head_is_the_recorded_one() {
 fn seen(logits: Tensor<2>) -> NetworkOutput {
     NetworkOutput {
         images: Tensor::zeros([2, 1, 1, 3], &burn::tensor::Device::flex()),
-        logits,
+        outputs: Outputs::Logits(logits),
         taps: Taps::default(),
     }
 }

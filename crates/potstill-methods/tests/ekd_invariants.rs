@@ -7,11 +7,12 @@ mod on_networks;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
 use on_networks::{context, module, network, own, plan, reads};
 use potstill_methods::{
-    GuidedStudent, GuidedTeacher, ImitationLoss, LossTerm, Method, NetworkOutput, StudentEpoch,
-    TeacherOutput, TeacherStep, TeacherUpdate, imitation_loss,
+    GuidedStudent, GuidedTeacher, ImitationLoss, LossTerm, Method, NetworkOutput, Probabilities,
+    StudentEpoch, Targets, TeacherOutput, TeacherStep, TeacherUpdate, imitation_loss,
 };
 use potstill_models::Model;
-use potstill_ops::{Mode, Parameters, Pass, Point, Taps, cross_entropy, distillation_divergence};
+use potstill_ops::{Mode, Parameters, Pass, Point, Taps};
+use potstill_tasks::cross_entropy;
 use potstill_testing::numbers::{DIVIDED, fill, gradients, map, nchw, number, scope, tensor, values};
 
 const LOSSES: [ImitationLoss; 2] = [ImitationLoss::Mse, ImitationLoss::NormMse];
@@ -49,12 +50,13 @@ impl Together {
         .cast(DType::F32);
         let see = |network: &Model, points: &[Point]| {
             let mut taps = Taps::at(points);
-            let logits = network
-                .forward(images.clone(), &mut Pass::visited(Mode::Batch, &mut taps))
-                .into_logits()
-                .unwrap();
+            let outputs = network.forward(images.clone(), &mut Pass::visited(Mode::Batch, &mut taps));
             let images = images.clone();
-            NetworkOutput { images, logits, taps }
+            NetworkOutput {
+                images,
+                outputs,
+                taps,
+            }
         };
         let reads = reads(self.method.as_ref());
         let student = see(&self.student, &reads.student);
@@ -69,7 +71,7 @@ impl Together {
         let step = TeacherStep {
             id: "ekd",
             teacher: &tracked,
-            labels: &labels,
+            targets: &Targets::Class(labels.clone()),
             epoch: StudentEpoch(epoch),
         };
         let lead = self
@@ -196,7 +198,7 @@ fn equal_maps_and_logits_lose_nothing() {
     assert!((angle(target.clone() * -0.5) - 4.0).abs() < 1e-6);
     let teacher = tensor([3, 5], |i| (0.3 * i as f64).cos());
     let shifted = teacher.clone() + tensor([3, 1], |row| 2.0 * row as f64);
-    assert!(number(&distillation_divergence(shifted, teacher, 4.0)).abs() < 1e-13);
+    assert!(number(&Probabilities::Softmax.divergence(shifted, teacher, 4.0)).abs() < 1e-13);
 }
 
 #[test]

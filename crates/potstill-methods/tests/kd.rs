@@ -5,6 +5,7 @@ mod on_networks;
 use burn::tensor::{Device, Tensor};
 use on_networks::{context, network, plan, reads, refusal, see, term};
 use potstill_methods::{NetworkOutput, PlanContext, Reads, find, registry};
+use potstill_models::Outputs;
 use potstill_ops::Taps;
 use potstill_testing::numbers::{
     self, NINE_DIGITS, assert_near, number, numbers as all, recorded, tensor, values,
@@ -28,7 +29,7 @@ fn ten_classes() -> PlanContext {
 fn seen(logits: Tensor<2>) -> NetworkOutput {
     NetworkOutput {
         images: Tensor::zeros([1, 1, 1, 3], &Device::flex()),
-        logits,
+        outputs: Outputs::Logits(logits),
         taps: Taps::default(),
     }
 }

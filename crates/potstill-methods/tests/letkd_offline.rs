@@ -10,10 +10,12 @@ use std::{
 
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_base::{CacheEntry, Digest};
+use potstill_data::Target;
 use potstill_methods::{
     CacheKey, Flow, MethodError, PrepareContext, TeacherBatch, TrainBatch,
     letkd::{CentreSearch, DecisionSearch, Place},
 };
+use potstill_models::Outputs;
 use potstill_ops::{Point, PointSide, Taps, Visitor};
 use potstill_random::Seed;
 
@@ -97,8 +99,8 @@ impl PrepareContext for Desk {
             self.taught += images.len();
             let batch = TeacherBatch {
                 first: start,
-                labels: images.clone().map(label).collect(),
-                logits: Tensor::zeros([images.len(), CLASSES], &Device::flex()),
+                targets: images.clone().map(label).map(Target::Class).collect(),
+                outputs: Outputs::Logits(Tensor::zeros([images.len(), CLASSES], &Device::flex())),
                 taps,
             };
             if on_batch(batch)? == ControlFlow::Break(()) {

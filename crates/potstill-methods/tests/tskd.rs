@@ -13,7 +13,9 @@ use potstill_methods::{
         StopGradients, attention_map, increments,
     },
 };
-use potstill_ops::{Mode, Pass, Taps, adaptive_avg_pool, cross_entropy};
+use potstill_models::Outputs;
+use potstill_ops::{Mode, Pass, Taps, adaptive_avg_pool};
+use potstill_tasks::cross_entropy;
 use potstill_testing::numbers::{
     DIVIDED, NINE_DIGITS, assert_near, fill, map, nchw, number, numbers as all, recorded, scope, tensor,
     values,
@@ -191,7 +193,7 @@ fn gradients_are_those_of_finite_differences() {
 fn seen(logits: Tensor<2>) -> NetworkOutput {
     NetworkOutput {
         images: Tensor::zeros([2, 1, 1, 3], &Device::flex()),
-        logits,
+        outputs: Outputs::Logits(logits),
         taps: Taps::default(),
     }
 }

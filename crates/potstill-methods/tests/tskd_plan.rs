@@ -66,7 +66,7 @@ fn terms(
     teacher: &NetworkOutput,
     epoch: usize,
 ) -> Vec<LossTerm> {
-    let labels = Tensor::<1, Int>::zeros([student.logits.dims()[0]], &Device::flex());
+    let labels = Tensor::<1, Int>::zeros([student.images.dims()[0]], &Device::flex());
     let teacher = TeacherOutput::frozen(teacher.clone());
     on_networks::terms("tskd", method, student, &teacher, &labels, epoch).unwrap()
 }

@@ -7,7 +7,8 @@ use potstill_methods::tst::{
     AffineNetwork, ColourNetwork, Operation, SearchLoss, SearchRate, closed_form_map, relaxed_bernoulli,
     superimposed,
 };
-use potstill_ops::{Entry, affine_warp, cross_entropy, distillation_divergence};
+use potstill_ops::{Entry, affine_warp};
+use potstill_tasks::{Probabilities, cross_entropy};
 use potstill_testing::numbers::{
     NINE_DIGITS, assert_near, fill, map, nchw, number, numbers as all, recorded, scope, tensor, values,
 };
@@ -85,7 +86,7 @@ fn the_students_loss_is_the_recorded_one() {
         );
         // The batch is doubled, so that the means over it are the means over both halves.
         let task = cross_entropy(student.clone(), labels(&record["labels"]), 0.0);
-        let distilled = distillation_divergence(student.clone(), teacher.clone(), temperature);
+        let distilled = Probabilities::Softmax.divergence(student.clone(), teacher.clone(), temperature);
         let loss = number(&task) + alpha * number(&distilled);
         assert_near("loss", &[loss], &all(&case["loss"]), NINE_DIGITS);
     }

@@ -9,7 +9,7 @@ use std::{ops::ControlFlow, path::Path};
 use burn::tensor::{Device, Tensor, TensorData};
 use on_networks::{context, network, plan, refusal};
 use potstill_base::CacheEntry;
-use potstill_data::{Augment, Image};
+use potstill_data::{Augment, Image, Target};
 use potstill_methods::{
     CacheKey, Flow, Method, MethodError, PlanContext, PrepareContext, Prepared, SearchRound, StudentEpoch,
     TeacherBatch, TrainBatch, find,
@@ -100,7 +100,7 @@ impl PrepareContext for Desk<'_> {
                 step,
                 // Smaller than it was asked for, so that the test is short.
                 pixels: batch(epoch, step, 2),
-                labels: vec![0; 2],
+                targets: vec![Target::Class(0); 2],
             };
             if on_batch(batch)? == ControlFlow::Break(()) {
                 break;

@@ -55,7 +55,7 @@ pub use tables::method::{MethodSpec, TeacherNames};
 pub use tables::network::{Enlarge, Input, LowResolution, Network};
 pub use tables::optimizer::{Adam, AdamW, OptimizerSpec, Sgd};
 pub use tables::phase::{Phase, PhaseSpec};
-pub use tables::recipe::{Recipe, Task};
+pub use tables::recipe::{Recipe, TaskKind};
 pub use tables::schedule::{Cosine, Decay, Milestones, Per, Poly, Schedule};
 pub use tables::teacher::{OnnxTeacher, RunTeacher, Teacher, TeacherShare, TeacherSource};
 pub use tables::train::Train;

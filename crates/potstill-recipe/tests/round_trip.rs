@@ -7,7 +7,9 @@
 use std::fs;
 use std::path::Path;
 
-use potstill_recipe::{AdamW, Decay, MethodSpec, OptimizerSpec, Per, Recipe, Schedule, Schema, Sgd, Task};
+use potstill_recipe::{
+    AdamW, Decay, MethodSpec, OptimizerSpec, Per, Recipe, Schedule, Schema, Sgd, TaskKind,
+};
 use potstill_settings::{Named, Variant, settings};
 
 const EVERYTHING: &str = r#"
@@ -163,7 +165,7 @@ fn what_is_not_written_has_its_default() {
     let recipe = parsed(LITTLE);
     assert_eq!(
         (recipe.seed, recipe.task, recipe.data.workers),
-        (0, Task::Classification, 1)
+        (0, TaskKind::Classification, 1)
     );
     let train = &recipe.train;
     assert_eq!((train.batch, train.eval_batch, train.drop_last), (64, 256, true));

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-use potstill_recipe::{Precision, Recipe, RecipeError, Task, TeacherSource};
+use potstill_recipe::{Precision, Recipe, RecipeError, TaskKind, TeacherSource};
 
 const HEAD: &str = r#"version = 1
 name = "x"
@@ -211,7 +211,7 @@ fn caches_views_and_tasks_are_read() {
          teacher = { run = \"r\", cache = true, cache_taps = true, cache_precision = \"half\" }",
     )
     .unwrap();
-    assert_eq!(recipe.task, Task::MultiLabel);
+    assert_eq!(recipe.task, TaskKind::MultiLabel);
     assert_eq!((recipe.data.views, recipe.augment_seed()), (Some(4), 3));
     let teacher = recipe.teacher.unwrap();
     assert!(teacher.cache && teacher.cache_taps);

@@ -7,12 +7,13 @@ use std::{
 
 use burn::tensor::Device;
 use clap::Args;
-use potstill_data::{Augment, Dataset, LoaderConfig, Normalise, Split, open};
-use potstill_engine::{EngineError, NetworkInput, Source, default_input, evaluate, metric_set};
+use potstill_data::{Augment, Dataset, LoaderConfig, Normalise, Split, open_for};
+use potstill_engine::{EngineError, NetworkInput, Source, default_input, evaluate};
 use potstill_models::{FrozenModel, OnnxModel};
 use potstill_random::Seed;
 use potstill_recipe::LowResolution;
 use potstill_settings::{Precision, Shortcut};
+use potstill_tasks::{Task, TaskKind, TaskOptions};
 
 use crate::{
     choice::choice,
@@ -47,6 +48,9 @@ pub struct EvalArguments {
     /// The test images: a name or a path.
     #[arg(long, value_name = "NAME_OR_PATH")]
     pub data: String,
+    /// What is measured; what the network was trained for if not given, where its config.json says so, and else classification.
+    #[arg(long, value_parser = choice::<TaskKind>())]
+    pub task: Option<TaskKind>,
     /// How the network takes an image.
     #[command(flatten)]
     pub input: InputArguments,
@@ -63,14 +67,19 @@ pub struct EvalArguments {
 
 /// Evaluates and prints.
 pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {
-    let data: Arc<dyn Dataset> = open(&arguments.data, Split::Test)?.into();
     let source = Source {
         model: arguments.model.clone(),
         weights: arguments.network.clone().or_else(|| arguments.weights.clone()),
         shortcut: arguments.shortcut,
         ..Source::default()
     };
-    let Opened { name, network, input } = opened(&source, arguments, data.as_ref())?;
+    let Opened {
+        name,
+        network,
+        input,
+        task,
+        data,
+    } = opened(&source, arguments)?;
     let network = network.with_precision(arguments.precision);
     let (ours, theirs) = (network.classes(), data.classes().len());
     if ours != theirs {
@@ -92,11 +101,19 @@ pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {
         batch: arguments.batch,
         ..LoaderConfig::default()
     };
-    let found = evaluate(&network, data, &Augment::none(), &input, config, &mut |_| ())?;
+    let found = evaluate(
+        task.as_ref(),
+        &network,
+        data,
+        &Augment::none(),
+        &input,
+        config,
+        &mut |_| (),
+    )?;
     if arguments.json {
         return print_json(&found);
     }
-    let measured = metric_set();
+    let measured = task.metrics();
     let values = measured.iter().filter_map(|metric| {
         let value = found.metrics.of(metric)?;
         Some(format!("{} {}", metric.label, metric.unit.text(value)))
@@ -105,16 +122,19 @@ pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {
     print(&format!("{}  ({} images)", values.join("  "), found.count))
 }
 
-/// What is to be evaluated.
+/// What is to be evaluated, and on what.
 struct Opened {
     name: String,
     network: FrozenModel,
     input: NetworkInput,
+    task: Arc<dyn Task>,
+    data: Arc<dyn Dataset>,
 }
 
-/// Opens a network of ours, or an ONNX file for the images of `data`.
-fn opened(source: &Source, arguments: &EvalArguments, data: &dyn Dataset) -> Result<Opened, Failure> {
+/// Opens a network of ours, or an ONNX file for the images of the data.
+fn opened(source: &Source, arguments: &EvalArguments) -> Result<Opened, Failure> {
     if let Some(file) = source.weights.as_deref().filter(|file| is_onnx(file)) {
+        let (task, data) = measured(arguments, None)?;
         if data.is_empty() {
             return Err(Failure::Usage(format!("{} has no images", data.name())));
         }
@@ -125,15 +145,35 @@ fn opened(source: &Source, arguments: &EvalArguments, data: &dyn Dataset) -> Res
             name: file.display().to_string(),
             network: FrozenModel::Onnx(network),
             input,
+            task,
+            data,
         });
     }
     let network = source.open(&Device::flex(), Seed::new(0), "eval")?;
+    let (task, data) = measured(arguments, network.task)?;
     let classifier = &network.classifier;
     Ok(Opened {
         input: resolved(&arguments.input, network.input, classifier.channels()),
         network: FrozenModel::from(classifier),
         name: network.model,
+        task,
+        data,
     })
+}
+
+/// The task that is asked for, or else the one that the weights are `known` for, with its test images.
+fn measured(
+    arguments: &EvalArguments,
+    known: Option<TaskKind>,
+) -> Result<(Arc<dyn Task>, Arc<dyn Dataset>), Failure> {
+    let kind = arguments.task.or(known).unwrap_or_default();
+    let target = potstill_tasks::task(kind, TaskOptions::default()).target_kind();
+    let data: Arc<dyn Dataset> = open_for(&arguments.data, Split::Test, target)?.into();
+    let options = TaskOptions {
+        classes: data.classes().to_vec(),
+        ..TaskOptions::default()
+    };
+    Ok((potstill_tasks::task(kind, options), data))
 }
 
 /// Whether a path on the command line means an ONNX file.

@@ -2,7 +2,7 @@
 
 mod report;
 
-use std::time::Instant;
+use std::{sync::Arc, time::Instant};
 
 use burn::tensor::{Device, Tensor};
 use potstill_data::{Batch, Target};
@@ -11,6 +11,7 @@ use potstill_models::{BuildOptions, FrozenModel, Model, ModelEntry, Outputs, fin
 use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Precision, Recycler, Scope};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
+use potstill_tasks::{Classification, Task};
 
 pub use self::report::{BenchReport, Milliseconds, PartReport};
 use crate::{
@@ -74,9 +75,10 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         device: device.clone(),
         seed,
     };
+    let task: Arc<dyn Task> = Arc::new(Classification::default());
     let methods = setup.methods.iter().map(|name| {
         let spec = MethodSpec::new(name.clone());
-        plan_method(&spec, name.clone(), &context)
+        plan_method(&spec, name.clone(), &context, task.as_ref())
     });
     let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
     insert(&methods, &mut student, [height, width, 3], &context)?;
@@ -121,7 +123,7 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
         teachers: teacher.into_iter().collect(),
         methods,
         task_weight: 1.0,
-        label_smoothing: 0.0,
+        task,
         clip_norm: None,
     };
     learner.init_placeholders(setup.epoch.unwrap_or(0))?;

@@ -18,7 +18,7 @@ pub(super) fn upgraded(mut state: Value) -> Result<Value, serde_json::Error> {
             .remove("hits")
             .and_then(|hits| hits.as_u64())
             .unwrap_or_default();
-        totals.insert("counts".into(), json!([[top1, hits as f64]]));
+        totals.insert("counts".into(), json!({ top1.as_ref(): hits as f64 }));
     }
     let texts = state["methods"].take();
     state["states"] = states(texts)?;

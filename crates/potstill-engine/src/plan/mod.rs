@@ -11,13 +11,17 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use potstill_data::{
-    Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, open,
+    Augment, Dataset, DatasetEntry, FewSamples, InMemory, LoaderConfig, Normalise, Split, Subset, TargetKind,
+    open_for,
 };
-use potstill_methods::{NetworkInfo, PlanContext, PlannedMethod, Reads, TeacherRef, TeacherUse};
+use potstill_methods::{
+    MethodError, MethodInfo, NetworkInfo, PlanContext, PlannedMethod, Reads, TeacherRef, TeacherUse,
+};
 use potstill_models::Model;
 use potstill_ops::{Scope, count_trainable};
 use potstill_random::Seed;
-use potstill_recipe::{MethodSpec, Recipe, Task};
+use potstill_recipe::{MethodSpec, Recipe};
+use potstill_tasks::{Task, TaskOptions};
 
 pub use self::{
     phases::Phase,
@@ -35,6 +39,8 @@ pub struct Plan {
     pub recipe: Recipe,
     /// Where everything is computed.
     pub device: Device,
+    /// What the networks are trained for.
+    pub task: Arc<dyn Task>,
     /// Training images.
     pub train: Arc<dyn Dataset>,
     /// Test images.
@@ -93,6 +99,13 @@ impl Plan {
         check_batches(&recipe, train.len())?;
         let image = augment.output_shape(train.image(0)?.shape());
         let classes = train.classes().len();
+        let task = potstill_tasks::task(
+            recipe.task,
+            TaskOptions {
+                classes: train.classes().to_vec(),
+                label_smoothing: recipe.train.label_smoothing,
+            },
+        );
 
         let of_data = usual_input(&recipe, image[2]);
         let mut student = student(&recipe, classes, image[2], seed, &device)?;
@@ -103,6 +116,7 @@ impl Plan {
             }
             _ => None,
         };
+        check_outputs(&student, task.as_ref())?;
         let input = student_input(&recipe, student.input.take(), teacher.as_ref(), of_data);
         check_inputs(&student, &input, teacher.as_ref(), image)?;
         let seen = input.size(image)?;
@@ -120,7 +134,7 @@ impl Plan {
         };
         student.input = Some(input);
         let specs = recipe.methods.iter().zip(recipe.method_ids());
-        let methods = specs.map(|(spec, id)| plan_method(spec, id, &context));
+        let methods = specs.map(|(spec, id)| plan_method(spec, id, &context, task.as_ref()));
         let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
         if insert(&methods, &mut student.classifier, seen, &context)? {
             student_side = NetworkInfo::of(&student.classifier, seen, &device)?;
@@ -133,6 +147,7 @@ impl Plan {
         Ok(Self {
             recipe,
             device,
+            task,
             train,
             test,
             augment,
@@ -236,13 +251,16 @@ pub(crate) fn plan_method(
     spec: &MethodSpec,
     id: String,
     context: &PlanContext,
+    task: &dyn Task,
 ) -> Result<PlannedMethod, EngineError> {
     let context = PlanContext {
         id: id.clone(),
         ..context.clone()
     };
     let method = potstill_methods::find(&spec.kind)?.plan(spec, &context)?;
-    let teachers = match method.info().teacher {
+    let info = method.info();
+    check_targets(&id, &info, task)?;
+    let teachers = match info.teacher {
         TeacherUse::None => Vec::new(),
         _ => vec![TeacherRef {
             index: 0,
@@ -255,6 +273,20 @@ pub(crate) fn plan_method(
         teachers,
         method,
     })
+}
+
+/// Refuses a method that needs other targets than the task has.
+fn check_targets(id: &str, info: &MethodInfo, task: &dyn Task) -> Result<(), MethodError> {
+    match info.targets {
+        Some(need) if need.kind != task.target_kind() => Err(MethodError::Targets {
+            method: id.to_owned(),
+            task: task.kind().to_string(),
+            needed: need.kind,
+            found: task.target_kind(),
+            reason: need.reason,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Puts the layers of the methods into the student; whether there are any.
@@ -278,6 +310,7 @@ pub(crate) fn insert(
 /// The training and test images, decoded once and kept in memory where they are small.
 fn datasets(recipe: &Recipe, seed: Seed) -> Result<[Arc<dyn Dataset>; 2], EngineError> {
     let data = &recipe.data;
+    let target = potstill_tasks::task(recipe.task, TaskOptions::default()).target_kind();
     // Its own seed: runs over seeds of the recipe are runs on the same images, and a teacher's recipe can name the same ones.
     let few = data.few_samples.map(|share| {
         let seed = Seed::new(data.few_samples_seed.unwrap_or_default());
@@ -286,13 +319,13 @@ fn datasets(recipe: &Recipe, seed: Seed) -> Result<[Arc<dyn Dataset>; 2], Engine
     let limit = |limit: Option<usize>| limit.map(|total| (FewSamples::Total(total), seed));
     let train = opened(
         &data.train,
-        Split::Train,
+        (Split::Train, target),
         few.or_else(|| limit(data.train_limit)),
         data.workers,
     )?;
     let test = opened(
         data.test_source(),
-        Split::Test,
+        (Split::Test, target),
         limit(data.test_limit),
         data.workers,
     )?;
@@ -315,14 +348,14 @@ fn datasets(recipe: &Recipe, seed: Seed) -> Result<[Arc<dyn Dataset>; 2], Engine
     Ok([train, test])
 }
 
-/// The images of a source, or a part of them chosen by a seed.
+/// The images of a source with targets of a kind, or a part of them chosen by a seed.
 fn opened(
     source: &str,
-    split: Split,
+    (split, target): (Split, TargetKind),
     part: Option<(FewSamples, Seed)>,
     workers: usize,
 ) -> Result<Arc<dyn Dataset>, EngineError> {
-    let mut set: Arc<dyn Dataset> = open(source, split)?.into();
+    let mut set: Arc<dyn Dataset> = open_for(source, split, target)?.into();
     if let Some((amount, seed)) = part {
         set = Arc::new(Subset::few_samples(set, amount, seed)?);
     }
@@ -391,7 +424,6 @@ fn usual_input(recipe: &Recipe, channels: usize) -> Normalise {
 fn check_supported(recipe: &Recipe) -> Result<(), EngineError> {
     let teachers = recipe.all_teachers();
     let asked = [
-        ("task", recipe.task != Task::Classification),
         ("teachers", teachers.len() > 1),
         ("teacher.cache", teachers.iter().any(|(_, teacher)| teacher.cache)),
     ];
@@ -402,6 +434,20 @@ fn check_supported(recipe: &Recipe) -> Result<(), EngineError> {
         )),
         None => Ok(()),
     }
+}
+
+/// Refuses a student that does not give what the task needs.
+fn check_outputs(student: &Network, task: &dyn Task) -> Result<(), EngineError> {
+    let (found, needed) = (student.classifier.output_kind(), task.output_kind());
+    if found == needed {
+        return Ok(());
+    }
+    let reason = format!(
+        "`{}` gives {found}, and the task `{}` needs {needed}",
+        student.model,
+        task.kind()
+    );
+    Err(EngineError::invalid_plan("student.model", reason))
 }
 
 fn check_batches(recipe: &Recipe, images: usize) -> Result<(), EngineError> {

@@ -7,8 +7,8 @@ use potstill_metrics::{MetricInfo, Metrics};
 use potstill_report::{EpochResult, EpochRow, IndexMap, Training, append_metrics};
 
 use crate::{
-    EngineError, EpochProgress, Observer, Phase, Position, epoch_line, evaluate::metric_set,
-    plan::timeline::EpochKind, run::Run, run::TEACHER,
+    EngineError, EpochProgress, Observer, Phase, Position, epoch_line, plan::timeline::EpochKind, run::Run,
+    run::TEACHER,
 };
 
 impl Run {
@@ -29,7 +29,7 @@ impl Run {
         };
         self.seconds += began.elapsed().as_secs_f64();
         let row = self.row(slot, training, student, teacher)?;
-        let measured = metric_set();
+        let measured = self.learner.task.metrics();
         let result = row.test.clone().map(|metrics| EpochResult {
             epoch: row.epoch,
             metrics,
@@ -104,7 +104,7 @@ impl Run {
             train: Training {
                 loss: totals.mean(totals.loss),
                 metrics: match slot {
-                    EpochKind::Student { .. } => totals.metrics(&metric_set()),
+                    EpochKind::Student { .. } => totals.metrics(&self.learner.task.metrics()),
                     EpochKind::SearchRound { .. } => Metrics::new(),
                 },
                 terms: terms.collect::<IndexMap<_, _>>(),

@@ -128,6 +128,7 @@ impl Run {
         let student = (&self.learner.student).into();
         let (test, augment) = (self.plan.test.clone(), &self.plan.augment);
         let found = evaluate(
+            self.learner.task.as_ref(),
             &student,
             test,
             augment,
@@ -159,10 +160,12 @@ impl Run {
             return Ok(None);
         };
         let (network, test) = (teacher.network.frozen(), Arc::clone(&self.plan.test));
-        if network.classes() != test.classes().len() {
+        let is_alike = network.output_kind() == self.learner.task.output_kind();
+        if !is_alike || network.classes() != test.classes().len() {
             return Ok(None);
         }
         let found = evaluate(
+            self.learner.task.as_ref(),
             &network,
             test,
             &self.plan.augment,

@@ -160,15 +160,13 @@ impl PrepareContext for RunPrepareContext<'_> {
             let batch = batch.map_err(failed)?;
             let mut taps = Taps::at(points);
             let mut pass = Pass::visited(Mode::Running, &mut taps);
-            let logits = teacher
-                .forward(input.of_batch(&batch, &self.device).map_err(failed)?, &mut pass)
-                .and_then(|outputs| Ok(outputs.into_logits()?))
-                .map_err(failed)?;
+            let images = input.of_batch(&batch, &self.device).map_err(failed)?;
+            let outputs = teacher.forward(images, &mut pass).map_err(failed)?;
             let first = first + batch.indices.first().copied().unwrap_or(0);
             let batch = TeacherBatch {
                 first,
-                labels: batch.labels().map_err(failed)?,
-                logits,
+                targets: batch.targets,
+                outputs,
                 taps,
             };
             if on_batch(batch)? == ControlFlow::Break(()) {
@@ -196,7 +194,7 @@ impl PrepareContext for RunPrepareContext<'_> {
             let batch = TrainBatch {
                 step,
                 pixels: pixels(&batch, &self.device),
-                labels: batch.labels().map_err(failed)?,
+                targets: batch.targets,
             };
             if on_batch(batch)? == ControlFlow::Break(()) {
                 break;

@@ -9,15 +9,15 @@ pub(super) struct Specimen {
     pub before: Tensor<4>,
     /// Pixels of the augmented images.
     pub after: Tensor<4>,
-    /// The probability of the true class, for each image: the student's of the clean and of the augmented image.
+    /// The probability of the target, for each image: the student's of the clean and of the augmented image.
     pub student: [Vec<f64>; 2],
     /// The teacher's.
     pub teacher: [Vec<f64>; 2],
-    /// The classes' names.
-    pub labels: Vec<String>,
+    /// The targets in words.
+    pub names: Vec<String>,
 }
 
-/// A row of clean images over a row of augmented ones; under each the probability that teacher and student give its class.
+/// A row of clean images over a row of augmented ones; under each the probability that teacher and student give its target.
 pub(super) fn draw(specimen: &Specimen) -> Result<String, ReportError> {
     let rows = [&specimen.before, &specimen.after];
     let tiles = rows.into_iter().enumerate().map(|(row, images)| {
@@ -36,13 +36,13 @@ pub(super) fn draw(specimen: &Specimen) -> Result<String, ReportError> {
 }
 
 fn caption(specimen: &Specimen, row: usize, index: usize) -> Vec<String> {
-    let class = specimen.labels.get(index).cloned().unwrap_or_default();
+    let target = specimen.names.get(index).cloned().unwrap_or_default();
     let percent = |name: &str, probabilities: &[Vec<f64>; 2]| {
         let probability = probabilities[row].get(index).copied().unwrap_or(f64::NAN);
         format!("{name} {:.0} %", 100.0 * probability)
     };
     vec![
-        class,
+        target,
         percent("teacher", &specimen.teacher),
         percent("student", &specimen.student),
     ]

@@ -2,7 +2,7 @@
 
 use std::{fs, sync::Arc};
 
-use burn::tensor::{Tensor, activation::softmax};
+use burn::tensor::Tensor;
 use potstill_data::{Batch, Loader, LoaderConfig, Subset};
 
 use crate::{
@@ -40,7 +40,7 @@ impl Run {
             &self.learner.methods[method].id,
             self.learner.frozen_pair(method)?,
         );
-        let labels = batch.labels()?;
+        let task = &self.learner.task;
         let clean = pixels(&batch, &self.learner.device);
         // Each image has draws of its own; a batch shares them.
         let counters = |image: usize| [before as u64, image as u64];
@@ -52,22 +52,17 @@ impl Run {
         let after = Tensor::cat(made.collect(), 0);
         let mut confidence = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
         for (index, images) in [clean.clone(), after.clone()].into_iter().enumerate() {
-            let logits = pair.logits(images)?;
-            for (network, logits) in logits.into_iter().enumerate() {
-                confidence[network][index] = of_true_class(logits, &labels);
+            for (network, outputs) in pair.forward(images)?.iter().enumerate() {
+                confidence[network][index] = task.confidence(outputs, &batch)?;
             }
         }
         let [student, teacher] = confidence;
-        let classes = self.plan.test.classes();
         let specimen = Specimen {
             before: clean,
             after,
             student,
             teacher,
-            labels: labels
-                .iter()
-                .map(|&label| classes[label as usize].clone())
-                .collect(),
+            names: batch.targets.iter().map(|target| task.describe(target)).collect(),
         };
         let picture = draw(&specimen)?;
         let folder = self.folder.pictures();
@@ -88,12 +83,4 @@ impl Run {
         let loader = Loader::new(Arc::new(some), self.plan.augment.for_evaluation(), config)?;
         Ok(loader.epoch(0, 0).next().transpose()?)
     }
-}
-
-/// The probability of the true class of each image.
-fn of_true_class(logits: Tensor<2>, labels: &[u32]) -> Vec<f64> {
-    let classes = logits.dims()[1];
-    let chances: Vec<f64> = softmax(logits.inner(), 1).into_data().iter().collect();
-    let of_image = chances.chunks_exact(classes).zip(labels);
-    of_image.map(|(row, &label)| row[label as usize]).collect()
 }

@@ -3,10 +3,7 @@
 use potstill_metrics::Metrics;
 use potstill_report::{Data, EpochResult, EpochRow, Summary, Teacher, html_report, write_summary};
 
-use crate::{
-    EngineError, ModelConfig, evaluate::metric_set, export::deploy, machine::peak_rss_mb, run::Run,
-    run::TEACHER,
-};
+use crate::{EngineError, ModelConfig, export::deploy, machine::peak_rss_mb, run::Run, run::TEACHER};
 
 impl Run {
     /// Writes what a finished run shows: the student, the summary and the report.
@@ -43,8 +40,8 @@ impl Run {
         Summary {
             name: plan.recipe.name.clone(),
             seed: plan.recipe.seed,
-            task: "classification".into(),
-            metrics: metric_set(),
+            task: plan.task.kind().to_string(),
+            metrics: plan.task.metrics(),
             potstill: env!("CARGO_PKG_VERSION").into(),
             recipe_hash: self.recipe_hash.clone(),
             student: network(&plan.student.model, &plan.student_side),

@@ -3,6 +3,7 @@
 use potstill_data::DataError;
 use potstill_methods::MethodError;
 use potstill_models::ModelError;
+use potstill_tasks::TaskError;
 
 use crate::EngineError;
 
@@ -13,8 +14,10 @@ pub(crate) enum StepError {
     NonFinite { term: String, value: f64 },
     /// A network fails on the batch: an ONNX file, or one that gives no logits.
     Network(ModelError),
-    /// The targets of the batch are of another kind than the task's.
+    /// The images cannot be taken as a network takes them.
     Data(DataError),
+    /// Outputs or targets are not the task's.
+    Task(TaskError),
     /// A method fails.
     Method { id: String, error: MethodError },
 }
@@ -22,6 +25,12 @@ pub(crate) enum StepError {
 impl From<ModelError> for StepError {
     fn from(error: ModelError) -> Self {
         Self::Network(error)
+    }
+}
+
+impl From<TaskError> for StepError {
+    fn from(error: TaskError) -> Self {
+        Self::Task(error)
     }
 }
 
@@ -50,6 +59,7 @@ impl StepError {
             },
             Self::Network(error) => error.into(),
             Self::Data(error) => error.into(),
+            Self::Task(error) => error.into(),
             Self::Method { id, error } => EngineError::Entry { id, error },
         }
     }

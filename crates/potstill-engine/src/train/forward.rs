@@ -37,11 +37,15 @@ impl Learner {
             TeacherNetwork::Online(network) => {
                 let mut taps = self.teacher_taps(index, trace.epoch);
                 let mut pass = Pass::visited(Mode::Batch, &mut taps);
-                let logits = network.forward(images.clone(), &mut pass).into_logits()?;
+                let outputs = network.forward(images.clone(), &mut pass);
                 let macs = pass.macs();
                 trace.profile.record(StepPart::Teacher, macs);
                 trace.statistics.extend(pass.into_batch_statistics());
-                let tracked = NetworkOutput { images, logits, taps };
+                let tracked = NetworkOutput {
+                    images,
+                    outputs,
+                    taps,
+                };
                 Ok((TeacherOutput::online(tracked), macs))
             }
         }
@@ -59,9 +63,13 @@ impl Learner {
     ) -> Result<NetworkOutput, ModelError> {
         let mut taps = self.teacher_taps(index, trace.epoch);
         let mut pass = Pass::visited(mode, &mut taps);
-        let logits = network.forward(images.clone(), &mut pass)?.into_logits()?;
+        let outputs = network.forward(images.clone(), &mut pass)?;
         trace.profile.record(StepPart::Teacher, pass.macs());
-        Ok(NetworkOutput { images, logits, taps })
+        Ok(NetworkOutput {
+            images,
+            outputs,
+            taps,
+        })
     }
 
     /// The student's forward pass.
@@ -72,10 +80,14 @@ impl Learner {
     ) -> Result<NetworkOutput, ModelError> {
         let mut taps = taps(self.methods.iter(), trace.epoch, |reads| reads.student);
         let mut pass = Pass::visited(Mode::Batch, &mut taps);
-        let logits = self.student.forward(images.clone(), &mut pass).into_logits()?;
+        let outputs = self.student.forward(images.clone(), &mut pass);
         trace.profile.record(StepPart::Student, pass.macs());
         trace.statistics.extend(pass.into_batch_statistics());
-        Ok(NetworkOutput { images, logits, taps })
+        Ok(NetworkOutput {
+            images,
+            outputs,
+            taps,
+        })
     }
 
     /// Taps at what the methods of a teacher read from it.

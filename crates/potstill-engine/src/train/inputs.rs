@@ -1,9 +1,10 @@
 //! From a batch to what each network takes: pixels, augmentations, normalisation.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use potstill_data::{Batch, DataError};
+use potstill_tasks::Targets;
 
-use super::learner::Learner;
+use super::{error::StepError, learner::Learner};
 use crate::NetworkInput;
 
 /// A step of a run.
@@ -27,15 +28,15 @@ pub(crate) struct Inputs {
     pub student: Tensor<4>,
     /// Of each teacher.
     pub teachers: Vec<Tensor<4>>,
-    /// Classes `[N]`.
-    pub labels: Tensor<1, Int>,
+    /// What is known about each image.
+    pub targets: Targets,
     /// The index of each image in the training images.
     pub indices: Vec<usize>,
 }
 
 impl Learner {
     /// The batch for the student's step. The images of every augmentation come first, then the clean ones.
-    pub(crate) fn inputs(&self, batch: &Batch, index: StepIndex) -> Result<Inputs, DataError> {
+    pub(crate) fn inputs(&self, batch: &Batch, index: StepIndex) -> Result<Inputs, StepError> {
         let clean = || pixels(batch, &self.device);
         let mut made = Vec::new();
         for planned in &self.methods {
@@ -45,17 +46,17 @@ impl Learner {
                 made.push(augmentation.augment(clean(), &mut stream, false));
             }
         }
-        let labels = labels(batch, &self.device)?;
+        let targets = self.task.targets(batch, &self.device)?;
         if made.is_empty() {
             let take = |input: &NetworkInput| input.of_batch(batch, &self.device);
-            return self.taken(&take, labels, batch.indices.clone());
+            return self.taken(&take, targets, batch.indices.clone());
         }
         made.push(clean());
         let copies = made.len();
         let pixels = Tensor::cat(made, 0);
         self.taken(
             &|input| Ok(input.of_pixels(pixels.clone())),
-            Tensor::cat(vec![labels; copies], 0),
+            targets.repeated(copies),
             batch.indices.repeat(copies),
         )
     }
@@ -64,9 +65,9 @@ impl Learner {
     fn taken(
         &self,
         take: &dyn Fn(&NetworkInput) -> Result<Tensor<4>, DataError>,
-        labels: Tensor<1, Int>,
+        targets: Targets,
         indices: Vec<usize>,
-    ) -> Result<Inputs, DataError> {
+    ) -> Result<Inputs, StepError> {
         let student = take(&self.student_input)?;
         let mut known = vec![(&self.student_input, student.clone())];
         let mut teachers = Vec::with_capacity(self.teachers.len());
@@ -82,17 +83,10 @@ impl Learner {
         Ok(Inputs {
             student,
             teachers,
-            labels,
+            targets,
             indices,
         })
     }
-}
-
-/// The classes of a batch, `[N]`; an error where its targets are of another kind.
-pub(crate) fn labels(batch: &Batch, device: &Device) -> Result<Tensor<1, Int>, DataError> {
-    let labels: Vec<i32> = batch.labels()?.into_iter().map(|label| label as i32).collect();
-    let count = labels.len();
-    Ok(Tensor::from_data(TensorData::new(labels, [count]), device))
 }
 
 /// The pixels of a batch in `[0, 1]`, `[N, H, W, C]`, on the plain device.

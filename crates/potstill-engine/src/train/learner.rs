@@ -1,14 +1,15 @@
 //! What trains, and what it trains on.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use burn::tensor::Device;
 use potstill_methods::{Event, LearnedAugmentation, MethodError, PlannedMethod, StudentEpoch, TeacherOutput};
 use potstill_models::Model;
 use potstill_random::Seed;
+use potstill_tasks::Task;
 use serde_json::Value;
 
-use super::{dry_run::DryRun, teacher::LiveTeacher};
+use super::{dry_run::DryRun, error::StepError, teacher::LiveTeacher};
 use crate::{EngineError, NetworkInput, Plan, PlannedTeacher};
 
 /// The networks, the methods and the weights of their losses.
@@ -21,7 +22,7 @@ pub(crate) struct Learner {
     pub teachers: Vec<LiveTeacher>,
     pub methods: Vec<PlannedMethod>,
     pub task_weight: f64,
-    pub label_smoothing: f64,
+    pub task: Arc<dyn Task>,
     pub clip_norm: Option<f64>,
 }
 
@@ -36,7 +37,7 @@ impl Learner {
             student_input: plan.student_input(),
             teachers: plan.teacher.iter().map(PlannedTeacher::live).collect(),
             task_weight: train.task_weight,
-            label_smoothing: train.label_smoothing,
+            task: Arc::clone(&plan.task),
             clip_norm: train.clip_norm,
             methods: std::mem::take(&mut plan.methods),
         }
@@ -44,17 +45,20 @@ impl Learner {
 
     /// What the teacher of an entry did, given what all teachers did; `None` without a teacher.
     pub fn teacher_output<'a>(
+        &self,
         planned: &PlannedMethod,
         teachers: &'a [TeacherOutput],
-    ) -> Option<Cow<'a, TeacherOutput>> {
-        match &planned.teachers[..] {
+    ) -> Result<Option<Cow<'a, TeacherOutput>>, StepError> {
+        Ok(match &planned.teachers[..] {
             [] => None,
             [one] => Some(Cow::Borrowed(&teachers[one.index])),
             several => {
                 let members = several.iter().map(|one| (one.weight, &teachers[one.index]));
-                TeacherOutput::mean(&members.collect::<Vec<_>>()).map(Cow::Owned)
+                let members: Vec<_> = members.collect();
+                let mean = TeacherOutput::mean(&members, self.task.probabilities());
+                mean.map_err(StepError::of(&planned.id))?.map(Cow::Owned)
             }
-        }
+        })
     }
 
     /// The teacher of an entry; `None` without one.

@@ -3,13 +3,14 @@
 use burn::tensor::Tensor;
 use potstill_data::Batch;
 use potstill_methods::{MethodError, OptimizerGroup, SearchOutputs};
-use potstill_models::{FrozenModel, Model, ModelError};
+use potstill_metrics::Metrics;
+use potstill_models::{FrozenModel, Model, ModelError, Outputs};
 use potstill_ops::{Frozen, Mode, Pass};
 
 use super::{
     backward::{Optimizers, gradients},
     error::StepError,
-    inputs::{StepIndex, labels, pixels},
+    inputs::{StepIndex, pixels},
     learner::Learner,
     parts::OptimizerKey,
     step::StepReport,
@@ -52,11 +53,11 @@ impl Learner {
             .map_err(StepError::of(&id))?;
         let mut stream = self.seed.stream(&format!("{id}.round"), &index.counters());
         let made = augmentation.augment(pixels(batch, &self.device), &mut stream, true);
-        let [student, teacher] = pair.logits(made)?;
+        let [student, teacher] = pair.forward(made)?;
         let outputs = SearchOutputs {
             student: &student,
             teacher: &teacher,
-            labels: &labels(batch, &self.device)?,
+            targets: &self.task.targets(batch, &self.device)?,
         };
         let terms = augmentation.terms(&outputs).map_err(StepError::of(&id))?;
         // There are no other terms in a round, so they keep their names.
@@ -81,23 +82,20 @@ impl Learner {
         Ok(StepReport {
             loss,
             terms,
-            counts: Vec::new(),
+            counts: Metrics::new(),
         })
     }
 }
 
 impl FrozenPair {
-    /// Logits of the student and of the teacher for these pixels, by running statistics, with gradients to the pixels.
-    pub fn logits(&self, pixels: Tensor<4>) -> Result<[Tensor<2>; 2], ModelError> {
+    /// What the student and the teacher give for these pixels, by running statistics, with gradients to the pixels.
+    pub fn forward(&self, pixels: Tensor<4>) -> Result<[Outputs; 2], ModelError> {
         let (network, input) = &self.student;
         let mut pass = Pass::new(Mode::RunningWithGradient);
         let student = network.get().forward(input.of_pixels(pixels.clone()), &mut pass);
-        let student = student.into_logits()?;
         let (network, input) = &self.teacher;
         let mut pass = Pass::new(Mode::RunningWithGradient);
-        let teacher = network
-            .forward(input.of_pixels(pixels), &mut pass)?
-            .into_logits()?;
+        let teacher = network.forward(input.of_pixels(pixels), &mut pass)?;
         Ok([student, teacher])
     }
 }

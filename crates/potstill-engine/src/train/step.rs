@@ -2,13 +2,13 @@
 
 use std::mem;
 
-use burn::tensor::{Int, Tensor};
 use potstill_data::Batch;
 use potstill_methods::{
     NetworkOutput, StepContext, StudentEpoch, StudentStep, TeacherOutput, TeacherStep, TeacherUpdate,
 };
-use potstill_metrics::{TOP1, true_class_ranks};
-use potstill_ops::{BatchStatistics, Mode, Pass, cross_entropy};
+use potstill_metrics::Metrics;
+use potstill_ops::{BatchStatistics, Mode, Pass};
+use potstill_tasks::Targets;
 
 use super::{
     backward::UpdateContext,
@@ -27,7 +27,7 @@ pub(crate) struct StepReport {
     /// The unweighted terms.
     pub terms: Vec<(String, f64)>,
     /// What the task counts over the images of the batch, not counting those that an augmentation made, by the name of the metric.
-    pub counts: Vec<(String, f64)>,
+    pub counts: Metrics,
 }
 
 /// What the teachers of a step did.
@@ -38,9 +38,6 @@ struct Teachers {
     /// What those learned from that were updated first.
     lead: StepLoss,
 }
-
-/// The name of the task's own loss term; that of a teacher has the teacher's in front of it.
-const TASK: &str = "cross_entropy";
 
 impl Learner {
     /// Trains on one batch. Nothing has moved if the step is refused, but for a teacher that is updated first.
@@ -70,8 +67,7 @@ impl Learner {
                 BatchStatistics::update_running_stats(&trace.statistics, part.module);
             }
         }
-        let hits = hits(student.logits, &batch.labels()?, self.student.classes());
-        let counts = vec![(TOP1.name.clone().into_owned(), hits as f64)];
+        let counts = self.task.counts(&student.outputs, batch)?;
         trace.profile.record(StepPart::Bookkeeping, 0);
         Ok(StepReport {
             loss: teachers.lead.loss + loss,
@@ -98,7 +94,7 @@ impl Learner {
             let output = match output.tracked() {
                 Some(tracked) if is_first => {
                     let lead =
-                        self.update_teacher_first(index, tracked, macs, &inputs.labels, update, trace)?;
+                        self.update_teacher_first(index, tracked, macs, &inputs.targets, update, trace)?;
                     teachers.lead.loss += lead.loss;
                     teachers.lead.terms.extend(lead.terms);
                     let network = self.teachers[index].network.frozen();
@@ -121,17 +117,17 @@ impl Learner {
         index: usize,
         tracked: &NetworkOutput,
         macs: u64,
-        labels: &Tensor<1, Int>,
+        targets: &Targets,
         update: &mut UpdateContext<'_>,
         trace: &mut Trace<'_>,
     ) -> Result<StepLoss, StepError> {
-        let mut weighted = vec![self.teacher_task(index, tracked, labels)];
+        let mut weighted = self.teacher_task(index, tracked, targets)?;
         let mut pass = Pass::new(Mode::Batch);
         for planned in self.methods.iter().filter(|planned| planned.learns_from(index)) {
             let step = TeacherStep {
                 id: &planned.id,
                 teacher: tracked,
-                labels,
+                targets,
                 epoch: trace.epoch,
             };
             let terms = planned.method.teacher_terms(&step, &mut pass);
@@ -154,22 +150,24 @@ impl Learner {
         inputs: &Inputs,
         trace: &mut Trace<'_>,
     ) -> Result<(Vec<Weighted>, u64), StepError> {
-        let of_student = self.task(&student.logits, &inputs.labels);
-        let mut weighted = vec![Weighted::task(TASK, of_student, self.task_weight)];
+        let own = self.task.terms(&student.outputs, &inputs.targets)?;
+        let mut weighted: Vec<_> = Weighted::of_task("", self.task_weight, own).collect();
         for (index, output) in teachers.iter().enumerate() {
-            let tracked = output.tracked();
-            weighted.extend(tracked.map(|tracked| self.teacher_task(index, tracked, &inputs.labels)));
+            if let Some(tracked) = output.tracked() {
+                weighted.extend(self.teacher_task(index, tracked, &inputs.targets)?);
+            }
         }
         let mut pass = Pass::new(Mode::Batch);
         for planned in &self.methods {
             let step = StudentStep {
                 id: &planned.id,
                 student,
-                labels: &inputs.labels,
+                targets: &inputs.targets,
+                probabilities: self.task.probabilities(),
                 indices: &inputs.indices,
                 epoch: trace.epoch,
             };
-            let terms = match Self::teacher_output(planned, teachers) {
+            let terms = match self.teacher_output(planned, teachers)? {
                 Some(teacher) => {
                     let teacher = &teacher;
                     planned.method.terms(&StepContext { step, teacher }, &mut pass)
@@ -185,21 +183,15 @@ impl Learner {
         Ok((weighted, tracked))
     }
 
-    /// What an online teacher learns from by itself.
-    fn teacher_task(&self, index: usize, tracked: &NetworkOutput, labels: &Tensor<1, Int>) -> Weighted {
-        let name = format!("{}_{TASK}", self.teachers[index].name);
-        Weighted::task(name, self.task(&tracked.logits, labels), 1.0)
+    /// What an online teacher learns from by itself: the task's terms, with the teacher's name in front of theirs.
+    fn teacher_task(
+        &self,
+        index: usize,
+        tracked: &NetworkOutput,
+        targets: &Targets,
+    ) -> Result<Vec<Weighted>, StepError> {
+        let terms = self.task.terms(&tracked.outputs, targets)?;
+        let prefix = format!("{}_", self.teachers[index].name);
+        Ok(Weighted::of_task(&prefix, 1.0, terms).collect())
     }
-
-    fn task(&self, logits: &Tensor<2>, labels: &Tensor<1, Int>) -> Tensor<1> {
-        cross_entropy(logits.clone(), labels.clone(), self.label_smoothing)
-    }
-}
-
-/// Images of the batch whose true class has the largest logit. Logits of images that were made of it come first.
-fn hits(logits: Tensor<2>, labels: &[u32], classes: usize) -> usize {
-    let logits: Vec<f32> = logits.inner().into_data().iter().collect();
-    let own = logits.len().saturating_sub(labels.len() * classes);
-    let ranks = true_class_ranks(&logits[own..], classes, labels);
-    ranks.into_iter().filter(|&rank| rank == 0).count()
 }

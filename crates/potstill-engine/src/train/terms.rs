@@ -20,12 +20,15 @@ pub(crate) struct StepLoss {
 }
 
 impl Weighted {
-    /// A term of the task.
-    pub fn task(name: impl Into<String>, value: Tensor<1>, weight: f64) -> Self {
-        Self {
-            weight: Some(weight),
-            term: LossTerm::loss(name, value),
-        }
+    /// The terms of the task, with `prefix` in front of their names.
+    pub fn of_task(prefix: &str, weight: f64, terms: Vec<LossTerm>) -> impl Iterator<Item = Self> {
+        terms.into_iter().map(move |term| Self {
+            weight: term.factor.map(|factor| weight * factor),
+            term: LossTerm {
+                name: format!("{prefix}{}", term.name),
+                ..term
+            },
+        })
     }
 
     /// The terms of an entry. One that is not called after its entry is put behind it, so that no two entries share a name.
@@ -106,7 +109,8 @@ mod tests {
     #[test]
     fn the_loss_is_the_weighted_sum_of_what_is_learned_from() {
         let precise = Tensor::<1>::from_floats([0.25], &Device::flex()).cast(DType::F64);
-        let mut weighted = vec![Weighted::task("task", number(2.0), 0.5)];
+        let task = vec![LossTerm::loss("task", number(2.0))];
+        let mut weighted: Vec<_> = Weighted::of_task("", 0.5, task).collect();
         let terms = vec![
             LossTerm::loss("x", precise).scaled(3.0),
             LossTerm::metric("x.nan", number(f64::NAN)),
@@ -116,7 +120,8 @@ mod tests {
         assert_eq!(found.loss, 0.5 * 2.0 + 2.0 * 3.0 * 0.25);
         assert_eq!(found.terms[1], ("x".to_owned(), 0.25));
         assert!(found.terms[2].1.is_nan());
-        weighted.push(Weighted::task("wild", number(f64::INFINITY), 0.0));
+        let wild = vec![LossTerm::loss("wild", number(f64::INFINITY))];
+        weighted.extend(Weighted::of_task("", 0.0, wild));
         let refused = values(&weighted).unwrap_err();
         assert!(matches!(refused, StepError::NonFinite { term, .. } if term == "wild"));
         assert_eq!(values(&[]).unwrap().loss, 0.0);

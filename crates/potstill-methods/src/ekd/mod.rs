@@ -19,9 +19,10 @@ use burn::{
     module::Module,
     tensor::{Int, Tensor},
 };
-use potstill_ops::{Mode, Parameters, Pass, adaptive_avg_pool, cross_entropy, distillation_divergence};
+use potstill_ops::{Mode, Parameters, Pass, adaptive_avg_pool};
 use potstill_recipe::MethodSpec;
 use potstill_settings::Key;
+use potstill_tasks::cross_entropy;
 
 pub use self::{
     guided_module::{GuidedStudent, GuidedTeacher, at_the_smaller_size},
@@ -33,7 +34,7 @@ use self::{
 };
 use crate::{
     LossTerm, Method, MethodError, MethodInfo, NetworkOutput, Part, PlanContext, Reads, StepContext,
-    StudentEpoch, TeacherStep, TeacherUpdate, TeacherUse,
+    StudentEpoch, TargetNeed, TeacherStep, TeacherUpdate, TeacherUse,
 };
 
 /// Evolutionary knowledge distillation, planned for two networks.
@@ -154,7 +155,9 @@ impl Ekd {
                 Some(half) if self.teacher_first() => half.forward(theirs, &mut again).0,
                 Some(half) => {
                     let (map, logits) = half.forward(theirs, pass);
-                    guided.heads.push(cross_entropy(logits, step.labels.clone(), 0.0));
+                    guided
+                        .heads
+                        .push(cross_entropy(logits, step.targets.class()?.clone(), 0.0));
                     map.inner()
                 }
                 None => theirs.inner(),
@@ -189,6 +192,7 @@ impl Method for Ekd {
         };
         MethodInfo {
             teacher,
+            targets: Some(TargetNeed::class("its heads are trained by cross-entropy")),
             ..MethodInfo::default()
         }
     }
@@ -219,9 +223,9 @@ impl Method for Ekd {
         pass: &mut Pass<'_>,
     ) -> Result<Vec<LossTerm>, MethodError> {
         let heads = if self.supervises_deeply() {
-            self.heads(step.teacher, step.labels, pass)?
+            self.heads(step.teacher, step.targets.class()?, pass)?
         } else {
-            self.heads(&step.teacher.detached(), step.labels, pass)?
+            self.heads(&step.teacher.detached(), step.targets.class()?, pass)?
         };
         Ok(self.heads_term(step.id, heads).into_iter().collect())
     }
@@ -232,11 +236,7 @@ impl Method for Ekd {
             Some(tracked) if self.supervises_deeply() => tracked,
             _ => step.teacher(),
         };
-        let transfer = distillation_divergence(
-            step.student.logits.clone(),
-            step.teacher().logits.clone(),
-            options.temperature,
-        );
+        let transfer = step.divergence(options.temperature)?;
         let guided = self.guided(step, teacher, pass)?;
         let (name, ramp) = (
             |part: &str| format!("{}-{part}", step.id),

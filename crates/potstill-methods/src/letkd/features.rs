@@ -282,7 +282,9 @@ impl Gathering {
         let values: Vec<f32> = place.rows(map).into_data().iter::<f32>().collect();
         let bytes = self.rows.append(&values)?;
         self.hash.update(&bytes);
-        self.progress.labels.extend(&batch.labels);
+        for target in &batch.targets {
+            self.progress.labels.push(target.class().map_err(failed)?);
+        }
         Ok(())
     }
 

@@ -34,7 +34,7 @@ pub use self::{
 };
 use crate::{
     LossTerm, Method, MethodError, MethodInfo, NetworkInfo, NetworkOutput, PlanContext, PrepareContext,
-    Prepared, Reads, StepContext, StudentEpoch, plan_context::points_named,
+    Prepared, Reads, StepContext, StudentEpoch, TargetNeed, plan_context::points_named,
 };
 
 /// One layer of the student with the place of the teacher that supervises it.
@@ -163,7 +163,7 @@ impl LetKd {
     fn intermediate_term(&self, pair: &Pair, step: &StepContext<'_>) -> Result<LossTerm, MethodError> {
         let decisions = self.decisions.as_ref().ok_or(MethodError::NotPrepared)?;
         let features = pair.features(step.teacher())?;
-        let labels = step.labels.clone().into_data();
+        let labels = step.targets.class()?.clone().into_data();
         let labels: Vec<usize> = labels.iter::<i64>().map(|label| label as usize).collect();
         let assigned = decisions.assign(features, &labels, pair.place.per_image());
         let value = softmax_divergence(pair.scores(step.student)?, &|range| {
@@ -219,6 +219,9 @@ impl Method for LetKd {
         MethodInfo {
             insertions: self.pairs().map(|pair| pair.layer.clone()).collect(),
             prepares: true,
+            targets: Some(TargetNeed::class(
+                "it clusters the teacher's features class by class",
+            )),
             ..MethodInfo::default()
         }
     }

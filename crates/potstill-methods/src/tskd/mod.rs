@@ -19,7 +19,7 @@ mod snapshots;
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_models::Model;
-use potstill_ops::{Parameters, Pass, Point, distillation_divergence};
+use potstill_ops::{Parameters, Pass, Point};
 use potstill_recipe::MethodSpec;
 use potstill_settings::Key;
 use serde_json::Value;
@@ -193,15 +193,14 @@ impl Method for Tskd {
     fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
         let mut terms = Vec::new();
         if self.kl_weight > 0.0 {
-            let (student, teacher) = (step.student.logits.clone(), step.teacher().logits.clone());
-            let value = distillation_divergence(student, teacher, self.temperature);
+            let value = step.divergence(self.temperature)?;
             terms.push(LossTerm::loss(format!("{}-kl", step.id), value).scaled(self.kl_weight));
         }
         match self.schedule.role(step.epoch) {
             EpochRole::Review if self.snapshots.are_complete() => terms.push(self.review(step, pass)?),
             // Never with a copy missing or twice there: the epoch is a general one.
             EpochRole::Review => {
-                let one = Tensor::ones([1], &step.teacher().logits.device());
+                let one = Tensor::ones([1], &step.teacher().images.device());
                 terms.push(LossTerm::metric(format!("{}-review-skipped", step.id), one));
             }
             _ if self.decays(step.epoch) => {

@@ -5,8 +5,8 @@ use std::ops::ControlFlow;
 use burn::tensor::Tensor;
 use potstill_base::{CacheEntry, Lookup};
 use potstill_data::Normalise;
-use potstill_models::Model;
-use potstill_ops::{Parameters, Pass, Scope, distillation_divergence};
+use potstill_models::{Model, Outputs};
+use potstill_ops::{Parameters, Pass, Scope};
 use potstill_random::{Seed, Stream};
 use potstill_recipe::{MethodSpec, OptimizerSpec, Sgd};
 use potstill_settings::Key;
@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     CacheKey, CachedTensors, Event, LearnedAugmentation, LossTerm, Method, MethodError, MethodInfo, Part,
-    PlanContext, PrepareContext, Prepared, SearchOutputs, SearchRound, StepContext,
+    PlanContext, PrepareContext, Prepared, SearchOutputs, SearchRound, StepContext, TargetNeed,
 };
 
 /// TST, planned.
@@ -98,14 +98,16 @@ impl Method for Tst {
         MethodInfo {
             rounds: self.rounds.clone(),
             prepares: self.training.is_some(),
+            targets: Some(TargetNeed::class(
+                "its rounds look for images of that class that the student misses",
+            )),
             ..MethodInfo::default()
         }
     }
 
     /// Distillation on the logits of the augmented and the clean images, which are one batch by now.
     fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let (student, teacher) = (step.student.logits.clone(), step.teacher().logits.clone());
-        let value = distillation_divergence(student, teacher, self.temperature);
+        let value = step.divergence(self.temperature)?;
         Ok(vec![LossTerm::loss(step.id, value)])
     }
 
@@ -294,7 +296,9 @@ impl LearnedAugmentation for Tst {
     }
 
     fn terms(&self, outputs: &SearchOutputs<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let loss = SearchLoss::new(outputs.student.clone(), outputs.teacher.clone(), outputs.labels);
+        let [student, teacher] = [outputs.student, outputs.teacher].map(Outputs::logits);
+        let labels = outputs.targets.class()?;
+        let loss = SearchLoss::new(student?.clone(), teacher?.clone(), labels);
         Ok(vec![
             LossTerm::loss("teacher_error", loss.teacher),
             LossTerm::loss("student_certainty", loss.student),

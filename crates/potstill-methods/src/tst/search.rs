@@ -1,7 +1,7 @@
 //! What the augmentation minimises, and its learning rate.
 
 use burn::tensor::{DType, Int, Tensor, activation::softmax};
-use potstill_ops::cross_entropy;
+use potstill_tasks::cross_entropy;
 use serde::Deserialize;
 use serde_json::{Value, json};
 

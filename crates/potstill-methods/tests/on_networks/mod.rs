@@ -6,8 +6,8 @@
 use burn::tensor::{DType, Device, Int, Tensor};
 use potstill_data::Normalise;
 use potstill_methods::{
-    Event, LossTerm, Method, MethodError, NetworkInfo, NetworkOutput, PlanContext, Reads, StepContext,
-    StudentEpoch, StudentStep, TeacherOutput, find,
+    Event, LossTerm, Method, MethodError, NetworkInfo, NetworkOutput, PlanContext, Probabilities, Reads,
+    StepContext, StudentEpoch, StudentStep, Targets, TeacherOutput, find,
 };
 use potstill_models::{BuildOptions, Model};
 use potstill_ops::{Frozen, Mode, Parameters, Pass, Point, Scope, Taps, Visitor};
@@ -81,19 +81,20 @@ pub fn see(reads: &Reads, student: &Model, teacher: &Model) -> (NetworkOutput, N
     .cast(DType::F32);
     let mut taps = Taps::at(&reads.student);
     let outputs = student.forward(images.clone(), &mut Pass::visited(Mode::Batch, &mut taps));
-    let logits = outputs.into_logits().unwrap();
     let seen = NetworkOutput {
         images: images.clone(),
-        logits,
+        outputs,
         taps,
     };
     let mut taps = Taps::at(&reads.teacher);
-    let logits = Frozen::new(teacher)
+    let outputs = Frozen::new(teacher)
         .get()
-        .forward(images.clone(), &mut Pass::visited(Mode::Running, &mut taps))
-        .into_logits()
-        .unwrap();
-    let taught = NetworkOutput { images, logits, taps };
+        .forward(images.clone(), &mut Pass::visited(Mode::Running, &mut taps));
+    let taught = NetworkOutput {
+        images,
+        outputs,
+        taps,
+    };
     (seen, taught)
 }
 
@@ -152,7 +153,8 @@ pub fn terms(
     let step = StudentStep {
         id,
         student,
-        labels,
+        targets: &Targets::Class(labels.clone()),
+        probabilities: Probabilities::Softmax,
         indices: &[],
         epoch: StudentEpoch(epoch),
     };
@@ -161,7 +163,7 @@ pub fn terms(
 
 /// The only term of a method's loss.
 pub fn term(method: &dyn Method, student: &NetworkOutput, teacher: &NetworkOutput, epoch: usize) -> LossTerm {
-    let labels = Tensor::<1, Int>::zeros([student.logits.dims()[0]], &Device::flex());
+    let labels = Tensor::<1, Int>::zeros([student.images.dims()[0]], &Device::flex());
     let teacher = TeacherOutput::frozen(teacher.clone());
     let mut terms = terms("test", method, student, &teacher, &labels, epoch).unwrap();
     assert_eq!(terms.len(), 1);

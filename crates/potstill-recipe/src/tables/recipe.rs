@@ -25,7 +25,7 @@ settings! {
         /// The name of the run and of its folder: `a-z`, `0-9`, `.`, `_` and `-`.
         pub name: String = example "my-run",
         /// What the networks do with an image.
-        pub task: Task = default "classification",
+        pub task: TaskKind = default "classification",
         /// Where every random draw starts from; below 2^63, as TOML's numbers.
         pub seed: u64 = default 0,
         /// One line on what this is.
@@ -54,7 +54,7 @@ settings! {
 
 choice! {
     /// What a network does with an image.
-    pub enum Task = Classification {
+    pub enum TaskKind = Classification {
         /// Names the one class that the image shows.
         Classification = "classification",
         /// Names every class that the image shows.

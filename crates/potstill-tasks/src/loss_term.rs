@@ -5,13 +5,12 @@ use burn::tensor::Tensor;
 /// One term of the loss, or a metric that is logged beside it.
 #[derive(Debug, Clone)]
 pub struct LossTerm {
-    /// The name in logs and metrics. It begins with the entry's name ([`StudentStep::id`](crate::StudentStep::id)); that of any other
-    /// term is put behind it: `mine.mse`.
+    /// The name in logs and metrics. That of a method's term begins with the name of the method's entry in the recipe; if it does not,
+    /// the entry's name is put in front of it: `mine.mse`.
     pub name: String,
     /// A tensor with one element.
     pub value: Tensor<1>,
-    /// The method's own factor at this moment (a ramp), besides the weight in the recipe; `None` for a metric, which no gradient comes
-    /// from.
+    /// A factor at this moment (a ramp), besides the weight in the recipe; `None` for a metric, which no gradient comes from.
     pub factor: Option<f64>,
 }
 

@@ -1,7 +1,8 @@
 //! Cross-entropy and ranks are the recorded ones of PyTorch.
 
 use burn::tensor::{Device, Int, Tensor};
-use potstill_ops::{cross_entropy, true_class_ranks};
+use potstill_metrics::true_class_ranks;
+use potstill_tasks::cross_entropy;
 use potstill_testing::numbers::{NINE_DIGITS, assert_near, number, numbers as all, recorded, tensor, values};
 
 const RECORD: &str = "potstill-methods/tests/reference/kd.json";
@@ -63,27 +64,4 @@ fn ranks_are_the_recorded_ones() {
             all(&case["rank_of_label"])
         );
     }
-}
-
-#[test]
-fn what_is_not_a_number_is_never_a_hit() {
-    let rank = |logits: [f32; 4], label| true_class_ranks(&logits, 4, &[label])[0];
-    assert_eq!(
-        rank([f32::NAN, 1.0, 2.0, 3.0], 0),
-        3,
-        "the true logit is none: last"
-    );
-    assert_eq!(rank([f32::NAN; 4], 2), 3, "nothing is a number: last");
-    assert_eq!(
-        rank([f32::NAN, 9.0, 2.0, 3.0], 1),
-        1,
-        "a rival that is none counts as better"
-    );
-    assert_eq!(
-        rank([f32::INFINITY, f32::NEG_INFINITY, 2.0, 3.0], 0),
-        0,
-        "infinity is a number"
-    );
-    assert_eq!(rank([5.0, 5.0, 5.0, 1.0], 1), 0, "a tie is no larger logit");
-    assert!(true_class_ranks(&[], 4, &[]).is_empty());
 }

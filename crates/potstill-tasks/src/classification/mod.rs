@@ -1,0 +1,122 @@
+//! **Classification**: every image has one class.
+//!
+//! The loss is the cross-entropy of the softmax of the logits; the headline is the top-1 accuracy.
+
+mod cross_entropy;
+
+use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
+use potstill_data::{Batch, Target, TargetKind};
+use potstill_metrics::{Hits, LOSS, MetricSet, Metrics, TOP1, TOP5};
+use potstill_models::{OutputKind, Outputs};
+
+pub use self::cross_entropy::cross_entropy;
+use crate::{
+    Evaluator, LossTerm, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions, task::names,
+};
+
+/// The task of naming the one class of each image.
+#[derive(Debug, Clone, Default)]
+pub struct Classification {
+    options: TaskOptions,
+}
+
+impl Classification {
+    /// Classification into these classes.
+    pub fn new(options: TaskOptions) -> Self {
+        Self { options }
+    }
+}
+
+impl Task for Classification {
+    fn kind(&self) -> TaskKind {
+        TaskKind::Classification
+    }
+
+    fn target_kind(&self) -> TargetKind {
+        TargetKind::Class
+    }
+
+    fn output_kind(&self) -> OutputKind {
+        OutputKind::Logits
+    }
+
+    fn probabilities(&self) -> Probabilities {
+        Probabilities::Softmax
+    }
+
+    fn metrics(&self) -> MetricSet {
+        MetricSet {
+            headline: TOP1,
+            others: vec![TOP5, LOSS],
+        }
+    }
+
+    fn targets(&self, batch: &Batch, device: &Device) -> Result<Targets, TaskError> {
+        let labels: Vec<i32> = batch.labels()?.into_iter().map(|label| label as i32).collect();
+        let count = labels.len();
+        let labels = Tensor::from_data(TensorData::new(labels, [count]), device);
+        Ok(Targets::Class(labels))
+    }
+
+    fn terms(&self, outputs: &Outputs, targets: &Targets) -> Result<Vec<LossTerm>, TaskError> {
+        let (logits, labels) = (outputs.logits()?.clone(), targets.class()?.clone());
+        let loss = cross_entropy(logits, labels, self.options.label_smoothing);
+        Ok(vec![LossTerm::loss("cross_entropy", loss)])
+    }
+
+    /// [`TOP1`]: the images whose true class has the largest logit.
+    fn counts(&self, outputs: &Outputs, batch: &Batch) -> Result<Metrics, TaskError> {
+        let labels = batch.labels()?;
+        let logits = outputs.logits()?;
+        let classes = logits.dims()[1];
+        let logits: Vec<f32> = logits.clone().inner().into_data().iter().collect();
+        let clean = logits.len().saturating_sub(labels.len() * classes);
+        let mut hits = Hits::default();
+        hits.add(&logits[clean..], classes, &labels);
+        Ok(Metrics::new().with(&TOP1, hits.top1 as f64))
+    }
+
+    fn evaluator(&self) -> Box<dyn Evaluator> {
+        Box::new(Accuracy::default())
+    }
+
+    fn confidence(&self, outputs: &Outputs, batch: &Batch) -> Result<Vec<f64>, TaskError> {
+        let logits = outputs.logits()?;
+        let classes = logits.dims()[1];
+        let chances: Vec<f64> = softmax(logits.clone().inner(), 1).into_data().iter().collect();
+        let labels = batch.labels()?;
+        let of_image = chances.chunks_exact(classes).zip(labels);
+        Ok(of_image.map(|(row, label)| row[label as usize]).collect())
+    }
+
+    fn describe(&self, target: &Target) -> String {
+        names(&self.options.classes, &target.classes())
+    }
+}
+
+/// Counts hits and adds up the cross-entropy.
+#[derive(Debug, Default)]
+struct Accuracy {
+    classes: usize,
+    hits: Hits,
+    loss: f64,
+}
+
+impl Evaluator for Accuracy {
+    fn add(&mut self, outputs: &Outputs, batch: &Batch) -> Result<(), TaskError> {
+        let labels = batch.labels()?;
+        self.classes = outputs.classes();
+        let logits: Vec<f32> = outputs.logits()?.clone().inner().into_data().iter().collect();
+        self.hits.add(&logits, self.classes, &labels);
+        let rows = logits.chunks_exact(self.classes).zip(&labels);
+        self.loss += rows
+            .map(|(row, &label)| cross_entropy::of_row(row, label))
+            .sum::<f64>();
+        Ok(())
+    }
+
+    fn finish(&self) -> Metrics {
+        let mean = self.loss / self.hits.images.max(1) as f64;
+        self.hits.metrics(self.classes).with(&LOSS, mean)
+    }
+}

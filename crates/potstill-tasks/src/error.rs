@@ -1,0 +1,32 @@
+//! What can be wrong between a task, its data and its networks.
+
+use potstill_data::{DataError, TargetKind};
+use potstill_models::OutputError;
+
+/// Outputs or targets that a task cannot work with.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TaskError {
+    /// Outputs of another kind.
+    #[error(transparent)]
+    Output(#[from] OutputError),
+    /// Images with targets of another kind, or that cannot be read.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// A class that the task does not know.
+    #[error("an image has class {class} where there are {classes} classes")]
+    Class {
+        /// The class.
+        class: u32,
+        /// How many there are.
+        classes: usize,
+    },
+    /// Tensors of targets of another kind.
+    #[error("{wanted} of each image is needed here, and the task gives {found}")]
+    Targets {
+        /// The kind that was asked for.
+        wanted: TargetKind,
+        /// The kind that is there.
+        found: TargetKind,
+    },
+}

@@ -1,0 +1,36 @@
+//! What networks are trained for: the targets, the loss and the metrics of each task.
+//!
+//! A [`Task`] turns the targets of a batch into tensors, what a network gives for it into loss terms, and what it gives for the test
+//! images into metrics. Nothing above this crate knows what a label is; nothing below it knows what is done with one.
+//!
+//! | task | what each image has | what a network gives | loss | headline |
+//! |---|---|---|---|---|
+//! | [`Classification`] | one class | a row of logits | cross-entropy | top-1 |
+//! | [`MultiLabel`] | a set of classes | a row of logits | binary cross-entropy | mAP |
+//!
+//! ```
+//! use potstill_data::TargetKind;
+//! use potstill_tasks::{Task, TaskKind, TaskOptions};
+//!
+//! let options = TaskOptions { classes: vec!["cat".into(), "dog".into()], label_smoothing: 0.0 };
+//! let task = potstill_tasks::task(TaskKind::MultiLabel, options);
+//! assert_eq!(task.target_kind(), TargetKind::Classes);
+//! assert_eq!(task.metrics().headline.label, "mAP");
+//! ```
+
+mod classification;
+mod error;
+mod loss_term;
+mod multi_label;
+mod probabilities;
+mod targets;
+mod task;
+
+pub use classification::{Classification, cross_entropy};
+pub use error::TaskError;
+pub use loss_term::LossTerm;
+pub use multi_label::{MultiLabel, binary_cross_entropy};
+pub use potstill_recipe::TaskKind;
+pub use probabilities::Probabilities;
+pub use targets::Targets;
+pub use task::{Evaluator, Task, TaskOptions, task};

@@ -1,0 +1,61 @@
+//! The targets of a batch as tensors.
+
+use burn::tensor::{Int, Tensor};
+use potstill_data::TargetKind;
+
+use crate::TaskError;
+
+/// What is known about the images of a batch, as tensors on the plain device.
+#[derive(Debug, Clone)]
+pub enum Targets {
+    /// The class of each image, `[N]`.
+    Class(Tensor<1, Int>),
+    /// For each image and class 1 where the image has the class and 0 where not, `[N, K]`.
+    Classes(Tensor<2>),
+}
+
+impl Targets {
+    /// Which kind they are.
+    pub fn kind(&self) -> TargetKind {
+        match self {
+            Self::Class(_) => TargetKind::Class,
+            Self::Classes(_) => TargetKind::Classes,
+        }
+    }
+
+    /// The class of each image, `[N]`.
+    ///
+    /// # Errors
+    /// [`TaskError::Targets`] if they are of another kind.
+    pub fn class(&self) -> Result<&Tensor<1, Int>, TaskError> {
+        match self {
+            Self::Class(classes) => Ok(classes),
+            Self::Classes(_) => Err(self.no(TargetKind::Class)),
+        }
+    }
+
+    /// Which classes each image has, `[N, K]`.
+    ///
+    /// # Errors
+    /// [`TaskError::Targets`] if they are of another kind.
+    pub fn classes(&self) -> Result<&Tensor<2>, TaskError> {
+        match self {
+            Self::Classes(classes) => Ok(classes),
+            Self::Class(_) => Err(self.no(TargetKind::Classes)),
+        }
+    }
+
+    /// The same so many times, one batch after the other.
+    #[must_use]
+    pub fn repeated(self, times: usize) -> Self {
+        match self {
+            Self::Class(classes) => Self::Class(Tensor::cat(vec![classes; times], 0)),
+            Self::Classes(classes) => Self::Classes(Tensor::cat(vec![classes; times], 0)),
+        }
+    }
+
+    fn no(&self, wanted: TargetKind) -> TaskError {
+        let found = self.kind();
+        TaskError::Targets { wanted, found }
+    }
+}

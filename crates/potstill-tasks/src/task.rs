@@ -1,0 +1,99 @@
+//! What all tasks have in common.
+
+use std::{fmt, sync::Arc};
+
+use burn::tensor::Device;
+use potstill_data::{Batch, Target, TargetKind};
+use potstill_metrics::{MetricSet, Metrics};
+use potstill_models::{OutputKind, Outputs};
+
+use crate::{Classification, LossTerm, MultiLabel, Probabilities, Targets, TaskError, TaskKind};
+
+/// What networks are trained for.
+pub trait Task: fmt::Debug + Send + Sync {
+    /// Its name in recipes.
+    fn kind(&self) -> TaskKind;
+
+    /// What has to be known about each image.
+    fn target_kind(&self) -> TargetKind;
+
+    /// What a network has to give.
+    fn output_kind(&self) -> OutputKind;
+
+    /// How the logits of a network become probabilities.
+    fn probabilities(&self) -> Probabilities;
+
+    /// What is measured on the test images.
+    fn metrics(&self) -> MetricSet;
+
+    /// The targets of a batch, on the plain `device`.
+    ///
+    /// # Errors
+    /// [`TaskError::Data`] if the images have targets of another kind.
+    fn targets(&self, batch: &Batch, device: &Device) -> Result<Targets, TaskError>;
+
+    /// The loss terms of a training step, before the weight in the recipe.
+    ///
+    /// # Errors
+    /// Outputs or targets of another kind.
+    fn terms(&self, outputs: &Outputs, targets: &Targets) -> Result<Vec<LossTerm>, TaskError>;
+
+    /// What a training step tells about the images of the batch: sums over them, by the name of a metric, whose unit turns their mean
+    /// into its value. Outputs for images that an augmentation made of the batch come first, and do not count.
+    ///
+    /// # Errors
+    /// Outputs or targets of another kind.
+    fn counts(&self, _outputs: &Outputs, _batch: &Batch) -> Result<Metrics, TaskError> {
+        Ok(Metrics::new())
+    }
+
+    /// Measures a network on images, from none on.
+    fn evaluator(&self) -> Box<dyn Evaluator>;
+
+    /// The probability that a network gives to the target of each image.
+    ///
+    /// # Errors
+    /// Outputs or targets of another kind.
+    fn confidence(&self, outputs: &Outputs, batch: &Batch) -> Result<Vec<f64>, TaskError>;
+
+    /// A target in words, for the caption of a picture.
+    fn describe(&self, target: &Target) -> String;
+}
+
+/// Gathers what a network gives for the test images.
+pub trait Evaluator {
+    /// Adds the images of a batch.
+    ///
+    /// # Errors
+    /// Outputs or targets of another kind.
+    fn add(&mut self, outputs: &Outputs, batch: &Batch) -> Result<(), TaskError>;
+
+    /// The metrics of all images so far.
+    fn finish(&self) -> Metrics;
+}
+
+/// What a task has to know.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct TaskOptions {
+    /// The names of the classes, in the order of the labels.
+    pub classes: Vec<String>,
+    /// How much of each target is given to what is not the case, from 0 to below 1.
+    pub label_smoothing: f64,
+}
+
+/// The task of this kind.
+pub fn task(kind: TaskKind, options: TaskOptions) -> Arc<dyn Task> {
+    match kind {
+        TaskKind::Classification => Arc::new(Classification::new(options)),
+        TaskKind::MultiLabel => Arc::new(MultiLabel::new(options)),
+    }
+}
+
+/// The names of these classes; a number for a class without a name.
+pub(crate) fn names(known: &[String], classes: &[u32]) -> String {
+    let name = |class: &u32| match known.get(*class as usize) {
+        Some(name) => name.clone(),
+        None => class.to_string(),
+    };
+    classes.iter().map(name).collect::<Vec<_>>().join(", ")
+}
