@@ -80,6 +80,20 @@ impl MethodSpec {
         defaults::complete([("kind", kind.into().into())])
     }
 
+    /// The same with this option of its method.
+    ///
+    /// ```
+    /// use potstill_recipe::MethodSpec;
+    ///
+    /// let review = MethodSpec::new("review-kd").with("ramp_epochs", 20);
+    /// assert_eq!(review.options["ramp_epochs"].as_integer(), Some(20));
+    /// ```
+    #[must_use]
+    pub fn with(mut self, option: &str, value: impl Into<toml::Value>) -> Self {
+        self.options.insert(option.into(), value.into());
+        self
+    }
+
     /// The line (from 1) where the entry starts, if a file wrote it.
     pub fn line(&self) -> Option<usize> {
         self.origin.line()

@@ -69,3 +69,21 @@ impl OptimizerSpec {
         }
     }
 }
+
+impl From<Sgd> for OptimizerSpec {
+    fn from(settings: Sgd) -> Self {
+        Self::Sgd(settings)
+    }
+}
+
+impl From<Adam> for OptimizerSpec {
+    fn from(settings: Adam) -> Self {
+        Self::Adam(settings)
+    }
+}
+
+impl From<AdamW> for OptimizerSpec {
+    fn from(settings: AdamW) -> Self {
+        Self::AdamW(settings)
+    }
+}
