@@ -7,6 +7,18 @@ use crate::{Parameters, Pass, Precision};
 /// A module on the plain device: no graph, no gradients, nothing that can move.
 ///
 /// It is a deep and independent copy of the values at the time of freezing.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use potstill_ops::{Frozen, Linear, Scope};
+/// use potstill_random::Seed;
+///
+/// let mut layer = Linear::new(2, 3, &Scope::new(&Device::flex(), Seed::new(0), "example"));
+/// let frozen = Frozen::new(&layer);
+/// layer.weight = layer.weight.map(|weight| weight * 0.0);
+/// assert_eq!(layer.weight.val().abs().sum().into_scalar::<f32>(), 0.0);
+/// assert!(frozen.get().weight.val().abs().sum().into_scalar::<f32>() > 0.0);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Frozen<M> {
     module: M,

@@ -34,6 +34,18 @@ pub struct Entry {
 /// A module whose tensors can be seen and replaced by name. Implemented for every Burn module.
 ///
 /// Tensors are shown flat (`[number of elements]`, row-major) and on the plain device.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use potstill_ops::{Linear, Parameters, Scope};
+/// use potstill_random::Seed;
+///
+/// let mut layer = Linear::new(4, 2, &Scope::new(&Device::flex(), Seed::new(0), "example"));
+/// let names: Vec<_> = layer.entries().into_iter().map(|entry| (entry.path, entry.shape)).collect();
+/// assert_eq!(names[0], ("weight".to_owned(), vec![2, 4]));
+/// // Every value is halved in its place.
+/// layer.rewrite(&mut |_, value| Some(value * 0.5));
+/// ```
 pub trait Parameters {
     /// Shows every tensor.
     fn each(&self, see: &mut dyn FnMut(&Entry, Tensor<1>));

@@ -28,6 +28,19 @@ impl From<BatchNorms> for Mode {
 }
 
 /// One forward pass: its mode, its visitor, the layers that were put into the network, and its by-products.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use potstill_ops::{Conv2d, Conv2dConfig, Mode, Pass, Scope};
+/// use potstill_random::Seed;
+///
+/// let scope = Scope::new(&Device::flex(), Seed::new(0), "example");
+/// let conv = Conv2d::he_normal(Conv2dConfig::new(3, 4, 3), &scope);
+/// let mut pass = Pass::new(Mode::Running);
+/// let map = conv.forward(Tensor::ones([1, 8, 8, 3], &Device::flex()), &mut pass);
+/// assert_eq!(map.dims(), [1, 8, 8, 4]);
+/// assert_eq!(pass.macs(), 8 * 8 * 4 * 3 * 3 * 3);
+/// ```
 pub struct Pass<'v> {
     mode: Mode,
     precision: Precision,

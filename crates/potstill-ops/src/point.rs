@@ -16,6 +16,13 @@ pub enum PointSide {
 /// A place in a network: the PyTorch path of the module that ends there, and the side of its activation.
 ///
 /// Written `layer3.0` (after the activation) or `layer3.0:pre`.
+///
+/// ```
+/// use potstill_ops::Point;
+///
+/// assert_eq!("layer3.0:pre".parse(), Ok(Point::pre("layer3.0")));
+/// assert_eq!(Point::post("pool").to_string(), "pool");
+/// ```
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Point {
     /// The path of the module, as PyTorch names it.
@@ -103,6 +110,17 @@ pub trait Visitor {
 pub struct UnmetTap(pub Point);
 
 /// The visitor that reads: it keeps the maps at the points it was made with.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use potstill_ops::{Mode, Pass, Point, PointSide, Taps};
+///
+/// let mut taps = Taps::at(&[Point::post("stem")]);
+/// let mut pass = Pass::visited(Mode::Running, &mut taps);
+/// // A network does this at each of its points.
+/// pass.show("stem", PointSide::Post, Tensor::ones([1, 8, 8, 16], &Device::flex()));
+/// assert_eq!(taps.map(&Point::post("stem")).map(|map| map.dims()), Some([1, 8, 8, 16]));
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Taps {
     maps: BTreeMap<Point, Option<Tensor<4>>>,

@@ -12,6 +12,17 @@ use potstill_random::Seed;
 ///
 /// Initial values come from a stream named by the owner and the parameter's path, so that adding a layer anywhere changes no
 /// other layer's values.
+///
+/// ```
+/// use burn::tensor::Device;
+/// use potstill_ops::{Linear, Scope, count_trainable};
+/// use potstill_random::Seed;
+///
+/// let scope = Scope::new(&Device::flex(), Seed::new(0), "student");
+/// let layer = Linear::new(16, 10, &scope.at("fc"));
+/// assert_eq!(count_trainable(&layer), 16 * 10 + 10);
+/// assert_eq!(scope.at("fc").path(), "fc");
+/// ```
 #[derive(Debug, Clone)]
 pub struct Scope {
     device: Device,
