@@ -3,13 +3,14 @@
 use std::time::Instant;
 
 use potstill_data::{Batch, Loader, LoaderConfig};
-use potstill_methods::{Event, StudentEpoch, TeacherUpdate};
+use potstill_methods::{Event, Reads, StudentEpoch, TeacherUpdate};
 
 use crate::{
-    EngineError, Phase, Plan, machine,
+    error::EngineError,
+    machine,
+    plan::{Plan, phases::Phase, spec::RunSpec, teachers::TeacherFacts},
     train::{
         backward::{Optimizers, UpdateContext},
-        inputs::StepIndex,
         learner::Learner,
         profile::{StepPart, StepProfile},
     },
@@ -44,16 +45,16 @@ impl Plan {
     ///
     /// # Errors
     /// An image that cannot be read, a loss that is not finite at the very start.
-    pub fn estimate(mut self) -> Result<Estimate, EngineError> {
-        let batch = self.specimen()?;
+    pub fn estimate(self) -> Result<Estimate, EngineError> {
+        let (spec, learner) = self.into_parts();
+        let batch = specimen(&spec)?;
         // A small data set may not fill it.
         let images = batch.len();
-        let kinds = self.kinds();
-        let learner = Learner::of(&mut self);
-        let mut rehearsal = Rehearsal::new(&self, learner, batch)?;
+        let kinds = kinds(&spec, &learner);
+        let mut rehearsal = Rehearsal::new(&spec, learner, batch)?;
         let before = machine::rss_mb();
         machine::forget_peak_rss();
-        rehearsal.step(0)?;
+        rehearsal.step(StudentEpoch(0))?;
         let (mut sum, mut evaluated) = (Sum::default(), 0.0);
         for (epoch, count) in kinds {
             let profile = rehearsal.step(epoch)?;
@@ -67,73 +68,70 @@ impl Plan {
         }
         let mut searches = 0.0;
         for method in 0..rehearsal.learner.methods.len() {
-            let epochs = self.timeline.round_epochs(method);
+            let epochs = spec.timeline.round_epochs(method);
             if epochs > 0 {
                 searches += epochs as f64 * rehearsal.search_step(method)?;
             }
         }
         let memory = before.zip(machine::peak_rss_mb());
-        let scale = self.recipe.train.batch as f64 / images as f64;
+        let scale = spec.settings.batch as f64 / images as f64;
         let (seconds, macs) = (sum.seconds / sum.epochs, sum.macs / sum.epochs);
-        let tests = self.test.len() as f64 / images as f64;
+        let tests = spec.data.test.len() as f64 / images as f64;
         let step_gflop = 2e-9 * scale * macs;
         Ok(Estimate {
             images,
             step_seconds: scale * seconds,
-            run_seconds: scale * (sum.seconds + searches) * self.steps_per_epoch() as f64 + tests * evaluated,
+            run_seconds: scale * (sum.seconds + searches) * spec.steps_per_epoch() as f64 + tests * evaluated,
             step_gflop,
             gflops: step_gflop / (scale * seconds),
             memory_mb: memory.map(|(before, peak)| before + scale * (peak - before)),
             preparing: rehearsal.learner.preparing(),
         })
     }
+}
 
-    /// The first images of the training set, as many as [`PROBE`] allows.
-    fn specimen(&self) -> Result<Batch, EngineError> {
-        let teacher = self.teacher.as_ref().map_or(0, |teacher| {
-            let passes = match teacher.teacher_update {
-                TeacherUpdate::Frozen => 1,
-                TeacherUpdate::Online => 3,
-                TeacherUpdate::OnlineFirst => 4,
-            };
-            passes * teacher.side.probe.macs
-        });
-        let of_image = 3 * self.student_side.probe.macs + teacher;
-        let images = ((PROBE / of_image.max(1)) as usize).clamp(2, self.recipe.train.batch);
-        let config = LoaderConfig {
-            batch: images,
-            workers: 1,
-            queue: 1,
-            ..self.loading()
+/// The first images of the training set, as many as [`PROBE`] allows.
+fn specimen(spec: &RunSpec) -> Result<Batch, EngineError> {
+    let of_teacher = |teacher: &TeacherFacts| {
+        let passes = match teacher.update {
+            TeacherUpdate::Frozen => 1,
+            TeacherUpdate::Online => 3,
+            TeacherUpdate::OnlineFirst => 4,
         };
-        let loader = Loader::new(self.train.clone(), self.augment.clone(), config)?;
-        match loader.epoch(0, 0).next() {
-            Some(batch) => Ok(batch?),
-            None => Err(EngineError::invalid_plan("data.train", "it has no images")),
+        passes * teacher.network.info.probe.macs
+    };
+    let teachers: u64 = spec.teachers.iter().map(of_teacher).sum();
+    let of_image = 3 * spec.student.info.probe.macs + teachers;
+    let images = ((PROBE / of_image.max(1)) as usize).clamp(2, spec.settings.batch);
+    let config = LoaderConfig {
+        batch: images,
+        workers: 1,
+        queue: 1,
+        ..spec.settings.loading()
+    };
+    let loader = Loader::new(spec.data.train.clone(), spec.data.augment.clone(), config)?;
+    match loader.epoch(0, 0).next() {
+        Some(batch) => Ok(batch?),
+        None => Err(EngineError::invalid_plan("data.train", "it has no images")),
+    }
+}
+
+/// The kinds of the student's epochs, each with its first epoch and how many there are. Epochs in which the methods read the same
+/// are taken to cost the same.
+fn kinds(spec: &RunSpec, learner: &Learner) -> Vec<(StudentEpoch, usize)> {
+    let mut kinds: Vec<(Vec<Reads>, StudentEpoch, usize)> = Vec::new();
+    for epoch in (0..spec.epochs()).map(StudentEpoch) {
+        let methods = learner.methods.iter();
+        let reads: Vec<_> = methods.map(|planned| planned.method.reads(epoch)).collect();
+        match kinds.iter_mut().find(|(known, ..)| *known == reads) {
+            Some((.., count)) => *count += 1,
+            None => kinds.push((reads, epoch, 1)),
         }
     }
-
-    /// The kinds of the student's epochs, each with its first epoch and how many there are. Epochs in which the methods read the same
-    /// are taken to cost the same.
-    fn kinds(&self) -> Vec<(usize, usize)> {
-        let read = |epoch| {
-            let methods = self.methods.iter();
-            let reads = methods.map(|planned| planned.method.reads(StudentEpoch(epoch)));
-            reads.collect::<Vec<_>>()
-        };
-        let mut kinds: Vec<(_, usize, usize)> = Vec::new();
-        for epoch in 0..self.recipe.total_epochs() {
-            let reads = read(epoch);
-            match kinds.iter_mut().find(|(known, ..)| *known == reads) {
-                Some((.., count)) => *count += 1,
-                None => kinds.push((reads, epoch, 1)),
-            }
-        }
-        kinds
-            .into_iter()
-            .map(|(_, first, count)| (first, count))
-            .collect()
-    }
+    kinds
+        .into_iter()
+        .map(|(_, first, count)| (first, count))
+        .collect()
 }
 
 /// What epochs take together, of one step each.
@@ -157,7 +155,7 @@ impl Sum {
 
 /// A run that only pretends: every step on the same images.
 struct Rehearsal<'a> {
-    plan: &'a Plan,
+    spec: &'a RunSpec,
     learner: Learner,
     optimizers: Optimizers,
     batch: Batch,
@@ -166,23 +164,23 @@ struct Rehearsal<'a> {
 }
 
 impl<'a> Rehearsal<'a> {
-    fn new(plan: &'a Plan, mut learner: Learner, batch: Batch) -> Result<Self, EngineError> {
+    fn new(spec: &'a RunSpec, mut learner: Learner, batch: Batch) -> Result<Self, EngineError> {
         learner.init_placeholders(0)?;
         Ok(Self {
-            plan,
+            spec,
             learner,
-            optimizers: plan.optimizers(&plan.phases[0]),
+            optimizers: spec.optimizers(&spec.phases[0]),
             batch,
             remembered: 0,
         })
     }
 
     /// A step of the student's epoch, which is not before that of the last.
-    fn step(&mut self, epoch: usize) -> Result<StepProfile, EngineError> {
-        (self.remembered..epoch).try_for_each(|epoch| self.learner.end_epoch(StudentEpoch(epoch)))?;
-        self.remembered = epoch;
-        let (phase, steps) = (Phase::at(&self.plan.phases, epoch), self.plan.steps_per_epoch());
-        let rates = self.plan.rates(phase, epoch, 0, steps);
+    fn step(&mut self, epoch: StudentEpoch) -> Result<StepProfile, EngineError> {
+        (self.remembered..epoch.0).try_for_each(|epoch| self.learner.end_epoch(StudentEpoch(epoch)))?;
+        self.remembered = epoch.0;
+        let (phase, steps) = (Phase::at(&self.spec.phases, epoch), self.spec.steps_per_epoch());
+        let rates = self.spec.rates(phase, epoch, 0, steps);
         let rate = rates.student;
         let mut update = UpdateContext {
             phase,
@@ -191,13 +189,8 @@ impl<'a> Rehearsal<'a> {
         };
         let mut profile = StepProfile::start();
         self.learner
-            .step(
-                &self.batch,
-                StepIndex { epoch, step: 0 },
-                &mut update,
-                &mut profile,
-            )
-            .map_err(|refused| refused.at(epoch + 1, 1, rate))?;
+            .step(&self.batch, epoch, 0, &mut update, &mut profile)
+            .map_err(|refused| refused.at(epoch.0 + 1, 1, rate))?;
         Ok(profile)
     }
 
@@ -208,10 +201,9 @@ impl<'a> Rehearsal<'a> {
         let (rule, rate) = (augmentation.optimizer(), augmentation.rate());
         self.optimizers.begin_round(&rule);
         let pair = self.learner.frozen_pair(method)?;
-        let index = StepIndex { epoch: 0, step: 0 };
         let began = Instant::now();
         self.learner
-            .search_step(method, &pair, &self.batch, index, &mut self.optimizers)
+            .search_step(method, &pair, &self.batch, [0, 0], &mut self.optimizers)
             .map_err(|refused| refused.at(1, 1, rate))?;
         Ok(began.elapsed().as_secs_f64())
     }

@@ -6,6 +6,7 @@
 
 mod bench;
 mod checkpoint;
+mod device;
 mod error;
 mod estimate;
 mod evaluate;
@@ -24,6 +25,7 @@ mod verify;
 
 pub use bench::{BenchReport, BenchSetup, Milliseconds, PartReport, bench, bench_inference};
 pub use checkpoint::{Checkpoint, Position};
+pub use device::cpu;
 pub use error::EngineError;
 pub use estimate::Estimate;
 pub use evaluate::{Evaluation, evaluate};
@@ -32,7 +34,18 @@ pub use machine::peak_rss_mb;
 pub use model_config::{InputConfig, InsertedConfig, ModelConfig};
 pub use network_input::NetworkInput;
 pub use observer::{EpochProgress, NoObserver, Observer, StepProgress, epoch_line};
-pub use plan::{EpochKind, Phase, Plan, PlannedTeacher, Timeline, default_input};
+pub use plan::{
+    Plan,
+    data::{PlannedData, default_input},
+    methods::{MakeMethod, MethodParts},
+    networks::{NetworkFacts, PlannedStudent},
+    parts::PlanParts,
+    phases::Phase,
+    settings::Settings,
+    spec::{MethodFacts, RunSpec},
+    teachers::{PlannedTeacher, TeacherFacts},
+    timeline::{EpochKind, RunEpoch, SearchEpoch, Timeline},
+};
 pub use run::{Outcome, Run};
 pub use run_folder::RunFolder;
 pub use source::{Network, Source};

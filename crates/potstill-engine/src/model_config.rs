@@ -8,7 +8,7 @@ use potstill_ops::{Insertion, Scope};
 use potstill_recipe::{LowResolution, TaskKind};
 use serde::{Deserialize, Serialize};
 
-use crate::{EngineError, NetworkInput, Plan, train::learner::Learner};
+use crate::{error::EngineError, network_input::NetworkInput};
 
 /// The name of the weights in an exported folder.
 pub(crate) const MODEL: &str = "model.safetensors";
@@ -98,28 +98,6 @@ impl ModelConfig {
             file: path.into(),
             source,
         })
-    }
-
-    /// What the student of a run is.
-    pub(crate) fn of(plan: &Plan, learner: &Learner) -> Self {
-        let [height, width, channels] = plan.image;
-        let input = &learner.student_input;
-        Self {
-            architecture: plan.student.model.clone(),
-            task: plan.task.kind(),
-            classes: learner.student.classes(),
-            class_names: plan.train.classes().to_vec(),
-            shortcut: plan.student.shortcut,
-            inserted: learner.student.insertions().into_iter().map(Into::into).collect(),
-            input: InputConfig {
-                size: [height, width],
-                channels,
-                mean: input.normalise.mean.clone(),
-                std: input.normalise.std.clone(),
-                low_resolution: input.low_resolution,
-            },
-            potstill: env!("CARGO_PKG_VERSION").into(),
-        }
     }
 
     /// The text of a `config.json`.

@@ -218,7 +218,8 @@ fn the_student_leaves_alone() {
     let folder = place.path().join("run");
     go(&["train.epochs=1"], &folder);
     let exported = bits(&folder.join("student/model.safetensors"));
-    let own = plan(&["methods=[]"]).unwrap().student.classifier;
+    let plan = plan(&["methods=[]"]).unwrap();
+    let own = plan.student();
     let mut names: Vec<String> = own
         .parameters()
         .entries()

@@ -159,7 +159,7 @@ fn the_deployed_student_keeps_its_layers() {
             [exported, folder.join("student")].map(|of| bits(&of.join("model.safetensors")));
         assert!(exported == student, "the exported student differs");
         // Counted in the summary and on the card.
-        let plain = tiny().plan(&["methods=[]"]).unwrap().student_side.probe;
+        let plain = tiny().plan(&["methods=[]"]).unwrap().spec.student.info.probe;
         let summary = read_summary(folder.join("summary.json")).unwrap();
         assert_eq!(
             summary.student.params,

@@ -145,7 +145,7 @@ fn an_entry_is_trained_by_the_phase_that_names_it() {
     let two = "[[methods]]\nkind = \"review-kd\"\n[[methods]]\nkind = \"review-kd\"\n";
     let recipe = tiny(two).without("train.epochs").set(phases);
     assert_eq!(
-        recipe.plan(&[]).unwrap().phases[0].trains,
+        recipe.plan(&[]).unwrap().spec.phases[0].trains,
         Some(vec!["review-kd-2".to_owned()])
     );
     finish(&mut recipe.start(&[], &folder));

@@ -72,12 +72,11 @@ fn logits_teach_and_are_measured() {
 #[test]
 fn features_teach_by_the_names_of_tensors() {
     let plan = plan(&[REVIEW]).unwrap();
-    let teacher = plan.teacher.as_ref().unwrap();
+    let teacher = &plan.spec.teachers[0].network;
     let sizes: Vec<[usize; 3]> = plan.reads()[0]
-        .1
         .teacher
         .iter()
-        .map(|point| teacher.side.probe.size(point).unwrap())
+        .map(|point| teacher.info.probe.size(point).unwrap())
         .collect();
     assert_eq!(sizes, [[8, 8, 4], [4, 4, 6], [1, 1, 6]]);
     let (_folder, run) = run(&[REVIEW]);
@@ -93,9 +92,9 @@ fn tokens_of_a_transformer_teach_as_maps() {
         teacher_points = ["/norm/LayerNormalization_output_0"] }]"#;
     // The file is for two images at a time; the batch has 16.
     let (_folder, run) = run(&["teacher.onnx=FILES/tokens.onnx", tokens]);
-    let side = &run.plan().teacher.as_ref().unwrap().side;
+    let info = &run.spec().teachers[0].network.info;
     let point = "/norm/LayerNormalization_output_0".parse().unwrap();
-    assert_eq!(side.probe.size(&point), Some([2, 2, 4]));
+    assert_eq!(info.probe.size(&point), Some([2, 2, 4]));
 }
 
 #[test]

@@ -31,13 +31,16 @@ fn shapes_are_inferred_and_parameters_counted() {
         "teacher.model=cifar_resnet56",
     ])
     .unwrap();
-    assert_eq!(plan.image, [32, 32, 3]);
+    assert_eq!(plan.spec.data.image, [32, 32, 3]);
     assert_eq!(
-        plan.student_side.probe.macs,
-        40_551_040 + 64 * (plan.train.classes().len() as u64 - 10)
+        plan.spec.student.info.probe.macs,
+        40_551_040 + 64 * (plan.spec.data.train.classes().len() as u64 - 10)
     );
-    assert_eq!(plan.method_parameters(), [("review-kd", 114_278)]);
-    let reads = &plan.reads()[0].1;
+    assert_eq!(
+        (plan.spec.methods[0].id.as_str(), plan.spec.methods[0].parameters),
+        ("review-kd", 114_278)
+    );
+    let reads = &plan.reads()[0];
     let names = |points: &[potstill_ops::Point]| points.iter().map(ToString::to_string).collect::<Vec<_>>();
     assert_eq!(
         names(&reads.student),

@@ -44,9 +44,9 @@ const TEACHER_AT_4: &str = "teacher.input={ low_resolution = { size = 4 } }";
 #[test]
 fn a_resolution_is_that_of_one_network() {
     let low = |plan: &Plan| {
-        let teacher = plan.teacher.as_ref().unwrap();
+        let teacher = &plan.spec.teachers[0].network;
         (
-            plan.student_input().low_resolution.is_some(),
+            plan.spec.student.input.low_resolution.is_some(),
             teacher.input.low_resolution.is_some(),
         )
     };
@@ -57,14 +57,13 @@ fn a_resolution_is_that_of_one_network() {
     let same = plan(&[STUDENT_AT_4, TEACHER_AT_4]).unwrap();
     assert_eq!(low(&same), (true, true));
     assert_eq!(
-        same.student_input(),
-        same.teacher.as_ref().unwrap().input,
+        same.spec.student.input, same.spec.teachers[0].network.input,
         "only the resolution is asked for: both are normalised alike"
     );
     let pool = "layer1.0".parse().unwrap();
-    assert_eq!(cross.student_side.probe.size(&pool).unwrap(), [16, 16, 16]);
+    assert_eq!(cross.spec.student.info.probe.size(&pool).unwrap(), [16, 16, 16]);
     let small = plan(&[r#"student.input={ low_resolution = { size = 4, enlarge = "none" } }"#]).unwrap();
-    assert_eq!(small.student_side.probe.size(&pool).unwrap(), [4, 4, 16]);
+    assert_eq!(small.spec.student.info.probe.size(&pool).unwrap(), [4, 4, 16]);
     let message = plan(&["student.input={ low_resolution = { size = 5 } }"])
         .err()
         .unwrap();
@@ -114,7 +113,7 @@ fn a_degraded_student_trains_is_exported_and_measured_so() {
     let summary = read_summary(folder("cross").join("summary.json")).unwrap();
     let measured = |input: &NetworkInput| {
         let frozen = FrozenModel::from(&network.classifier);
-        let test = plan(&[]).unwrap().test;
+        let test = plan(&[]).unwrap().spec.data.test;
         let config = LoaderConfig::default();
         let found = evaluate(
             &Classification::default(),
@@ -135,18 +134,18 @@ fn a_degraded_student_trains_is_exported_and_measured_so() {
     // A student that starts from these weights, or a teacher of that run, takes its images alike.
     let run_folder = folder("cross");
     let from = format!("student.weights={}", run_folder.display());
-    assert_eq!(plan(&[&from]).unwrap().student_input(), input);
+    assert_eq!(plan(&[&from]).unwrap().spec.student.input, input);
     let taught = format!("teacher={{ run = {:?} }}", run_folder.display().to_string());
     let taught = plan(&[&taught]).unwrap();
-    assert_eq!(taught.teacher.as_ref().unwrap().input, input);
-    assert_eq!(taught.student_input().low_resolution, None);
+    assert_eq!(taught.spec.teachers[0].network.input, input);
+    assert_eq!(taught.spec.student.input.low_resolution, None);
 }
 
 #[test]
 fn few_samples_of_each_class_by_their_own_seed() {
     let sources = |overrides: &[&str]| {
         let plan = plan(overrides).unwrap();
-        let train = plan.train;
+        let train = plan.spec.data.train;
         let mut counts = [0; 4];
         (0..train.len()).for_each(|at| counts[train.label(at).unwrap() as usize] += 1);
         let images: Vec<_> = (0..train.len())
@@ -164,7 +163,7 @@ fn few_samples_of_each_class_by_their_own_seed() {
     assert!(quarter == another("data.few_samples_seed=0"));
     assert!(quarter != another("data.few_samples_seed=1"));
     let plan = plan(&["data.few_samples=0.5", "train.batch=4"]).unwrap();
-    assert_eq!((plan.test.len(), plan.steps_per_epoch()), (40, 8));
+    assert_eq!((plan.spec.data.test.len(), plan.spec.steps_per_epoch()), (40, 8));
 }
 
 #[test]

@@ -8,6 +8,8 @@ use crate::{Method, Part, Reads, StudentEpoch};
 pub struct PlannedMethod {
     /// Its name, unique in the run: logs, checkpoints, phases and random streams call it so.
     pub id: String,
+    /// The name of its kind: what the registry calls it, or the id of a method that a program made.
+    pub kind: String,
     /// The weight of its loss.
     pub weight: f64,
     /// The teachers that it learns from: none, one, or several whose mean it is.

@@ -2,8 +2,8 @@
 
 use std::fmt::Write;
 
-use potstill_engine::{EpochKind, Estimate, NetworkInput, Plan};
-use potstill_methods::{NetworkInfo, TeacherUpdate};
+use potstill_engine::{EpochKind, Estimate, NetworkInput, Plan, RunSpec, SearchEpoch};
+use potstill_methods::{NetworkInfo, StudentEpoch, TeacherUpdate};
 use potstill_ops::{Mode, Point};
 use potstill_recipe::Enlarge;
 use potstill_report::human;
@@ -46,86 +46,105 @@ fn cost(estimate: &Estimate) -> String {
 
 fn describe(plan: &Plan) -> String {
     let mut text = String::new();
-    let recipe = &plan.recipe;
-    let [height, width, channels] = plan.image;
-    let _ = writeln!(text, "{}  (seed {})", recipe.name, recipe.seed);
+    let spec = &plan.spec;
+    let [height, width, channels] = spec.data.image;
+    let _ = writeln!(text, "{}  (seed {})", spec.settings.name, spec.settings.seed);
     let _ = writeln!(
         text,
         "data      {} training and {} test images of {height}x{width}x{channels}, {} classes",
-        human::count(plan.train.len() as u64),
-        human::count(plan.test.len() as u64),
-        plan.train.classes().len()
+        human::count(spec.data.train.len() as u64),
+        human::count(spec.data.test.len() as u64),
+        spec.data.train.classes().len()
     );
-    let taken = resolution(&plan.student_input());
+    let taken = resolution(&spec.student.input);
     network(
         &mut text,
         "student",
-        &plan.student.model,
-        &plan.student_side,
+        &spec.student.model,
+        &spec.student.info,
         &taken,
     );
-    if let Some(teacher) = &plan.teacher {
-        let mut taken = resolution(&teacher.input);
-        taken.push_str(match (teacher.teacher_update, teacher.mode) {
+    for teacher in &spec.teachers {
+        let mut taken = resolution(&teacher.network.input);
+        taken.push_str(match (teacher.update, teacher.mode) {
             (TeacherUpdate::Online, _) => ", trains too",
             (TeacherUpdate::OnlineFirst, _) => ", trains too, before the student looks",
             (TeacherUpdate::Frozen, Mode::Batch) => ", batch norms by the batch",
             (TeacherUpdate::Frozen, _) => "",
         });
-        network(&mut text, "teacher", &teacher.model, &teacher.side, &taken);
+        let model = match teacher.name.as_str() {
+            "teacher" => teacher.network.model.clone(),
+            name => format!("{name}, {}", teacher.network.model),
+        };
+        network(&mut text, "teacher", &model, &teacher.network.info, &taken);
     }
-    for (index, phase) in plan.phases.iter().enumerate() {
-        let (trains, steps) = (phase.trains.as_ref(), plan.steps_per_epoch());
+    phases(&mut text, spec);
+    rounds(&mut text, spec);
+    methods(&mut text, spec);
+    points(&mut text, plan);
+    text
+}
+
+fn phases(text: &mut String, spec: &RunSpec) {
+    for (index, phase) in spec.phases.iter().enumerate() {
+        let (trains, steps) = (phase.trains.as_ref(), spec.steps_per_epoch());
         let trains = trains.map_or_else(|| "everything".into(), |parts| parts.join(", "));
-        let last = phase.rate(phase.epochs.end - 1, steps.saturating_sub(1), steps);
+        let last = StudentEpoch(phase.epochs.end - 1);
+        let last = phase.rate(last, steps.saturating_sub(1), steps);
         let _ = writeln!(
             text,
             "phase {}   {}: {} epochs of {steps} steps of {}, trains {trains}, learning rate {} to {last:.2e}",
             index + 1,
             phase.name,
             phase.epochs.len(),
-            recipe.train.batch,
+            spec.settings.batch,
             phase.optimizer.lr(),
         );
     }
-    rounds(&mut text, plan);
-    for (method, parameters) in plan.method_parameters() {
-        let weight = plan
-            .methods
-            .iter()
-            .find(|planned| planned.id == method)
-            .map_or(1.0, |planned| planned.weight);
-        let _ = writeln!(
-            text,
-            "method    {method}: weight {weight}, {} parameters of its own in training only",
-            human::count(parameters as u64)
-        );
-    }
-    if plan.methods.is_empty() {
-        text.push_str("method    none: the student alone\n");
-    }
-    points(&mut text, plan);
-    text
 }
 
 /// When augmentations learn, between the student's epochs.
-fn rounds(text: &mut String, plan: &Plan) {
-    for slot in plan.timeline.slots() {
-        if let EpochKind::SearchRound {
+fn rounds(text: &mut String, spec: &RunSpec) {
+    for kind in spec.timeline.kinds() {
+        if let EpochKind::SearchRound(SearchEpoch {
             method,
             epoch: 0,
             epochs,
-            before,
+            before: StudentEpoch(before),
             ..
-        } = *slot
+        }) = *kind
         {
-            let name = &plan.methods[method].id;
+            let name = &spec.methods[method].id;
             let (next, plural) = (before + 1, if epochs == 1 { "" } else { "s" });
             let _ = writeln!(
                 text,
                 "round     {name}: {epochs} epoch{plural} before the student's epoch {next}"
             );
         }
+    }
+}
+
+fn methods(text: &mut String, spec: &RunSpec) {
+    for method in &spec.methods {
+        let shares = method.teachers.iter();
+        let shares: Vec<_> = shares
+            .map(|(name, weight)| format!("{weight:.3} {name}"))
+            .collect();
+        let from = match &method.teachers[..] {
+            [(name, _)] if spec.teachers.len() > 1 => format!(" from {name}"),
+            [_, _, ..] => format!(" from the mean of {}", shares.join(" + ")),
+            _ => String::new(),
+        };
+        let _ = writeln!(
+            text,
+            "method    {}{from}: weight {}, {} parameters of its own in training only",
+            method.id,
+            method.weight,
+            human::count(method.parameters as u64)
+        );
+    }
+    if spec.methods.is_empty() {
+        text.push_str("method    none: the student alone\n");
     }
 }
 
@@ -149,22 +168,27 @@ fn network(text: &mut String, role: &str, model: &str, side: &NetworkInfo, taken
     );
 }
 
-/// The points of both networks side by side; `*` marks those that a method reads.
+/// The points of all networks side by side; `*` marks those that a method reads.
 fn points(text: &mut String, plan: &Plan) {
-    let reads = plan.reads();
-    let students = column("student", &plan.student_side, |point| {
-        reads.iter().any(|(_, reads)| reads.student.contains(point))
-    });
-    let teachers = plan.teacher.as_ref().map_or_else(Vec::new, |teacher| {
-        column("teacher", &teacher.side, |point| {
-            reads.iter().any(|(_, reads)| reads.teacher.contains(point))
-        })
-    });
-    let width = students.iter().map(String::len).max().unwrap_or(0) + 2;
-    for row in 0..students.len().max(teachers.len()) {
-        let cell = |column: &[String]| column.get(row).cloned().unwrap_or_default();
+    let (spec, reads) = (&plan.spec, plan.reads());
+    let mut columns = vec![column("student", &spec.student.info, |point| {
+        reads.iter().any(|reads| reads.student.contains(point))
+    })];
+    for (index, teacher) in spec.teachers.iter().enumerate() {
+        let own: Vec<_> = plan.methods().iter().zip(&reads).collect();
+        columns.push(column(&teacher.name, &teacher.network.info, |point| {
+            own.iter()
+                .any(|(planned, reads)| planned.learns_from(index) && reads.teacher.contains(point))
+        }));
+    }
+    for row in 0..columns.iter().map(Vec::len).max().unwrap_or(0) {
         let title = if row == 0 { "points" } else { "" };
-        let line = format!("{title:<10}{:<width$}{}", cell(&students), cell(&teachers));
+        let mut line = format!("{title:<10}");
+        for column in &columns {
+            let width = column.iter().map(String::len).max().unwrap_or(0) + 2;
+            let cell = column.get(row).map_or("", String::as_str);
+            let _ = write!(line, "{cell:<width$}");
+        }
         let _ = writeln!(text, "{}", line.trim_end());
     }
 }

@@ -1,29 +1,25 @@
 //! How long a step takes: training steps of a student, alone or distilled, and inference, on synthetic images.
 
 mod report;
+mod synthetic;
 
-use std::{sync::Arc, time::Instant};
+use std::time::Instant;
 
-use burn::tensor::{Device, Tensor};
-use potstill_data::{Batch, Target};
-use potstill_methods::{NetworkInfo, PlanContext, TeacherUpdate};
-use potstill_models::{BuildOptions, FrozenModel, Model, ModelEntry, Outputs, find};
-use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Precision, Recycler, Scope};
-use potstill_random::Seed;
-use potstill_recipe::{MethodSpec, OptimizerSpec, Schedule, Sgd};
-use potstill_tasks::{Classification, Task};
+use potstill_methods::StudentEpoch;
+use potstill_models::{FrozenModel, Outputs, find};
+use potstill_ops::{Mode, Pass, Precision, Recycler};
 
 pub use self::report::{BenchReport, Milliseconds, PartReport};
 use crate::{
-    EngineError, NetworkInput, Phase, machine,
-    plan::{default_input, insert, plan_method},
+    device::cpu,
+    error::EngineError,
+    machine,
+    network_input::NetworkInput,
+    plan::Plan,
     run::median,
     train::{
-        backward::{Optimizers, Rates, UpdateContext},
-        inputs::StepIndex,
-        learner::Learner,
+        backward::{Rates, UpdateContext},
         profile::{StepPart, StepProfile},
-        teacher::{LiveTeacher, TeacherNetwork},
     },
 };
 
@@ -55,84 +51,14 @@ pub struct BenchSetup {
 /// # Errors
 /// A name that is not in a registry, a method that does not fit.
 pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
-    let device = Device::flex();
-    let seed = Seed::new(0);
-    let entry = find(&setup.student)?;
-    let mut student = build(entry, entry.classes, "student", &device)?;
-    let teacher = match &setup.teacher {
-        Some(name) => Some(build(find(name)?, entry.classes, "teacher", &device)?),
-        None => None,
-    };
-    let [height, width] = entry.input;
-    let side = |network| NetworkInfo::of(network, [height, width, 3], &device);
-    let context = PlanContext {
-        id: String::new(),
-        student: side(&student)?,
-        teachers: teacher.iter().map(side).collect::<Result<_, _>>()?,
-        image: [height, width, 3],
-        input: default_input(3),
-        epochs: EPOCHS,
-        device: device.clone(),
-        seed,
-    };
-    let task: Arc<dyn Task> = Arc::new(Classification::default());
-    let methods = setup.methods.iter().map(|name| {
-        let spec = MethodSpec::new(name.clone());
-        plan_method(&spec, name.clone(), &context, task.as_ref())
-    });
-    let methods = methods.collect::<Result<Vec<_>, EngineError>>()?;
-    insert(&methods, &mut student, [height, width, 3], &context)?;
-    let optimizer = OptimizerSpec::Sgd(Sgd {
-        lr: setup.rate,
-        momentum: 0.9,
-        nesterov: true,
-        dampening: 0.0,
-        weight_decay: 5e-4,
-    });
-    let phase = Phase {
-        name: "bench".into(),
-        epochs: 0..1,
-        trains: None,
-        optimizer,
-        schedule: Schedule::default(),
-    };
-    let mut optimizers = Optimizers::new(&phase, teacher.iter().map(|_| None));
-    let input = NetworkInput::from(default_input(3));
-    let batch = synthetic(setup.batch, entry);
-    let updates = methods
-        .iter()
-        .map(|planned| planned.method.info().teacher.update());
-    let update = updates.max().unwrap_or_default();
-    let images = input.of_batch(&batch, &device)?;
-    let teacher = teacher.map(|teacher| settled(teacher, images));
-    let teacher = teacher.map(|teacher| LiveTeacher {
-        name: "teacher".into(),
-        network: match update {
-            TeacherUpdate::Frozen => TeacherNetwork::Frozen((&teacher).into()),
-            TeacherUpdate::Online | TeacherUpdate::OnlineFirst => TeacherNetwork::Online(teacher),
-        },
-        update,
-        mode: Mode::Running,
-        input: input.clone(),
-    });
-    let mut learner = Learner {
-        device,
-        seed,
-        student,
-        student_input: input,
-        teachers: teacher.into_iter().collect(),
-        methods,
-        task_weight: 1.0,
-        task,
-        clip_norm: None,
-    };
+    let (spec, mut learner) = Plan::from_parts(synthetic::parts(setup, EPOCHS)?)?.into_parts();
+    let batch = synthetic::batch(&spec.data, &spec.settings)?;
+    let phase = &spec.phases[0];
+    let mut optimizers = spec.optimizers(phase);
     learner.init_placeholders(setup.epoch.unwrap_or(0))?;
-    let index = StepIndex {
-        epoch: setup.epoch.unwrap_or(PAST_EVERY_RAMP),
-        step: 0,
-    };
+    let epoch = StudentEpoch(setup.epoch.unwrap_or(PAST_EVERY_RAMP));
     let mut update = UpdateContext {
-        phase: &phase,
+        phase,
         optimizers: &mut optimizers,
         rates: Rates {
             student: setup.rate,
@@ -143,7 +69,7 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     let mut report = timed(setup, || {
         let mut profile = StepProfile::start();
         // A term that is not finite costs the same time, up to the losses.
-        let done = learner.step(&batch, index, &mut update, &mut profile);
+        let done = learner.step(&batch, epoch, 0, &mut update, &mut profile);
         losses.push(done.map_or(f64::NAN, |done| done.loss));
         StepPart::ALL.map(|part| (part.name(), profile.seconds(part), profile.macs(part)))
     })?;
@@ -162,12 +88,12 @@ const PAST_EVERY_RAMP: usize = 1_000_000;
 /// # Errors
 /// A name that is not in the registry.
 pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, EngineError> {
-    let device = Device::flex();
-    let entry = find(model)?;
-    let network =
-        FrozenModel::from(&build(entry, entry.classes, "teacher", &device)?).with_precision(setup.precision);
-    let batch = synthetic(setup.batch, entry);
-    let input = NetworkInput::from(default_input(3));
+    let (device, entry) = (cpu(), find(model)?);
+    let network = synthetic::network(entry, entry.classes, "teacher", &device)?;
+    let network = FrozenModel::from(&network.classifier).with_precision(setup.precision);
+    let data = synthetic::data(entry, setup.batch)?;
+    let batch = synthetic::batch(&data, &synthetic::settings(setup))?;
+    let input = NetworkInput::from(data.normalise);
     timed(setup, || {
         let mut profile = StepProfile::start();
         let images = input.of_batch(&batch, &device);
@@ -182,43 +108,6 @@ pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, E
         [(StepPart::Batch, "batch"), (StepPart::Teacher, "forward")]
             .map(|(part, name)| (name, profile.seconds(part), profile.macs(part)))
     })
-}
-
-fn build(entry: &ModelEntry, classes: usize, owner: &str, device: &Device) -> Result<Model, EngineError> {
-    let options = BuildOptions {
-        classes: Some(classes),
-        ..BuildOptions::default()
-    };
-    Ok(entry.build(options, &Scope::new(device, Seed::new(0), owner))?)
-}
-
-/// The teacher with the running statistics of these images. Those of a fresh one fit nothing, and what a residual network adds up
-/// would grow from block to block.
-fn settled(mut teacher: Model, images: Tensor<4>) -> Model {
-    let mut pass = Pass::new(Mode::Batch);
-    Frozen::new(&teacher).get().forward(images, &mut pass);
-    let moments = pass.into_batch_statistics();
-    // Each absorption goes a tenth of the way.
-    let again: Vec<BatchStatistics> = std::iter::repeat_n(moments, 60).flatten().collect();
-    BatchStatistics::update_running_stats(&again, teacher.parameters_mut());
-    teacher
-}
-
-fn synthetic(batch: usize, entry: &ModelEntry) -> Batch {
-    let [height, width] = entry.input;
-    let shape = [batch, height, width, 3];
-    let mut stream = Seed::new(0).stream("bench", &[]);
-    Batch {
-        images: (0..shape.iter().product())
-            .map(|_| stream.unit() as f32)
-            .collect(),
-        shape,
-        valid: vec![entry.input; batch],
-        targets: (0..batch)
-            .map(|_| Target::Class(stream.below(entry.classes) as u32))
-            .collect(),
-        indices: (0..batch).collect(),
-    }
 }
 
 /// Runs the step and measures it. What the step gives are the seconds and multiply-accumulates of its named parts.

@@ -19,6 +19,7 @@ use serde_json::Value;
 
 use crate::{
     EngineError, ModelConfig,
+    plan::timeline::RunEpoch,
     running_mean::RunningMean,
     train::{backward::Optimizers, learner::Learner, parts::RunPart},
 };
@@ -27,7 +28,7 @@ use crate::{
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
     /// Epochs done.
-    pub epoch: usize,
+    pub epoch: RunEpoch,
     /// Steps done of the next epoch.
     pub step: usize,
 }

@@ -45,7 +45,7 @@ fn states(texts: Value) -> Result<Value, serde_json::Error> {
 mod tests {
     use potstill_metrics::{MetricSet, Metrics, TOP1};
 
-    use crate::{Checkpoint, Position};
+    use crate::{Checkpoint, Position, RunEpoch};
 
     /// The state of a run that Potstill 0.1.0 was told to stop in the middle of its second epoch.
     const STATE: &str = include_str!("../../tests/version_1/checkpoint.json");
@@ -53,7 +53,13 @@ mod tests {
     #[test]
     fn metrics_get_names() {
         let state = Checkpoint::parse(STATE).unwrap();
-        assert_eq!(state.position, Position { epoch: 1, step: 32 });
+        assert_eq!(
+            state.position,
+            Position {
+                epoch: RunEpoch(1),
+                step: 32
+            }
+        );
         let best = state.best.unwrap();
         assert_eq!((best.epoch, best.metrics), (1, Metrics::new().with(&TOP1, 10.0)));
         let set = MetricSet {

@@ -1,106 +1,185 @@
-//! The teacher of a plan: the student of a run, a network by name, or an ONNX file.
+//! The teachers of a plan: the student of a run, a network by name, an ONNX file, or a network of the program.
 
 use burn::tensor::Device;
-use potstill_data::Normalise;
 use potstill_methods::{NetworkInfo, PlannedMethod, TeacherUpdate};
 use potstill_models::{FrozenModel, Model, OnnxModel};
 use potstill_ops::Mode;
 use potstill_random::Seed;
-use potstill_recipe::{OptimizerSpec, Precision, Schedule, Teacher, TeacherSource};
+use potstill_recipe::{OptimizerSpec, Recipe, Schedule, Teacher, TeacherSource};
 
+use super::{
+    data::{PlannedData, default_input},
+    networks::{NetworkFacts, check_input},
+};
 use crate::{
-    EngineError, NetworkInput, Source,
-    plan::default_input,
+    error::EngineError,
+    network_input::NetworkInput,
+    source::{Network, Source},
     train::teacher::{LiveTeacher, TeacherNetwork},
 };
 
-/// The teacher of a plan.
+/// A teacher of a plan.
 pub struct PlannedTeacher {
-    /// Its architecture's name, or the name of its file.
-    pub model: String,
     /// The network, frozen.
     pub network: FrozenModel,
-    /// The same network before it was frozen; none for an ONNX file.
-    pub classifier: Option<Model>,
+    /// The same network before it was frozen; `None` for an ONNX file, which cannot train.
+    pub trainable: Option<Model>,
+    /// What is known about it.
+    pub facts: TeacherFacts,
+}
+
+/// What is known about a teacher of a plan.
+#[derive(Debug, Clone)]
+pub struct TeacherFacts {
+    /// What methods, phases and checkpoints call it.
+    pub name: String,
+    /// What is known about its network.
+    pub network: NetworkFacts,
+    /// How it trains.
+    pub update: TeacherUpdate,
     /// In what mode it runs in training as long as it is frozen.
     pub mode: Mode,
-    /// What the methods make of it.
-    pub teacher_update: TeacherUpdate,
-    /// Its own optimiser and schedule, if it trains and has them.
-    pub rule: (Option<OptimizerSpec>, Option<Schedule>),
-    /// How it takes an image.
-    pub input: NetworkInput,
-    /// What the probe saw of it.
-    pub side: NetworkInfo,
+    /// The rule of its steps, if it trains and has its own; that of the phase if `None`.
+    pub optimizer: Option<OptimizerSpec>,
+    /// How its learning rate changes over the whole training, likewise.
+    pub schedule: Option<Schedule>,
 }
 
 impl PlannedTeacher {
-    /// Opens the teacher of a recipe for images of size `[H, W, C]`, and runs it once. A fresh one is to tell so many `classes` apart,
-    /// and takes its images as is usual for the data.
-    pub(crate) fn open(
+    /// A network as a teacher of this name. It starts from trained weights, and takes images as it says, or else as [`default_input`]
+    /// does.
+    ///
+    /// # Errors
+    /// Images that it cannot take.
+    pub fn new(
+        name: &str,
+        network: Network,
+        data: &PlannedData,
+        device: &Device,
+    ) -> Result<Self, EngineError> {
+        let Network {
+            model,
+            shortcut,
+            classifier,
+            input,
+            ..
+        } = network;
+        let frozen = FrozenModel::from(&classifier);
+        let input = input.unwrap_or_else(|| default_input(data.image[2]).into());
+        let mut teacher = Self::frozen(name, model, frozen, input, data, device)?;
+        teacher.facts.network.shortcut = shortcut;
+        teacher.trainable = Some(classifier);
+        Ok(teacher)
+    }
+
+    /// A network that cannot train as a teacher of this name: an ONNX file.
+    ///
+    /// # Errors
+    /// Images that it cannot take.
+    pub fn frozen(
+        name: &str,
+        model: String,
+        network: FrozenModel,
+        input: NetworkInput,
+        data: &PlannedData,
+        device: &Device,
+    ) -> Result<Self, EngineError> {
+        check_input(name, &input, network.channels(), data.image)?;
+        let info = NetworkInfo::of(network.clone(), input.size(data.image)?, device)?;
+        Ok(Self {
+            network,
+            trainable: None,
+            facts: TeacherFacts {
+                name: name.into(),
+                network: NetworkFacts {
+                    model,
+                    shortcut: None,
+                    input,
+                    info: info.with_weights(true),
+                },
+                update: TeacherUpdate::Frozen,
+                mode: Mode::Running,
+                optimizer: None,
+                schedule: None,
+            },
+        })
+    }
+
+    /// The teachers of a recipe that a method learns from, in the order of [`Recipe::all_teachers`].
+    pub(crate) fn open_all(
+        recipe: &Recipe,
+        data: &PlannedData,
+        device: &Device,
+    ) -> Result<Vec<Self>, EngineError> {
+        let used: Vec<String> = recipe
+            .methods
+            .iter()
+            .flat_map(|method| recipe.teachers_of(method))
+            .map(|share| share.name)
+            .collect();
+        let seed = Seed::new(recipe.seed);
+        let teachers = recipe.all_teachers().into_iter();
+        teachers
+            .filter(|(name, _)| used.iter().any(|used| used == name))
+            .map(|(name, spec)| Self::open(name, spec, data, seed, device))
+            .collect()
+    }
+
+    /// A teacher of a recipe. A fresh one is to learn this task, and takes its images as is usual for the data.
+    fn open(
+        name: &str,
         spec: &Teacher,
-        image: [usize; 3],
-        classes: usize,
-        of_data: &Normalise,
+        data: &PlannedData,
         seed: Seed,
         device: &Device,
     ) -> Result<Self, EngineError> {
-        let usual = || default_input(image[2]);
-        let (model, network, classifier, input) = match &spec.source {
+        let channels = data.image[2];
+        let usual = || default_input(channels);
+        let mut teacher = match &spec.source {
             TeacherSource::Run(teacher) => {
                 let source = Source {
                     weights: Some(teacher.run.clone()),
                     ..Source::default()
                 };
-                let (model, network, classifier, input) = ours(&source, spec.precision, seed, device)?;
-                (model, network, classifier, NetworkInput::of(None, input, usual))
+                Self::new(name, source.open(device, seed, name)?, data, device)?
             }
             TeacherSource::Network(named) => {
+                let is_fresh = named.weights.is_none();
                 let source = Source {
                     model: Some(named.model.clone()),
                     weights: named.weights.clone(),
                     shortcut: named.shortcut,
-                    // A fresh teacher is to learn this task.
-                    classes: named.weights.is_none().then_some(classes),
-                    channels: named.weights.is_none().then_some(image[2]),
+                    classes: is_fresh.then_some(data.train.classes().len()),
+                    channels: is_fresh.then_some(channels),
                 };
-                let (model, network, classifier, input) = ours(&source, spec.precision, seed, device)?;
-                let usual = || {
-                    named
-                        .weights
-                        .as_ref()
-                        .map_or_else(|| of_data.clone(), |_| usual())
-                };
-                let input = NetworkInput::of(named.input.as_ref(), input, usual);
-                (model, network, classifier, input)
+                let mut network = source.open(device, seed, name)?;
+                let usual = || if is_fresh { data.normalise.clone() } else { usual() };
+                let input = NetworkInput::of(named.input.as_ref(), network.input.take(), usual);
+                network.input = Some(input);
+                Self::new(name, network, data, device)?
             }
             TeacherSource::Onnx(file) => {
                 let input = NetworkInput::of(file.input.as_ref(), None, usual);
-                let network = OnnxModel::open(&file.onnx, file.logits.as_deref(), input.size(image)?)?;
-                let name = file.onnx.file_name().unwrap_or(file.onnx.as_os_str());
-                let model = name.to_string_lossy().into_owned();
-                (model, FrozenModel::Onnx(network), None, input)
+                let network = OnnxModel::open(&file.onnx, file.logits.as_deref(), input.size(data.image)?)?;
+                let model = file.onnx.file_name().unwrap_or(file.onnx.as_os_str());
+                let model = model.to_string_lossy().into_owned();
+                Self::frozen(name, model, FrozenModel::Onnx(network), input, data, device)?
             }
         };
-        let side = NetworkInfo::of(network.clone(), input.size(image)?, device)?;
-        Ok(Self {
-            side: side.with_weights(spec.has_weights()),
-            network,
-            classifier,
-            mode: spec.batch_norm.into(),
-            teacher_update: TeacherUpdate::Frozen,
-            rule: (spec.optimizer.clone(), spec.schedule.clone()),
-            input,
-            model,
-        })
+        teacher.network = teacher.network.with_precision(spec.precision);
+        teacher.facts.mode = spec.batch_norm.into();
+        teacher.facts.network.info.has_weights = spec.has_weights();
+        teacher.facts.optimizer.clone_from(&spec.optimizer);
+        teacher.facts.schedule.clone_from(&spec.schedule);
+        Ok(teacher)
     }
 
-    /// Lets the teacher be what the methods make of it.
+    /// Lets the teacher train as the methods that learn from it want it to.
     ///
     /// # Errors
     /// A method that this teacher cannot serve.
-    pub(crate) fn set_update(&mut self, methods: &[PlannedMethod]) -> Result<(), EngineError> {
-        for planned in methods {
+    pub(crate) fn set_update(&mut self, index: usize, methods: &[PlannedMethod]) -> Result<(), EngineError> {
+        for planned in methods.iter().filter(|planned| planned.learns_from(index)) {
             let info = planned.method.info();
             let update = info.teacher.update();
             let asked = match update {
@@ -112,39 +191,31 @@ impl PlannedTeacher {
                 }
                 TeacherUpdate::Frozen => continue,
             };
-            if self.classifier.is_none() {
+            if self.trainable.is_none() {
                 let reason = format!(
                     "{asked} (`{}`), and no gradient goes through `{}`, an ONNX file: name a network (`teacher.model`)",
-                    planned.id, self.model
+                    planned.id, self.facts.network.model
                 );
                 return Err(EngineError::invalid_plan("teacher.onnx", reason));
             }
-            self.teacher_update = self.teacher_update.max(update);
+            self.facts.update = self.facts.update.max(update);
         }
         Ok(())
     }
 
-    /// The teacher for a run, in the form that its role needs. An online one has to be a network of ours.
-    pub(crate) fn live(&self) -> LiveTeacher {
-        let trains = self.teacher_update != TeacherUpdate::Frozen;
-        LiveTeacher {
-            name: "teacher".into(),
-            network: match self.classifier.as_ref().filter(|_| trains) {
-                Some(network) => TeacherNetwork::Online(network.clone()),
-                None => TeacherNetwork::Frozen(self.network.clone()),
+    /// The teacher for a run, in the form that its role needs, and what is known about it.
+    pub(crate) fn into_live(self) -> (LiveTeacher, TeacherFacts) {
+        let trains = self.facts.update != TeacherUpdate::Frozen;
+        let live = LiveTeacher {
+            name: self.facts.name.clone(),
+            network: match self.trainable.filter(|_| trains) {
+                Some(network) => TeacherNetwork::Online(network),
+                None => TeacherNetwork::Frozen(self.network),
             },
-            update: self.teacher_update,
-            mode: self.mode,
-            input: self.input.clone(),
-        }
+            update: self.facts.update,
+            mode: self.facts.mode,
+            input: self.facts.network.input.clone(),
+        };
+        (live, self.facts)
     }
-}
-
-type Opened = (String, FrozenModel, Option<Model>, Option<NetworkInput>);
-
-/// A network of ours with its name, frozen and as it is, and how it takes an image if its weights say so.
-fn ours(source: &Source, precision: Precision, seed: Seed, device: &Device) -> Result<Opened, EngineError> {
-    let network = source.open(device, seed, "teacher")?;
-    let frozen = FrozenModel::from(&network.classifier).with_precision(precision);
-    Ok((network.model, frozen, Some(network.classifier), network.input))
 }

@@ -11,7 +11,7 @@ use potstill_methods::StudentEpoch;
 use crate::{
     EngineError, Observer, Phase, StepProgress,
     run::Run,
-    train::{backward::UpdateContext, inputs::StepIndex, profile::StepProfile, step::StepReport},
+    train::{backward::UpdateContext, profile::StepProfile, step::StepReport},
 };
 
 impl Run {
@@ -19,26 +19,23 @@ impl Run {
     pub(super) fn train_epoch(
         &mut self,
         loader: &Loader,
-        epoch: usize,
+        epoch: StudentEpoch,
         observer: &mut dyn Observer,
         stop: &AtomicBool,
     ) -> Result<bool, EngineError> {
-        let phase = Phase::at(&self.plan.phases, epoch).clone();
-        if (epoch, self.position.step) == (phase.epochs.start, 0) {
-            self.optimizers = self.plan.optimizers(&phase);
+        let phase = Phase::at(&self.spec.phases, epoch).clone();
+        if (epoch.0, self.position.step) == (phase.epochs.start, 0) {
+            self.optimizers = self.spec.optimizers(&phase);
         }
-        let mut batches = loader.epoch(epoch as u64, self.position.step);
+        let mut batches = loader.epoch(epoch.0 as u64, self.position.step);
         let mut pace = Pace::new(loader.batches_per_epoch());
         while let Some(batch) = self.next_batch(&mut batches) {
             if stop.load(Ordering::Relaxed) {
                 return Ok(false);
             }
             let batch = batch?;
-            let index = StepIndex {
-                epoch,
-                step: self.position.step,
-            };
-            let rates = self.plan.rates(&phase, epoch, index.step, pace.steps);
+            let step = self.position.step;
+            let rates = self.spec.rates(&phase, epoch, step, pace.steps);
             let rate = rates.student;
             let mut update = UpdateContext {
                 phase: &phase,
@@ -48,12 +45,12 @@ impl Run {
             let started = Instant::now();
             let report = self
                 .learner
-                .step(&batch, index, &mut update, &mut StepProfile::start())
-                .map_err(|refused| refused.at(self.position.epoch + 1, index.step + 1, rate))?;
+                .step(&batch, epoch, step, &mut update, &mut StepProfile::start())
+                .map_err(|refused| refused.at(self.position.epoch.0 + 1, step + 1, rate))?;
             self.step_seconds.push(started.elapsed().as_secs_f64());
             self.record_step(&batch, &report, rate, &mut pace, observer);
         }
-        self.learner.end_epoch(StudentEpoch(epoch))?;
+        self.learner.end_epoch(epoch)?;
         Ok(true)
     }
 
@@ -84,8 +81,8 @@ impl Run {
             .map(|(name, sum)| (name.clone(), totals.mean(*sum)))
             .collect();
         observer.step(&StepProgress {
-            epoch: self.position.epoch + 1,
-            epochs: self.plan.timeline.len(),
+            epoch: self.position.epoch.0 + 1,
+            epochs: self.spec.timeline.len(),
             step: self.position.step,
             steps: pace.steps,
             rate,

@@ -6,30 +6,37 @@ use potstill_methods::Event;
 use potstill_metrics::{MetricInfo, Metrics};
 use potstill_report::{EpochResult, EpochRow, IndexMap, Training, append_metrics};
 
+use super::Run;
 use crate::{
-    EngineError, EpochProgress, Observer, Phase, Position, epoch_line, plan::timeline::EpochKind, run::Run,
-    run::TEACHER,
+    checkpoint::Position,
+    error::EngineError,
+    observer::{EpochProgress, Observer, epoch_line},
+    plan::{
+        phases::Phase,
+        timeline::{EpochKind, RunEpoch, SearchEpoch},
+    },
+    train::teacher::LiveTeacher,
 };
 
 impl Run {
     /// Evaluates where something was learned that is measured, and records the epoch that `began`.
     pub(super) fn close_epoch(
         &mut self,
-        slot: EpochKind,
+        kind: EpochKind,
         began: Instant,
         observer: &mut dyn Observer,
     ) -> Result<(), EngineError> {
         let training = began.elapsed().as_secs_f64();
-        let (student, teacher) = match slot {
-            EpochKind::Student { .. } if self.learner.has_online_teacher() => {
-                (Some(self.evaluate()?), self.evaluate_teacher()?)
+        let (student, teachers) = match kind {
+            EpochKind::Student { .. } => {
+                let teachers = self.evaluate_teachers(LiveTeacher::is_online)?;
+                (Some(self.evaluate()?), teachers)
             }
-            EpochKind::Student { .. } => (Some(self.evaluate()?), None),
-            EpochKind::SearchRound { .. } => (None, None),
+            EpochKind::SearchRound(_) => (None, IndexMap::new()),
         };
         self.seconds += began.elapsed().as_secs_f64();
-        let row = self.row(slot, training, student, teacher)?;
-        let measured = self.learner.task.metrics();
+        let row = self.row(kind, training, student, teachers)?;
+        let measured = self.spec.task.metrics();
         let result = row.test.clone().map(|metrics| EpochResult {
             epoch: row.epoch,
             metrics,
@@ -41,11 +48,13 @@ impl Run {
         self.events.epoch(&row, &measured)?;
         let progress = EpochProgress {
             row: &row,
-            epochs: self.plan.timeline.len(),
+            epochs: self.spec.timeline.len(),
             metrics: &measured,
         };
         self.folder.log(&epoch_line(&progress))?;
-        self.picture(slot)?;
+        if let EpochKind::SearchRound(search) = kind {
+            self.preview(search)?;
+        }
         self.save(best)?;
         observer.epoch(&progress);
         self.rows.push(row);
@@ -62,30 +71,30 @@ impl Run {
     /// The epoch in one row; the position goes on to the next, and an augmentation hears that its epoch has ended.
     fn row(
         &mut self,
-        slot: EpochKind,
+        kind: EpochKind,
         training: f64,
         student: Option<Metrics>,
-        teacher: Option<Metrics>,
+        teachers: IndexMap<String, Metrics>,
     ) -> Result<EpochRow, EngineError> {
         let totals = std::mem::take(&mut self.totals);
         let steps = self.position.step;
         self.position = Position {
-            epoch: self.position.epoch + 1,
+            epoch: RunEpoch(self.position.epoch.0 + 1),
             step: 0,
         };
         let terms = totals
             .terms
             .iter()
             .map(|(name, sum)| (name.clone(), totals.mean(*sum)));
-        let (phase, lr) = match slot {
+        let (phase, lr) = match kind {
             EpochKind::Student { epoch } => {
-                let phase = Phase::at(&self.plan.phases, epoch);
+                let phase = Phase::at(&self.spec.phases, epoch);
                 (
                     phase.name.clone(),
                     phase.rate(epoch, steps.saturating_sub(1), steps),
                 )
             }
-            EpochKind::SearchRound { method, .. } => {
+            EpochKind::SearchRound(SearchEpoch { method, .. }) => {
                 let rate = self.learner.augmentation(method)?.rate();
                 // The rate of the next epoch hangs on the loss of this one.
                 let loss = totals.mean(totals.loss);
@@ -94,27 +103,24 @@ impl Run {
             }
         };
         Ok(EpochRow {
-            epoch: self.position.epoch,
+            epoch: self.position.epoch.0,
             phase,
-            search: matches!(slot, EpochKind::SearchRound { .. }),
-            step: (self.position.epoch * steps) as u64,
+            search: matches!(kind, EpochKind::SearchRound(_)),
+            step: (self.position.epoch.0 * steps) as u64,
             lr,
             seconds: self.seconds,
             images_per_second: totals.images as f64 / training,
             train: Training {
                 loss: totals.mean(totals.loss),
-                metrics: match slot {
-                    EpochKind::Student { .. } => totals.metrics(&self.learner.task.metrics()),
-                    EpochKind::SearchRound { .. } => Metrics::new(),
+                metrics: match kind {
+                    EpochKind::Student { .. } => totals.metrics(&self.spec.task.metrics()),
+                    EpochKind::SearchRound(_) => Metrics::new(),
                 },
                 terms: terms.collect::<IndexMap<_, _>>(),
                 ..Training::default()
             },
             test: student,
-            teachers: teacher
-                .map(|found| (TEACHER.to_owned(), found))
-                .into_iter()
-                .collect(),
+            teachers,
             notes: self.learner.metrics().into_iter().collect(),
         })
     }

@@ -9,26 +9,26 @@ mod resume;
 mod round;
 mod summary;
 
-use std::{
-    fs,
-    sync::{Arc, atomic::AtomicBool},
-    time::Instant,
-};
+use std::{fs, sync::atomic::AtomicBool, time::Instant};
 
-use potstill_base::Digest;
 use potstill_data::Loader;
 use potstill_methods::Prepared;
 use potstill_metrics::Metrics;
-use potstill_report::{EpochResult, EpochRow, tensorboard::EventWriter};
+use potstill_models::FrozenModel;
+use potstill_report::{EpochResult, EpochRow, IndexMap, tensorboard::EventWriter};
 
 pub(crate) use self::summary::median;
 use crate::{
-    EngineError, Observer, Plan, Position, RunFolder, evaluate, plan::timeline::EpochKind,
-    running_mean::RunningMean, train::backward::Optimizers, train::learner::Learner,
+    checkpoint::Position,
+    error::EngineError,
+    evaluate::evaluate,
+    network_input::NetworkInput,
+    observer::Observer,
+    plan::{Plan, spec::RunSpec, timeline::EpochKind},
+    run_folder::RunFolder,
+    running_mean::RunningMean,
+    train::{backward::Optimizers, learner::Learner, teacher::LiveTeacher},
 };
-
-/// What the teacher is called in records.
-const TEACHER: &str = "teacher";
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub enum Outcome {
 
 /// A plan on its way.
 pub struct Run {
-    pub(crate) plan: Plan,
+    pub(crate) spec: RunSpec,
     pub(crate) folder: RunFolder,
     pub(crate) learner: Learner,
     optimizers: Optimizers,
@@ -63,31 +63,29 @@ impl Run {
     /// # Errors
     /// The folder cannot be written.
     pub fn start(plan: Plan, folder: RunFolder) -> Result<Self, EngineError> {
-        let recipe = plan.recipe.to_toml()?;
+        let recipe = plan.spec.text()?;
         fs::write(folder.recipe(), &recipe).map_err(EngineError::io("write", folder.recipe()))?;
         let events = EventWriter::create(folder.path())?;
-        Ok(Self::new(plan, folder, &recipe, events))
+        Self::new(plan, folder, events)
     }
 
-    fn new(mut plan: Plan, folder: RunFolder, recipe: &str, events: EventWriter) -> Self {
-        let learner = Learner::of(&mut plan);
-        let optimizers = plan.optimizers(&plan.phases[0]);
-        let recipe_hash = Digest::of(recipe);
-        Self {
-            plan,
+    fn new(plan: Plan, folder: RunFolder, events: EventWriter) -> Result<Self, EngineError> {
+        let (spec, learner) = plan.into_parts();
+        Ok(Self {
+            optimizers: spec.optimizers(&spec.phases[0]),
+            recipe_hash: spec.hash()?,
+            spec,
             folder,
             learner,
-            optimizers,
             position: Position::default(),
             best: None,
             totals: RunningMean::default(),
             seconds: 0.0,
-            recipe_hash,
             rows: Vec::new(),
             step_seconds: Vec::new(),
             waited: 0.0,
             events,
-        }
+        })
     }
 
     /// Runs to the end, or until `stop` is set; then the present step is finished and a checkpoint written.
@@ -99,18 +97,18 @@ impl Run {
             return Ok(Outcome::Interrupted);
         }
         let loader = Loader::new(
-            self.plan.train.clone(),
-            self.plan.augment.clone(),
-            self.plan.loading(),
+            self.spec.data.train.clone(),
+            self.spec.data.augment.clone(),
+            self.spec.settings.loading(),
         )?;
-        while self.position.epoch < self.plan.timeline.len() {
+        while self.position.epoch.0 < self.spec.timeline.len() {
             let began = Instant::now();
-            let Some(slot) = self.plan.timeline.at(self.position.epoch) else {
+            let Some(kind) = self.spec.timeline.at(self.position.epoch) else {
                 break;
             };
-            let finished = match slot {
+            let finished = match kind {
                 EpochKind::Student { epoch } => self.train_epoch(&loader, epoch, observer, stop)?,
-                EpochKind::SearchRound { .. } => self.round_epoch(&loader, slot, observer, stop)?,
+                EpochKind::SearchRound(search) => self.search_epoch(&loader, search, observer, stop)?,
             };
             let training = began.elapsed().as_secs_f64();
             if !finished {
@@ -118,30 +116,42 @@ impl Run {
                 self.save(None)?;
                 return Ok(Outcome::Interrupted);
             }
-            self.close_epoch(slot, began, observer)?;
+            self.close_epoch(kind, began, observer)?;
         }
         self.finish()?;
         Ok(Outcome::Finished)
     }
 
     fn evaluate(&self) -> Result<Metrics, EngineError> {
-        let student = (&self.learner.student).into();
-        let (test, augment) = (self.plan.test.clone(), &self.plan.augment);
-        let found = evaluate(
-            self.learner.task.as_ref(),
-            &student,
-            test,
-            augment,
-            &self.learner.student_input,
-            self.plan.evaluating(),
-            &mut |_| (),
-        )?;
-        Ok(found.metrics)
+        self.measure(&(&self.learner.student).into(), &self.learner.student_input)
     }
 
-    /// What the run is made from.
-    pub fn plan(&self) -> &Plan {
-        &self.plan
+    /// The teachers of this kind on the test images as they are now, by name. One of other classes is left out.
+    fn evaluate_teachers(
+        &self,
+        is_wanted: fn(&LiveTeacher) -> bool,
+    ) -> Result<IndexMap<String, Metrics>, EngineError> {
+        let mut found = IndexMap::new();
+        for teacher in self.learner.teachers.iter().filter(|teacher| is_wanted(teacher)) {
+            let network = teacher.network.frozen();
+            let is_alike = network.output_kind() == self.spec.task.output_kind();
+            if is_alike && network.classes() == self.spec.data.test.classes().len() {
+                found.insert(teacher.name.clone(), self.measure(&network, &teacher.input)?);
+            }
+        }
+        Ok(found)
+    }
+
+    fn measure(&self, network: &FrozenModel, input: &NetworkInput) -> Result<Metrics, EngineError> {
+        let data = &self.spec.data;
+        let (test, loading) = (data.test.clone(), self.spec.settings.evaluating());
+        let task = self.spec.task.as_ref();
+        Ok(evaluate(task, network, test, &data.augment, input, loading, &mut |_| ())?.metrics)
+    }
+
+    /// What the run is.
+    pub fn spec(&self) -> &RunSpec {
+        &self.spec
     }
 
     /// Where the run writes.
@@ -152,27 +162,5 @@ impl Run {
     /// The finished epochs.
     pub fn rows(&self) -> &[EpochRow] {
         &self.rows
-    }
-
-    /// The teacher on the test images as it is now; none without a teacher or for other classes.
-    fn evaluate_teacher(&self) -> Result<Option<Metrics>, EngineError> {
-        let Some(teacher) = self.learner.teachers.first() else {
-            return Ok(None);
-        };
-        let (network, test) = (teacher.network.frozen(), Arc::clone(&self.plan.test));
-        let is_alike = network.output_kind() == self.learner.task.output_kind();
-        if !is_alike || network.classes() != test.classes().len() {
-            return Ok(None);
-        }
-        let found = evaluate(
-            self.learner.task.as_ref(),
-            &network,
-            test,
-            &self.plan.augment,
-            &teacher.input,
-            self.plan.evaluating(),
-            &mut |_| (),
-        )?;
-        Ok(Some(found.metrics))
     }
 }

@@ -16,7 +16,7 @@ use potstill_models::FrozenModel;
 use potstill_ops::{Mode, Parameters, Pass, Point, Taps};
 
 use super::Run;
-use crate::{EngineError, NetworkInput, Observer, Plan, train::inputs::pixels};
+use crate::{EngineError, NetworkInput, Observer, RunSpec, train::inputs::pixels};
 
 /// The study of a run.
 pub(crate) struct RunPrepareContext<'a> {
@@ -48,7 +48,8 @@ impl Run {
                 .teacher_of(planned)
                 .filter(|teacher| !teacher.is_online());
             let teacher = teacher.map(|teacher| (teacher.network.frozen(), teacher.input.clone()));
-            let mut context = RunPrepareContext::new(&self.plan, teacher, observer, stop);
+            let device = self.learner.device.clone().inner();
+            let mut context = RunPrepareContext::new(&self.spec, device, teacher, observer, stop);
             let prepared = self.learner.methods[index].method.prepare(&mut context)?;
             if prepared == Prepared::Interrupted || stop.load(Ordering::Relaxed) {
                 return Ok(Prepared::Interrupted);
@@ -60,17 +61,18 @@ impl Run {
 
 impl<'a> RunPrepareContext<'a> {
     pub fn new(
-        plan: &Plan,
+        spec: &RunSpec,
+        device: Device,
         teacher: Option<(FrozenModel, NetworkInput)>,
         observer: &'a mut dyn Observer,
         stop: &'a AtomicBool,
     ) -> Self {
         Self {
-            device: plan.device.clone().inner(),
-            data: plan.train.clone(),
-            augment: plan.augment.clone(),
-            loading: plan.loading(),
-            evaluating: plan.evaluating(),
+            device,
+            data: spec.data.train.clone(),
+            augment: spec.data.augment.clone(),
+            loading: spec.settings.loading(),
+            evaluating: spec.settings.evaluating(),
             teacher,
             observer,
             stop,

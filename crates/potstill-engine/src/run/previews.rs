@@ -7,7 +7,7 @@ use potstill_data::{Batch, Loader, LoaderConfig, Subset};
 
 use crate::{
     EngineError,
-    plan::timeline::EpochKind,
+    plan::timeline::SearchEpoch,
     run::{
         Run,
         preview_grid::{Specimen, draw},
@@ -17,20 +17,11 @@ use crate::{
 
 impl Run {
     /// Draws some test images before and after the augmentation, if a round has just ended and wants a picture.
-    pub(super) fn picture(&self, slot: EpochKind) -> Result<(), EngineError> {
-        let EpochKind::SearchRound {
-            method,
-            epoch,
-            epochs,
-            before,
-            ..
-        } = slot
-        else {
-            return Ok(());
-        };
+    pub(super) fn preview(&self, search: SearchEpoch) -> Result<(), EngineError> {
+        let SearchEpoch { method, before, .. } = search;
         let augmentation = self.learner.augmentation(method)?;
-        let wanted = augmentation.preview_images().min(self.plan.test.len());
-        if epoch + 1 != epochs || wanted == 0 {
+        let wanted = augmentation.preview_images().min(self.spec.data.test.len());
+        if !search.is_last() || wanted == 0 {
             return Ok(());
         }
         let Some(batch) = self.some_test_images(wanted)? else {
@@ -43,7 +34,7 @@ impl Run {
         let task = &self.learner.task;
         let clean = pixels(&batch, &self.learner.device);
         // Each image has draws of its own; a batch shares them.
-        let counters = |image: usize| [before as u64, image as u64];
+        let counters = |image: usize| [before.0 as u64, image as u64];
         let made = (0..wanted).map(|image| {
             let name = format!("{id}.picture");
             let mut stream = self.learner.seed.stream(&name, &counters(image));
@@ -67,20 +58,20 @@ impl Run {
         let picture = draw(&specimen)?;
         let folder = self.folder.pictures();
         fs::create_dir_all(&folder).map_err(EngineError::io("make the folder", &folder))?;
-        let path = folder.join(format!("{id}-before-epoch-{}.svg", before + 1));
+        let path = folder.join(format!("{id}-before-epoch-{}.svg", before.0 + 1));
         fs::write(&path, picture).map_err(EngineError::io("write", path))
     }
 
     /// So many test images from all over the set, which may be sorted by class, as one batch.
     fn some_test_images(&self, wanted: usize) -> Result<Option<Batch>, EngineError> {
-        let images = self.plan.test.len();
+        let images = self.spec.data.test.len();
         let spread = (0..wanted).map(|index| index * images / wanted);
-        let some = Subset::of(Arc::clone(&self.plan.test), spread.collect())?;
+        let some = Subset::of(Arc::clone(&self.spec.data.test), spread.collect())?;
         let config = LoaderConfig {
             batch: wanted,
             ..LoaderConfig::default()
         };
-        let loader = Loader::new(Arc::new(some), self.plan.augment.for_evaluation(), config)?;
+        let loader = Loader::new(Arc::new(some), self.spec.data.augment.for_evaluation(), config)?;
         Ok(loader.epoch(0, 0).next().transpose()?)
     }
 }

@@ -2,10 +2,13 @@
 
 use std::{iter, path::PathBuf};
 
+use potstill_methods::StudentEpoch;
 use potstill_report::{rewind_metrics, tensorboard::EventWriter};
 
 use crate::{
-    Checkpoint, EngineError, ModelConfig, Phase, Plan, RunFolder, plan::timeline::EpochKind, run::Run,
+    Checkpoint, EngineError, Phase, Plan, RunFolder,
+    plan::timeline::{EpochKind, SearchEpoch},
+    run::Run,
 };
 
 impl Run {
@@ -14,15 +17,14 @@ impl Run {
     /// # Errors
     /// A checkpoint that is broken or belongs to another recipe.
     pub fn resume(plan: Plan, folder: RunFolder) -> Result<Self, EngineError> {
-        let recipe = plan.recipe.to_toml()?;
         let path = folder.last();
         if !path.is_file() {
             return Self::start(plan, folder);
         }
         let (run_state, tensors) = Checkpoint::read(&path)?;
-        let steps = plan.steps_per_epoch() * run_state.position.epoch;
+        let steps = plan.spec.steps_per_epoch() * run_state.position.epoch.0;
         let events = EventWriter::resume(folder.path(), steps as u64)?;
-        let mut run = Self::new(plan, folder, &recipe, events);
+        let mut run = Self::new(plan, folder, events)?;
         if run_state.recipe != run.recipe_hash {
             let reason =
                 "it was written by another recipe; resume with the recipe.toml of the run's own folder"
@@ -35,26 +37,26 @@ impl Run {
         run.best = run_state.best;
         run.seconds = run_state.seconds;
         run.totals = run_state.totals;
-        run.rows = rewind_metrics(run.folder.metrics(), run.position.epoch)?;
+        run.rows = rewind_metrics(run.folder.metrics(), run.position.epoch.0)?;
         Ok(run)
     }
 
     /// The optimisers of the present position, without state.
     fn reset_optimizers(&mut self) -> Result<(), EngineError> {
-        let Some(slot) = self.plan.timeline.at(self.position.epoch) else {
+        let Some(slot) = self.spec.timeline.at(self.position.epoch) else {
             return Ok(());
         };
-        let is_done = self.position.epoch >= self.plan.timeline.len();
+        let is_done = self.position.epoch.0 >= self.spec.timeline.len();
         // Before the first step of a phase the state is still that of the one before.
         let epoch = match slot {
             EpochKind::Student { epoch } if is_done || self.position.step > 0 => epoch,
-            EpochKind::Student { epoch } | EpochKind::SearchRound { before: epoch, .. } => {
-                epoch.saturating_sub(1)
+            EpochKind::Student { epoch } | EpochKind::SearchRound(SearchEpoch { before: epoch, .. }) => {
+                StudentEpoch(epoch.0.saturating_sub(1))
             }
         };
-        let phase = Phase::at(&self.plan.phases, epoch);
-        self.optimizers = self.plan.optimizers(phase);
-        if let EpochKind::SearchRound { method, .. } = slot {
+        let phase = Phase::at(&self.spec.phases, epoch);
+        self.optimizers = self.spec.optimizers(phase);
+        if let EpochKind::SearchRound(SearchEpoch { method, .. }) = slot {
             let rule = self.learner.augmentation(method)?.optimizer();
             self.optimizers.begin_round(&rule);
         }
@@ -69,7 +71,7 @@ impl Run {
             totals: self.totals.clone(),
             seconds: self.seconds,
             recipe: self.recipe_hash.clone(),
-            student: Some(ModelConfig::of(&self.plan, &self.learner)),
+            student: Some(self.model_config()),
             states: self.learner.method_states(),
             ..Checkpoint::default()
         };

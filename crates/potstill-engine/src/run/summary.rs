@@ -1,17 +1,24 @@
 //! The last pages of a run: what it was and what came of it, in one file for programs and one to look at.
 
 use potstill_metrics::Metrics;
-use potstill_report::{Data, EpochResult, EpochRow, Summary, Teacher, html_report, write_summary};
+use potstill_report::{Data, EpochResult, EpochRow, IndexMap, Summary, Teacher, html_report, write_summary};
 
-use crate::{EngineError, ModelConfig, export::deploy, machine::peak_rss_mb, run::Run, run::TEACHER};
+use super::Run;
+use crate::{
+    error::EngineError,
+    export::deploy,
+    machine::peak_rss_mb,
+    model_config::{InputConfig, ModelConfig},
+    plan::{data::PlannedData, networks::NetworkFacts, spec::RunSpec},
+};
 
 impl Run {
     /// Writes what a finished run shows: the student, the summary and the report.
     pub(crate) fn finish(&self) -> Result<(), EngineError> {
-        let summary = self.summary(self.evaluate_teacher()?.unwrap_or_default());
-        let recipe = self.plan.recipe.to_toml()?;
+        let summary = self.summary(&self.evaluate_teachers(|_| true)?);
+        let recipe = self.spec.text()?;
         deploy(
-            ModelConfig::of(&self.plan, &self.learner),
+            self.model_config(),
             &self.learner.student,
             &summary,
             &summary.last.metrics,
@@ -25,49 +32,62 @@ impl Run {
     }
 
     /// The run in one page.
-    fn summary(&self, teacher: Metrics) -> Summary {
-        let plan = &self.plan;
+    fn summary(&self, teachers: &IndexMap<String, Metrics>) -> Summary {
+        let spec = &self.spec;
         let measured = |row: &EpochRow| {
             let (epoch, metrics) = (row.epoch, row.test.clone()?);
             Some(EpochResult { epoch, metrics })
         };
         let last = self.rows.iter().rev().find_map(measured).unwrap_or_default();
-        let teachers = plan.teacher.as_ref().map(|planned| Teacher {
-            name: TEACHER.into(),
-            network: network(&planned.model, &planned.side),
-            metrics: teacher,
+        let teachers = spec.teachers.iter().map(|facts| Teacher {
+            name: facts.name.clone(),
+            network: network(&facts.network),
+            metrics: teachers.get(&facts.name).cloned().unwrap_or_default(),
         });
         Summary {
-            name: plan.recipe.name.clone(),
-            seed: plan.recipe.seed,
-            task: plan.task.kind().to_string(),
-            metrics: plan.task.metrics(),
+            name: spec.settings.name.clone(),
+            seed: spec.settings.seed,
+            task: spec.task.kind().to_string(),
+            metrics: spec.task.metrics(),
             potstill: env!("CARGO_PKG_VERSION").into(),
             recipe_hash: self.recipe_hash.clone(),
-            student: network(&plan.student.model, &plan.student_side),
-            teachers: teachers.into_iter().collect(),
-            methods: plan
-                .recipe
-                .methods
-                .iter()
-                .map(|method| method.kind.clone())
-                .collect(),
-            data: Data {
-                train: plan.recipe.data.train.clone(),
-                test: plan.recipe.data.test_source().into(),
-                train_images: plan.train.len(),
-                test_images: plan.test.len(),
-                classes: plan.train.classes().len(),
-            },
-            epochs: plan.recipe.total_epochs(),
+            student: network(&spec.student),
+            teachers: teachers.collect(),
+            methods: spec.methods.iter().map(|method| method.kind.clone()).collect(),
+            data: data(spec),
+            epochs: spec.epochs(),
             best: self.best.clone().unwrap_or_default(),
-            finished: last.epoch == plan.timeline.len(),
+            finished: last.epoch == spec.timeline.len(),
             last,
             seconds: self.seconds,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             step_ms_median: median(&self.step_seconds).map(|seconds| 1e3 * seconds),
             peak_rss_mb: peak_rss_mb(),
             loader_wait_percent: self.loader_wait_percent(),
+        }
+    }
+
+    /// What the student is.
+    pub(super) fn model_config(&self) -> ModelConfig {
+        let spec = &self.spec;
+        let RunSpec { student, data, .. } = spec;
+        let ([height, width, channels], input) = (data.image, &student.input);
+        let network = &self.learner.student;
+        ModelConfig {
+            architecture: student.model.clone(),
+            task: spec.task.kind(),
+            classes: network.classes(),
+            class_names: data.train.classes().to_vec(),
+            shortcut: student.shortcut,
+            inserted: network.insertions().into_iter().map(Into::into).collect(),
+            input: InputConfig {
+                size: [height, width],
+                channels,
+                mean: input.normalise.mean.clone(),
+                std: input.normalise.std.clone(),
+                low_resolution: input.low_resolution,
+            },
+            potstill: env!("CARGO_PKG_VERSION").into(),
         }
     }
 
@@ -78,11 +98,23 @@ impl Run {
     }
 }
 
-fn network(model: &str, side: &potstill_methods::NetworkInfo) -> potstill_report::Network {
+fn network(facts: &NetworkFacts) -> potstill_report::Network {
     potstill_report::Network {
-        model: model.into(),
-        params: side.probe.parameters as u64,
-        macs: side.probe.macs,
+        model: facts.model.clone(),
+        params: facts.info.probe.parameters as u64,
+        macs: facts.info.probe.macs,
+    }
+}
+
+fn data(spec: &RunSpec) -> Data {
+    let PlannedData { train, test, .. } = &spec.data;
+    let sources = spec.recipe.as_ref().map(|recipe| &recipe.data);
+    Data {
+        train: sources.map_or_else(|| train.name().to_owned(), |data| data.train.clone()),
+        test: sources.map_or_else(|| test.name().to_owned(), |data| data.test_source().to_owned()),
+        train_images: train.len(),
+        test_images: test.len(),
+        classes: train.classes().len(),
     }
 }
 

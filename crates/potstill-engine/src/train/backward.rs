@@ -12,7 +12,7 @@ use super::{
     profile::{StepPart, StepProfile},
     terms::Weighted,
 };
-use crate::Phase;
+use crate::plan::phases::Phase;
 
 /// The learning rates of a step.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use potstill_methods::MethodError;
 use potstill_models::ModelError;
 use potstill_tasks::TaskError;
 
-use crate::EngineError;
+use crate::error::EngineError;
 
 /// Why a step was not taken.
 #[derive(Debug)]

@@ -2,26 +2,11 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_data::{Batch, DataError};
+use potstill_methods::StudentEpoch;
 use potstill_tasks::Targets;
 
 use super::{error::StepError, learner::Learner};
-use crate::NetworkInput;
-
-/// A step of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct StepIndex {
-    /// The student's epoch, from 0; in a round the epoch of all rounds, from 0.
-    pub epoch: usize,
-    /// The step within the epoch, from 0.
-    pub step: usize,
-}
-
-impl StepIndex {
-    /// The counters of a random stream.
-    pub fn counters(self) -> [u64; 2] {
-        [self.epoch as u64, self.step as u64]
-    }
-}
+use crate::network_input::NetworkInput;
 
 /// The images of a step as each network takes them, `[N, H, W, C]`, and what they are.
 pub(crate) struct Inputs {
@@ -36,13 +21,19 @@ pub(crate) struct Inputs {
 
 impl Learner {
     /// The batch for the student's step. The images of every augmentation come first, then the clean ones.
-    pub(crate) fn inputs(&self, batch: &Batch, index: StepIndex) -> Result<Inputs, StepError> {
+    pub(crate) fn inputs(
+        &self,
+        batch: &Batch,
+        epoch: StudentEpoch,
+        step: usize,
+    ) -> Result<Inputs, StepError> {
         let clean = || pixels(batch, &self.device);
+        let counters = [epoch.0 as u64, step as u64];
         let mut made = Vec::new();
         for planned in &self.methods {
             if let Some(augmentation) = planned.method.augmentation() {
                 let name = format!("{}.augment", planned.id);
-                let mut stream = self.seed.stream(&name, &index.counters());
+                let mut stream = self.seed.stream(&name, &counters);
                 made.push(augmentation.augment(clean(), &mut stream, false));
             }
         }

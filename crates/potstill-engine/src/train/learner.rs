@@ -10,7 +10,7 @@ use potstill_tasks::Task;
 use serde_json::Value;
 
 use super::{dry_run::DryRun, error::StepError, teacher::LiveTeacher};
-use crate::{EngineError, NetworkInput, Plan, PlannedTeacher};
+use crate::{error::EngineError, network_input::NetworkInput};
 
 /// The networks, the methods and the weights of their losses.
 pub(crate) struct Learner {
@@ -27,22 +27,6 @@ pub(crate) struct Learner {
 }
 
 impl Learner {
-    /// Takes the trainable parts out of a plan.
-    pub fn of(plan: &mut Plan) -> Self {
-        let train = &plan.recipe.train;
-        Self {
-            device: plan.device.clone(),
-            seed: Seed::new(plan.recipe.seed),
-            student: plan.student.classifier.clone(),
-            student_input: plan.student_input(),
-            teachers: plan.teacher.iter().map(PlannedTeacher::live).collect(),
-            task_weight: train.task_weight,
-            task: Arc::clone(&plan.task),
-            clip_norm: train.clip_norm,
-            methods: std::mem::take(&mut plan.methods),
-        }
-    }
-
     /// What the teacher of an entry did, given what all teachers did; `None` without a teacher.
     pub fn teacher_output<'a>(
         &self,

@@ -4,7 +4,7 @@ use potstill_methods::{OptimizerGroup, Part, PlannedMethod};
 use potstill_ops::Parameters;
 
 use super::{learner::Learner, teacher::TeacherNetwork};
-use crate::Phase;
+use crate::plan::phases::Phase;
 
 /// Which optimiser of a run moves a part.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -10,13 +10,13 @@ use potstill_ops::{Frozen, Mode, Pass};
 use super::{
     backward::{Optimizers, gradients},
     error::StepError,
-    inputs::{StepIndex, pixels},
+    inputs::pixels,
     learner::Learner,
     parts::OptimizerKey,
     step::StepReport,
     terms::{StepLoss, Weighted, values},
 };
-use crate::{EngineError, NetworkInput};
+use crate::{error::EngineError, network_input::NetworkInput};
 
 /// Both networks as they stand at the beginning of an epoch of a round.
 pub(crate) struct FrozenPair {
@@ -36,13 +36,14 @@ impl Learner {
         })
     }
 
-    /// Trains the augmentation of the entry with this index on one batch; nothing else moves.
+    /// Trains the augmentation of the entry with this index on one batch; nothing else moves. The counters are the epoch of all rounds
+    /// of the run and the step, from 0.
     pub fn search_step(
         &mut self,
         method: usize,
         pair: &FrozenPair,
         batch: &Batch,
-        index: StepIndex,
+        [epoch, step]: [usize; 2],
         optimizers: &mut Optimizers,
     ) -> Result<StepReport, StepError> {
         let planned = &self.methods[method];
@@ -51,7 +52,9 @@ impl Learner {
         let augmentation = augmentation
             .ok_or(MethodError::NoAugmentation)
             .map_err(StepError::of(&id))?;
-        let mut stream = self.seed.stream(&format!("{id}.round"), &index.counters());
+        let mut stream = self
+            .seed
+            .stream(&format!("{id}.round"), &[epoch as u64, step as u64]);
         let made = augmentation.augment(pixels(batch, &self.device), &mut stream, true);
         let [student, teacher] = pair.forward(made)?;
         let outputs = SearchOutputs {

@@ -14,7 +14,7 @@ use super::{
     backward::UpdateContext,
     error::StepError,
     forward::Trace,
-    inputs::{Inputs, StepIndex},
+    inputs::Inputs,
     learner::Learner,
     profile::{StepPart, StepProfile},
     terms::{StepLoss, Weighted, values},
@@ -44,14 +44,15 @@ impl Learner {
     pub fn step(
         &mut self,
         batch: &Batch,
-        index: StepIndex,
+        epoch: StudentEpoch,
+        step: usize,
         update: &mut UpdateContext<'_>,
         profile: &mut StepProfile,
     ) -> Result<StepReport, StepError> {
-        let mut inputs = self.inputs(batch, index)?;
+        let mut inputs = self.inputs(batch, epoch, step)?;
         profile.record(StepPart::Batch, 0);
         let mut trace = Trace {
-            epoch: StudentEpoch(index.epoch),
+            epoch,
             statistics: Vec::new(),
             profile,
         };

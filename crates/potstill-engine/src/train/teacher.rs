@@ -4,7 +4,7 @@ use potstill_methods::TeacherUpdate;
 use potstill_models::{FrozenModel, Model};
 use potstill_ops::Mode;
 
-use crate::NetworkInput;
+use crate::network_input::NetworkInput;
 
 /// A teacher of a run, and how it takes an image.
 pub(crate) struct LiveTeacher {

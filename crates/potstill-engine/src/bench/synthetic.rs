@@ -1,0 +1,147 @@
+//! A plan on synthetic images, by registered names.
+
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
+use potstill_data::{
+    Augment, Batch, DataError, Dataset, DatasetInfo, Image, Loader, Sample, Target, TargetKind,
+};
+use potstill_models::{BuildOptions, Model, ModelEntry, find};
+use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Scope};
+use potstill_random::Seed;
+use potstill_recipe::{MethodSpec, OptimizerSpec, Sgd};
+
+use super::BenchSetup;
+use crate::{
+    device::cpu,
+    error::EngineError,
+    network_input::NetworkInput,
+    plan::{
+        data::PlannedData, methods::MethodParts, parts::PlanParts, phases::Phase, settings::Settings,
+        teachers::PlannedTeacher,
+    },
+    source::Network,
+};
+
+/// What the plan of a bench is made from.
+pub(super) fn parts(setup: &BenchSetup, epochs: usize) -> Result<PlanParts, EngineError> {
+    let (device, entry) = (cpu(), find(&setup.student)?);
+    let data = data(entry, setup.batch)?;
+    let student = network(entry, entry.classes, "student", &device)?;
+    let phase = Phase::whole(epochs, rule(setup.rate));
+    let mut parts = PlanParts::new(settings(setup), student, data, phase, &device)?;
+    if let Some(name) = &setup.teacher {
+        let mut teacher = network(find(name)?, entry.classes, "teacher", &device)?;
+        let images = NetworkInput::from(parts.data.normalise.clone());
+        let images = images.of_batch(&batch(&parts.data, &parts.settings)?, &device)?;
+        teacher.classifier = settled(teacher.classifier, images);
+        let mut teacher = PlannedTeacher::new("teacher", teacher, &parts.data, &device)?;
+        teacher.facts.network.info.has_weights = false;
+        parts = parts.teacher(teacher);
+    }
+    for kind in &setup.methods {
+        parts = parts.method(MethodParts::of_spec(kind, MethodSpec::new(kind)));
+    }
+    Ok(parts)
+}
+
+pub(super) fn settings(setup: &BenchSetup) -> Settings {
+    Settings {
+        batch: setup.batch,
+        ..Settings::named("bench")
+    }
+}
+
+fn rule(lr: f64) -> OptimizerSpec {
+    OptimizerSpec::Sgd(Sgd {
+        lr,
+        momentum: 0.9,
+        nesterov: true,
+        dampening: 0.0,
+        weight_decay: 5e-4,
+    })
+}
+
+/// A network of the registry with fresh weights.
+pub(super) fn network(
+    entry: &ModelEntry,
+    classes: usize,
+    owner: &str,
+    device: &Device,
+) -> Result<Network, EngineError> {
+    let options = BuildOptions {
+        classes: Some(classes),
+        ..BuildOptions::default()
+    };
+    Ok(Network {
+        model: entry.name.into(),
+        shortcut: None,
+        classifier: entry.build(options, &Scope::new(device, Seed::new(0), owner))?,
+        input: None,
+        task: None,
+    })
+}
+
+/// The teacher with the running statistics of these images. Those of a fresh one fit nothing, and what a residual network adds up
+/// would grow from block to block.
+fn settled(mut teacher: Model, images: Tensor<4>) -> Model {
+    let mut pass = Pass::new(Mode::Batch);
+    Frozen::new(&teacher).get().forward(images, &mut pass);
+    let statistics = pass.into_batch_statistics();
+    // Each update goes a tenth of the way.
+    let again: Vec<BatchStatistics> = std::iter::repeat_n(statistics, 60).flatten().collect();
+    BatchStatistics::update_running_stats(&again, teacher.parameters_mut());
+    teacher
+}
+
+/// So many images of noise, of the size and the classes that a network is for.
+pub(super) fn data(entry: &ModelEntry, images: usize) -> Result<PlannedData, EngineError> {
+    let classes = (0..entry.classes).map(|class| class.to_string());
+    let noise = Noise {
+        info: DatasetInfo::new("noise", TargetKind::Class, classes),
+        size: entry.input,
+        images,
+    };
+    let noise: Arc<dyn Dataset> = Arc::new(noise);
+    PlannedData::new(Arc::clone(&noise), noise, Augment::none())
+}
+
+/// The only batch.
+pub(super) fn batch(data: &PlannedData, settings: &Settings) -> Result<Batch, EngineError> {
+    let loader = Loader::new(data.train.clone(), data.augment.clone(), settings.loading())?;
+    let batch = loader.epoch(0, 0).next();
+    let none = || EngineError::invalid_plan("batch", "a bench needs at least 2 images");
+    Ok(batch.ok_or_else(none)??)
+}
+
+/// Images of noise of random classes.
+struct Noise {
+    info: DatasetInfo,
+    size: [usize; 2],
+    images: usize,
+}
+
+impl Dataset for Noise {
+    fn info(&self) -> &DatasetInfo {
+        &self.info
+    }
+
+    fn len(&self) -> usize {
+        self.images
+    }
+
+    fn sample(&self, index: usize) -> Result<Sample, DataError> {
+        self.in_range(index)?;
+        let mut stream = Seed::new(0).stream("bench", &[index as u64]);
+        let [height, width] = self.size;
+        let target = Target::Class(stream.below(self.info.classes.len()) as u32);
+        let pixels = (0..height * width * 3).map(|_| stream.below(256) as u8);
+        let image = Image {
+            height,
+            width,
+            channels: 3,
+            pixels: pixels.collect(),
+        };
+        Ok(Sample { image, target })
+    }
+}

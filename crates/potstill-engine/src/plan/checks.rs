@@ -1,0 +1,94 @@
+//! What has to fit together before the first step.
+
+use std::collections::BTreeSet;
+
+use potstill_methods::PlannedMethod;
+use potstill_tasks::Task;
+
+use super::{networks::PlannedStudent, phases::Phase, settings::Settings, teachers::PlannedTeacher};
+use crate::error::EngineError;
+
+/// Whether batches can be made of so many training images.
+pub(crate) fn check_batches(settings: &Settings, images: usize) -> Result<(), EngineError> {
+    let batch = settings.batch;
+    let reason = if batch < 2 {
+        "a batch of one image has no batch statistics, take at least 2".into()
+    } else if images < batch && settings.drop_last {
+        format!("{images} training images do not fill one batch of {batch}: take a smaller `train.batch`")
+    } else if !settings.drop_last && images % batch == 1 {
+        format!(
+            "the last of the batches would hold one image ({images} images, batch {batch}): set `train.drop_last = true`"
+        )
+    } else {
+        return Ok(());
+    };
+    Err(EngineError::invalid_plan("train.batch", reason))
+}
+
+/// Whether the student gives what the task needs.
+pub(crate) fn check_outputs(student: &PlannedStudent, task: &dyn Task) -> Result<(), EngineError> {
+    let (found, needed) = (student.network.output_kind(), task.output_kind());
+    if found == needed {
+        return Ok(());
+    }
+    let reason = format!(
+        "`{}` gives {found}, and the task `{}` needs {needed}",
+        student.facts.model,
+        task.kind()
+    );
+    Err(EngineError::invalid_plan("student.model", reason))
+}
+
+/// Whether teachers and entries have names of their own, and whether each can begin the name of a tensor.
+pub(crate) fn check_names<'a>(
+    teachers: &'a [PlannedTeacher],
+    ids: impl Iterator<Item = &'a str>,
+) -> Result<(), EngineError> {
+    let mut taken = BTreeSet::from(["student", "optimizer"]);
+    let names = teachers.iter().map(|teacher| teacher.facts.name.as_str());
+    for name in names.chain(ids) {
+        let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+        if name.is_empty() || !name.chars().all(plain) {
+            let reason = format!("`{name}` is no name for a method or a teacher: take a-z, 0-9, `-` and `_`");
+            return Err(EngineError::invalid_plan("methods.name", reason));
+        }
+        if !taken.insert(name) {
+            let reason = format!("`{name}` is taken: every method and teacher needs a name of its own");
+            return Err(EngineError::invalid_plan("methods.name", reason));
+        }
+    }
+    Ok(())
+}
+
+/// Whether there are phases, one behind the other, that train what there is.
+pub(crate) fn check_phases(
+    phases: &[Phase],
+    teachers: &[PlannedTeacher],
+    methods: &[PlannedMethod],
+) -> Result<(), EngineError> {
+    let mut begin = 0;
+    for phase in phases {
+        let name = &phase.name;
+        if phase.epochs.start != begin || phase.epochs.is_empty() {
+            let reason = format!("phase `{name}` does not begin in epoch {begin}, or has no epochs");
+            return Err(EngineError::invalid_plan("train.phases", reason));
+        }
+        begin = phase.epochs.end;
+        for part in phase.trains.iter().flatten() {
+            let is_teacher = teachers.iter().any(|teacher| teacher.facts.name == *part);
+            let is_method = methods.iter().any(|planned| planned.id == *part);
+            if part != "student" && !is_teacher && !is_method {
+                let reason =
+                    format!("phase `{name}` trains `{part}`, which is neither `student` nor a listed method");
+                return Err(EngineError::invalid_plan("train.phases", reason));
+            }
+        }
+    }
+    if phases.is_empty() {
+        return Err(EngineError::invalid_plan(
+            "train.phases",
+            "a run needs at least one",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,149 @@
+//! The images of a plan.
+
+use std::sync::Arc;
+
+use potstill_data::{
+    Augment, Dataset, DatasetEntry, FewSamples, InMemory, Normalise, Split, Subset, TargetKind, open_for,
+};
+use potstill_random::Seed;
+use potstill_recipe::Recipe;
+use potstill_tasks::TaskOptions;
+
+use crate::error::EngineError;
+
+/// The images of a plan, and how the networks see them.
+#[derive(Clone)]
+pub struct PlannedData {
+    /// Training images.
+    pub train: Arc<dyn Dataset>,
+    /// Test images.
+    pub test: Arc<dyn Dataset>,
+    /// How training images are varied.
+    pub augment: Augment,
+    /// The size `[H, W, C]` of an image as the networks see it.
+    pub image: [usize; 3],
+    /// How images are normalised where neither a recipe nor weights say it.
+    pub normalise: Normalise,
+}
+
+/// ImageNet's statistics, which published teachers of small images were trained with as well; used where nothing else is said.
+pub fn default_input(channels: usize) -> Normalise {
+    if channels == 3 {
+        Normalise {
+            mean: vec![0.485, 0.456, 0.406],
+            std: vec![0.229, 0.224, 0.225],
+        }
+    } else {
+        Normalise {
+            mean: vec![0.5; channels],
+            std: vec![0.25; channels],
+        }
+    }
+}
+
+impl PlannedData {
+    /// Training and test images, which have to be of the same classes. They are normalised by [`default_input`] where nothing else is
+    /// said.
+    ///
+    /// # Errors
+    /// Other classes, no images, a first image that cannot be read.
+    pub fn new(
+        train: Arc<dyn Dataset>,
+        test: Arc<dyn Dataset>,
+        augment: Augment,
+    ) -> Result<Self, EngineError> {
+        check_images("data.train", train.as_ref())?;
+        check_images("data.test", test.as_ref())?;
+        check_classes(train.classes(), test.classes())?;
+        augment.check_target(train.info().target)?;
+        let image = augment.output_shape(train.image(0)?.shape());
+        Ok(Self {
+            normalise: default_input(image[2]),
+            train,
+            test,
+            augment,
+            image,
+        })
+    }
+
+    /// The images of a recipe, decoded once and kept in memory where they are small, and normalised as is usual for the data set.
+    pub(crate) fn open(recipe: &Recipe) -> Result<Self, EngineError> {
+        let (data, seed) = (&recipe.data, Seed::new(recipe.seed));
+        // Its own seed: runs over seeds of the recipe are runs on the same images, and a teacher's recipe can name the same ones.
+        let few = data.few_samples.map(|share| {
+            let seed = Seed::new(data.few_samples_seed.unwrap_or_default());
+            (FewSamples::Fraction(share), seed)
+        });
+        let limit = |limit: Option<usize>| limit.map(|total| (FewSamples::Total(total), seed));
+        let part = few.or_else(|| limit(data.train_limit));
+        let target = potstill_tasks::task(recipe.task, TaskOptions::default()).target_kind();
+        let train = opened(&data.train, (Split::Train, target), part, data.workers)?;
+        let part = limit(data.test_limit);
+        let test = opened(data.test_source(), (Split::Test, target), part, data.workers)?;
+        let mut augment: Augment = match &data.augment {
+            Some(steps) => steps.read_as()?,
+            None => Augment::none(),
+        };
+        if let Some(share) = data.min_visible {
+            augment = augment.with_min_visible(share);
+        }
+        let mut planned = Self::new(train, test, augment)?;
+        let channels = planned.image[2];
+        let entry = DatasetEntry::of(&data.train).filter(|entry| entry.mean.len() == channels);
+        if let Some(entry) = entry {
+            planned.normalise = Normalise {
+                mean: entry.mean.to_vec(),
+                std: entry.std.to_vec(),
+            };
+        }
+        Ok(planned)
+    }
+}
+
+fn check_classes(ours: &[String], theirs: &[String]) -> Result<(), EngineError> {
+    if ours == theirs {
+        return Ok(());
+    }
+    let other = ours.iter().zip(theirs).find(|(a, b)| a != b);
+    let reason = match other.filter(|_| ours.len() == theirs.len()) {
+        Some((a, b)) => {
+            format!("the class names of `data.train` and `data.test` differ: `{a}` here is `{b}` there")
+        }
+        None => format!(
+            "`data.train` has {} classes and `data.test` {}",
+            ours.len(),
+            theirs.len()
+        ),
+    };
+    Err(EngineError::invalid_plan("data.test", reason))
+}
+
+fn check_images(key: &str, set: &dyn Dataset) -> Result<(), EngineError> {
+    if set.is_empty() {
+        let reason = format!("`{}` has no images", set.name());
+        return Err(EngineError::invalid_plan(key, reason));
+    }
+    Ok(())
+}
+
+/// The images of a source with targets of a kind, or a part of them chosen by a seed.
+fn opened(
+    source: &str,
+    (split, target): (Split, TargetKind),
+    part: Option<(FewSamples, Seed)>,
+    workers: usize,
+) -> Result<Arc<dyn Dataset>, EngineError> {
+    let mut set: Arc<dyn Dataset> = open_for(source, split, target)?.into();
+    if let Some((amount, seed)) = part {
+        set = Arc::new(Subset::few_samples(set, amount, seed)?);
+    }
+    check_images(&format!("data.{split}"), set.as_ref())?;
+    let [h, w, c] = set.image(0)?.shape();
+    if h * w * c * set.len() > KEPT_IN_MEMORY {
+        return Ok(set);
+    }
+    Ok(Arc::new(InMemory::decode(set, workers)?))
+}
+
+/// Decoded images up to this many bytes are kept: 1 GiB, the whole of CIFAR several times over.
+const KEPT_IN_MEMORY: usize = 1 << 30;

@@ -1,0 +1,177 @@
+//! The methods of a plan: entries of a recipe, or made by a program.
+
+use burn::tensor::Device;
+use potstill_methods::{
+    Method, MethodError, MethodInfo, PlanContext, PlannedMethod, TeacherRef, TeacherUse, find,
+};
+use potstill_random::Seed;
+use potstill_recipe::{MethodSpec, Recipe};
+use potstill_tasks::Task;
+
+use super::{data::PlannedData, networks::PlannedStudent, teachers::PlannedTeacher};
+use crate::error::EngineError;
+
+/// Makes a method for two networks.
+pub type MakeMethod = Box<dyn FnOnce(&PlanContext) -> Result<Box<dyn Method>, MethodError>>;
+
+/// An entry before it is planned.
+pub struct MethodParts {
+    /// Its name: logs, checkpoints, phases and random streams call it so.
+    pub id: String,
+    /// The name of its kind, for summaries.
+    pub kind: String,
+    /// The weight of its loss.
+    pub weight: f64,
+    /// The teachers that it learns from, with their shares; empty for the only one.
+    pub teachers: Vec<(String, f64)>,
+    /// Makes the method.
+    pub make: MakeMethod,
+}
+
+impl MethodParts {
+    /// A method of a program.
+    pub fn new(id: impl Into<String>, weight: f64, method: impl Method + 'static) -> Self {
+        let id = id.into();
+        Self {
+            kind: id.clone(),
+            id,
+            weight,
+            teachers: Vec::new(),
+            make: Box::new(move |_| Ok(Box::new(method))),
+        }
+    }
+
+    /// A method of the registry with its options.
+    pub fn of_spec(id: impl Into<String>, spec: MethodSpec) -> Self {
+        Self {
+            id: id.into(),
+            kind: spec.kind.clone(),
+            weight: spec.weight,
+            teachers: Vec::new(),
+            make: Box::new(move |context| find(&spec.kind)?.plan(&spec, context)),
+        }
+    }
+
+    /// The entries of a recipe.
+    pub(crate) fn of_recipe(recipe: &Recipe) -> Vec<Self> {
+        let entries = recipe.methods.iter().zip(recipe.method_ids());
+        entries
+            .map(|(spec, id)| Self {
+                teachers: recipe
+                    .teachers_of(spec)
+                    .into_iter()
+                    .map(|share| (share.name, share.share))
+                    .collect(),
+                ..Self::of_spec(id, spec.clone())
+            })
+            .collect()
+    }
+}
+
+/// What all entries of a plan are planned with.
+pub(crate) struct Ground<'a> {
+    pub task: &'a dyn Task,
+    pub data: &'a PlannedData,
+    pub student: &'a PlannedStudent,
+    pub teachers: &'a [PlannedTeacher],
+    /// Epochs of the student's training.
+    pub epochs: usize,
+    pub device: &'a Device,
+    pub seed: Seed,
+}
+
+impl Ground<'_> {
+    /// Plans an entry.
+    pub fn plan(&self, parts: MethodParts) -> Result<PlannedMethod, EngineError> {
+        let MethodParts {
+            id,
+            kind,
+            weight,
+            teachers,
+            make,
+        } = parts;
+        let teachers = self.teachers_of(&id, &teachers)?;
+        let facts = teachers.iter().map(|teacher| &self.teachers[teacher.index].facts);
+        let context = PlanContext {
+            id: id.clone(),
+            student: self.student.facts.info.clone(),
+            teachers: facts.map(|facts| facts.network.info.clone()).collect(),
+            image: self.data.image,
+            input: self.student.facts.input.normalise.clone(),
+            epochs: self.epochs,
+            device: self.device.clone(),
+            seed: self.seed,
+        };
+        let method = make(&context)?;
+        let info = method.info();
+        self.check_targets(&id, &info)?;
+        let teachers = match (info.teacher, teachers.len()) {
+            (TeacherUse::None, _) if info.rounds.is_empty() => Vec::new(),
+            (_, 0) => return Err(MethodError::NoTeacher(id).into()),
+            (TeacherUse::OneOrMean, _) | (_, 1) => teachers,
+            (_, several) => {
+                return Err(MethodError::OneTeacher {
+                    method: id,
+                    teachers: several,
+                }
+                .into());
+            }
+        };
+        Ok(PlannedMethod {
+            id,
+            kind,
+            weight,
+            teachers,
+            method,
+        })
+    }
+
+    /// Refuses a method that needs other targets than the task has.
+    fn check_targets(&self, id: &str, info: &MethodInfo) -> Result<(), MethodError> {
+        match info.targets {
+            Some(need) if need.kind != self.task.target_kind() => Err(MethodError::Targets {
+                method: id.to_owned(),
+                task: self.task.kind().to_string(),
+                needed: need.kind,
+                found: self.task.target_kind(),
+                reason: need.reason,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// The teachers of an entry: those that it names, or the only one.
+    fn teachers_of(&self, id: &str, named: &[(String, f64)]) -> Result<Vec<TeacherRef>, EngineError> {
+        let names = || self.teachers.iter().map(|teacher| teacher.facts.name.as_str());
+        let refused = |problem: String| {
+            let names: Vec<_> = names().map(|name| format!("`{name}`")).collect();
+            let reason = format!("`{id}` {problem}; there are {}", names.join(", "));
+            Err(EngineError::invalid_plan("methods.teacher", reason))
+        };
+        if named.is_empty() {
+            return match self.teachers.len() {
+                0 => Ok(Vec::new()),
+                1 => Ok(vec![TeacherRef {
+                    index: 0,
+                    weight: 1.0,
+                }]),
+                _ => refused("has to say which teacher it learns from (`teacher = \"...\"`)".into()),
+            };
+        }
+        let mut teachers = Vec::with_capacity(named.len());
+        for (name, weight) in named {
+            match names().position(|known| known == name) {
+                Some(index) => teachers.push(TeacherRef {
+                    index,
+                    weight: *weight,
+                }),
+                None => return refused(format!("learns from `{name}`, which is no teacher")),
+            }
+        }
+        let total: f64 = teachers.iter().map(|teacher| teacher.weight).sum();
+        if !(total.is_finite() && total > 0.0 && teachers.iter().all(|teacher| teacher.weight >= 0.0)) {
+            return refused("has weights of its teachers whose sum is not positive".into());
+        }
+        Ok(teachers)
+    }
+}

@@ -1,0 +1,138 @@
+//! The student of a plan, and what is known about each network.
+
+use burn::tensor::Device;
+use potstill_data::Normalise;
+use potstill_methods::{NetworkInfo, PlannedMethod};
+use potstill_models::{Model, Shortcut};
+use potstill_ops::Scope;
+use potstill_random::Seed;
+use potstill_recipe::Recipe;
+
+use super::data::PlannedData;
+use crate::{
+    error::EngineError,
+    network_input::NetworkInput,
+    source::{Network, Source},
+};
+
+/// The student of a plan.
+pub struct PlannedStudent {
+    /// The network.
+    pub network: Model,
+    /// What is known about it.
+    pub facts: NetworkFacts,
+}
+
+/// What is known about a network of a plan.
+#[derive(Debug, Clone)]
+pub struct NetworkFacts {
+    /// Its architecture's name, or the name of its file.
+    pub model: String,
+    /// The shortcut of a residual network for small images, where it was chosen.
+    pub shortcut: Option<Shortcut>,
+    /// How it takes an image.
+    pub input: NetworkInput,
+    /// What the probe saw of it.
+    pub info: NetworkInfo,
+}
+
+impl NetworkFacts {
+    /// The network in a line that tells it from others.
+    pub(crate) fn describe(&self) -> String {
+        let probe = &self.info.probe;
+        format!(
+            "{}, {} parameters, {} multiply-accumulates, {:?}",
+            self.model, probe.parameters, probe.macs, self.input
+        )
+    }
+}
+
+impl PlannedStudent {
+    /// A network that takes images as it says, or else normalised as the data.
+    ///
+    /// # Errors
+    /// Images that it cannot take.
+    pub fn new(network: Network, data: &PlannedData, device: &Device) -> Result<Self, EngineError> {
+        let Network {
+            model,
+            shortcut,
+            classifier,
+            input,
+            ..
+        } = network;
+        let input = input.unwrap_or_else(|| data.normalise.clone().into());
+        check_input("student", &input, classifier.channels(), data.image)?;
+        let info = NetworkInfo::of(&classifier, input.size(data.image)?, device)?;
+        Ok(Self {
+            network: classifier,
+            facts: NetworkFacts {
+                model,
+                shortcut,
+                input,
+                info,
+            },
+        })
+    }
+
+    /// The student of a recipe. It takes an image as the recipe says, else as its weights say, else normalised as `usual`. A resolution
+    /// is nobody's but its own.
+    pub(crate) fn open(
+        recipe: &Recipe,
+        data: &PlannedData,
+        usual: Normalise,
+        device: &Device,
+    ) -> Result<Self, EngineError> {
+        let spec = &recipe.student;
+        let source = Source {
+            model: Some(spec.model.clone()),
+            weights: spec.weights.clone(),
+            shortcut: spec.shortcut,
+            classes: Some(data.train.classes().len()),
+            channels: Some(data.image[2]),
+        };
+        let mut network = source.open(device, Seed::new(recipe.seed), "student")?;
+        let input = NetworkInput::of(spec.input.as_ref(), network.input.take(), || usual);
+        network.input = Some(input);
+        Self::new(network, data, device)
+    }
+
+    /// Puts the layers of the methods in.
+    pub(crate) fn insert(
+        &mut self,
+        methods: &[PlannedMethod],
+        image: [usize; 3],
+        seed: Seed,
+        device: &Device,
+    ) -> Result<(), EngineError> {
+        let seen = self.facts.input.size(image)?;
+        let mut any = false;
+        for PlannedMethod { id, method, .. } in methods {
+            for insertion in method.info().insertions {
+                let scope = Scope::new(device, seed, id).at(&insertion.path);
+                self.network.insert(&insertion, [seen[0], seen[1]], &scope)?;
+                any = true;
+            }
+        }
+        if any {
+            self.facts.info = NetworkInfo::of(&self.network, seen, device)?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether a network of so many channels can take images of this size as its input says.
+pub(crate) fn check_input(
+    name: &str,
+    input: &NetworkInput,
+    channels: usize,
+    [height, width, _]: [usize; 3],
+) -> Result<(), EngineError> {
+    input
+        .check([height, width, channels])
+        .map_err(|error| match error {
+            EngineError::InvalidPlan { key, reason } => {
+                EngineError::invalid_plan(format!("{name}.input.{key}"), reason)
+            }
+            error => EngineError::invalid_plan(format!("{name}.input"), error.to_string()),
+        })
+}

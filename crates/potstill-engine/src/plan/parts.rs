@@ -1,0 +1,158 @@
+//! What a plan is made from.
+
+use std::sync::Arc;
+
+use burn::tensor::Device;
+use potstill_data::Normalise;
+use potstill_recipe::{Recipe, TaskKind};
+use potstill_tasks::{Task, TaskOptions};
+
+use super::{
+    checks::check_batches, data::PlannedData, methods::MethodParts, networks::PlannedStudent, phases::Phase,
+    settings::Settings, teachers::PlannedTeacher,
+};
+use crate::{device::cpu, error::EngineError, source::Network};
+
+/// What a plan is made from: by a recipe, or by a program that has its own networks, data and methods.
+///
+/// ```
+/// use std::sync::Arc;
+/// use potstill_data::{Augment, Split, open};
+/// use potstill_engine::{MethodParts, Phase, Plan, PlanParts, PlannedData, PlannedTeacher, Settings, Source, cpu};
+/// use potstill_methods::Kd;
+/// use potstill_random::Seed;
+/// use potstill_recipe::{OptimizerSpec, Sgd};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let device = cpu();
+/// let images = |split| open("shapes:size=16,train=64,test=20,classes=4", split);
+/// let data = PlannedData::new(images(Split::Train)?.into(), images(Split::Test)?.into(), Augment::none())?;
+/// let network = |name: &str| {
+///     let source = Source { model: Some(name.into()), classes: Some(4), ..Source::default() };
+///     source.open(&device, Seed::new(0), name)
+/// };
+/// let teacher = PlannedTeacher::new("teacher", network("cifar_resnet14")?, &data, &device)?;
+/// let phase = Phase::whole(1, OptimizerSpec::Sgd(Sgd::with_rate(0.05)));
+/// let parts = PlanParts::new(Settings::named("mine"), network("cifar_resnet8")?, data, phase, &device)?
+///     .teacher(teacher)
+///     .method(MethodParts::new("kd", 0.9, Kd::with_temperature(4.0)));
+/// assert_eq!(Plan::from_parts(parts)?.spec.epochs(), 1);
+/// # Ok(())
+/// # }
+/// ```
+pub struct PlanParts {
+    /// The settings.
+    pub settings: Settings,
+    /// The recipe, if there is one. It is kept with the run; the other parts say what happens.
+    pub recipe: Option<Recipe>,
+    /// Where everything is computed.
+    pub device: Device,
+    /// What the networks are trained for.
+    pub task: Arc<dyn Task>,
+    /// The images.
+    pub data: PlannedData,
+    /// The student.
+    pub student: PlannedStudent,
+    /// The teachers, each with its own name.
+    pub teachers: Vec<PlannedTeacher>,
+    /// The methods, each with its own name.
+    pub methods: Vec<MethodParts>,
+    /// The phases, one behind the other.
+    pub phases: Vec<Phase>,
+}
+
+impl PlanParts {
+    /// A student that trains alone for classification in one phase.
+    ///
+    /// # Errors
+    /// Images that the student cannot take.
+    pub fn new(
+        settings: Settings,
+        student: Network,
+        data: PlannedData,
+        phase: Phase,
+        device: &Device,
+    ) -> Result<Self, EngineError> {
+        Ok(Self {
+            student: PlannedStudent::new(student, &data, device)?,
+            task: task_of(TaskKind::default(), &settings, &data),
+            settings,
+            recipe: None,
+            device: device.clone(),
+            data,
+            teachers: Vec::new(),
+            methods: Vec::new(),
+            phases: vec![phase],
+        })
+    }
+
+    /// With a teacher besides.
+    #[must_use]
+    pub fn teacher(mut self, teacher: PlannedTeacher) -> Self {
+        self.teachers.push(teacher);
+        self
+    }
+
+    /// With a method besides.
+    #[must_use]
+    pub fn method(mut self, method: MethodParts) -> Self {
+        self.methods.push(method);
+        self
+    }
+
+    /// Opens what a recipe names.
+    ///
+    /// # Errors
+    /// The first thing that cannot be opened.
+    pub fn open(recipe: Recipe) -> Result<Self, EngineError> {
+        check_supported(&recipe)?;
+        let (device, settings) = (cpu(), Settings::from(&recipe));
+        let data = PlannedData::open(&recipe)?;
+        check_batches(&settings, data.train.len())?;
+        let teachers = PlannedTeacher::open_all(&recipe, &data, &device)?;
+        let usual = usual_input(&teachers, &data);
+        Ok(Self {
+            student: PlannedStudent::open(&recipe, &data, usual, &device)?,
+            task: task_of(recipe.task, &settings, &data),
+            methods: MethodParts::of_recipe(&recipe),
+            phases: Phase::of(&recipe),
+            settings,
+            recipe: Some(recipe),
+            device,
+            data,
+            teachers,
+        })
+    }
+}
+
+fn task_of(kind: TaskKind, settings: &Settings, data: &PlannedData) -> Arc<dyn Task> {
+    let options = TaskOptions {
+        classes: data.train.classes().to_vec(),
+        label_smoothing: settings.label_smoothing,
+    };
+    potstill_tasks::task(kind, options)
+}
+
+/// How the student's images are normalised where nothing else is said: as those of the teachers where they agree, else as the data.
+fn usual_input(teachers: &[PlannedTeacher], data: &PlannedData) -> Normalise {
+    let mut of_teachers = teachers
+        .iter()
+        .map(|teacher| &teacher.facts.network.input.normalise);
+    match of_teachers.next() {
+        Some(first) if of_teachers.all(|other| other == first) => first.clone(),
+        _ => data.normalise.clone(),
+    }
+}
+
+/// What a recipe can say and a run cannot do yet.
+fn check_supported(recipe: &Recipe) -> Result<(), EngineError> {
+    let teachers = recipe.all_teachers();
+    let asked = [("teacher.cache", teachers.iter().any(|(_, teacher)| teacher.cache))];
+    match asked.into_iter().find(|(_, asked)| *asked) {
+        Some((key, _)) => Err(EngineError::invalid_plan(
+            key,
+            "it is not supported yet; leave it out",
+        )),
+        None => Ok(()),
+    }
+}

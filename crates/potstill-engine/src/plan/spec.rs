@@ -1,0 +1,149 @@
+//! What a run knows about itself while its networks and methods train.
+
+use std::sync::Arc;
+
+use potstill_base::Digest;
+use potstill_methods::{PlannedMethod, StudentEpoch};
+use potstill_ops::count_trainable;
+use potstill_recipe::Recipe;
+use potstill_tasks::Task;
+
+use super::{
+    data::PlannedData, networks::NetworkFacts, phases::Phase, settings::Settings, teachers::TeacherFacts,
+    timeline::Timeline,
+};
+use crate::{
+    error::EngineError,
+    train::backward::{Optimizers, Rates},
+};
+
+/// A plan without what trains: its data, its phases, and the facts about its networks and methods.
+pub struct RunSpec {
+    /// The settings.
+    pub settings: Settings,
+    /// The recipe; `None` for a plan that a program made.
+    pub recipe: Option<Recipe>,
+    /// What the networks are trained for.
+    pub task: Arc<dyn Task>,
+    /// The images.
+    pub data: PlannedData,
+    /// What is known about the student.
+    pub student: NetworkFacts,
+    /// What is known about each teacher.
+    pub teachers: Vec<TeacherFacts>,
+    /// What is known about each method.
+    pub methods: Vec<MethodFacts>,
+    /// The phases.
+    pub phases: Vec<Phase>,
+    /// All epochs of the run: the student's, and the rounds of augmentations between them.
+    pub timeline: Timeline,
+}
+
+/// What is known about a method of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MethodFacts {
+    /// The name of its entry.
+    pub id: String,
+    /// The name of its kind.
+    pub kind: String,
+    /// The weight of its loss.
+    pub weight: f64,
+    /// The teachers that it learns from, with their weights in the mean.
+    pub teachers: Vec<(String, f64)>,
+    /// Trainable parameters that it brings.
+    pub parameters: usize,
+}
+
+impl RunSpec {
+    /// Epochs of the student's training.
+    pub fn epochs(&self) -> usize {
+        self.phases.last().map_or(0, |phase| phase.epochs.end)
+    }
+
+    /// Training steps of an epoch.
+    pub fn steps_per_epoch(&self) -> usize {
+        let (images, batch) = (self.data.train.len(), self.settings.batch);
+        if self.settings.drop_last {
+            images / batch
+        } else {
+            images.div_ceil(batch)
+        }
+    }
+
+    /// What a run folder keeps of it: the recipe, or a comment that says what a program made.
+    ///
+    /// # Errors
+    /// A recipe that has no text.
+    pub fn text(&self) -> Result<String, EngineError> {
+        if let Some(recipe) = &self.recipe {
+            return Ok(recipe.to_toml()?);
+        }
+        let mut lines = vec![
+            "Made by a program, without a recipe: the program that made it resumes it.".to_owned(),
+            format!("{}, {:?}", self.task.kind(), self.settings),
+            format!("data: {} and {}", self.data.train.name(), self.data.test.name()),
+            format!("augment: {:?}", self.data.augment),
+            format!("student: {}", self.student.describe()),
+        ];
+        lines.extend(self.teachers.iter().map(|teacher| {
+            let TeacherFacts { name, update, .. } = teacher;
+            format!("teacher: {name}, {}, {update:?}", teacher.network.describe())
+        }));
+        lines.extend(self.methods.iter().map(|method| format!("{method:?}")));
+        lines.extend(self.phases.iter().map(|phase| format!("{phase:?}")));
+        let comment = lines
+            .iter()
+            .map(|line| format!("# {}\n", line.replace('\n', " ")));
+        Ok(comment.collect())
+    }
+
+    /// The digest of that text, by which a checkpoint knows its own run.
+    ///
+    /// # Errors
+    /// As [`text`](Self::text).
+    pub fn hash(&self) -> Result<String, EngineError> {
+        Ok(Digest::of(self.text()?))
+    }
+
+    /// The optimisers of a phase, without state.
+    pub(crate) fn optimizers(&self, phase: &Phase) -> Optimizers {
+        Optimizers::new(
+            phase,
+            self.teachers.iter().map(|teacher| teacher.optimizer.as_ref()),
+        )
+    }
+
+    /// The learning rates of a step. Those of online teachers are by their own rule and schedule where they have them, otherwise as the
+    /// student's phase.
+    pub(crate) fn rates(&self, phase: &Phase, epoch: StudentEpoch, step: usize, steps: usize) -> Rates {
+        let of_teacher = |teacher: &TeacherFacts| {
+            let base = teacher.optimizer.as_ref().unwrap_or(&phase.optimizer).lr();
+            match &teacher.schedule {
+                // Its own schedule goes over the whole training.
+                Some(own) => own.lr(base, epoch.0, step, steps, self.epochs()),
+                None => phase.rate_from(base, epoch, step, steps),
+            }
+        };
+        Rates {
+            student: phase.rate(epoch, step, steps),
+            teachers: self.teachers.iter().map(of_teacher).collect(),
+        }
+    }
+}
+
+impl MethodFacts {
+    /// The facts of a planned entry.
+    pub(crate) fn of(planned: &PlannedMethod, teachers: &[TeacherFacts]) -> Self {
+        let parts = planned.trained_parts();
+        let own = planned.teachers.iter();
+        Self {
+            teachers: own
+                .map(|own| (teachers[own.index].name.clone(), own.weight))
+                .collect(),
+            id: planned.id.clone(),
+            kind: planned.kind.clone(),
+            weight: planned.weight,
+            parameters: parts.map(|part| count_trainable(part.module)).sum(),
+        }
+    }
+}
