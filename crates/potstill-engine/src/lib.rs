@@ -31,7 +31,7 @@ pub use estimate::Estimate;
 pub use evaluate::{Evaluation, evaluate};
 pub use export::{CheckpointChoice, export};
 pub use machine::peak_rss_mb;
-pub use model_config::{InputConfig, InsertedConfig, ModelConfig};
+pub use model_config::{InputConfig, ModelConfig};
 pub use network_input::NetworkInput;
 pub use observer::{EpochProgress, NoObserver, Observer, StepProgress, epoch_line};
 pub use plan::{

@@ -6,7 +6,8 @@ use potstill_data::Normalise;
 use potstill_models::{BuildOptions, Model, Shortcut, find};
 use potstill_ops::{Insertion, Scope};
 use potstill_recipe::{LowResolution, TaskKind};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de::Error};
+use serde_json::{Map, Value};
 
 use crate::{error::EngineError, network_input::NetworkInput};
 
@@ -31,47 +32,16 @@ pub struct ModelConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shortcut: Option<Shortcut>,
     /// The layers that a method put in, in that order.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub inserted: Vec<InsertedConfig>,
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "insertions"
+    )]
+    pub inserted: Vec<Insertion>,
     /// What the network takes.
     pub input: InputConfig,
     /// The version that wrote the file.
     pub potstill: String,
-}
-
-/// A layer that a method put into a network.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct InsertedConfig {
-    /// Under which its tensors stand.
-    pub path: String,
-    /// The point whose map it replaces.
-    pub point: String,
-    /// How many templates it has.
-    pub templates: usize,
-    /// What its residual is multiplied by.
-    pub alpha: f64,
-}
-
-impl From<Insertion> for InsertedConfig {
-    fn from(insertion: Insertion) -> Self {
-        Self {
-            path: insertion.path,
-            point: insertion.point.to_string(),
-            templates: insertion.templates,
-            alpha: insertion.alpha,
-        }
-    }
-}
-
-impl InsertedConfig {
-    fn insertion(&self) -> Result<Insertion, EngineError> {
-        Ok(Insertion {
-            path: self.path.clone(),
-            point: self.point.parse()?,
-            templates: self.templates,
-            alpha: self.alpha,
-        })
-    }
 }
 
 /// What a network takes.
@@ -134,9 +104,19 @@ impl ModelConfig {
         }
         let [height, width] = self.input.size;
         let [height, width, _] = self.network_input().size([height, width, self.input.channels])?;
-        for inserted in &self.inserted {
-            classifier.insert(&inserted.insertion()?, [height, width], &scope.at(&inserted.path))?;
+        for insertion in &self.inserted {
+            classifier.insert(insertion, [height, width], &scope.at(&insertion.path))?;
         }
         Ok(())
     }
+}
+
+/// Reads inserted layers. Files of version 0.1 knew one kind and do not name it.
+fn insertions<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Insertion>, D::Error> {
+    let tables = Vec::<Map<String, Value>>::deserialize(deserializer)?;
+    let insertion = |mut table: Map<String, Value>| {
+        table.entry("kind").or_insert_with(|| "kd-layer".into());
+        serde_json::from_value(table.into()).map_err(D::Error::custom)
+    };
+    tables.into_iter().map(insertion).collect()
 }

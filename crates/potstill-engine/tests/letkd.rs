@@ -170,16 +170,22 @@ fn the_deployed_student_keeps_its_layers() {
         let teacher = format!("teacher={{ run = \"{}\" }}", folder.display());
         let next = place.join("next");
         finish(&mut start(&[&teacher, "train.epochs=1"], &next));
-        // Without the list of layers the weights do not fit, and the error names the first tensor.
         let config = folder.join("student/config.json");
         let text = fs::read_to_string(&config).unwrap();
         let mut value: serde_json::Value = serde_json::from_str(&text).unwrap();
-        value.as_object_mut().unwrap().remove("inserted");
-        fs::write(&config, value.to_string()).unwrap();
         let source = Source {
             weights: Some(folder.join("student")),
             ..Source::default()
         };
+        // A file of version 0.1 does not name the kind of its layers.
+        let kind = value["inserted"][0].as_object_mut().unwrap().remove("kind");
+        assert_eq!(kind.unwrap(), "kd-layer");
+        fs::write(&config, value.to_string()).unwrap();
+        let old = source.open(&Device::flex(), Seed::new(1), "test").unwrap();
+        assert_eq!(old.classifier.insertions().len(), 1);
+        // Without the list of layers the weights do not fit, and the error names the first tensor.
+        value.as_object_mut().unwrap().remove("inserted");
+        fs::write(&config, value.to_string()).unwrap();
         let error = source.open(&Device::flex(), Seed::new(1), "test").unwrap_err();
         assert!(error.to_string().contains("letkd.penultimate"), "{error}");
     });

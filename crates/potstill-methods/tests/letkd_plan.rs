@@ -12,9 +12,17 @@ use potstill_methods::{
     TrainBatch,
 };
 use potstill_models::{Model, probe};
-use potstill_ops::{Frozen, Mode, Pass, Point, Scope, Taps, count_trainable};
+use potstill_ops::{Frozen, Insertion, LayerConfig, Mode, Pass, Point, Scope, Taps, count_trainable};
 use potstill_random::Seed;
 use potstill_testing::numbers::{self, values};
+
+/// How many templates an inserted layer has.
+fn templates(insertion: &Insertion) -> usize {
+    match insertion.layer {
+        LayerConfig::KdLayer { templates, .. } => templates,
+        other @ LayerConfig::Projector { .. } => panic!("{other} is no KD layer"),
+    }
+}
 
 /// The student with the method's layers.
 fn with_layers(mut student: Model, method: &dyn Method) -> Model {
@@ -62,7 +70,7 @@ fn the_layers_stand_at_both_ends_of_the_last_stage() {
         let layers = two.info().insertions;
         let stand: Vec<_> = layers.iter().map(|layer| layer.point.to_string()).collect();
         assert_eq!(stand, of_student);
-        assert_eq!([layers[0].templates, layers[1].templates], [80, 4096]);
+        assert_eq!([templates(&layers[0]), templates(&layers[1])], [80, 4096]);
         let one = plan("kind = \"letkd\"\nvariant = 1", &context).unwrap();
         assert_eq!(one.info().insertions, [layers[1].clone()]);
         assert_eq!(reads(one.as_ref()).teacher.len(), 1);
@@ -86,11 +94,10 @@ fn points_and_factors_are_chosen_in_the_recipe() {
         &context,
     )
     .unwrap();
-    let layer = &chosen.info().insertions[0];
-    assert_eq!(
-        (layer.point.to_string().as_str(), layer.templates, layer.alpha),
-        ("layer2.0", 12, 0.1)
-    );
+    let insertion = &chosen.info().insertions[0];
+    assert_eq!(insertion.point.to_string(), "layer2.0");
+    let (templates, alpha) = (12, 0.1);
+    assert_eq!(insertion.layer, LayerConfig::KdLayer { templates, alpha });
     for (entry, words) in [
         ("variant = 3", "variant"),
         ("templates = 1", "templates"),
@@ -255,7 +262,8 @@ fn the_layers_are_part_of_the_network() {
     assert_eq!(again.insertions(), whole.insertions());
     let scope = Scope::new(&Device::flex(), Seed::new(3), "letkd");
     let mut other = method.info().insertions[0].clone();
-    other.templates = 5;
+    let (templates, alpha) = (5, 1.0);
+    other.layer = LayerConfig::KdLayer { templates, alpha };
     assert!(again.insert(&other, [32, 32], &scope).is_err());
     other.path = "elsewhere".into();
     other.point = "layer7".parse().unwrap();

@@ -1,7 +1,7 @@
 //! Any classification network, built.
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Frozen, Inserted, Insertion, KdLayer, Mode, Parameters, Pass, Point, Scope};
+use potstill_ops::{Frozen, Inserted, Insertion, Mode, Parameters, Pass, Point, Scope};
 
 use crate::{
     LastStage, ModelEntry, ModelError, Names, OutputError, OutputKind, Outputs, StageEnd,
@@ -47,11 +47,12 @@ impl Model {
         OutputKind::Logits
     }
 
-    /// Puts a KD layer in, with initial values from `scope`; the number of channels is found by a probe with an image of size `[H, W]`.
-    /// A network that has this very layer already (it was loaded with it) keeps it.
+    /// Puts a layer in, with initial values from `scope`. The number of its channels is found by a probe with an image of size
+    /// `[H, W]`. A network that has this very layer already (it was loaded with it) keeps it.
     ///
     /// # Errors
-    /// [`ModelError::Insertion`] if the point is none of the network's, or another layer has the path.
+    /// [`ModelError::Insertion`] if the network has no such point, if another layer has the path, or if no such layer can be
+    /// built there.
     pub fn insert(
         &mut self,
         insertion: &Insertion,
@@ -63,59 +64,45 @@ impl Model {
             path: insertion.path.clone(),
             reason,
         };
-        if let Some(present) = self
-            .insertions()
-            .iter()
-            .find(|known| known.path == insertion.path)
-        {
+        let Insertion { path, point, layer } = insertion;
+        if let Some(present) = self.network.insertions().find(|known| known.path == *path) {
             if present == insertion {
                 return Ok(());
             }
-            let Insertion {
-                point,
-                templates,
-                alpha,
-                ..
-            } = present;
-            let reason =
-                format!("it has one of that name at `{point}`, of {templates} templates and alpha {alpha}");
-            return Err(refused(reason));
+            let Insertion { point, layer, .. } = present;
+            return Err(refused(format!("it has one of that name at `{point}`, {layer}")));
         }
-        let Insertion {
-            path,
-            point,
-            templates,
-            alpha,
-        } = insertion;
-        if *templates == 0 || path.is_empty() {
-            return Err(refused("a layer needs a name and at least one template".into()));
+        if path.is_empty() {
+            return Err(refused("a layer needs a name".into()));
+        }
+        if let Some(fault) = layer.fault() {
+            return Err(refused(fault.into()));
         }
         let probed = probe(self, size, scope.device())?;
         let Some([_, _, channels]) = probed.size(point) else {
             return Err(refused(format!("the network has no point `{point}`")));
         };
-        let layer = KdLayer::new(channels, *templates, *alpha, path, scope);
-        self.network.insert(point.clone(), layer);
+        let outputs = layer.outputs(channels);
+        if outputs != channels {
+            return Err(refused(format!(
+                "the map at `{point}` has {channels} channels, and what follows cannot take {outputs}"
+            )));
+        }
+        self.network.insert(insertion.clone(), channels, scope);
         Ok(())
     }
 
-    /// The layers that were put in.
+    /// The layers that were put in, in order.
     pub fn insertions(&self) -> Vec<Insertion> {
-        let layers = self.network.layers().iter();
-        let named = layers.map(|(point, layer)| Insertion {
-            path: layer.path().into(),
-            point: point.clone(),
-            templates: layer.count(),
-            alpha: layer.alpha(),
-        });
-        named.collect()
+        self.network.insertions().cloned().collect()
     }
 
-    /// The network as it is deployed: the rows of its inserted layers, whose lengths do not count, have length one.
+    /// The network as it is deployed, on the plain device: the weights of its inserted layers in their simplest form. It computes
+    /// the same.
     #[must_use]
     pub fn deployed(&self) -> Self {
         let mut network = self.valid();
-        network.network.layers_mut().for_each(KdLayer::normalise_rows);
+        network.network.deploy_layers();
         network
     }
 

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 
 use potstill_settings::BatchNorms;
 
-use crate::{BatchStatistics, KdLayer, Point, PointSide, Precision, Visitor};
+use crate::{BatchStatistics, Insertion, PointSide, Precision, Visitor, inserted::Layer};
 
 /// What batch norm does in a pass. Always said, never guessed from the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub struct Pass<'v> {
     mode: Mode,
     precision: Precision,
     visitor: Option<&'v mut dyn Visitor>,
-    layers: &'v [(Point, KdLayer)],
+    layers: &'v [(Insertion, Layer)],
     moments: Vec<BatchStatistics>,
     macs: u64,
     untracked: u64,
@@ -91,7 +91,7 @@ impl<'v> Pass<'v> {
     /// Runs `body` in a pass in which these layers stand at their points. What it leaves behind, this pass has.
     pub(crate) fn with_layers<R>(
         &mut self,
-        layers: &[(Point, KdLayer)],
+        layers: &[(Insertion, Layer)],
         body: impl FnOnce(&mut Pass<'_>) -> R,
     ) -> R {
         if layers.is_empty() {
@@ -126,15 +126,10 @@ impl<'v> Pass<'v> {
             .is_some_and(|visitor| visitor.wants(path, side))
     }
 
-    fn layers_at<'p>(
-        &self,
-        path: &'p str,
-        side: PointSide,
-    ) -> impl Iterator<Item = &'v KdLayer> + use<'v, 'p> {
-        let is_here = move |point: &Point| point.side == side && point.path == path;
+    fn layers_at<'p>(&self, path: &'p str, side: PointSide) -> impl Iterator<Item = &'v Layer> + use<'v, 'p> {
         self.layers
             .iter()
-            .filter(move |(point, _)| is_here(point))
+            .filter(move |(Insertion { point, .. }, _)| point.side == side && point.path == path)
             .map(|(_, layer)| layer)
     }
 

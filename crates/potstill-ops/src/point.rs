@@ -3,6 +3,7 @@
 use std::{collections::BTreeMap, fmt, str::FromStr};
 
 use burn::tensor::Tensor;
+use serde::{Deserialize, Serialize};
 
 /// Which side of a point's last activation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -23,7 +24,8 @@ pub enum PointSide {
 /// assert_eq!("layer3.0:pre".parse(), Ok(Point::pre("layer3.0")));
 /// assert_eq!(Point::post("pool").to_string(), "pool");
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Point {
     /// The path of the module, as PyTorch names it.
     pub path: String,
@@ -55,6 +57,20 @@ impl fmt::Display for Point {
             PointSide::Pre => write!(f, "{}:pre", self.path),
             PointSide::Post => write!(f, "{}", self.path),
         }
+    }
+}
+
+impl From<Point> for String {
+    fn from(point: Point) -> Self {
+        point.to_string()
+    }
+}
+
+impl TryFrom<String> for Point {
+    type Error = PointError;
+
+    fn try_from(text: String) -> Result<Self, PointError> {
+        text.parse()
     }
 }
 

@@ -79,7 +79,7 @@ impl Run {
             classes: network.classes(),
             class_names: data.train.classes().to_vec(),
             shortcut: student.shortcut,
-            inserted: network.insertions().into_iter().map(Into::into).collect(),
+            inserted: network.insertions(),
             input: InputConfig {
                 size: [height, width],
                 channels,

@@ -18,7 +18,7 @@ use std::error::Error;
 
 use burn::tensor::{Device, Tensor};
 use potstill_models::LastStage;
-use potstill_ops::{Insertion, Pass, Point, softmax_divergence};
+use potstill_ops::{Insertion, LayerConfig, Pass, Point, softmax_divergence};
 use potstill_random::{Seed, Stream};
 use potstill_recipe::MethodSpec;
 use potstill_settings::Key;
@@ -121,12 +121,8 @@ impl LetKd {
         let pairs = pairs.map(|((path, templates, alpha), (point, of_teacher))| {
             let place = place(context, teacher, &point, of_teacher)?;
             let path = format!("{}.{path}", context.id);
-            let layer = Insertion {
-                path,
-                point,
-                templates,
-                alpha,
-            };
+            let layer = LayerConfig::KdLayer { templates, alpha };
+            let layer = Insertion { path, point, layer };
             Ok(Pair { layer, place })
         });
         let mut pairs = pairs.collect::<Result<Vec<_>, MethodError>>()?;

@@ -113,26 +113,6 @@ impl KdLayer {
         }
     }
 
-    /// Its path, under which its tensors and its points stand.
-    pub fn path(&self) -> &str {
-        &self.path
-    }
-
-    /// How many templates it has.
-    pub fn count(&self) -> usize {
-        self.templates.weight.dims()[0]
-    }
-
-    /// Channels of the features that it takes and gives.
-    pub fn channels(&self) -> usize {
-        self.templates.weight.dims()[1]
-    }
-
-    /// What the residual is multiplied by.
-    pub fn alpha(&self) -> f64 {
-        self.alpha
-    }
-
     /// `x + alpha v`.
     pub fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let residual = self.vectors.forward(self.matches(x.clone(), pass), pass);

@@ -1,31 +1,30 @@
 //! Layers that are put into a network at its points, and stay there.
+//!
+//! [`LayerConfig`] lists the kinds; each kind is a file. [`Inserted`] holds a network together with its layers.
+
+mod kd_layer;
+mod layer;
+mod projector;
 
 use burn::{
     module::{Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor},
     tensor::Device,
 };
 
-use crate::{KdLayer, Pass, Point};
+use crate::{Pass, Scope};
 
-/// A layer that is to be put into a network.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Insertion {
-    /// The path of its tensors and of its points, such as `letkd.penultimate`.
-    pub path: String,
-    /// The point whose map it replaces.
-    pub point: Point,
-    /// K, the number of its templates.
-    pub templates: usize,
-    /// What its residual is multiplied by.
-    pub alpha: f64,
-}
+pub use kd_layer::{CosineConv, KdLayer};
+pub(crate) use layer::Layer;
+pub use layer::{Insertion, LayerConfig};
+pub use projector::Projector;
 
-/// A module with the layers that were put into it. Its tensors come first, under their own names, then those of each layer under
-/// the layer's path.
+/// A module with the layers that were put into it.
+///
+/// The module's tensors come first, under their own names, then those of each layer under the layer's path.
 #[derive(Debug, Clone)]
 pub struct Inserted<M> {
     module: M,
-    layers: Vec<(Point, KdLayer)>,
+    layers: Vec<(Insertion, Layer)>,
 }
 
 impl<M> Inserted<M> {
@@ -35,19 +34,28 @@ impl<M> Inserted<M> {
         Self { module, layers }
     }
 
-    /// Puts a layer at a point, behind those that are there already.
-    pub fn insert(&mut self, point: Point, layer: KdLayer) {
-        self.layers.push((point, layer));
+    /// Builds a layer for maps of `channels` channels, with initial values from `scope`, and puts it at its point, behind the layers
+    /// that stand there already.
+    pub fn insert(&mut self, insertion: Insertion, channels: usize, scope: &Scope) {
+        let layer = insertion.layer.build(channels, &insertion.path, scope);
+        self.layers.push((insertion, layer));
     }
 
-    /// The layers with their points, in the order in which they were put in.
-    pub fn layers(&self) -> &[(Point, KdLayer)] {
-        &self.layers
+    /// What was put in, in order.
+    pub fn insertions(&self) -> impl Iterator<Item = &Insertion> {
+        self.layers.iter().map(|(insertion, _)| insertion)
     }
 
-    /// The same, to be changed.
-    pub fn layers_mut(&mut self) -> impl Iterator<Item = &mut KdLayer> {
-        self.layers.iter_mut().map(|(_, layer)| layer)
+    /// Brings the weights of the layers into the form in which they are deployed. Every layer computes the same as before.
+    pub fn deploy_layers(&mut self) {
+        for (_, layer) in &mut self.layers {
+            layer.deploy();
+        }
+    }
+
+    /// The module without the layers.
+    pub fn get(&self) -> &M {
+        &self.module
     }
 
     /// Runs the module in a pass in which its layers stand at their points.
@@ -57,13 +65,13 @@ impl<M> Inserted<M> {
 }
 
 impl<M: Module> Inserted<M> {
-    fn on_each(self, module: impl FnOnce(M) -> M, mut layer: impl FnMut(KdLayer) -> KdLayer) -> Self {
+    fn on_each(self, module: impl FnOnce(M) -> M, mut layer: impl FnMut(Layer) -> Layer) -> Self {
         Self {
             module: module(self.module),
             layers: self
                 .layers
                 .into_iter()
-                .map(|(point, inserted)| (point, layer(inserted)))
+                .map(|(insertion, inserted)| (insertion, layer(inserted)))
                 .collect(),
         }
     }
@@ -97,7 +105,7 @@ impl<M: Module> Module for Inserted<M> {
         Self {
             module: self.module.valid(),
             layers: layers
-                .map(|(point, layer)| (point.clone(), layer.valid()))
+                .map(|(insertion, layer)| (insertion.clone(), layer.valid()))
                 .collect(),
         }
     }
@@ -108,21 +116,20 @@ impl<M: Module> Module for Inserted<M> {
 
     fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
         self.module.visit(visitor);
-        for (_, layer) in &self.layers {
-            visitor.enter_module(layer.path(), CONTAINER);
+        for (insertion, layer) in &self.layers {
+            visitor.enter_module(&insertion.path, CONTAINER);
             layer.visit(visitor);
-            visitor.exit_module(layer.path(), CONTAINER);
+            visitor.exit_module(&insertion.path, CONTAINER);
         }
     }
 
     fn map<V: ModuleMapper>(self, mapper: &mut V) -> Self {
         let module = self.module.map(mapper);
-        let layers = self.layers.into_iter().map(|(point, layer)| {
-            let path = layer.path().to_owned();
-            mapper.enter_module(&path, CONTAINER);
+        let layers = self.layers.into_iter().map(|(insertion, layer)| {
+            mapper.enter_module(&insertion.path, CONTAINER);
             let layer = layer.map(mapper);
-            mapper.exit_module(&path, CONTAINER);
-            (point, layer)
+            mapper.exit_module(&insertion.path, CONTAINER);
+            (insertion, layer)
         });
         let layers = layers.collect();
         Self { module, layers }
