@@ -66,3 +66,12 @@ def named_tensors(network):
 def parameter_count(network):
     """Trained numbers; buffers do not count."""
     return sum(parameter.numel() for parameter in network.parameters())
+
+
+def digest(named):
+    """FNV-1a, 64 bits, of the lines `name [shape]` in the order of the names."""
+    value = 0xCBF29CE484222325
+    for line in sorted(f"{name} {list(tensor.shape)}\n" for name, tensor in named.items()):
+        for byte in line.encode():
+            value = (value ^ byte) * 0x100000001B3 % 2**64
+    return f"{value:016x}"

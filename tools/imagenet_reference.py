@@ -19,6 +19,7 @@ import torchvision
 from torch import nn
 
 import reference_json
+from filled import digest
 from mobilenet_v1 import MobileNetV1
 
 VISION = [
@@ -137,15 +138,6 @@ def fill(name, shape):
     if len(shape) > 1:
         return math.sqrt(2 / math.prod(shape[1:])) * w
     return 1 + 0.1 * w if name.endswith("weight") else 0.1 * w
-
-
-def digest(named):
-    """FNV-1a, 64 bits, of the lines `name [shape]` in the order of the names."""
-    value = 0xCBF29CE484222325
-    for line in sorted(f"{name} {list(tensor.shape)}\n" for name, tensor in named.items()):
-        for byte in line.encode():
-            value = (value ^ byte) * 0x100000001B3 % 2**64
-    return f"{value:016x}"
 
 
 def ramp(count, size):

@@ -82,7 +82,7 @@ impl FrozenModel {
     /// Where the stem ends: the first map of the network, after its activation; none for an ONNX file.
     pub fn stem(&self) -> Option<Point> {
         match self {
-            Self::Ours(network) => Some(network.get().stem()),
+            Self::Ours(network) => network.get().stem(),
             Self::Onnx(_) => None,
         }
     }
@@ -98,7 +98,7 @@ impl FrozenModel {
     /// The ends of the last stage; none for an ONNX file, which knows no stages.
     pub fn last_stage(&self) -> Option<LastStage> {
         match self {
-            Self::Ours(network) => Some(network.get().last_stage()),
+            Self::Ours(network) => network.get().last_stage(),
             Self::Onnx(_) => None,
         }
     }

@@ -1,54 +1,82 @@
-//! Any classification network, built.
+//! Any network, built.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Frozen, Inserted, Insertion, Mode, Parameters, Pass, Point, Scope};
 
 use crate::{
-    LastStage, ModelEntry, ModelError, Names, OutputError, OutputKind, Outputs, StageEnd,
-    backbones::{AnyNetwork, Architecture, NetworkIo},
-    probe,
+    LastStage, ModelError, Names, Network, NetworkDescription, OutputError, OutputKind, Outputs, StageEnd,
+    assembly::Assembly, own_network::OwnNetwork, probe,
 };
 
-/// A classification network of any family, with the layers that were put into it.
+/// A network with the layers that were put into it: one of the registry, or a program's own.
 #[derive(Module, Debug)]
 pub struct Model {
-    network: Inserted<AnyNetwork>,
+    network: Inserted<Source>,
     #[module(skip)]
-    entry: ModelEntry,
-    #[module(skip)]
-    architecture: Architecture,
-    #[module(skip)]
-    ends: NetworkIo,
+    description: NetworkDescription,
+}
+
+/// Where a network comes from.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a program has a few networks")]
+pub(crate) enum Source {
+    Assembly(Assembly),
+    Own(OwnNetwork),
+}
+
+impl Source {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs {
+        match self {
+            Self::Assembly(assembly) => assembly.forward(images, pass),
+            Self::Own(network) => network.forward(images, pass),
+        }
+    }
+
+    fn refuses(&self, size: [usize; 2]) -> Option<String> {
+        match self {
+            Self::Assembly(assembly) => assembly.refuses(size),
+            Self::Own(network) => network.refuses(size),
+        }
+    }
 }
 
 impl Model {
-    pub(crate) fn new(entry: ModelEntry, architecture: Architecture, ends: NetworkIo, scope: &Scope) -> Self {
+    pub(crate) fn assembled(assembly: Assembly, description: NetworkDescription) -> Self {
         Self {
-            network: Inserted::none(architecture.build(ends, scope)),
-            entry,
-            architecture,
-            ends,
+            network: Inserted::none(Source::Assembly(assembly)),
+            description,
+        }
+    }
+
+    /// A network of a program's own, with the values that it has.
+    pub fn own(network: impl Network) -> Self {
+        Self {
+            description: network.description(),
+            network: Inserted::none(Source::Own(OwnNetwork::new(network))),
         }
     }
 
     /// The name of the network.
-    pub fn name(&self) -> &'static str {
-        self.entry.name
+    pub fn name(&self) -> &str {
+        &self.description.name
     }
 
     /// What the network gives for normalised images `[N, H, W, C]` that [`check`](Self::check) has nothing against.
     pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs {
-        let network = &self.network;
-        Outputs::Logits(network.forward(pass, |network, pass| network.forward(images, pass)))
+        self.network
+            .forward(pass, |network, pass| network.forward(images, pass))
     }
 
     /// Which kind of outputs the network gives.
     pub fn output_kind(&self) -> OutputKind {
-        OutputKind::Logits
+        self.description.output_kind
     }
 
     /// Puts a layer in, with initial values from `scope`. The number of its channels is found by a probe with an image of size
     /// `[H, W]`. A network that has this very layer already (it was loaded with it) keeps it.
+    ///
+    /// A layer that changes the number of channels can stand where a classification head reads its map. The head is then drawn anew
+    /// for the new number, with initial values from `scope`.
     ///
     /// # Errors
     /// [`ModelError::Insertion`] if the network has no such point, if another layer has the path, or if no such layer can be
@@ -59,8 +87,9 @@ impl Model {
         size: [usize; 2],
         scope: &Scope,
     ) -> Result<(), ModelError> {
+        let name = self.description.name.clone();
         let refused = |reason: String| ModelError::Insertion {
-            model: self.entry.name.into(),
+            model: name.clone(),
             path: insertion.path.clone(),
             reason,
         };
@@ -83,13 +112,22 @@ impl Model {
             return Err(refused(format!("the network has no point `{point}`")));
         };
         let outputs = layer.outputs(channels);
-        if outputs != channels {
+        if outputs != channels && !self.redraw_head(point, outputs, scope) {
             return Err(refused(format!(
                 "the map at `{point}` has {channels} channels, and what follows cannot take {outputs}"
             )));
         }
         self.network.insert(insertion.clone(), channels, scope);
         Ok(())
+    }
+
+    /// Draws the head anew for a map of `inputs` channels at `point`; false if no head reads its map there.
+    fn redraw_head(&mut self, point: &Point, inputs: usize, scope: &Scope) -> bool {
+        let classes = self.description.classes;
+        match self.network.get_mut() {
+            Source::Assembly(assembly) => assembly.redraw_head(point, [inputs, classes], scope),
+            Source::Own(_) => false,
+        }
     }
 
     /// The layers that were put in, in order.
@@ -122,54 +160,56 @@ impl Model {
     /// [`ModelError::Input`] with the reason why not.
     pub fn check(&self, [height, width, channels]: [usize; 3]) -> Result<(), ModelError> {
         let refused = |reason| ModelError::Input {
-            model: self.entry.name.into(),
+            model: self.description.name.clone(),
             image: format!("{height}x{width}x{channels}"),
             reason,
         };
-        if channels != self.ends.channels {
-            let plural = if self.ends.channels == 1 { "" } else { "s" };
+        if channels != self.description.channels {
+            let plural = if self.description.channels == 1 { "" } else { "s" };
             let reason = format!(
                 "it was built for images of {} channel{plural}",
-                self.ends.channels
+                self.description.channels
             );
             return Err(refused(reason));
         }
         if height == 0 || width == 0 {
             return Err(refused("there is not one pixel in it".into()));
         }
-        self.architecture
+        self.network
+            .get()
             .refuses([height, width])
             .map_or(Ok(()), |reason| Err(refused(reason)))
     }
 
-    /// Where the stem ends: the first map of the network, after its activation.
-    pub fn stem(&self) -> Point {
-        self.architecture.stem()
+    /// Where the stem ends: the first map of the network, after its activation. `None` if a program's own network does not say.
+    pub fn stem(&self) -> Option<Point> {
+        self.description.stem.clone()
     }
 
-    /// Where the stages end, shallow to deep, and the pooled embedding.
+    /// Where the stages end, fine to coarse, and the pooled embedding of a classification network; empty if a program's own network
+    /// does not say.
     pub fn stage_ends(&self) -> Vec<StageEnd> {
-        self.architecture.stage_ends()
+        self.description.stage_ends.clone()
     }
 
-    /// The ends of the last stage.
-    pub fn last_stage(&self) -> LastStage {
-        self.architecture.last_stage()
+    /// The ends of the last stage. `None` if a program's own network does not say.
+    pub fn last_stage(&self) -> Option<LastStage> {
+        self.description.last_stage.clone()
     }
 
     /// Output classes.
     pub fn classes(&self) -> usize {
-        self.ends.classes
+        self.description.classes
     }
 
     /// Image channels.
     pub fn channels(&self) -> usize {
-        self.ends.channels
+        self.description.channels
     }
 
     /// What the network's tensors are called.
     pub fn names(&self) -> &Names {
-        &self.entry.names
+        &self.description.names
     }
 
     /// The network's tensors by their PyTorch names.

@@ -13,6 +13,8 @@ pub enum Scheme {
     Torchvision,
     /// timm.
     Timm,
+    /// A program's own: the names of its fields.
+    Own,
 }
 
 impl fmt::Display for Scheme {
@@ -22,6 +24,7 @@ impl fmt::Display for Scheme {
             Self::DistillationBenchmark => "distillation-benchmark",
             Self::Torchvision => "torchvision",
             Self::Timm => "timm",
+            Self::Own => "own",
         })
     }
 }
@@ -48,6 +51,11 @@ impl Names {
             published: &[],
             aliases: &[],
         }
+    }
+
+    /// The names of a network of a program's own, whose last layer is at `head`.
+    pub const fn own(head: &'static str) -> Self {
+        Self::new(Scheme::Own, head)
     }
 
     /// What the published network calls the tensor at this path of ours.

@@ -6,8 +6,10 @@
 use potstill_ops::{Point, Scope};
 
 use crate::{
-    LastStage, Model, ModelError, Names, Shortcut, StageEnd,
-    backbones::{Architecture, FAMILIES, NetworkIo},
+    Backbone, HeadConfig, LastStage, Model, ModelError, Names, NeckConfig, NetworkDescription, Shortcut,
+    Stage, StageEnd,
+    assembly::Assembly,
+    backbones::{Architecture, Extent, FAMILIES},
 };
 
 /// One network that can be built by name.
@@ -67,35 +69,104 @@ pub fn find(name: &str) -> Result<&'static ModelEntry, ModelError> {
 }
 
 impl ModelEntry {
-    /// Builds the network with fresh weights from the scope's streams.
+    /// Builds the classification network with fresh weights from the scope's streams.
     ///
     /// # Errors
-    /// An option that the network does not have, or a number that makes no network.
+    /// [`ModelError::Option`] or [`ModelError::Impossible`]: an option that the network does not have, or a number that makes no
+    /// network.
     pub fn build(&self, options: BuildOptions, scope: &Scope) -> Result<Model, ModelError> {
-        let ends = NetworkIo {
-            channels: options.channels.unwrap_or(3),
-            classes: options.classes.unwrap_or(self.classes),
+        let (architecture, [channels, classes]) = self.chosen(options)?;
+        let assembly = Assembly::classification(architecture, [channels, classes], scope);
+        let description = NetworkDescription {
+            name: self.name.into(),
+            channels,
+            classes,
+            output_kind: assembly.output_kind(),
+            names: self.names,
+            stem: Some(architecture.stem()),
+            stage_ends: architecture.stage_ends(),
+            last_stage: Some(architecture.last_stage()),
         };
-        let NetworkIo { channels, classes } = ends;
-        if classes == 0 || channels == 0 {
-            let what = format!("{classes} classes and {channels} image channels: both must be at least 1");
-            return Err(ModelError::Impossible {
-                model: self.name.into(),
-                what,
-            });
+        Ok(Model::assembled(assembly, description))
+    }
+
+    /// Builds a model for every pixel on this backbone, with a neck or none between, and fresh weights from the scope's streams. It is
+    /// called after its head and its backbone, such as `fcn_resnet18`. Tensors have torchvision's names, and so have the points:
+    /// those of the backbone stand below `backbone`, or below `backbone.body` where there is a neck.
+    ///
+    /// # Errors
+    /// As [`build`](Self::build); and [`ModelError::Impossible`] for a neck of no channels.
+    pub fn build_dense(
+        &self,
+        neck: Option<NeckConfig>,
+        head: HeadConfig,
+        options: BuildOptions,
+        scope: &Scope,
+    ) -> Result<Model, ModelError> {
+        let (architecture, [channels, classes]) = self.chosen(options)?;
+        if neck.is_some_and(|neck| neck.channels() == 0) {
+            return Err(self.impossible("a neck of 0 channels".into()));
         }
-        let architecture = match options.shortcut {
-            None => self.architecture,
-            Some(shortcut) => {
-                let chosen = self.architecture.with_shortcut(shortcut);
-                chosen.map_err(|reason| ModelError::Option {
-                    model: self.name.into(),
-                    option: format!("shortcut = \"{shortcut}\""),
-                    reason,
-                })?
-            }
+        let assembly = Assembly::dense(architecture, (neck, head), [channels, classes], scope);
+        let below = assembly.backbone().path();
+        let stages = architecture.stages().into_iter();
+        let stage_ends: Vec<_> = stages.map(|stage| stage.end.below(below)).collect();
+        let last_stage = stage_ends.last().map(|end| LastStage {
+            first_block: architecture.last_stage().first_block.below(below),
+            last_map: end.post.clone(),
+        });
+        let description = NetworkDescription {
+            name: format!("{}_{}", head.name(), self.name),
+            channels,
+            classes,
+            output_kind: assembly.output_kind(),
+            names: Names {
+                head: head.last_layer(),
+                ..self.names
+            },
+            stem: Some(architecture.stem().below(below)),
+            stage_ends,
+            last_stage,
         };
-        Ok(Model::new(*self, architecture, ends, scope))
+        Ok(Model::assembled(assembly, description))
+    }
+
+    /// Builds the backbone alone, up to its last stage, with fresh weights from the scope's streams, for images of `channels`
+    /// channels.
+    ///
+    /// # Errors
+    /// [`ModelError::Impossible`] if there are no channels.
+    pub fn backbone(&self, channels: usize, scope: &Scope) -> Result<Backbone, ModelError> {
+        if channels == 0 {
+            return Err(self.impossible("0 image channels".into()));
+        }
+        Ok(Backbone::new(self.architecture, channels, Extent::Stages, scope))
+    }
+
+    /// What is built by these options: channels and classes come last.
+    fn chosen(&self, options: BuildOptions) -> Result<(Architecture, [usize; 2]), ModelError> {
+        let channels = options.channels.unwrap_or(3);
+        let classes = options.classes.unwrap_or(self.classes);
+        if classes == 0 || channels == 0 {
+            return Err(self.impossible(format!(
+                "{classes} classes and {channels} image channels: both must be at least 1"
+            )));
+        }
+        let Some(shortcut) = options.shortcut else {
+            return Ok((self.architecture, [channels, classes]));
+        };
+        let chosen = self.architecture.with_shortcut(shortcut);
+        let architecture = chosen.map_err(|reason| ModelError::Option {
+            model: self.name.into(),
+            option: format!("shortcut = \"{shortcut}\""),
+            reason,
+        })?;
+        Ok((architecture, [channels, classes]))
+    }
+
+    fn impossible(&self, what: String) -> ModelError {
+        let model = self.name.into();
+        ModelError::Impossible { model, what }
     }
 
     /// Where the stem ends: the first map of the network, after its activation.
@@ -103,10 +174,16 @@ impl ModelEntry {
         self.architecture.stem()
     }
 
-    /// Where the stages end, shallow to deep, and the pooled embedding.
+    /// The stages of the backbone with their channels and strides, fine to coarse.
+    pub fn stages(&self) -> Vec<Stage> {
+        self.architecture.stages()
+    }
+
+    /// Where the stages end, fine to coarse, and the pooled embedding.
     pub fn stage_ends(&self) -> Vec<StageEnd> {
         self.architecture.stage_ends()
     }
+
     /// The ends of the last stage.
     pub fn last_stage(&self) -> LastStage {
         self.architecture.last_stage()

@@ -9,7 +9,10 @@
     reason = "a panic is how a test reports; how near a network came is worth a line"
 )]
 
+mod formula;
+
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use formula::digest;
 use potstill_models::{BuildOptions, Model, StageEnd, find};
 use potstill_ops::{BatchStatistics, Entry, Frozen, Mode, Pass, Point, Scope, Taps, count_trainable};
 use potstill_random::Seed;
@@ -60,22 +63,6 @@ fn filled(name: &str, kind: DType) -> Model {
         Some(Tensor::from_data(data, (&present.device(), kind)))
     });
     network
-}
-
-/// FNV-1a of the lines `name [d0, d1]`, in the order of the names.
-fn digest(entries: &[Entry]) -> String {
-    let mut lines: Vec<String> = entries
-        .iter()
-        .map(|entry| format!("{} {:?}\n", entry.path, entry.shape))
-        .collect();
-    lines.sort();
-    let hash = lines
-        .concat()
-        .bytes()
-        .fold(0xcbf2_9ce4_8422_2325_u64, |hash, byte| {
-            (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
-        });
-    format!("{hash:016x}")
 }
 
 /// The recorded input, `[N, S, S, 3]`.

@@ -115,3 +115,27 @@ fn what_cannot_be_is_refused_with_the_reason() {
         assert!(refusal(&none).contains("at least one inner channel"));
     }
 }
+
+#[test]
+fn a_wider_map_redraws_the_head_that_reads_it() {
+    for (name, point, head) in [
+        ("cifar_resnet8", "layer3.0", "linear.weight"),
+        ("cifar_shufflenetv2", "conv2", "linear.weight"),
+    ] {
+        let entry = find(name).unwrap();
+        let mut network = entry.build(BuildOptions::default(), &scope()).unwrap();
+        let (outputs, reduction) = (96, 2);
+        let projector = Insertion {
+            path: "simkd".into(),
+            point: Point::post(point),
+            layer: LayerConfig::Projector { outputs, reduction },
+        };
+        network.insert(&projector, [32, 32], &scope()).unwrap();
+        let entries = network.parameters().entries();
+        let last = entries.iter().find(|entry| entry.path == head).unwrap();
+        assert_eq!(last.shape, [entry.classes, outputs], "{name}");
+        let probe = probe(&network, [32, 32], &Device::flex()).unwrap();
+        assert_eq!(probe.size(&Point::post("pool")), Some([1, 1, outputs]), "{name}");
+        assert_eq!(logits(&network).len(), 2 * entry.classes);
+    }
+}

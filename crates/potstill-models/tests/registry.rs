@@ -5,7 +5,7 @@
 use std::collections::BTreeSet;
 
 use burn::tensor::Device;
-use potstill_models::{BuildOptions, ModelEntry, ModelError, find, outline, probe, registry};
+use potstill_models::{BuildOptions, ModelEntry, ModelError, Stage, find, outline, probe, registry};
 use potstill_ops::{PointSide, Scope};
 use potstill_random::Seed;
 
@@ -63,6 +63,22 @@ fn told_is_seen(entries: impl Iterator<Item = &'static ModelEntry>) {
             != Some(&entry.stem())
         {
             wrong.push(format!("{}: {} is not the first map", entry.name, entry.stem()));
+        }
+        for Stage {
+            end,
+            channels,
+            stride,
+        } in entry.stages()
+        {
+            let [rows, columns] = entry.input.map(|size| size.div_ceil(stride));
+            let told = Some([rows, columns, channels]);
+            let seen = probe.size(&end.post);
+            if told != seen {
+                wrong.push(format!(
+                    "{}: {told:?} is told of {}, {seen:?} is seen",
+                    entry.name, end.post
+                ));
+            }
         }
         let head = format!("{}.weight", entry.names.head);
         let rows = network

@@ -1,10 +1,12 @@
 //! What a forward pass carries through the layers, and what it leaves behind.
 
+use std::{borrow::Cow, mem};
+
 use burn::tensor::Tensor;
 
 use potstill_settings::BatchNorms;
 
-use crate::{BatchStatistics, Insertion, PointSide, Precision, Visitor, inserted::Layer};
+use crate::{BatchStatistics, Insertion, Point, PointSide, Precision, Visitor, inserted::Layer};
 
 /// What batch norm does in a pass. Always said, never guessed from the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,19 +48,23 @@ pub struct Pass<'v> {
     precision: Precision,
     visitor: Option<&'v mut dyn Visitor>,
     layers: &'v [(Insertion, Layer)],
+    prefix: String,
+    kept: Vec<(Point, Option<Tensor<4>>)>,
     moments: Vec<BatchStatistics>,
     macs: u64,
     untracked: u64,
 }
 
 impl<'v> Pass<'v> {
-    /// A pass that nobody looks into.
+    /// A pass without a visitor.
     pub fn new(mode: Mode) -> Self {
         Self {
             mode,
             precision: Precision::Single,
             visitor: None,
             layers: &[],
+            prefix: String::new(),
+            kept: Vec::new(),
             moments: Vec::new(),
             macs: 0,
             untracked: 0,
@@ -105,19 +111,73 @@ impl<'v> Pass<'v> {
                 None => None,
             },
             layers,
-            moments: std::mem::take(&mut self.moments),
+            prefix: mem::take(&mut self.prefix),
+            kept: mem::take(&mut self.kept),
+            moments: mem::take(&mut self.moments),
             macs: self.macs,
-            untracked: 0,
+            untracked: self.untracked,
         };
         let result = body(&mut inner);
-        let (moments, macs) = (inner.moments, inner.macs);
-        (self.moments, self.macs) = (moments, macs);
+        let Pass {
+            prefix,
+            kept,
+            moments,
+            macs,
+            untracked,
+            ..
+        } = inner;
+        (self.prefix, self.kept, self.moments) = (prefix, kept, moments);
+        (self.macs, self.untracked) = (macs, untracked);
         result
     }
 
-    /// Whether somebody wants the map at this point, or a layer stands there.
+    /// Runs `body` with the paths of all its points below `name`: a part of a model does not know where in the model it stands. An
+    /// empty name changes nothing.
+    pub fn within<R>(&mut self, name: &str, body: impl FnOnce(&mut Self) -> R) -> R {
+        if name.is_empty() {
+            return body(self);
+        }
+        let inner = self.full(name).into_owned();
+        let outer = mem::replace(&mut self.prefix, inner);
+        let result = body(self);
+        self.prefix = outer;
+        result
+    }
+
+    /// Runs `body` and gives, besides its result, the maps `[N, H, W, C]` that it went on with at these points, in their order;
+    /// `None` for a point that it did not come by.
+    pub fn keeping<R>(
+        &mut self,
+        points: impl IntoIterator<Item = Point>,
+        body: impl FnOnce(&mut Self) -> R,
+    ) -> (R, Vec<Option<Tensor<4>>>) {
+        let full = |Point { path, side }| Point {
+            path: self.full(&path).into_owned(),
+            side,
+        };
+        let wanted = points.into_iter().map(|point| (full(point), None)).collect();
+        let outer = mem::replace(&mut self.kept, wanted);
+        let result = body(self);
+        let kept = mem::replace(&mut self.kept, outer);
+        (result, kept.into_iter().map(|(_, map)| map).collect())
+    }
+
+    /// The path from the model's root.
+    fn full<'p>(&self, path: &'p str) -> Cow<'p, str> {
+        if self.prefix.is_empty() {
+            path.into()
+        } else {
+            format!("{}.{path}", self.prefix).into()
+        }
+    }
+
+    /// Whether the map at this point is read or kept, or a layer stands there.
     pub fn wants(&self, path: &str, side: PointSide) -> bool {
-        self.layers_at(path, side).next().is_some() || self.is_visited_at(path, side)
+        let path = &*self.full(path);
+        let is_kept = |(point, _): &(Point, _)| point.side == side && point.path == path;
+        self.layers_at(path, side).next().is_some()
+            || self.is_visited_at(path, side)
+            || self.kept.iter().any(is_kept)
     }
 
     fn is_visited_at(&self, path: &str, side: PointSide) -> bool {
@@ -136,19 +196,29 @@ impl<'v> Pass<'v> {
     /// Takes the map `[N, H, W, C]` at this point through the layers that stand there, shows it to the visitor, if it wants it, and
     /// gives back the map to go on with.
     pub fn show(&mut self, path: &str, side: PointSide, mut map: Tensor<4>) -> Tensor<4> {
+        let path = &*self.full(path);
         for layer in self.layers_at(path, side) {
             if let Some(visitor) = &mut self.visitor {
                 visitor.enters_layer(path, side, self.macs);
             }
+            // The points of an inserted layer have paths from the model's root.
+            let prefix = mem::take(&mut self.prefix);
             map = layer.forward(map, self);
+            self.prefix = prefix;
         }
-        match &mut self.visitor {
+        map = match &mut self.visitor {
             Some(visitor) if visitor.wants(path, side) => {
                 visitor.reached(self.macs);
                 visitor.visit(path, side, map)
             }
             _ => map,
+        };
+        for (point, kept) in &mut self.kept {
+            if point.side == side && point.path == path {
+                *kept = Some(map.clone());
+            }
         }
+        map
     }
 
     /// Notes batch moments for the running statistics.

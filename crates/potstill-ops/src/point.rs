@@ -49,6 +49,18 @@ impl Point {
             side: PointSide::Post,
         }
     }
+
+    /// The same point of a module that stands below `path` in another.
+    #[must_use]
+    pub fn below(self, path: &str) -> Self {
+        if path.is_empty() {
+            return self;
+        }
+        Self {
+            path: format!("{path}.{}", self.path),
+            ..self
+        }
+    }
 }
 
 impl fmt::Display for Point {

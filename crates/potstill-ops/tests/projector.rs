@@ -3,10 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 use burn::tensor::Tensor;
+use potstill_ops::{BatchStatistics, Mode, Parameters, Pass, Point, Projector, Taps, count_trainable};
 use potstill_testing::numbers::{
     DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope,
 };
-use potstill_ops::{BatchStatistics, Mode, Parameters, Pass, Point, Projector, Taps, count_trainable};
 use serde_json::Value;
 
 fn record() -> Value {

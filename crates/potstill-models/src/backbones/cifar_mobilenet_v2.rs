@@ -18,16 +18,14 @@
 //! (`blocks.0.0`, which ends without an activation), and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{
-    Activation, Conv2dConfig, Linear, Pass, PointSide, Scope, conv_norm, conv_norm_act, global_avg_pool,
-};
+use potstill_ops::{Activation, Conv2dConfig, Linear, Pass, Scope, conv_norm, conv_norm_act};
 
 use super::{
     cifar_benchmark::{self, by_outputs},
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
     sequence::{Sequence, sequence, units},
 };
-use crate::{LastStage, ModelEntry, StageEnd};
+use crate::{LastStage, ModelEntry, Stage, heads::ClassificationHead};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -57,9 +55,9 @@ pub(crate) struct CifarMobileNetV2Config {
 }
 
 impl Family for CifarMobileNetV2Config {
-    type Network = CifarMobileNetV2;
+    type Backbone = CifarMobileNetV2;
 
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> CifarMobileNetV2 {
+    fn backbone(&self, channels: usize, extent: Extent, scope: &Scope) -> CifarMobileNetV2 {
         let stem = 32 * self.halves / 2;
         let mut inputs = stem;
         let mut stage = |(i, (expansion, outputs, blocks, stride)): (usize, (usize, usize, usize, usize))| {
@@ -72,29 +70,36 @@ impl Family for CifarMobileNetV2Config {
             (0..blocks).map(block).collect::<Vec<_>>()
         };
         let blocks = STAGES.into_iter().enumerate().map(&mut stage).collect();
-        let one = |config, name| sequence([config], by_outputs, &scope.at(name));
+        let last = (extent == Extent::Whole).then(|| Conv2dConfig::new(inputs, EMBEDDING, 1));
+        let units = |configs: Option<Conv2dConfig>, name| sequence(configs, by_outputs, &scope.at(name));
         CifarMobileNetV2 {
-            conv1: one(Conv2dConfig::new(channels, stem, 3).stride(2), "conv1"),
+            conv1: units(Some(Conv2dConfig::new(channels, stem, 3).stride(2)), "conv1"),
             blocks,
-            conv2: one(Conv2dConfig::new(inputs, EMBEDDING, 1), "conv2"),
-            classifier: vec![Linear::normal(
-                EMBEDDING,
-                classes,
-                0.01,
-                &scope.at("classifier").at(0),
-            )],
+            conv2: units(last, "conv2"),
         }
+    }
+
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        let last = Linear::normal(inputs, classes, 0.01, &scope.at("classifier").at(0));
+        ClassificationHead::new("classifier.0", last)
+    }
+
+    fn embedding(&self) -> usize {
+        EMBEDDING
     }
 
     fn stem(&self) -> &'static str {
         "conv1"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
-        // The last stage of each map size, but the very first, as the benchmark reads them.
-        let end = |stage: usize| StageEnd::linear(format!("blocks.{stage}.{}", STAGES[stage].2 - 1));
-        let ends = [1, 2, 4, 6].map(end);
-        ends.into_iter().chain([StageEnd::pooled()]).collect()
+    /// The last of each map size, as the benchmark reads them.
+    fn stages(&self) -> Vec<Stage> {
+        let stage = |(i, stride): (usize, usize)| {
+            let (_, channels, blocks, _) = STAGES[i];
+            let path = format!("blocks.{i}.{}", blocks - 1);
+            Stage::linear(path, channels * self.halves / 2, stride)
+        };
+        [(1, 2), (2, 4), (4, 8), (6, 16)].map(stage).into()
     }
 
     fn last_stage(&self) -> LastStage {
@@ -107,12 +112,12 @@ impl Family for CifarMobileNetV2Config {
 pub(crate) struct CifarMobileNetV2 {
     conv1: Sequence,
     blocks: Vec<Vec<Block>>,
+    /// Behind the last stage; empty if it is left out.
     conv2: Sequence,
-    classifier: Vec<Linear>,
 }
 
-impl Network for CifarMobileNetV2 {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for CifarMobileNetV2 {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let mut x = images;
         for (conv, norm) in units(&self.conv1) {
             x = conv_norm_act(x, conv, norm, None, Activation::Relu, "conv1", pass);
@@ -123,13 +128,7 @@ impl Network for CifarMobileNetV2 {
         for (conv, norm) in units(&self.conv2) {
             x = conv_norm_act(x, conv, norm, None, Activation::Relu, "conv2", pass);
         }
-        let mut logits = pass
-            .show("pool", PointSide::Post, global_avg_pool(x))
-            .flatten(1, 3);
-        for linear in &self.classifier {
-            logits = linear.forward(logits, pass);
-        }
-        logits
+        x
     }
 }
 

@@ -12,15 +12,14 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, conv_norm, conv_norm_act,
-    global_avg_pool,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Scope, conv_norm, conv_norm_act,
 };
 
 use super::{
     cifar_benchmark,
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
 };
-use crate::{LastStage, ModelEntry, Names, Scheme, Shortcut, StageEnd};
+use crate::{LastStage, ModelEntry, Names, Scheme, Shortcut, Stage, heads::ClassificationHead};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -115,14 +114,13 @@ pub(crate) struct CifarResNet {
     layer1: Vec<BasicBlock>,
     layer2: Vec<BasicBlock>,
     layer3: Vec<BasicBlock>,
-    linear: Linear,
 }
 
 impl Family for CifarResNetConfig {
-    type Network = CifarResNet;
+    type Backbone = CifarResNet;
 
     /// Convolutions and the classifier are initialised as in He et al. 2015 (normal, variance `2 / fan_in`).
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> CifarResNet {
+    fn backbone(&self, channels: usize, _: Extent, scope: &Scope) -> CifarResNet {
         let [stem, narrow, middle, wide] = self.widths;
         let stage = |name, inputs, outputs, stride| {
             (0..self.blocks())
@@ -138,18 +136,26 @@ impl Family for CifarResNetConfig {
             layer1: stage("layer1", stem, narrow, 1),
             layer2: stage("layer2", narrow, middle, 2),
             layer3: stage("layer3", middle, wide, 2),
-            linear: Linear::he_normal(wide, classes, &scope.at("linear")),
         }
+    }
+
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        let last = Linear::he_normal(inputs, classes, &scope.at("linear"));
+        ClassificationHead::new("linear", last)
+    }
+
+    fn embedding(&self) -> usize {
+        self.widths[3]
     }
 
     fn stem(&self) -> &'static str {
         "conv1"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
+    fn stages(&self) -> Vec<Stage> {
         let last = self.blocks() - 1;
-        let ends = (1..=3).map(|stage| StageEnd::activated(format!("layer{stage}.{last}")));
-        ends.chain([StageEnd::pooled()]).collect()
+        let stage = |i: usize| Stage::activated(format!("layer{i}.{last}"), self.widths[i], 1 << (i - 1));
+        (1..=3).map(stage).collect()
     }
 
     fn last_stage(&self) -> LastStage {
@@ -164,8 +170,8 @@ impl Family for CifarResNetConfig {
     }
 }
 
-impl Network for CifarResNet {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for CifarResNet {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let mut x = conv_norm_act(
             images,
             &self.conv1,
@@ -178,8 +184,7 @@ impl Network for CifarResNet {
         for block in self.layer1.iter().chain(&self.layer2).chain(&self.layer3) {
             x = block.forward(x, pass);
         }
-        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
-        self.linear.forward(pooled.flatten(1, 3), pass)
+        x
     }
 }
 

@@ -13,15 +13,15 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, BatchNorm, Border, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, Window, act,
-    avg_pool, channel_shuffle, conv_norm, conv_norm_act, global_avg_pool,
+    Activation, BatchNorm, Border, Conv2d, Conv2dConfig, Linear, Pass, Scope, Window, act, avg_pool,
+    channel_shuffle, conv_norm, conv_norm_act,
 };
 
 use super::{
     cifar_benchmark,
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
 };
-use crate::{LastStage, ModelEntry, StageEnd};
+use crate::{LastStage, ModelEntry, Stage, heads::ClassificationHead};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -41,9 +41,9 @@ pub(crate) struct CifarShuffleNetV1Config {
 }
 
 impl Family for CifarShuffleNetV1Config {
-    type Network = CifarShuffleNetV1;
+    type Backbone = CifarShuffleNetV1;
 
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> CifarShuffleNetV1 {
+    fn backbone(&self, channels: usize, _: Extent, scope: &Scope) -> CifarShuffleNetV1 {
         let stage = |name, stage: usize| {
             let (outputs, blocks) = STAGES[stage];
             let inputs = if stage == 0 { STEM } else { STAGES[stage - 1].0 };
@@ -65,19 +65,26 @@ impl Family for CifarShuffleNetV1Config {
             layer1: stage("layer1", 0),
             layer2: stage("layer2", 1),
             layer3: stage("layer3", 2),
-            linear: Linear::new(STAGES[2].0, classes, &scope.at("linear")),
         }
+    }
+
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        ClassificationHead::new("linear", Linear::new(inputs, classes, &scope.at("linear")))
+    }
+
+    fn embedding(&self) -> usize {
+        STAGES[2].0
     }
 
     fn stem(&self) -> &'static str {
         "conv1"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
-        let ends = (1..).zip(STAGES);
-        let ends =
-            ends.map(|(stage, (_, blocks))| StageEnd::activated(format!("layer{stage}.{}", blocks - 1)));
-        ends.chain([StageEnd::pooled()]).collect()
+    fn stages(&self) -> Vec<Stage> {
+        let stage = |(i, (channels, blocks)): (usize, (usize, usize))| {
+            Stage::activated(format!("layer{i}.{}", blocks - 1), channels, 1 << i)
+        };
+        (1..).zip(STAGES).map(stage).collect()
     }
 
     fn last_stage(&self) -> LastStage {
@@ -93,18 +100,16 @@ pub(crate) struct CifarShuffleNetV1 {
     layer1: Vec<Block>,
     layer2: Vec<Block>,
     layer3: Vec<Block>,
-    linear: Linear,
 }
 
-impl Network for CifarShuffleNetV1 {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for CifarShuffleNetV1 {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let relu = Activation::Relu;
         let mut x = conv_norm_act(images, &self.conv1, &self.bn1, None, relu, "conv1", pass);
         for block in self.layer1.iter().chain(&self.layer2).chain(&self.layer3) {
             x = block.forward(x, pass);
         }
-        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
-        self.linear.forward(pooled.flatten(1, 3), pass)
+        x
     }
 }
 

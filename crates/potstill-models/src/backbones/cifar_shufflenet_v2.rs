@@ -15,14 +15,14 @@
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
     Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, channel_shuffle, conv_norm,
-    conv_norm_act, global_avg_pool,
+    conv_norm_act,
 };
 
 use super::{
     cifar_benchmark,
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
 };
-use crate::{LastStage, ModelEntry, StageEnd};
+use crate::{LastStage, ModelEntry, Stage, heads::ClassificationHead};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -42,10 +42,11 @@ pub(crate) struct CifarShuffleNetV2Config {
 }
 
 impl Family for CifarShuffleNetV2Config {
-    type Network = CifarShuffleNetV2;
+    type Backbone = CifarShuffleNetV2;
 
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> CifarShuffleNetV2 {
+    fn backbone(&self, channels: usize, extent: Extent, scope: &Scope) -> CifarShuffleNetV2 {
         let [.., deepest, embedding] = self.widths;
+        let is_whole = extent == Extent::Whole;
         let stage = |name, stage: usize| {
             let outputs = self.widths[stage];
             let inputs = if stage == 0 { STEM } else { self.widths[stage - 1] };
@@ -68,20 +69,28 @@ impl Family for CifarShuffleNetV2Config {
             layer1: stage("layer1", 0),
             layer2: stage("layer2", 1),
             layer3: stage("layer3", 2),
-            conv2: conv("conv2", deepest, embedding),
-            bn2: BatchNorm::new(embedding, &scope.at("bn2")),
-            linear: Linear::new(embedding, classes, &scope.at("linear")),
+            conv2: is_whole.then(|| conv("conv2", deepest, embedding)),
+            bn2: is_whole.then(|| BatchNorm::new(embedding, &scope.at("bn2"))),
         }
+    }
+
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        ClassificationHead::new("linear", Linear::new(inputs, classes, &scope.at("linear")))
+    }
+
+    fn embedding(&self) -> usize {
+        self.widths[3]
     }
 
     fn stem(&self) -> &'static str {
         "conv1"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
-        let ends = (1..).zip(BLOCKS);
-        let ends = ends.map(|(stage, blocks)| StageEnd::activated(format!("layer{stage}.{}", blocks - 1)));
-        ends.chain([StageEnd::pooled()]).collect()
+    fn stages(&self) -> Vec<Stage> {
+        let stage = |(i, blocks): (usize, usize)| {
+            Stage::activated(format!("layer{i}.{}", blocks - 1), self.widths[i - 1], 1 << i)
+        };
+        (1..).zip(BLOCKS).map(stage).collect()
     }
 
     fn last_stage(&self) -> LastStage {
@@ -97,13 +106,13 @@ pub(crate) struct CifarShuffleNetV2 {
     layer1: Vec<Block>,
     layer2: Vec<Block>,
     layer3: Vec<Block>,
-    conv2: Conv2d,
-    bn2: BatchNorm,
-    linear: Linear,
+    /// Behind the last stage.
+    conv2: Option<Conv2d>,
+    bn2: Option<BatchNorm>,
 }
 
-impl Network for CifarShuffleNetV2 {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for CifarShuffleNetV2 {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let relu = Activation::Relu;
         let mut x = conv_norm_act(images, &self.conv1, &self.bn1, None, relu, "conv1", pass);
         for block in self.layer1.iter().chain(&self.layer2).chain(&self.layer3) {
@@ -112,9 +121,10 @@ impl Network for CifarShuffleNetV2 {
                 Block::Basic(block) => block.forward(x, pass),
             };
         }
-        let x = conv_norm_act(x, &self.conv2, &self.bn2, None, relu, "conv2", pass);
-        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
-        self.linear.forward(pooled.flatten(1, 3), pass)
+        match (&self.conv2, &self.bn2) {
+            (Some(conv), Some(norm)) => conv_norm_act(x, conv, norm, None, relu, "conv2", pass),
+            _ => x,
+        }
     }
 }
 

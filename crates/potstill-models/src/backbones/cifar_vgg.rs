@@ -14,16 +14,15 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, Conv2dConfig, Linear, Pass, PointSide, Scope, Window, conv_norm, conv_norm_act,
-    global_avg_pool, max_pool,
+    Activation, Conv2dConfig, Linear, Pass, Scope, Window, conv_norm, conv_norm_act, max_pool,
 };
 
 use super::{
     cifar_benchmark::{self, by_outputs},
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
     sequence::{Sequence, sequence, units},
 };
-use crate::{LastStage, ModelEntry, Names, StageEnd};
+use crate::{LastStage, ModelEntry, Names, Stage, heads::ClassificationHead};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -58,9 +57,9 @@ pub(crate) struct CifarVggConfig {
 }
 
 impl Family for CifarVggConfig {
-    type Network = CifarVgg;
+    type Backbone = CifarVgg;
 
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> CifarVgg {
+    fn backbone(&self, channels: usize, _: Extent, scope: &Scope) -> CifarVgg {
         let block = |i: usize| {
             let inputs = if i == 0 { channels } else { WIDTHS[i - 1] };
             let config = |k| {
@@ -79,17 +78,27 @@ impl Family for CifarVggConfig {
             block2: block(2),
             block3: block(3),
             block4: block(4),
-            classifier: Linear::normal(WIDTHS[4], classes, 0.01, &scope.at("classifier")),
         }
+    }
+
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        let last = Linear::normal(inputs, classes, 0.01, &scope.at("classifier"));
+        ClassificationHead::new("classifier", last)
+    }
+
+    fn embedding(&self) -> usize {
+        WIDTHS[4]
     }
 
     fn stem(&self) -> &'static str {
         "block0"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
-        let ends = (1..=4).map(|block| StageEnd::activated(format!("block{block}")));
-        ends.chain([StageEnd::pooled()]).collect()
+    /// The stride of the last block is that of images of less than 64 rows.
+    fn stages(&self) -> Vec<Stage> {
+        let stage =
+            |block: usize| Stage::activated(format!("block{block}"), WIDTHS[block], 1 << block.min(3));
+        (1..=4).map(stage).collect()
     }
 
     /// Of the two blocks of the smallest maps: a block has no point inside.
@@ -111,11 +120,10 @@ pub(crate) struct CifarVgg {
     block2: Sequence,
     block3: Sequence,
     block4: Sequence,
-    classifier: Linear,
 }
 
-impl Network for CifarVgg {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for CifarVgg {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let rows = images.dims()[1];
         let blocks = [
             (&self.block0, "block0", false),
@@ -132,8 +140,7 @@ impl Network for CifarVgg {
             }
             x = forward(block, x, path, pass);
         }
-        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
-        self.classifier.forward(pooled.flatten(1, 3), pass)
+        x
     }
 }
 

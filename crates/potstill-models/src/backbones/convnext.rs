@@ -16,13 +16,16 @@ use burn::{
     module::{Module, Param},
     tensor::Tensor,
 };
-use potstill_ops::{Conv2d, Conv2dConfig, LayerNorm, Linear, Mlp, Pass, PointSide, Scope, global_avg_pool};
+use potstill_ops::{Conv2d, Conv2dConfig, LayerNorm, Linear, Mlp, Pass, PointSide, Scope};
 
 use super::{
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
     imagenet,
 };
-use crate::{LastStage, ModelEntry, StageEnd};
+use crate::{
+    LastStage, ModelEntry, Stage,
+    heads::{ClassificationHead, Pooling},
+};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -58,9 +61,9 @@ pub(crate) struct ConvNeXtConfig {
 }
 
 impl Family for ConvNeXtConfig {
-    type Network = ConvNeXt;
+    type Backbone = ConvNeXt;
 
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> ConvNeXt {
+    fn backbone(&self, channels: usize, _: Extent, scope: &Scope) -> ConvNeXt {
         let stage = |i: usize| {
             let (scope, width) = (scope.at("stages").at(i), self.width << i);
             let halving = || {
@@ -71,33 +74,44 @@ impl Family for ConvNeXtConfig {
                 )
             };
             let block = |k| Block::new(width, &scope.at("blocks").at(k));
-            Stage {
+            Blocks {
                 downsample: (i > 0).then(halving),
                 blocks: (0..self.blocks[i]).map(block).collect(),
             }
         };
-        let deepest = self.width << 3;
         ConvNeXt {
             stem: (
                 patches(channels, self.width, 4, &scope.at("stem").at(0)),
                 LayerNorm::new(self.width, EPSILON, &scope.at("stem").at(1)),
             ),
             stages: (0..4).map(stage).collect(),
-            head: Head {
-                norm: LayerNorm::new(deepest, EPSILON, &scope.at("head").at("norm")),
-                fc: Linear::normal(deepest, classes, DEVIATION, &scope.at("head").at("fc")),
-            },
         }
+    }
+
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        let scope = scope.at("head");
+        let norm = LayerNorm::new(inputs, EPSILON, &scope.at("norm"));
+        let last = Linear::normal(inputs, classes, DEVIATION, &scope.at("fc"));
+        ClassificationHead::new("head.fc", last).with_norm("head.norm", norm, Pooling::Mean)
+    }
+
+    fn embedding(&self) -> usize {
+        self.width << 3
     }
 
     fn stem(&self) -> &'static str {
         "stem"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
-        let stages = self.blocks.into_iter().enumerate();
-        let ends = stages.map(|(i, blocks)| StageEnd::linear(format!("stages.{i}.blocks.{}", blocks - 1)));
-        ends.chain([StageEnd::pooled()]).collect()
+    fn stages(&self) -> Vec<Stage> {
+        let stage = |(i, blocks): (usize, usize)| {
+            Stage::linear(
+                format!("stages.{i}.blocks.{}", blocks - 1),
+                self.width << i,
+                4 << i,
+            )
+        };
+        self.blocks.into_iter().enumerate().map(stage).collect()
     }
 
     fn last_stage(&self) -> LastStage {
@@ -125,24 +139,17 @@ fn patches(inputs: usize, outputs: usize, size: usize, scope: &Scope) -> Conv2d 
 #[derive(Module, Debug)]
 pub(crate) struct ConvNeXt {
     stem: (Conv2d, LayerNorm),
-    stages: Vec<Stage>,
-    head: Head,
+    stages: Vec<Blocks>,
 }
 
 #[derive(Module, Debug)]
-struct Stage {
+struct Blocks {
     downsample: Option<(LayerNorm, Conv2d)>,
     blocks: Vec<Block>,
 }
 
-#[derive(Module, Debug)]
-struct Head {
-    norm: LayerNorm,
-    fc: Linear,
-}
-
-impl Network for ConvNeXt {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for ConvNeXt {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let (conv, norm) = &self.stem;
         let x = norm.forward(conv.forward(images, pass));
         let mut x = pass.show("stem", PointSide::Post, x);
@@ -154,9 +161,7 @@ impl Network for ConvNeXt {
                 x = block.forward(x, pass);
             }
         }
-        let pooled = self.head.norm.forward(global_avg_pool(x));
-        let pooled = pass.show("pool", PointSide::Post, pooled);
-        self.head.fc.forward(pooled.flatten(1, 3), pass)
+        x
     }
 }
 

@@ -17,16 +17,14 @@
 //! (`features.1.0`, which ends without an activation), and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{
-    Activation, Conv2dConfig, Gate, Linear, Pass, PointSide, Scope, conv_norm_act, global_avg_pool,
-};
+use potstill_ops::{Activation, Conv2dConfig, Gate, Linear, Pass, Scope, conv_norm_act};
 
 use super::{
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
     imagenet,
     inverted_residual::{ConvNorm, InvertedResidual, InvertedResidualConfig, conv_and_norm},
 };
-use crate::{LastStage, ModelEntry, StageEnd};
+use crate::{LastStage, ModelEntry, Stage, heads::ClassificationHead};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -54,9 +52,9 @@ const EMBEDDING: usize = 1280;
 pub(crate) struct EfficientNetConfig;
 
 impl Family for EfficientNetConfig {
-    type Network = EfficientNet;
+    type Backbone = EfficientNet;
 
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> EfficientNet {
+    fn backbone(&self, channels: usize, extent: Extent, scope: &Scope) -> EfficientNet {
         let place = |i: usize| scope.at("features").at(i);
         let stem = Conv2dConfig::new(channels, STEM, 3).stride(2);
         let mut features = vec![Feature::Unit(conv_and_norm(stem, &place(0)))];
@@ -81,26 +79,33 @@ impl Family for EfficientNetConfig {
             features.push(Feature::Stage((0..blocks).map(block).collect()));
             inputs = outputs;
         }
-        let last = Conv2dConfig::new(inputs, EMBEDDING, 1);
-        features.push(Feature::Unit(conv_and_norm(last, &place(features.len()))));
-        EfficientNet {
-            features,
-            classifier: vec![
-                None,
-                Some(Linear::new(EMBEDDING, classes, &scope.at("classifier").at(1))),
-            ],
+        if extent == Extent::Whole {
+            let last = Conv2dConfig::new(inputs, EMBEDDING, 1);
+            features.push(Feature::Unit(conv_and_norm(last, &place(features.len()))));
         }
+        EfficientNet { features }
     }
 
-    /// The last block of each map size from a quarter on.
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        let last = Linear::new(inputs, classes, &scope.at("classifier").at(1));
+        ClassificationHead::new("classifier.1", last)
+    }
+
+    fn embedding(&self) -> usize {
+        EMBEDDING
+    }
+
     fn stem(&self) -> &'static str {
         "features.0"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
-        let end = |stage: usize| StageEnd::linear(format!("features.{stage}.{}", STAGES[stage - 1].4 - 1));
-        let ends = [2, 3, 5, 7].map(end);
-        ends.into_iter().chain([StageEnd::pooled()]).collect()
+    /// The last block of each map size from a quarter on.
+    fn stages(&self) -> Vec<Stage> {
+        let stage = |(i, stride): (usize, usize)| {
+            let (.., channels, blocks) = STAGES[i - 1];
+            Stage::linear(format!("features.{i}.{}", blocks - 1), channels, stride)
+        };
+        [(2, 4), (3, 8), (5, 16), (7, 32)].map(stage).into()
     }
 
     fn last_stage(&self) -> LastStage {
@@ -112,7 +117,6 @@ impl Family for EfficientNetConfig {
 #[derive(Module, Debug)]
 pub(crate) struct EfficientNet {
     features: Vec<Feature>,
-    classifier: Vec<Option<Linear>>,
 }
 
 #[derive(Module, Debug)]
@@ -122,8 +126,8 @@ enum Feature {
     Stage(Vec<InvertedResidual>),
 }
 
-impl Network for EfficientNet {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for EfficientNet {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let mut x = images;
         for (i, feature) in self.features.iter().enumerate() {
             match feature {
@@ -138,12 +142,6 @@ impl Network for EfficientNet {
                 }
             }
         }
-        let mut logits = pass
-            .show("pool", PointSide::Post, global_avg_pool(x))
-            .flatten(1, 3);
-        for linear in self.classifier.iter().flatten() {
-            logits = linear.forward(logits, pass);
-        }
-        logits
+        x
     }
 }

@@ -1,7 +1,8 @@
 //! What every family of networks is, and the list of all families.
 //!
 //! A family is one file: its entries for the registry, a configuration (a few numbers, what the rows of the table at the
-//! file's top differ in), and the network that it builds. A new family is that file and one line in each list at the bottom.
+//! file's top differ in), the backbone that it builds, and the classification head that belongs to it. A new family is that file
+//! and one line in each list at the bottom.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Pass, Point, Scope};
@@ -23,16 +24,7 @@ use super::{
     vit::{self, Vit, VitConfig},
     wide_resnet::{self, WideResNet, WideResNetConfig},
 };
-use crate::{ModelEntry, Shortcut};
-
-/// What goes in at a network's top and comes out at its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NetworkIo {
-    /// Image channels.
-    pub channels: usize,
-    /// Output classes.
-    pub classes: usize,
-}
+use crate::{ModelEntry, Shortcut, heads::ClassificationHead};
 
 /// Where a stage ends, as distillation reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,9 +54,50 @@ impl StageEnd {
         }
     }
 
-    /// The pooled embedding, which every classifier has at the point `pool`.
+    /// The pooled embedding, which every classification head has at the point `pool`.
     pub fn pooled() -> Self {
         Self::linear("pool")
+    }
+
+    /// The same points in a model in which the backbone stands below this path.
+    pub(crate) fn below(self, path: &str) -> Self {
+        Self {
+            post: self.post.below(path),
+            pre: self.pre.below(path),
+        }
+    }
+}
+
+/// A stage of a backbone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stage {
+    /// Where it ends.
+    pub end: StageEnd,
+    /// The channels of its last map.
+    pub channels: usize,
+    /// How many times its maps are smaller than images of the published size, along each side and rounded up.
+    pub stride: usize,
+}
+
+impl Stage {
+    /// A stage whose last layer has an activation.
+    pub(crate) fn activated(path: impl Into<String>, channels: usize, stride: usize) -> Self {
+        let end = StageEnd::activated(path);
+        Self {
+            end,
+            channels,
+            stride,
+        }
+    }
+
+    /// A stage that ends without an activation.
+    pub(crate) fn linear(path: impl Into<String>, channels: usize, stride: usize) -> Self {
+        let end = StageEnd::linear(path);
+        Self {
+            end,
+            channels,
+            stride,
+        }
     }
 }
 
@@ -75,6 +108,15 @@ pub struct LastStage {
     pub first_block: Point,
     /// The last map that the classifier's embedding is made from.
     pub last_map: Point,
+}
+
+/// How much of a backbone is built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Extent {
+    /// Up to the end of the last stage.
+    Stages,
+    /// With the layers behind the last stage, which only an embedding needs.
+    Whole,
 }
 
 impl LastStage {
@@ -90,16 +132,22 @@ impl LastStage {
 /// The configuration of a network.
 pub(crate) trait Family: Copy {
     /// What it builds.
-    type Network: Network;
+    type Backbone: BackboneNetwork;
 
-    /// The network with fresh weights from the scope's streams.
-    fn build(&self, ends: NetworkIo, scope: &Scope) -> Self::Network;
+    /// The backbone for images of `channels` channels, with fresh weights from the scope's streams.
+    fn backbone(&self, channels: usize, extent: Extent, scope: &Scope) -> Self::Backbone;
+
+    /// The classification head for an embedding of `inputs` channels, [`embedding`](Self::embedding) in the published network.
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead;
+
+    /// The channels of what a whole backbone gives.
+    fn embedding(&self) -> usize;
 
     /// The path of the point at which the stem ends: the first map of the network.
     fn stem(&self) -> &'static str;
 
-    /// Where the stages end, shallow to deep, and the pooled embedding.
-    fn stage_ends(&self) -> Vec<StageEnd>;
+    /// The stages that heads and methods read, fine to coarse.
+    fn stages(&self) -> Vec<Stage>;
 
     /// The ends of the last stage.
     fn last_stage(&self) -> LastStage;
@@ -115,25 +163,40 @@ pub(crate) trait Family: Copy {
     }
 }
 
-/// A network that was built.
-pub(crate) trait Network: Module {
-    /// Logits `[N, K]` of normalised images `[N, H, W, C]`.
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2>;
+/// A backbone that was built.
+pub(crate) trait BackboneNetwork: Module {
+    /// Normalised images `[N, H, W, C]` to the map that the family's classification head takes. The maps of the stages stand at
+    /// their points.
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4>;
 }
 
-/// Declares the families: an enum of their configurations and one of their networks.
+/// Declares the families: an enum of their configurations and one of their backbones.
 macro_rules! families {
-    ($($family:ident: $config:ty => $network:ty,)*) => {
-        /// The configuration of any network.
+    ($($family:ident: $config:ty => $backbone:ty,)*) => {
+        /// The configuration of a network of any family.
         #[derive(Debug, Clone, Copy)]
         pub(crate) enum Architecture {
             $($family($config),)*
         }
 
         impl Architecture {
-            pub(crate) fn build(&self, ends: NetworkIo, scope: &Scope) -> AnyNetwork {
+            pub(crate) fn backbone(&self, channels: usize, extent: Extent, scope: &Scope) -> AnyBackbone {
                 match self {
-                    $(Self::$family(config) => AnyNetwork::$family(config.build(ends, scope)),)*
+                    $(Self::$family(config) => {
+                        AnyBackbone::$family(config.backbone(channels, extent, scope))
+                    })*
+                }
+            }
+
+            pub(crate) fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+                match self {
+                    $(Self::$family(config) => config.head(inputs, classes, scope),)*
+                }
+            }
+
+            pub(crate) fn embedding(&self) -> usize {
+                match self {
+                    $(Self::$family(config) => config.embedding(),)*
                 }
             }
 
@@ -143,9 +206,9 @@ macro_rules! families {
                 }
             }
 
-            pub(crate) fn stage_ends(&self) -> Vec<StageEnd> {
+            pub(crate) fn stages(&self) -> Vec<Stage> {
                 match self {
-                    $(Self::$family(config) => config.stage_ends(),)*
+                    $(Self::$family(config) => config.stages(),)*
                 }
             }
 
@@ -168,21 +231,29 @@ macro_rules! families {
             }
         }
 
-        /// Any network.
+        /// A backbone of any family.
         #[derive(Module, Debug)]
         #[allow(clippy::large_enum_variant, reason = "a program has a few networks")]
-        pub(crate) enum AnyNetwork {
-            $($family($network),)*
+        pub(crate) enum AnyBackbone {
+            $($family($backbone),)*
         }
 
-        impl AnyNetwork {
-            pub(crate) fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+        impl AnyBackbone {
+            pub(crate) fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
                 match self {
-                    $(Self::$family(network) => network.forward(images, pass),)*
+                    $(Self::$family(backbone) => backbone.forward(images, pass),)*
                 }
             }
         }
     };
+}
+
+impl Architecture {
+    /// Where the stages end, fine to coarse, and the pooled embedding.
+    pub(crate) fn stage_ends(&self) -> Vec<StageEnd> {
+        let ends = self.stages().into_iter().map(|stage| stage.end);
+        ends.chain([StageEnd::pooled()]).collect()
+    }
 }
 
 families! {

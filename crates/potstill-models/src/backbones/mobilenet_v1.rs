@@ -14,17 +14,14 @@
 //! in the place of ReLU and other names. Points: every place before and after its last ReLU, and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{
-    Activation, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, conv_norm, conv_norm_act,
-    global_avg_pool,
-};
+use potstill_ops::{Activation, Conv2d, Conv2dConfig, Linear, Pass, Scope, conv_norm, conv_norm_act};
 
 use super::{
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
     imagenet,
     sequence::{Sequence, sequence, units},
 };
-use crate::{LastStage, ModelEntry, Names, Scheme, StageEnd};
+use crate::{LastStage, ModelEntry, Names, Scheme, Stage, heads::ClassificationHead};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -57,10 +54,10 @@ const STEM: usize = 32;
 pub(crate) struct MobileNetV1Config;
 
 impl Family for MobileNetV1Config {
-    type Network = MobileNetV1;
+    type Backbone = MobileNetV1;
 
     /// Convolutions as PyTorch's default.
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> MobileNetV1 {
+    fn backbone(&self, channels: usize, _: Extent, scope: &Scope) -> MobileNetV1 {
         let scope_of = |i: usize| scope.at("model").at(i);
         let initial = |config, scope: &Scope| Conv2d::uniform(config, 1.0, scope);
         let stem = Conv2dConfig::new(channels, STEM, 3).stride(2);
@@ -72,20 +69,27 @@ impl Family for MobileNetV1Config {
             model.push(sequence([across, mixing], initial, &scope_of(i + 1)));
             inputs = outputs;
         }
-        MobileNetV1 {
-            model,
-            fc: Linear::new(inputs, classes, &scope.at("fc")),
-        }
+        MobileNetV1 { model }
     }
 
-    /// The last place of each map size from a quarter on, as the official code of ReviewKD reads them.
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        ClassificationHead::new("fc", Linear::new(inputs, classes, &scope.at("fc")))
+    }
+
+    fn embedding(&self) -> usize {
+        BLOCKS[BLOCKS.len() - 1].0
+    }
+
     fn stem(&self) -> &'static str {
         "model.0"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
-        let ends = [3, 5, 11, 13].map(|place| StageEnd::activated(format!("model.{place}")));
-        ends.into_iter().chain([StageEnd::pooled()]).collect()
+    /// The last place of each map size from a quarter on, as the official code of ReviewKD reads them.
+    fn stages(&self) -> Vec<Stage> {
+        let stage = |(place, stride): (usize, usize)| {
+            Stage::activated(format!("model.{place}"), BLOCKS[place - 1].0, stride)
+        };
+        [(3, 4), (5, 8), (11, 16), (13, 32)].map(stage).into()
     }
 
     fn last_stage(&self) -> LastStage {
@@ -97,11 +101,10 @@ impl Family for MobileNetV1Config {
 #[derive(Module, Debug)]
 pub(crate) struct MobileNetV1 {
     model: Vec<Sequence>,
-    fc: Linear,
 }
 
-impl Network for MobileNetV1 {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for MobileNetV1 {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let relu = Activation::Relu;
         let mut x = images;
         for (i, place) in self.model.iter().enumerate() {
@@ -115,7 +118,6 @@ impl Network for MobileNetV1 {
                 };
             }
         }
-        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
-        self.fc.forward(pooled.flatten(1, 3), pass)
+        x
     }
 }

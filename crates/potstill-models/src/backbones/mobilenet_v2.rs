@@ -18,16 +18,15 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, conv_norm, conv_norm_act,
-    global_avg_pool,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Scope, conv_norm, conv_norm_act,
 };
 
 use super::{
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
     imagenet,
     inverted_residual::{ConvNorm, conv_and_norm},
 };
-use crate::{LastStage, ModelEntry, StageEnd};
+use crate::{LastStage, ModelEntry, Stage, heads::ClassificationHead};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -55,9 +54,9 @@ const EMBEDDING: usize = 1280;
 pub(crate) struct MobileNetV2Config;
 
 impl Family for MobileNetV2Config {
-    type Network = MobileNetV2;
+    type Backbone = MobileNetV2;
 
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> MobileNetV2 {
+    fn backbone(&self, channels: usize, extent: Extent, scope: &Scope) -> MobileNetV2 {
         let place = |i: usize| scope.at("features").at(i);
         let stem = Conv2dConfig::new(channels, STEM, 3).stride(2);
         let mut features = vec![Feature::Unit(conv_and_norm(stem, &place(0)))];
@@ -72,23 +71,34 @@ impl Family for MobileNetV2Config {
                 inputs = outputs;
             }
         }
-        let last = Conv2dConfig::new(inputs, EMBEDDING, 1);
-        features.push(Feature::Unit(conv_and_norm(last, &place(features.len()))));
-        let head = Linear::normal(EMBEDDING, classes, 0.01, &scope.at("classifier").at(1));
-        MobileNetV2 {
-            features,
-            classifier: vec![None, Some(head)],
+        if extent == Extent::Whole {
+            let last = Conv2dConfig::new(inputs, EMBEDDING, 1);
+            features.push(Feature::Unit(conv_and_norm(last, &place(features.len()))));
         }
+        MobileNetV2 { features }
     }
 
-    /// The last block of each map size from a quarter on.
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        let last = Linear::normal(inputs, classes, 0.01, &scope.at("classifier").at(1));
+        ClassificationHead::new("classifier.1", last)
+    }
+
+    fn embedding(&self) -> usize {
+        EMBEDDING
+    }
+
     fn stem(&self) -> &'static str {
         "features.0"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
-        let ends = [3, 6, 13, 17].map(|place| StageEnd::linear(format!("features.{place}")));
-        ends.into_iter().chain([StageEnd::pooled()]).collect()
+    /// The last block of each map size from a quarter on.
+    fn stages(&self) -> Vec<Stage> {
+        let stage = |(place, channels, stride): (usize, usize, usize)| {
+            Stage::linear(format!("features.{place}"), channels, stride)
+        };
+        [(3, 24, 4), (6, 32, 8), (13, 96, 16), (17, 320, 32)]
+            .map(stage)
+            .into()
     }
 
     fn last_stage(&self) -> LastStage {
@@ -100,7 +110,6 @@ impl Family for MobileNetV2Config {
 #[derive(Module, Debug)]
 pub(crate) struct MobileNetV2 {
     features: Vec<Feature>,
-    classifier: Vec<Option<Linear>>,
 }
 
 #[derive(Module, Debug)]
@@ -110,8 +119,8 @@ enum Feature {
     Block(Block),
 }
 
-impl Network for MobileNetV2 {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for MobileNetV2 {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let mut x = images;
         for (i, feature) in self.features.iter().enumerate() {
             let path = format!("features.{i}");
@@ -122,13 +131,7 @@ impl Network for MobileNetV2 {
                 Feature::Block(block) => block.forward(x, &path, pass),
             };
         }
-        let mut logits = pass
-            .show("pool", PointSide::Post, global_avg_pool(x))
-            .flatten(1, 3);
-        for linear in self.classifier.iter().flatten() {
-            logits = linear.forward(logits, pass);
-        }
-        logits
+        x
     }
 }
 

@@ -14,16 +14,14 @@
 //! (which ends without an activation), and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{
-    Activation, Conv2dConfig, Gate, Linear, Pass, PointSide, Scope, conv_norm_act, global_avg_pool,
-};
+use potstill_ops::{Activation, Conv2dConfig, Gate, Linear, Pass, Scope, conv_norm_act};
 
 use super::{
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
     imagenet,
     inverted_residual::{ConvNorm, InvertedResidual, InvertedResidualConfig, conv_and_norm},
 };
-use crate::{LastStage, ModelEntry, StageEnd};
+use crate::{LastStage, ModelEntry, Stage, heads::ClassificationHead};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -94,10 +92,17 @@ pub(crate) struct MobileNetV3Config {
     hidden: usize,
 }
 
-impl Family for MobileNetV3Config {
-    type Network = MobileNetV3;
+impl MobileNetV3Config {
+    /// Channels of the block `features.place`.
+    fn channels(&self, place: usize) -> usize {
+        self.rows[place - 1].2
+    }
+}
 
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> MobileNetV3 {
+impl Family for MobileNetV3Config {
+    type Backbone = MobileNetV3;
+
+    fn backbone(&self, channels: usize, extent: Extent, scope: &Scope) -> MobileNetV3 {
         let place = |i: usize| scope.at("features").at(i);
         let unit = |config, i| {
             let (conv, norm) = conv_and_norm(config, &place(i));
@@ -121,32 +126,34 @@ impl Family for MobileNetV3Config {
             features.push(Feature::Block(InvertedResidual::new(&config, &scope)));
             inputs = outputs;
         }
-        let embedding = 6 * inputs;
-        features.push(unit(Conv2dConfig::new(inputs, embedding, 1), features.len()));
-        let linear = |inputs, outputs, i: usize| {
-            Some(Linear::normal(
-                inputs,
-                outputs,
-                0.01,
-                &scope.at("classifier").at(i),
-            ))
-        };
-        let first = linear(embedding, self.hidden, 0);
-        MobileNetV3 {
-            features,
-            classifier: vec![first, None, None, linear(self.hidden, classes, 3)],
+        if extent == Extent::Whole {
+            let last = Conv2dConfig::new(inputs, self.embedding(), 1);
+            features.push(unit(last, features.len()));
         }
+        MobileNetV3 { features }
+    }
+
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        let linear =
+            |inputs, outputs, i: usize| Linear::normal(inputs, outputs, 0.01, &scope.at("classifier").at(i));
+        let hidden = linear(inputs, self.hidden, 0);
+        let last = linear(self.hidden, classes, 3);
+        ClassificationHead::new("classifier.3", last).with_hidden("classifier.0", hidden, HS)
+    }
+
+    fn embedding(&self) -> usize {
+        6 * self.channels(self.ends[3])
     }
 
     fn stem(&self) -> &'static str {
         "features.0"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
-        let ends = self
-            .ends
-            .map(|place| StageEnd::linear(format!("features.{place}")));
-        ends.into_iter().chain([StageEnd::pooled()]).collect()
+    fn stages(&self) -> Vec<Stage> {
+        let stage = |(i, place): (usize, usize)| {
+            Stage::linear(format!("features.{place}"), self.channels(place), 4 << i)
+        };
+        self.ends.into_iter().enumerate().map(stage).collect()
     }
 
     fn last_stage(&self) -> LastStage {
@@ -167,7 +174,6 @@ fn divisible_by_8(channels: usize) -> usize {
 #[derive(Module, Debug)]
 pub(crate) struct MobileNetV3 {
     features: Vec<Feature>,
-    classifier: Vec<Option<Linear>>,
 }
 
 #[derive(Module, Debug)]
@@ -177,8 +183,8 @@ enum Feature {
     Block(InvertedResidual),
 }
 
-impl Network for MobileNetV3 {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for MobileNetV3 {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let mut x = images;
         for (i, feature) in self.features.iter().enumerate() {
             let path = format!("features.{i}");
@@ -186,12 +192,6 @@ impl Network for MobileNetV3 {
                 Feature::Unit((conv, norm)) => conv_norm_act(x, conv, norm, None, HS, &path, pass),
                 Feature::Block(block) => block.forward(x, &path, pass),
             };
-        }
-        let mut x = pass
-            .show("pool", PointSide::Post, global_avg_pool(x))
-            .flatten(1, 3);
-        for (i, linear) in self.classifier.iter().flatten().enumerate() {
-            x = linear.forward(if i == 0 { x } else { HS.apply(x) }, pass);
         }
         x
     }

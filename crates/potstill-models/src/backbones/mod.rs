@@ -2,6 +2,7 @@
 //!
 //! A family is one file and a line in each list of `family.rs`.
 
+mod backbone;
 mod cifar_benchmark;
 mod cifar_mobilenet_v2;
 mod cifar_resnet;
@@ -23,5 +24,6 @@ mod swin;
 mod vit;
 mod wide_resnet;
 
-pub(crate) use family::{AnyNetwork, Architecture, FAMILIES, NetworkIo};
-pub use family::{LastStage, StageEnd};
+pub use backbone::Backbone;
+pub(crate) use family::{Architecture, Extent, FAMILIES};
+pub use family::{LastStage, Stage, StageEnd};

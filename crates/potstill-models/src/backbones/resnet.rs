@@ -14,16 +14,16 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, Window, conv_norm,
-    conv_norm_act, global_avg_pool, max_pool,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Scope, Window, conv_norm, conv_norm_act,
+    max_pool,
 };
 
 use super::{
     cifar_benchmark,
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
     imagenet,
 };
-use crate::{LastStage, ModelEntry, Names, StageEnd};
+use crate::{LastStage, ModelEntry, Names, Stage, heads::ClassificationHead};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -112,12 +112,22 @@ pub(crate) enum Kind {
     Bottleneck,
 }
 
+impl ResNetConfig {
+    /// How many times more channels than its width a block gives.
+    fn growth(&self) -> usize {
+        match self.kind {
+            Kind::Basic => 1,
+            Kind::Bottleneck => 4,
+        }
+    }
+}
+
 impl Family for ResNetConfig {
-    type Network = ResNet;
+    type Backbone = ResNet;
 
     /// Convolutions are initialised as in He et al. 2015 by their outputs (normal, variance `2 / fan_out`).
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> ResNet {
-        let growth = if self.kind == Kind::Basic { 1 } else { 4 };
+    fn backbone(&self, channels: usize, _: Extent, scope: &Scope) -> ResNet {
+        let growth = self.growth();
         let stage = |name, stage: usize| {
             let width = 64 << stage;
             let inputs = if stage == 0 { 64 } else { width / 2 * growth };
@@ -142,19 +152,32 @@ impl Family for ResNetConfig {
             layer2: stage("layer2", 1),
             layer3: stage("layer3", 2),
             layer4: stage("layer4", 3),
-            fc: Linear::new(512 * growth, classes, &scope.at("fc")),
             stem: self.stem,
         }
+    }
+
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        ClassificationHead::new("fc", Linear::new(inputs, classes, &scope.at("fc")))
+    }
+
+    fn embedding(&self) -> usize {
+        512 * self.growth()
     }
 
     fn stem(&self) -> &'static str {
         "conv1"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
-        let ends = (1..).zip(self.blocks);
-        let ends = ends.map(|(stage, blocks)| StageEnd::activated(format!("layer{stage}.{}", blocks - 1)));
-        ends.chain([StageEnd::pooled()]).collect()
+    fn stages(&self) -> Vec<Stage> {
+        let first = match self.stem {
+            Stem::Small => 1,
+            Stem::Large => 4,
+        };
+        let stage = |(i, blocks): (usize, usize)| {
+            let path = format!("layer{}.{}", i + 1, blocks - 1);
+            Stage::activated(path, (64 << i) * self.growth(), first << i)
+        };
+        self.blocks.into_iter().enumerate().map(stage).collect()
     }
 
     fn last_stage(&self) -> LastStage {
@@ -171,13 +194,12 @@ pub(crate) struct ResNet {
     layer2: Vec<Block>,
     layer3: Vec<Block>,
     layer4: Vec<Block>,
-    fc: Linear,
     #[module(skip)]
     stem: Stem,
 }
 
-impl Network for ResNet {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for ResNet {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let relu = Activation::Relu;
         let mut x = conv_norm_act(images, &self.conv1, &self.bn1, None, relu, "conv1", pass);
         if self.stem == Stem::Large {
@@ -187,8 +209,7 @@ impl Network for ResNet {
         for block in stages.into_iter().flatten() {
             x = block.forward(x, pass);
         }
-        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
-        self.fc.forward(pooled.flatten(1, 3), pass)
+        x
     }
 }
 

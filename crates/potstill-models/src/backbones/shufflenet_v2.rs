@@ -15,15 +15,15 @@
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
     Activation, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, Window, channel_shuffle, conv_norm,
-    conv_norm_act, global_avg_pool, max_pool,
+    conv_norm_act, max_pool,
 };
 
 use super::{
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
     imagenet,
     sequence::{Sequence, sequence, sequence_with, units},
 };
-use crate::{LastStage, ModelEntry, StageEnd};
+use crate::{LastStage, ModelEntry, Stage, heads::ClassificationHead};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -51,10 +51,10 @@ pub(crate) struct ShuffleNetV2Config {
 }
 
 impl Family for ShuffleNetV2Config {
-    type Network = ShuffleNetV2;
+    type Backbone = ShuffleNetV2;
 
     /// Convolutions as PyTorch's default.
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> ShuffleNetV2 {
+    fn backbone(&self, channels: usize, extent: Extent, scope: &Scope) -> ShuffleNetV2 {
         let [.., deepest, embedding] = self.widths;
         let stage = |i: usize| {
             let scope = scope.at(format!("stage{}", i + 2));
@@ -69,31 +69,36 @@ impl Family for ShuffleNetV2Config {
             (0..BLOCKS[i]).map(block).collect()
         };
         let stem = Conv2dConfig::new(channels, STEM, 3).stride(2);
+        let last = (extent == Extent::Whole).then(|| Conv2dConfig::new(deepest, embedding, 1));
         ShuffleNetV2 {
             conv1: sequence([stem], initial, &scope.at("conv1")),
             stage2: stage(0),
             stage3: stage(1),
             stage4: stage(2),
-            conv5: sequence(
-                [Conv2dConfig::new(deepest, embedding, 1)],
-                initial,
-                &scope.at("conv5"),
-            ),
-            fc: Linear::new(embedding, classes, &scope.at("fc")),
+            conv5: sequence(last, initial, &scope.at("conv5")),
         }
     }
 
-    /// The stem's pooled map and the ends of the stages: a quarter to a thirty-second of the image.
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        ClassificationHead::new("fc", Linear::new(inputs, classes, &scope.at("fc")))
+    }
+
+    fn embedding(&self) -> usize {
+        self.widths[3]
+    }
+
     fn stem(&self) -> &'static str {
         "conv1"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
-        let stages = (2..).zip(BLOCKS);
-        let ends = stages.map(|(stage, blocks)| StageEnd::linear(format!("stage{stage}.{}", blocks - 1)));
-        std::iter::once(StageEnd::linear("maxpool"))
-            .chain(ends)
-            .chain([StageEnd::pooled()])
+    /// The stem's pooled map, and the three stages.
+    fn stages(&self) -> Vec<Stage> {
+        let stage = |(i, blocks): (usize, usize)| {
+            Stage::linear(format!("stage{}.{}", i + 2, blocks - 1), self.widths[i], 8 << i)
+        };
+        let stages = BLOCKS.into_iter().enumerate().map(stage);
+        std::iter::once(Stage::linear("maxpool", STEM, 4))
+            .chain(stages)
             .collect()
     }
 
@@ -113,12 +118,12 @@ pub(crate) struct ShuffleNetV2 {
     stage2: Vec<Block>,
     stage3: Vec<Block>,
     stage4: Vec<Block>,
+    /// Behind the last stage; empty if it is left out.
     conv5: Sequence,
-    fc: Linear,
 }
 
-impl Network for ShuffleNetV2 {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for ShuffleNetV2 {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let mut x = images;
         for (conv, norm) in units(&self.conv1) {
             x = conv_norm_act(x, conv, norm, None, Activation::Relu, "conv1", pass);
@@ -131,8 +136,7 @@ impl Network for ShuffleNetV2 {
         for (conv, norm) in units(&self.conv5) {
             x = conv_norm_act(x, conv, norm, None, Activation::Relu, "conv5", pass);
         }
-        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
-        self.fc.forward(pooled.flatten(1, 3), pass)
+        x
     }
 }
 

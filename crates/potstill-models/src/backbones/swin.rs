@@ -13,15 +13,16 @@
 //! `patch_embed`, every block (`layers.0.blocks.0`, without an activation), and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{
-    LayerNorm, Linear, Mlp, Pass, PatchEmbed, PointSide, Scope, WindowAttention, global_avg_pool,
-};
+use potstill_ops::{LayerNorm, Linear, Mlp, Pass, PatchEmbed, PointSide, Scope, WindowAttention};
 
 use super::{
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
     imagenet,
 };
-use crate::{LastStage, ModelEntry, StageEnd};
+use crate::{
+    LastStage, ModelEntry, Stage,
+    heads::{ClassificationHead, Pooling},
+};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -61,37 +62,44 @@ pub(crate) struct SwinConfig {
 }
 
 impl Family for SwinConfig {
-    type Network = Swin;
+    type Backbone = Swin;
 
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> Swin {
+    fn backbone(&self, channels: usize, _: Extent, scope: &Scope) -> Swin {
         let stage = |i: usize| {
             let (scope, width) = (scope.at("layers").at(i), self.width << i);
             let block = |k: usize| Block::new(width, k % 2 == 1, &scope.at("blocks").at(k));
-            Stage {
+            Blocks {
                 downsample: (i > 0).then(|| PatchMerging::new(width / 2, &scope.at("downsample"))),
                 blocks: (0..self.blocks[i]).map(block).collect(),
             }
         };
-        let deepest = self.width << 3;
         let embed = scope.at("patch_embed");
         Swin {
             patch_embed: PatchEmbed::new(channels, self.width, PATCH, Some(EPSILON), &embed),
             layers: (0..4).map(stage).collect(),
-            norm: LayerNorm::new(deepest, EPSILON, &scope.at("norm")),
-            head: Head {
-                fc: Linear::normal(deepest, classes, 0.02, &scope.at("head").at("fc")),
-            },
         }
+    }
+
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        let norm = LayerNorm::new(inputs, EPSILON, &scope.at("norm"));
+        let last = Linear::normal(inputs, classes, 0.02, &scope.at("head").at("fc"));
+        ClassificationHead::new("head.fc", last).with_norm("norm", norm, Pooling::MeanOfNormed)
+    }
+
+    fn embedding(&self) -> usize {
+        self.width << 3
     }
 
     fn stem(&self) -> &'static str {
         "patch_embed"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
-        let stages = self.blocks.into_iter().enumerate();
-        let ends = stages.map(|(i, blocks)| StageEnd::linear(format!("layers.{i}.blocks.{}", blocks - 1)));
-        ends.chain([StageEnd::pooled()]).collect()
+    fn stages(&self) -> Vec<Stage> {
+        let stage = |(i, blocks): (usize, usize)| {
+            let path = format!("layers.{i}.blocks.{}", blocks - 1);
+            Stage::linear(path, self.width << i, PATCH << i)
+        };
+        self.blocks.into_iter().enumerate().map(stage).collect()
     }
 
     fn last_stage(&self) -> LastStage {
@@ -115,24 +123,17 @@ impl Family for SwinConfig {
 #[derive(Module, Debug)]
 pub(crate) struct Swin {
     patch_embed: PatchEmbed,
-    layers: Vec<Stage>,
-    norm: LayerNorm,
-    head: Head,
+    layers: Vec<Blocks>,
 }
 
 #[derive(Module, Debug)]
-struct Stage {
+struct Blocks {
     downsample: Option<PatchMerging>,
     blocks: Vec<Block>,
 }
 
-#[derive(Module, Debug)]
-struct Head {
-    fc: Linear,
-}
-
-impl Network for Swin {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for Swin {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let x = self.patch_embed.forward(images, pass);
         let mut x = pass.show("patch_embed", PointSide::Post, x);
         for stage in &self.layers {
@@ -143,9 +144,7 @@ impl Network for Swin {
                 x = block.forward(x, pass);
             }
         }
-        let pooled = global_avg_pool(self.norm.forward(x));
-        let pooled = pass.show("pool", PointSide::Post, pooled);
-        self.head.fc.forward(pooled.flatten(1, 3), pass)
+        x
     }
 }
 

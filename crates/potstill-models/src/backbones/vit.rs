@@ -19,10 +19,13 @@ use potstill_ops::{
 };
 
 use super::{
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
     imagenet,
 };
-use crate::{LastStage, ModelEntry, StageEnd};
+use crate::{
+    LastStage, ModelEntry, Stage,
+    heads::{ClassificationHead, Pooling},
+};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -56,9 +59,9 @@ pub(crate) struct VitConfig {
 }
 
 impl Family for VitConfig {
-    type Network = Vit;
+    type Backbone = Vit;
 
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> Vit {
+    fn backbone(&self, channels: usize, _: Extent, scope: &Scope) -> Vit {
         let width = HEAD * self.heads;
         let block = |i| Block::new(width, self.heads, &scope.at("blocks").at(i));
         Vit {
@@ -66,21 +69,27 @@ impl Family for VitConfig {
             pos_embed: scope.normal("pos_embed", [1, 1 + GRID * GRID, width], 0.02),
             patch_embed: PatchEmbed::new(channels, width, PATCH, None, &scope.at("patch_embed")),
             blocks: (0..DEPTH).map(block).collect(),
-            norm: LayerNorm::new(width, EPSILON, &scope.at("norm")),
-            head: Linear::normal(width, classes, 0.02, &scope.at("head")),
         }
     }
 
-    /// There are no stages: every third block, and the class token.
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        let norm = LayerNorm::new(inputs, EPSILON, &scope.at("norm"));
+        let last = Linear::normal(inputs, classes, 0.02, &scope.at("head"));
+        ClassificationHead::new("head", last).with_norm("norm", norm, Pooling::Embedding)
+    }
+
+    fn embedding(&self) -> usize {
+        HEAD * self.heads
+    }
+
     fn stem(&self) -> &'static str {
         "patch_embed"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
-        let ends = (0..DEPTH).filter(|i| i % 3 == 2);
-        ends.map(|i| StageEnd::linear(format!("blocks.{i}")))
-            .chain([StageEnd::pooled()])
-            .collect()
+    /// Every third block: all maps have one size.
+    fn stages(&self) -> Vec<Stage> {
+        let stage = |i| Stage::linear(format!("blocks.{i}"), self.embedding(), PATCH);
+        (2..DEPTH).step_by(3).map(stage).collect()
     }
 
     /// The last quarter of the blocks. What the last of them leaves in the patches never reaches the class token: the one before
@@ -104,12 +113,11 @@ pub(crate) struct Vit {
     pos_embed: Param<Tensor<3>>,
     patch_embed: PatchEmbed,
     blocks: Vec<Block>,
-    norm: LayerNorm,
-    head: Linear,
 }
 
-impl Network for Vit {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for Vit {
+    /// The class token, `[N, 1, 1, C]`, before the last norm: each token is normalised by itself, so the head needs no other.
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let map = self.patch_embed.forward(images, pass);
         let map = pass.show("patch_embed", PointSide::Post, map);
         let [n, height, width, channels] = map.dims();
@@ -119,10 +127,7 @@ impl Network for Vit {
             tokens = block.forward(tokens, pass);
             tokens = show_tokens(tokens, 1, [height, width], &format!("blocks.{i}"), pass);
         }
-        // Each token is normalised by itself: the class token is enough.
-        let class = self.norm.forward(tokens.narrow(1, 0, 1));
-        let pooled = pass.show("pool", PointSide::Post, class.reshape([n, 1, 1, channels]));
-        self.head.forward(pooled.flatten(1, 3), pass)
+        tokens.narrow(1, 0, 1).reshape([n, 1, 1, channels])
     }
 }
 

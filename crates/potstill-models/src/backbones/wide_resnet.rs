@@ -16,15 +16,14 @@
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Point, PointSide, Scope, conv_norm,
-    global_avg_pool, norm_act,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Point, PointSide, Scope, conv_norm, norm_act,
 };
 
 use super::{
     cifar_benchmark::{self, by_outputs},
-    family::{Architecture, Family, Network, NetworkIo},
+    family::{Architecture, BackboneNetwork, Extent, Family},
 };
-use crate::{LastStage, ModelEntry, Names, StageEnd};
+use crate::{LastStage, ModelEntry, Names, Stage, StageEnd, heads::ClassificationHead};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -68,11 +67,11 @@ impl WideResNetConfig {
 }
 
 impl Family for WideResNetConfig {
-    type Network = WideResNet;
+    type Backbone = WideResNet;
 
-    fn build(&self, NetworkIo { channels, classes }: NetworkIo, scope: &Scope) -> WideResNet {
+    fn backbone(&self, channels: usize, extent: Extent, scope: &Scope) -> WideResNet {
         let [narrow, middle, wide] = [16, 32, 64].map(|width| width * self.widening);
-        let stage = |name, inputs, outputs, stride| Stage {
+        let stage = |name, inputs, outputs, stride| Blocks {
             layer: (0..self.blocks())
                 .map(|i| {
                     let (inputs, stride) = if i == 0 { (inputs, stride) } else { (outputs, 1) };
@@ -85,26 +84,38 @@ impl Family for WideResNetConfig {
             block1: stage("block1", 16, narrow, 1),
             block2: stage("block2", narrow, middle, 2),
             block3: stage("block3", middle, wide, 2),
-            bn1: BatchNorm::new(wide, &scope.at("bn1")),
-            fc: Linear {
-                bias: Some(scope.constant([classes], 0.0)),
-                ..Linear::new(wide, classes, &scope.at("fc"))
-            },
+            bn1: (extent == Extent::Whole).then(|| BatchNorm::new(wide, &scope.at("bn1"))),
         }
+    }
+
+    fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
+        let last = Linear {
+            bias: Some(scope.constant([classes], 0.0)),
+            ..Linear::new(inputs, classes, &scope.at("fc"))
+        };
+        ClassificationHead::new("fc", last)
+    }
+
+    fn embedding(&self) -> usize {
+        64 * self.widening
     }
 
     fn stem(&self) -> &'static str {
         "conv1"
     }
 
-    fn stage_ends(&self) -> Vec<StageEnd> {
+    fn stages(&self) -> Vec<Stage> {
         let last = self.blocks() - 1;
         let next = ["block2.layer.0.bn1", "block3.layer.0.bn1", "bn1"];
-        let ends = (1..).zip(next).map(|(stage, next)| StageEnd {
-            post: Point::post(format!("block{stage}.layer.{last}")),
-            pre: Point::pre(next),
-        });
-        ends.chain([StageEnd::pooled()]).collect()
+        let stage = |(i, next): (usize, &str)| Stage {
+            end: StageEnd {
+                post: Point::post(format!("block{}.layer.{last}", i + 1)),
+                pre: Point::pre(next),
+            },
+            channels: (16 << i) * self.widening,
+            stride: 1 << i,
+        };
+        next.into_iter().enumerate().map(stage).collect()
     }
 
     fn last_stage(&self) -> LastStage {
@@ -116,15 +127,15 @@ impl Family for WideResNetConfig {
 #[derive(Module, Debug)]
 pub(crate) struct WideResNet {
     conv1: Conv2d,
-    block1: Stage,
-    block2: Stage,
-    block3: Stage,
-    bn1: BatchNorm,
-    fc: Linear,
+    block1: Blocks,
+    block2: Blocks,
+    block3: Blocks,
+    /// Behind the last stage.
+    bn1: Option<BatchNorm>,
 }
 
-impl Network for WideResNet {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
+impl BackboneNetwork for WideResNet {
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let stem = self.conv1.forward(images, pass);
         let mut x = pass.show("conv1", PointSide::Post, stem);
         for block in [&self.block1, &self.block2, &self.block3]
@@ -133,15 +144,16 @@ impl Network for WideResNet {
         {
             x = block.forward(x, pass);
         }
-        let x = norm_act(x, &self.bn1, Activation::Relu, "bn1", pass);
-        let pooled = pass.show("pool", PointSide::Post, global_avg_pool(x));
-        self.fc.forward(pooled.flatten(1, 3), pass)
+        match &self.bn1 {
+            Some(norm) => norm_act(x, norm, Activation::Relu, "bn1", pass),
+            None => x,
+        }
     }
 }
 
 /// The blocks of a stage, where the published networks have them.
 #[derive(Module, Debug)]
-struct Stage {
+struct Blocks {
     layer: Vec<Block>,
 }
 

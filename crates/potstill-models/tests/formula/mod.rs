@@ -57,3 +57,13 @@ pub fn images(count: usize, size: usize, dtype: DType) -> Tensor<4> {
     });
     images.cast(dtype)
 }
+
+/// FNV-1a, 64 bits, of the lines `name [d0, d1]`, in the order of the names.
+pub fn digest(entries: &[Entry]) -> String {
+    let line = |entry: &Entry| format!("{} {:?}\n", entry.path, entry.shape);
+    let mut lines: Vec<String> = entries.iter().map(line).collect();
+    lines.sort();
+    let mix = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
+    let hash = lines.concat().bytes().fold(0xcbf2_9ce4_8422_2325, mix);
+    format!("{hash:016x}")
+}

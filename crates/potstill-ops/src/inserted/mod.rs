@@ -58,6 +58,11 @@ impl<M> Inserted<M> {
         &self.module
     }
 
+    /// The module without the layers, to be changed.
+    pub fn get_mut(&mut self) -> &mut M {
+        &mut self.module
+    }
+
     /// Runs the module in a pass in which its layers stand at their points.
     pub fn forward<R>(&self, pass: &mut Pass<'_>, run: impl FnOnce(&M, &mut Pass<'_>) -> R) -> R {
         pass.with_layers(&self.layers, |pass| run(&self.module, pass))

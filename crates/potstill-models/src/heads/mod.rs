@@ -1,0 +1,68 @@
+//! Heads: from the maps of a backbone, or of a neck, to outputs. One head per file.
+
+mod classification;
+mod fcn;
+
+use burn::{module::Module, tensor::Tensor};
+use potstill_ops::{Pass, Scope};
+
+use crate::{OutputKind, Outputs};
+
+pub(crate) use classification::{ClassificationHead, Pooling};
+use fcn::FcnHead;
+
+/// Which head for every pixel is put on a backbone.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum HeadConfig {
+    /// A fully convolutional segmenter, torchvision's `FCNHead`.
+    Fcn,
+}
+
+impl HeadConfig {
+    /// The head for maps of `inputs` channels.
+    pub(crate) fn build(self, inputs: usize, classes: usize, scope: &Scope) -> Head {
+        match self {
+            Self::Fcn => Head::Fcn(FcnHead::new(inputs, classes, scope)),
+        }
+    }
+
+    /// What a model with this head is called before its backbone's name.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Fcn => "fcn",
+        }
+    }
+
+    /// The path of its last layer, whose weight has one row per class.
+    pub(crate) fn last_layer(self) -> &'static str {
+        match self {
+            Self::Fcn => "classifier.4",
+        }
+    }
+}
+
+/// A head of any kind.
+#[derive(Module, Debug)]
+#[allow(clippy::large_enum_variant, reason = "a model has one head")]
+pub(crate) enum Head {
+    Classification(ClassificationHead),
+    Fcn(FcnHead),
+}
+
+impl Head {
+    /// Outputs of the map `[N, h, w, C]` that it reads, for images of this size `[H, W]`.
+    pub fn forward(&self, map: Tensor<4>, size: [usize; 2], pass: &mut Pass<'_>) -> Outputs {
+        match self {
+            Self::Classification(head) => Outputs::Logits(head.forward(map, pass)),
+            Self::Fcn(head) => Outputs::DenseLogits(head.forward(map, size, pass)),
+        }
+    }
+
+    /// Which kind of outputs it gives.
+    pub fn output_kind(&self) -> OutputKind {
+        match self {
+            Self::Classification(_) => OutputKind::Logits,
+            Self::Fcn(_) => OutputKind::DenseLogits,
+        }
+    }
+}
