@@ -33,6 +33,17 @@ pub enum EngineError {
     /// A table or curve that cannot be read or written.
     #[error(transparent)]
     Report(#[from] potstill_report::ReportError),
+    /// A point that a network does not have.
+    #[error("`{model}` has no point `{point}`")]
+    NoPoint {
+        /// The network.
+        model: String,
+        /// The point.
+        point: potstill_ops::Point,
+    },
+    /// Images that cannot be one batch.
+    #[error("these images cannot be one batch: {0}")]
+    Images(String),
     /// Text that names no point.
     #[error(transparent)]
     Point(#[from] potstill_ops::PointError),

@@ -22,6 +22,7 @@ mod running_mean;
 mod source;
 mod train;
 mod verify;
+mod vision_model;
 
 pub use bench::{BenchReport, BenchSetup, Milliseconds, PartReport, bench, bench_inference};
 pub use checkpoint::{Checkpoint, Position};
@@ -48,6 +49,7 @@ pub use plan::{
 };
 pub use run::{Outcome, Run};
 pub use run_folder::RunFolder;
-pub use source::{Network, Source};
+pub use source::Source;
 pub use train::profile::StepPart;
 pub use verify::{PairScore, Verification, verification, verify};
+pub use vision_model::VisionModel;

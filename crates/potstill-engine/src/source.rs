@@ -3,31 +3,15 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use potstill_models::{BuildOptions, Model, Shortcut, find, weights};
+use potstill_models::{BuildOptions, Shortcut, find, weights};
 use potstill_ops::Scope;
 use potstill_random::Seed;
-use potstill_recipe::TaskKind;
 
 use crate::{
-    Checkpoint, EngineError, ModelConfig, NetworkInput,
+    Checkpoint, EngineError, ModelConfig, VisionModel,
     checkpoint::METADATA_KEY,
     model_config::{CONFIG, MODEL},
 };
-
-/// A network with its name and what it takes.
-#[derive(Debug, Clone)]
-pub struct Network {
-    /// The architecture's name in the registry.
-    pub model: String,
-    /// The shortcut, where it was chosen.
-    pub shortcut: Option<Shortcut>,
-    /// The network itself.
-    pub classifier: Model,
-    /// How it takes an image; none if nothing said so.
-    pub input: Option<NetworkInput>,
-    /// What it was trained for; none if nothing said so.
-    pub task: Option<TaskKind>,
-}
 
 /// Where a network's architecture and weights come from.
 #[derive(Debug, Clone, Default)]
@@ -49,7 +33,7 @@ impl Source {
     ///
     /// # Errors
     /// A name that is not in the registry, a file that cannot be read or does not fit, no architecture at all.
-    pub fn open(&self, device: &Device, seed: Seed, owner: &str) -> Result<Network, EngineError> {
+    pub fn open(&self, device: &Device, seed: Seed, owner: &str) -> Result<VisionModel, EngineError> {
         let (stored, config) = match &self.weights {
             Some(path) => {
                 let (stored, config) = read_weights(path)?;
@@ -79,25 +63,24 @@ impl Source {
             shortcut,
         };
         let scope = Scope::new(device, seed, owner);
-        let mut classifier = entry.build(options, &scope)?;
+        let mut network = entry.build(options, &scope)?;
         if let Some(stored) = stored {
             if self.classes.is_none() {
-                let classes = weights::classes_in(&stored, &classifier);
-                classifier = entry.build(BuildOptions { classes, ..options }, &scope)?;
+                let classes = weights::classes_in(&stored, &network);
+                network = entry.build(BuildOptions { classes, ..options }, &scope)?;
             }
             if let Some(config) = &config {
-                config.insert(&mut classifier, &scope)?;
+                config.insert(&mut network, &scope)?;
             }
-            weights::load(&mut classifier, &stored)?;
+            weights::load(&mut network, &stored)?;
         }
-        let task = config.as_ref().map(|config| config.task);
-        let input = config.map(|config| config.network_input());
-        Ok(Network {
-            model,
+        Ok(VisionModel {
+            architecture: model,
             shortcut,
-            classifier,
-            input,
-            task,
+            network,
+            input: config.as_ref().map(ModelConfig::network_input),
+            task: config.as_ref().map(|config| config.task),
+            class_names: config.map(|config| config.class_names).unwrap_or_default(),
         })
     }
 }

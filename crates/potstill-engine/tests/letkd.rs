@@ -135,7 +135,7 @@ fn the_deployed_student_keeps_its_layers() {
             source
                 .open(&Device::flex(), Seed::new(1), "test")
                 .unwrap()
-                .classifier
+                .network
         };
         let images = || Tensor::<4>::ones([2, 16, 16, 3], &Device::flex()) * 0.3;
         let logits = |network: &Model| -> Vec<f32> {
@@ -182,7 +182,7 @@ fn the_deployed_student_keeps_its_layers() {
         assert_eq!(kind.unwrap(), "kd-layer");
         fs::write(&config, value.to_string()).unwrap();
         let old = source.open(&Device::flex(), Seed::new(1), "test").unwrap();
-        assert_eq!(old.classifier.insertions().len(), 1);
+        assert_eq!(old.network.insertions().len(), 1);
         // Without the list of layers the weights do not fit, and the error names the first tensor.
         value.as_object_mut().unwrap().remove("inserted");
         fs::write(&config, value.to_string()).unwrap();

@@ -112,7 +112,7 @@ fn a_degraded_student_trains_is_exported_and_measured_so() {
     // What the run measured is what the exported folder measures, degraded; whole images are another measurement.
     let summary = read_summary(folder("cross").join("summary.json")).unwrap();
     let measured = |input: &NetworkInput| {
-        let frozen = FrozenModel::from(&network.classifier);
+        let frozen = FrozenModel::from(&network.network);
         let test = plan(&[]).unwrap().spec.data.test;
         let config = LoaderConfig::default();
         let found = evaluate(

@@ -93,7 +93,7 @@ fn verified(low_resolution: Option<LowResolution>, point: &str) -> Result<Verifi
         batch: 32,
         ..LoaderConfig::default()
     };
-    let network = FrozenModel::from(&network.classifier);
+    let network = FrozenModel::from(&network.network);
     verify(&network, data, &pairs, &point, &input, config).map_err(|error| error.to_string())
 }
 

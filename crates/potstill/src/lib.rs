@@ -20,8 +20,8 @@
 pub mod prelude {
     pub use potstill_data::{Augment, Dataset, Normalise, Split, open};
     pub use potstill_engine::{
-        CheckpointChoice, EngineError, Evaluation, Network, NoObserver, Observer, Outcome, Plan, Run,
-        RunFolder, Source, evaluate, export,
+        CheckpointChoice, EngineError, Evaluation, NoObserver, Observer, Outcome, Plan, Run, RunFolder,
+        Source, VisionModel, evaluate, export,
     };
     pub use potstill_methods::{
         Event, LossTerm, Method, MethodError, MethodInfo, NetworkOutput, Part, Reads, StepContext,

@@ -151,11 +151,11 @@ fn opened(source: &Source, arguments: &EvalArguments) -> Result<Opened, Failure>
     }
     let network = source.open(&Device::flex(), Seed::new(0), "eval")?;
     let (task, data) = measured(arguments, network.task)?;
-    let classifier = &network.classifier;
+    let classifier = &network.network;
     Ok(Opened {
         input: resolved(&arguments.input, network.input, classifier.channels()),
         network: FrozenModel::from(classifier),
-        name: network.model,
+        name: network.architecture,
         task,
         data,
     })

@@ -111,7 +111,7 @@ fn loaded(arguments: &InspectArguments, file: &Path, device: &Device) -> Result<
         classes: arguments.classes,
         ..Source::default()
     };
-    let network = source.open(device, Seed::new(0), "inspect")?.classifier;
+    let network = source.open(device, Seed::new(0), "inspect")?.network;
     let seconds = began.elapsed().as_secs_f64();
     eprintln!("{} fits, loaded in {seconds:.2} s", file.display());
     Ok(network)

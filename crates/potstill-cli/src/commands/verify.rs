@@ -82,13 +82,13 @@ pub fn run(arguments: &VerifyArguments, quiet: bool) -> Result<(), Failure> {
         ..Source::default()
     };
     let network = source.open(&Device::flex(), Seed::new(0), "verify")?;
-    let frozen = FrozenModel::from(&network.classifier);
+    let frozen = FrozenModel::from(&network.network);
     let input = resolved(&arguments.input, network.input, frozen.channels());
     check(&input, frozen.channels(), data.as_ref())?;
     if !quiet {
         eprintln!(
             "{}: {} folds of {}",
-            network.model,
+            network.architecture,
             pairs.folds().len(),
             data.name()
         );

@@ -90,7 +90,7 @@ const PAST_EVERY_RAMP: usize = 1_000_000;
 pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     let (device, entry) = (cpu(), find(model)?);
     let network = synthetic::network(entry, entry.classes, "teacher", &device)?;
-    let network = FrozenModel::from(&network.classifier).with_precision(setup.precision);
+    let network = FrozenModel::from(&network.network).with_precision(setup.precision);
     let data = synthetic::data(entry, setup.batch)?;
     let batch = synthetic::batch(&data, &synthetic::settings(setup))?;
     let input = NetworkInput::from(data.normalise);

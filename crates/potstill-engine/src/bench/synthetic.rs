@@ -20,7 +20,7 @@ use crate::{
         data::PlannedData, methods::MethodParts, parts::PlanParts, phases::Phase, settings::Settings,
         teachers::PlannedTeacher,
     },
-    source::Network,
+    vision_model::VisionModel,
 };
 
 /// What the plan of a bench is made from.
@@ -34,7 +34,7 @@ pub(super) fn parts(setup: &BenchSetup, epochs: usize) -> Result<PlanParts, Engi
         let mut teacher = network(find(name)?, entry.classes, "teacher", &device)?;
         let images = NetworkInput::from(parts.data.normalise.clone());
         let images = images.of_batch(&batch(&parts.data, &parts.settings)?, &device)?;
-        teacher.classifier = settled(teacher.classifier, images);
+        teacher.network = settled(teacher.network, images);
         let mut teacher = PlannedTeacher::new("teacher", teacher, &parts.data, &device)?;
         teacher.facts.network.info.has_weights = false;
         parts = parts.teacher(teacher);
@@ -68,18 +68,13 @@ pub(super) fn network(
     classes: usize,
     owner: &str,
     device: &Device,
-) -> Result<Network, EngineError> {
+) -> Result<VisionModel, EngineError> {
     let options = BuildOptions {
         classes: Some(classes),
         ..BuildOptions::default()
     };
-    Ok(Network {
-        model: entry.name.into(),
-        shortcut: None,
-        classifier: entry.build(options, &Scope::new(device, Seed::new(0), owner))?,
-        input: None,
-        task: None,
-    })
+    let scope = Scope::new(device, Seed::new(0), owner);
+    Ok(entry.build(options, &scope)?.into())
 }
 
 /// The teacher with the running statistics of these images. Those of a fresh one fit nothing, and what a residual network adds up

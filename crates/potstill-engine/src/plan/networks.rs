@@ -9,11 +9,7 @@ use potstill_random::Seed;
 use potstill_recipe::Recipe;
 
 use super::data::PlannedData;
-use crate::{
-    error::EngineError,
-    network_input::NetworkInput,
-    source::{Network, Source},
-};
+use crate::{error::EngineError, network_input::NetworkInput, source::Source, vision_model::VisionModel};
 
 /// The student of a plan.
 pub struct PlannedStudent {
@@ -52,21 +48,21 @@ impl PlannedStudent {
     ///
     /// # Errors
     /// Images that it cannot take.
-    pub fn new(network: Network, data: &PlannedData, device: &Device) -> Result<Self, EngineError> {
-        let Network {
-            model,
+    pub fn new(network: VisionModel, data: &PlannedData, device: &Device) -> Result<Self, EngineError> {
+        let VisionModel {
+            architecture,
             shortcut,
-            classifier,
+            network,
             input,
             ..
         } = network;
         let input = input.unwrap_or_else(|| data.normalise.clone().into());
-        check_input("student", &input, classifier.channels(), data.image)?;
-        let info = NetworkInfo::of(&classifier, input.size(data.image)?, device)?;
+        check_input("student", &input, network.channels(), data.image)?;
+        let info = NetworkInfo::of(&network, input.size(data.image)?, device)?;
         Ok(Self {
-            network: classifier,
+            network,
             facts: NetworkFacts {
-                model,
+                model: architecture,
                 shortcut,
                 input,
                 info,

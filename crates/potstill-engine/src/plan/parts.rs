@@ -11,7 +11,7 @@ use super::{
     checks::check_batches, data::PlannedData, methods::MethodParts, networks::PlannedStudent, phases::Phase,
     settings::Settings, teachers::PlannedTeacher,
 };
-use crate::{device::cpu, error::EngineError, source::Network};
+use crate::{device::cpu, error::EngineError, vision_model::VisionModel};
 
 /// What a plan is made from: by a recipe, or by a program that has its own networks, data and methods.
 ///
@@ -68,13 +68,13 @@ impl PlanParts {
     /// Images that the student cannot take.
     pub fn new(
         settings: Settings,
-        student: Network,
+        student: impl Into<VisionModel>,
         data: PlannedData,
         phase: Phase,
         device: &Device,
     ) -> Result<Self, EngineError> {
         Ok(Self {
-            student: PlannedStudent::new(student, &data, device)?,
+            student: PlannedStudent::new(student.into(), &data, device)?,
             task: task_of(TaskKind::default(), &settings, &data),
             settings,
             recipe: None,

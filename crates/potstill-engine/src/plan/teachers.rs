@@ -14,8 +14,9 @@ use super::{
 use crate::{
     error::EngineError,
     network_input::NetworkInput,
-    source::{Network, Source},
+    source::Source,
     train::teacher::{LiveTeacher, TeacherNetwork},
+    vision_model::VisionModel,
 };
 
 /// A teacher of a plan.
@@ -53,22 +54,22 @@ impl PlannedTeacher {
     /// Images that it cannot take.
     pub fn new(
         name: &str,
-        network: Network,
+        network: impl Into<VisionModel>,
         data: &PlannedData,
         device: &Device,
     ) -> Result<Self, EngineError> {
-        let Network {
-            model,
+        let VisionModel {
+            architecture,
             shortcut,
-            classifier,
+            network,
             input,
             ..
-        } = network;
-        let frozen = FrozenModel::from(&classifier);
+        } = network.into();
+        let frozen = FrozenModel::from(&network);
         let input = input.unwrap_or_else(|| default_input(data.image[2]).into());
-        let mut teacher = Self::frozen(name, model, frozen, input, data, device)?;
+        let mut teacher = Self::frozen(name, architecture, frozen, input, data, device)?;
         teacher.facts.network.shortcut = shortcut;
-        teacher.trainable = Some(classifier);
+        teacher.trainable = Some(network);
         Ok(teacher)
     }
 

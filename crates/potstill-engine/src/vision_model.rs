@@ -1,0 +1,170 @@
+//! A network with what a program needs to use it.
+
+use std::path::Path;
+
+use burn::tensor::{Tensor, TensorData};
+use potstill_data::{FloatImage, Image};
+use potstill_models::{FrozenModel, Model, ModelError, Outputs, Shortcut};
+use potstill_ops::{Mode, Pass, Point, Taps};
+use potstill_random::Seed;
+use potstill_recipe::TaskKind;
+
+use crate::{NetworkInput, Source, cpu, default_input, error::EngineError};
+
+/// A network, how it takes an image, and what its classes are called.
+///
+/// ```
+/// use potstill_data::{Split, open};
+/// use potstill_engine::VisionModel;
+/// use potstill_ops::Point;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let model = VisionModel::build("cifar_resnet8", 10, 0)?;
+/// let image = open("shapes:size=16,train=10", Split::Train)?.image(0)?;
+/// let stage = Point::post("layer1.0");
+/// let (outputs, taps) = model.read(&[image], &[stage.clone()])?;
+/// assert_eq!(outputs.logits()?.dims(), [1, 10]);
+/// assert_eq!(taps.map(&stage).map(|map| map.dims()), Some([1, 16, 16, 16]));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug, Clone)]
+pub struct VisionModel {
+    /// The architecture's name in the registry, or what a program calls its own.
+    pub architecture: String,
+    /// The shortcut of a residual network for small images, where it was chosen.
+    pub shortcut: Option<Shortcut>,
+    /// The network.
+    pub network: Model,
+    /// How it takes an image; `None` if nothing says so.
+    pub input: Option<NetworkInput>,
+    /// What it was trained for; `None` if nothing says so.
+    pub task: Option<TaskKind>,
+    /// The names of its classes in the order of its outputs; empty if nothing says so.
+    pub class_names: Vec<String>,
+}
+
+impl VisionModel {
+    /// A network of the registry for so many classes, with fresh weights from this seed.
+    ///
+    /// # Errors
+    /// A name that is not in the registry, 0 classes.
+    pub fn build(architecture: &str, classes: usize, seed: u64) -> Result<Self, EngineError> {
+        let source = Source {
+            model: Some(architecture.into()),
+            classes: Some(classes),
+            ..Source::default()
+        };
+        source.open(&cpu(), Seed::new(seed), "student")
+    }
+
+    /// A network with its weights, from a place that says which network it is: an exported folder, the folder of a run, a checkpoint.
+    ///
+    /// # Errors
+    /// A file that cannot be read or does not fit, no `config.json` beside it.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, EngineError> {
+        let source = Source {
+            weights: Some(path.as_ref().into()),
+            ..Source::default()
+        };
+        source.open(&cpu(), Seed::new(0), "student")
+    }
+
+    /// A network of the registry with the weights of a PyTorch or safetensors file, for as many classes as they are for.
+    ///
+    /// # Errors
+    /// A name that is not in the registry, a file that cannot be read or does not fit.
+    pub fn load_weights(architecture: &str, file: impl AsRef<Path>) -> Result<Self, EngineError> {
+        let source = Source {
+            model: Some(architecture.into()),
+            weights: Some(file.as_ref().into()),
+            ..Source::default()
+        };
+        source.open(&cpu(), Seed::new(0), "student")
+    }
+
+    /// The same network, which takes its images so.
+    #[must_use]
+    pub fn with_input(self, input: impl Into<NetworkInput>) -> Self {
+        Self {
+            input: Some(input.into()),
+            ..self
+        }
+    }
+
+    /// How it takes an image: as something says, else whole and normalised by [`default_input`].
+    pub fn input(&self) -> NetworkInput {
+        let usual = || default_input(self.network.channels()).into();
+        self.input.clone().unwrap_or_else(usual)
+    }
+
+    /// Logits `[N, K]` of images of one size, by the running statistics. The network is frozen at each call: for many images there is
+    /// [`evaluate`](crate::evaluate).
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); outputs of another kind.
+    pub fn logits(&self, images: &[Image]) -> Result<Tensor<2>, EngineError> {
+        let (outputs, _) = self.read(images, &[])?;
+        Ok(outputs.into_logits().map_err(ModelError::from)?)
+    }
+
+    /// What the network gives for images of one size, and its maps at these points, which are all there.
+    ///
+    /// # Errors
+    /// Images that it cannot take, or of several sizes; a point that the network does not have.
+    pub fn read(&self, images: &[Image], points: &[Point]) -> Result<(Outputs, Taps), EngineError> {
+        let pixels = pixels(images)?;
+        let [_, height, width, channels] = pixels.dims();
+        let input = self.input();
+        input.check([height, width, channels])?;
+        self.network.check(input.size([height, width, channels])?)?;
+        let mut taps = Taps::at(points);
+        let mut pass = Pass::visited(Mode::Running, &mut taps);
+        let outputs = FrozenModel::from(&self.network).forward(input.of_pixels(pixels), &mut pass)?;
+        let unmet = taps.unmet().next().cloned();
+        match unmet {
+            Some(point) => Err(EngineError::NoPoint {
+                model: self.architecture.clone(),
+                point,
+            }),
+            None => Ok((outputs, taps)),
+        }
+    }
+}
+
+/// A network of the program's own.
+impl From<Model> for VisionModel {
+    fn from(network: Model) -> Self {
+        Self {
+            architecture: network.name().into(),
+            shortcut: None,
+            network,
+            input: None,
+            task: None,
+            class_names: Vec::new(),
+        }
+    }
+}
+
+/// The pixels of images of one size, in `[0, 1]`, `[N, H, W, C]`.
+fn pixels(images: &[Image]) -> Result<Tensor<4>, EngineError> {
+    let refused = |reason: &str| Err(EngineError::Images(reason.into()));
+    let Some([height, width, channels]) = images.first().map(Image::shape) else {
+        return refused("there is none");
+    };
+    if images
+        .iter()
+        .any(|image| image.shape() != [height, width, channels])
+    {
+        return refused("they have several sizes");
+    }
+    let values: Vec<f32> = images
+        .iter()
+        .flat_map(|image| FloatImage::from(image).pixels)
+        .collect();
+    let shape = [images.len(), height, width, channels];
+    if values.len() != shape.iter().product::<usize>() {
+        return refused("one has more or fewer values than its size says");
+    }
+    Ok(Tensor::from_data(TensorData::new(values, shape), &cpu()))
+}
