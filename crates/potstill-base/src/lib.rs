@@ -3,6 +3,7 @@
 //! * [`write_atomically`]: a file that is there whole or not at all;
 //! * [`Digest`] and [`hexadecimal`]: SHA-256 as text;
 //! * [`CacheEntry`]: a folder of the cache that one run at a time works in, and files that are trusted by their checksum;
+//! * [`RecordFile`]: records that several runs read and write at once;
 //! * [`nearest`]: the name that somebody probably meant.
 //!
 //! Floor 0: no tensor library, nothing of Potstill.
@@ -11,8 +12,10 @@ mod atomic;
 mod cache;
 mod digest;
 mod nearest;
+mod records;
 
 pub use atomic::{write_atomically, write_atomically_with};
 pub use cache::{CacheEntry, CacheError, CacheUser, Lookup, cache_folder};
 pub use digest::{Digest, hexadecimal};
 pub use nearest::{did_you_mean, nearest, quoted};
+pub use records::RecordFile;

@@ -75,6 +75,9 @@ pub enum EngineError {
     /// Nowhere to keep what is prepared.
     #[error("there is no place for a cache: set POTSTILL_CACHE to a folder")]
     NoCache,
+    /// A cache that cannot be read or written.
+    #[error(transparent)]
+    Cache(#[from] potstill_base::CacheError),
     /// A loss that is not a number.
     #[error(
         "the loss term `{term}` became {value} in epoch {epoch}, step {step} (learning rate {rate}); nothing was saved from \

@@ -44,6 +44,7 @@ pub use plan::{
     phases::Phase,
     settings::Settings,
     spec::{MethodFacts, RunSpec},
+    teacher_cache::{CacheOptions, PlannedCache},
     teachers::{PlannedTeacher, TeacherFacts},
     timeline::{EpochKind, RunEpoch, SearchEpoch, Timeline},
 };

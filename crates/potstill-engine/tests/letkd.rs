@@ -5,9 +5,8 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 use std::{
-    env, fs,
+    fs,
     path::{Path, PathBuf},
-    process::Command,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -19,7 +18,7 @@ use potstill_random::Seed;
 use potstill_report::{read_metrics, read_summary};
 use potstill_testing::{
     recipe::{TestRecipe, tiny_recipe},
-    runs::{bits, finish},
+    runs::{bits, finish, with_cache},
 };
 
 fn tiny() -> TestRecipe {
@@ -30,21 +29,6 @@ fn tiny() -> TestRecipe {
             "letkd",
             "templates = 40\nsub_classes = 3\ncomponents = 8\niterations = 4",
         )
-}
-
-/// Runs `body` with an empty cache: in a process of its own, as the environment is the whole process's.
-fn with_cache(test: &str, body: impl FnOnce(&Path)) {
-    if let Ok(cache) = env::var("POTSTILL_LETKD_TEST") {
-        return body(Path::new(&cache));
-    }
-    let place = tempfile::tempdir().unwrap();
-    let status = Command::new(env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture"])
-        .env("POTSTILL_LETKD_TEST", place.path())
-        .env("POTSTILL_CACHE", place.path().join("cache"))
-        .status()
-        .unwrap();
-    assert!(status.success());
 }
 
 fn start(overrides: &[&str], folder: &Path) -> Run {

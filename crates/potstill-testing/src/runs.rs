@@ -2,9 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    env, fs,
     ops::RangeInclusive,
     path::Path,
+    process::Command,
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -105,4 +106,20 @@ pub fn part(checkpoint: &Bits, part: &str) -> Bits {
         Some((path.strip_prefix(&beginning)?.to_owned(), values.clone()))
     };
     checkpoint.iter().filter_map(own).collect()
+}
+
+/// Runs `body`, the body of the test of this name, in a folder with an empty cache: in a process of its own, as the environment is the
+/// whole process's. The cache is the folder's `cache`.
+pub fn with_cache(test: &str, body: impl FnOnce(&Path)) {
+    if let Ok(place) = env::var("POTSTILL_TEST_PLACE") {
+        return body(Path::new(&place));
+    }
+    let place = tempfile::tempdir().unwrap();
+    let status = Command::new(env::current_exe().unwrap())
+        .args([test, "--exact", "--nocapture"])
+        .env("POTSTILL_TEST_PLACE", place.path())
+        .env("POTSTILL_CACHE", place.path().join("cache"))
+        .status()
+        .unwrap();
+    assert!(status.success());
 }

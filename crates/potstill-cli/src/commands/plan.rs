@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use potstill_engine::{EpochKind, Estimate, NetworkInput, Plan, RunSpec, SearchEpoch};
+use potstill_engine::{EpochKind, Estimate, NetworkInput, Plan, PlannedCache, RunSpec, SearchEpoch};
 use potstill_methods::{NetworkInfo, StudentEpoch, TeacherUpdate};
 use potstill_ops::{Mode, Point};
 use potstill_recipe::Enlarge;
@@ -77,6 +77,9 @@ fn describe(plan: &Plan) -> String {
             name => format!("{name}, {}", teacher.network.model),
         };
         network(&mut text, "teacher", &model, &teacher.network.info, &taken);
+        if let Some(kept) = &teacher.cache {
+            cache(&mut text, kept);
+        }
     }
     phases(&mut text, spec);
     rounds(&mut text, spec);
@@ -101,6 +104,22 @@ fn phases(text: &mut String, spec: &RunSpec) {
             phase.optimizer.lr(),
         );
     }
+}
+
+/// How large the teacher's cache becomes.
+fn cache(text: &mut String, kept: &PlannedCache) {
+    let megabytes = kept.bytes().div_ceil(1 << 20);
+    let maps = match kept.maps.len() {
+        0 => String::new(),
+        count => format!(" and {count} maps"),
+    };
+    let _ = writeln!(
+        text,
+        "cache     {} MiB on disk: logits{maps} of the teacher for {} views of {} images",
+        human::count(megabytes),
+        kept.views,
+        human::count(kept.images as u64),
+    );
 }
 
 /// When augmentations learn, between the student's epochs.

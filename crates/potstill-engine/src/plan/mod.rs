@@ -11,6 +11,7 @@ pub(crate) mod parts;
 pub(crate) mod phases;
 pub(crate) mod settings;
 pub(crate) mod spec;
+pub(crate) mod teacher_cache;
 pub(crate) mod teachers;
 pub(crate) mod timeline;
 
@@ -26,6 +27,7 @@ use self::{
     methods::Ground,
     parts::PlanParts,
     spec::{MethodFacts, RunSpec},
+    teacher_cache::PlannedCache,
     teachers::PlannedTeacher,
     timeline::Timeline,
 };
@@ -83,6 +85,8 @@ impl Plan {
         student.insert(&methods, data.image, seed, &device)?;
         for (index, teacher) in teachers.iter_mut().enumerate() {
             teacher.set_update(index, &methods)?;
+            let counts = [epochs, data.train.len()];
+            teacher.facts.cache = PlannedCache::of(index, teacher, &methods, &settings, counts)?;
         }
         let (live, facts): (Vec<_>, Vec<_>) = teachers.into_iter().map(PlannedTeacher::into_live).unzip();
         let spec = RunSpec {

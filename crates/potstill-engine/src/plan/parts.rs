@@ -105,7 +105,6 @@ impl PlanParts {
     /// # Errors
     /// The first thing that cannot be opened.
     pub fn open(recipe: Recipe) -> Result<Self, EngineError> {
-        check_supported(&recipe)?;
         let (device, settings) = (cpu(), Settings::from(&recipe));
         let data = PlannedData::open(&recipe)?;
         check_batches(&settings, data.train.len())?;
@@ -141,18 +140,5 @@ fn usual_input(teachers: &[PlannedTeacher], data: &PlannedData) -> Normalise {
     match of_teachers.next() {
         Some(first) if of_teachers.all(|other| other == first) => first.clone(),
         _ => data.normalise.clone(),
-    }
-}
-
-/// What a recipe can say and a run cannot do yet.
-fn check_supported(recipe: &Recipe) -> Result<(), EngineError> {
-    let teachers = recipe.all_teachers();
-    let asked = [("teacher.cache", teachers.iter().any(|(_, teacher)| teacher.cache))];
-    match asked.into_iter().find(|(_, asked)| *asked) {
-        Some((key, _)) => Err(EngineError::invalid_plan(
-            key,
-            "it is not supported yet; leave it out",
-        )),
-        None => Ok(()),
     }
 }

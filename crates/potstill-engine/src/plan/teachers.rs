@@ -10,6 +10,7 @@ use potstill_recipe::{OptimizerSpec, Recipe, Schedule, Teacher, TeacherSource};
 use super::{
     data::{PlannedData, default_input},
     networks::{NetworkFacts, check_input},
+    teacher_cache::{CacheOptions, PlannedCache},
 };
 use crate::{
     error::EngineError,
@@ -25,6 +26,8 @@ pub struct PlannedTeacher {
     pub network: FrozenModel,
     /// The same network before it was frozen; `None` for an ONNX file, which cannot train.
     pub trainable: Option<Model>,
+    /// Whether what it says about augmented images is to be kept, and how.
+    pub cache: Option<CacheOptions>,
     /// What is known about it.
     pub facts: TeacherFacts,
 }
@@ -44,6 +47,18 @@ pub struct TeacherFacts {
     pub optimizer: Option<OptimizerSpec>,
     /// How its learning rate changes over the whole training, likewise.
     pub schedule: Option<Schedule>,
+    /// What is kept of what it says about augmented images; `None` without a cache.
+    pub cache: Option<PlannedCache>,
+}
+
+impl TeacherFacts {
+    /// Its key in a recipe.
+    pub(crate) fn key(&self) -> String {
+        match self.name.as_str() {
+            "teacher" => "teacher".to_owned(),
+            name => format!("teachers.{name}"),
+        }
+    }
 }
 
 impl PlannedTeacher {
@@ -90,6 +105,7 @@ impl PlannedTeacher {
         Ok(Self {
             network,
             trainable: None,
+            cache: None,
             facts: TeacherFacts {
                 name: name.into(),
                 network: NetworkFacts {
@@ -102,6 +118,7 @@ impl PlannedTeacher {
                 mode: Mode::Running,
                 optimizer: None,
                 schedule: None,
+                cache: None,
             },
         })
     }
@@ -168,6 +185,7 @@ impl PlannedTeacher {
             }
         };
         teacher.network = teacher.network.with_precision(spec.precision);
+        teacher.cache = CacheOptions::of(spec);
         teacher.facts.mode = spec.batch_norm.into();
         teacher.facts.network.info.has_weights = spec.has_weights();
         teacher.facts.optimizer.clone_from(&spec.optimizer);
@@ -216,6 +234,7 @@ impl PlannedTeacher {
             update: self.facts.update,
             mode: self.facts.mode,
             input: self.facts.network.input.clone(),
+            cache: None,
         };
         (live, self.facts)
     }

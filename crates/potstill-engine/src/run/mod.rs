@@ -8,6 +8,7 @@ mod previews;
 mod resume;
 mod round;
 mod summary;
+mod teacher_cache;
 
 use std::{fs, sync::atomic::AtomicBool, time::Instant};
 
@@ -96,6 +97,7 @@ impl Run {
         if self.prepare(observer, stop)? == Prepared::Interrupted {
             return Ok(Outcome::Interrupted);
         }
+        self.open_teacher_caches()?;
         let loader = Loader::new(
             self.spec.data.train.clone(),
             self.spec.data.augment.clone(),

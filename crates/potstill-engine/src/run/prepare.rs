@@ -93,24 +93,30 @@ impl<'a> RunPrepareContext<'a> {
         }
         hash.update(self.data.fingerprint().map_err(failed)?.bytes());
         if let (CacheKey::TeacherAndData, Some((teacher, input))) = (key, &self.teacher) {
-            hash.update(format!("{input:?}"));
-            match teacher {
-                FrozenModel::Ours(network) => {
-                    hash.update(format!("{:?}", network.precision()));
-                    hash_tensors(&mut hash, network.parameters());
-                }
-                FrozenModel::Onnx(network) => {
-                    let file = network.file();
-                    hash.update(
-                        std::fs::read(file)
-                            .map_err(EngineError::io("read", file))
-                            .map_err(failed)?,
-                    );
-                }
-            }
+            hash_teacher(&mut hash, teacher, input).map_err(failed)?;
         }
         Ok(hash.hexadecimal())
     }
+}
+
+/// Takes in what a frozen teacher says: its weights, how exactly it computes, and how it takes an image.
+pub(super) fn hash_teacher(
+    hash: &mut Digest,
+    teacher: &FrozenModel,
+    input: &NetworkInput,
+) -> Result<(), EngineError> {
+    hash.update(format!("{input:?}"));
+    match teacher {
+        FrozenModel::Ours(network) => {
+            hash.update(format!("{:?}", network.precision()));
+            hash_tensors(hash, network.parameters());
+        }
+        FrozenModel::Onnx(network) => {
+            let file = network.file();
+            hash.update(std::fs::read(file).map_err(EngineError::io("read", file))?);
+        }
+    }
+    Ok(())
 }
 
 fn hash_tensors(hash: &mut Digest, network: &dyn Parameters) {

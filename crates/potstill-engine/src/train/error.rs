@@ -1,5 +1,6 @@
 //! Why a step was not taken.
 
+use potstill_base::CacheError;
 use potstill_data::DataError;
 use potstill_methods::MethodError;
 use potstill_models::ModelError;
@@ -18,6 +19,8 @@ pub(crate) enum StepError {
     Data(DataError),
     /// Outputs or targets are not the task's.
     Task(TaskError),
+    /// The cache of a teacher fails.
+    Cache(CacheError),
     /// A method fails.
     Method { id: String, error: MethodError },
 }
@@ -31,6 +34,12 @@ impl From<ModelError> for StepError {
 impl From<TaskError> for StepError {
     fn from(error: TaskError) -> Self {
         Self::Task(error)
+    }
+}
+
+impl From<CacheError> for StepError {
+    fn from(error: CacheError) -> Self {
+        Self::Cache(error)
     }
 }
 
@@ -59,6 +68,7 @@ impl StepError {
             },
             Self::Network(error) => error.into(),
             Self::Data(error) => error.into(),
+            Self::Cache(error) => error.into(),
             Self::Task(error) => error.into(),
             Self::Method { id, error } => EngineError::Entry { id, error },
         }

@@ -78,7 +78,7 @@ impl Learner {
         images: Tensor<4>,
         trace: &mut Trace<'_>,
     ) -> Result<NetworkOutput, ModelError> {
-        let mut taps = taps(self.methods.iter(), trace.epoch, |reads| reads.student);
+        let mut taps = Taps::at(&points(self.methods.iter(), trace.epoch, |reads| reads.student));
         let mut pass = Pass::visited(Mode::Batch, &mut taps);
         let outputs = self.student.forward(images.clone(), &mut pass);
         trace.profile.record(StepPart::Student, pass.macs());
@@ -92,18 +92,22 @@ impl Learner {
 
     /// Taps at what the methods of a teacher read from it.
     fn teacher_taps(&self, index: usize, epoch: StudentEpoch) -> Taps {
+        Taps::at(&self.teacher_points(index, epoch))
+    }
+
+    /// What the methods of a teacher read from it in an epoch.
+    pub(super) fn teacher_points(&self, index: usize, epoch: StudentEpoch) -> Vec<Point> {
         let own = self.methods.iter().filter(|planned| planned.learns_from(index));
-        taps(own, epoch, |reads| reads.teacher)
+        points(own, epoch, |reads| reads.teacher)
     }
 }
 
-fn taps<'a>(
+fn points<'a>(
     methods: impl Iterator<Item = &'a PlannedMethod>,
     epoch: StudentEpoch,
     of: fn(Reads) -> Vec<Point>,
-) -> Taps {
-    let points: Vec<Point> = methods
+) -> Vec<Point> {
+    methods
         .flat_map(|planned| of(planned.method.reads(epoch)))
-        .collect();
-    Taps::at(&points)
+        .collect()
 }

@@ -11,4 +11,5 @@ pub(crate) mod profile;
 pub(crate) mod search_step;
 pub(crate) mod step;
 pub(crate) mod teacher;
+pub(crate) mod teacher_cache;
 pub(crate) mod terms;

@@ -90,7 +90,7 @@ impl Learner {
             lead: StepLoss::default(),
         };
         for (index, images) in mem::take(&mut inputs.teachers).into_iter().enumerate() {
-            let (output, macs) = self.forward_teacher(index, images, trace)?;
+            let (output, macs) = self.cached_teacher(index, images, &inputs.indices, trace)?;
             let is_first = self.teachers[index].update == TeacherUpdate::OnlineFirst;
             let output = match output.tracked() {
                 Some(tracked) if is_first => {

@@ -4,6 +4,7 @@ use potstill_methods::TeacherUpdate;
 use potstill_models::{FrozenModel, Model};
 use potstill_ops::Mode;
 
+use super::teacher_cache::TeacherCache;
 use crate::network_input::NetworkInput;
 
 /// A teacher of a run, and how it takes an image.
@@ -16,6 +17,8 @@ pub(crate) struct LiveTeacher {
     /// In what mode a frozen one runs. An online one trains, by the statistics of the batch.
     pub mode: Mode,
     pub input: NetworkInput,
+    /// What a frozen one said about augmented images, if that is kept.
+    pub cache: Option<TeacherCache>,
 }
 
 /// A teacher that stays as it is, or one that trains.
