@@ -86,7 +86,8 @@ impl Assembly {
         pass.within(self.head.path(), |pass| head.forward(map, [height, width], pass))
     }
 
-    /// The map that the head reads: what a whole backbone gives, its last stage, or the finest map of the neck.
+    /// The map that the head reads: what a whole backbone gives, its last stage, or the finest map of the
+    /// neck.
     fn map(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let (path, backbone) = (self.backbone.path(), self.backbone.get());
         if let Head::Classification(_) = self.head.get() {
@@ -110,7 +111,8 @@ impl Assembly {
         self.head.get().output_kind()
     }
 
-    /// Draws a classification head anew for maps of `inputs` channels at `point`; false if the head does not read its map there.
+    /// Draws a classification head anew for maps of `inputs` channels at `point`; false if the head does not
+    /// read its map there.
     pub fn redraw_head(&mut self, point: &Point, [inputs, classes]: [usize; 2], scope: &Scope) -> bool {
         let architecture = self.backbone.get().architecture();
         let reads = match self.head.get() {

@@ -16,8 +16,9 @@ pub enum FrozenModel {
 }
 
 impl FrozenModel {
-    /// What the network gives for normalised images `[N, H, W, C]`, in a pass in [`Mode::Running`]; or, if a network of ours is to
-    /// normalise by the statistics of the batch, in [`Mode::Batch`], which moves nothing either.
+    /// What the network gives for normalised images `[N, H, W, C]`, in a pass in [`Mode::Running`]; or, if a
+    /// network of ours is to normalise by the statistics of the batch, in [`Mode::Batch`], which moves
+    /// nothing either.
     ///
     /// # Errors
     /// [`ModelError::Onnx`] if an operator of a file fails on these images.
@@ -34,7 +35,8 @@ impl FrozenModel {
     /// Logits `[N, K]` by the running statistics, read at no point.
     ///
     /// # Errors
-    /// As [`forward`](Self::forward), and [`ModelError::Output`] if the network gives outputs of another kind.
+    /// As [`forward`](Self::forward), and [`ModelError::Output`] if the network gives outputs of another
+    /// kind.
     pub fn logits(&self, images: Tensor<4>) -> Result<Tensor<2>, ModelError> {
         let outputs = self.forward(images, &mut Pass::new(Mode::Running))?;
         Ok(outputs.into_logits()?)
@@ -68,7 +70,8 @@ impl FrozenModel {
         }
     }
 
-    /// Every point with the size of its map, for images of size `[H, W]`; those of an ONNX file are for the size it was opened with.
+    /// Every point with the size of its map, for images of size `[H, W]`; those of an ONNX file are for the
+    /// size it was opened with.
     ///
     /// # Errors
     /// [`ModelError::Input`] if the network cannot take such an image.
@@ -87,7 +90,8 @@ impl FrozenModel {
         }
     }
 
-    /// Where the stages end, shallow to deep, and the pooled embedding; none for an ONNX file, which knows no stages.
+    /// Where the stages end, shallow to deep, and the pooled embedding; none for an ONNX file, which knows no
+    /// stages.
     pub fn stage_ends(&self) -> Vec<StageEnd> {
         match self {
             Self::Ours(network) => network.get().stage_ends(),

@@ -1,8 +1,13 @@
 //! Networks and their named points, and their weights in and out.
 //!
-//! [`registry`] lists every network by name; [`Model`] is any of them, built; [`FrozenModel`] is one to learn from, ours or in
-//! an ONNX file; [`probe`] runs one once and tells its points,
-//! map sizes and cost, [`outline`] makes a tree of that; [`weights`] reads PyTorch and safetensors files strictly and writes safetensors under PyTorch's names.
+//! * [`registry`] lists every network by name.
+//! * [`Model`] is any network, built: a backbone, a neck or none, and a head. [`Outputs`] is what it gives.
+//! * [`FrozenModel`] is one that cannot be trained, ours or in an ONNX file.
+//! * [`Backbone`] gives the maps of a network's stages; [`NeckConfig`] and [`HeadConfig`] are what can be put
+//!   on it.
+//! * [`Network`] is a network of a program's own, which a [`Model`] can hold as well.
+//! * [`probe`] runs a model once and tells its points, map sizes and cost; [`outline`] makes a tree of that.
+//! * [`weights`] reads PyTorch and safetensors files strictly and writes safetensors under PyTorch's names.
 
 mod assembly;
 mod backbones;

@@ -61,7 +61,8 @@ impl Model {
         &self.description.name
     }
 
-    /// What the network gives for normalised images `[N, H, W, C]` that [`check`](Self::check) has nothing against.
+    /// What the network gives for normalised images `[N, H, W, C]` that [`check`](Self::check) has nothing
+    /// against.
     pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs {
         self.network
             .forward(pass, |network, pass| network.forward(images, pass))
@@ -72,15 +73,16 @@ impl Model {
         self.description.output_kind
     }
 
-    /// Puts a layer in, with initial values from `scope`. The number of its channels is found by a probe with an image of size
-    /// `[H, W]`. A network that has this very layer already (it was loaded with it) keeps it.
+    /// Puts a layer in, with initial values from `scope`. The number of its channels is found by a probe with
+    /// an image of size `[H, W]`. A network that has this very layer already (it was loaded with it) keeps
+    /// it.
     ///
-    /// A layer that changes the number of channels can stand where a classification head reads its map. The head is then drawn anew
-    /// for the new number, with initial values from `scope`.
+    /// A layer that changes the number of channels can stand where a classification head reads its map. The
+    /// head is then drawn anew for the new number, with initial values from `scope`.
     ///
     /// # Errors
-    /// [`ModelError::Insertion`] if the network has no such point, if another layer has the path, or if no such layer can be
-    /// built there.
+    /// [`ModelError::Insertion`] if the network has no such point, if another layer has the path, or if no
+    /// such layer can be built there.
     pub fn insert(
         &mut self,
         insertion: &Insertion,
@@ -135,8 +137,8 @@ impl Model {
         self.network.insertions().cloned().collect()
     }
 
-    /// The network as it is deployed, on the plain device: the weights of its inserted layers in their simplest form. It computes
-    /// the same.
+    /// The network as it is deployed, on the plain device: the weights of its inserted layers in their
+    /// simplest form. It computes the same.
     #[must_use]
     pub fn deployed(&self) -> Self {
         let mut network = self.valid();
@@ -181,13 +183,14 @@ impl Model {
             .map_or(Ok(()), |reason| Err(refused(reason)))
     }
 
-    /// Where the stem ends: the first map of the network, after its activation. `None` if a program's own network does not say.
+    /// Where the stem ends: the first map of the network, after its activation. `None` if a program's own
+    /// network does not say.
     pub fn stem(&self) -> Option<Point> {
         self.description.stem.clone()
     }
 
-    /// Where the stages end, fine to coarse, and the pooled embedding of a classification network; empty if a program's own network
-    /// does not say.
+    /// Where the stages end, fine to coarse, and the pooled embedding of a classification network; empty if a
+    /// program's own network does not say.
     pub fn stage_ends(&self) -> Vec<StageEnd> {
         self.description.stage_ends.clone()
     }

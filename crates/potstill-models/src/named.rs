@@ -1,8 +1,8 @@
 //! A module whose tensors stand under a path that is known at run time only.
 //!
-//! Burn's derived walks name a tensor by the fields on the way to it. The parts of a model have no such fixed names: the same
-//! backbone stands at the top of a classification network and below `backbone` in a segmenter, and a classifier is called `fc`
-//! here and `classifier.1` there.
+//! Burn's derived walks name a tensor by the fields on the way to it. The parts of a model have no such fixed
+//! names: the same backbone stands at the top of a classification network and below `backbone` in a
+//! segmenter, and a classifier is called `fc` here and `classifier.1` there.
 
 use burn::{
     module::{Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor},
@@ -12,8 +12,8 @@ use burn::{
 /// What the walks of Burn call this container.
 const CONTAINER: &str = "Named";
 
-/// A module with the path below which its tensors stand, such as `backbone` or `classifier.1`. With an empty path they stand
-/// where the module around it stands.
+/// A module with the path below which its tensors stand, such as `backbone` or `classifier.1`. With an empty
+/// path they stand where the module around it stands.
 #[derive(Debug, Clone)]
 pub(crate) struct Named<M> {
     path: String,
@@ -99,8 +99,8 @@ impl<M: Module> ModuleDisplayDefault for Named<M> {
 
 impl<M: Module> ModuleDisplay for Named<M> {}
 
-/// Implements Burn's `Module` for a struct that adds nothing to the paths of its parts, where the derived form adds each field's
-/// name. The fields after `with` have no tensors.
+/// Implements Burn's `Module` for a struct that adds nothing to the paths of its parts, where the derived
+/// form adds each field's name. The fields after `with` have no tensors.
 macro_rules! module_of_parts {
     ($type:ty { $($part:ident),+ } with { $($kept:ident),* }) => {
         impl burn::module::Module for $type {

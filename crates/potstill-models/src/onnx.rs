@@ -1,7 +1,7 @@
 //! ONNX files as classification networks: any file that takes images and gives one row of logits each.
 //!
-//! Points are the file's own tensors by name, after whatever made them (`/layer3/Relu_output_0`). A tensor is a point if it can be
-//! seen as a map, channels last:
+//! Points are the file's own tensors by name, after whatever made them (`/layer3/Relu_output_0`). A tensor is
+//! a point if it can be seen as a map, channels last:
 //!
 //! | tensor | map |
 //! |---|---|
@@ -46,7 +46,8 @@ enum View {
 }
 
 impl OnnxModel {
-    /// Opens a file for images of size `[H, W, C]`. `logits` names the tensor of logits; without it the file's first output is meant.
+    /// Opens a file for images of size `[H, W, C]`. `logits` names the tensor of logits; without it the
+    /// file's first output is meant.
     ///
     /// # Errors
     /// [`ModelError::Onnx`]: a file that cannot be read or run, or does not take such images.
@@ -80,7 +81,8 @@ impl OnnxModel {
         Ok([height, width, network.channels()])
     }
 
-    /// Logits `[N, K]` of normalised images `[N, H, W, C]`. The pass's visitor may read maps, not replace them.
+    /// Logits `[N, K]` of normalised images `[N, H, W, C]`. The pass's visitor may read maps, not replace
+    /// them.
     ///
     /// # Errors
     /// [`ModelError::Onnx`] if an operator fails on these images.

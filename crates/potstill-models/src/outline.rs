@@ -75,8 +75,8 @@ fn row(path: String, depth: usize, name: String, entries: &[Entry], probe: &Prob
     }
 }
 
-/// The paths of all rows, in the network's order: each tensor's innermost point, or its outermost module if it is in none; and
-/// points without tensors, behind the point before them.
+/// The paths of all rows, in the network's order: each tensor's innermost point, or its outermost module if
+/// it is in none; and points without tensors, behind the point before them.
 fn paths(entries: &[Entry], probe: &Probe) -> Vec<String> {
     let points: BTreeMap<&str, &Point> = probe
         .points

@@ -9,7 +9,8 @@ use burn::tensor::Tensor;
 pub enum Outputs {
     /// One row of K class scores for each image, `[N, K]`, before any softmax.
     Logits(Tensor<2>),
-    /// K class scores for each pixel of each image, `[N, H, W, K]`, before any softmax, at the size of the images.
+    /// K class scores for each pixel of each image, `[N, H, W, K]`, before any softmax, at the size of the
+    /// images.
     DenseLogits(Tensor<4>),
 }
 

@@ -1,7 +1,8 @@
 //! Every network by name.
 //!
-//! An entry tells all that can be told without building the network: building a large one takes seconds. Its numbers are held
-//! to what a build gives by a test. Lists, completions and documentation come from these entries.
+//! An entry tells all that can be told without building the network: building a large one takes seconds. Its
+//! numbers are held to what a build gives by a test. Lists, completions and documentation come from these
+//! entries.
 
 use potstill_ops::{Point, Scope};
 
@@ -19,13 +20,15 @@ pub struct ModelEntry {
     pub name: &'static str,
     /// What it is, in a line, with its source.
     pub about: &'static str,
-    /// The input's height and width that the published network takes; others work where the maps do not vanish.
+    /// The input's height and width that the published network takes; others work where the maps do not
+    /// vanish.
     pub input: [usize; 2],
     /// Classes of the published network.
     pub classes: usize,
     /// Trainable parameters of the published network.
     pub parameters: u64,
-    /// Multiply-accumulate operations for one image of the published input; twice as many floating-point operations.
+    /// Multiply-accumulate operations for one image of the published input; twice as many floating-point
+    /// operations.
     pub macs: u64,
     /// What its tensors are called.
     pub names: Names,
@@ -72,8 +75,8 @@ impl ModelEntry {
     /// Builds the classification network with fresh weights from the scope's streams.
     ///
     /// # Errors
-    /// [`ModelError::Option`] or [`ModelError::Impossible`]: an option that the network does not have, or a number that makes no
-    /// network.
+    /// [`ModelError::Option`] or [`ModelError::Impossible`]: an option that the network does not have, or a
+    /// number that makes no network.
     pub fn build(&self, options: BuildOptions, scope: &Scope) -> Result<Model, ModelError> {
         let (architecture, [channels, classes]) = self.chosen(options)?;
         let assembly = Assembly::classification(architecture, [channels, classes], scope);
@@ -90,9 +93,29 @@ impl ModelEntry {
         Ok(Model::assembled(assembly, description))
     }
 
-    /// Builds a model for every pixel on this backbone, with a neck or none between, and fresh weights from the scope's streams. It is
-    /// called after its head and its backbone, such as `fcn_resnet18`. Tensors have torchvision's names, and so have the points:
-    /// those of the backbone stand below `backbone`, or below `backbone.body` where there is a neck.
+    /// Builds a model for every pixel on this backbone, with a neck or none between, and fresh weights from
+    /// the scope's streams.
+    ///
+    /// It is called after its head and its backbone, such as `fcn_resnet18`. The backbone's tensors and
+    /// points stand below `backbone`, or below `backbone.body` where there is a neck (`backbone.fpn`), and
+    /// the head's below `classifier`. Those are torchvision's names if the backbone is a ResNet; of a
+    /// MobileNet torchvision leaves `features` out.
+    ///
+    /// ```
+    /// use burn::tensor::{Device, Tensor};
+    /// use potstill_models::{BuildOptions, HeadConfig, NeckConfig, find};
+    /// use potstill_ops::{Mode, Pass, Scope};
+    /// use potstill_random::Seed;
+    ///
+    /// let scope = Scope::new(&Device::flex(), Seed::new(0), "example");
+    /// let options = BuildOptions { classes: Some(4), ..BuildOptions::default() };
+    /// let neck = Some(NeckConfig::Fpn { channels: 16 });
+    /// let model = find("cifar_resnet8")?.build_dense(neck, HeadConfig::Fcn, options, &scope)?;
+    /// let images = Tensor::zeros([2, 24, 40, 3], &Device::flex());
+    /// let outputs = model.forward(images, &mut Pass::new(Mode::Running));
+    /// assert_eq!(outputs.into_dense_logits()?.dims(), [2, 24, 40, 4]);
+    /// # Ok::<(), potstill_models::ModelError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`build`](Self::build); and [`ModelError::Impossible`] for a neck of no channels.
@@ -131,8 +154,8 @@ impl ModelEntry {
         Ok(Model::assembled(assembly, description))
     }
 
-    /// Builds the backbone alone, up to its last stage, with fresh weights from the scope's streams, for images of `channels`
-    /// channels.
+    /// Builds the backbone alone, up to its last stage, with fresh weights from the scope's streams, for
+    /// images of `channels` channels.
     ///
     /// # Errors
     /// [`ModelError::Impossible`] if there are no channels.

@@ -1,4 +1,5 @@
-//! A backbone alone gives the maps of the whole network, with the channels and strides that the registry tells.
+//! A backbone alone gives the maps of the whole network, with the channels and strides that the registry
+//! tells.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 

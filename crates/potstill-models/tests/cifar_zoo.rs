@@ -1,5 +1,5 @@
-//! The networks of the CIFAR-100 distillation benchmark equal their independent PyTorch namesakes: names, shapes, logits, stage
-//! ends of both sides, gradients, running statistics.
+//! The networks of the CIFAR-100 distillation benchmark equal their independent PyTorch namesakes: names,
+//! shapes, logits, stage ends of both sides, gradients, running statistics.
 
 #![allow(
     clippy::unwrap_used,
@@ -53,7 +53,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// Six values of a map, evenly spaced in `[N, C, H, W]` order, and its mean beside them: it may be small by itself.
+    /// Six values of a map, evenly spaced in `[N, C, H, W]` order, and its mean beside them: it may be small
+    /// by itself.
     fn glimpse(&mut self, what: &str, map: &Tensor<4>, recorded: &Value) {
         let values = nchw(map);
         let mean = values.iter().sum::<f64>() / values.len() as f64;

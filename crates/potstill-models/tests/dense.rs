@@ -1,5 +1,6 @@
-//! Models for every pixel equal torchvision's heads and necks on its backbones: names and shapes of all tensors, logits, maps, a
-//! training step. The record is made by `tools/dense_reference.py`; a formula of each tensor's name gives the weights.
+//! Models for every pixel equal torchvision's heads and necks on its backbones: names and shapes of all
+//! tensors, logits, maps, a training step. The record is made by `tools/dense_reference.py`; a formula of
+//! each tensor's name gives the weights.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 

@@ -14,7 +14,8 @@ fn grouped(number: u64) -> String {
     groups.join(",")
 }
 
-/// The cells that the registry knows: name, parameters, FLOPs (two for each multiply-accumulate), input, classes, names.
+/// The cells that the registry knows: name, parameters, FLOPs (two for each multiply-accumulate), input,
+/// classes, names.
 fn cells(entry: &ModelEntry) -> String {
     let [height, width] = entry.input;
     format!(

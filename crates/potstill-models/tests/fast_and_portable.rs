@@ -1,7 +1,8 @@
 //! A whole network trains the same way in the fast form and in the portable one.
 //!
-//! Compared are logits, the gradient of every parameter and every running statistic after one step on four images: no element of
-//! a tensor may differ by more than 1e-4 of the largest element of that tensor (or of a hundredth of the largest of all).
+//! Compared are logits, the gradient of every parameter and every running statistic after one step on four
+//! images: no element of a tensor may differ by more than 1e-4 of the largest element of that tensor (or of a
+//! hundredth of the largest of all).
 
 #![allow(
     clippy::unwrap_used,
@@ -94,9 +95,9 @@ fn a_training_step_is_the_same_in_both_forms() {
         ("cifar_shufflenetv2", 16),
     ];
     for (model, size) in cases {
-        // Where a value before a relu lies so near to zero that rounding carries it across, gradients change visibly. Among some
-        // batches there is one without; if the forms were different, there would be none. (ResNet-50 has too many relus for
-        // such luck; it is made of the same units.)
+        // Where a value before a relu lies so near to zero that rounding carries it across, gradients change
+        // visibly. Among some batches there is one without; if the forms were different, there would be none.
+        // (ResNet-50 has too many relus for such luck; it is made of the same units.)
         let mut seen = Vec::new();
         let agree = (1..=12).any(|images| {
             seen.push(difference(model, images, size));

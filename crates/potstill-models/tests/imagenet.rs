@@ -1,7 +1,9 @@
-//! The ImageNet networks equal torchvision's and timm's: names and shapes of all tensors, logits, maps, running statistics.
+//! The ImageNet networks equal torchvision's and timm's: names and shapes of all tensors, logits, maps,
+//! running statistics.
 //!
-//! The record holds no weights: a formula of each tensor's name gives them. It is made by `tools/imagenet_reference.py`. The large
-//! networks take a minute together; they run with `--run-ignored all` only.
+//! The record holds no weights: a formula of each tensor's name gives them. It is made by
+//! `tools/imagenet_reference.py`. The large networks take a minute together; they run with `--run-ignored
+//! all` only.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,5 +1,5 @@
-//! Layers of any kind that are put into a network: their tensors and costs are the network's, it deploys as it computes, and what
-//! cannot be is refused.
+//! Layers of any kind that are put into a network: their tensors and costs are the network's, it deploys as
+//! it computes, and what cannot be is refused.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 

@@ -1,4 +1,5 @@
-//! A network of a program's own is a model like any other: it trains, freezes, copies, loads, saves and takes inserted layers.
+//! A network of a program's own is a model like any other: it trains, freezes, copies, loads, saves and takes
+//! inserted layers.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 

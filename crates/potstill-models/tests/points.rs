@@ -1,5 +1,5 @@
-//! Points: what a visitor sees is what it asked for, what it gives back is what the network goes on with; and what a probe
-//! tells equals what is worked out here by hand.
+//! Points: what a visitor sees is what it asked for, what it gives back is what the network goes on with; and
+//! what a probe tells equals what is worked out here by hand.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 

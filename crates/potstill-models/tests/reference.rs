@@ -1,7 +1,9 @@
-//! Every network equals its independent PyTorch namesake: names, shapes, logits, maps, gradients, running statistics.
+//! Every network equals its independent PyTorch namesake: names, shapes, logits, maps, gradients, running
+//! statistics.
 //!
-//! The records hold no weights: a formula of each tensor's published name gives them. The smooth formula lets the maps of deep
-//! networks grow beyond measure, the noisy one keeps them near 1, so that every tensor shows in the logits.
+//! The records hold no weights: a formula of each tensor's published name gives them. The smooth formula lets
+//! the maps of deep networks grow beyond measure, the noisy one keeps them near 1, so that every tensor shows
+//! in the logits.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 

@@ -31,8 +31,8 @@ fn published(network: &mut Model) -> TensorFile {
     TensorFile::read(&path).unwrap()
 }
 
-/// The same file with other names, under a prefix, with the counters of batch norms, and with what training scripts store beside
-/// a network that has a prefix.
+/// The same file with other names, under a prefix, with the counters of batch norms, and with what training
+/// scripts store beside a network that has a prefix.
 fn renamed(file: &TensorFile, prefix: &str, rename: impl Fn(&str) -> String) -> TensorFile {
     let one = StoredTensor {
         shape: vec![1],

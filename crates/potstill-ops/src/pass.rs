@@ -15,7 +15,8 @@ pub enum Mode {
     Batch,
     /// Normalise by the running statistics. Weights may be folded: no gradients are needed.
     Running,
-    /// Normalise by the running statistics, with gradients to the input (and to whatever parameter is tracked).
+    /// Normalise by the running statistics, with gradients to the input (and to whatever parameter is
+    /// tracked).
     RunningWithGradient,
 }
 
@@ -79,7 +80,8 @@ impl<'v> Pass<'v> {
         }
     }
 
-    /// Lets folded convolutions compute in `precision`. Only a pass in [`Mode::Running`] folds; no other is touched.
+    /// Lets folded convolutions compute in `precision`. Only a pass in [`Mode::Running`] folds; no other is
+    /// touched.
     pub fn set_precision(&mut self, precision: Precision) {
         self.precision = precision;
     }
@@ -94,7 +96,8 @@ impl<'v> Pass<'v> {
         self.mode
     }
 
-    /// Runs `body` in a pass in which these layers stand at their points. What it leaves behind, this pass has.
+    /// Runs `body` in a pass in which these layers stand at their points. What it leaves behind, this pass
+    /// has.
     pub(crate) fn with_layers<R>(
         &mut self,
         layers: &[(Insertion, Layer)],
@@ -131,8 +134,8 @@ impl<'v> Pass<'v> {
         result
     }
 
-    /// Runs `body` with the paths of all its points below `name`: a part of a model does not know where in the model it stands. An
-    /// empty name changes nothing.
+    /// Runs `body` with the paths of all its points below `name`: a part of a model does not know where in
+    /// the model it stands. An empty name changes nothing.
     pub fn within<R>(&mut self, name: &str, body: impl FnOnce(&mut Self) -> R) -> R {
         if name.is_empty() {
             return body(self);
@@ -144,8 +147,8 @@ impl<'v> Pass<'v> {
         result
     }
 
-    /// Runs `body` and gives, besides its result, the maps `[N, H, W, C]` that it went on with at these points, in their order;
-    /// `None` for a point that it did not come by.
+    /// Runs `body` and gives, besides its result, the maps `[N, H, W, C]` that it went on with at these
+    /// points, in their order; `None` for a point that it did not come by.
     pub fn keeping<R>(
         &mut self,
         points: impl IntoIterator<Item = Point>,
@@ -193,8 +196,8 @@ impl<'v> Pass<'v> {
             .map(|(_, layer)| layer)
     }
 
-    /// Takes the map `[N, H, W, C]` at this point through the layers that stand there, shows it to the visitor, if it wants it, and
-    /// gives back the map to go on with.
+    /// Takes the map `[N, H, W, C]` at this point through the layers that stand there, shows it to the
+    /// visitor, if it wants it, and gives back the map to go on with.
     pub fn show(&mut self, path: &str, side: PointSide, mut map: Tensor<4>) -> Tensor<4> {
         let path = &*self.full(path);
         for layer in self.layers_at(path, side) {

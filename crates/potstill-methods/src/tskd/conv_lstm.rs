@@ -28,8 +28,8 @@ impl ConvLstmState {
     }
 }
 
-/// One step of a convolutional LSTM with a 3x3 kernel: one convolution of `[input, hidden]` gives the input gate, the forget gate,
-/// the candidate and the output gate, in this order.
+/// One step of a convolutional LSTM with a 3x3 kernel: one convolution of `[input, hidden]` gives the input
+/// gate, the forget gate, the candidate and the output gate, in this order.
 #[derive(Module, Debug)]
 pub struct ConvLstmCell {
     conv: Conv2d,

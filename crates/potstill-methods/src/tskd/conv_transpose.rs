@@ -22,8 +22,8 @@ pub struct ConvTranspose2d {
 }
 
 impl ConvTranspose2d {
-    /// A layer that doubles height and width: kernel 4x4, stride 2, padding 1. Weights and bias are uniform in
-    /// `1 / sqrt(16 outputs)`, PyTorch's default (its fan-in is that of the outputs).
+    /// A layer that doubles height and width: kernel 4x4, stride 2, padding 1. Weights and bias are uniform
+    /// in `1 / sqrt(16 outputs)`, PyTorch's default (its fan-in is that of the outputs).
     pub fn doubling(inputs: usize, outputs: usize, scope: &Scope) -> Self {
         let kernel = 4;
         let bound = 1.0 / ((outputs * kernel * kernel) as f64).sqrt();

@@ -19,13 +19,15 @@ pub struct ForecasterConfig {
     pub features: usize,
     /// Channels of the cells' states.
     pub hidden: usize,
-    /// Height and width of the maps for which the cells get peepholes; none for cells without, which take any size.
+    /// Height and width of the maps for which the cells get peepholes; none for cells without, which take any
+    /// size.
     pub peepholes: Option<[usize; 2]>,
 }
 
-/// Encoder and forecaster on maps of one channel (Shi et al. 2015, section 3.2): a convolution halves each map of the sequence, a
-/// cell reads them one after the other, a second cell, the decoder, takes one step from the first one's state with an input of zeros, and
-/// convolutions bring what it says back to the size of the maps.
+/// Encoder and forecaster on maps of one channel (Shi et al. 2015, section 3.2): a convolution halves each
+/// map of the sequence, a cell reads them one after the other, a second cell, the decoder, takes one step
+/// from the first one's state with an input of zeros, and convolutions bring what it says back to the size of
+/// the maps.
 #[derive(Module, Debug)]
 pub struct Forecaster {
     shrink: Conv2d,
@@ -59,8 +61,8 @@ impl Forecaster {
         Self {
             shrink: conv("shrink", 1, features, 3, 2),
             encoder: cell("encoder", features),
-            // Its input is zero, so those of its weights that see it are never moved by the loss. They are there in the
-            // published network, and decay.
+            // Its input is zero, so those of its weights that see it are never moved by the loss. They are
+            // there in the published network, and decay.
             decoder: cell("decoder", hidden),
             enlarge: ConvTranspose2d::doubling(hidden, features, &scope.at("enlarge")),
             refine: conv("refine", features, features, 3, 1),
@@ -68,7 +70,8 @@ impl Forecaster {
         }
     }
 
-    /// The forecast `[N, H, W, 1]` of what follows the maps `[N, H, W, 1]`, the oldest first; none of no maps. It may be negative.
+    /// The forecast `[N, H, W, 1]` of what follows the maps `[N, H, W, 1]`, the oldest first; none of no
+    /// maps. It may be negative.
     pub fn forward(&self, maps: Vec<Tensor<4>>, pass: &mut Pass<'_>) -> Option<Tensor<4>> {
         let [_, height, width, _] = maps.first()?.dims();
         let state = self.encode(maps, pass)?;

@@ -1,9 +1,10 @@
 //! **TSKD**: temporal supervised knowledge distillation.
 //!
-//! Wang, Han, Wang, Chen, Liu and Tang, "Review helps learn better: Temporal Supervised Knowledge Distillation", arXiv 2307.00811.
-//! At fixed epochs the student is remembered ([`Snapshots`]); in a review epoch the remembered students and the present one see
-//! the same batch, and the changes of their attention maps ([`attention_map`]) form a short sequence. A convolutional LSTM for each tap
-//! forecasts the next change, which is matched with the gap that is left to the teacher's attention ([`ReviewLoss`]). In every
+//! Wang, Han, Wang, Chen, Liu and Tang, "Review helps learn better: Temporal Supervised Knowledge
+//! Distillation", arXiv 2307.00811. At fixed epochs the student is remembered ([`Snapshots`]); in a review
+//! epoch the remembered students and the present one see the same batch, and the changes of their attention
+//! maps ([`attention_map`]) form a short sequence. A convolutional LSTM for each tap forecasts the next
+//! change, which is matched with the gap that is left to the teacher's attention ([`ReviewLoss`]). In every
 //! epoch the logits follow the teacher's as in KD. Memory and forecasters exist in training only.
 //!
 //! The mathematics are those of the authors' program; what it leaves open is marked as our design.
@@ -213,8 +214,8 @@ impl Method for Tskd {
     }
 }
 
-/// The points that are read: by name, or the stem and the first stages, as the authors' program takes the first three of a
-/// network's features.
+/// The points that are read: by name, or the stem and the first stages, as the authors' program takes the
+/// first three of a network's features.
 fn taps(options: &Options, student: &NetworkInfo, teacher: &NetworkInfo) -> Result<Reads, MethodError> {
     let usual = |side: &NetworkInfo, tap: TeacherTap| -> Vec<Point> {
         let ends = side.stage_ends.iter().take(STAGES).map(|end| match tap {

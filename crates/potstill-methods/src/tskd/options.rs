@@ -16,13 +16,15 @@ settings! {
         pub kl_weight: f64 [at_least(0.0)] = default 1.0,
         /// How much both distributions are softened.
         pub temperature: f64 [above(0.0)] = default 4.0,
-        /// The weight of the review, a sum over the taps. At 0 it is only logged, and the student is that of KD to the bit.
+        /// The weight of the review, a sum over the taps. At 0 it is only logged, and the student is that of
+        /// KD to the bit.
         pub review_weight: f64 [at_least(0.0)] = default 1.0,
         /// What an attention map is divided by.
         pub attention: MapNorm = default "column",
         /// Channels before the encoder and behind the forecaster.
         pub features: usize [at_least(1.0).at_most(16384.0)] = default 8,
-        /// Channels of the LSTM's state, one number for each tap; empty for 64 where the map has 32 rows, else 32.
+        /// Channels of the LSTM's state, one number for each tap; empty for 64 where the map has 32 rows,
+        /// else 32.
         pub hidden: Vec<usize> [at_least(1.0).at_most(16384.0)] = default [],
         /// Whether the LSTM has learned peepholes, zero at first. They tie the forecasters to one size.
         pub peepholes: bool = default false,
@@ -38,7 +40,8 @@ settings! {
         pub decay_between_reviews: bool = default false,
         /// Points of the student, shallow to deep; empty for its stem and first two stages, after activation.
         pub student_points: Vec<String> = default [],
-        /// Points of the teacher, as many; empty for its stem, and its first two stages at `teacher_tap`. Needed for an ONNX file.
+        /// Points of the teacher, as many; empty for its stem, and its first two stages at `teacher_tap`.
+        /// Needed for an ONNX file.
         pub teacher_points: Vec<String> = default [],
     }
 }

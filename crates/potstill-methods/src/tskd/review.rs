@@ -1,4 +1,5 @@
-//! The review: what the past changes of the student's attention forecast, against what is left to the teacher's.
+//! The review: what the past changes of the student's attention forecast, against what is left to the
+//! teacher's.
 
 use burn::{
     module::{Module, ModuleVisitor, Param},
@@ -49,8 +50,8 @@ pub struct ReviewLoss {
 }
 
 impl ReviewLoss {
-    /// The mean squared difference of the forecast and the gap to the teacher at one tap, a tensor with one element; none of
-    /// nothing remembered.
+    /// The mean squared difference of the forecast and the gap to the teacher at one tap, a tensor with one
+    /// element; none of nothing remembered.
     pub fn loss(
         &self,
         forecaster: &Forecaster,
@@ -96,8 +97,8 @@ impl Forecasters {
         }
     }
 
-    /// A zero whose gradient is zero for every weight: an optimiser then goes on with its weight decay and its momentum, where it
-    /// leaves weights without a gradient alone.
+    /// A zero whose gradient is zero for every weight: an optimiser then goes on with its weight decay and
+    /// its momentum, where it leaves weights without a gradient alone.
     pub fn zero_gradient_term(&self) -> Option<Tensor<1>> {
         let mut sum = Still(None);
         self.visit(&mut sum);

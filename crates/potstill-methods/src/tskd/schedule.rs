@@ -23,7 +23,8 @@ pub struct ReviewSchedule {
 }
 
 impl ReviewSchedule {
-    /// The interval for this many epochs: 5 for the published 240, and as many cycles for others (our design).
+    /// The interval for this many epochs: 5 for the published 240, and as many cycles for others (our
+    /// design).
     pub fn interval_for(epochs: usize) -> usize {
         (epochs as f64 / 48.0).round().max(1.0) as usize
     }

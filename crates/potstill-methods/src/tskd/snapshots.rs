@@ -17,7 +17,8 @@ struct Snapshot {
     network: Frozen<Model>,
 }
 
-/// The remembered students of a cycle, complete with their running statistics. A slot that is taken anew forgets what it held.
+/// The remembered students of a cycle, complete with their running statistics. A slot that is taken anew
+/// forgets what it held.
 #[derive(Debug)]
 pub struct Snapshots {
     schedule: ReviewSchedule,
@@ -52,8 +53,8 @@ impl Snapshots {
         self.slots.iter().all(Option::is_some)
     }
 
-    /// What every remembered student, the oldest first, has at `points` for these images `[N, H, W, C]`. The students stay as they
-    /// are: what their batch norms see is not kept. `pass` counts their work.
+    /// What every remembered student, the oldest first, has at `points` for these images `[N, H, W, C]`. The
+    /// students stay as they are: what their batch norms see is not kept. `pass` counts their work.
     pub fn look_at(&self, images: &Tensor<4>, points: &[Point], pass: &mut Pass<'_>) -> Vec<Taps> {
         let look = |snapshot: &Snapshot| {
             let mut taps = Taps::at(points);

@@ -45,13 +45,15 @@ impl Backbone {
         }
     }
 
-    /// The map `[N, H, W, C]` of normalised images `[N, H, W, C]` that the family's classification head takes.
+    /// The map `[N, H, W, C]` of normalised images `[N, H, W, C]` that the family's classification head
+    /// takes.
     pub(crate) fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         self.network.forward(images, pass)
     }
 
-    /// The last map `[N, H_l, W_l, C_l]` of every stage, fine to coarse, of normalised images `[N, H, W, C]`. They are the maps that
-    /// the backbone goes on with, after what inserted layers and the pass's visitor made of them.
+    /// The last map `[N, H_l, W_l, C_l]` of every stage, fine to coarse, of normalised images `[N, H, W, C]`.
+    /// They are the maps that the backbone goes on with, after what inserted layers and the pass's visitor
+    /// made of them.
     pub fn stages(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Vec<Tensor<4>> {
         self.maps(self.stage_info(), images, pass)
     }

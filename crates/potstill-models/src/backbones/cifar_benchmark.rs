@@ -1,4 +1,5 @@
-//! What the networks of the CIFAR-100 distillation benchmark have in common (Tian, Krishnan and Isola 2020, section 4).
+//! What the networks of the CIFAR-100 distillation benchmark have in common (Tian, Krishnan and Isola 2020,
+//! section 4).
 
 use potstill_ops::{Conv2d, Conv2dConfig, Scope};
 
@@ -31,7 +32,8 @@ pub(crate) const fn entry(
     }
 }
 
-/// The initial values of most of its convolutions: normal with variance `2 / (kh kw outputs)`, whatever the groups; bias 0.
+/// The initial values of most of its convolutions: normal with variance `2 / (kh kw outputs)`, whatever the
+/// groups; bias 0.
 pub(crate) fn by_outputs(config: Conv2dConfig, scope: &Scope) -> Conv2d {
     let fan = config.kernel[0] * config.kernel[1] * config.outputs;
     Conv2d::normal(config, (2.0 / fan as f64).sqrt(), scope)

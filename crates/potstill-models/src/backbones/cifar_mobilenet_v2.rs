@@ -1,4 +1,5 @@
-//! MobileNetV2 for small images (Sandler et al. 2018, table 2), as the CIFAR-100 distillation benchmark has it.
+//! MobileNetV2 for small images (Sandler et al. 2018, table 2), as the CIFAR-100 distillation benchmark has
+//! it.
 //!
 //! | stage | maps (32x32 input) | blocks | channels | at width 0.5 | expansion |
 //! |---|---|---|---|---|---|
@@ -13,9 +14,9 @@
 //! | `conv2` | 2x2 | – | 1280 | 1280 | – |
 //! | `pool` | 1x1 | – | 1280 | 1280 | – |
 //!
-//! It differs from the network for large images in three places: ReLU in the place of ReLU6, the second stage keeps the maps'
-//! size, and the first block has its expansion too, by 1. Points: `conv1` and `conv2` before and after their ReLU, every block
-//! (`blocks.0.0`, which ends without an activation), and `pool`.
+//! It differs from the network for large images in three places: ReLU in the place of ReLU6, the second stage
+//! keeps the maps' size, and the first block has its expansion too, by 1. Points: `conv1` and `conv2` before
+//! and after their ReLU, every block (`blocks.0.0`, which ends without an activation), and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Activation, Conv2dConfig, Linear, Pass, Scope, conv_norm, conv_norm_act};
@@ -132,8 +133,8 @@ impl BackboneNetwork for CifarMobileNetV2 {
     }
 }
 
-/// The inverted residual: a 1x1 convolution to more channels, a 3x3 one of each channel by itself, and a 1x1 one back, without
-/// an activation at its end.
+/// The inverted residual: a 1x1 convolution to more channels, a 3x3 one of each channel by itself, and a 1x1
+/// one back, without an activation at its end.
 #[derive(Module, Debug)]
 struct Block {
     conv: Sequence,

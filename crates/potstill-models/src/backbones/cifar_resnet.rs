@@ -8,7 +8,8 @@
 //! | `layer3` | 8x8 | n | 64 | 256 |
 //! | `pool` | 1x1 | – | 64 | 256 |
 //!
-//! with depth `6n + 2`. Points: `conv1`, `layer1.0` … `layer3.(n-1)` before (`:pre`) and after their last activation, and `pool`.
+//! with depth `6n + 2`. Points: `conv1`, `layer1.0` … `layer3.(n-1)` before (`:pre`) and after their last
+//! activation, and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
@@ -253,7 +254,8 @@ impl BasicBlock {
     }
 }
 
-/// Option A: `[N, H, W, I]` to `[N, ceil(H / stride), ceil(W / stride), O]`, the new channels zero, half before and half after.
+/// Option A: `[N, H, W, I]` to `[N, ceil(H / stride), ceil(W / stride), O]`, the new channels zero, half
+/// before and half after.
 fn subsample_and_pad(x: Tensor<4>, stride: usize, outputs: usize) -> Tensor<4> {
     let [n, h, w, inputs] = x.dims();
     let x = if stride == 1 {

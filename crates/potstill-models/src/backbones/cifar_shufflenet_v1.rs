@@ -1,4 +1,5 @@
-//! ShuffleNet for small images (Zhang et al. 2018, table 1), three groups, as the CIFAR-100 distillation benchmark has it.
+//! ShuffleNet for small images (Zhang et al. 2018, table 1), three groups, as the CIFAR-100 distillation
+//! benchmark has it.
 //!
 //! | stage | maps (32x32 input) | blocks | channels |
 //! |---|---|---|---|
@@ -8,8 +9,9 @@
 //! | `layer3` | 4x4 | 4 | 960 |
 //! | `pool` | 1x1 | – | 960 |
 //!
-//! The first block of a stage halves the maps and stands beside an average pooling of its input, whose channels it is joined with.
-//! Points: `conv1` and every block `layer1.0` before and after the last ReLU, and `pool`.
+//! The first block of a stage halves the maps and stands beside an average pooling of its input, whose
+//! channels it is joined with. Points: `conv1` and every block `layer1.0` before and after the last ReLU, and
+//! `pool`.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
@@ -113,7 +115,8 @@ impl BackboneNetwork for CifarShuffleNetV1 {
     }
 }
 
-/// Two 1x1 convolutions in groups, with a shuffle and a 3x3 convolution of each channel by itself between them.
+/// Two 1x1 convolutions in groups, with a shuffle and a 3x3 convolution of each channel by itself between
+/// them.
 #[derive(Module, Debug)]
 struct Block {
     conv1: Conv2d,

@@ -9,8 +9,8 @@
 //! | `conv2`, `bn2` | 4x4 | – | 1024 |
 //! | `pool` | 1x1 | – | 1024 |
 //!
-//! Points: `conv1` and `conv2` before and after their ReLU; every block `layer1.0` after its shuffle, and, but for the first of a
-//! stage, before its last ReLU (and so before the shuffle); `pool`.
+//! Points: `conv1` and `conv2` before and after their ReLU; every block `layer1.0` after its shuffle, and,
+//! but for the first of a stage, before its last ReLU (and so before the shuffle); `pool`.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
@@ -138,8 +138,8 @@ enum Block {
     Basic(BasicBlock),
 }
 
-/// A 1x1, 3x3 (each channel by itself), 1x1 path, and one more without the first: both halve the maps, their channels are joined
-/// and shuffled.
+/// A 1x1, 3x3 (each channel by itself), 1x1 path, and one more without the first: both halve the maps, their
+/// channels are joined and shuffled.
 #[derive(Module, Debug)]
 struct DownBlock {
     conv1: Conv2d,
@@ -195,7 +195,8 @@ impl DownBlock {
     }
 }
 
-/// Half of the channels pass by, the others go through 1x1, 3x3 (each channel by itself), 1x1; then both are shuffled.
+/// Half of the channels pass by, the others go through 1x1, 3x3 (each channel by itself), 1x1; then both are
+/// shuffled.
 #[derive(Module, Debug)]
 struct BasicBlock {
     conv1: Conv2d,

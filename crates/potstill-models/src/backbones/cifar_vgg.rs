@@ -1,4 +1,5 @@
-//! VGG networks for small images (Simonyan and Zisserman 2015, table 1), with batch norm and one linear layer.
+//! VGG networks for small images (Simonyan and Zisserman 2015, table 1), with batch norm and one linear
+//! layer.
 //!
 //! | stage | maps (32x32 input) | channels | convolutions of VGG-8 | 11 | 13 | 16 | 19 |
 //! |---|---|---|---|---|---|---|---|
@@ -9,8 +10,8 @@
 //! | `block4` | 4x4 | 512 | 1 | 2 | 2 | 3 | 4 |
 //! | `pool` | 1x1 | 512 | – | – | – | – | – |
 //!
-//! Maps halve by the largest of 2x2 before `block1`, `block2` and `block3`, and, for images of 64 rows and more, before `block4`.
-//! Points: every block before and after its last ReLU, and `pool`.
+//! Maps halve by the largest of 2x2 before `block1`, `block2` and `block3`, and, for images of 64 rows and
+//! more, before `block4`. Points: every block before and after its last ReLU, and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{

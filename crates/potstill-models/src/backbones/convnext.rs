@@ -9,8 +9,8 @@
 //! | `stages.3` | 7x7 | 3 | 3 | 768 | 1024 |
 //! | `pool` | 1x1 | – | – | 768 | 1024 |
 //!
-//! Stochastic depth is left out. Points: `stem`, every block (`stages.0.blocks.0`, which ends without an activation), and `pool`, the
-//! normalised embedding.
+//! Stochastic depth is left out. Points: `stem`, every block (`stages.0.blocks.0`, which ends without an
+//! activation), and `pool`, the normalised embedding.
 
 use burn::{
     module::{Module, Param},
@@ -165,7 +165,8 @@ impl BackboneNetwork for ConvNeXt {
     }
 }
 
-/// A 7x7 convolution of each channel by itself, layer norm, and two layers on each position, scaled channel by channel.
+/// A 7x7 convolution of each channel by itself, layer norm, and two layers on each position, scaled channel
+/// by channel.
 #[derive(Module, Debug)]
 struct Block {
     /// `[C]`.

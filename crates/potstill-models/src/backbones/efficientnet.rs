@@ -13,8 +13,8 @@
 //! | `features.8` | 7x7 | – | 1280 | – | 1 |
 //! | `pool` | 1x1 | – | 1280 | – | – |
 //!
-//! Dropout and stochastic depth are left out. Points: `features.0` and `features.8` before and after their swish, every block
-//! (`features.1.0`, which ends without an activation), and `pool`.
+//! Dropout and stochastic depth are left out. Points: `features.0` and `features.8` before and after their
+//! swish, every block (`features.1.0`, which ends without an activation), and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Activation, Conv2dConfig, Gate, Linear, Pass, Scope, conv_norm_act};

@@ -1,8 +1,8 @@
 //! What every family of networks is, and the list of all families.
 //!
-//! A family is one file: its entries for the registry, a configuration (a few numbers, what the rows of the table at the
-//! file's top differ in), the backbone that it builds, and the classification head that belongs to it. A new family is that file
-//! and one line in each list at the bottom.
+//! A family is one file: its entries for the registry, a configuration (a few numbers, what the rows of the
+//! table at the file's top differ in), the backbone that it builds, and the classification head that belongs
+//! to it. A new family is that file and one line in each list at the bottom.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Pass, Point, Scope};
@@ -31,7 +31,8 @@ use crate::{ModelEntry, Shortcut, heads::ClassificationHead};
 pub struct StageEnd {
     /// After the activation: what the next stage sees, and what is read from a student.
     pub post: Point,
-    /// Before the activation: what is read from a teacher. The same as `post` where there is no activation to be before.
+    /// Before the activation: what is read from a teacher. The same as `post` where there is no activation to
+    /// be before.
     pub pre: Point,
 }
 
@@ -137,7 +138,8 @@ pub(crate) trait Family: Copy {
     /// The backbone for images of `channels` channels, with fresh weights from the scope's streams.
     fn backbone(&self, channels: usize, extent: Extent, scope: &Scope) -> Self::Backbone;
 
-    /// The classification head for an embedding of `inputs` channels, [`embedding`](Self::embedding) in the published network.
+    /// The classification head for an embedding of `inputs` channels, [`embedding`](Self::embedding) in the
+    /// published network.
     fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead;
 
     /// The channels of what a whole backbone gives.
@@ -165,8 +167,8 @@ pub(crate) trait Family: Copy {
 
 /// A backbone that was built.
 pub(crate) trait BackboneNetwork: Module {
-    /// Normalised images `[N, H, W, C]` to the map that the family's classification head takes. The maps of the stages stand at
-    /// their points.
+    /// Normalised images `[N, H, W, C]` to the map that the family's classification head takes. The maps of
+    /// the stages stand at their points.
     fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4>;
 }
 

@@ -1,5 +1,6 @@
-//! The block of MobileNetV3 and EfficientNet, as torchvision numbers its parts: a 1x1 convolution to more channels (none where there
-//! are no more), one of each channel by itself, squeeze and excitation (in some blocks), and a 1x1 convolution back.
+//! The block of MobileNetV3 and EfficientNet, as torchvision numbers its parts: a 1x1 convolution to more
+//! channels (none where there are no more), one of each channel by itself, squeeze and excitation (in some
+//! blocks), and a 1x1 convolution back.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{

@@ -1,4 +1,5 @@
-//! MobileNetV1 for large images (Howard et al. 2017, table 1), as the ImageNet tables of distillation papers have it.
+//! MobileNetV1 for large images (Howard et al. 2017, table 1), as the ImageNet tables of distillation papers
+//! have it.
 //!
 //! | place | maps (224x224 input) | channels |
 //! |---|---|---|
@@ -10,8 +11,9 @@
 //! | `model.12`, `model.13` | 7x7 | 1024 |
 //! | `pool` | 1x1 | 1024 |
 //!
-//! Names and layout are those of the network that CRD, ReviewKD and mdistiller share; timm's `mobilenetv1_100` is the same with ReLU6
-//! in the place of ReLU and other names. Points: every place before and after its last ReLU, and `pool`.
+//! Names and layout are those of the network that CRD, ReviewKD and mdistiller share; timm's
+//! `mobilenetv1_100` is the same with ReLU6 in the place of ReLU and other names. Points: every place before
+//! and after its last ReLU, and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Activation, Conv2d, Conv2dConfig, Linear, Pass, Scope, conv_norm, conv_norm_act};

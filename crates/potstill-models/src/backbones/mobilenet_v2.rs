@@ -13,8 +13,8 @@
 //! | `features.18` | 7x7 | – | 1280 | – |
 //! | `pool` | 1x1 | – | 1280 | – |
 //!
-//! The dropout before the classifier is left out. Points: `features.0` and `features.18` before and after their ReLU6, every block
-//! (which ends without an activation), and `pool`.
+//! The dropout before the classifier is left out. Points: `features.0` and `features.18` before and after
+//! their ReLU6, every block (which ends without an activation), and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
@@ -135,8 +135,8 @@ impl BackboneNetwork for MobileNetV2 {
     }
 }
 
-/// The inverted residual: a 1x1 convolution to more channels (none where the expansion is 1), a 3x3 one of each channel by itself,
-/// and a 1x1 one back, without an activation at its end.
+/// The inverted residual: a 1x1 convolution to more channels (none where the expansion is 1), a 3x3 one of
+/// each channel by itself, and a 1x1 one back, without an activation at its end.
 #[derive(Module, Debug)]
 struct Block {
     conv: Vec<Part>,

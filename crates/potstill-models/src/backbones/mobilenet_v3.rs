@@ -10,8 +10,8 @@
 //! | 7x7 | `features.12` | 576 | `features.16` | 960 |
 //! | 1x1 | `pool` | 576 | `pool` | 960 |
 //!
-//! The dropout in the classifier is left out. Points: the first and last of `features` before and after their hard swish, every block
-//! (which ends without an activation), and `pool`.
+//! The dropout in the classifier is left out. Points: the first and last of `features` before and after their
+//! hard swish, every block (which ends without an activation), and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Activation, Conv2dConfig, Gate, Linear, Pass, Scope, conv_norm_act};

@@ -1,4 +1,5 @@
-//! Residual networks of four stages (He et al. 2015, table 1) with the stem for large images or for small ones.
+//! Residual networks of four stages (He et al. 2015, table 1) with the stem for large images or for small
+//! ones.
 //!
 //! | stage | maps (224x224 input) | maps (32x32 input, small stem) | channels of basic blocks | of bottlenecks |
 //! |---|---|---|---|---|
@@ -9,8 +10,8 @@
 //! | `layer4` | 7x7 | 4x4 | 512 | 2048 |
 //! | `pool` | 1x1 | 1x1 | 512 | 2048 |
 //!
-//! The large stem is a 7x7 convolution of stride 2 and the largest of 3x3 at stride 2, the small one a 3x3 convolution. Points:
-//! `conv1` and every block `layer1.0` before and after the last ReLU, and `pool`.
+//! The large stem is a 7x7 convolution of stride 2 and the largest of 3x3 at stride 2, the small one a 3x3
+//! convolution. Points: `conv1` and every block `layer1.0` before and after the last ReLU, and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{

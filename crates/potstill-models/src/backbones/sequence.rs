@@ -1,7 +1,7 @@
 //! PyTorch's `Sequential` of convolutions, batch norms and activations.
 //!
-//! Its tensors are named by their place, and activations have a place too: 0 convolution, 1 batch norm, 2 activation, 3
-//! convolution, …
+//! Its tensors are named by their place, and activations have a place too: 0 convolution, 1 batch norm, 2
+//! activation, 3 convolution, …
 
 use burn::module::Module;
 use potstill_ops::{BatchNorm, Conv2d, Conv2dConfig, Scope};
@@ -27,7 +27,8 @@ pub(crate) fn sequence(
     sequence_with(activated, initial, scope)
 }
 
-/// A sequence of these convolutions, each with its batch norm, and with a place for an activation where there is one.
+/// A sequence of these convolutions, each with its batch norm, and with a place for an activation where there
+/// is one.
 pub(crate) fn sequence_with(
     convolutions: impl IntoIterator<Item = (Conv2dConfig, bool)>,
     initial: fn(Conv2dConfig, &Scope) -> Conv2d,

@@ -10,7 +10,8 @@
 //! | `conv5` | 7x7 | – | 1024 | 1024 | 1024 | 2048 |
 //! | `pool` | 1x1 | – | 1024 | 1024 | 1024 | 2048 |
 //!
-//! Points: `conv1` and `conv5` before and after their ReLU, `maxpool`, every block (`stage2.0`, after its shuffle), and `pool`.
+//! Points: `conv1` and `conv5` before and after their ReLU, `maxpool`, every block (`stage2.0`, after its
+//! shuffle), and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
@@ -140,8 +141,9 @@ impl BackboneNetwork for ShuffleNetV2 {
     }
 }
 
-/// Two paths whose channels are joined and shuffled. The second is 1x1, 3x3 (each channel by itself), 1x1. Where the map is halved the
-/// first is 3x3, 1x1 on the same input; elsewhere each path takes half of the channels, and the first lets them pass.
+/// Two paths whose channels are joined and shuffled. The second is 1x1, 3x3 (each channel by itself), 1x1.
+/// Where the map is halved the first is 3x3, 1x1 on the same input; elsewhere each path takes half of the
+/// channels, and the first lets them pass.
 #[derive(Module, Debug)]
 struct Block {
     branch1: Sequence,

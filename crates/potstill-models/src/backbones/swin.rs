@@ -9,8 +9,8 @@
 //! | `layers.3` | 7x7 | 2 | 2 | 768 | 1024 | 1536 |
 //! | `pool` | 1x1 | – | – | 768 | 1024 | 1536 |
 //!
-//! Windows of 7x7 places, heads of 32 channels, every second block with shifted windows. Stochastic depth is left out. Points:
-//! `patch_embed`, every block (`layers.0.blocks.0`, without an activation), and `pool`.
+//! Windows of 7x7 places, heads of 32 channels, every second block with shifted windows. Stochastic depth is
+//! left out. Points: `patch_embed`, every block (`layers.0.blocks.0`, without an activation), and `pool`.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{LayerNorm, Linear, Mlp, Pass, PatchEmbed, PointSide, Scope, WindowAttention};

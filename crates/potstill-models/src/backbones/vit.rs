@@ -1,4 +1,5 @@
-//! Vision transformers (Dosovitskiy et al. 2021; the same networks are DeiT's, Touvron et al. 2021), as timm has them.
+//! Vision transformers (Dosovitskiy et al. 2021; the same networks are DeiT's, Touvron et al. 2021), as timm
+//! has them.
 //!
 //! | part | tokens (224x224 input) | channels: tiny | small | base |
 //! |---|---|---|---|---|
@@ -7,8 +8,8 @@
 //! | heads of 64 channels | – | 3 | 6 | 12 |
 //! | `pool`: the class token, normalised | 1x1 | 192 | 384 | 768 |
 //!
-//! Dropout and stochastic depth are left out. Points: `patch_embed` and every block, as maps of the 14x14 tokens that stand for a
-//! patch, without an activation; and `pool`.
+//! Dropout and stochastic depth are left out. Points: `patch_embed` and every block, as maps of the 14x14
+//! tokens that stand for a patch, without an activation; and `pool`.
 
 use burn::{
     module::{Module, Param},
@@ -92,8 +93,8 @@ impl Family for VitConfig {
         (2..DEPTH).step_by(3).map(stage).collect()
     }
 
-    /// The last quarter of the blocks. What the last of them leaves in the patches never reaches the class token: the one before
-    /// is the last map that counts.
+    /// The last quarter of the blocks. What the last of them leaves in the patches never reaches the class
+    /// token: the one before is the last map that counts.
     fn last_stage(&self) -> LastStage {
         LastStage::between(format!("blocks.{}", DEPTH - 3), format!("blocks.{}", DEPTH - 2))
     }
@@ -116,7 +117,8 @@ pub(crate) struct Vit {
 }
 
 impl BackboneNetwork for Vit {
-    /// The class token, `[N, 1, 1, C]`, before the last norm: each token is normalised by itself, so the head needs no other.
+    /// The class token, `[N, 1, 1, C]`, before the last norm: each token is normalised by itself, so the head
+    /// needs no other.
     fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let map = self.patch_embed.forward(images, pass);
         let map = pass.show("patch_embed", PointSide::Post, map);

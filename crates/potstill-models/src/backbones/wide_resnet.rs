@@ -1,4 +1,5 @@
-//! Wide residual networks for small images (Zagoruyko and Komodakis 2016, table 1), widening factor k, depth `6n + 4`.
+//! Wide residual networks for small images (Zagoruyko and Komodakis 2016, table 1), widening factor k, depth
+//! `6n + 4`.
 //!
 //! | stage | maps (32x32 input) | blocks | channels |
 //! |---|---|---|---|
@@ -8,11 +9,12 @@
 //! | `block3` | 8x8 | n | 64k |
 //! | `bn1`, `pool` | 1x1 | – | 64k |
 //!
-//! A block is batch norm, ReLU, convolution, twice, and the sum with its input: the batch norm comes first, so a stage ends in a
-//! raw sum. Points: `conv1` and every block `block1.layer.0` (the raw sums), the batch norm that opens it,
-//! `block1.layer.0.bn1`, before and after its ReLU, the last `bn1`, and `pool`.
+//! A block is batch norm, ReLU, convolution, twice, and the sum with its input: the batch norm comes first,
+//! so a stage ends in a raw sum. Points: `conv1` and every block `block1.layer.0` (the raw sums), the batch
+//! norm that opens it, `block1.layer.0.bn1`, before and after its ReLU, the last `bn1`, and `pool`.
 //!
-//! A stage end before the activation is what the distillation benchmark takes from a teacher: the sum behind the next batch norm.
+//! A stage end before the activation is what the distillation benchmark takes from a teacher: the sum behind
+//! the next batch norm.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
@@ -188,8 +190,8 @@ impl Block {
         }
     }
 
-    /// `[N, H, W, I]` to `[N, H / stride, W / stride, O]`. A shortcut with a convolution starts behind the first ReLU, one
-    /// without before the batch norm.
+    /// `[N, H, W, I]` to `[N, H / stride, W / stride, O]`. A shortcut with a convolution starts behind the
+    /// first ReLU, one without before the batch norm.
     fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let activated = norm_act(x.clone(), &self.bn1, Activation::Relu, &self.norm_path, pass);
         let inner = conv_norm(activated.clone(), &self.conv1, &self.bn2, Activation::Relu, pass);

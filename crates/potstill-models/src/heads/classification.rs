@@ -5,7 +5,8 @@ use potstill_ops::{Activation, LayerNorm, Linear, Pass, PointSide, global_avg_po
 
 use crate::named::{Named, module_of_parts};
 
-/// The mean over all positions of a map, and a linear layer; in some families with a layer norm or a second linear layer.
+/// The mean over all positions of a map, and a linear layer; in some families with a layer norm or a second
+/// linear layer.
 ///
 /// The embedding that goes into the linear layers stands at the point `pool`, as a map `[N, 1, 1, C]`.
 #[derive(Debug, Clone)]

@@ -1,4 +1,5 @@
-//! The head of a fully convolutional segmenter (Long, Shelhamer and Darrell 2015), as torchvision's `FCNHead` has it.
+//! The head of a fully convolutional segmenter (Long, Shelhamer and Darrell 2015), as torchvision's `FCNHead`
+//! has it.
 
 use burn::tensor::Tensor;
 use potstill_ops::{
@@ -7,11 +8,11 @@ use potstill_ops::{
 
 use crate::named::{Named, module_of_parts};
 
-/// A 3x3 convolution to a quarter of the channels with batch norm and ReLU, and a 1x1 convolution to the classes. The logits are
-/// resized to the images.
+/// A 3x3 convolution to a quarter of the channels with batch norm and ReLU, and a 1x1 convolution to the
+/// classes. The logits are resized to the images.
 ///
-/// Tensors have torchvision's names `0`, `1` and `4`. The dropout at `3` is left out. Points: `2` before and after its ReLU, and
-/// `4`, the logits at the size of the map.
+/// Tensors have torchvision's names `0`, `1` and `4`. The dropout at `3` is left out. Points: `2` before and
+/// after its ReLU, and `4`, the logits at the size of the map.
 #[derive(Debug, Clone)]
 pub(crate) struct FcnHead {
     conv: Named<Conv2d>,

@@ -3,11 +3,11 @@
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Conv2d, Conv2dConfig, Pass, PointSide, Scope, resize_nearest};
 
-/// Maps of all levels with one number of channels: each level's map goes through a 1x1 convolution, the deeper level's is added
-/// at its size, and the sum goes through a 3x3 convolution.
+/// Maps of all levels with one number of channels: each level's map goes through a 1x1 convolution, the
+/// deeper level's is added at its size, and the sum goes through a 3x3 convolution.
 ///
-/// Tensors have torchvision's names, `inner_blocks.0.0.weight` and `layer_blocks.0.0.weight`; level 0 is the finest. The maps that
-/// come out stand at the points `layer_blocks.0` and so on.
+/// Tensors have torchvision's names, `inner_blocks.0.0.weight` and `layer_blocks.0.0.weight`; level 0 is the
+/// finest. The maps that come out stand at the points `layer_blocks.0` and so on.
 #[derive(Module, Debug)]
 pub(crate) struct Fpn {
     inner_blocks: Vec<[Conv2d; 1]>,
@@ -15,7 +15,8 @@ pub(crate) struct Fpn {
 }
 
 impl Fpn {
-    /// A pyramid for maps of these channels, fine to coarse. Weights are uniform in `sqrt(3 / fan_in)`, biases 0.
+    /// A pyramid for maps of these channels, fine to coarse. Weights are uniform in `sqrt(3 / fan_in)`,
+    /// biases 0.
     pub fn new(inputs: &[usize], channels: usize, scope: &Scope) -> Self {
         let block = |config: Conv2dConfig, scope: Scope| {
             let mut conv = Conv2d::uniform(config, 3f64.sqrt(), &scope);

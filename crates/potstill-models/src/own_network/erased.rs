@@ -1,7 +1,8 @@
 //! Burn's walks over modules without their type parameters, so that a module can stand behind a pointer.
 //!
-//! A walk crosses the pointer twice: the generic walk is wrapped into an [`ErasedVisitor`], which the module, whose type is known on
-//! the other side, takes through [`Across`] as a generic one again. On the way a parameter is an `Any`.
+//! A walk crosses the pointer twice: the generic walk is wrapped into an [`ErasedVisitor`], which the module,
+//! whose type is known on the other side, takes through [`Across`] as a generic one again. On the way a
+//! parameter is an `Any`.
 
 use std::{any::Any, fmt::Debug};
 
@@ -83,7 +84,8 @@ pub(super) trait ErasedVisitor {
     fn flag(&mut self, flag: &Param<Flag>);
 }
 
-/// [`ModuleMapper`], object-safe. A parameter is a `Param<Tensor<D, K>>` of a rank D up to 8, and what comes back has the same type.
+/// [`ModuleMapper`], object-safe. A parameter is a `Param<Tensor<D, K>>` of a rank D up to 8, and what comes
+/// back has the same type.
 pub(super) trait ErasedMapper {
     fn enter(&mut self, name: &str, container: &str);
     fn exit(&mut self, name: &str, container: &str);

@@ -15,8 +15,8 @@ use erased::{ConcreteMapper, ConcreteVisitor, Erased};
 
 /// A network of a program's own. [`Model::own`](crate::Model::own) makes a model of it.
 ///
-/// It is any Burn module that runs in a [`Pass`]: made of the layers of `potstill_ops`, it gets batch statistics, fused operations
-/// and points without further ado. Its tensors are called by its fields.
+/// It is any Burn module that runs in a [`Pass`]: made of the layers of `potstill_ops`, it gets batch
+/// statistics, fused operations and points without further ado. Its tensors are called by its fields.
 ///
 /// ```
 /// use burn::{module::Module, tensor::{Device, Tensor}};
@@ -75,7 +75,8 @@ pub trait Network: Module + Sync + 'static {
     /// [`Pass::show`](potstill_ops::Pass::show), or through a layer that does so.
     fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs;
 
-    /// Why images of this height and width cannot pass; `None` if they can. It is asked for sizes of at least 1 only.
+    /// Why images of this height and width cannot pass; `None` if they can. It is asked for sizes of at least
+    /// 1 only.
     fn refuses(&self, _size: [usize; 2]) -> Option<String> {
         None
     }
@@ -94,7 +95,8 @@ pub struct NetworkDescription {
     pub output_kind: OutputKind,
     /// What its tensors are called.
     pub names: Names,
-    /// Where the stem ends: the first map of the network, after its activation. `None` if no method is to read it.
+    /// Where the stem ends: the first map of the network, after its activation. `None` if no method is to
+    /// read it.
     pub stem: Option<Point>,
     /// Where the stages end, fine to coarse: what methods read if a recipe names no points.
     pub stage_ends: Vec<StageEnd>,
@@ -103,8 +105,8 @@ pub struct NetworkDescription {
 }
 
 impl NetworkDescription {
-    /// A classification network for images of three channels, of which no points are known. The weight of its last layer stands at
-    /// `last_layer`, one row for each class.
+    /// A classification network for images of three channels, of which no points are known. The weight of its
+    /// last layer stands at `last_layer`, one row for each class.
     pub fn classifier(name: impl Into<String>, classes: usize, last_layer: &'static str) -> Self {
         Self {
             name: name.into(),

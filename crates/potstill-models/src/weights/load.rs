@@ -10,11 +10,13 @@ use crate::{Model, ModelError, names::rename};
 
 /// Puts every tensor of `file` into `network`.
 ///
-/// Names may carry any prefix (`module.`, `state_dict.`, `model.`): the one that matches most of the network is taken off, and
-/// what stands outside it (an optimiser's state) is not looked at. Renamed classifier heads and shortcuts are recognised.
+/// Names may carry any prefix (`module.`, `state_dict.`, `model.`): the one that matches most of the network
+/// is taken off, and what stands outside it (an optimiser's state) is not looked at. Renamed classifier heads
+/// and shortcuts are recognised.
 ///
 /// # Errors
-/// [`ModelError::WeightMismatch`] listing every missing, extra and wrongly shaped tensor. The network is then as it was.
+/// [`ModelError::WeightMismatch`] listing every missing, extra and wrongly shaped tensor. The network is then
+/// as it was.
 pub fn load(network: &mut Model, file: &TensorFile) -> Result<(), ModelError> {
     let entries = network.parameters().entries();
     let mut stored = under_network_names(file, &entries, network.names().aliases);

@@ -1,7 +1,7 @@
 //! Weights in and out, strictly.
 //!
-//! A file is read whole into named tensors ([`TensorFile`]), matched against the network's own names ([`load`]) and applied only
-//! if every tensor has found its place; the network is not touched otherwise.
+//! A file is read whole into named tensors ([`TensorFile`]), matched against the network's own names
+//! ([`load`]) and applied only if every tensor has found its place; the network is not touched otherwise.
 
 mod load;
 mod save;

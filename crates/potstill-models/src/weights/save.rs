@@ -8,13 +8,15 @@ use safetensors::{Dtype, serialize, tensor::TensorView};
 
 use crate::{Model, ModelError};
 
-/// Writes the tensors of `network` to `path` as safetensors, 32-bit floats, whole or not at all, under the names that the
-/// published PyTorch network gives them.
+/// Writes the tensors of `network` to `path` as safetensors, 32-bit floats, whole or not at all, under the
+/// names that the published PyTorch network gives them.
 ///
-/// PyTorch loads the file with `load_state_dict(strict=True)`: `num_batches_tracked` is left to its default there.
+/// PyTorch loads the file with `load_state_dict(strict=True)`: `num_batches_tracked` is left to its default
+/// there.
 ///
 /// # Errors
-/// [`ModelError::Unwritable`] if the folder is missing or the disk is full. What was at `path` is then still there.
+/// [`ModelError::Unwritable`] if the folder is missing or the disk is full. What was at `path` is then still
+/// there.
 pub fn save(network: &Model, metadata: &BTreeMap<String, String>, path: &Path) -> Result<(), ModelError> {
     let mut tensors = Vec::new();
     network.parameters().each(&mut |entry, values| {
@@ -24,7 +26,8 @@ pub fn save(network: &Model, metadata: &BTreeMap<String, String>, path: &Path) -
     write_tensors(tensors, metadata, path)
 }
 
-/// Writes named tensors (name, shape, flat values) to `path` as safetensors, 32-bit floats, whole or not at all.
+/// Writes named tensors (name, shape, flat values) to `path` as safetensors, 32-bit floats, whole or not at
+/// all.
 ///
 /// # Errors
 /// As [`save`].

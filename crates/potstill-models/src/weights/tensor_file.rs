@@ -33,8 +33,8 @@ pub struct TensorFile {
 }
 
 impl TensorFile {
-    /// Reads a file; its content, not its name, tells the format. Values of 16 and 64 bits become 32-bit floats; integer
-    /// tensors (counters such as `num_batches_tracked`) are passed over.
+    /// Reads a file; its content, not its name, tells the format. Values of 16 and 64 bits become 32-bit
+    /// floats; integer tensors (counters such as `num_batches_tracked`) are passed over.
     ///
     /// # Errors
     /// [`ModelError::Unreadable`] if the file is missing, of another format, or broken.

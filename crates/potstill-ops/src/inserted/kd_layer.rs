@@ -1,8 +1,9 @@
 //! The KD layer: knowledge of a teacher as templates that are matched inside the student, and stay there.
 //!
-//! Gorgun, Gurbuz and Alatan, "Knowledge Distillation Layer that Lets the Student Decide", BMVC 2023. A 1x1 convolution compares
-//! the feature at every place with K templates, batch norm and ReLU suppress poor matches, and a second 1x1 convolution adds to the
-//! feature what was learned to follow from the matches. Both convolutions are cosine convolutions ([`CosineConv`]).
+//! Gorgun, Gurbuz and Alatan, "Knowledge Distillation Layer that Lets the Student Decide", BMVC 2023. A 1x1
+//! convolution compares the feature at every place with K templates, batch norm and ReLU suppress poor
+//! matches, and a second 1x1 convolution adds to the feature what was learned to follow from the matches.
+//! Both convolutions are cosine convolutions ([`CosineConv`]).
 
 use std::sync::Arc;
 
@@ -16,7 +17,8 @@ use crate::{
     fast::DirectionCache, norm_act,
 };
 
-/// A 1x1 convolution by directions: `scale * cos(feature, row)` for every output channel's row of weights, no bias.
+/// A 1x1 convolution by directions: `scale * cos(feature, row)` for every output channel's row of weights, no
+/// bias.
 #[derive(Module, Debug)]
 pub struct CosineConv {
     /// `[O, I, 1, 1]`. Only the direction of a row counts.
@@ -85,8 +87,9 @@ fn row_norms(weight: Tensor<4>) -> Tensor<4> {
 
 /// A layer of K templates for features of d channels: `x + alpha v`, `[N, H, W, d]` to the same.
 ///
-/// It has points of its own below its path: `scores`, the scaled cosines `[N, H, W, K]` that a method holds to the teacher, and
-/// `matches`, what batch norm and ReLU leave of them; at the path itself stands what comes out.
+/// It has points of its own below its path: `scores`, the scaled cosines `[N, H, W, K]` that a method holds
+/// to the teacher, and `matches`, what batch norm and ReLU leave of them; at the path itself stands what
+/// comes out.
 #[derive(Module, Debug)]
 pub struct KdLayer {
     /// The templates: d to K channels, scale 3 at first.

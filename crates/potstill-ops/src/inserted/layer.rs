@@ -1,7 +1,8 @@
 //! Which layers can be put into a network: how each is described, built and run.
 //!
-//! A new kind of layer is a variant of [`LayerConfig`] and of [`Layer`], and an arm in each `match` of this file. Passes, networks,
-//! probes, checkpoints and the `config.json` of a student go through these two enums and know no kind by name.
+//! A new kind of layer is a variant of [`LayerConfig`] and of [`Layer`], and an arm in each `match` of this
+//! file. Passes, networks, probes, checkpoints and the `config.json` of a student go through these two enums
+//! and know no kind by name.
 
 use std::fmt;
 
@@ -23,7 +24,8 @@ pub struct Insertion {
     pub layer: LayerConfig,
 }
 
-/// The description of a layer: what it takes to build it, but for the number of channels that it meets at its point.
+/// The description of a layer: what it takes to build it, but for the number of channels that it meets at its
+/// point.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum LayerConfig {
@@ -63,7 +65,8 @@ impl LayerConfig {
         }
     }
 
-    /// The layer with fresh weights from the scope's streams, for maps of `inputs` channels. Its points stand below `path`.
+    /// The layer with fresh weights from the scope's streams, for maps of `inputs` channels. Its points stand
+    /// below `path`.
     pub(crate) fn build(&self, inputs: usize, path: &str, scope: &Scope) -> Layer {
         match *self {
             Self::KdLayer { templates, alpha } => {

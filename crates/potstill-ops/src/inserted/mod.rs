@@ -1,6 +1,7 @@
 //! Layers that are put into a network at its points, and stay there.
 //!
-//! [`LayerConfig`] lists the kinds; each kind is a file. [`Inserted`] holds a network together with its layers.
+//! [`LayerConfig`] lists the kinds; each kind is a file. [`Inserted`] holds a network together with its
+//! layers.
 
 mod kd_layer;
 mod layer;
@@ -34,8 +35,8 @@ impl<M> Inserted<M> {
         Self { module, layers }
     }
 
-    /// Builds a layer for maps of `channels` channels, with initial values from `scope`, and puts it at its point, behind the layers
-    /// that stand there already.
+    /// Builds a layer for maps of `channels` channels, with initial values from `scope`, and puts it at its
+    /// point, behind the layers that stand there already.
     pub fn insert(&mut self, insertion: Insertion, channels: usize, scope: &Scope) {
         let layer = insertion.layer.build(channels, &insertion.path, scope);
         self.layers.push((insertion, layer));
@@ -46,7 +47,8 @@ impl<M> Inserted<M> {
         self.layers.iter().map(|(insertion, _)| insertion)
     }
 
-    /// Brings the weights of the layers into the form in which they are deployed. Every layer computes the same as before.
+    /// Brings the weights of the layers into the form in which they are deployed. Every layer computes the
+    /// same as before.
     pub fn deploy_layers(&mut self) {
         for (_, layer) in &mut self.layers {
             layer.deploy();

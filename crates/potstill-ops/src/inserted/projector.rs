@@ -1,16 +1,18 @@
-//! The projector of SimKD: from the student's last map to one with the teacher's channels, and it stays in the student.
+//! The projector of SimKD: from the student's last map to one with the teacher's channels, and it stays in
+//! the student.
 //!
-//! Chen, Mei, Zhang, Wang, Feng and Chen, "Knowledge Distillation with the Reused Teacher Classifier", CVPR 2022, section 3.2.
+//! Chen, Mei, Zhang, Wang, Feng and Chen, "Knowledge Distillation with the Reused Teacher Classifier", CVPR
+//! 2022, section 3.2.
 
 use burn::{module::Module, tensor::Tensor};
 
 use crate::{Activation, BatchNorm, Conv2d, Conv2dConfig, Pass, Scope, conv_norm, conv_norm_act};
 
-/// A 1x1 convolution to `outputs / reduction` channels, a 3x3 and a 1x1 one to `outputs`, none with a bias, each with batch norm
-/// and ReLU: `[N, H, W, I]` to `[N, H, W, O]`.
+/// A 1x1 convolution to `outputs / reduction` channels, a 3x3 and a 1x1 one to `outputs`, none with a bias,
+/// each with batch norm and ReLU: `[N, H, W, I]` to `[N, H, W, O]`.
 ///
-/// Tensors have the names of the authors' code, `transfer.0` to `transfer.7`. It ends at the point of its path, before and after
-/// the last ReLU.
+/// Tensors have the names of the authors' code, `transfer.0` to `transfer.7`. It ends at the point of its
+/// path, before and after the last ReLU.
 #[derive(Module, Debug)]
 pub struct Projector {
     /// Convolution, batch norm, ReLU, three times; a ReLU has a place and no tensors.
