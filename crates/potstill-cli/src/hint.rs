@@ -16,7 +16,8 @@ pub fn hint(error: &EngineError) -> Option<String> {
         EngineError::Unfinished(_) => Some("`potstill train` with `--resume` continues it".into()),
         EngineError::NoArchitecture => Some("`--model NAME`; `potstill list models` names them all".into()),
         EngineError::Data(error) => of_data(error),
-        EngineError::Method(error) | EngineError::Entry { error, .. } => of_method(error),
+        EngineError::Method(error) => of_method(error),
+        EngineError::Entry { error, .. } => of_method(error),
         EngineError::Model(error) => of_model(error),
         _ => None,
     }

@@ -28,7 +28,7 @@ pub enum EngineError {
         id: String,
         /// Why.
         #[source]
-        error: potstill_methods::MethodError,
+        error: Box<potstill_methods::MethodError>,
     },
     /// A table or curve that cannot be read or written.
     #[error(transparent)]
@@ -133,7 +133,10 @@ impl EngineError {
     /// The failure of an entry, for `map_err`.
     pub(crate) fn of_entry(id: &str) -> impl FnOnce(potstill_methods::MethodError) -> Self {
         let id = id.to_owned();
-        move |error| Self::Entry { id, error }
+        move |error| Self::Entry {
+            id,
+            error: Box::new(error),
+        }
     }
 
     /// A key of the recipe that contradicts something.

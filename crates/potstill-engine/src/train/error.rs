@@ -22,7 +22,7 @@ pub(crate) enum StepError {
     /// The cache of a teacher fails.
     Cache(CacheError),
     /// A method fails.
-    Method { id: String, error: MethodError },
+    Method { id: String, error: Box<MethodError> },
 }
 
 impl From<ModelError> for StepError {
@@ -53,7 +53,10 @@ impl StepError {
     /// The failure of an entry, for `map_err`.
     pub fn of(id: &str) -> impl FnOnce(MethodError) -> Self {
         let id = id.to_owned();
-        move |error| Self::Method { id, error }
+        move |error| Self::Method {
+            id,
+            error: Box::new(error),
+        }
     }
 
     /// The error of a run, whose epochs and steps count from 1.

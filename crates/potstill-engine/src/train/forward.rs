@@ -73,21 +73,17 @@ impl Learner {
     }
 
     /// The student's forward pass.
-    pub(super) fn forward_student(
-        &self,
-        images: Tensor<4>,
-        trace: &mut Trace<'_>,
-    ) -> Result<NetworkOutput, ModelError> {
+    pub(super) fn forward_student(&self, images: Tensor<4>, trace: &mut Trace<'_>) -> NetworkOutput {
         let mut taps = Taps::at(&points(self.methods.iter(), trace.epoch, |reads| reads.student));
         let mut pass = Pass::visited(Mode::Batch, &mut taps);
         let outputs = self.student.forward(images.clone(), &mut pass);
         trace.profile.record(StepPart::Student, pass.macs());
         trace.statistics.extend(pass.into_batch_statistics());
-        Ok(NetworkOutput {
+        NetworkOutput {
             images,
             outputs,
             taps,
-        })
+        }
     }
 
     /// Taps at what the methods of a teacher read from it.

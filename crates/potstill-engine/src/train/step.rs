@@ -57,7 +57,7 @@ impl Learner {
             profile,
         };
         let teachers = self.forward_teachers(&mut inputs, update, &mut trace)?;
-        let student = self.forward_student(inputs.student.clone(), &mut trace)?;
+        let student = self.forward_student(inputs.student.clone(), &mut trace);
         let (weighted, of_losses) = self.weighted_terms(&student, &teachers.outputs, &inputs, &mut trace)?;
         let StepLoss { loss, terms } = values(&weighted)?;
         trace.profile.record(StepPart::Losses, 0);
