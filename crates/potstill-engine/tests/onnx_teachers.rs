@@ -59,11 +59,11 @@ fn run(overrides: &[&str]) -> (tempfile::TempDir, Run) {
 #[test]
 fn logits_teach_and_are_measured() {
     let (_folder, run) = run(&[]);
-    let terms = &read_metrics(run.folder().path().join("metrics.jsonl")).unwrap()[0]
+    let terms = &read_metrics(run.folder().unwrap().path().join("metrics.jsonl")).unwrap()[0]
         .train
         .terms;
     assert!(terms["kd"] > 0.0, "{terms:?}");
-    let summary = read_summary(run.folder().path().join("summary.json")).unwrap();
+    let summary = read_summary(run.folder().unwrap().path().join("summary.json")).unwrap();
     let teacher = &summary.teachers[0];
     assert_eq!(teacher.network.model, "small.onnx");
     assert!(teacher.metrics.get("top1").is_some());
@@ -80,7 +80,7 @@ fn features_teach_by_the_names_of_tensors() {
         .collect();
     assert_eq!(sizes, [[8, 8, 4], [4, 4, 6], [1, 1, 6]]);
     let (_folder, run) = run(&[REVIEW]);
-    let terms = &read_metrics(run.folder().path().join("metrics.jsonl")).unwrap()[0]
+    let terms = &read_metrics(run.folder().unwrap().path().join("metrics.jsonl")).unwrap()[0]
         .train
         .terms;
     assert!(terms["review-kd"] > 0.0, "{terms:?}");

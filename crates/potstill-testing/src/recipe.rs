@@ -73,6 +73,24 @@ impl TestRecipe {
         self
     }
 
+    /// Without this table, which must be there.
+    #[must_use]
+    pub fn without_table(mut self, name: &str) -> Self {
+        let header = format!("[{name}]");
+        let mut is_inside = false;
+        let left = self.text.lines().filter(|line| {
+            if line.starts_with('[') {
+                is_inside = *line == header;
+            }
+            !is_inside
+        });
+        let left: Vec<_> = left.collect();
+        let left = left.join("\n") + "\n";
+        assert_ne!(left, self.text, "there is no table `{name}`");
+        self.text = left;
+        self
+    }
+
     /// With one more entry of `[[methods]]`, with these lines besides its kind.
     #[must_use]
     pub fn method(self, kind: &str, options: &str) -> Self {

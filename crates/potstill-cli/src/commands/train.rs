@@ -91,21 +91,23 @@ pub fn once(
     }
     // The plan comes before the folder is touched, so that a recipe that cannot run loses nothing.
     let plan = Plan::new(recipe)?;
-    let mut run = if resumes {
-        Run::resume(plan, RunFolder::open(folder)?)?
+    let (mut run, place) = if resumes {
+        let place = RunFolder::open(folder)?;
+        (Run::resume(plan, place.clone())?, place)
     } else {
-        Run::start(plan, RunFolder::create(folder, existing == Existing::Overwrite)?)?
+        let place = RunFolder::create(folder, existing == Existing::Overwrite)?;
+        (Run::start(plan, place.clone())?, place)
     };
     match run.go(&mut Terminal::new(&title, quiet), stop)? {
         Outcome::Finished => {
             if !quiet {
-                eprintln!("{title}: the student is in {}", run.folder().student().display());
+                eprintln!("{title}: the student is in {}", place.student().display());
             }
             Ok(())
         }
         Outcome::Interrupted => Err(Failure::Interrupted(format!(
             "interrupted; {} is saved, `--resume` continues it",
-            run.folder().last().display()
+            place.last().display()
         ))),
     }
 }

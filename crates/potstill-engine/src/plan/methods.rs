@@ -52,6 +52,14 @@ impl MethodParts {
         }
     }
 
+    /// The same entry, which learns from these teachers by their weights: one, or several whose mean it is to learn from.
+    #[must_use]
+    pub fn teachers<'a>(mut self, teachers: impl IntoIterator<Item = (&'a str, f64)>) -> Self {
+        let named = teachers.into_iter();
+        self.teachers = named.map(|(name, weight)| (name.to_owned(), weight)).collect();
+        self
+    }
+
     /// The entries of a recipe.
     pub(crate) fn of_recipe(recipe: &Recipe) -> Vec<Self> {
         let entries = recipe.methods.iter().zip(recipe.method_ids());

@@ -21,7 +21,7 @@ use crate::{device::cpu, error::EngineError, vision_model::VisionModel};
 /// use potstill_engine::{MethodParts, Phase, Plan, PlanParts, PlannedData, PlannedTeacher, Settings, Source, cpu};
 /// use potstill_methods::Kd;
 /// use potstill_random::Seed;
-/// use potstill_recipe::{OptimizerSpec, Sgd};
+/// use potstill_recipe::Sgd;
 ///
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// let device = cpu();
@@ -32,7 +32,8 @@ use crate::{device::cpu, error::EngineError, vision_model::VisionModel};
 ///     source.open(&device, Seed::new(0), name)
 /// };
 /// let teacher = PlannedTeacher::new("teacher", network("cifar_resnet14")?, &data, &device)?;
-/// let phase = Phase::whole(1, OptimizerSpec::Sgd(Sgd::with_rate(0.05)));
+/// let rule = Sgd { lr: 0.05, momentum: 0.9, nesterov: true, dampening: 0.0, weight_decay: 5e-4 };
+/// let phase = Phase::whole(1, rule.into());
 /// let parts = PlanParts::new(Settings::named("mine"), network("cifar_resnet8")?, data, phase, &device)?
 ///     .teacher(teacher)
 ///     .method(MethodParts::new("kd", 0.9, Kd::with_temperature(4.0)));

@@ -4,13 +4,13 @@ use std::time::Instant;
 
 use potstill_methods::Event;
 use potstill_metrics::{MetricInfo, Metrics};
-use potstill_report::{EpochResult, EpochRow, IndexMap, Training, append_metrics};
+use potstill_report::{EpochResult, EpochRow, IndexMap, Training};
 
 use super::Run;
 use crate::{
     checkpoint::Position,
     error::EngineError,
-    observer::{EpochProgress, Observer, epoch_line},
+    observer::{EpochProgress, Observer},
     plan::{
         phases::Phase,
         timeline::{EpochKind, RunEpoch, SearchEpoch},
@@ -42,20 +42,20 @@ impl Run {
             metrics,
         });
         let improved = result.filter(|now| self.improves(&measured.headline, &now.metrics));
-        let best = improved.is_some().then(|| self.folder.best());
+        let is_best = improved.is_some();
         self.best = improved.or(self.best.take());
-        append_metrics(self.folder.metrics(), &row)?;
-        self.events.epoch(&row, &measured)?;
         let progress = EpochProgress {
             row: &row,
             epochs: self.spec.timeline.len(),
             metrics: &measured,
         };
-        self.folder.log(&epoch_line(&progress))?;
+        if let Some(output) = &mut self.output {
+            output.epoch(&progress)?;
+        }
         if let EpochKind::SearchRound(search) = kind {
             self.preview(search)?;
         }
-        self.save(best)?;
+        self.save(is_best)?;
         observer.epoch(&progress);
         self.rows.push(row);
         Ok(())

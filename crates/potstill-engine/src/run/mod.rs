@@ -2,6 +2,7 @@
 
 mod epoch;
 mod epoch_end;
+mod output;
 mod prepare;
 mod preview_grid;
 mod previews;
@@ -10,14 +11,15 @@ mod round;
 mod summary;
 mod teacher_cache;
 
-use std::{fs, sync::atomic::AtomicBool, time::Instant};
+use std::{sync::atomic::AtomicBool, time::Instant};
 
 use potstill_data::Loader;
 use potstill_methods::Prepared;
 use potstill_metrics::Metrics;
 use potstill_models::FrozenModel;
-use potstill_report::{EpochResult, EpochRow, IndexMap, tensorboard::EventWriter};
+use potstill_report::{EpochResult, EpochRow, IndexMap};
 
+use self::output::RunOutput;
 pub(crate) use self::summary::median;
 use crate::{
     checkpoint::Position,
@@ -25,10 +27,11 @@ use crate::{
     evaluate::evaluate,
     network_input::NetworkInput,
     observer::Observer,
-    plan::{Plan, spec::RunSpec, timeline::EpochKind},
+    plan::{Plan, networks::NetworkFacts, spec::RunSpec, timeline::EpochKind},
     run_folder::RunFolder,
     running_mean::RunningMean,
     train::{backward::Optimizers, learner::Learner, teacher::LiveTeacher},
+    vision_model::VisionModel,
 };
 
 /// How a run ended.
@@ -42,20 +45,20 @@ pub enum Outcome {
 
 /// A plan on its way.
 pub struct Run {
-    pub(crate) spec: RunSpec,
-    pub(crate) folder: RunFolder,
-    pub(crate) learner: Learner,
+    spec: RunSpec,
+    /// `None` for a run in memory.
+    output: Option<RunOutput>,
+    learner: Learner,
     optimizers: Optimizers,
     position: Position,
-    pub(crate) best: Option<EpochResult>,
+    best: Option<EpochResult>,
     totals: RunningMean,
-    pub(crate) seconds: f64,
-    pub(crate) recipe_hash: String,
-    pub(crate) rows: Vec<EpochRow>,
-    pub(crate) step_seconds: Vec<f64>,
+    seconds: f64,
+    recipe_hash: String,
+    rows: Vec<EpochRow>,
+    step_seconds: Vec<f64>,
     /// Seconds that the steps waited for their batches.
-    pub(crate) waited: f64,
-    events: EventWriter,
+    waited: f64,
 }
 
 impl Run {
@@ -64,19 +67,25 @@ impl Run {
     /// # Errors
     /// The folder cannot be written.
     pub fn start(plan: Plan, folder: RunFolder) -> Result<Self, EngineError> {
-        let recipe = plan.spec.text()?;
-        fs::write(folder.recipe(), &recipe).map_err(EngineError::io("write", folder.recipe()))?;
-        let events = EventWriter::create(folder.path())?;
-        Self::new(plan, folder, events)
+        let output = RunOutput::create(folder, &plan.spec.text()?)?;
+        Self::new(plan, Some(output))
     }
 
-    fn new(plan: Plan, folder: RunFolder, events: EventWriter) -> Result<Self, EngineError> {
+    /// A run that writes nothing. It can be stopped and gone on with as long as it is there.
+    ///
+    /// # Errors
+    /// A recipe that has no text.
+    pub fn in_memory(plan: Plan) -> Result<Self, EngineError> {
+        Self::new(plan, None)
+    }
+
+    fn new(plan: Plan, output: Option<RunOutput>) -> Result<Self, EngineError> {
         let (spec, learner) = plan.into_parts();
         Ok(Self {
             optimizers: spec.optimizers(&spec.phases[0]),
             recipe_hash: spec.hash()?,
             spec,
-            folder,
+            output,
             learner,
             position: Position::default(),
             best: None,
@@ -85,11 +94,10 @@ impl Run {
             rows: Vec::new(),
             step_seconds: Vec::new(),
             waited: 0.0,
-            events,
         })
     }
 
-    /// Runs to the end, or until `stop` is set; then the present step is finished and a checkpoint written.
+    /// Runs to the end, or until `stop` is set; then the present step is finished and a checkpoint written, if there is a folder.
     ///
     /// # Errors
     /// Broken data, a loss that is not finite, a folder that cannot be written.
@@ -115,7 +123,7 @@ impl Run {
             let training = began.elapsed().as_secs_f64();
             if !finished {
                 self.seconds += training;
-                self.save(None)?;
+                self.save(false)?;
                 return Ok(Outcome::Interrupted);
             }
             self.close_epoch(kind, began, observer)?;
@@ -156,13 +164,31 @@ impl Run {
         &self.spec
     }
 
-    /// Where the run writes.
-    pub fn folder(&self) -> &RunFolder {
-        &self.folder
+    /// Where the run writes; `None` for a run in memory.
+    pub fn folder(&self) -> Option<&RunFolder> {
+        self.output.as_ref().map(|output| &output.folder)
     }
 
     /// The finished epochs.
     pub fn rows(&self) -> &[EpochRow] {
         &self.rows
+    }
+
+    /// The student as it is now, with what a program needs to use it.
+    pub fn into_student(self) -> VisionModel {
+        let NetworkFacts {
+            model,
+            shortcut,
+            input,
+            ..
+        } = self.spec.student;
+        VisionModel {
+            architecture: model,
+            shortcut,
+            network: self.learner.student,
+            input: Some(input),
+            task: Some(self.spec.task.kind()),
+            class_names: self.spec.data.train.classes().to_vec(),
+        }
     }
 }

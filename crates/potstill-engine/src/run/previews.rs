@@ -18,6 +18,9 @@ use crate::{
 impl Run {
     /// Draws some test images before and after the augmentation, if a round has just ended and wants a picture.
     pub(super) fn preview(&self, search: SearchEpoch) -> Result<(), EngineError> {
+        let Some(folder) = self.folder() else {
+            return Ok(());
+        };
         let SearchEpoch { method, before, .. } = search;
         let augmentation = self.learner.augmentation(method)?;
         let wanted = augmentation.preview_images().min(self.spec.data.test.len());
@@ -56,7 +59,7 @@ impl Run {
             names: batch.targets.iter().map(|target| task.describe(target)).collect(),
         };
         let picture = draw(&specimen)?;
-        let folder = self.folder.pictures();
+        let folder = folder.pictures();
         fs::create_dir_all(&folder).map_err(EngineError::io("make the folder", &folder))?;
         let path = folder.join(format!("{id}-before-epoch-{}.svg", before.0 + 1));
         fs::write(&path, picture).map_err(EngineError::io("write", path))

@@ -1,14 +1,20 @@
 //! What a run keeps to go on from: its checkpoints.
 
-use std::{iter, path::PathBuf};
+use std::iter;
 
 use potstill_methods::StudentEpoch;
-use potstill_report::{rewind_metrics, tensorboard::EventWriter};
+use potstill_report::rewind_metrics;
 
+use super::{Run, output::RunOutput};
 use crate::{
-    Checkpoint, EngineError, Phase, Plan, RunFolder,
-    plan::timeline::{EpochKind, SearchEpoch},
-    run::Run,
+    checkpoint::Checkpoint,
+    error::EngineError,
+    plan::{
+        Plan,
+        phases::Phase,
+        timeline::{EpochKind, SearchEpoch},
+    },
+    run_folder::RunFolder,
 };
 
 impl Run {
@@ -22,9 +28,10 @@ impl Run {
             return Self::start(plan, folder);
         }
         let (run_state, tensors) = Checkpoint::read(&path)?;
+        let metrics = folder.metrics();
         let steps = plan.spec.steps_per_epoch() * run_state.position.epoch.0;
-        let events = EventWriter::resume(folder.path(), steps as u64)?;
-        let mut run = Self::new(plan, folder, events)?;
+        let output = RunOutput::resume(folder, steps)?;
+        let mut run = Self::new(plan, Some(output))?;
         if run_state.recipe != run.recipe_hash {
             let reason =
                 "it was written by another recipe; resume with the recipe.toml of the run's own folder"
@@ -37,7 +44,7 @@ impl Run {
         run.best = run_state.best;
         run.seconds = run_state.seconds;
         run.totals = run_state.totals;
-        run.rows = rewind_metrics(run.folder.metrics(), run.position.epoch.0)?;
+        run.rows = rewind_metrics(metrics, run.position.epoch.0)?;
         Ok(run)
     }
 
@@ -63,8 +70,11 @@ impl Run {
         Ok(())
     }
 
-    /// Writes the checkpoint, and a second time as the best one.
-    pub(super) fn save(&self, best: Option<PathBuf>) -> Result<(), EngineError> {
+    /// Writes the checkpoint, and a second time as the best one if it is that. A run in memory has none.
+    pub(super) fn save(&self, is_best: bool) -> Result<(), EngineError> {
+        let Some(folder) = self.folder() else {
+            return Ok(());
+        };
         let run_state = Checkpoint {
             position: self.position,
             best: self.best.clone(),
@@ -75,7 +85,8 @@ impl Run {
             states: self.learner.method_states(),
             ..Checkpoint::default()
         };
-        for path in iter::once(self.folder.last()).chain(best) {
+        let best = is_best.then(|| folder.best());
+        for path in iter::once(folder.last()).chain(best) {
             run_state
                 .clone()
                 .save(&self.learner.parts(), self.optimizers.all(), &path)?;

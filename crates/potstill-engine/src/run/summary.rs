@@ -1,7 +1,6 @@
 //! The last pages of a run: what it was and what came of it, in one file for programs and one to look at.
 
-use potstill_metrics::Metrics;
-use potstill_report::{Data, EpochResult, EpochRow, IndexMap, Summary, Teacher, html_report, write_summary};
+use potstill_report::{Data, EpochResult, EpochRow, Summary, Teacher, html_report, write_summary};
 
 use super::Run;
 use crate::{
@@ -13,9 +12,12 @@ use crate::{
 };
 
 impl Run {
-    /// Writes what a finished run shows: the student, the summary and the report.
-    pub(crate) fn finish(&self) -> Result<(), EngineError> {
-        let summary = self.summary(&self.evaluate_teachers(|_| true)?);
+    /// Writes what a finished run shows: the student, the summary and the report. A run in memory writes nothing.
+    pub(super) fn finish(&self) -> Result<(), EngineError> {
+        let Some(folder) = self.folder() else {
+            return Ok(());
+        };
+        let summary = self.summary()?;
         let recipe = self.spec.text()?;
         deploy(
             self.model_config(),
@@ -23,17 +25,20 @@ impl Run {
             &summary,
             &summary.last.metrics,
             &recipe,
-            &self.folder.student(),
+            &folder.student(),
         )?;
-        write_summary(self.folder.summary(), &summary)?;
+        write_summary(folder.summary(), &summary)?;
         let page = html_report(&summary, self.rows(), &recipe);
-        let path = self.folder.report();
+        let path = folder.report();
         potstill_base::write_atomically(&path, page.as_bytes()).map_err(EngineError::io("write", path))
     }
 
-    /// The run in one page.
-    fn summary(&self, teachers: &IndexMap<String, Metrics>) -> Summary {
-        let spec = &self.spec;
+    /// The run in one page. It measures the teachers.
+    ///
+    /// # Errors
+    /// A test image that cannot be read.
+    pub fn summary(&self) -> Result<Summary, EngineError> {
+        let (spec, found) = (&self.spec, self.evaluate_teachers(|_| true)?);
         let measured = |row: &EpochRow| {
             let (epoch, metrics) = (row.epoch, row.test.clone()?);
             Some(EpochResult { epoch, metrics })
@@ -42,9 +47,9 @@ impl Run {
         let teachers = spec.teachers.iter().map(|facts| Teacher {
             name: facts.name.clone(),
             network: network(&facts.network),
-            metrics: teachers.get(&facts.name).cloned().unwrap_or_default(),
+            metrics: found.get(&facts.name).cloned().unwrap_or_default(),
         });
-        Summary {
+        Ok(Summary {
             name: spec.settings.name.clone(),
             seed: spec.settings.seed,
             task: spec.task.kind().to_string(),
@@ -64,7 +69,7 @@ impl Run {
             step_ms_median: median(&self.step_seconds).map(|seconds| 1e3 * seconds),
             peak_rss_mb: peak_rss_mb(),
             loader_wait_percent: self.loader_wait_percent(),
-        }
+        })
     }
 
     /// What the student is.

@@ -1,0 +1,39 @@
+//! What a run writes as it goes: rows, TensorBoard events, a log.
+
+use std::fs;
+
+use potstill_report::{append_metrics, tensorboard::EventWriter};
+
+use crate::{
+    error::EngineError,
+    observer::{EpochProgress, epoch_line},
+    run_folder::RunFolder,
+};
+
+/// The folder of a run, and its open event file.
+pub(super) struct RunOutput {
+    pub folder: RunFolder,
+    events: EventWriter,
+}
+
+impl RunOutput {
+    /// A run from the start: its text (the recipe) is written.
+    pub fn create(folder: RunFolder, text: &str) -> Result<Self, EngineError> {
+        fs::write(folder.recipe(), text).map_err(EngineError::io("write", folder.recipe()))?;
+        let events = EventWriter::create(folder.path())?;
+        Ok(Self { folder, events })
+    }
+
+    /// A run that has taken so many steps.
+    pub fn resume(folder: RunFolder, steps: usize) -> Result<Self, EngineError> {
+        let events = EventWriter::resume(folder.path(), steps as u64)?;
+        Ok(Self { folder, events })
+    }
+
+    /// Writes a finished epoch down.
+    pub fn epoch(&mut self, progress: &EpochProgress<'_>) -> Result<(), EngineError> {
+        append_metrics(self.folder.metrics(), progress.row)?;
+        self.events.epoch(progress.row, progress.metrics)?;
+        self.folder.log(&epoch_line(progress))
+    }
+}
