@@ -14,6 +14,7 @@ use crate::{
     Checkpoint, EngineError, ModelConfig, RunFolder,
     checkpoint::TensorRestorer,
     model_config::{CONFIG, MODEL},
+    plan::spec::BY_A_PROGRAM,
 };
 
 /// Which student of a run.
@@ -60,8 +61,12 @@ fn student_of(checkpoint: &Path) -> Result<(ModelConfig, Model), EngineError> {
     Ok((config, student))
 }
 
-/// Writes the three files of a deployable student with these `metrics` on the test images.
-pub(crate) fn deploy(
+/// Writes the three files of a deployable student with these `metrics` on the test images. `recipe` is the text of its recipe, or
+/// [what a program says instead](crate::RunSpec::text).
+///
+/// # Errors
+/// The folder cannot be written.
+pub fn deploy(
     config: ModelConfig,
     student: &Model,
     summary: &Summary,
@@ -98,7 +103,7 @@ pub(crate) fn deploy(
     let facts = CardFacts {
         summary,
         recipe,
-        command: "potstill train recipe.toml",
+        command: (!recipe.starts_with(BY_A_PROGRAM)).then_some("potstill train recipe.toml"),
         license: None,
         teacher_license: None,
         data_license: data.map(|entry| entry.licence),

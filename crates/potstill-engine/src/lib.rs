@@ -30,7 +30,7 @@ pub use device::cpu;
 pub use error::EngineError;
 pub use estimate::Estimate;
 pub use evaluate::{Evaluation, evaluate};
-pub use export::{CheckpointChoice, export};
+pub use export::{CheckpointChoice, deploy, export};
 pub use machine::peak_rss_mb;
 pub use model_config::{InputConfig, ModelConfig};
 pub use network_input::NetworkInput;

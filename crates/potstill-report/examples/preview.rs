@@ -34,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let card = CardFacts {
         summary,
         recipe: RECIPE,
-        command: "potstill train recipe.toml",
+        command: Some("potstill train recipe.toml"),
         license: Some("mit"),
         teacher_license: None,
         data_license: None,

@@ -151,7 +151,7 @@ fn another_task_is_shown_by_its_own_headline() {
     let card = model_card(&CardFacts {
         summary: &summary,
         recipe: "",
-        command: "potstill train recipe.toml",
+        command: Some("potstill train recipe.toml"),
         license: None,
         teacher_license: None,
         data_license: None,
@@ -237,7 +237,7 @@ fn the_card_says_what_the_hub_and_the_reader_need() {
     let card = model_card(&CardFacts {
         summary: &summary,
         recipe: "name = \"kd\"\nabout = '''```'''\n",
-        command: "potstill train recipe.toml",
+        command: Some("potstill train recipe.toml"),
         license: Some("mit"),
         teacher_license: Some("bsd-3-clause"),
         data_license: None,
@@ -254,7 +254,7 @@ fn a_card_of_a_diverged_run_claims_no_result() {
     let card = model_card(&CardFacts {
         summary: &summary,
         recipe: "",
-        command: "potstill train recipe.toml",
+        command: Some("potstill train recipe.toml"),
         license: None,
         teacher_license: None,
         data_license: None,

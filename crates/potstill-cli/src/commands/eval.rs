@@ -161,11 +161,11 @@ fn opened(source: &Source, arguments: &EvalArguments) -> Result<Opened, Failure>
     })
 }
 
+/// A task and its test images.
+type Measured = (Arc<dyn Task>, Arc<dyn Dataset>);
+
 /// The task that is asked for, or else the one that the weights are `known` for, with its test images.
-fn measured(
-    arguments: &EvalArguments,
-    known: Option<TaskKind>,
-) -> Result<(Arc<dyn Task>, Arc<dyn Dataset>), Failure> {
+fn measured(arguments: &EvalArguments, known: Option<TaskKind>) -> Result<Measured, Failure> {
     let kind = arguments.task.or(known).unwrap_or_default();
     let target = potstill_tasks::task(kind, TaskOptions::default()).target_kind();
     let data: Arc<dyn Dataset> = open_for(&arguments.data, Split::Test, target)?.into();

@@ -41,6 +41,22 @@ impl MethodParts {
         }
     }
 
+    /// A method of a program that is made once both networks are known.
+    pub fn made<M: Method + 'static>(
+        id: impl Into<String>,
+        weight: f64,
+        make: impl FnOnce(&PlanContext) -> Result<M, MethodError> + 'static,
+    ) -> Self {
+        let id = id.into();
+        Self {
+            kind: id.clone(),
+            id,
+            weight,
+            teachers: Vec::new(),
+            make: Box::new(move |context| Ok(Box::new(make(context)?))),
+        }
+    }
+
     /// A method of the registry with its options.
     pub fn of_spec(id: impl Into<String>, spec: MethodSpec) -> Self {
         Self {

@@ -17,6 +17,9 @@ use crate::{
     train::backward::{Optimizers, Rates},
 };
 
+/// What the text of a run begins with that has no recipe.
+pub(crate) const BY_A_PROGRAM: &str = "# Made by a program, without a recipe";
+
 /// A plan without what trains: its data, its phases, and the facts about its networks and methods.
 pub struct RunSpec {
     /// The settings.
@@ -79,7 +82,6 @@ impl RunSpec {
             return Ok(recipe.to_toml()?);
         }
         let mut lines = vec![
-            "Made by a program, without a recipe: the program that made it resumes it.".to_owned(),
             format!("{}, {:?}", self.task.kind(), self.settings),
             format!("data: {} and {}", self.data.train.name(), self.data.test.name()),
             format!("augment: {:?}", self.data.augment),
@@ -94,7 +96,8 @@ impl RunSpec {
         let comment = lines
             .iter()
             .map(|line| format!("# {}\n", line.replace('\n', " ")));
-        Ok(comment.collect())
+        let first = format!("{BY_A_PROGRAM}: the program that made it resumes it.\n");
+        Ok(std::iter::once(first).chain(comment).collect())
     }
 
     /// The digest of that text, by which a checkpoint knows its own run.

@@ -44,6 +44,21 @@ pub enum Outcome {
 }
 
 /// A plan on its way.
+///
+/// ```no_run
+/// use std::sync::atomic::AtomicBool;
+/// use potstill_engine::{NoObserver, Plan, Run, RunFolder};
+/// use potstill_recipe::Recipe;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let recipe = Recipe::from_path("recipes/demo-student.toml", &["train.epochs=2".into()])?;
+/// let folder = RunFolder::create("runs/mine".as_ref(), false)?;
+/// let mut run = Run::start(Plan::new(recipe)?, folder)?;
+/// run.go(&mut NoObserver, &AtomicBool::new(false))?;
+/// println!("{:?}", run.summary()?.last.metrics);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Run {
     spec: RunSpec,
     /// `None` for a run in memory.

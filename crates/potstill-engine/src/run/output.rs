@@ -1,4 +1,4 @@
-//! What a run writes as it goes: rows, TensorBoard events, a log.
+//! What a run writes as it goes: rows, events for `TensorBoard`, a log.
 
 use std::fs;
 

@@ -72,8 +72,8 @@ impl Run {
         })
     }
 
-    /// What the student is.
-    pub(super) fn model_config(&self) -> ModelConfig {
+    /// What the student is, as its `config.json` says it.
+    pub fn model_config(&self) -> ModelConfig {
         let spec = &self.spec;
         let RunSpec { student, data, .. } = spec;
         let ([height, width, channels], input) = (data.image, &student.input);

@@ -3,6 +3,8 @@
 
 use potstill_settings::{settings, variants};
 
+use crate::defaults;
+
 variants! {
     /// The rule of a step.
     pub enum OptimizerSpec {
@@ -67,6 +69,34 @@ impl OptimizerSpec {
         match self {
             Self::Sgd(Sgd { lr, .. }) | Self::Adam(Adam { lr, .. }) | Self::AdamW(AdamW { lr, .. }) => *lr,
         }
+    }
+}
+
+impl Sgd {
+    /// Plain steps at this learning rate.
+    ///
+    /// ```
+    /// use potstill_recipe::Sgd;
+    ///
+    /// let nesterov = Sgd { momentum: 0.9, nesterov: true, ..Sgd::with_rate(0.05) };
+    /// assert_eq!((nesterov.lr, nesterov.weight_decay), (0.05, 0.0));
+    /// ```
+    pub fn with_rate(lr: f64) -> Self {
+        defaults::complete([("lr", lr.into())])
+    }
+}
+
+impl Adam {
+    /// PyTorch's settings at this learning rate.
+    pub fn with_rate(lr: f64) -> Self {
+        defaults::complete([("lr", lr.into())])
+    }
+}
+
+impl AdamW {
+    /// PyTorch's settings at this learning rate.
+    pub fn with_rate(lr: f64) -> Self {
+        defaults::complete([("lr", lr.into())])
     }
 }
 

@@ -17,10 +17,10 @@ use crate::{Comparison, Summary};
 pub struct CardFacts<'a> {
     /// The run.
     pub summary: &'a Summary,
-    /// The text of the resolved recipe.
+    /// The text of the resolved recipe, or what a program says that it made.
     pub recipe: &'a str,
-    /// The command that repeats the run, with the recipe saved as `recipe.toml`.
-    pub command: &'a str,
+    /// The command that repeats the run, with the recipe saved as `recipe.toml`; `None` for a run that a program made without one.
+    pub command: Option<&'a str>,
     /// The licence of the student's weights, as a hub names it (`mit`, `apache-2.0`).
     pub license: Option<&'a str>,
     /// The licence of the teacher's weights.
@@ -201,11 +201,16 @@ fn reproduce(facts: &CardFacts<'_>) -> String {
         .max()
         .unwrap_or(0);
     let fence = "`".repeat((longest + 1).max(3));
-    format!(
-        "Save this as `recipe.toml` and run `{}` with Potstill {}. The recipe's hash is `{}`.\n\n\
-         {fence}toml\n{recipe}\n{fence}\n",
-        facts.command, facts.summary.potstill, facts.summary.recipe_hash
-    )
+    let Summary {
+        potstill,
+        recipe_hash,
+        ..
+    } = facts.summary;
+    let how = match facts.command {
+        Some(command) => format!("Save this as `recipe.toml` and run `{command}` with Potstill {potstill}."),
+        None => format!("A program that uses Potstill {potstill} made this run without a recipe."),
+    };
+    format!("{how} The recipe's hash is `{recipe_hash}`.\n\n{fence}toml\n{recipe}\n{fence}\n")
 }
 
 fn licenses(facts: &CardFacts<'_>) -> String {

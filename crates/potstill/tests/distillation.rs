@@ -1,0 +1,182 @@
+//! Distillations that a program makes from its own parts.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::{collections::BTreeMap, fs, sync::atomic::AtomicBool};
+
+use potstill::prelude::*;
+use potstill_testing::{
+    recipe::TestRecipe,
+    runs::{StopAfter, bits, finish},
+};
+
+const DATA: &str = "shapes:size=16,train=64,test=20,classes=4";
+
+fn images(split: Split) -> Box<dyn Dataset> {
+    open(DATA, split).unwrap()
+}
+
+/// The student of the recipe below, by the program's own words.
+fn distillation() -> Distillation {
+    let teacher = VisionModel::build("cifar_resnet14", 4, 5).unwrap();
+    Distillation::new("cifar_resnet8", images(Split::Train), images(Split::Test))
+        .teacher(teacher)
+        .method("kd", 0.9, Kd::with_temperature(2.0))
+        .entry(MethodParts::of_spec(
+            "review-kd",
+            MethodSpec::new("review-kd").with("ramp_epochs", 2),
+        ))
+        .augment(Augment::new(vec![potstill::data::augment::Step::Flip]).unwrap())
+        .task_weight(0.1)
+        .epochs(2)
+        .batch(16)
+        .optimizer(Sgd {
+            momentum: 0.9,
+            ..Sgd::with_rate(0.05)
+        })
+        .seed(5)
+}
+
+const RECIPE: &str = r#"
+version = 1
+name = "distillation"
+seed = 5
+[data]
+train = "shapes:size=16,train=64,test=20,classes=4"
+augment = ["flip"]
+[student]
+model = "cifar_resnet8"
+input = { mean = [0.485, 0.456, 0.406], std = [0.229, 0.224, 0.225] }
+[teacher]
+model = "cifar_resnet14"
+weights = "TEACHER"
+[train]
+epochs = 2
+batch = 16
+task_weight = 0.1
+optimizer = { kind = "sgd", lr = 0.05, momentum = 0.9 }
+[[methods]]
+kind = "kd"
+weight = 0.9
+temperature = 2.0
+[[methods]]
+kind = "review-kd"
+ramp_epochs = 2
+"#;
+
+#[test]
+fn a_program_gets_the_student_of_a_recipe_that_says_the_same() {
+    let place = tempfile::tempdir().unwrap();
+    let [teacher, run, saved] = ["teacher.safetensors", "run", "saved"].map(|name| place.path().join(name));
+    let result = distillation().run(&mut NoObserver).unwrap();
+    result.save(&saved).unwrap();
+
+    // The teacher of the recipe: the same fresh network, in a file.
+    let fresh = VisionModel::build("cifar_resnet14", 4, 5).unwrap();
+    weights::save(&fresh.network, &BTreeMap::new(), &teacher).unwrap();
+    let text = RECIPE.replace("TEACHER", &teacher.display().to_string());
+    finish(&mut TestRecipe::of(&text).start(&[], &run));
+
+    assert!(bits(&saved.join("model.safetensors")) == bits(&run.join("student/model.safetensors")));
+    assert_eq!(result.rows.len(), 2);
+    assert!(result.summary.finished && result.rows[1].train.terms.contains_key("review-kd"));
+    assert!(result.metrics()["top1"] >= 0.0);
+    assert_eq!(result.student.class_names, images(Split::Train).classes());
+    let card = fs::read_to_string(saved.join("README.md")).unwrap();
+    assert!(
+        card.contains("without a recipe") && !card.contains("potstill train"),
+        "{card}"
+    );
+
+    // What was saved is loaded again, and computes the same.
+    let again = VisionModel::load(&saved).unwrap();
+    let some = [images(Split::Test).image(3).unwrap()];
+    let logits =
+        |model: &VisionModel| -> Vec<f32> { model.logits(&some).unwrap().into_data().iter().collect() };
+    assert_eq!(logits(&again), logits(&result.student));
+    assert_eq!(again.class_names, result.student.class_names);
+}
+
+#[test]
+fn a_run_in_a_folder_is_kept_refused_and_resumed() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("run");
+    let stop = AtomicBool::new(false);
+    let stopped = distillation()
+        .folder(&folder)
+        .run_until(&mut StopAfter(5, &stop), &stop)
+        .unwrap();
+    assert!(!stopped.summary.finished && stopped.rows.len() == 1);
+    let refused = distillation().folder(&folder).run(&mut NoObserver).err().unwrap();
+    assert!(refused.to_string().contains("holds a run already"), "{refused}");
+    // Other parts make another run.
+    let refused = distillation()
+        .batch(8)
+        .resume(&folder)
+        .run(&mut NoObserver)
+        .err()
+        .unwrap();
+    assert!(refused.to_string().contains("another recipe"), "{refused}");
+
+    let resumed = distillation().resume(&folder).run(&mut NoObserver).unwrap();
+    assert!(resumed.summary.finished);
+    let whole = distillation().run(&mut NoObserver).unwrap();
+    let saved = place.path().join("whole");
+    whole.save(&saved).unwrap();
+    assert!(bits(&folder.join("student/model.safetensors")) == bits(&saved.join("model.safetensors")));
+    for file in ["metrics.jsonl", "summary.json", "report.html", "last.safetensors"] {
+        assert!(folder.join(file).is_file(), "{file}");
+    }
+}
+
+#[test]
+fn parts_that_do_not_fit_are_refused_before_the_first_step() {
+    let refused = |distillation: Distillation| distillation.plan().err().unwrap().to_string();
+    let alone = || Distillation::new("cifar_resnet8", images(Split::Train), images(Split::Test));
+    let said = refused(alone().method("kd", 1.0, Kd::with_temperature(4.0)));
+    assert!(said.contains("teacher"), "{said}");
+    let other = open("shapes:size=16,train=64,test=20,classes=3", Split::Test).unwrap();
+    let said = refused(Distillation::new("cifar_resnet8", images(Split::Train), other));
+    assert!(said.contains("classes"), "{said}");
+    let said = refused(Distillation::new(
+        "cifar_resnet9",
+        images(Split::Train),
+        images(Split::Test),
+    ));
+    assert!(said.contains("did you mean"), "{said}");
+    let said = refused(alone().batch(1));
+    assert!(said.contains("batch"), "{said}");
+}
+
+#[test]
+fn a_method_is_made_for_both_networks_and_learns_from_one_of_several_teachers() {
+    let teacher = |seed| VisionModel::build("cifar_resnet8", 4, seed).unwrap();
+    let points = |context: &PlanContext| Ok(Points(context.student.stage_ends[0].post.clone()));
+    let result = Distillation::new("cifar_resnet8", images(Split::Train), images(Split::Test))
+        .teacher_named("one", teacher(1))
+        .teacher_named("two", teacher(2))
+        .entry(MethodParts::made("points", 1.0, points).teachers([("two", 1.0)]))
+        .epochs(1)
+        .batch(32)
+        .run(&mut NoObserver)
+        .unwrap();
+    assert!(result.rows[0].train.terms["points"] > 0.0);
+    assert_eq!(result.summary.teachers.len(), 2);
+}
+
+/// The mean square of the student's map at a point.
+struct Points(Point);
+
+impl Method for Points {
+    fn reads(&self, _: StudentEpoch) -> Reads {
+        Reads {
+            student: vec![self.0.clone()],
+            ..Reads::default()
+        }
+    }
+
+    fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        let map = step.student.tap(&self.0)?;
+        Ok(vec![LossTerm::loss(step.id, map.powi_scalar(2).mean())])
+    }
+}
