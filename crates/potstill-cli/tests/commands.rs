@@ -9,11 +9,11 @@
 use std::{
     fs,
     path::{Path, PathBuf},
-    process::{Command, Output},
+    process::Command,
 };
 
+use potstill_testing::command::Place;
 use serde_json::Value;
-use tempfile::TempDir;
 
 const RECIPE: &str = r#"version = 1
 name = "tiny"
@@ -28,50 +28,10 @@ optimizer = { kind = "sgd", lr = 0.05 }
 "#;
 
 /// A folder with a recipe, in which the binary is run.
-struct Place(TempDir);
-
-impl Place {
-    fn new() -> Self {
-        let place = Self(tempfile::tempdir().unwrap());
-        fs::write(place.path("tiny.toml"), RECIPE).unwrap();
-        place
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_potstill"))
-            .args(arguments)
-            .current_dir(&self.0)
-            .output()
-            .unwrap()
-    }
-
-    /// Standard output of a command that must succeed.
-    fn out(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(
-            output.status.success(),
-            "{arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).unwrap()
-    }
-
-    fn json(&self, arguments: &[&str]) -> Value {
-        serde_json::from_str(&self.out(arguments)).unwrap()
-    }
-
-    /// What a command that must fail with this code says.
-    fn refused(&self, arguments: &[&str], code: i32) -> String {
-        let output = self.run(arguments);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
-        assert!(!said.contains("panicked"), "{said}");
-        said
-    }
+fn with_recipe() -> Place {
+    let place = Place::new(env!("CARGO_BIN_EXE_potstill"));
+    fs::write(place.path("tiny.toml"), RECIPE).unwrap();
+    place
 }
 
 fn shared(name: &str) -> Option<PathBuf> {
@@ -87,7 +47,7 @@ fn shared(name: &str) -> Option<PathBuf> {
 
 #[test]
 fn lists_are_arrays_of_objects_with_names() {
-    let place = Place::new();
+    let place = with_recipe();
     for (what, known) in [
         ("models", "cifar_resnet8x4"),
         ("methods", "review-kd"),
@@ -118,7 +78,7 @@ fn lists_are_arrays_of_objects_with_names() {
 
 #[test]
 fn a_network_can_be_inspected() {
-    let place = Place::new();
+    let place = with_recipe();
     let tree = place.out(&["inspect", "cifar_resnet8"]);
     assert!(
         tree.contains("75,290 parameters") && tree.contains("16x16x32"),
@@ -148,7 +108,7 @@ fn a_network_can_be_inspected() {
 
 #[test]
 fn an_onnx_file_can_be_inspected_evaluated_and_learned_from() {
-    let place = Place::new();
+    let place = with_recipe();
     let files = Path::new(env!("CARGO_MANIFEST_DIR")).join("../potstill-onnx/tests/reference");
     let file = |name: &str| files.join(name).to_str().unwrap().to_owned();
     let small = file("small.onnx");
@@ -194,7 +154,7 @@ fn an_onnx_file_can_be_inspected_evaluated_and_learned_from() {
 
 #[test]
 fn weights_can_be_tried_on_a_network() {
-    let place = Place::new();
+    let place = with_recipe();
     place.out(&["train", "tiny.toml"]);
     let weights = "runs/tiny/student/model.safetensors";
     let output = place.run(&["inspect", "cifar_resnet8", "--weights", weights]);
@@ -210,7 +170,7 @@ fn weights_can_be_tried_on_a_network() {
 
 #[test]
 fn a_run_can_be_planned_trained_compared_exported_and_evaluated() {
-    let place = Place::new();
+    let place = with_recipe();
     let plan = place.out(&["plan", "tiny.toml"]);
     assert!(
         plan.contains("the student alone") && plan.contains("layer3.0:pre"),
@@ -254,7 +214,7 @@ fn a_run_can_be_planned_trained_compared_exported_and_evaluated() {
 
 #[test]
 fn a_run_is_refused_replaced_or_resumed() {
-    let place = Place::new();
+    let place = with_recipe();
     place.out(&["train", "tiny.toml", "--quiet"]);
     let said = place.refused(&["train", "tiny.toml"], 2);
     assert!(
@@ -277,13 +237,9 @@ fn a_run_is_refused_replaced_or_resumed() {
 #[cfg(unix)]
 #[test]
 fn an_interrupted_run_saves_exits_with_130_and_can_be_resumed() {
-    let place = Place::new();
+    let place = with_recipe();
     let train = ["train", "tiny.toml", "train.epochs=2000", "--quiet"];
-    let mut run = Command::new(env!("CARGO_BIN_EXE_potstill"))
-        .args(train)
-        .current_dir(&place.0)
-        .spawn()
-        .unwrap();
+    let mut run = place.command(&train).spawn().unwrap();
     let metrics = place.path("runs/tiny/metrics.jsonl");
     while !metrics.is_file() {
         assert!(run.try_wait().unwrap().is_none(), "the run ended by itself");
@@ -304,7 +260,7 @@ fn an_interrupted_run_saves_exits_with_130_and_can_be_resumed() {
 
 #[test]
 fn a_recipe_mistake_is_told_with_its_line_and_the_nearest_name() {
-    let place = Place::new();
+    let place = with_recipe();
     fs::write(place.path("typo.toml"), RECIPE.replace("epochs", "epocs")).unwrap();
     let said = place.refused(&["plan", "typo.toml"], 2);
     assert!(
@@ -325,7 +281,7 @@ fn a_recipe_mistake_is_told_with_its_line_and_the_nearest_name() {
 
 #[test]
 fn broken_data_is_told_with_the_file() {
-    let place = Place::new();
+    let place = with_recipe();
     let folder = place.path("photos/train/cat");
     fs::create_dir_all(&folder).unwrap();
     fs::create_dir_all(place.path("photos/train/dog")).unwrap();
@@ -344,7 +300,7 @@ fn broken_data_is_told_with_the_file() {
 
 #[test]
 fn weights_that_do_not_fit_are_listed() {
-    let place = Place::new();
+    let place = with_recipe();
     let Some(weights) = shared("cifar10-teachers/resnet20-12fca82f.th") else {
         return;
     };
@@ -378,7 +334,7 @@ fn weights_that_do_not_fit_are_listed() {
 
 #[test]
 fn real_weights_on_real_images_give_the_recorded_accuracy() {
-    let place = Place::new();
+    let place = with_recipe();
     let (Some(weights), Some(data)) = (
         shared("cifar10-teachers/resnet20-12fca82f.th"),
         shared("cifar10/test.tar"),
@@ -406,7 +362,7 @@ fn real_weights_on_real_images_give_the_recorded_accuracy() {
 
 #[test]
 fn a_bench_reports_its_figures() {
-    let place = Place::new();
+    let place = with_recipe();
     let bench = [
         "bench",
         "--student",
@@ -454,7 +410,7 @@ fn a_bench_reports_its_figures() {
 
 #[test]
 fn bad_usage_exits_with_2() {
-    let place = Place::new();
+    let place = with_recipe();
     place.refused(&["distil"], 2);
     place.refused(&["eval", "--data", "shapes"], 2);
     place.refused(

@@ -2,10 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod on_networks;
-
 use burn::tensor::{Int, Tensor, TensorData};
-use on_networks::{context, network, ones, plan, reads, terms};
 use potstill_methods::{
     GuidedStudent, GuidedTeacher, ImitationLoss, LossTerm, NetworkOutput, TeacherOutput, at_the_smaller_size,
     imitation_loss,
@@ -13,6 +10,7 @@ use potstill_methods::{
 use potstill_models::Outputs;
 use potstill_ops::{Mode, Pass, Point, Taps};
 use potstill_tasks::cross_entropy;
+use potstill_testing::networks::{context, network, ones, plan, reads, terms};
 use potstill_testing::numbers::{
     DIVIDED, NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope,
     tensor, values,

@@ -2,10 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod on_networks;
-
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use on_networks::{context, module, network, own, plan, reads};
 use potstill_methods::{
     GuidedStudent, GuidedTeacher, ImitationLoss, LossTerm, Method, NetworkOutput, Probabilities,
     StudentEpoch, Targets, TeacherOutput, TeacherStep, TeacherUpdate, imitation_loss,
@@ -13,6 +10,7 @@ use potstill_methods::{
 use potstill_models::Model;
 use potstill_ops::{Mode, Parameters, Pass, Point, Taps};
 use potstill_tasks::cross_entropy;
+use potstill_testing::networks::{self, context, module, network, own, plan, reads};
 use potstill_testing::numbers::{DIVIDED, fill, gradients, map, nchw, number, scope, tensor, values};
 
 const LOSSES: [ImitationLoss; 2] = [ImitationLoss::Mse, ImitationLoss::NormMse];
@@ -63,7 +61,7 @@ impl Together {
         let tracked = see(&self.teacher, &reads.teacher);
         let labels = Tensor::<1, Int>::from_data(TensorData::new(vec![1, 3, 0, 7], [4]), &Device::flex());
         let terms = |teacher: &TeacherOutput| {
-            on_networks::terms("ekd", self.method.as_ref(), &student, teacher, &labels, epoch).unwrap()
+            networks::terms("ekd", self.method.as_ref(), &student, teacher, &labels, epoch).unwrap()
         };
         if self.method.info().teacher.update() != TeacherUpdate::OnlineFirst {
             return terms(&TeacherOutput::online(tracked));

@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod on_networks;
-
 use burn::tensor::Device;
-use on_networks::{context, module, network, own, plan, reads, refusal};
 use potstill_methods::{GuidedStudent, GuidedTeacher, TeacherUpdate};
 use potstill_ops::{Point, Scope, count_trainable};
 use potstill_random::Seed;
+use potstill_testing::networks::{context, module, network, own, plan, reads, refusal};
 
 fn names(points: &[Point]) -> Vec<String> {
     points.iter().map(ToString::to_string).collect()

@@ -1,12 +1,10 @@
 //! KD gives the recorded numbers of an independent PyTorch computation, and refuses what it cannot compare.
 
-mod on_networks;
-
 use burn::tensor::{Device, Tensor};
-use on_networks::{context, network, plan, reads, refusal, see, term};
 use potstill_methods::{NetworkOutput, PlanContext, Reads, find, registry};
 use potstill_models::Outputs;
 use potstill_ops::Taps;
+use potstill_testing::networks::{context, network, plan, reads, refusal, see, term};
 use potstill_testing::numbers::{
     self, NINE_DIGITS, assert_near, number, numbers as all, recorded, tensor, values,
 };

@@ -4,20 +4,20 @@
 
 use std::{
     fs,
-    ops::ControlFlow,
+    ops::Range,
     path::{Path, PathBuf},
 };
 
 use burn::tensor::{Device, Tensor, TensorData};
-use potstill_base::{CacheEntry, Digest};
 use potstill_data::Target;
 use potstill_methods::{
-    CacheKey, Flow, MethodError, PrepareContext, TeacherBatch, TrainBatch,
+    CacheKey, MethodError, TeacherBatch,
     letkd::{CentreSearch, DecisionSearch, Place},
 };
 use potstill_models::Outputs;
 use potstill_ops::{Point, PointSide, Taps, Visitor};
 use potstill_random::Seed;
+use potstill_testing::prepare::TestContext;
 
 const IMAGES: usize = 1200;
 const CLASSES: usize = 3;
@@ -25,35 +25,6 @@ const CLASSES: usize = 3;
 const CHANNELS: usize = 5;
 /// Images of a batch: far more batches than there are between two writings of the progress file.
 const LESSON: usize = 8;
-
-/// A teacher of drawn features, and a cache in a folder.
-struct Desk {
-    folder: PathBuf,
-    /// How often the study may still be asked whether to stop.
-    patience: Option<usize>,
-    asked: std::cell::Cell<usize>,
-    taught: usize,
-    said: Vec<String>,
-}
-
-impl Desk {
-    fn new(folder: &Path) -> Self {
-        Self {
-            folder: folder.into(),
-            patience: None,
-            asked: 0.into(),
-            taught: 0,
-            said: Vec::new(),
-        }
-    }
-
-    fn patient_for(folder: &Path, patience: usize) -> Self {
-        Self {
-            patience: Some(patience),
-            ..Self::new(folder)
-        }
-    }
-}
 
 fn label(image: usize) -> u32 {
     (image * 7 % CLASSES) as u32
@@ -68,74 +39,34 @@ fn pixels_of(image: usize) -> Vec<f32> {
     (0..16 * CHANNELS).map(&mut value).collect()
 }
 
-impl PrepareContext for Desk {
-    fn device(&self) -> Device {
-        Device::flex()
-    }
+/// A teacher of drawn features, and a cache in a folder.
+fn desk_in(cache: &Path) -> TestContext {
+    let mut desk = TestContext::new(cache, CacheKey::TeacherAndData, IMAGES, CLASSES);
+    desk.teacher = Some((LESSON, Box::new(lesson)));
+    desk
+}
 
-    fn images(&self) -> usize {
-        IMAGES
+/// The same, which says after so many questions that it is to stop.
+fn patient_for(cache: &Path, patience: usize) -> TestContext {
+    TestContext {
+        patience: Some(patience),
+        ..desk_in(cache)
     }
+}
 
-    fn classes(&self) -> usize {
-        CLASSES
-    }
-
-    fn for_each_teacher_batch(
-        &mut self,
-        points: &[Point],
-        first: usize,
-        on_batch: &mut dyn FnMut(TeacherBatch) -> Flow,
-    ) -> Result<(), MethodError> {
-        for start in (first..IMAGES).step_by(LESSON) {
-            let images = start..IMAGES.min(start + LESSON);
-            let values: Vec<f32> = images.clone().flat_map(pixels_of).collect();
-            let map = Tensor::from_data(
-                TensorData::new(values, [images.len(), 4, 4, CHANNELS]),
-                &Device::flex(),
-            );
-            let mut taps = Taps::at(points);
-            taps.visit("layer", PointSide::Post, map);
-            self.taught += images.len();
-            let batch = TeacherBatch {
-                first: start,
-                targets: images.clone().map(label).map(Target::Class).collect(),
-                outputs: Outputs::Logits(Tensor::zeros([images.len(), CLASSES], &Device::flex())),
-                taps,
-            };
-            if on_batch(batch)? == ControlFlow::Break(()) {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn for_each_train_batch(
-        &mut self,
-        _: u64,
-        _: usize,
-        _: usize,
-        _: &mut dyn FnMut(TrainBatch) -> Flow,
-    ) -> Result<(), MethodError> {
-        panic!("the pass is over images that are not augmented")
-    }
-
-    fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<CacheEntry, MethodError> {
-        assert_eq!(key, CacheKey::TeacherAndData);
-        Ok(CacheEntry::open(&self.folder, name, &Digest::of(settings))?)
-    }
-
-    fn progress(&mut self, _: &str, done: usize, of: usize) {
-        assert!(done <= of);
-    }
-
-    fn message(&mut self, line: &str) {
-        self.said.push(line.into());
-    }
-
-    fn should_stop(&self) -> bool {
-        self.asked.set(self.asked.get() + 1);
-        self.patience.is_some_and(|patience| self.asked.get() > patience)
+fn lesson(images: Range<usize>, points: &[Point]) -> TeacherBatch {
+    let values: Vec<f32> = images.clone().flat_map(pixels_of).collect();
+    let map = Tensor::from_data(
+        TensorData::new(values, [images.len(), 4, 4, CHANNELS]),
+        &Device::flex(),
+    );
+    let mut taps = Taps::at(points);
+    taps.visit("layer", PointSide::Post, map);
+    TeacherBatch {
+        first: images.start,
+        targets: images.clone().map(label).map(Target::Class).collect(),
+        outputs: Outputs::Logits(Tensor::zeros([images.len(), CLASSES], &Device::flex())),
+        taps,
     }
 }
 
@@ -172,10 +103,10 @@ fn room(cache: &Path) -> PathBuf {
 }
 
 /// Finds in one go, then with every interruption there is, then from the cache alone.
-fn interrupted_anywhere<T: PartialEq>(find: impl Fn(&mut Desk) -> Result<Option<T>, MethodError>) {
+fn interrupted_anywhere<T: PartialEq>(find: impl Fn(&mut TestContext) -> Result<Option<T>, MethodError>) {
     let place = tempfile::tempdir().unwrap();
     let whole = place.path().join("whole");
-    let mut desk = Desk::new(&whole);
+    let mut desk = desk_in(&whole);
     let expected = find(&mut desk).unwrap().unwrap();
     assert_eq!(desk.taught, IMAGES, "every image once");
     let questions = desk.asked.get();
@@ -185,14 +116,14 @@ fn interrupted_anywhere<T: PartialEq>(find: impl Fn(&mut Desk) -> Result<Option<
     for patiences in rare.into_iter().chain([vec![1; 3], vec![2; 5]]) {
         let broken = tempfile::tempdir().unwrap();
         for &patience in &patiences {
-            let _ = find(&mut Desk::patient_for(broken.path(), patience)).unwrap();
+            let _ = find(&mut patient_for(broken.path(), patience)).unwrap();
         }
-        let found = find(&mut Desk::new(broken.path())).unwrap();
+        let found = find(&mut desk_in(broken.path())).unwrap();
         assert!(found.as_ref() == Some(&expected), "interrupted at {patiences:?}");
     }
-    let mut again = Desk::new(&whole);
+    let mut again = desk_in(&whole);
     assert!(find(&mut again).unwrap().as_ref() == Some(&expected));
-    assert_eq!((again.taught, again.said.len()), (0, 0), "it is kept");
+    assert_eq!((again.taught, again.messages.len()), (0, 0), "it is kept");
     let files = fs::read_dir(room(&whole)).unwrap().count();
     assert_eq!(files, 2, "what was found, and the lock");
     // A file that is broken is said to be, and what it held found anew.
@@ -200,12 +131,12 @@ fn interrupted_anywhere<T: PartialEq>(find: impl Fn(&mut Desk) -> Result<Option<
     let mut bytes = fs::read(&path).unwrap();
     *bytes.last_mut().unwrap() ^= 4;
     fs::write(&path, bytes).unwrap();
-    let mut anew = Desk::new(&whole);
+    let mut anew = desk_in(&whole);
     assert!(find(&mut anew).unwrap().as_ref() == Some(&expected));
     assert_eq!(anew.taught, IMAGES);
-    assert!(anew.said[0].contains("made anew"), "{:?}", anew.said);
-    let told = anew.said.iter().filter(|line| line.contains("made anew"));
-    assert_eq!(told.count(), 1, "{:?}", anew.said);
+    assert!(anew.messages[0].contains("made anew"), "{:?}", anew.messages);
+    let told = anew.messages.iter().filter(|line| line.contains("made anew"));
+    assert_eq!(told.count(), 1, "{:?}", anew.messages);
 }
 
 #[test]
@@ -221,10 +152,10 @@ fn decisions_are_the_same_bits_however_often_interrupted() {
 #[test]
 fn an_interrupted_pass_shows_no_image_twice() {
     let place = tempfile::tempdir().unwrap();
-    let mut first = Desk::patient_for(place.path(), 0);
+    let mut first = patient_for(place.path(), 0);
     assert!(centres().find(&mut first).unwrap().is_none());
     assert!(first.taught < IMAGES);
-    let mut second = Desk::new(place.path());
+    let mut second = desk_in(place.path());
     centres().find(&mut second).unwrap().unwrap();
     assert_eq!(first.taught + second.taught, IMAGES);
 }
@@ -232,13 +163,11 @@ fn an_interrupted_pass_shows_no_image_twice() {
 #[test]
 fn features_that_were_changed_are_read_anew() {
     let place = tempfile::tempdir().unwrap();
-    let expected = centres()
-        .find(&mut Desk::new(&place.path().join("whole")))
-        .unwrap();
+    let expected = centres().find(&mut desk_in(&place.path().join("whole"))).unwrap();
     let broken = place.path().join("broken");
     for change in 0..3 {
         let _ = fs::remove_dir_all(&broken);
-        centres().find(&mut Desk::patient_for(&broken, 0)).unwrap();
+        centres().find(&mut patient_for(&broken, 0)).unwrap();
         let path = room(&broken).join("features.f32");
         let mut bytes = fs::read(&path).unwrap();
         match change {
@@ -248,9 +177,14 @@ fn features_that_were_changed_are_read_anew() {
             _ => bytes.extend([7; 333]),
         }
         fs::write(&path, bytes).unwrap();
-        let mut desk = Desk::new(&broken);
+        let mut desk = desk_in(&broken);
         assert!(centres().find(&mut desk).unwrap() == expected);
-        assert_eq!(desk.said.len(), usize::from(change < 2), "{:?}", desk.said);
+        assert_eq!(
+            desk.messages.len(),
+            usize::from(change < 2),
+            "{:?}",
+            desk.messages
+        );
         assert_eq!(desk.taught == IMAGES, change < 2);
     }
 }
@@ -258,20 +192,20 @@ fn features_that_were_changed_are_read_anew() {
 #[test]
 fn a_pass_is_not_made_twice_at_once() {
     let place = tempfile::tempdir().unwrap();
-    centres().find(&mut Desk::patient_for(place.path(), 0)).unwrap();
+    centres().find(&mut patient_for(place.path(), 0)).unwrap();
     let lock = fs::File::create(room(place.path()).join("lock")).unwrap();
     lock.lock().unwrap();
     // It waits, until it is told to stop.
-    let mut waiting = Desk::patient_for(place.path(), 0);
+    let mut waiting = patient_for(place.path(), 0);
     assert!(centres().find(&mut waiting).unwrap().is_none());
-    assert!(waiting.said.iter().any(|line| line.contains("another run")));
+    assert!(waiting.messages.iter().any(|line| line.contains("another run")));
     assert_eq!(waiting.taught, 0);
     drop(lock);
-    let found = centres().find(&mut Desk::new(place.path())).unwrap();
+    let found = centres().find(&mut desk_in(place.path())).unwrap();
     // What is there is taken whoever holds the folder.
     let lock = fs::File::create(room(place.path()).join("lock")).unwrap();
     lock.lock().unwrap();
-    assert!(centres().find(&mut Desk::new(place.path())).unwrap() == found);
+    assert!(centres().find(&mut desk_in(place.path())).unwrap() == found);
 }
 
 #[test]
@@ -281,6 +215,6 @@ fn more_centres_than_features_are_refused() {
         count: 4 * IMAGES + 1,
         ..centres()
     };
-    let error = search.find(&mut Desk::new(place.path())).unwrap_err();
+    let error = search.find(&mut desk_in(place.path())).unwrap_err();
     assert!(error.to_string().contains("`templates`"), "{error}");
 }

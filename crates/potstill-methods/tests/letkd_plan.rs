@@ -2,10 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod on_networks;
-
 use burn::tensor::{Device, Int, Tensor};
-use on_networks::{context, network, plan, reads, refusal, see};
 use potstill_base::CacheEntry;
 use potstill_methods::{
     CacheKey, Flow, Method, MethodError, NetworkOutput, PrepareContext, TeacherBatch, TeacherOutput,
@@ -14,6 +11,7 @@ use potstill_methods::{
 use potstill_models::{Model, probe};
 use potstill_ops::{Frozen, Insertion, LayerConfig, Mode, Pass, Point, Scope, Taps, count_trainable};
 use potstill_random::Seed;
+use potstill_testing::networks::{self, context, network, plan, reads, refusal, see};
 use potstill_testing::numbers::{self, values};
 
 /// How many templates an inserted layer has.
@@ -111,7 +109,7 @@ fn points_and_factors_are_chosen_in_the_recipe() {
         let message = refusal(&format!("kind = \"letkd\"\n{entry}"), &context);
         assert!(message.contains(words), "{entry}: {message}");
     }
-    let alone = on_networks::context(&student, None);
+    let alone = networks::context(&student, None);
     assert!(refusal("kind = \"letkd\"", &alone).contains("[teacher]"));
 }
 
@@ -124,7 +122,7 @@ fn terms(
 ) -> Result<Vec<(String, Tensor<1>)>, MethodError> {
     let labels = Tensor::<1, Int>::from_ints([0, 3, 9, 3], &Device::flex());
     let teacher = TeacherOutput::frozen(teacher.clone());
-    let terms = on_networks::terms("letkd", method, student, &teacher, &labels, 0)?;
+    let terms = networks::terms("letkd", method, student, &teacher, &labels, 0)?;
     Ok(terms.into_iter().map(|term| (term.name, term.value)).collect())
 }
 

@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod on_networks;
-
-use on_networks::{context, network, own, plan, reads, refusal, see, term};
 use potstill_methods::{Method, ReviewChain};
 use potstill_ops::{Point, Role, count_trainable};
+use potstill_testing::networks::{context, network, own, plan, reads, refusal, see, term};
 use potstill_testing::numbers::{gradients, numbers, recorded, scope};
 
 fn shown(points: &[Point]) -> Vec<String> {

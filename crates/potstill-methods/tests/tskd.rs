@@ -2,10 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod on_networks;
-
 use burn::tensor::{Device, Int, Tensor};
-use on_networks::{context, network, plan, term};
 use potstill_methods::{
     NetworkOutput, StudentEpoch,
     tskd::{
@@ -16,6 +13,7 @@ use potstill_methods::{
 use potstill_models::Outputs;
 use potstill_ops::{Mode, Pass, Taps, adaptive_avg_pool};
 use potstill_tasks::cross_entropy;
+use potstill_testing::networks::{context, network, plan, term};
 use potstill_testing::numbers::{
     DIVIDED, NINE_DIGITS, assert_near, fill, map, nchw, number, numbers as all, recorded, scope, tensor,
     values,

@@ -2,18 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod on_networks;
-
 use std::collections::BTreeMap;
 
 use burn::tensor::{DType, Device, Int, Tensor};
-use on_networks::{context, end_epoch, network, own, plan, reads, refusal, see};
 use potstill_methods::{
     LossTerm, Method, NetworkOutput, Part, PlanContext, StudentEpoch, TeacherOutput,
     tskd::{ReviewSchedule, Snapshots},
 };
 use potstill_models::Model;
 use potstill_ops::{Mode, Parameters, Pass, Point, Role, Taps, count_trainable};
+use potstill_testing::networks::{self, context, end_epoch, network, own, plan, reads, refusal, see};
 use potstill_testing::numbers::{self, gradients, map, number, values};
 use serde_json::json;
 
@@ -68,7 +66,7 @@ fn terms(
 ) -> Vec<LossTerm> {
     let labels = Tensor::<1, Int>::zeros([student.images.dims()[0]], &Device::flex());
     let teacher = TeacherOutput::frozen(teacher.clone());
-    on_networks::terms("tskd", method, student, &teacher, &labels, epoch).unwrap()
+    networks::terms("tskd", method, student, &teacher, &labels, epoch).unwrap()
 }
 
 fn names(terms: &[LossTerm]) -> Vec<&str> {

@@ -2,42 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod on_networks;
-
-use std::{ops::ControlFlow, path::Path};
+use std::path::Path;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use on_networks::{context, network, plan, refusal};
-use potstill_base::CacheEntry;
 use potstill_data::{Augment, Image, Target};
 use potstill_methods::{
-    CacheKey, Flow, Method, MethodError, PlanContext, PrepareContext, Prepared, SearchRound, StudentEpoch,
-    TeacherBatch, TrainBatch, find,
+    CacheKey, Method, PlanContext, Prepared, SearchRound, StudentEpoch, TrainBatch, find,
     tst::{Bank, BankEpochs, BankKind, BankTrainer, Tst, fit},
 };
-use potstill_ops::{Point, Scope};
+use potstill_ops::Scope;
 use potstill_random::Seed;
-use potstill_testing::numbers::values;
+use potstill_testing::networks::{context, network, plan, refusal};
+use potstill_testing::{numbers::values, prepare::TestContext};
 
 const IMAGES: usize = 24;
 const SIDE: usize = 12;
-
-/// Drawn images, a cache in a folder, and a stop after so many steps.
-struct Desk<'a> {
-    cache: &'a Path,
-    steps_left: usize,
-    told: Vec<(usize, usize)>,
-}
-
-impl<'a> Desk<'a> {
-    fn new(cache: &'a Path, steps_left: usize) -> Self {
-        Self {
-            cache,
-            steps_left,
-            told: Vec::new(),
-        }
-    }
-}
 
 fn image(index: usize) -> Image {
     let value = |i: usize| 128.0 + 120.0 * (0.13 * i as f64 + index as f64).sin();
@@ -63,67 +42,22 @@ fn batch(epoch: u64, step: usize, size: usize) -> Tensor<4> {
     Tensor::from_data(TensorData::new(pixels, [size, SIDE, SIDE, 3]), &Device::flex())
 }
 
-impl PrepareContext for Desk<'_> {
-    fn device(&self) -> Device {
-        Device::flex()
-    }
-
-    fn images(&self) -> usize {
-        // More than one slice of steps.
-        64 * 60
-    }
-
-    fn classes(&self) -> usize {
-        10
-    }
-
-    fn for_each_teacher_batch(
-        &mut self,
-        _: &[Point],
-        _: usize,
-        _: &mut dyn FnMut(TeacherBatch) -> Flow,
-    ) -> Result<(), MethodError> {
-        panic!("the bank has no teacher")
-    }
-
-    fn for_each_train_batch(
-        &mut self,
-        epoch: u64,
-        first: usize,
-        size: usize,
-        on_batch: &mut dyn FnMut(TrainBatch) -> Flow,
-    ) -> Result<(), MethodError> {
+/// Drawn images, a cache in a folder, and a stop after so many steps.
+fn desk_in(cache: &Path, steps: Option<usize>) -> TestContext {
+    // More than one slice of steps.
+    let mut desk = TestContext::new(cache, CacheKey::Data, 64 * 60, 10);
+    let train = |epoch, step, size| {
         assert_eq!(size, 64);
-        for step in first..60 {
-            self.steps_left = self.steps_left.saturating_sub(1);
-            let batch = TrainBatch {
-                step,
-                // Smaller than it was asked for, so that the test is short.
-                pixels: batch(epoch, step, 2),
-                targets: vec![Target::Class(0); 2],
-            };
-            if on_batch(batch)? == ControlFlow::Break(()) {
-                break;
-            }
+        TrainBatch {
+            step,
+            // Smaller than it was asked for, so that the test is short.
+            pixels: batch(epoch, step, 2),
+            targets: vec![Target::Class(0); 2],
         }
-        Ok(())
-    }
-
-    fn cache_entry(&mut self, name: &str, key: CacheKey, settings: &str) -> Result<CacheEntry, MethodError> {
-        assert_eq!(key, CacheKey::Data);
-        assert!(settings.contains("epochs 1 2"), "{settings}");
-        Ok(CacheEntry::open(self.cache, name, "key")?)
-    }
-
-    fn progress(&mut self, _: &str, done: usize, of: usize) {
-        self.told.push((done, of));
-    }
-
-    fn message(&mut self, _: &str) {}
-
-    fn should_stop(&self) -> bool {
-        self.steps_left == 0
-    }
+    };
+    desk.train = Some((60, Box::new(train)));
+    desk.steps = steps;
+    desk
 }
 
 fn ten_classes() -> PlanContext {
@@ -155,29 +89,32 @@ fn made(method: &dyn Method) -> Vec<f64> {
 #[test]
 fn an_interrupted_training_of_the_bank_goes_on_to_the_same_bits() {
     let (whole, broken) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let prepared = |cache: &Path, steps: usize| {
+    let prepared = |cache: &Path, steps: Option<usize>| {
         let mut method = plan(SHORT, &ten_classes()).unwrap();
-        let mut desk = Desk::new(cache, steps);
+        let mut desk = desk_in(cache, steps);
         let outcome = method.prepare(&mut desk).unwrap();
-        (outcome, made(method.as_ref()), desk.told)
+        assert!(desk.settings[0].contains("epochs 1 2"), "{:?}", desk.settings);
+        (outcome, made(method.as_ref()), desk.progress)
     };
-    let (outcome, first, told) = prepared(whole.path(), usize::MAX);
+    let (outcome, first, told) = prepared(whole.path(), None);
     assert_eq!(outcome, Prepared::Done);
     assert_eq!((told.first(), told.last()), (Some(&(0, 120)), Some(&(120, 120))));
-    let (_, again, told) = prepared(whole.path(), usize::MAX);
+    let (_, again, told) = prepared(whole.path(), None);
     assert!(
         first == again && told.is_empty(),
         "it was trained although it was kept"
     );
     // In the first epoch, which begins anew; in the second, which begins anew as well.
-    assert_eq!(prepared(broken.path(), 50).0, Prepared::Interrupted);
-    assert_eq!(prepared(broken.path(), 110).0, Prepared::Interrupted);
-    let (outcome, resumed, told) = prepared(broken.path(), usize::MAX);
+    assert_eq!(prepared(broken.path(), Some(50)).0, Prepared::Interrupted);
+    assert_eq!(prepared(broken.path(), Some(110)).0, Prepared::Interrupted);
+    let (outcome, resumed, told) = prepared(broken.path(), None);
     assert_eq!((outcome, told[0]), (Prepared::Done, (60, 120)));
     assert!(resumed == first, "the bits differ");
     // A file that is broken is made again.
-    std::fs::write(whole.path().join("tst-bank-key/content"), "{").unwrap();
-    let (_, anew, told) = prepared(whole.path(), usize::MAX);
+    let mut entries = std::fs::read_dir(whole.path()).unwrap();
+    let entry = entries.next().unwrap().unwrap();
+    std::fs::write(entry.path().join("content"), "{").unwrap();
+    let (_, anew, told) = prepared(whole.path(), None);
     assert!(anew == first && told[0] == (0, 120));
 }
 

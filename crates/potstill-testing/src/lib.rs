@@ -1,12 +1,20 @@
 //! What the tests of several crates share. A crate has it among its dev-dependencies only.
 //!
 //! * [`numbers`]: recorded numbers, numbers by formula, and how near two lists of them must be;
+//! * `command` (feature `command`): a folder in which a program is run;
+//! * `networks` and `prepare` (feature `methods`): methods planned for small networks, and what they prepare with;
 //! * `recipe` and `runs` (feature `runs`): a recipe whose run takes seconds; runs that are stopped, resumed and compared to the bit.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 #![allow(clippy::missing_panics_doc, reason = "a panic is how a test reports")]
 
+#[cfg(feature = "command")]
+pub mod command;
+#[cfg(feature = "methods")]
+pub mod networks;
 pub mod numbers;
+#[cfg(feature = "methods")]
+pub mod prepare;
 #[cfg(feature = "runs")]
 pub mod recipe;
 #[cfg(feature = "runs")]

@@ -1,8 +1,5 @@
 //! Methods planned for real, small networks, from recipes.
 
-#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
-#![allow(dead_code, reason = "each test file takes what it needs")]
-
 use burn::tensor::{DType, Device, Int, Tensor};
 use potstill_data::Normalise;
 use potstill_methods::{
@@ -14,7 +11,7 @@ use potstill_ops::{Frozen, Mode, Parameters, Pass, Point, Scope, Taps, Visitor};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, Recipe};
 
-use potstill_testing::numbers::map;
+use crate::numbers::map;
 
 /// A network with fresh weights.
 pub fn network(name: &str, classes: usize, owner: &str) -> Model {
@@ -29,6 +26,7 @@ pub fn network(name: &str, classes: usize, owner: &str) -> Model {
         .unwrap()
 }
 
+/// The networks as a method sees them that is planned.
 pub fn context(student: &Model, teacher: Option<&Model>) -> PlanContext {
     let side = |network: &Model| NetworkInfo::of(network, [32, 32, 3], &Device::flex()).unwrap();
     PlanContext {
@@ -56,6 +54,10 @@ pub fn spec(entry: &str) -> MethodSpec {
     Recipe::from_text(&text, "x.toml", &[]).unwrap().methods.remove(0)
 }
 
+/// The method of a recipe with this entry.
+///
+/// # Errors
+/// It cannot be planned.
 pub fn plan(entry: &str, context: &PlanContext) -> Result<Box<dyn Method>, MethodError> {
     let spec = spec(entry);
     let context = PlanContext {
@@ -142,6 +144,9 @@ pub fn ones(network: &NetworkInfo, points: &[Point]) -> Taps {
 }
 
 /// The terms of one step, by an entry that is called as its kind.
+///
+/// # Errors
+/// The method cannot compute them.
 pub fn terms(
     id: &str,
     method: &dyn Method,
