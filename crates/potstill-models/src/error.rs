@@ -52,6 +52,14 @@ pub enum ModelError {
         /// Why not.
         reason: String,
     },
+    /// A network of a program's own that is not what it says.
+    #[error("`{model}` is not as it is described: {what}")]
+    Description {
+        /// The network.
+        model: String,
+        /// The difference.
+        what: String,
+    },
     /// A network that gives other outputs than are needed.
     #[error(transparent)]
     Output(#[from] crate::OutputError),

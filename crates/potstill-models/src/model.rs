@@ -56,6 +56,10 @@ impl Model {
         }
     }
 
+    pub(crate) fn description(&self) -> &NetworkDescription {
+        &self.description
+    }
+
     /// The name of the network.
     pub fn name(&self) -> &str {
         &self.description.name

@@ -50,7 +50,8 @@ impl Probe {
 /// Runs `network` once, on one black image of size `[H, W]`, and notes every point.
 ///
 /// # Errors
-/// [`ModelError::Input`] if the network cannot take such an image.
+/// [`ModelError::Input`] if the network cannot take such an image; [`ModelError::Description`] if a program's own
+/// network gives other outputs or has other points than it says.
 pub fn probe(network: &Model, [height, width]: [usize; 2], device: &Device) -> Result<Probe, ModelError> {
     let size = [height, width, network.channels()];
     network.check(size)?;
@@ -61,14 +62,16 @@ pub fn probe(network: &Model, [height, width]: [usize; 2], device: &Device) -> R
     let mut pass = Pass::visited(Mode::Running, &mut recorder);
     let outputs = frozen.get().forward(image, &mut pass);
     let macs = pass.macs();
-    Ok(Probe {
+    let probe = Probe {
         sizes: recorder.points.iter().cloned().collect(),
         points: recorder.points,
         costs: recorder.costs,
         parameters: count_trainable(network.parameters()),
         macs,
         classes: outputs.classes(),
-    })
+    };
+    network.description().check(&outputs, &probe)?;
+    Ok(probe)
 }
 
 /// Wants every point and notes its size.

@@ -157,6 +157,7 @@ fn any_backbone_takes_the_head_and_tells_its_stages() {
             let expected = format!("backbone.body.{}", stage.end.post);
             assert_eq!(end.post.to_string(), expected);
             assert_eq!(probe.size(&end.post).unwrap()[2], stage.channels);
+            assert_eq!(probe.size(&end.pre).unwrap()[2], stage.channels);
         }
         let last = model.last_stage().unwrap();
         for point in [&model.stem().unwrap(), &last.first_block, &last.last_map] {

@@ -192,3 +192,51 @@ fn it_takes_inserted_layers_and_refuses_what_it_cannot_take() {
     assert!(matches!(error, ModelError::Input { .. }));
     assert!(error.to_string().ends_with("it needs 4 rows and 4 columns"));
 }
+
+/// A network that describes itself as it is told to.
+#[derive(Module, Debug)]
+struct Described {
+    small: Small,
+    #[module(skip)]
+    description: NetworkDescription,
+}
+
+impl Network for Described {
+    fn description(&self) -> NetworkDescription {
+        self.description.clone()
+    }
+
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs {
+        self.small.forward(images, pass)
+    }
+}
+
+#[test]
+fn a_network_that_is_not_as_it_is_described_is_refused_by_the_probe() {
+    let small = small(1);
+    let told = small.description();
+    let refusal = |description: NetworkDescription| {
+        let small = small.clone();
+        let model = Model::own(Described { small, description });
+        probe(&model, [8, 8], &Device::flex()).unwrap_err().to_string()
+    };
+    let told = || told.clone();
+    assert_eq!(
+        refusal(NetworkDescription { classes: 5, ..told() }),
+        "`small` is not as it is described: it gives logits of 4 classes, not of 5"
+    );
+    let output_kind = OutputKind::DenseLogits;
+    assert!(
+        refusal(NetworkDescription {
+            output_kind,
+            ..told()
+        })
+        .contains("one row of logits for each image, not")
+    );
+    let stage_ends = vec![StageEnd::activated("conv"), StageEnd::activated("layer2")];
+    assert!(
+        refusal(NetworkDescription { stage_ends, ..told() }).ends_with("does not come by the point `layer2`")
+    );
+    let stem = Some(Point::post("stem"));
+    assert!(refusal(NetworkDescription { stem, ..told() }).ends_with("the point `stem`"));
+}

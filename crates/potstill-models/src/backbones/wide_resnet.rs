@@ -71,7 +71,7 @@ impl WideResNetConfig {
 impl Family for WideResNetConfig {
     type Backbone = WideResNet;
 
-    fn backbone(&self, channels: usize, extent: Extent, scope: &Scope) -> WideResNet {
+    fn backbone(&self, channels: usize, _: Extent, scope: &Scope) -> WideResNet {
         let [narrow, middle, wide] = [16, 32, 64].map(|width| width * self.widening);
         let stage = |name, inputs, outputs, stride| Blocks {
             layer: (0..self.blocks())
@@ -86,7 +86,7 @@ impl Family for WideResNetConfig {
             block1: stage("block1", 16, narrow, 1),
             block2: stage("block2", narrow, middle, 2),
             block3: stage("block3", middle, wide, 2),
-            bn1: (extent == Extent::Whole).then(|| BatchNorm::new(wide, &scope.at("bn1"))),
+            bn1: BatchNorm::new(wide, &scope.at("bn1")),
         }
     }
 
@@ -132,8 +132,8 @@ pub(crate) struct WideResNet {
     block1: Blocks,
     block2: Blocks,
     block3: Blocks,
-    /// Behind the last stage.
-    bn1: Option<BatchNorm>,
+    /// Belongs to the last stage: the point before its ReLU is that stage's end before the activation.
+    bn1: BatchNorm,
 }
 
 impl BackboneNetwork for WideResNet {
@@ -146,10 +146,7 @@ impl BackboneNetwork for WideResNet {
         {
             x = block.forward(x, pass);
         }
-        match &self.bn1 {
-            Some(norm) => norm_act(x, norm, Activation::Relu, "bn1", pass),
-            None => x,
-        }
+        norm_act(x, &self.bn1, Activation::Relu, "bn1", pass)
     }
 }
 

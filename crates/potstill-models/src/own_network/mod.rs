@@ -10,7 +10,7 @@ use burn::{
 };
 use potstill_ops::{Pass, Point};
 
-use crate::{LastStage, Names, OutputKind, Outputs, StageEnd};
+use crate::{LastStage, ModelError, Names, OutputKind, Outputs, Probe, StageEnd};
 use erased::{ConcreteMapper, ConcreteVisitor, Erased};
 
 /// A network of a program's own. [`Model::own`](crate::Model::own) makes a model of it.
@@ -117,6 +117,37 @@ impl NetworkDescription {
             stem: None,
             stage_ends: Vec::new(),
             last_stage: None,
+        }
+    }
+}
+
+impl NetworkDescription {
+    /// Whether a network with these outputs and points is as it is described.
+    pub(crate) fn check(&self, outputs: &Outputs, probe: &Probe) -> Result<(), ModelError> {
+        let differs = |what: String| ModelError::Description {
+            model: self.name.clone(),
+            what,
+        };
+        if outputs.kind() != self.output_kind {
+            let (said, found) = (self.output_kind, outputs.kind());
+            return Err(differs(format!("it gives {found}, not {said}")));
+        }
+        if outputs.classes() != self.classes {
+            let (said, found) = (self.classes, outputs.classes());
+            return Err(differs(format!(
+                "it gives logits of {found} classes, not of {said}"
+            )));
+        }
+        let ends = self.stage_ends.iter().flat_map(|end| [&end.post, &end.pre]);
+        let last = self.last_stage.iter();
+        let last = last.flat_map(|stage| [&stage.first_block, &stage.last_map]);
+        match ends
+            .chain(last)
+            .chain(&self.stem)
+            .find(|point| probe.size(point).is_none())
+        {
+            Some(point) => Err(differs(format!("it does not come by the point `{point}`"))),
+            None => Ok(()),
         }
     }
 }
