@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use burn::tensor::Device;
 use potstill_data::{Augment, Dataset, Loader, LoaderConfig};
 use potstill_metrics::Metrics;
 use potstill_models::FrozenModel;
@@ -10,7 +9,7 @@ use potstill_ops::{Mode, Pass};
 use potstill_tasks::Task;
 use serde::Serialize;
 
-use crate::{EngineError, NetworkInput};
+use crate::{device::cpu, error::EngineError, network_input::NetworkInput};
 
 /// What an evaluation found.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
@@ -36,7 +35,7 @@ pub fn evaluate(
     config: LoaderConfig,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, EngineError> {
-    let device = Device::flex();
+    let device = cpu();
     let config = LoaderConfig {
         shuffle: false,
         drop_last: false,

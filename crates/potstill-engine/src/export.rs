@@ -2,7 +2,6 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use burn::tensor::Device;
 use potstill_data::DatasetEntry;
 use potstill_metrics::Metrics;
 use potstill_models::{Model, weights};
@@ -11,10 +10,12 @@ use potstill_random::Seed;
 use potstill_report::{CardFacts, Summary, model_card, read_summary};
 
 use crate::{
-    Checkpoint, EngineError, ModelConfig, RunFolder,
-    checkpoint::TensorRestorer,
-    model_config::{CONFIG, MODEL},
+    checkpoint::{Checkpoint, TensorRestorer},
+    device::cpu,
+    error::EngineError,
+    model_config::{CONFIG, MODEL, ModelConfig},
     plan::spec::BY_A_PROGRAM,
+    run_folder::RunFolder,
 };
 
 /// Which student of a run.
@@ -53,7 +54,7 @@ fn student_of(checkpoint: &Path) -> Result<(ModelConfig, Model), EngineError> {
         file: checkpoint.into(),
         reason: "it does not say which network its student is".into(),
     })?;
-    let scope = Scope::new(&Device::flex(), Seed::new(0), "student");
+    let scope = Scope::new(&cpu(), Seed::new(0), "student");
     let mut student = config.build(&scope)?;
     let mut restorer = TensorRestorer::new(&mut tensors);
     restorer.fill("student", student.parameters_mut());

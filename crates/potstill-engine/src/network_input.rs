@@ -9,7 +9,7 @@ use potstill_data::{Batch, DataError, Normalise};
 use potstill_ops::{adaptive_avg_pool, normalise_pixels, resize_bilinear, resize_nearest};
 use potstill_recipe::{Enlarge, Input, LowResolution};
 
-use crate::EngineError;
+use crate::error::EngineError;
 
 /// How a network takes an image of pixels in `[0, 1]`.
 #[derive(Debug, Clone, PartialEq)]

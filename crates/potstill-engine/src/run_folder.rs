@@ -6,7 +6,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use crate::EngineError;
+use crate::error::EngineError;
 
 /// The folder of one run.
 ///

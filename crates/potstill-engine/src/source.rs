@@ -8,9 +8,11 @@ use potstill_ops::Scope;
 use potstill_random::Seed;
 
 use crate::{
-    Checkpoint, EngineError, ModelConfig, VisionModel,
-    checkpoint::METADATA_KEY,
-    model_config::{CONFIG, MODEL},
+    checkpoint::{Checkpoint, METADATA_KEY},
+    device::cpu,
+    error::EngineError,
+    model_config::{CONFIG, MODEL, ModelConfig},
+    vision_model::VisionModel,
 };
 
 /// Where a network's architecture and weights come from.
@@ -82,6 +84,46 @@ impl Source {
             task: config.as_ref().map(|config| config.task),
             class_names: config.map(|config| config.class_names).unwrap_or_default(),
         })
+    }
+}
+
+impl VisionModel {
+    /// A network of the registry for so many classes, with fresh weights from this seed.
+    ///
+    /// # Errors
+    /// A name that is not in the registry, 0 classes.
+    pub fn build(architecture: &str, classes: usize, seed: u64) -> Result<Self, EngineError> {
+        let source = Source {
+            model: Some(architecture.into()),
+            classes: Some(classes),
+            ..Source::default()
+        };
+        source.open(&cpu(), Seed::new(seed), "student")
+    }
+
+    /// A network with its weights, from a place that says which network it is: an exported folder, the folder of a run, a checkpoint.
+    ///
+    /// # Errors
+    /// A file that cannot be read or does not fit, no `config.json` beside it.
+    pub fn load(path: impl AsRef<Path>) -> Result<Self, EngineError> {
+        let source = Source {
+            weights: Some(path.as_ref().into()),
+            ..Source::default()
+        };
+        source.open(&cpu(), Seed::new(0), "student")
+    }
+
+    /// A network of the registry with the weights of a PyTorch or safetensors file, for as many classes as they are for.
+    ///
+    /// # Errors
+    /// A name that is not in the registry, a file that cannot be read or does not fit.
+    pub fn load_weights(architecture: &str, file: impl AsRef<Path>) -> Result<Self, EngineError> {
+        let source = Source {
+            model: Some(architecture.into()),
+            weights: Some(file.as_ref().into()),
+            ..Source::default()
+        };
+        source.open(&cpu(), Seed::new(0), "student")
     }
 }
 

@@ -13,7 +13,7 @@ use potstill_models::FrozenModel;
 use potstill_ops::{Mode, Pass, Point, Taps};
 use serde::Serialize;
 
-use crate::{EngineError, NetworkInput};
+use crate::{device::cpu, error::EngineError, network_input::NetworkInput};
 
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -87,7 +87,7 @@ fn embeddings(
     input: &NetworkInput,
     config: LoaderConfig,
 ) -> Result<Vec<Vec<f32>>, EngineError> {
-    let device = burn::tensor::Device::flex();
+    let device = cpu();
     let config = LoaderConfig {
         shuffle: false,
         drop_last: false,

@@ -1,15 +1,12 @@
 //! A network with what a program needs to use it.
 
-use std::path::Path;
-
 use burn::tensor::{Tensor, TensorData};
 use potstill_data::{FloatImage, Image};
 use potstill_models::{FrozenModel, Model, ModelError, Outputs, Shortcut};
 use potstill_ops::{Mode, Pass, Point, Taps};
-use potstill_random::Seed;
 use potstill_recipe::TaskKind;
 
-use crate::{NetworkInput, Source, cpu, default_input, error::EngineError};
+use crate::{device::cpu, error::EngineError, network_input::NetworkInput, plan::data::default_input};
 
 /// A network, how it takes an image, and what its classes are called.
 ///
@@ -45,44 +42,6 @@ pub struct VisionModel {
 }
 
 impl VisionModel {
-    /// A network of the registry for so many classes, with fresh weights from this seed.
-    ///
-    /// # Errors
-    /// A name that is not in the registry, 0 classes.
-    pub fn build(architecture: &str, classes: usize, seed: u64) -> Result<Self, EngineError> {
-        let source = Source {
-            model: Some(architecture.into()),
-            classes: Some(classes),
-            ..Source::default()
-        };
-        source.open(&cpu(), Seed::new(seed), "student")
-    }
-
-    /// A network with its weights, from a place that says which network it is: an exported folder, the folder of a run, a checkpoint.
-    ///
-    /// # Errors
-    /// A file that cannot be read or does not fit, no `config.json` beside it.
-    pub fn load(path: impl AsRef<Path>) -> Result<Self, EngineError> {
-        let source = Source {
-            weights: Some(path.as_ref().into()),
-            ..Source::default()
-        };
-        source.open(&cpu(), Seed::new(0), "student")
-    }
-
-    /// A network of the registry with the weights of a PyTorch or safetensors file, for as many classes as they are for.
-    ///
-    /// # Errors
-    /// A name that is not in the registry, a file that cannot be read or does not fit.
-    pub fn load_weights(architecture: &str, file: impl AsRef<Path>) -> Result<Self, EngineError> {
-        let source = Source {
-            model: Some(architecture.into()),
-            weights: Some(file.as_ref().into()),
-            ..Source::default()
-        };
-        source.open(&cpu(), Seed::new(0), "student")
-    }
-
     /// The same network, which takes its images so.
     #[must_use]
     pub fn with_input(self, input: impl Into<NetworkInput>) -> Self {

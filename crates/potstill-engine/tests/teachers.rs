@@ -123,13 +123,18 @@ fn a_teacher_that_trains_beside_a_frozen_one_goes_on_to_the_same_bits() {
 #[test]
 fn a_teacher_that_trains_is_moved_by_its_own_entry_only() {
     let place = tempfile::tempdir().unwrap();
-    let run = |name: &str, methods: &str| -> Bits {
+    let run = |name: &str, teachers: &str, methods: &str| -> Bits {
         let folder = place.path().join(name);
-        finish(&mut two(methods).start(&[], &folder));
+        let recipe = tiny_recipe()
+            .without_table("teacher")
+            .append(teachers)
+            .append(methods);
+        finish(&mut recipe.start(&[], &folder));
         part(&checkpoint(&folder), "small")
     };
     let ekd = "[[methods]]\nkind = \"ekd\"\nteacher = \"small\"\npairs = 1\n";
-    assert!(run("alone", ekd) == run("beside", ONLINE_BESIDE_FROZEN));
+    let both = format!("{SMALL}{WIDE}");
+    assert!(run("alone", SMALL, ekd) == run("beside", &both, ONLINE_BESIDE_FROZEN));
 }
 
 #[test]
@@ -162,10 +167,17 @@ fn each_teacher_has_its_own_input_mode_and_phase() {
 }
 
 #[test]
-fn a_teacher_that_nobody_names_is_not_opened() {
-    let recipe = two(&kd("a", "\"small\"")).set("teachers.wide.weights=no/such.pth");
-    assert_eq!(recipe.plan(&[]).unwrap().spec.teachers.len(), 1);
-    let refused = two("[[methods]]\nkind = \"tskd\"\nteacher = [\"small\", \"wide\"]\n").plan(&[]);
+fn a_teacher_that_stands_by_is_not_opened() {
+    let recipe = two("").set("teachers.wide.weights=no/such.pth");
+    assert!(recipe.plan(&[]).unwrap().spec.teachers.is_empty());
+}
+
+#[test]
+fn a_method_that_learns_from_one_teacher_refuses_two() {
+    let refused = two("[[methods]]\nkind = \"review-kd\"\nteacher = [\"small\", \"wide\"]\n").plan(&[]);
     let message = refused.err().unwrap();
-    assert!(message.contains("`tskd` learns from one teacher"), "{message}");
+    assert!(
+        message.contains("`review-kd` learns from one teacher"),
+        "{message}"
+    );
 }

@@ -7,6 +7,7 @@
 
 use std::{env, time::Instant};
 
+use burn::tensor::Device;
 use potstill_methods::letkd::{Discriminants, InMemory, KMeans};
 use potstill_ops::Recycler;
 use potstill_random::Seed;
@@ -35,7 +36,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let mut found = KMeans::begin(&mut rows, centres, &mut stream)?;
     let start = Instant::now();
-    found.iterate(&mut rows)?;
+    found.iterate(&mut rows, &Device::flex())?;
     println!(
         "k-means, {centres} centres: {:.1} s an iteration over {count} rows of {columns}",
         start.elapsed().as_secs_f64()

@@ -119,7 +119,7 @@ fn the_score_matrix_is_the_recorded_one() {
         values: &rows,
         columns: 2,
     };
-    let matrix = score_matrix(&mut rows, &prototypes, &|index, _| of[index]).unwrap();
+    let matrix = score_matrix(&mut rows, &prototypes, &Device::flex(), &|index, _| of[index]).unwrap();
     let matrix: Vec<f64> = matrix.into_iter().map(f64::from).collect();
     assert_near("matrix", &matrix, &recorded_numbers(&reference["matrix"]), SINGLE);
 }
@@ -250,8 +250,8 @@ fn streamed_k_means_is_plain_k_means() {
     let (mut in_file, mut in_memory) = (begin(&mut file), begin(&mut memory));
     let mut plain: Vec<f64> = in_memory.centres.iter().map(|&c| f64::from(c)).collect();
     for _ in 0..5 {
-        in_file.iterate(&mut file).unwrap();
-        in_memory.iterate(&mut memory).unwrap();
+        in_file.iterate(&mut file, &Device::flex()).unwrap();
+        in_memory.iterate(&mut memory, &Device::flex()).unwrap();
         plain = plain_iteration(&points, &plain, columns);
         assert!(in_file == in_memory, "the file gives other bits than the memory");
         let ours: Vec<f64> = in_memory.centres.iter().map(|&c| f64::from(c)).collect();
@@ -292,7 +292,7 @@ fn an_empty_cluster_takes_half_of_the_largest() {
         columns: 2,
         iteration: 0,
     };
-    assert!(found.iterate(&mut rows).unwrap());
+    assert!(found.iterate(&mut rows, &Device::flex()).unwrap());
     let (pair, other) = found.centres.split_at(4);
     assert_eq!(other, [9.25, 0.25]);
     for (i, value) in pair.iter().enumerate() {
@@ -311,6 +311,7 @@ fn sub_classes_have_fixed_places() {
         [4, 3, 4],
         20,
         Seed::new(0),
+        &Device::flex(),
         &mut |class| Ok(by_class[class].clone()),
         &mut |class| {
             asked.push(class);
@@ -322,7 +323,14 @@ fn sub_classes_have_fixed_places() {
     assert_eq!((found.centres.len(), found.prototypes.len()), (48, 48));
     // What was found for a class hangs on its own rows and its index alone.
     let mut only = |class: usize| Ok(if class == 3 { clouds(30, 4) } else { Vec::new() });
-    let again = SubClasses::cluster([4, 3, 4], 20, Seed::new(0), &mut only, &mut |_| false);
+    let again = SubClasses::cluster(
+        [4, 3, 4],
+        20,
+        Seed::new(0),
+        &Device::flex(),
+        &mut only,
+        &mut |_| false,
+    );
     assert_eq!(again.unwrap().unwrap().centres[36..], found.centres[36..]);
     for (class, rows) in by_class.iter().enumerate() {
         for row in rows.chunks(4) {
@@ -340,7 +348,7 @@ fn sub_classes_have_fixed_places() {
         values: &all,
         columns: 4,
     };
-    let matrix = score_matrix(&mut rows, &found.prototypes, &|index, row| {
+    let matrix = score_matrix(&mut rows, &found.prototypes, &Device::flex(), &|index, row| {
         nearest_of_class(row, &found.centres, of[index], 3)
     });
     let matrix = matrix.unwrap();
@@ -352,6 +360,7 @@ fn sub_classes_have_fixed_places() {
         [4, 3, 4],
         20,
         Seed::new(0),
+        &Device::flex(),
         &mut |_| Ok(Vec::new()),
         &mut |class| class == 2,
     );
@@ -367,16 +376,21 @@ fn every_row_goes_to_the_nearest_centre() {
         columns: 5,
     };
     let mut seen = 0;
-    each_assigned(&mut rows, &centres, &mut |index, row, nearest| {
-        assert_eq!(index, seen);
-        seen += 1;
-        let distance = |k: usize| -> f32 {
-            let centre = &centres[k * 5..][..5];
-            centre.iter().zip(row).map(|(c, x)| (c - x).powi(2)).sum()
-        };
-        let least = (0..40).map(distance).fold(f32::INFINITY, f32::min);
-        assert!(distance(nearest) <= least + 1e-4, "{index}");
-    })
+    each_assigned(
+        &mut rows,
+        &centres,
+        &Device::flex(),
+        &mut |index, row, nearest| {
+            assert_eq!(index, seen);
+            seen += 1;
+            let distance = |k: usize| -> f32 {
+                let centre = &centres[k * 5..][..5];
+                centre.iter().zip(row).map(|(c, x)| (c - x).powi(2)).sum()
+            };
+            let least = (0..40).map(distance).fold(f32::INFINITY, f32::min);
+            assert!(distance(nearest) <= least + 1e-4, "{index}");
+        },
+    )
     .unwrap();
     assert_eq!(seen, 500);
 }

@@ -18,7 +18,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    EngineError, ModelConfig,
+    error::EngineError,
+    model_config::ModelConfig,
     plan::timeline::RunEpoch,
     running_mean::RunningMean,
     train::{backward::Optimizers, learner::Learner, parts::RunPart},
@@ -140,6 +141,7 @@ impl Checkpoint {
             reason,
         };
         learner.load_states(self.states.clone()).map_err(broken)?;
+        let device = learner.plain_device();
         let (mut keys, mut lengths) = (BTreeMap::new(), BTreeMap::new());
         let mut put_back = TensorRestorer::new(&mut tensors);
         for part in learner.parts_mut() {
@@ -161,7 +163,7 @@ impl Checkpoint {
                 if lengths.get(parameter) != Some(&stored.shape.iter().product()) {
                     return false;
                 }
-                let stored = tensor(stored.clone(), &Device::flex());
+                let stored = tensor(stored.clone(), &device);
                 key_of(parameter)
                     .is_some_and(|key| optimizers.of(key).restore_tensor(parameter, slot, stored))
             });

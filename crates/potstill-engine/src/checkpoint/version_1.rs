@@ -45,7 +45,10 @@ fn states(texts: Value) -> Result<Value, serde_json::Error> {
 mod tests {
     use potstill_metrics::{MetricSet, Metrics, TOP1};
 
-    use crate::{Checkpoint, Position, RunEpoch};
+    use crate::{
+        checkpoint::{Checkpoint, Position},
+        plan::timeline::RunEpoch,
+    };
 
     /// The state of a run that Potstill 0.1.0 was told to stop in the middle of its second epoch.
     const STATE: &str = include_str!("../../tests/version_1/checkpoint.json");

@@ -3,6 +3,7 @@
 //! Everything that can be wrong is found here, before the first step: files, classes, channels, points, methods. One probe of
 //! each network infers every shape.
 
+mod cache_check;
 pub(crate) mod checks;
 pub(crate) mod data;
 pub(crate) mod methods;
@@ -27,7 +28,6 @@ use self::{
     methods::Ground,
     parts::PlanParts,
     spec::{MethodFacts, RunSpec},
-    teacher_cache::PlannedCache,
     teachers::PlannedTeacher,
     timeline::Timeline,
 };
@@ -86,7 +86,7 @@ impl Plan {
         for (index, teacher) in teachers.iter_mut().enumerate() {
             teacher.set_update(index, &methods)?;
             let counts = [epochs, data.train.len()];
-            teacher.facts.cache = PlannedCache::of(index, teacher, &methods, &settings, counts)?;
+            teacher.facts.cache = teacher.planned_cache(index, &methods, &settings, counts)?;
         }
         let (live, facts): (Vec<_>, Vec<_>) = teachers.into_iter().map(PlannedTeacher::into_live).unzip();
         let spec = RunSpec {
@@ -114,6 +114,12 @@ impl Plan {
             task: Arc::clone(&spec.task),
             clip_norm: spec.settings.clip_norm,
         };
+        if let Some((owner, name)) = learner.shared_name() {
+            let reason = format!(
+                "two tensors of `{owner}` are called `{name}`, and a checkpoint tells them apart by name"
+            );
+            return Err(EngineError::invalid_plan("methods", reason));
+        }
         Ok(Self { spec, learner })
     }
 

@@ -9,7 +9,9 @@ use potstill_data::{Batch, DataError, Epoch, Loader};
 use potstill_methods::StudentEpoch;
 
 use crate::{
-    EngineError, Observer, Phase, StepProgress,
+    error::EngineError,
+    observer::{Observer, StepProgress},
+    plan::phases::Phase,
     run::Run,
     train::{backward::UpdateContext, profile::StepProfile, step::StepReport},
 };

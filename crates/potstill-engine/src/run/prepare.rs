@@ -16,7 +16,10 @@ use potstill_models::FrozenModel;
 use potstill_ops::{Mode, Parameters, Pass, Point, Taps};
 
 use super::Run;
-use crate::{EngineError, NetworkInput, Observer, RunSpec, train::inputs::pixels};
+use crate::{
+    error::EngineError, network_input::NetworkInput, observer::Observer, plan::spec::RunSpec,
+    train::inputs::pixels,
+};
 
 /// The study of a run.
 pub(crate) struct RunPrepareContext<'a> {
@@ -48,7 +51,7 @@ impl Run {
                 .teacher_of(planned)
                 .filter(|teacher| !teacher.is_online());
             let teacher = teacher.map(|teacher| (teacher.network.frozen(), teacher.input.clone()));
-            let device = self.learner.device.clone().inner();
+            let device = self.learner.plain_device();
             let mut context = RunPrepareContext::new(&self.spec, device, teacher, observer, stop);
             let prepared = self.learner.methods[index].method.prepare(&mut context)?;
             if prepared == Prepared::Interrupted || stop.load(Ordering::Relaxed) {

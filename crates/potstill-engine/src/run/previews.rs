@@ -6,7 +6,7 @@ use burn::tensor::Tensor;
 use potstill_data::{Batch, Loader, LoaderConfig, Subset};
 
 use crate::{
-    EngineError,
+    error::EngineError,
     plan::timeline::SearchEpoch,
     run::{
         Run,

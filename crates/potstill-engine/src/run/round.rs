@@ -6,7 +6,8 @@ use potstill_data::Loader;
 use potstill_methods::Event;
 
 use crate::{
-    EngineError, Observer,
+    error::EngineError,
+    observer::Observer,
     plan::timeline::SearchEpoch,
     run::{Run, epoch::Pace},
 };

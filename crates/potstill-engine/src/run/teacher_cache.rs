@@ -57,7 +57,7 @@ impl Run {
         let Some(batch) = loader.epoch(0, 0).next() else {
             return Ok(());
         };
-        let images = input.of_batch(&batch?, &self.learner.device.clone().inner())?;
+        let images = input.of_batch(&batch?, &self.learner.plain_device())?;
         let count = images.dims()[0];
         let bits = |first: usize| -> Result<Vec<u32>, EngineError> {
             let some = images.clone().narrow(0, first, count - first);

@@ -27,6 +27,11 @@ pub(crate) struct Learner {
 }
 
 impl Learner {
+    /// The device without a graph.
+    pub fn plain_device(&self) -> Device {
+        self.device.clone().inner()
+    }
+
     /// What the teacher of an entry did, given what all teachers did; `None` without a teacher.
     pub fn teacher_output<'a>(
         &self,
@@ -115,7 +120,7 @@ impl Learner {
     /// Makes the methods ready for steps whose cost is measured: nothing is prepared, and every method has heard of `epochs` epochs of
     /// the student as it is.
     pub fn init_placeholders(&mut self, epochs: usize) -> Result<(), EngineError> {
-        let mut dry_run = DryRun(self.device.clone().inner());
+        let mut dry_run = DryRun(self.plain_device());
         for planned in &mut self.methods {
             planned.method.prepare(&mut dry_run)?;
         }

@@ -1,6 +1,7 @@
 //! Training steps: what trains, what it is given, how it moves.
 
 pub(crate) mod backward;
+mod cached_teacher;
 mod dry_run;
 pub(crate) mod error;
 mod forward;

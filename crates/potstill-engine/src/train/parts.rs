@@ -1,5 +1,7 @@
 //! The parts of a run: everything that has tensors, under its name in a checkpoint.
 
+use std::collections::BTreeSet;
+
 use potstill_methods::{OptimizerGroup, Part, PlannedMethod};
 use potstill_ops::Parameters;
 
@@ -62,6 +64,17 @@ impl<M> RunPart<M> {
 const STUDENT: &str = "student";
 
 impl Learner {
+    /// A name that two tensors of a checkpoint would have, and whose the second is; `None` if they can all be told apart.
+    pub fn shared_name(&self) -> Option<(String, String)> {
+        let mut names = BTreeSet::new();
+        let parts = self.parts();
+        let mut all = parts.iter().flat_map(|part| {
+            let entries = part.module.entries().into_iter();
+            entries.map(|entry| (part.owner.clone(), format!("{}/{}", part.name, entry.path)))
+        });
+        all.find(|(_, name)| !names.insert(name.clone()))
+    }
+
     /// Every part: the student, the teachers that train, and what the methods bring.
     pub fn parts(&self) -> Vec<RunPart<&dyn Parameters>> {
         let student = self.student.parameters();

@@ -10,12 +10,12 @@ use burn::tensor::{Device, Tensor, TensorData};
 use half::f16;
 use potstill_base::{CacheError, Digest, RecordFile};
 use potstill_data::LoaderConfig;
-use potstill_methods::{NetworkOutput, TeacherOutput};
+use potstill_methods::NetworkOutput;
 use potstill_models::{ModelError, Outputs};
 use potstill_ops::{Point, Taps, Visitor};
 use potstill_recipe::Precision;
 
-use super::{error::StepError, forward::Trace, learner::Learner, profile::StepPart};
+use super::error::StepError;
 use crate::plan::teacher_cache::PlannedCache;
 
 /// The cache of one teacher.
@@ -50,7 +50,7 @@ impl TeacherCache {
     }
 
     /// The logits and the maps at `points` of these images in an epoch; none if any of them is not there.
-    fn read(
+    pub fn read(
         &mut self,
         epoch: usize,
         indices: &[usize],
@@ -78,7 +78,7 @@ impl TeacherCache {
     }
 
     /// Keeps what the teacher said about these images in an epoch, and gives it as it will be read.
-    fn write(
+    pub fn write(
         &mut self,
         epoch: usize,
         indices: &[usize],
@@ -199,47 +199,4 @@ fn file_name(what: &str) -> String {
     };
     let readable: String = what.chars().map(plain).take(60).collect();
     format!("{readable}-{}", &Digest::of(what)[..8])
-}
-
-impl Learner {
-    /// What the teacher with this index says about the images: from its cache, or else by a forward pass, which is then kept. Gives the
-    /// multiply-accumulates that gradients go back through as well.
-    pub(super) fn cached_teacher(
-        &mut self,
-        index: usize,
-        images: Tensor<4>,
-        indices: &[usize],
-        trace: &mut Trace<'_>,
-    ) -> Result<(TeacherOutput, u64), StepError> {
-        let Some(mut cache) = self.teachers[index].cache.take() else {
-            return Ok(self.forward_teacher(index, images, trace)?);
-        };
-        let output = self.through_cache(&mut cache, index, images, indices, trace);
-        self.teachers[index].cache = Some(cache);
-        output
-    }
-
-    fn through_cache(
-        &self,
-        cache: &mut TeacherCache,
-        index: usize,
-        images: Tensor<4>,
-        indices: &[usize],
-        trace: &mut Trace<'_>,
-    ) -> Result<(TeacherOutput, u64), StepError> {
-        let points = self.teacher_points(index, trace.epoch);
-        let epoch = trace.epoch.0;
-        if let Some((logits, taps)) = cache.read(epoch, indices, &points, &images.device())? {
-            trace.profile.record(StepPart::Teacher, 0);
-            let output = NetworkOutput {
-                images,
-                outputs: Outputs::Logits(logits),
-                taps,
-            };
-            return Ok((TeacherOutput::frozen(output), 0));
-        }
-        let (output, macs) = self.forward_teacher(index, images, trace)?;
-        let kept = cache.write(epoch, indices, &points, output.constant().clone())?;
-        Ok((TeacherOutput::frozen(kept), macs))
-    }
 }

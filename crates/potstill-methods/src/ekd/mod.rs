@@ -51,7 +51,7 @@ pub struct Ekd {
 
 impl Ekd {
     /// The name in recipes.
-    pub const NAME: &'static str = "ekd";
+    pub const NAME: &'static str = options::NAME;
     /// The keys of its options.
     pub(crate) const KEYS: &'static [Key] = Options::KEYS;
 

@@ -4,8 +4,11 @@ use potstill_ops::Point;
 use potstill_recipe::MethodSpec;
 use potstill_settings::{choice, settings};
 
-use super::{Ekd, imitation::ImitationLoss};
+use super::imitation::ImitationLoss;
 use crate::{MethodError, NetworkInfo, Reads, plan_context::points_named};
+
+/// What a recipe calls the method.
+pub(super) const NAME: &str = "ekd";
 
 settings! {
     /// The options of EKD in a recipe.
@@ -117,7 +120,7 @@ impl Options {
             }
             _ => return Ok(()),
         };
-        let method = Ekd::NAME;
+        let method = NAME;
         Err(MethodError::Teacher { method, reason })
     }
 
@@ -133,7 +136,7 @@ impl Options {
         let named = !self.student_points.is_empty() && !self.teacher_points.is_empty();
         if named && own.len() != other.len() {
             return Err(MethodError::Unpaired {
-                method: Ekd::NAME,
+                method: NAME,
                 student: own.len(),
                 teacher: other.len(),
             });
@@ -169,7 +172,7 @@ fn blocks(
             .split_last()
             .filter(|(_, stages)| !stages.is_empty())
         else {
-            let method = Ekd::NAME;
+            let method = NAME;
             return Err(MethodError::NoStages {
                 method,
                 network,
@@ -178,5 +181,5 @@ fn blocks(
         };
         return Ok(stages.iter().map(|end| Point::post(&*end.pre.path)).collect());
     }
-    points_named(named, Ekd::NAME)
+    points_named(named, NAME)
 }

@@ -66,11 +66,11 @@ impl KMeans {
     ///
     /// # Errors
     /// The rows cannot be read.
-    pub fn iterate(&mut self, rows: &mut dyn Rows) -> Result<bool, MethodError> {
+    pub fn iterate(&mut self, rows: &mut dyn Rows, device: &Device) -> Result<bool, MethodError> {
         let columns = self.columns;
         let mut sums = vec![0.0_f64; self.centres.len()];
         let mut counts = vec![0_u64; self.count()];
-        each_assigned(rows, &self.centres, &mut |_, row, centre| {
+        each_assigned(rows, &self.centres, device, &mut |_, row, centre| {
             counts[centre] += 1;
             sums[centre * columns..][..columns]
                 .iter_mut()
@@ -118,17 +118,19 @@ impl KMeans {
 }
 
 /// Shows every row with its index and that of the nearest centre, the first of equals. A centre of NaNs is nobody's nearest.
+/// Products are computed on `device`.
 ///
 /// # Errors
 /// The rows cannot be read.
 pub fn each_assigned(
     rows: &mut dyn Rows,
     centres: &[f32],
+    device: &Device,
     see: &mut dyn FnMut(usize, &[f32], usize),
 ) -> Result<(), MethodError> {
     let columns = rows.columns();
     let count = centres.len() / columns;
-    let nearest = Nearest::to(centres, columns);
+    let nearest = Nearest::to(centres, columns, device);
     let step = (HELD / count.max(1)).max(1);
     for first in (0..rows.rows()).step_by(step) {
         let values = rows.read(first, step.min(rows.rows() - first))?;
@@ -149,12 +151,12 @@ struct Nearest {
 }
 
 impl Nearest {
-    fn to(centres: &[f32], columns: usize) -> Self {
+    fn to(centres: &[f32], columns: usize, device: &Device) -> Self {
         let count = centres.len() / columns;
         let data = TensorData::new(centres.to_vec(), [count, columns]);
         let half_square = |centre: &[f32]| centre.iter().map(|&c| f64::from(c).powi(2)).sum::<f64>() / 2.0;
         Self {
-            transposed: Tensor::<2>::from_data(data, &Device::flex()).transpose(),
+            transposed: Tensor::<2>::from_data(data, device).transpose(),
             half_squares: centres
                 .chunks_exact(columns)
                 .map(|centre| half_square(centre) as f32)
@@ -165,7 +167,7 @@ impl Nearest {
 
     fn of(&self, rows: &[f32]) -> Result<Vec<usize>, MethodError> {
         let data = TensorData::new(rows.to_vec(), [rows.len() / self.columns, self.columns]);
-        let products = Tensor::<2>::from_data(data, &Device::flex())
+        let products = Tensor::<2>::from_data(data, &self.transposed.device())
             .matmul(self.transposed.clone())
             .into_data();
         // The numbers as they lie: there are thousands for every row.

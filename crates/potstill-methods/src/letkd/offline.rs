@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use burn::tensor::{Device, Tensor, TensorData};
 use potstill_base::{CacheEntry, Lookup};
 use potstill_random::Seed;
 
@@ -111,7 +112,7 @@ impl CentreSearch {
             if context.should_stop() {
                 return Ok(None);
             }
-            let moved = found.iterate(rows)?;
+            let moved = found.iterate(rows, &context.device())?;
             let unfinished = CachedTensors::default()
                 .with("centres", &shape, found.centres.clone())
                 .with("iteration", &[1], vec![found.iteration as f32]);
@@ -204,14 +205,20 @@ impl DecisionSearch {
             });
         };
         let (projection, offset) = discriminants.affine(self.components);
-        let mut projected = project(&mut features, &projection, &offset, &entry.path("projected.f32"))?;
+        let mut projected = project(
+            &mut features,
+            &projection,
+            &offset,
+            &entry.path("projected.f32"),
+            &context.device(),
+        )?;
         let Some(sub_classes) = self.cluster(&mut projected, &labels, per_image, context)? else {
             return Ok(None);
         };
         let own =
             |index: usize, row: &[f32]| nearest_of_class(row, &sub_classes.centres, class(index), self.each);
         let found = FoundDecisions {
-            scores: score_matrix(&mut projected, &sub_classes.prototypes, &own)?,
+            scores: score_matrix(&mut projected, &sub_classes.prototypes, &context.device(), &own)?,
             centres: sub_classes.centres.clone(),
             projection,
             offset,
@@ -241,6 +248,7 @@ impl DecisionSearch {
             [classes, self.each, columns],
             self.iterations,
             Seed::new(self.seed),
+            &context.device(),
             &mut rows_of,
             &mut |class| {
                 context.progress("sub-classes", class, classes);
@@ -256,13 +264,12 @@ fn project(
     projection: &[f32],
     offset: &[f32],
     path: &Path,
+    device: &Device,
 ) -> Result<InFile, MethodError> {
-    use burn::tensor::{Device, Tensor, TensorData};
     const AT_ONCE: usize = 4096;
     let (rows, columns, r) = (features.rows.rows(), features.rows.columns(), offset.len());
-    let matrix = |values: &[f32], shape| {
-        Tensor::<2>::from_data(TensorData::new(values.to_vec(), shape), &Device::flex())
-    };
+    let matrix =
+        |values: &[f32], shape| Tensor::<2>::from_data(TensorData::new(values.to_vec(), shape), device);
     let (directions, offset) = (matrix(projection, [columns, r]), matrix(offset, [1, r]));
     let mut projected = InFile::create(path, r)?;
     for first in (0..rows).step_by(AT_ONCE) {

@@ -1,5 +1,6 @@
 //! Sub-classes of every class, and how easily each is taken for another.
 
+use burn::tensor::Device;
 use potstill_random::Seed;
 
 use super::{
@@ -41,6 +42,7 @@ impl SubClasses {
         [classes, each, columns]: [usize; 3],
         iterations: usize,
         seed: Seed,
+        device: &Device,
         rows_of: &mut dyn FnMut(usize) -> Result<Vec<f32>, MethodError>,
         should_stop: &mut dyn FnMut(usize) -> bool,
     ) -> Result<Option<Self>, MethodError> {
@@ -61,10 +63,10 @@ impl SubClasses {
             };
             let mut stream = seed.stream("letkd.sub-classes", &[class as u64]);
             let mut found = KMeans::begin(&mut rows, each, &mut stream)?;
-            while found.iteration < iterations && found.iterate(&mut rows)? {}
+            while found.iteration < iterations && found.iterate(&mut rows, device)? {}
             sub_classes
                 .prototypes
-                .extend(means_of_assigned(&mut rows, &found.centres)?);
+                .extend(means_of_assigned(&mut rows, &found.centres, device)?);
             sub_classes.centres.extend(found.centres);
         }
         Ok(Some(sub_classes))
@@ -72,10 +74,10 @@ impl SubClasses {
 }
 
 /// The means of the rows nearest to each centre; NaNs for a centre without rows, which has none.
-fn means_of_assigned(rows: &mut dyn Rows, centres: &[f32]) -> Result<Vec<f32>, MethodError> {
+fn means_of_assigned(rows: &mut dyn Rows, centres: &[f32], device: &Device) -> Result<Vec<f32>, MethodError> {
     let columns = rows.columns();
     let (mut sums, mut counts) = (vec![0.0_f64; centres.len()], vec![0_u64; centres.len() / columns]);
-    each_assigned(rows, centres, &mut |_, row, nearest| {
+    each_assigned(rows, centres, device, &mut |_, row, nearest| {
         counts[nearest] += 1;
         let sums = &mut sums[nearest * columns..][..columns];
         sums.iter_mut()
@@ -97,11 +99,12 @@ fn means_of_assigned(rows: &mut dyn Rows, centres: &[f32]) -> Result<Vec<f32>, M
 pub fn score_matrix(
     rows: &mut dyn Rows,
     prototypes: &[f32],
+    device: &Device,
     sub_class: &dyn Fn(usize, &[f32]) -> usize,
 ) -> Result<Vec<f32>, MethodError> {
     let count = prototypes.len() / rows.columns();
     let mut counts = vec![0_u64; count * count];
-    each_assigned(rows, prototypes, &mut |index, row, nearest| {
+    each_assigned(rows, prototypes, device, &mut |index, row, nearest| {
         counts[sub_class(index, row) * count + nearest] += 1;
     })?;
     let matrix = counts.chunks_exact(count).enumerate().flat_map(|(a, row)| {

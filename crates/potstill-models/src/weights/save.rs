@@ -1,6 +1,9 @@
 //! Writing weights as safetensors under PyTorch's names.
 
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 use burn::tensor::Tensor;
 use potstill_base::write_atomically;
@@ -40,6 +43,10 @@ pub fn write_tensors(
         file: path.into(),
         reason,
     };
+    let mut names = BTreeSet::new();
+    if let Some((name, ..)) = tensors.iter().find(|(name, ..)| !names.insert(name)) {
+        return Err(unwritable(format!("two tensors are called `{name}`")));
+    }
     let read = |(name, shape, values): (String, Vec<usize>, Tensor<1>)| (name, shape, values.into_data());
     let tensors: Vec<_> = tensors.into_iter().map(read).collect();
     let views: Result<Vec<_>, _> = tensors
