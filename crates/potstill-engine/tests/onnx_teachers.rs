@@ -143,7 +143,10 @@ fn what_does_not_fit_is_found_before_the_first_step() {
             &["data.train=shapes:size=8,train=48,test=20,classes=4"],
             &["10 classes and the student 4"],
         ),
-        (&["teacher.logits=fc"], &["no tensor `fc`", "did you mean"]),
+        (
+            &["teacher.logits=/fc/Gemm_output"],
+            &["no tensor `/fc/Gemm_output`", "did you mean `/fc/Gemm_output_0`"],
+        ),
         (
             &["teacher.onnx=FILES/probabilities.onnx"],
             &["Softmax", "logits = \"/fc/Gemm_output_0\""],

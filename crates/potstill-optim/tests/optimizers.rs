@@ -8,7 +8,7 @@ use burn::{
 };
 use potstill_ops::{Form, Parameters};
 use potstill_optim::{Optimizer, clip_by_global_norm};
-use potstill_recipe::OptimizerSpec;
+use potstill_recipe::{Adam, AdamW, OptimizerSpec, Sgd};
 use potstill_testing::numbers::{self, NINE_DIGITS, assert_near, numbers as all, recorded, tensor, values};
 use serde_json::Value;
 
@@ -21,7 +21,20 @@ fn spec(case: &Value, settings: &Value) -> OptimizerSpec {
     let mut keys = settings.as_object().unwrap().clone();
     keys.insert("kind".into(), case["optimizer"].clone());
     keys.insert("lr".into(), case["learning_rates"][0].clone());
-    serde_json::from_value(keys.into()).unwrap()
+    read(keys)
+}
+
+/// What is given over what PyTorch takes for the rest.
+fn read(given: serde_json::Map<String, Value>) -> OptimizerSpec {
+    let rate = given["lr"].as_f64().unwrap();
+    let usual: OptimizerSpec = match given["kind"].as_str().unwrap() {
+        "sgd" => Sgd::with_rate(rate).into(),
+        "adam" => Adam::with_rate(rate).into(),
+        _ => AdamW::with_rate(rate).into(),
+    };
+    let mut keys = serde_json::to_value(usual).unwrap();
+    keys.as_object_mut().unwrap().extend(given);
+    serde_json::from_value(keys).unwrap()
 }
 
 /// The gradient at these parameters, `shift` off the recorded one.
@@ -106,7 +119,7 @@ fn the_sweep_over_slices_and_the_plain_operations_agree() {
         serde_json::json!({"kind": "adam", "lr": 0.1, "weight_decay": 0.01}),
         serde_json::json!({"kind": "adamw", "lr": 0.1, "weight_decay": 0.1, "betas": [0.8, 0.95]}),
     ] {
-        let spec = serde_json::from_value(settings.clone()).unwrap();
+        let spec = read(settings.as_object().unwrap().clone());
         let (fast, portable) = (trajectory(&spec, Form::Fast), trajectory(&spec, Form::Portable));
         assert_ne!(fast, portable, "{settings}: one form was compared with itself");
         for (ours, theirs) in fast.iter().flatten().zip(portable.iter().flatten()) {
@@ -138,7 +151,7 @@ fn what_is_left_out_has_the_defaults_of_pytorch() {
 fn dampening_spares_the_first_step() {
     // p = 1, g = 1 and 2, momentum 0.5, dampening 0.25: b = 1, then 0.5 + 0.75 * 2 = 2.
     let spec = serde_json::json!({"kind": "sgd", "lr": 0.1, "momentum": 0.5, "dampening": 0.25});
-    let mut optimizer = Optimizer::new(&serde_json::from_value(spec).unwrap());
+    let mut optimizer = Optimizer::new(&read(spec.as_object().unwrap().clone()));
     let params = optimizer.update("w", tensor([1], |_| 1.0), tensor([1], |_| 1.0), 0.1);
     assert_near("first", &values(&params), &[0.9], 1e-14);
     let params = optimizer.update("w", params, tensor([1], |_| 2.0), 0.1);
