@@ -144,8 +144,8 @@ fn what_does_not_fit_is_found_before_the_first_step() {
             &["10 classes and the student 4"],
         ),
         (
-            &["teacher.logits=/fc/Gemm_output"],
-            &["no tensor `/fc/Gemm_output`", "did you mean `/fc/Gemm_output_0`"],
+            &["teacher.logits=/Relu_output_5"],
+            &["no tensor `/Relu_output_5`", "did you mean `/Relu"],
         ),
         (
             &["teacher.onnx=FILES/probabilities.onnx"],
