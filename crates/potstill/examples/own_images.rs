@@ -17,8 +17,9 @@ fn draw(class: u32, stream: &mut Stream) -> Image {
             let [row, column] = [row, column].map(|place| (place + shift) / width % 2);
             let is_bright = [row == 0, column == 0, row == column][class as usize];
             let level = if is_bright { 1.0 } else { 0.4 };
-            pixels
-                .extend(colour.map(|value| (value * level + 40.0 * stream.normal()).clamp(0.0, 255.0) as u8));
+            pixels.extend(
+                colour.map(|value| (value * level + 100.0 * stream.normal()).clamp(0.0, 255.0) as u8),
+            );
         }
     }
     Image {
@@ -37,18 +38,18 @@ fn images(each: u32, seed: u64) -> Result<InMemory, DataError> {
     InMemory::classification(images, labels, ["rows", "columns", "chessboard"])
 }
 
+/// A small student with few images, alone so far.
+fn student() -> potstill::Result<Distillation> {
+    Ok(Distillation::new("cifar_resnet8", images(20, 3)?, images(50, 2)?)
+        .epochs(20)
+        .batch(15))
+}
+
 pub(crate) fn main() -> potstill::Result<()> {
     let teacher = Distillation::new("cifar_resnet20", images(100, 1)?, images(50, 2)?)
         .epochs(6)
         .batch(25)
         .run(&mut NoObserver)?;
-    let student = || {
-        potstill::Result::Ok(
-            Distillation::new("cifar_resnet8", images(20, 3)?, images(50, 2)?)
-                .epochs(6)
-                .batch(15),
-        )
-    };
     let alone = student()?.run(&mut NoObserver)?;
     let taught = student()?
         .teacher(teacher.student.clone())

@@ -17,15 +17,17 @@ impl Method for LogitMse {
 }
 
 pub(crate) fn main() -> potstill::Result<()> {
-    let images = |split| open("shapes:size=16,train=480,test=200,classes=4", split);
+    let images = |split| open("shapes:size=16,train=320,test=200,classes=4", split);
     let teacher = Distillation::new("cifar_resnet14", images(Split::Train)?, images(Split::Test)?)
-        .epochs(4)
+        .epochs(8)
+        .batch(16)
         .run(&mut NoObserver)?;
     let student = Distillation::new("cifar_resnet8", images(Split::Train)?, images(Split::Test)?)
         .teacher(teacher.student)
         .method("kd", 0.5, Kd::with_temperature(4.0))
         .method("logit-mse", 0.5, LogitMse)
-        .epochs(4)
+        .epochs(8)
+        .batch(16)
         .run(&mut NoObserver)?;
     for row in &student.rows {
         let terms = &row.train.terms;

@@ -66,9 +66,10 @@ impl Network for Small {
 }
 
 pub(crate) fn main() -> potstill::Result<()> {
-    let images = |split| open("shapes:size=16,train=480,test=200,classes=4", split);
+    let images = |split| open("shapes:size=16,train=320,test=200,classes=4", split);
     let teacher = Distillation::new("cifar_resnet14", images(Split::Train)?, images(Split::Test)?)
-        .epochs(4)
+        .epochs(8)
+        .batch(16)
         .run(&mut NoObserver)?;
     // ReviewKD with its options as in a recipe; it is made once the points of both networks are known.
     let review = MethodSpec::new("review-kd")
@@ -81,7 +82,8 @@ pub(crate) fn main() -> potstill::Result<()> {
     )
     .teacher(teacher.student)
     .entry(MethodParts::of_spec("review-kd", review))
-    .epochs(4)
+    .epochs(8)
+    .batch(16)
     .run(&mut NoObserver)?;
     println!("top-1 {:.2} %", student.metrics()["top1"]);
     student.student.network.parameters().each(&mut |entry, value| {
