@@ -1,8 +1,12 @@
-//! Cross-entropy and ranks are the recorded ones of PyTorch.
+//! Cross-entropy and ranks are the recorded ones of PyTorch, and the task measures what it trains.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 use burn::tensor::{Device, Int, Tensor};
+use potstill_data::{Batch, Target};
 use potstill_metrics::true_class_ranks;
-use potstill_tasks::cross_entropy;
+use potstill_models::Outputs;
+use potstill_tasks::{Classification, Task, cross_entropy};
 use potstill_testing::numbers::{NINE_DIGITS, assert_near, number, numbers as all, recorded, tensor, values};
 
 const RECORD: &str = "potstill-methods/tests/reference/kd.json";
@@ -64,4 +68,48 @@ fn ranks_are_the_recorded_ones() {
             all(&case["rank_of_label"])
         );
     }
+}
+
+#[test]
+fn what_is_measured_is_the_loss_that_is_trained() {
+    let record = recorded(RECORD);
+    let labels: Vec<u32> = all(&record["labels"])
+        .into_iter()
+        .map(|label| label as u32)
+        .collect();
+    let batch = Batch {
+        images: vec![0.0; 4],
+        shape: [4, 1, 1, 1],
+        valid: vec![[1, 1]; 4],
+        targets: labels.into_iter().map(Target::Class).collect(),
+        indices: (0..4).collect(),
+    };
+    let task = Classification::default();
+    let outputs = Outputs::Logits(tensor([4, 10], logit));
+    let targets = task.targets(&batch, &Device::flex()).unwrap();
+    let terms = task.terms(&outputs, &targets).unwrap();
+    assert_eq!(terms[0].name, "cross_entropy");
+    let mut evaluator = task.evaluator();
+    evaluator.add(&outputs, &batch).unwrap();
+    let found = evaluator.finish();
+    assert_near("loss", &[found["loss"]], &[number(&terms[0].value)], 1e-6);
+    // Two of four labels are among the five likeliest, see the record.
+    assert_eq!((found["top1"], found["top5"]), (0.0, 50.0));
+    assert_eq!(task.counts(&outputs, &batch).unwrap()["top1"], 0.0);
+}
+
+#[test]
+fn images_that_an_augmentation_made_do_not_count() {
+    let task = Classification::default();
+    // Two made images of class 1, then the two clean ones, of which one is a hit.
+    let rows = [0.0, 9.0, 0.0, 9.0, 9.0, 0.0, 0.0, 9.0];
+    let outputs = Outputs::Logits(tensor([4, 2], |i| rows[i]));
+    let batch = Batch {
+        images: vec![0.0; 2],
+        shape: [2, 1, 1, 1],
+        valid: vec![[1, 1]; 2],
+        targets: vec![Target::Class(1), Target::Class(1)],
+        indices: vec![0, 1],
+    };
+    assert_eq!(task.counts(&outputs, &batch).unwrap()["top1"], 1.0);
 }
