@@ -2,7 +2,7 @@
 
     python tools/verification_reference.py
 
-Needs: numpy. Writes: crates/potstill-engine/tests/reference/verification.json.
+Needs: numpy. Writes: crates/potstill-metrics/tests/reference/verification.json.
 
 A fold is judged by the threshold that tells most pairs of the other folds right; pairs whose score is at least the
 threshold are taken for the same identity; of several best thresholds the smallest, among the scores of the other
@@ -58,7 +58,7 @@ def main():
         case("well apart", 2, 5, 0.01, 6),
     ]
     content = {"made_by": f"tools/verification_reference.py with numpy {np.__version__}", "cases": cases}
-    reference_json.write("potstill-engine", "verification.json", reference_json.significant(content, 12))
+    reference_json.write("potstill-metrics", "verification.json", reference_json.significant(content, 12))
 
 
 if __name__ == "__main__":

@@ -52,5 +52,5 @@ pub use run::{Outcome, Run};
 pub use run_folder::RunFolder;
 pub use source::Source;
 pub use train::profile::StepPart;
-pub use verify::{PairScore, Verification, verification, verify};
+pub use verify::verify;
 pub use vision_model::VisionModel;

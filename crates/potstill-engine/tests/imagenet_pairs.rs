@@ -8,7 +8,7 @@ use potstill_methods::{MethodError, NetworkInfo, PlanContext, StudentEpoch, find
 use potstill_models::BuildOptions;
 use potstill_ops::{Point, Scope, count_trainable};
 use potstill_random::Seed;
-use potstill_recipe::MethodSpec;
+use potstill_recipe::{MethodSpec, TaskKind};
 
 fn side(name: &str) -> NetworkInfo {
     let device = Device::flex();
@@ -28,6 +28,7 @@ fn review(student: &str, teacher: &str, options: &str) -> Result<([Levels; 2], u
         id: "review-kd".into(),
         student: side(student),
         teachers: vec![side(teacher)],
+        task: TaskKind::Classification,
         image: [224, 224, 3],
         input: potstill_engine::default_input(3),
         epochs: 240,

@@ -8,7 +8,7 @@ use potstill_methods::{NetworkInfo, PlanContext, StudentEpoch, find};
 use potstill_models::BuildOptions;
 use potstill_ops::{Point, Scope, count_trainable};
 use potstill_random::Seed;
-use potstill_recipe::MethodSpec;
+use potstill_recipe::{MethodSpec, TaskKind};
 
 /// A pair with what the student gives and the teacher wants, channels and sizes shallow to deep, and the parameters of the fusion
 /// modules (`docs/methods/review-kd.md`).
@@ -139,6 +139,7 @@ fn levels_and_parameters_are_the_published_ones() {
             id: "review-kd".into(),
             student: side(pair.student),
             teachers: vec![side(pair.teacher)],
+            task: TaskKind::Classification,
             image: [32, 32, 3],
             input: potstill_engine::default_input(3),
             epochs: 240,

@@ -3,7 +3,7 @@
 use potstill_data::TargetKind;
 use potstill_models::OutputError;
 use potstill_recipe::RecipeError;
-use potstill_tasks::TaskError;
+use potstill_tasks::{TaskError, TaskKind};
 
 /// A method that cannot work with these networks or options, which is found before the first step, or a method that breaks its word.
 #[derive(Debug, thiserror::Error)]
@@ -31,6 +31,18 @@ pub enum MethodError {
         teacher: usize,
         /// The student's classes.
         student: usize,
+    },
+    /// A teacher of another task, whose logits mean something else.
+    #[error(
+        "`{method}` compares probabilities, but the teacher was trained for `{teacher}` and the student is for `{student}`"
+    )]
+    OtherTask {
+        /// The method.
+        method: &'static str,
+        /// The teacher's task.
+        teacher: TaskKind,
+        /// The student's.
+        student: TaskKind,
     },
     /// A teacher that does not fit what is to become of it.
     #[error("`{method}` {reason}")]

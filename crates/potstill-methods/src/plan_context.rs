@@ -5,6 +5,7 @@ use potstill_data::Normalise;
 use potstill_models::{FrozenModel, LastStage, ModelError, Probe, StageEnd};
 use potstill_ops::{Point, Scope};
 use potstill_random::Seed;
+use potstill_tasks::TaskKind;
 
 use crate::MethodError;
 
@@ -21,6 +22,8 @@ pub struct NetworkInfo {
     pub last_stage: Option<LastStage>,
     /// Whether it starts from trained weights.
     pub has_weights: bool,
+    /// The task that its weights were trained for, where they say so.
+    pub task: Option<TaskKind>,
 }
 
 /// What a method knows when it is planned.
@@ -32,6 +35,8 @@ pub struct PlanContext {
     pub student: NetworkInfo,
     /// The teachers that the entry names: none, one, or several whose mean it is to learn from.
     pub teachers: Vec<NetworkInfo>,
+    /// What the networks are trained for.
+    pub task: TaskKind,
     /// The size `[H, W, C]` of an image.
     pub image: [usize; 3],
     /// How the student's images are normalised.
@@ -55,11 +60,20 @@ impl PlanContext {
             .ok_or_else(|| MethodError::NoTeacher(method.into()))
     }
 
-    /// The teacher, which must have the same number of classes as the student, as must every other.
+    /// The teacher, whose probabilities the student's can be compared with: it must have learned the same task, if it says which, with the
+    /// same number of classes, as must every other.
     ///
     /// # Errors
-    /// As [`teacher`](Self::teacher); [`MethodError::Classes`].
+    /// As [`teacher`](Self::teacher); [`MethodError::OtherTask`], [`MethodError::Classes`].
     pub fn teacher_of_same_classes(&self, method: &'static str) -> Result<&NetworkInfo, MethodError> {
+        let mut tasks = self.teachers.iter().filter_map(|teacher| teacher.task);
+        if let Some(teacher) = tasks.find(|&task| task != self.task) {
+            return Err(MethodError::OtherTask {
+                method,
+                teacher,
+                student: self.task,
+            });
+        }
         let student = self.student.probe.classes;
         let mut classes = self.teachers.iter().map(|teacher| teacher.probe.classes);
         match classes.find(|&teacher| teacher != student) {
@@ -109,6 +123,7 @@ impl NetworkInfo {
             stage_ends: network.stage_ends(),
             last_stage: network.last_stage(),
             has_weights: false,
+            task: None,
         })
     }
 

@@ -5,7 +5,8 @@
 //! measured:
 //!
 //! * one class per image: [`true_class_ranks`] and [`Hits`] (top-1, top-5);
-//! * a set of classes per image: [`Ranking`] (mean average precision, F1).
+//! * a set of classes per image: [`Ranking`] (mean average precision, F1);
+//! * pairs of images that show the same or not: [`verification`].
 //!
 //! ```
 //! use potstill_metrics::{Hits, TOP1};
@@ -24,6 +25,7 @@ mod metric_set;
 mod metrics;
 pub mod number;
 mod ranking;
+mod verification;
 
 pub use average_precision::average_precision;
 pub use hits::{Hits, TOP1, TOP5, true_class_ranks};
@@ -31,3 +33,4 @@ pub use info::{LOSS, MISSING, MetricInfo, Unit};
 pub use metric_set::MetricSet;
 pub use metrics::Metrics;
 pub use ranking::{CLASSES_LEFT_OUT, F1, MEAN_AVERAGE_PRECISION, Ranking};
+pub use verification::{PairScore, Verification, cosine, verification};

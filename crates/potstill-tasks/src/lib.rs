@@ -8,6 +8,8 @@
 //! | [`Classification`] | one class | a row of logits | cross-entropy | top-1 |
 //! | [`MultiLabel`] | a set of classes | a row of logits | binary cross-entropy | mAP |
 //!
+//! [`Verifier`] measures the embeddings of a trained network on pairs of images.
+//!
 //! ```
 //! use potstill_data::TargetKind;
 //! use potstill_tasks::{Task, TaskKind, TaskOptions};
@@ -25,6 +27,7 @@ mod multi_label;
 mod probabilities;
 mod targets;
 mod task;
+mod verification;
 
 pub use classification::{Classification, cross_entropy};
 pub use error::TaskError;
@@ -34,3 +37,4 @@ pub use potstill_recipe::TaskKind;
 pub use probabilities::Probabilities;
 pub use targets::Targets;
 pub use task::{Evaluator, Task, TaskOptions, task};
+pub use verification::Verifier;

@@ -9,7 +9,7 @@ use potstill_methods::{
 use potstill_models::{BuildOptions, Model};
 use potstill_ops::{Frozen, Mode, Parameters, Pass, Point, Scope, Taps, Visitor};
 use potstill_random::Seed;
-use potstill_recipe::{MethodSpec, Recipe};
+use potstill_recipe::{MethodSpec, Recipe, TaskKind};
 
 use crate::numbers::map;
 
@@ -33,6 +33,7 @@ pub fn context(student: &Model, teacher: Option<&Model>) -> PlanContext {
         id: "test".into(),
         student: side(student),
         teachers: teacher.into_iter().map(side).collect(),
+        task: TaskKind::Classification,
         image: [32, 32, 3],
         input: Normalise {
             mean: vec![0.485, 0.456, 0.406],

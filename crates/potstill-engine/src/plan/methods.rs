@@ -120,6 +120,7 @@ impl Ground<'_> {
             id: id.clone(),
             student: self.student.facts.info.clone(),
             teachers: facts.map(|facts| facts.network.info.clone()).collect(),
+            task: self.task.kind(),
             image: self.data.image,
             input: self.student.facts.input.normalise.clone(),
             epochs: self.epochs,

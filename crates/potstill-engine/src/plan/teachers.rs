@@ -78,12 +78,14 @@ impl PlannedTeacher {
             shortcut,
             network,
             input,
+            task,
             ..
         } = network.into();
         let frozen = FrozenModel::from(&network);
         let input = input.unwrap_or_else(|| default_input(data.image[2]).into());
         let mut teacher = Self::frozen(name, architecture, frozen, input, data, device)?;
         teacher.facts.network.shortcut = shortcut;
+        teacher.facts.network.info.task = task;
         teacher.trainable = Some(network);
         Ok(teacher)
     }
