@@ -23,6 +23,26 @@ pub struct Evaluation {
 
 /// Evaluates `network` at its `task` on every image of `data`, by its running statistics. `progress` hears how many images are done.
 ///
+/// ```
+/// use potstill_data::{Augment, LoaderConfig, Split, open};
+/// use potstill_engine::{VisionModel, evaluate};
+/// use potstill_recipe::TaskKind;
+/// use potstill_tasks::{TaskOptions, task};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let data = open("shapes:size=16,train=8,test=12,classes=4", Split::Test)?;
+/// let model = VisionModel::build("cifar_resnet8", 4, 0)?;
+/// let options = TaskOptions { classes: data.classes().to_vec(), ..TaskOptions::default() };
+/// let task = task(TaskKind::Classification, options);
+/// let config = LoaderConfig::default();
+/// let frozen = (&model.network).into();
+/// let found = evaluate(&*task, &frozen, data.into(), &Augment::none(), &model.input(), config, &mut |_| ())?;
+/// assert_eq!(found.count, 12);
+/// assert!(found.metrics["top1"] <= 100.0);
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// An image that cannot be read or that the network does not take, a mean that does not fit the images' channels, outputs or targets
 /// that are not the task's.

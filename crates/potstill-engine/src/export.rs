@@ -31,6 +31,17 @@ pub enum CheckpointChoice {
 /// Exports the student of a finished run to `out`: `model.safetensors`, `config.json` and the model card `README.md`. The folder
 /// of the run is enough: neither its data nor its teacher is opened.
 ///
+/// ```no_run
+/// use potstill_engine::{CheckpointChoice, RunFolder, VisionModel, export};
+///
+/// # fn main() -> Result<(), potstill_engine::EngineError> {
+/// let run = RunFolder::open("runs/mine".as_ref())?;
+/// export(&run, CheckpointChoice::Last, "student".as_ref())?;
+/// let student = VisionModel::load("student")?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// The folder holds no finished run, the checkpoint is broken, the target cannot be written.
 pub fn export(folder: &RunFolder, choice: CheckpointChoice, out: &Path) -> Result<(), EngineError> {

@@ -12,6 +12,19 @@ use potstill_recipe::{Enlarge, Input, LowResolution};
 use crate::error::EngineError;
 
 /// How a network takes an image of pixels in `[0, 1]`.
+///
+/// ```
+/// use potstill_engine::{NetworkInput, default_input};
+/// use potstill_recipe::{Enlarge, LowResolution};
+///
+/// let whole = NetworkInput::from(default_input(3));
+/// let low = NetworkInput {
+///     low_resolution: Some(LowResolution { size: 8, enlarge: Enlarge::None }),
+///     ..whole.clone()
+/// };
+/// assert_eq!((whole.size([32, 32, 3])?, low.size([32, 32, 3])?), ([32, 32, 3], [8, 8, 3]));
+/// # Ok::<(), potstill_engine::EngineError>(())
+/// ```
 #[derive(Debug, Clone, PartialEq)]
 pub struct NetworkInput {
     /// Degrades the image; none for all of it.

@@ -38,6 +38,19 @@ pub struct EpochProgress<'a> {
 }
 
 /// Watches a run. Every method may be left as it is.
+///
+/// ```
+/// use potstill_engine::{EpochProgress, Observer};
+///
+/// /// Keeps the loss of each epoch.
+/// struct Losses(Vec<f64>);
+///
+/// impl Observer for Losses {
+///     fn epoch(&mut self, epoch: &EpochProgress<'_>) {
+///         self.0.push(epoch.row.train.loss);
+///     }
+/// }
+/// ```
 pub trait Observer {
     /// A training step is done.
     fn step(&mut self, _step: &StepProgress<'_>) {}

@@ -16,6 +16,20 @@ use crate::{
 };
 
 /// Where a network's architecture and weights come from.
+///
+/// ```
+/// use potstill_engine::{Source, cpu};
+/// use potstill_random::Seed;
+///
+/// let source = Source {
+///     model: Some("cifar_resnet8".into()),
+///     classes: Some(5),
+///     ..Source::default()
+/// };
+/// let model = source.open(&cpu(), Seed::new(0), "student")?;
+/// assert_eq!(model.network.classes(), 5);
+/// # Ok::<(), potstill_engine::EngineError>(())
+/// ```
 #[derive(Debug, Clone, Default)]
 pub struct Source {
     /// The architecture; none to take it from the `config.json` beside the weights.

@@ -22,6 +22,12 @@ settings! {
 }
 
 /// Knowledge distillation on logits.
+///
+/// ```
+/// use potstill_methods::{Kd, Method, TeacherUse};
+///
+/// assert_eq!(Kd::with_temperature(4.0).info().teacher, TeacherUse::OneOrMean);
+/// ```
 #[derive(Debug, Clone)]
 pub struct Kd {
     temperature: f64,

@@ -26,7 +26,53 @@ pub struct NetworkInfo {
     pub task: Option<TaskKind>,
 }
 
-/// What a method knows when it is planned.
+/// What a method knows when it is planned. A method that has modules of its own finds their shapes here:
+///
+/// ```
+/// use potstill_methods::{
+///     LossTerm, Method, MethodError, Part, PlanContext, Reads, StepContext, StudentEpoch,
+/// };
+/// use potstill_ops::{Conv2d, Conv2dConfig, Parameters, Pass, Point};
+///
+/// /// A 1x1 convolution of the student's last map follows the teacher's last map, of the same size.
+/// struct Follow {
+///     student: Point,
+///     teacher: Point,
+///     project: Conv2d,
+/// }
+///
+/// impl Follow {
+///     fn plan(context: &PlanContext) -> Result<Self, MethodError> {
+///         let (ours, theirs) = (&context.student, context.teacher("follow")?);
+///         let last = |stages: &[potstill_models::StageEnd]| stages[stages.len() - 2].post.clone();
+///         let (student, teacher) = (last(&ours.stage_ends), last(&theirs.stage_ends));
+///         let [_, _, inputs] = ours.size(&student, "follow", "student")?;
+///         let [_, _, outputs] = theirs.size(&teacher, "follow", "teacher")?;
+///         let project = Conv2d::he_normal(Conv2dConfig::new(inputs, outputs, 1), &context.scope().at("project"));
+///         Ok(Self { student, teacher, project })
+///     }
+/// }
+///
+/// impl Method for Follow {
+///     fn reads(&self, _: StudentEpoch) -> Reads {
+///         Reads { student: vec![self.student.clone()], teacher: vec![self.teacher.clone()] }
+///     }
+///
+///     fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
+///         let ours = self.project.forward(step.student.tap(&self.student)?, pass);
+///         let gap = ours - step.teacher().tap(&self.teacher)?;
+///         Ok(vec![LossTerm::loss(step.id, gap.powi_scalar(2).mean())])
+///     }
+///
+///     fn parts(&self) -> Vec<Part<&dyn Parameters>> {
+///         vec![Part::beside_student(&self.project)]
+///     }
+///
+///     fn parts_mut(&mut self) -> Vec<Part<&mut dyn Parameters>> {
+///         vec![Part::beside_student(&mut self.project)]
+///     }
+/// }
+/// ```
 #[derive(Debug, Clone)]
 pub struct PlanContext {
     /// The name of the method's entry.

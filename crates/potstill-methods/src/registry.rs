@@ -67,6 +67,11 @@ static REGISTRY: &[MethodEntry] = &[
 ];
 
 /// Every method, in the order of the documentation.
+///
+/// ```
+/// let names: Vec<_> = potstill_methods::registry().iter().map(|entry| entry.name).collect();
+/// assert_eq!(names[0], "kd");
+/// ```
 pub fn registry() -> &'static [MethodEntry] {
     REGISTRY
 }

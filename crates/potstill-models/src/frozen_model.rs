@@ -6,6 +6,20 @@ use potstill_ops::{Frozen, Mode, Pass, Point, Precision};
 use crate::{LastStage, Model, ModelError, OnnxModel, OutputKind, Outputs, Probe, StageEnd, probe};
 
 /// A network for teaching and measuring. It is on the plain device, and cannot be trained.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use potstill_models::{BuildOptions, FrozenModel, find};
+/// use potstill_ops::Scope;
+/// use potstill_random::Seed;
+///
+/// let device = Device::flex();
+/// let scope = Scope::new(&device, Seed::new(0), "teacher");
+/// let teacher = FrozenModel::from(&find("cifar_resnet8")?.build(BuildOptions::default(), &scope)?);
+/// let logits = teacher.logits(Tensor::ones([1, 32, 32, 3], &device))?;
+/// assert!(!logits.is_require_grad());
+/// # Ok::<(), potstill_models::ModelError>(())
+/// ```
 #[derive(Debug, Clone)]
 #[allow(clippy::large_enum_variant, reason = "there are one or two of them")]
 pub enum FrozenModel {

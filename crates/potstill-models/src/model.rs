@@ -9,6 +9,25 @@ use crate::{
 };
 
 /// A network with the layers that were put into it: one of the registry, or a program's own.
+///
+/// ```
+/// use burn::tensor::{Device, Tensor};
+/// use potstill_models::{BuildOptions, find};
+/// use potstill_ops::{Mode, Pass, Point, Scope, Taps};
+/// use potstill_random::Seed;
+///
+/// let device = Device::flex();
+/// let scope = Scope::new(&device, Seed::new(0), "student");
+/// let options = BuildOptions { classes: Some(7), ..BuildOptions::default() };
+/// let network = find("cifar_resnet8")?.build(options, &scope)?;
+/// let last = Point::pre("layer3.0");
+/// let mut taps = Taps::at(&[last.clone()]);
+/// let mut pass = Pass::visited(Mode::Batch, &mut taps);
+/// let outputs = network.forward(Tensor::ones([2, 32, 32, 3], &device), &mut pass);
+/// assert_eq!(outputs.logits()?.dims(), [2, 7]);
+/// assert_eq!(taps.map(&last).map(|map| map.dims()), Some([2, 8, 8, 64]));
+/// # Ok::<(), potstill_models::ModelError>(())
+/// ```
 #[derive(Module, Debug)]
 pub struct Model {
     network: Inserted<Source>,

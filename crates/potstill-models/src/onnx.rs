@@ -22,6 +22,17 @@ use potstill_ops::{Pass, Point, PointSide};
 use crate::{ModelError, Probe};
 
 /// A classification network in an ONNX file. Copies share the file.
+///
+/// ```no_run
+/// use potstill_models::{FrozenModel, OnnxModel};
+///
+/// let teacher = OnnxModel::open("teacher.onnx".as_ref(), None, [32, 32, 3])?;
+/// for (point, size) in &teacher.probe().points {
+///     println!("{point}: {size:?}");
+/// }
+/// let teacher = FrozenModel::Onnx(teacher);
+/// # Ok::<(), potstill_models::ModelError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct OnnxModel {
     network: Arc<OnnxNetwork>,

@@ -49,6 +49,20 @@ impl Probe {
 
 /// Runs `network` once, on one black image of size `[H, W]`, and notes every point.
 ///
+/// ```
+/// use burn::tensor::Device;
+/// use potstill_models::{BuildOptions, find, probe};
+/// use potstill_ops::{Point, Scope};
+/// use potstill_random::Seed;
+///
+/// let device = Device::flex();
+/// let scope = Scope::new(&device, Seed::new(0), "student");
+/// let network = find("cifar_resnet8")?.build(BuildOptions::default(), &scope)?;
+/// let probe = probe(&network, [32, 32], &device)?;
+/// assert_eq!(probe.size(&Point::post("layer2.0")), Some([16, 16, 32]));
+/// # Ok::<(), potstill_models::ModelError>(())
+/// ```
+///
 /// # Errors
 /// [`ModelError::Input`] if the network cannot take such an image; [`ModelError::Description`] if a program's own
 /// network gives other outputs or has other points than it says.

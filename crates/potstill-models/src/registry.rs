@@ -50,6 +50,11 @@ pub struct BuildOptions {
 }
 
 /// Every network, in the order of the documentation.
+///
+/// ```
+/// let small = potstill_models::registry().filter(|entry| entry.parameters < 100_000);
+/// assert!(small.into_iter().any(|entry| entry.name == "cifar_resnet8"));
+/// ```
 pub fn registry() -> impl Iterator<Item = &'static ModelEntry> + Clone {
     FAMILIES.iter().copied().flatten()
 }

@@ -7,7 +7,7 @@ use potstill_engine::{
     EngineError, MethodParts, Observer, Phase, Plan, PlanParts, PlannedData, Run, RunFolder, Settings, cpu,
 };
 use potstill_methods::Method;
-use potstill_recipe::{OptimizerSpec, Schedule, Sgd};
+use potstill_recipe::{OptimizerSpec, Schedule, Sgd, TaskKind};
 
 use crate::{Distilled, Student, TeacherModel};
 
@@ -44,6 +44,7 @@ pub struct Distillation {
     teachers: Vec<(String, TeacherModel)>,
     methods: Vec<MethodParts>,
     phase: Phase,
+    task: TaskKind,
     folder: Option<Folder>,
 }
 
@@ -79,8 +80,15 @@ impl Distillation {
             teachers: Vec::new(),
             methods: Vec::new(),
             phase: Phase::whole(30, optimizer),
+            task: TaskKind::default(),
             folder: None,
         }
+    }
+
+    /// What the networks are trained for: classification if not given. The images have to have its targets.
+    #[must_use]
+    pub fn task(self, task: TaskKind) -> Self {
+        Self { task, ..self }
     }
 
     /// With a teacher, called `teacher`.
@@ -202,7 +210,7 @@ impl Distillation {
         let teachers = teachers.map(|(name, teacher)| teacher.planned(&name, &data, &device));
         let teachers = teachers.collect::<Result<Vec<_>, _>>()?;
         let student = self.student.built(&data, self.settings.seed, &device)?;
-        let parts = PlanParts::new(self.settings, student, data, self.phase, &device)?;
+        let parts = PlanParts::new(self.settings, student, data, self.phase, &device)?.for_task(self.task);
         Plan::from_parts(PlanParts {
             teachers,
             methods: self.methods,

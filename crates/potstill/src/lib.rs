@@ -87,7 +87,7 @@ pub mod prelude {
         PointSide, Scope, Taps, Visitor, conv_norm_act, global_avg_pool,
     };
     pub use potstill_random::{Seed, Stream};
-    pub use potstill_recipe::{Adam, AdamW, MethodSpec, OptimizerSpec, Recipe, Schedule, Sgd};
+    pub use potstill_recipe::{Adam, AdamW, MethodSpec, OptimizerSpec, Recipe, Schedule, Sgd, TaskKind};
 
     pub use crate::{Distillation, Distilled, Student, TeacherModel};
 }

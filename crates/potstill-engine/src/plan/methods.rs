@@ -15,6 +15,16 @@ use crate::error::EngineError;
 pub type MakeMethod = Box<dyn FnOnce(&PlanContext) -> Result<Box<dyn Method>, MethodError>>;
 
 /// An entry before it is planned.
+///
+/// ```
+/// use potstill_engine::MethodParts;
+/// use potstill_methods::Kd;
+/// use potstill_recipe::MethodSpec;
+///
+/// let own = MethodParts::new("soft", 0.9, Kd::with_temperature(4.0));
+/// let listed = MethodParts::of_spec("review", MethodSpec::new("review-kd").with("ramp_epochs", 20));
+/// assert_eq!((own.kind.as_str(), listed.kind.as_str()), ("soft", "review-kd"));
+/// ```
 pub struct MethodParts {
     /// Its name: logs, checkpoints, phases and random streams call it so.
     pub id: String,

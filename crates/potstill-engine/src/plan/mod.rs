@@ -34,6 +34,30 @@ use self::{
 use crate::{error::EngineError, train::learner::Learner};
 
 /// A run before its first step: what it is, and what trains in it.
+///
+/// ```
+/// use potstill_engine::Plan;
+/// use potstill_recipe::Recipe;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let text = r#"
+/// version = 1
+/// name = "tiny"
+/// [data]
+/// train = "shapes:size=16,train=64,test=20,classes=4"
+/// [student]
+/// model = "cifar_resnet8"
+/// [train]
+/// epochs = 3
+/// batch = 16
+/// optimizer = { kind = "sgd", lr = 0.05 }
+/// "#;
+/// let plan = Plan::new(Recipe::from_text(text, "tiny.toml", &["train.epochs=2".into()])?)?;
+/// assert_eq!((plan.spec.epochs(), plan.spec.steps_per_epoch()), (2, 4));
+/// assert_eq!(plan.student().classes(), 4);
+/// # Ok(())
+/// # }
+/// ```
 pub struct Plan {
     /// What the run is.
     pub spec: RunSpec,

@@ -87,6 +87,15 @@ impl PlanParts {
         })
     }
 
+    /// The same parts for another task.
+    #[must_use]
+    pub fn for_task(self, kind: TaskKind) -> Self {
+        Self {
+            task: task_of(kind, &self.settings, &self.data),
+            ..self
+        }
+    }
+
     /// With a teacher besides.
     #[must_use]
     pub fn teacher(mut self, teacher: PlannedTeacher) -> Self {

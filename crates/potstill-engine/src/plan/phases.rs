@@ -6,6 +6,15 @@ use potstill_methods::StudentEpoch;
 use potstill_recipe::{self as recipe, OptimizerSpec, Recipe, Schedule};
 
 /// A stretch of epochs. Most runs have one.
+///
+/// ```
+/// use potstill_engine::Phase;
+/// use potstill_methods::StudentEpoch;
+/// use potstill_recipe::Sgd;
+///
+/// let phase = Phase::whole(3, Sgd::with_rate(0.1).into());
+/// assert_eq!((phase.epochs.clone(), phase.rate(StudentEpoch(2), 0, 10)), (0..3, 0.1));
+/// ```
 #[derive(Debug, Clone)]
 pub struct Phase {
     /// The name in logs and metrics.

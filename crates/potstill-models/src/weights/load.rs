@@ -14,6 +14,18 @@ use crate::{Model, ModelError, names::rename};
 /// is taken off, and what stands outside it (an optimiser's state) is not looked at. Renamed classifier heads
 /// and shortcuts are recognised.
 ///
+/// ```no_run
+/// use burn::tensor::Device;
+/// use potstill_models::{BuildOptions, find, weights};
+/// use potstill_ops::Scope;
+/// use potstill_random::Seed;
+///
+/// let scope = Scope::new(&Device::flex(), Seed::new(0), "teacher");
+/// let mut network = find("cifar_resnet20")?.build(BuildOptions::default(), &scope)?;
+/// weights::load(&mut network, &weights::TensorFile::read("resnet20-12fca82f.th".as_ref())?)?;
+/// # Ok::<(), potstill_models::ModelError>(())
+/// ```
+///
 /// # Errors
 /// [`ModelError::WeightMismatch`] listing every missing, extra and wrongly shaped tensor. The network is then
 /// as it was.

@@ -103,6 +103,19 @@ impl Comparison {
 
 /// Compares groups of runs.
 ///
+/// ```no_run
+/// use potstill_report::{RunGroup, compare, read_summary};
+///
+/// # fn main() -> Result<(), potstill_report::ReportError> {
+/// let group = |name: &str| {
+///     let runs = (0..3).map(|seed| read_summary(format!("runs/{name}/seed-{seed}/summary.json")));
+///     Ok(RunGroup { name: name.into(), runs: runs.collect::<Result<_, _>>()? })
+/// };
+/// println!("{}", compare(&[group("alone")?, group("kd")?])?.text());
+/// # Ok(())
+/// # }
+/// ```
+///
 /// # Errors
 /// [`ReportError`] where a group is empty, holds a seed twice, or mixes runs whose mean would mean nothing.
 pub fn compare(groups: &[RunGroup]) -> Result<Comparison, ReportError> {
