@@ -31,6 +31,8 @@ pub static RECIPES: &[(&str, &str)] = recipes! {
     "demo-student"
     "quick-ekd"
     "quick-letkd"
+    "quick-multi-label"
+    "quick-multi-label-teacher"
     "quick-tskd"
     "quick-tst"
     "comparison-cifar10"
