@@ -29,7 +29,7 @@ pub enum TeacherUse {
     #[default]
     One,
     /// One teacher, or the mean of several: it reads softened probabilities alone, by
-    /// [`StepContext::teacher_logits`](crate::StepContext::teacher_logits).
+    /// [`StepContext::divergence`](crate::StepContext::divergence).
     OneOrMean,
     /// One teacher that trains.
     Trained(TeacherUpdate),

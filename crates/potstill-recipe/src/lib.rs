@@ -13,10 +13,10 @@
 //!
 //! * [`Recipe::from_path`] reads a file and applies overrides such as `train.epochs=3`, which win over the
 //!   file as the file wins over the defaults.
-//! * [`MethodSpec::options_as`] reads the options of a method into the method's own struct, with the same
+//! * [`MethodSpec::options`] reads the options of a method into the method's own struct, with the same
 //!   errors.
 //! * [`Origin::wrong`] makes such an error about any key, for what turns out wrong only later.
-//! * [`schema`] lists every key with its values, its default and a line of explanation.
+//! * [`Schema`] lists every key with its values, its default and a line of explanation.
 //!
 //! ```
 //! use potstill_recipe::Recipe;
