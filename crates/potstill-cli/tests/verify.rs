@@ -74,7 +74,7 @@ fn a_degraded_student_is_evaluated_and_verifies_as_it_was_trained() {
     assert_ne!(as_trained, loss(&["--low-resolution", "16"]));
     let summary: Value =
         serde_json::from_slice(&fs::read(place.join("runs/low/summary.json")).unwrap()).unwrap();
-    assert!((as_trained - summary["last"]["loss"].as_f64().unwrap()).abs() < 1e-6);
+    assert!((as_trained - summary["last"]["metrics"]["loss"].as_f64().unwrap()).abs() < 1e-6);
     let (code, _, err) = run(
         place,
         &["eval", "runs/low", "--data", DATA, "--low-resolution", "5"],
