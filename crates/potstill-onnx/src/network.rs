@@ -105,6 +105,12 @@ impl OnnxNetwork {
         self.takes[0]
     }
 
+    /// The tensors that the file computes last, the very last one first.
+    fn last_computed(&self) -> impl Iterator<Item = &str> {
+        let computed: Vec<_> = self.graph.computed().collect();
+        computed.into_iter().rev().take(3)
+    }
+
     /// Trainable parameters: all floating-point weights but the running statistics of batch norms.
     pub fn parameters(&self) -> usize {
         self.graph.parameters()
@@ -176,7 +182,7 @@ impl OnnxNetwork {
             .ok_or_else(|| {
                 let hint = match potstill_base::nearest(name, self.graph.computed()) {
                     Some(meant) => format!("did you mean `{meant}`?"),
-                    None => "and none has a name like it".into(),
+                    None => format!("its last are {}", potstill_base::quoted(self.last_computed())),
                 };
                 OnnxError::NoTensor {
                     file: self.file.clone(),

@@ -145,7 +145,19 @@ fn files_that_do_not_fit_say_why() {
     refused("channels_last.onnx", &["channels_last.onnx", "channels", "last"]);
     refused("two_inputs.onnx", &["2 inputs (images, images1)"]);
     let other = OnnxNetwork::open(&file("small.onnx"), Some("/fc/Gemm_output")).unwrap_err();
-    says(&other, &["no tensor `/fc/Gemm_output`", "did you mean"]);
+    says(
+        &other,
+        &[
+            "no tensor `/fc/Gemm_output`",
+            "its last are `",
+            "`/ReduceMean_output_0`",
+        ],
+    );
+    let near = OnnxNetwork::open(&file("small.onnx"), Some("/Relu_output")).unwrap_err();
+    says(
+        &near,
+        &["no tensor `/Relu_output`", "did you mean `/Relu_output_0`?"],
+    );
 }
 
 #[test]
