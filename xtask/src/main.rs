@@ -3,8 +3,9 @@
 //! | command | does |
 //! |---|---|
 //! | `cargo xtask test` | every test: with cargo-nextest if it is installed, with `cargo test` if not, and the documentation's examples |
-//! | `cargo xtask check` | format, lints, documentation; spelling and dependencies if typos and cargo-deny are installed |
+//! | `cargo xtask check` | format, lints, documentation and its generated pages; spelling and dependencies if typos and cargo-deny are installed |
 //! | `cargo xtask ci` | both |
+//! | `cargo xtask docs` | writes the generated pages of `docs/`; with `--check` only tells which are not up to date |
 //! | `cargo xtask sanitize` | the unsafe crate's tests under Miri (small shapes) and the address and thread sanitizers; needs a nightly toolchain with miri and rust-src |
 
 #![allow(
@@ -12,6 +13,8 @@
     clippy::print_stderr,
     reason = "a program for people to read"
 )]
+
+mod docs;
 
 use std::{
     env,
@@ -23,9 +26,10 @@ fn main() -> ExitCode {
         Some("test") => test(),
         Some("check") => check(),
         Some("ci") => check() && test(),
+        Some("docs") => docs::docs(env::args().any(|argument| argument == "--check")),
         Some("sanitize") => sanitize(),
         _ => {
-            eprintln!("usage: cargo xtask test | check | ci | sanitize");
+            eprintln!("usage: cargo xtask test | check | ci | docs [--check] | sanitize");
             return ExitCode::from(2);
         }
     };
@@ -84,6 +88,8 @@ fn check() -> bool {
         &["doc", "--workspace", "--no-deps", "--quiet"],
         &[("RUSTDOCFLAGS", "--deny warnings")],
     );
+    println!("== generated documentation");
+    good &= docs::docs(true);
     if installed("deny") {
         good &= cargo("dependencies", &["deny", "--log-level", "error", "check"]);
     } else {
@@ -102,9 +108,9 @@ fn check() -> bool {
     good
 }
 
-/// The kernels, where all unsafe code is. Miri interprets, without vector instructions, so it gets small shapes; the address
-/// sanitizer runs every test on every instruction set; the thread sanitizer, for which the standard library is built too, those
-/// that are about threads.
+/// The kernels, where all unsafe code is. Miri interprets, without vector instructions, so it gets small
+/// shapes; the address sanitizer runs every test on every instruction set; the thread sanitizer, for which
+/// the standard library is built too, those that are about threads.
 fn sanitize() -> bool {
     const KERNELS: [&str; 2] = ["-p", "potstill-kernels"];
     const TARGET: &str = "x86_64-unknown-linux-gnu";

@@ -5,8 +5,8 @@ use clap::{Parser, Subcommand};
 use crate::{
     commands::{
         bench::BenchArguments, compare::CompareArguments, data::DataCommand, demo::DemoArguments,
-        eval::EvalArguments, export::ExportArguments, inspect::InspectArguments, list::ListArguments,
-        train::TrainArguments, verify::VerifyArguments,
+        eval::EvalArguments, explain::ExplainArguments, export::ExportArguments, inspect::InspectArguments,
+        list::ListArguments, train::TrainArguments, verify::VerifyArguments,
     },
     recipes::RecipeArguments,
 };
@@ -55,6 +55,10 @@ pub enum Command {
     Compare(CompareArguments),
     /// Name what there is: models, methods, datasets, recipes.
     List(ListArguments),
+    /// Explain a key of a recipe, a method, a network or a data set.
+    Explain(ExplainArguments),
+    /// Print the JSON Schema of recipes, by which an editor completes and checks them.
+    Schema,
     /// Look into a network: its modules and points, with sizes and costs.
     Inspect(InspectArguments),
     /// Write the student of a run as a folder that deploys.

@@ -18,87 +18,8 @@ pub struct RecipeArguments {
     pub overrides: Vec<String>,
 }
 
-/// Name and text of files of the `recipes/` folder.
-macro_rules! recipes {
-    ($($name:literal)*) => {
-        &[$(($name, include_str!(concat!("../../../recipes/", $name, ".toml")))),*]
-    };
-}
-
-/// Every recipe of the `recipes/` folder.
-pub static RECIPES: &[(&str, &str)] = recipes! {
-    "demo-teacher"
-    "demo-student"
-    "quick-ekd"
-    "quick-letkd"
-    "quick-multi-label"
-    "quick-multi-label-teacher"
-    "quick-tskd"
-    "quick-tst"
-    "comparison-cifar10"
-    "comparison-mnist"
-    "comparison-mnist-teacher"
-    "cifar10-jpeg-resnet56-resnet20-ekd"
-    "cifar10-jpeg-resnet56-resnet20-ekd-few-samples"
-    "cifar10-jpeg-resnet56-resnet20-ekd-low-resolution"
-    "cifar10-jpeg-resnet56-resnet20-kd"
-    "cifar10-jpeg-resnet56-resnet20-letkd"
-    "cifar10-jpeg-resnet56-resnet20-review-kd"
-    "cifar10-jpeg-resnet56-resnet20-tskd"
-    "cifar10-jpeg-resnet56-resnet20-tst"
-    "cifar10-jpeg-teacher"
-    "cifar100-resnet110-resnet20-letkd"
-    "cifar100-resnet110-resnet20-tst"
-    "cifar100-resnet110-resnet32-ekd"
-    "cifar100-resnet110-resnet32-letkd"
-    "cifar100-resnet110-resnet32-review-kd"
-    "cifar100-resnet110-resnet32-tskd"
-    "cifar100-resnet110-resnet32-tst"
-    "cifar100-resnet32x4-resnet8x4-ekd"
-    "cifar100-resnet32x4-resnet8x4-letkd"
-    "cifar100-resnet32x4-resnet8x4-review-kd"
-    "cifar100-resnet32x4-resnet8x4-tskd"
-    "cifar100-resnet32x4-resnet8x4-tst"
-    "cifar100-resnet32x4-shufflenetv1-letkd"
-    "cifar100-resnet32x4-shufflenetv1-review-kd"
-    "cifar100-resnet32x4-shufflenetv1-tskd"
-    "cifar100-resnet32x4-shufflenetv1-tst"
-    "cifar100-resnet32x4-shufflenetv2-letkd"
-    "cifar100-resnet32x4-shufflenetv2-review-kd"
-    "cifar100-resnet32x4-shufflenetv2-tskd"
-    "cifar100-resnet50-mobilenetv2-letkd"
-    "cifar100-resnet50-mobilenetv2-review-kd"
-    "cifar100-resnet50-mobilenetv2-tskd"
-    "cifar100-resnet50-vgg8-review-kd"
-    "cifar100-resnet56-resnet20-ekd"
-    "cifar100-resnet56-resnet20-letkd"
-    "cifar100-resnet56-resnet20-review-kd"
-    "cifar100-resnet56-resnet20-tskd"
-    "cifar100-resnet56-resnet20-tst"
-    "cifar100-vgg13-mobilenetv2-review-kd"
-    "cifar100-vgg13-mobilenetv2-tskd"
-    "cifar100-vgg13-mobilenetv2-tst"
-    "cifar100-vgg13-vgg8-ekd"
-    "cifar100-vgg13-vgg8-review-kd"
-    "cifar100-vgg13-vgg8-tskd"
-    "cifar100-vgg13-vgg8-tst"
-    "cifar100-wrn28-10-wrn16-2-tst"
-    "cifar100-wrn40-2-shufflenetv1-letkd"
-    "cifar100-wrn40-2-shufflenetv1-review-kd"
-    "cifar100-wrn40-2-shufflenetv1-tskd"
-    "cifar100-wrn40-2-shufflenetv1-tst"
-    "cifar100-wrn40-2-wrn16-2-ekd"
-    "cifar100-wrn40-2-wrn16-2-letkd"
-    "cifar100-wrn40-2-wrn16-2-review-kd"
-    "cifar100-wrn40-2-wrn16-2-tskd"
-    "cifar100-wrn40-2-wrn16-2-tst"
-    "cifar100-wrn40-2-wrn40-1-ekd"
-    "cifar100-wrn40-2-wrn40-1-letkd"
-    "cifar100-wrn40-2-wrn40-1-review-kd"
-    "cifar100-wrn40-2-wrn40-1-tskd"
-    "cifar100-wrn40-2-wrn40-1-tst"
-    "cifar100-wrn40-4-wrn16-2-tst"
-};
+/// Name and text of every recipe of the `recipes/` folder; `build.rs` looks there.
+pub static RECIPES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/recipes.rs"));
 
 /// Reads the recipe at a path, or the one that comes with the binary under this name.
 pub fn read(name_or_path: &str, overrides: &[String]) -> Result<Recipe, Failure> {

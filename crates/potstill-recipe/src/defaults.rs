@@ -46,7 +46,8 @@ fn default_of(key: &Key) -> Option<Value> {
 /// The value of a table of which only these keys are written, each well.
 ///
 /// # Panics
-/// If a required key is not among them, or a default of the table is not one of its key: a mistake in the table.
+/// If a required key is not among them, or a default of the table is not one of its key: a mistake in the
+/// table.
 pub(crate) fn complete<T: Described + DeserializeOwned, const N: usize>(written: [(&str, Value); N]) -> T {
     let mut table: Table = written
         .map(|(key, value)| (key.to_owned(), value))

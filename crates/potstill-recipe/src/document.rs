@@ -15,7 +15,7 @@ pub(crate) struct Places {
     of: BTreeMap<String, Place>,
 }
 
-/// Of a recipe made in code: nothing was written anywhere.
+/// The places of a recipe made in code: there are none.
 impl Default for Places {
     fn default() -> Self {
         Self {

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use potstill_settings::Described;
-use toml::Value;
+use toml::{Table, Value};
 
 use crate::check::{check, check_sources};
 use crate::error::{Problem, RecipeError};
@@ -39,12 +39,21 @@ impl Schema {
     /// wins, and all win over the text.
     ///
     /// # Errors
-    /// With everything that is wrong with names, types and ranges together, in options of methods too; only if nothing is, with
-    /// everything that does not fit together.
+    /// With everything that is wrong with names, types and ranges together, in options of methods too; only
+    /// if nothing is, with everything that does not fit together.
     pub fn read_text(&self, text: &str, origin: &str, overrides: &[String]) -> Result<Recipe, RecipeError> {
         let (mut table, mut places) = document::parse(text, origin)?;
-        let mut problems = overrides::apply(&mut table, &mut places, overrides);
-        let root = Origin::root(places);
+        let problems = overrides::apply(&mut table, &mut places, overrides);
+        self.read_table(table, Origin::root(places), problems)
+    }
+
+    /// The recipe that `table` says, of which these `problems` are known already.
+    pub(crate) fn read_table(
+        &self,
+        mut table: Table,
+        root: Origin,
+        mut problems: Vec<Problem>,
+    ) -> Result<Recipe, RecipeError> {
         match table.get("version").and_then(Value::as_integer) {
             Some(version) if version != i64::from(VERSION) => {
                 problems = vec![foreign_version(&root, version)];

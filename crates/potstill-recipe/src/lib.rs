@@ -1,7 +1,7 @@
 //! Recipes: text made typed.
 //!
 //! A [`Recipe`] says what is to be trained, on what, by which methods and how. It is read from TOML, and
-//! whatever can be found wrong without opening data or building a network is found here: unknown keys, wrong
+//! every mistake that shows without opening data or building a network is found here: unknown keys, wrong
 //! types, values that make no sense, keys that are missing. Mistakes are reported together, each with its
 //! file, line and key and the nearest valid name:
 //!
@@ -34,6 +34,7 @@
 //! # Ok::<(), potstill_recipe::RecipeError>(())
 //! ```
 
+mod builder;
 mod check;
 mod defaults;
 mod document;
@@ -47,6 +48,7 @@ mod schema;
 mod tables;
 mod validate;
 
+pub use builder::RecipeBuilder;
 pub use error::{Place, Problem, RecipeError};
 pub use origin::{Origin, Verbatim};
 pub use schema::{Schema, SchemaEntry};

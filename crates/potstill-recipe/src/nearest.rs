@@ -1,4 +1,4 @@
-//! The valid name that somebody probably meant, also where another tool has another word for it.
+//! The key that was probably meant, also under the name that another tool has for it.
 
 use potstill_settings::Key;
 

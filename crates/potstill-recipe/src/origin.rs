@@ -116,7 +116,7 @@ impl Origin {
     }
 }
 
-/// A part of a recipe that somebody else reads: its value as written, and where it was written.
+/// A part of a recipe that another crate reads: its value as written, and where it was written.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Verbatim {
@@ -131,7 +131,7 @@ impl Verbatim {
     /// Reads the value into `T`, whose `Deserialize` should deny unknown fields.
     ///
     /// # Errors
-    /// With place, key and nearest valid name for whatever `T` does not accept.
+    /// With place, key and nearest valid name for each value that `T` does not accept.
     pub fn read_as<T: DeserializeOwned>(&self) -> Result<T, RecipeError> {
         read::read(&self.origin, self.value.clone())
     }

@@ -28,6 +28,12 @@ pub(crate) fn apply(table: &mut Table, places: &mut Places, overrides: &[String]
 /// Sets what one override says and gives back its key; the tree stays as it was if that cannot be.
 fn put<'a>(table: &mut Table, text: &'a str) -> Result<&'a str, String> {
     let (key, value) = split(text)?;
+    put_value(table, key, value)?;
+    Ok(key)
+}
+
+/// Sets the value at a dotted key; the tree stays as it was if that cannot be.
+pub(crate) fn put_value(table: &mut Table, key: &str, value: Value) -> Result<(), String> {
     let mut changed = table.clone();
     let (first, rest) = head(key);
     set(
@@ -37,7 +43,7 @@ fn put<'a>(table: &mut Table, text: &'a str) -> Result<&'a str, String> {
         value,
     )?;
     *table = changed;
-    Ok(key)
+    Ok(())
 }
 
 /// The first name of a dotted key, and the others.

@@ -112,7 +112,8 @@ fn in_plain_words(expected: &str) -> String {
     plain.to_owned()
 }
 
-/// The path in the form of our keys: entries of arrays by number, names of variants where they were written as keys.
+/// The path in the form of our keys: entries of arrays by number, names of variants where they were written
+/// as keys.
 fn dotted(path: &Path, value: &Value) -> String {
     path.iter().fold(String::new(), |key, segment| match segment {
         Segment::Seq { index } => join(&key, &index.to_string()),

@@ -206,7 +206,7 @@ fn wrong_values() {
             "batch = 16",
             "label_smoothing = 1.0",
             "x.toml:11: `train.label_smoothing` must be a number of at least 0 and below 1, not 1.0: at 1 the labels would \
-             say nothing",
+             carry no information",
         ),
         (
             "kind = \"sgd\", lr = 0.1, momentum = 0.9",
@@ -345,8 +345,8 @@ fn values_that_do_not_fit_together() {
         (
             "run = \"runs/teacher\"",
             "run = \"runs/teacher\"\nprecision = \"half\"\nbatch_norm = \"batch\"",
-            "x.toml:9: `teacher.precision` is of batch norms folded into their convolutions, and `batch_norm = \"batch\"` leaves \
-             none to fold; leave one of them out",
+            "x.toml:9: `teacher.precision` needs batch norms that are folded into their convolutions, and `batch_norm = \"batch\"` \
+             folds none; leave one of them out",
         ),
         (
             "run = \"runs/teacher\"",
@@ -362,7 +362,7 @@ fn phases_with_names_that_are_taken_or_unknown() {
     let phases =
         "phases = [\n{ name = \"a\", epochs = 1 },\n{ name = \"a\", epochs = 1, trains = [\"kdd\"] },\n]";
     let expected = "x.toml:12: `train.phases.1.name` is \"a\", as that of `train.phases.0`; each phase needs its own\n\
-                    x.toml:12: `train.phases.1.trains.0` is \"kdd\", which nothing in this recipe is called; did you mean \
+                    x.toml:12: `train.phases.1.trains.0` is \"kdd\", and no part of this recipe has that name; did you mean \
                     `kd`?";
     assert_eq!(message("epochs = 2", phases), expected);
 }

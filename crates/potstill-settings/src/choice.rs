@@ -54,8 +54,8 @@ impl std::error::Error for UnknownName {}
 
 /// Makes an enum whose variants have a name and a sentence: their documentation.
 ///
-/// The enum is a [`Choice`](crate::Choice) with `FromStr`, `Display` and serde, all by these names. With `= Variant` behind its name it has
-/// a default.
+/// The enum is a [`Choice`](crate::Choice) with `FromStr`, `Display` and serde, all by these names. With
+/// `= Variant` behind its name it has a default.
 #[macro_export]
 macro_rules! choice {
     (

@@ -1,7 +1,7 @@
 //! Settings that are one of a few names: each is one enum, whoever reads it.
 //!
-//! [`choice!`] makes an enum whose variants have a name and a sentence. A recipe, a config file and the command line read it by that name,
-//! and lists, help and documentation take both from [`Choice::NAMES`]:
+//! [`choice!`] makes an enum whose variants have a name and a sentence. A recipe, a config file and the
+//! command line read it by that name, and lists, help and documentation take both from [`Choice::NAMES`]:
 //!
 //! ```
 //! use potstill_settings::{Choice, choice};
@@ -22,8 +22,8 @@
 //! assert_eq!("past".parse::<Side>().unwrap_err().to_string(), "must be one of `pre`, `post`, not `past`");
 //! ```
 //!
-//! The settings that several crates share are here: [`Precision`], [`BatchNorms`] and [`Shortcut`]. One that a single crate knows stands
-//! where it is used.
+//! The settings that several crates share are here: [`Precision`], [`BatchNorms`] and [`Shortcut`]. One that
+//! a single crate knows stands where it is used.
 
 mod choice;
 mod described;

@@ -1,6 +1,7 @@
 //! The numbers that make sense for a key.
 
-/// The numbers that make sense for a key, and for each entry if its value is an array. Made by [`at_least`], [`above`] and the like.
+/// The numbers that make sense for a key, and for each entry if its value is an array. Made by [`at_least`],
+/// [`above`] and the like.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Range {
     /// The lower bound.

@@ -2,8 +2,8 @@
 
 /// Makes a struct that a table of a recipe is read into, and the table of its keys, each field from one line.
 ///
-/// A field's sentence, type, range and default stand there once: the sentence is its documentation and its explanation, the type decides
-/// what can be written for it.
+/// A field's sentence, type, range and default stand there once: the sentence is its documentation and its
+/// explanation, the type decides what can be written for it.
 ///
 /// ```
 /// use potstill_settings::{Described, Kind, Presence, settings};
@@ -33,8 +33,9 @@
 /// * `quiet VALUE`: it has this default, which must be the type's own, and is not written out with it;
 /// * `without "TEXT"`: it is optional, and this says what stands for it; `like VALUE` adds an example;
 ///
-/// where values are TOML. Ranges are those of [`Range`](crate::Range). A first line `..name: Type,` flattens another table into this one, and
-/// a last `+ { .. }` adds fields that are no keys. The calling crate needs serde with `derive`.
+/// where values are TOML. Ranges are those of [`Range`](crate::Range). A first line `..name: Type,` flattens
+/// another table into this one, and a last `+ { .. }` adds fields that are no keys. The calling crate needs
+/// serde with `derive`.
 #[macro_export]
 macro_rules! settings {
     (
@@ -179,8 +180,8 @@ macro_rules! settings {
     (@kind [$Kind:ident] []) => { $crate::Kind::$Kind(Self::KEYS) };
 }
 
-/// Makes an enum that a table with a `kind` is read into: each variant has the name of its kind and, unless it has no more keys, a struct made
-/// by [`settings!`](crate::settings!).
+/// Makes an enum that a table with a `kind` is read into: each variant has the name of its kind and, unless
+/// it has no more keys, a struct made by [`settings!`](crate::settings!).
 #[macro_export]
 macro_rules! variants {
     (

@@ -3,13 +3,11 @@
 use crate::choice;
 
 choice! {
-    /// In what the frozen convolutions of a network compute.
+    /// In what numbers are computed or kept.
     pub enum Precision = Single {
-        /// Single precision.
+        /// Single precision, 32 bits.
         Single = "single",
-        /// Inputs and weights are rounded to half precision, short sums of products too; everything else is in single precision. Numbers
-        /// beyond 65504 become infinite. Applies to convolutions of one group on machines with AVX512-FP16, except those that Winograd
-        /// serves; all others stay as they are.
+        /// Half precision, 16 bits. Numbers beyond 65504 become infinite.
         Half = "half",
     }
 }
@@ -19,7 +17,7 @@ choice! {
     pub enum BatchNorms = Running {
         /// The running ones, which came with the weights: evaluation mode.
         Running = "running",
-        /// Those of the batch, as of a network in PyTorch that nobody called `eval` on. The running ones do not move.
+        /// Those of the batch, as in a PyTorch network in training mode. The running ones do not move.
         Batch = "batch",
     }
 }
@@ -27,7 +25,8 @@ choice! {
 choice! {
     /// What a block of a ResNet for CIFAR adds where the map's size changes (He et al. 2015, section 4.2).
     pub enum Shortcut {
-        /// Option A: every second row and column, with zeros for half of the new channels before and half after. It has no parameters.
+        /// Option A: every second row and column, with zeros for half of the new channels before and half
+        /// after. It has no parameters.
         Subsample = "a",
         /// Option B: a 1x1 convolution with batch norm.
         Projection = "b",

@@ -1,6 +1,8 @@
 //! `potstill list`: what there is, for people and for programs.
 
 use clap::{Args, ValueEnum};
+use potstill_data::DatasetEntry;
+use potstill_methods::MethodEntry;
 use potstill_models::{ModelEntry, StageEnd};
 use potstill_ops::Point;
 use potstill_report::human;
@@ -94,21 +96,27 @@ pub(super) fn describe_model(entry: &ModelEntry) -> Value {
 }
 
 fn methods() -> Vec<Value> {
-    let describe = |entry: &potstill_methods::MethodEntry| json!({ "name": entry.name, "about": entry.about, "source": entry.source });
-    potstill_methods::registry().iter().map(describe).collect()
+    potstill_methods::registry().iter().map(describe_method).collect()
+}
+
+/// A method as its registry entry tells it.
+pub(super) fn describe_method(entry: &MethodEntry) -> Value {
+    json!({ "name": entry.name, "about": entry.about, "source": entry.source })
 }
 
 fn datasets() -> Vec<Value> {
-    let describe = |entry: &potstill_data::DatasetEntry| {
-        json!({
-            "name": entry.name,
-            "about": entry.description,
-            "targets": entry.targets,
-            "classes": entry.classes,
-            "licence": entry.licence,
-        })
-    };
-    potstill_data::registry().iter().map(describe).collect()
+    potstill_data::registry().iter().map(describe_dataset).collect()
+}
+
+/// A data set as its registry entry tells it.
+pub(super) fn describe_dataset(entry: &DatasetEntry) -> Value {
+    json!({
+        "name": entry.name,
+        "about": entry.description,
+        "targets": entry.targets,
+        "classes": entry.classes,
+        "licence": entry.licence,
+    })
 }
 
 fn recipes() -> Vec<Value> {

@@ -5,10 +5,12 @@ pub mod compare;
 pub mod data;
 pub mod demo;
 pub mod eval;
+pub mod explain;
 pub mod export;
 pub mod inspect;
 pub mod list;
 pub mod plan;
+pub mod schema;
 pub mod train;
 pub mod verify;
 
@@ -41,6 +43,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Verify(arguments) => verify::run(&arguments, quiet),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::List(arguments) => list::run(&arguments),
+        Command::Explain(arguments) => explain::run(&arguments),
+        Command::Schema => schema::run(),
         Command::Inspect(arguments) => inspect::run(&arguments),
         Command::Export(arguments) => export::run(&arguments, quiet),
         Command::Data(command) => data::run(&command, quiet),

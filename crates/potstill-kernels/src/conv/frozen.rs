@@ -23,7 +23,12 @@ pub struct PackedConv {
 }
 
 impl PackedConv {
-    /// Packs `weight: [c_out, c_in / groups, kh, kw]`, times `scale`, for one layer. `n`, `h` and `w` of the shape are ignored.
+    /// Packs `weight: [c_out, c_in / groups, kh, kw]`, times `scale`, for one layer. `n`, `h` and `w` of the
+    /// shape are ignored.
+    ///
+    /// With [`Precision::Half`] inputs and weights are rounded to half precision, and so are short sums of
+    /// products; everything else is in single precision. It serves convolutions of one group on machines with
+    /// AVX512-FP16, except those that Winograd serves; all others stay as they are.
     ///
     /// # Errors
     /// [`KernelError`] when the shape is impossible or a slice does not fit it.

@@ -17,15 +17,15 @@ settings! {
         pub teacher_mode: TeacherMode = default "evolving",
         /// How many pairs of blocks, counted from the deepest.
         pub pairs: Option<usize> [at_least(1.0)] = without "as many as both networks have" like 3,
-        /// Points of the student, shallow to deep; empty for the ends of its stages. A list that is longer than the teacher's usual ones is cut
-        /// from the shallow end.
+        /// Points of the student, shallow to deep; empty for the ends of its stages. A list that is longer
+        /// than the teacher's usual ones is cut from the shallow end.
         pub student_points: Vec<String> = default [],
         /// Points of the teacher, as many; empty for the ends of its stages.
         pub teacher_points: Vec<String> = default [],
         /// What stands between the teacher's block and the comparison.
         pub gm_teacher: GuideKind = default "module",
         /// The common width of all pairs.
-        pub gm_width: Option<usize> [at_least(1.0).at_most(16384.0).because("it would not fit in memory")]
+        pub gm_width: Option<usize> [at_least(1.0).at_most(16384.0).because("more would not fit in memory")]
             = without "that of the student's block" like 64,
         /// Whether the heads' losses train the teacher's blocks too (deep supervision).
         pub aux_grad_to_backbone: bool = default false,
@@ -39,7 +39,8 @@ settings! {
         pub temperature: f64 [above(0.0)] = default 4.0,
         /// How maps are compared.
         pub ir_loss: ImitationLoss = default "mse",
-        /// Epochs over which `alpha` and `beta` grow linearly from 0, which they are in the first; 0 for the full weights from the start.
+        /// Epochs over which `alpha` and `beta` grow linearly from 0, which they are in the first; 0 for the
+        /// full weights from the start.
         pub transfer_warmup_epochs: usize = default 0,
         /// When the teacher's update comes.
         pub update_order: UpdateOrder = default "simultaneous",
@@ -73,7 +74,8 @@ choice! {
     pub(super) enum UpdateOrder {
         /// Both networks move after the same forward passes.
         Simultaneous = "simultaneous",
-        /// The teacher and its halves move, look at the images again, and the student learns from what they see then.
+        /// The teacher and its halves move, look at the images again, and the student learns from what they
+        /// see then.
         TeacherFirst = "teacher-first",
     }
 }
@@ -157,8 +159,8 @@ impl Options {
     }
 }
 
-/// The named points, or the ends of the network's stages behind their last activation; in a network whose blocks begin with
-/// their batch norm, behind that and its activation.
+/// The named points, or the ends of the network's stages behind their last activation; in a network whose
+/// blocks begin with their batch norm, behind that and its activation.
 fn blocks(
     named: &[String],
     side: &NetworkInfo,

@@ -8,10 +8,11 @@ settings! {
     /// The options of TSKD in a recipe.
     pub(super) struct Options {
         /// Epochs from node to node.
-        pub interval: Option<usize> [at_least(1.0).at_most(1_048_576.0)] = without "a 48th of the training, at least 1: 5 for 240 epochs"
+        pub interval: Option<usize> [at_least(1.0).at_most(1_048_576.0)]
+            = without "a 48th of the training, at least 1: 5 for 240 epochs"
             like 5,
         /// Students that are remembered before a review, and increments of the sequence.
-        pub snapshots: usize [at_least(1.0).at_most(1024.0).because("they are kept in memory")] = default 3,
+        pub snapshots: usize [at_least(1.0).at_most(1024.0).because("each is kept in memory")] = default 3,
         /// The weight of the divergence of the logits. At 0 the classes may differ.
         pub kl_weight: f64 [at_least(0.0)] = default 1.0,
         /// How much both distributions are softened.

@@ -12,21 +12,25 @@ settings! {
     pub(super) struct Options {
         /// T of the distillation on logits.
         pub temperature: f64 [above(0.0)] = default 4.0,
-        /// The epochs of the student, counted from 0, before which the augmentation learns; empty for one that learns nothing.
+        /// The epochs of the student, counted from 0, before which the augmentation learns; empty for one
+        /// that learns nothing.
         pub rounds: Option<Vec<usize>> = without "epochs / 8 and 3 epochs / 8, each at least 1" like [30, 90],
         /// How many epochs it then learns.
         pub round_epochs: Option<usize> [at_most(1_000_000.0)] = without "epochs / 8, at least 1" like 30,
-        /// The first learning rate of each round (SGD, momentum 0.9); a tenth less after an epoch that gained too little.
+        /// The first learning rate of each round (SGD, momentum 0.9); a tenth less after an epoch that gained
+        /// too little.
         pub search_lr: f64 [above(0.0)] = default 0.01,
         /// What the gate of an operation takes as its logit.
         pub gate: Gate = default "code",
-        /// The logit of the gate that each image has within an operation, 0.982 open by default, as in the published weights.
+        /// The logit of the gate that each image has within an operation, 0.982 open by default, as in the
+        /// published weights.
         pub inner_gate: InnerGate = default 4.0,
         /// Half the side of the square that Cutout leaves out.
         pub cutout: Option<usize> [at_least(1.0)] = without "half the image's shorter side" like 16,
         /// Where the bank of operations comes from.
         pub bank: BankOption = default { kind = "trained" },
-        /// Images drawn before and after, with both networks' confidence, at the end of each round; 0 for none.
+        /// Images drawn before and after, with both networks' confidence, at the end of each round; 0 for
+        /// none.
         pub pictures: usize = default 8,
     }
 }
@@ -78,8 +82,9 @@ const AFFINE_STEPS: usize = 10 * 781;
 const COLOUR_STEPS: usize = 20 * 781;
 
 impl BankOption {
-    /// How long the networks learn where an epoch has so many steps; none if there are none. Unless a recipe says otherwise, as many
-    /// steps as the published 10 and 20 epochs of CIFAR have: with fewer a weight does not come to where it has to be.
+    /// How long the networks learn where an epoch has so many steps; none if there are none. Unless a recipe
+    /// says otherwise, as many steps as the published 10 and 20 epochs of CIFAR have: with fewer a weight
+    /// does not come to where it has to be.
     pub fn lengths(&self, steps: usize) -> Option<BankEpochs> {
         let epochs = |published: usize| ((published as f64 / steps.max(1) as f64).round() as usize).max(1);
         match self {
@@ -123,8 +128,8 @@ impl Options {
         Ok(options)
     }
 
-    /// When the augmentation learns. Unless a recipe says otherwise, in proportion to the published 30 epochs before the epochs 30
-    /// and 90 of 240, but never before the student has learned anything.
+    /// When the augmentation learns. Unless a recipe says otherwise, in proportion to the published 30 epochs
+    /// before the epochs 30 and 90 of 240, but never before the student has learned anything.
     pub fn rounds(&self, epochs: usize) -> Vec<SearchRound> {
         let mut starts = self
             .rounds

@@ -159,7 +159,7 @@ fn trains(recipe: &Recipe, names: &[String], phase: &Origin, problems: &mut Vec<
             Some(meant) => did_you_mean(Some(meant)),
             None => format!("; there are {}", quoted(known.iter().copied())),
         };
-        let text = format!("is \"{name}\", which nothing in this recipe is called{meant}");
+        let text = format!("is \"{name}\", and no part of this recipe has that name{meant}");
         problems.push(phase.problem(&format!("trains.{index}"), text));
     }
 }

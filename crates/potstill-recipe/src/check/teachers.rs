@@ -10,7 +10,8 @@ use crate::tables::recipe::Recipe;
 use crate::tables::teacher::Teacher;
 use potstill_settings::{BatchNorms, Precision};
 
-/// The sources of all teachers. This is asked before the recipe has a type, for the type can hold nothing else.
+/// The sources of all teachers. This is asked before the recipe has a type, for the type can hold nothing
+/// else.
 pub(crate) fn check_sources(table: &Table, root: &Origin) -> Vec<Problem> {
     let mut problems = Vec::new();
     let only = table.get("teacher").and_then(Value::as_table);
@@ -88,8 +89,8 @@ pub(super) fn check(recipe: &Recipe, problems: &mut Vec<Problem>) {
 
 fn settings(teacher: &Teacher, at: &Origin, problems: &mut Vec<Problem>) {
     if teacher.precision == Precision::Half && teacher.batch_norm == BatchNorms::Batch {
-        let text = "is of batch norms folded into their convolutions, and `batch_norm = \"batch\"` leaves none to fold; leave one of \
-                    them out";
+        let text = "needs batch norms that are folded into their convolutions, and `batch_norm = \"batch\"` folds none; \
+                    leave one of them out";
         problems.push(at.problem("precision", text));
     }
     if teacher.cache {
@@ -153,7 +154,8 @@ fn weights(method: &MethodSpec, at: &Origin, problems: &mut Vec<Problem>) {
     problems.push(at.problem("teacher_weights", text));
 }
 
-/// A teacher with a name of its own that no method learns from is a slip; without methods the student is trained alone on purpose.
+/// A teacher with a name of its own that no method learns from is a slip; without methods the student is
+/// trained alone on purpose.
 fn unused(recipe: &Recipe, problems: &mut Vec<Problem>) {
     if recipe.methods.is_empty() {
         return;

@@ -1,5 +1,7 @@
 //! The keys of a recipe as a list, for people and for documentation.
 
+use std::fmt;
+
 use potstill_settings::{Described, Key, Kind, Named, Presence, Variant};
 use serde::Serialize;
 
@@ -10,9 +12,11 @@ use crate::tables::recipe::Recipe;
 /// One key of a recipe, for documentation.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SchemaEntry {
-    /// The dotted key; `N` stands for the number of an entry, from 0, and `NAME` for a name of the writer's choice.
+    /// The dotted key; `N` stands for the number of an entry, from 0, and `NAME` for a name of the writer's
+    /// choice.
     pub key: String,
-    /// The `kind`s of table that have this key; empty if the table has no kinds, or all have it. Of an option: its method.
+    /// The `kind`s of table that have this key; empty if the table has no kinds, or all have it. Of an
+    /// option: its method.
     pub only_for: Vec<&'static str>,
     /// What it can be.
     pub value: String,
@@ -32,8 +36,37 @@ pub struct SchemaEntry {
     pub about: &'static str,
 }
 
+/// The key with its sentence, and below what it can be, its default and an example.
+impl fmt::Display for SchemaEntry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.key)?;
+        if !self.only_for.is_empty() {
+            write!(f, "  (of kind {})", self.only_for.join(", "))?;
+        }
+        writeln!(f, "\n  {}\n", self.about)?;
+        let why = if self.why.is_empty() { "" } else { ": " };
+        writeln!(f, "  value    {}{why}{}", self.value, self.why)?;
+        let width = self.choices.iter().map(|(name, _)| name.len()).max().unwrap_or(0);
+        for (name, about) in &self.choices {
+            writeln!(f, "             {name:<width$}  {about}")?;
+        }
+        match (self.default, self.without) {
+            (Some(default), _) => writeln!(f, "  default  {default}")?,
+            (None, Some(without)) => writeln!(f, "  without  {without}")?,
+            (None, None) => writeln!(f, "  required")?,
+        }
+        writeln!(
+            f,
+            "  example  {} = {}",
+            self.key.rsplit('.').next().unwrap_or_default(),
+            self.example
+        )
+    }
+}
+
 impl Schema {
-    /// Every key, in the order of a recipe, then the options of each method. The keys of `teachers.NAME` are those of `teacher`.
+    /// Every key, in the order of a recipe, then the options of each method. The keys of `teachers.NAME` are
+    /// those of `teacher`.
     pub fn entries(&self) -> Vec<SchemaEntry> {
         let mut entries = Vec::new();
         list(&Recipe::KIND, "", &mut entries);

@@ -1,4 +1,4 @@
-//! Finds the keys that somebody asks about.
+//! Finds a key by its path, by the end of it, or by its method.
 
 use potstill_base::nearest;
 
@@ -6,11 +6,13 @@ use super::{Schema, SchemaEntry};
 
 impl Schema {
     /// What the recipe's key `name` means. A key is asked for by
-    /// * its dotted path, `train.optimizer.lr`, where entries of arrays may have any number or `N`, and teachers any name;
+    /// * its dotted path, `train.optimizer.lr`, where entries of arrays may have any number or `N`, and
+    ///   teachers any name;
     /// * a method and one of its options, `kd.temperature`;
     /// * the end of its path, `lr`.
     ///
-    /// Several entries come back where kinds of a table have keys of the same name, or where the end of a path fits several.
+    /// Several entries come back where kinds of a table have keys of the same name, or where the end of a
+    /// path fits several.
     ///
     /// # Errors
     /// The key that is most similar, if any is.

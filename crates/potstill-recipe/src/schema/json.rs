@@ -7,7 +7,8 @@ use super::Schema;
 use crate::tables::recipe::Recipe;
 
 impl Schema {
-    /// A JSON Schema, draft 2020-12, of a recipe as the value that TOML stands for. What keys must fit together is beyond it.
+    /// A JSON Schema, draft 2020-12, of a recipe as the value that TOML stands for. What keys must fit
+    /// together is beyond it.
     pub fn json_schema(&self) -> Value {
         let mut schema = self.of_kind(&Recipe::KIND, &potstill_settings::ANY);
         schema["$schema"] = "https://json-schema.org/draft/2020-12/schema".into();

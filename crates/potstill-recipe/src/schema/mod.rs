@@ -14,22 +14,24 @@ use crate::document::join;
 use crate::tables::recipe::Recipe;
 use crate::validate::mistakes_of;
 
-/// Everything that a recipe can say. By default without the options of methods, which are then left to whoever plans them.
+/// Everything that a recipe can say. By default without the options of methods, which are then left to
+/// whoever plans them.
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
     methods: Option<Vec<Variant>>,
 }
 
 impl Schema {
-    /// What a recipe can say where these are the methods: the name of each, what it does, and the keys of its options.
+    /// What a recipe can say where these are the methods: the name of each, what it does, and the keys of its
+    /// options.
     pub fn new(methods: impl IntoIterator<Item = Variant>) -> Self {
         Self {
             methods: Some(methods.into_iter().collect()),
         }
     }
 
-    /// What is wrong with the tables of keys themselves: a default or an example that is not a value of its key, a sentence that is missing.
-    /// A test of whoever writes a table asks this; nothing else needs to.
+    /// What is wrong with the tables of keys themselves: a default or an example that is not a value of its
+    /// key, a sentence that is missing. A test of whoever writes a table asks this; nothing else needs to.
     pub fn mistakes(&self) -> Vec<Problem> {
         let mut all = paths(&Recipe::KIND);
         for method in self.methods().unwrap_or_default() {
@@ -47,8 +49,8 @@ impl Schema {
     }
 }
 
-/// The keys that `table` can have, if it is of this kind; none if its own `kind` is none of those that there are. Options of methods are not
-/// among them.
+/// The keys that `table` can have, if it is of this kind; none if its own `kind` is none of those that there
+/// are. Options of methods are not among them.
 pub(crate) fn keys_for(kind: &Kind, table: &Table) -> Vec<&'static Key> {
     match *kind {
         Kind::Table { keys, beside } => keys.iter().chain(beside).collect(),
@@ -62,8 +64,8 @@ pub(crate) fn keys_for(kind: &Kind, table: &Table) -> Vec<&'static Key> {
     }
 }
 
-/// Every key that a table of this kind can have, whatever its own `kind`. A name comes twice if it has different defaults or meanings for
-/// different kinds of table.
+/// Every key that a table of this kind can have, whatever its own `kind`. A name comes twice if it has
+/// different defaults or meanings for different kinds of table.
 pub(crate) fn all_keys(kind: &Kind) -> Vec<&'static Key> {
     match *kind {
         Kind::Table { keys, beside } => keys.iter().chain(beside).collect(),
@@ -87,8 +89,8 @@ pub(crate) fn same(one: &Key, other: &Key) -> bool {
     one.name == other.name && one.presence == other.presence && one.about == other.about
 }
 
-/// Every key below a table of this kind with its dotted path, each table before what is in it; `N` stands for the number of an entry. What
-/// is below names of the writer's choice is left out.
+/// Every key below a table of this kind with its dotted path, each table before what is in it; `N` stands for
+/// the number of an entry. What is below names of the writer's choice is left out.
 pub(crate) fn paths(kind: &Kind) -> Vec<(String, &'static Key)> {
     fn list(kind: &Kind, at: &str, found: &mut Vec<(String, &'static Key)>) {
         if let Kind::List { of, .. } = kind {
@@ -105,7 +107,8 @@ pub(crate) fn paths(kind: &Kind) -> Vec<(String, &'static Key)> {
     found
 }
 
-/// What `path` (dotted, entries of arrays by number) can be; none if there is no such key or a method reads it.
+/// What `path` (dotted, entries of arrays by number) can be; none if there is no such key or a method reads
+/// it.
 pub(crate) fn kind_of(path: &str) -> Option<&'static Kind> {
     let mut kind: &'static Kind = &Recipe::KIND;
     for segment in path.split('.') {

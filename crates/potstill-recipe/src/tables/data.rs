@@ -15,21 +15,23 @@ settings! {
         pub train_limit: Option<usize> [at_least(1.0)] = without "all" like 5000,
         /// Train on this share of each class, rounded down, at least one image. Not beside `train_limit`.
         pub few_samples: Option<f64> [above(0.0).at_most(1.0)] = without "all" like 0.1,
-        /// The seed that chooses the images of `few_samples`, whatever the recipe's seed. Smaller shares are parts of larger ones.
+        /// The seed that chooses the images of `few_samples`, independent of the recipe's seed. Smaller shares are
+        /// parts of larger ones.
         pub few_samples_seed: Option<u64> = without "0" like 1,
         /// Measure with this many images, as many of each class.
         pub test_limit: Option<usize> [at_least(1.0)] = without "all" like 1000,
         /// How training images are varied.
         pub augment: Option<Verbatim> = without "no augmentation" like [{ pad-crop = { pad = 4 } }, "flip"]
             (also "transforms"),
-        /// The share of an object that must be left in an augmented image, in tasks with objects; one with less is dropped.
+        /// The share of an object that must be left in an augmented image, in tasks with objects; one with
+        /// less is dropped.
         pub min_visible: Option<f64> [at_least(0.0).at_most(1.0)] = without "0.3 of it" like 0.5,
         /// The seed of the augmentation. Runs with the same one see the same images.
         pub augment_seed: Option<u64> = without "`seed`" like 0,
         /// How many augmented views of each image there are: epoch `e`, from 0, sees view `e % views`.
         pub views: Option<usize> [at_least(1.0)] = without "a new view in every epoch" like 8,
         /// Threads that read and augment images.
-        pub workers: usize [at_least(1.0).because("somebody has to read the images")] = default 1,
+        pub workers: usize [at_least(1.0).because("at least one thread must read the images")] = default 1,
     }
 }
 

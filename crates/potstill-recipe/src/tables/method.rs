@@ -14,13 +14,15 @@ settings! {
         /// Which method it is. Every key that is not one of these is an option of that method.
         pub kind: String = example "kd" (also "type"),
         /// The name of this entry in logs, checkpoints and phases: `a-z`, `0-9`, `_` and `-`.
-        pub name: Option<String> = without "the kind, `kd-2` for the second entry of the kind `kd`" like "soft",
+        pub name: Option<String> = without "the kind, `kd-2` for the second entry of the kind `kd`"
+            like "soft",
         /// The weight of its loss.
         pub weight: f64 [at_least(0.0)] = default 1.0,
         /// The name of the teacher that it learns from, or an array of names: it learns from their average.
         pub teacher: Option<TeacherNames> = without "the only teacher" like ["large", "small"],
         /// The weight of each of these teachers in their average.
-        pub teacher_weights: Option<Vec<f64>> [at_least(0.0).not_empty()] = without "equal weights" like [2.0, 1.0],
+        pub teacher_weights: Option<Vec<f64>> [at_least(0.0).not_empty()]
+            = without "equal weights" like [2.0, 1.0],
         + {
             /// Every other key of the entry.
             #[serde(flatten)]
@@ -57,8 +59,8 @@ impl TeacherNames {
 }
 
 impl Recipe {
-    /// The id of each method, in the order of the entries: its `name`, or else its kind, `kd-2` for the second entry of the kind `kd`.
-    /// The ids of a valid recipe are unique.
+    /// The id of each method, in the order of the entries: its `name`, or else its kind, `kd-2` for the
+    /// second entry of the kind `kd`. The ids of a valid recipe are unique.
     pub fn method_ids(&self) -> Vec<String> {
         let id = |(index, method): (usize, &MethodSpec)| {
             let earlier = self.methods[..index]
@@ -80,6 +82,31 @@ impl MethodSpec {
         defaults::complete([("kind", kind.into().into())])
     }
 
+    /// The same with this weight of its loss.
+    #[must_use]
+    pub fn with_weight(self, weight: f64) -> Self {
+        Self { weight, ..self }
+    }
+
+    /// The same with a name of its own in logs, checkpoints and phases.
+    #[must_use]
+    pub fn with_name(self, name: impl Into<String>) -> Self {
+        Self {
+            name: Some(name.into()),
+            ..self
+        }
+    }
+
+    /// The same, learning from the average of these teachers.
+    #[must_use]
+    pub fn with_teachers<T: Into<String>>(self, names: impl IntoIterator<Item = T>) -> Self {
+        let names = names.into_iter().map(Into::into).collect();
+        Self {
+            teacher: Some(TeacherNames::Several(names)),
+            ..self
+        }
+    }
+
     /// The same with this option of its method.
     ///
     /// ```
@@ -99,8 +126,9 @@ impl MethodSpec {
         self.origin.line()
     }
 
-    /// The options as the method's own struct, made by [`settings!`](potstill_settings::settings!): each of the kind and in the range that
-    /// its table of keys says, and with the table's default where the recipe says nothing.
+    /// The options as the method's own struct, made by [`settings!`](potstill_settings::settings!): each of
+    /// the kind and in the range that its table of keys says, and with the table's default where the recipe
+    /// says nothing.
     ///
     /// # Errors
     /// With everything that is wrong together, each with place, key and nearest valid name.
@@ -108,8 +136,9 @@ impl MethodSpec {
         validate::read_options(&self.options, &self.origin, Self::KEYS)
     }
 
-    /// An error about the option `key` that its table of keys cannot say: how it stands with other options, or with what only the plan
-    /// knows. `problem` continues a sentence that begins with the key: `needs a teacher that evolves`.
+    /// An error about the option `key` that its table of keys cannot say: how it stands with other options,
+    /// or with what only the plan knows. `problem` continues a sentence that begins with the key:
+    /// `needs a teacher that evolves`.
     pub fn invalid_option(&self, key: &str, problem: impl AsRef<str>) -> RecipeError {
         self.origin.wrong(key, problem)
     }

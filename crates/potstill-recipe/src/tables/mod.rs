@@ -1,4 +1,5 @@
-//! The tables of a recipe, one file each: what is read from it, and every key with its kind, range, default and sentence.
+//! The tables of a recipe, one file each: what is read from it, and every key with its kind, range, default
+//! and sentence.
 
 pub mod data;
 pub mod method;

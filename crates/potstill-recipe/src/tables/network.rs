@@ -24,9 +24,11 @@ settings! {
     #[derive(Default)]
     pub struct Input {
         /// One value for each channel, subtracted from pixels in `[0, 1]`. Not without `std`.
-        pub mean: Option<Vec<f64>> [not_empty()] = without "as is usual for the data set" like [0.485, 0.456, 0.406],
+        pub mean: Option<Vec<f64>> [not_empty()]
+            = without "as is usual for the data set" like [0.485, 0.456, 0.406],
         /// One value for each channel, by which the difference is divided. Not without `mean`.
-        pub std: Option<Vec<f64>> [above(0.0).not_empty()] = without "as is usual for the data set" like [0.229, 0.224, 0.225],
+        pub std: Option<Vec<f64>> [above(0.0).not_empty()]
+            = without "as is usual for the data set" like [0.229, 0.224, 0.225],
         /// Degrades the augmented image before it is normalised.
         pub low_resolution: Option<LowResolution> = without "the whole image" like { size = 16 },
     }

@@ -23,7 +23,8 @@ settings! {
         /// The learning rate that a schedule starts from.
         pub lr: f64 [above(0.0)] = example 0.1 (also "learning_rate"),
         /// The share of the last step's direction that is kept.
-        pub momentum: f64 [at_least(0.0).below(1.0).because("at 1 a past gradient would never fade")] = default 0.0,
+        pub momentum: f64 [at_least(0.0).below(1.0).because("at 1 a past gradient would never fade")]
+            = default 0.0,
         /// Whether to look ahead along the momentum. Needs momentum, and no dampening.
         pub nesterov: bool = default false,
         /// How much less of the gradient enters the momentum: it is multiplied by one minus this.
@@ -39,7 +40,8 @@ settings! {
         /// The learning rate that a schedule starts from.
         pub lr: f64 [above(0.0)] = example 0.001 (also "learning_rate"),
         /// How slowly the running averages of the gradient and of its square forget.
-        pub betas: [f64; 2] [at_least(0.0).below(1.0).because("at 1 a past gradient would never fade")] = default [0.9, 0.999]
+        pub betas: [f64; 2] [at_least(0.0).below(1.0).because("at 1 a past gradient would never fade")]
+            = default [0.9, 0.999]
             (also "beta"),
         /// Added to the root of the second average, which keeps the division finite.
         pub eps: f64 [above(0.0)] = default 1e-8 (also "epsilon"),
@@ -54,7 +56,8 @@ settings! {
         /// The learning rate that a schedule starts from.
         pub lr: f64 [above(0.0)] = example 0.001 (also "learning_rate"),
         /// How slowly the running averages of the gradient and of its square forget.
-        pub betas: [f64; 2] [at_least(0.0).below(1.0).because("at 1 a past gradient would never fade")] = default [0.9, 0.999]
+        pub betas: [f64; 2] [at_least(0.0).below(1.0).because("at 1 a past gradient would never fade")]
+            = default [0.9, 0.999]
             (also "beta"),
         /// Added to the root of the second average, which keeps the division finite.
         pub eps: f64 [above(0.0)] = default 1e-8 (also "epsilon"),

@@ -13,7 +13,8 @@ settings! {
         pub name: String = example "warm",
         /// How many times to go through the training images.
         pub epochs: usize [at_least(1.0)] = example 1,
-        /// What trains in it: `student`, the name of a teacher (`teacher` for the only one), or the name of a method for its modules.
+        /// What trains in it: `student`, the name of a teacher (`teacher` for the only one), or the name of a
+        /// method for its modules.
         pub trains: Option<Vec<String>> [not_empty()] = without "everything" like ["student"],
         /// Its optimizer.
         pub optimizer: Option<OptimizerSpec> = without "`train.optimizer`" like { kind = "sgd", lr = 0.01 },
@@ -21,7 +22,7 @@ settings! {
         pub schedule: Option<Schedule> = without "`train.schedule`" like { kind = "constant" },
     }
 }
-/// A phase with nothing left open.
+/// A phase with its optimizer and its schedule resolved.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Phase {
     /// The phase's name in logs.

@@ -36,9 +36,10 @@ settings! {
         pub data: Data = example { train = "cifar10" },
         /// The network to train.
         pub student: Network = example { model = "cifar_resnet20" },
-        /// The network to learn from, where there is only one. See [`Recipe::all_teachers`].
+        /// The network to learn from, where there is only one.
         pub teacher: Option<Teacher> = without "no teacher" like { run = "runs/teacher" },
-        /// Several networks to learn from, each in a table of its own, `[teachers.NAME]`. Not beside `teacher`.
+        /// Several networks to learn from, each in a table of its own, `[teachers.NAME]`. Not beside
+        /// `teacher`.
         pub teachers: BTreeMap<String, Teacher> = quiet {},
         /// How to train.
         pub train: Train = example { epochs = 12, optimizer = { kind = "sgd", lr = 0.1 } },
@@ -63,8 +64,8 @@ choice! {
 }
 
 impl Recipe {
-    /// Reads the recipe in the file `path`, changed by `overrides` such as `train.epochs=3`. Which methods there are, and their options, is
-    /// left to whoever plans them; [`Schema::read_path`] knows them.
+    /// Reads the recipe in the file `path`, changed by `overrides` such as `train.epochs=3`. Which methods
+    /// there are, and their options, is left to whoever plans them; [`Schema::read_path`] knows them.
     ///
     /// # Errors
     /// Where the file cannot be read, is not TOML, or is no valid recipe; see [`Schema::read_text`].
@@ -93,7 +94,7 @@ impl Recipe {
         self.data.augment_seed.unwrap_or(self.seed)
     }
 
-    /// The phases in their order, at least one, with nothing left open.
+    /// The phases in their order, at least one, with their optimizers and schedules resolved.
     pub fn phases(&self) -> Vec<Phase> {
         self.train.resolved_phases()
     }

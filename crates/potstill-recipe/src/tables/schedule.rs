@@ -28,7 +28,8 @@ variants! {
         Constant = "constant",
         /// In steps: `lr gamma^n`, where `n` milestones are at or before this epoch (`MultiStepLR`).
         Milestones(Milestones) = "milestones",
-        /// Along a cosine: `min_lr + (lr - min_lr) (1 + cos(pi (t - W) / (T - W))) / 2` (`CosineAnnealingLR` after the warm-up).
+        /// Along a cosine: `min_lr + (lr - min_lr) (1 + cos(pi (t - W) / (T - W))) / 2` (`CosineAnnealingLR`
+        /// after the warm-up).
         Cosine(Cosine) = "cosine",
         /// As a power of what is left: `lr (1 - (t - W) / (T - W))^power` (`PolynomialLR` after the warm-up).
         Poly(Poly) = "poly",
@@ -38,7 +39,8 @@ variants! {
 settings! {
     /// The settings of a decay in steps.
     pub struct Milestones {
-        /// The epochs, increasing and counted from 0, warm-up included, from which on the rate is multiplied by `gamma` once more.
+        /// The epochs, increasing and counted from 0, warm-up included, from which on the rate is multiplied
+        /// by `gamma` once more.
         pub at: Vec<usize> [at_least(1.0).not_empty()] = example [150, 180, 210] (also "milestones"),
         /// The factor at each milestone.
         pub gamma: f64 [above(0.0).at_most(1.0)] = default 0.1,

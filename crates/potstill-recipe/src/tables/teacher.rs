@@ -21,15 +21,19 @@ settings! {
         ..
         /// Where it comes from.
         pub source: TeacherSource,
-        /// In what its frozen convolutions compute. Not of an ONNX file, nor beside `batch_norm = "batch"`.
+        /// In what its frozen convolutions compute. Half precision serves convolutions of one group on machines
+        /// with AVX512-FP16, except those that Winograd serves; all others stay as they are. Not of an ONNX
+        /// file, nor beside `batch_norm = "batch"`.
         pub precision: Precision = quiet "single",
-        /// By which statistics its batch norms normalise in training, as long as it is frozen. Not of an ONNX file.
+        /// By which statistics its batch norms normalise in training, as long as it is frozen. Not of an ONNX
+        /// file.
         pub batch_norm: BatchNorms = quiet "running",
         /// The rule of its steps, if it trains beside the student.
         pub optimizer: Option<OptimizerSpec> = without "that of the phase" like { kind = "sgd", lr = 0.1 },
         /// How its learning rate changes over the whole training, if it trains beside the student.
         pub schedule: Option<Schedule> = without "that of the phase" like { kind = "cosine" },
-        /// Whether its outputs for the augmented images are kept on disk, for every run over the same views. It must be frozen.
+        /// Whether its outputs for the augmented images are kept on disk, for every run over the same views.
+        /// It must be frozen.
         pub cache: bool = quiet false,
         /// Whether the maps that methods read are kept as well, not the logits alone.
         pub cache_taps: bool = quiet false,
@@ -59,7 +63,7 @@ settings! {
 }
 
 settings! {
-    /// A teacher in an ONNX file, whatever made it.
+    /// A teacher in an ONNX file, of any origin.
     pub struct OnnxTeacher {
         /// An ONNX file of any network that takes images and gives logits.
         pub onnx: PathBuf = example "teacher.onnx",
@@ -71,7 +75,8 @@ settings! {
     }
 }
 
-/// The keys of all sources together. That exactly one source is named, without the keys of another, is checked apart.
+/// The keys of all sources together. That exactly one source is named, without the keys of another, is
+/// checked apart.
 impl Described for TeacherSource {
     const KIND: Kind = {
         const KEYS: &[Key] = &[
@@ -144,8 +149,8 @@ impl Recipe {
         }
     }
 
-    /// The teachers that `method` learns from: those that it names, or else the only one of the recipe. None where the recipe has no
-    /// teacher, or several of which the method names none.
+    /// The teachers that `method` learns from: those that it names, or else the only one of the recipe. None
+    /// where the recipe has no teacher, or several of which the method names none.
     pub fn teachers_of(&self, method: &MethodSpec) -> Vec<TeacherShare> {
         let names = self.teacher_names_of(method);
         let equal = vec![1.0; names.len()];

@@ -18,7 +18,8 @@ settings! {
         /// The weight of the task's own loss.
         pub task_weight: f64 [at_least(0.0)] = default 1.0,
         /// The share of each label that is given to all classes.
-        pub label_smoothing: f64 [at_least(0.0).below(1.0).because("at 1 the labels would say nothing")] = default 0.0,
+        pub label_smoothing: f64 [at_least(0.0).below(1.0).because("at 1 the labels would carry no information")]
+            = default 0.0,
         /// The largest norm of all gradients together; longer ones are shortened.
         pub clip_norm: Option<f64> [above(0.0)] = without "no clipping" like 5.0,
         /// Whether the last batch of an epoch is left out if it is not full.
@@ -27,7 +28,7 @@ settings! {
         pub optimizer: OptimizerSpec = example { kind = "sgd", lr = 0.1, momentum = 0.9 },
         /// How the learning rate changes, where a phase does not say.
         pub schedule: Schedule = default { kind = "constant" },
-        /// What trains when, one after the other, as written; see [`Recipe::phases`](crate::Recipe::phases).
+        /// What trains when, one after the other.
         pub phases: Option<Vec<PhaseSpec>> [not_empty()] = without "one phase that trains everything"
             like [{ name = "warm", epochs = 1 }, { name = "main", epochs = 11 }],
     }
