@@ -3,7 +3,7 @@
 //! A file is a sequence of `TFRecords` (TensorFlow's `record_writer.h`): the length of the payload as a
 //! 64-bit number, the masked CRC-32C of those eight bytes, the payload, its masked CRC-32C; all little
 //! endian. A payload is the protocol buffer `Event` of TensorFlow's `event.proto`, of which five fields and
-//! four inner messages are enough for curves, so that they are encoded here by hand.
+//! five inner messages are enough for curves, so that they are encoded here by hand.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
@@ -152,7 +152,10 @@ impl Scalar {
         value.text(1, &self.tag);
         value.float(2, self.value as f32);
         if let Some(about) = &self.about {
+            let mut plugin = Message::default();
+            plugin.text(1, "scalars"); // PluginData.plugin_name
             let mut metadata = Message::default();
+            metadata.message(1, &plugin);
             metadata.text(3, about); // SummaryMetadata.summary_description
             value.message(9, &metadata);
         }

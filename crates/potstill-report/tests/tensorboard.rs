@@ -89,9 +89,12 @@ fn described(summary: &[u8]) -> Vec<(String, f32, String)> {
         };
         let about = match rest {
             [] => String::new(),
-            // Value.metadata, and in it SummaryMetadata.summary_description.
+            // Value.metadata, and in it the plugin's name and SummaryMetadata.summary_description.
             [(9, 2, metadata)] => match &self::fields(metadata)[..] {
-                [(3, 2, about)] => text(about),
+                [(1, 2, plugin), (3, 2, about)] => {
+                    assert_eq!(self::fields(plugin), [(1, 2, b"scalars".to_vec())]);
+                    text(about)
+                }
                 other => panic!("{other:?}"),
             },
             other => panic!("{other:?}"),

@@ -81,6 +81,7 @@ fn old_runs_are_compared_with_new_ones_and_have_pages() {
     // As it is written today.
     let folder = tempfile::tempdir().unwrap();
     new.last.metrics.insert("top1", 20.0);
+    new.teachers[0].metrics.insert("loss", 2.5);
     potstill_report::write_summary(folder.path().join("summary.json"), &new).unwrap();
     let new = read_summary(folder.path().join("summary.json")).unwrap();
     let group = |name: &str, run: &Summary| RunGroup {
@@ -91,7 +92,11 @@ fn old_runs_are_compared_with_new_ones_and_have_pages() {
     assert_eq!(compared.setups.len(), 1);
     let gains: Vec<_> = compared.setups[0].rows.iter().map(|row| row.gain).collect();
     // 15.0 alone, 12.5 and 20.0 distilled, and a teacher.
-    assert_eq!(gains, [None, Some(-2.5), Some(5.0), None]);
+    assert_eq!(
+        gains,
+        [None, Some(-2.5), Some(5.0), None],
+        "and one row for the one teacher"
+    );
 }
 
 #[test]
