@@ -157,16 +157,22 @@ fn read_weights(path: &Path) -> Result<(weights::TensorFile, Option<ModelConfig>
         }
         None => path.to_owned(),
     };
-    let stored = weights::TensorFile::read(&file)?;
-    let run_state = stored
-        .metadata
-        .get(METADATA_KEY)
-        .and_then(|run_state| Checkpoint::parse(run_state).ok());
+    let mut stored = weights::TensorFile::read(&file)?;
+    if let Some(run_state) = stored.metadata.get(METADATA_KEY) {
+        let broken = |reason| EngineError::Checkpoint {
+            file: file.clone(),
+            reason,
+        };
+        let run_state = Checkpoint::parse(run_state).map_err(broken)?;
+        // A teacher that trains has tensors of the same names.
+        stored.tensors.retain(|name, _| name.starts_with("student/"));
+        return Ok((stored, run_state.student));
+    }
     let beside = file.with_file_name(CONFIG);
-    let config = match run_state {
-        Some(run_state) => run_state.student,
-        None if beside.is_file() => Some(ModelConfig::read(&beside)?),
-        None => None,
+    let config = if beside.is_file() {
+        Some(ModelConfig::read(&beside)?)
+    } else {
+        None
     };
     Ok((stored, config))
 }

@@ -5,8 +5,9 @@
 
 use std::path::Path;
 
-use potstill_engine::Plan;
-use potstill_ops::count_trainable;
+use potstill_engine::{Plan, Source, cpu};
+use potstill_ops::{Parameters, count_trainable};
+use potstill_random::Seed;
 use potstill_report::read_metrics;
 use potstill_testing::{
     recipe::{TestRecipe, tiny_recipe},
@@ -32,6 +33,27 @@ fn trained(place: &Path, overrides: &[&str]) -> Bits {
     let folder = place.join(format!("run-{}", std::fs::read_dir(place).unwrap().count()));
     go(overrides, &folder);
     checkpoint(&folder)
+}
+
+#[test]
+fn a_checkpoint_with_a_teacher_of_the_same_kind_is_opened_as_its_student() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("run");
+    go(&["teacher.model=cifar_resnet8", "train.epochs=1"], &folder);
+    let source = Source {
+        weights: Some(folder.join("last.safetensors")),
+        ..Source::default()
+    };
+    let opened = source.open(&cpu(), Seed::new(9), "test").unwrap();
+    let (student, teacher) = (
+        part(&checkpoint(&folder), "student"),
+        part(&checkpoint(&folder), "teacher"),
+    );
+    assert!(student != teacher && student.keys().eq(teacher.keys()));
+    opened.network.each(&mut |entry, value| {
+        let values: Vec<u32> = value.into_data().iter::<f32>().map(f32::to_bits).collect();
+        assert!(student[&entry.path] == values, "{}", entry.path);
+    });
 }
 
 const TEACHER_FIRST: &str = "methods.0.update_order=teacher-first";
