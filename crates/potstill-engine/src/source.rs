@@ -127,6 +127,24 @@ impl VisionModel {
         source.open(&cpu(), Seed::new(0), "student")
     }
 
+    /// The same network with the weights of a file or folder, and with what is said about them there. So a program's own network, which no
+    /// name builds, gets its weights back.
+    ///
+    /// # Errors
+    /// A file that cannot be read or does not fit. The network is lost then.
+    pub fn with_weights(mut self, path: impl AsRef<Path>) -> Result<Self, EngineError> {
+        let (stored, config) = read_weights(path.as_ref())?;
+        if let Some(config) = config.filter(|config| config.architecture == self.architecture) {
+            let scope = Scope::new(&cpu(), Seed::new(0), "student");
+            config.insert(&mut self.network, &scope)?;
+            self.input = Some(config.network_input());
+            self.task = Some(config.task);
+            self.class_names = config.class_names;
+        }
+        weights::load(&mut self.network, &stored)?;
+        Ok(self)
+    }
+
     /// A network of the registry with the weights of a PyTorch or safetensors file, for as many classes as they are for.
     ///
     /// # Errors

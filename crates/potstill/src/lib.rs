@@ -69,7 +69,7 @@ pub mod prelude {
     };
     pub use potstill_data::{
         Augment, DataError, Dataset, DatasetInfo, Image, InMemory, Normalise, Sample, Split, Target,
-        TargetKind, open,
+        TargetKind, open, open_for,
     };
     pub use potstill_engine::{
         CheckpointChoice, EngineError, EpochProgress, Evaluation, MethodParts, NetworkInput, NoObserver,

@@ -180,3 +180,102 @@ impl Method for Points {
         Ok(vec![LossTerm::loss(step.id, map.powi_scalar(2).mean())])
     }
 }
+
+/// A convolution and a linear layer.
+#[derive(Module, Debug)]
+struct Small {
+    conv: Conv2d,
+    norm: BatchNorm,
+    fc: Linear,
+}
+
+fn small() -> Model {
+    let scope = Scope::new(&cpu(), Seed::new(1), "student");
+    Model::own(Small {
+        conv: Conv2d::he_normal(Conv2dConfig::new(3, 8, 3).stride(2), &scope.at("conv")),
+        norm: BatchNorm::new(8, &scope.at("norm")),
+        fc: Linear::new(8, 4, &scope.at("fc")),
+    })
+}
+
+impl Network for Small {
+    fn description(&self) -> NetworkDescription {
+        NetworkDescription {
+            stage_ends: vec![StageEnd::activated("conv")],
+            ..NetworkDescription::classifier("small", 4, "fc")
+        }
+    }
+
+    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs {
+        let map = conv_norm_act(
+            images,
+            &self.conv,
+            &self.norm,
+            None,
+            Activation::Relu,
+            "conv",
+            pass,
+        );
+        Outputs::Logits(self.fc.forward(global_avg_pool(map).flatten(1, 3), pass))
+    }
+}
+
+#[test]
+fn a_network_of_the_programs_own_learns_teaches_and_gets_its_weights_back() {
+    let place = tempfile::tempdir().unwrap();
+    let [folder, saved] = ["run", "saved"].map(|name| place.path().join(name));
+    let own = || {
+        Distillation::new(small(), images(Split::Train), images(Split::Test))
+            .epochs(1)
+            .batch(16)
+    };
+    let teacher = own().folder(&folder).run(&mut NoObserver).unwrap();
+    assert_eq!(teacher.student.architecture, "small");
+    teacher.save(&saved).unwrap();
+    assert!(bits(&folder.join("student/model.safetensors")) == bits(&saved.join("model.safetensors")));
+
+    let some = [images(Split::Test).image(3).unwrap()];
+    let logits =
+        |model: &VisionModel| -> Vec<f32> { model.logits(&some).unwrap().into_data().iter().collect() };
+    let back = VisionModel::from(small()).with_weights(&saved).unwrap();
+    assert_ne!(logits(&VisionModel::from(small())), logits(&back));
+    assert_eq!(logits(&teacher.student), logits(&back));
+    assert_eq!(back.class_names, teacher.student.class_names);
+    let unknown = VisionModel::load(&saved).unwrap_err().to_string();
+    assert!(unknown.contains("no network is called `small`"), "{unknown}");
+
+    // It teaches its own kind, and what it teaches is no other network.
+    let taught = own()
+        .teacher(back.clone())
+        .method("kd", 1.0, Kd::with_temperature(2.0))
+        .run(&mut NoObserver)
+        .unwrap();
+    assert!(taught.rows[0].train.terms["kd"].is_finite());
+    assert_eq!(logits(&teacher.student), logits(&back));
+    assert_ne!(logits(&taught.student), logits(&back));
+}
+
+#[test]
+fn another_task_has_its_own_targets_and_metrics() {
+    let sets = |split| open_for(DATA, split, TargetKind::Classes).unwrap();
+    let student = |train, test| {
+        Distillation::new("cifar_resnet8", train, test)
+            .epochs(1)
+            .batch(16)
+    };
+    let result = student(sets(Split::Train), sets(Split::Test))
+        .task(TaskKind::MultiLabel)
+        .run(&mut NoObserver)
+        .unwrap();
+    assert_eq!(result.summary.task, "multi-label");
+    assert!(
+        result
+            .metrics()
+            .get(&result.summary.metrics.headline.name)
+            .is_some()
+    );
+    assert!(result.metrics().get("top1").is_none());
+    let refused = student(images(Split::Train), images(Split::Test)).task(TaskKind::MultiLabel);
+    let said = refused.plan().err().unwrap().to_string();
+    assert!(said.contains("set of classes"), "{said}");
+}
