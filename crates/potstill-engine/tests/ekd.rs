@@ -50,7 +50,7 @@ fn a_checkpoint_with_a_teacher_of_the_same_kind_is_opened_as_its_student() {
         part(&checkpoint(&folder), "teacher"),
     );
     assert!(student != teacher && student.keys().eq(teacher.keys()));
-    opened.network.each(&mut |entry, value| {
+    opened.network.parameters().each(&mut |entry, value| {
         let values: Vec<u32> = value.into_data().iter::<f32>().map(f32::to_bits).collect();
         assert!(student[&entry.path] == values, "{}", entry.path);
     });

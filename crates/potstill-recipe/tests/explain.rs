@@ -40,9 +40,9 @@ fn nearest(name: &str) -> Option<String> {
 fn a_key_is_found_by_its_path_or_the_end_of_it() {
     let rate = ("train.optimizer.lr".to_owned(), vec![]);
     assert_eq!(found("train.optimizer.lr"), [rate]);
-    let teacher = ("teacher.precision".to_owned(), vec![]);
-    assert_eq!(found("precision"), [teacher.clone()]);
-    assert_eq!(found("teachers.large.precision"), [teacher]);
+    let teacher = [("teacher.precision".to_owned(), vec![])];
+    assert_eq!(found("precision"), teacher);
+    assert_eq!(found("teachers.large.precision"), teacher);
     assert_eq!(
         found("train.phases.0.epochs"),
         [("train.phases.N.epochs".to_owned(), vec![])]

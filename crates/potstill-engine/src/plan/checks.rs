@@ -2,10 +2,13 @@
 
 use std::collections::BTreeSet;
 
+use potstill_data::DataError;
 use potstill_methods::PlannedMethod;
 use potstill_tasks::Task;
 
-use super::{networks::PlannedStudent, phases::Phase, settings::Settings, teachers::PlannedTeacher};
+use super::{
+    data::PlannedData, networks::PlannedStudent, phases::Phase, settings::Settings, teachers::PlannedTeacher,
+};
 use crate::error::EngineError;
 
 /// Whether batches can be made of so many training images.
@@ -23,6 +26,19 @@ pub(crate) fn check_batches(settings: &Settings, images: usize) -> Result<(), En
         return Ok(());
     };
     Err(EngineError::invalid_plan("train.batch", reason))
+}
+
+/// Whether the images are known by what the task needs. A recipe's data sets are opened for it; a program's may be anything.
+pub(crate) fn check_targets(data: &PlannedData, task: &dyn Task) -> Result<(), EngineError> {
+    let wanted = task.target_kind();
+    for set in [&data.train, &data.test] {
+        let given = set.info().target;
+        if given != wanted {
+            let (name, given) = (set.name().to_owned(), vec![given]);
+            return Err(DataError::OtherTargets { name, wanted, given }.into());
+        }
+    }
+    Ok(())
 }
 
 /// Whether the student gives what the task needs.

@@ -24,7 +24,7 @@ use potstill_random::Seed;
 use potstill_recipe::Recipe;
 
 use self::{
-    checks::{check_batches, check_names, check_outputs, check_phases},
+    checks::{check_batches, check_names, check_outputs, check_phases, check_targets},
     methods::Ground,
     parts::PlanParts,
     spec::{MethodFacts, RunSpec},
@@ -90,6 +90,7 @@ impl Plan {
             phases,
         } = parts;
         check_batches(&settings, data.train.len())?;
+        check_targets(&data, task.as_ref())?;
         check_outputs(&student, task.as_ref())?;
         check_names(&teachers, methods.iter().map(|method| method.id.as_str()))?;
         let seed = Seed::new(settings.seed);
