@@ -137,6 +137,15 @@ pub enum DataError {
         problem: String,
     },
 
+    /// A part of a data set that cannot be held back.
+    #[error("no part of `{name}` can be held back: {problem}")]
+    HoldOut {
+        /// The data set.
+        name: String,
+        /// Why.
+        problem: String,
+    },
+
     /// An augmentation cannot work with these settings, or with this image.
     #[error("augmentation `{step}`: {problem}")]
     Augment {

@@ -90,6 +90,13 @@ impl Subset {
         }
     }
 
+    /// The same images under another name.
+    #[must_use]
+    pub(crate) fn named(mut self, name: String) -> Self {
+        self.info.name = name;
+        self
+    }
+
     /// The index in the whole data set of each image of this part.
     pub fn indices(&self) -> &[usize] {
         &self.indices
@@ -97,7 +104,7 @@ impl Subset {
 }
 
 /// The images of each class; where an image may show none, there is one more group for those.
-fn groups(dataset: &dyn Dataset) -> Result<Vec<Vec<usize>>, DataError> {
+pub(crate) fn groups(dataset: &dyn Dataset) -> Result<Vec<Vec<usize>>, DataError> {
     if dataset.info().target == TargetKind::Map {
         return Ok(vec![(0..dataset.len()).collect()]);
     }
