@@ -6,7 +6,8 @@
 //!
 //! * one class per image: [`true_class_ranks`] and [`Hits`] (top-1, top-5);
 //! * a set of classes per image: [`Ranking`] (mean average precision, F1);
-//! * pairs of images that show the same or not: [`verification`].
+//! * pairs of images that show the same or not: [`verification`];
+//! * objects by boxes or masks: [`coco`] (average precision as `pycocotools`), [`voc_average_precision`], and masks themselves, [`RunMask`].
 //!
 //! ```
 //! use potstill_metrics::{Hits, TOP1};
@@ -19,18 +20,23 @@
 //! ```
 
 mod average_precision;
+pub mod coco;
 mod hits;
 mod info;
+mod mask;
 mod metric_set;
 mod metrics;
 pub mod number;
 mod ranking;
 mod verification;
+mod voc;
 
 pub use average_precision::average_precision;
 pub use hits::{Hits, TOP1, TOP5, true_class_ranks};
 pub use info::{LOSS, MISSING, MetricInfo, Unit};
+pub use mask::{MaskError, RunMask};
 pub use metric_set::MetricSet;
 pub use metrics::Metrics;
 pub use ranking::{CLASSES_LEFT_OUT, F1, MEAN_AVERAGE_PRECISION, Ranking};
 pub use verification::{PairScore, Verification, cosine, verification};
+pub use voc::{VocDetection, VocObject, VocRule, voc_average_precision};
