@@ -30,6 +30,7 @@ mod check;
 pub mod cifar;
 mod cifar_binary;
 mod cifar_pickle;
+pub mod coco;
 mod curl;
 mod dataset;
 mod dataset_entry;

@@ -1,0 +1,55 @@
+//! COCO's JSON files: annotations of a data set, and results of a detector.
+
+mod annotations;
+mod results;
+mod segmentation;
+
+use std::{fs, path::Path};
+
+use serde::de::DeserializeOwned;
+
+pub use annotations::{CocoAnnotation, CocoAnnotations, CocoCategory, CocoImage};
+pub use results::CocoResults;
+pub use segmentation::Segmentation;
+
+use crate::DataError;
+
+/// By what objects are compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RegionKind {
+    /// Their boxes.
+    Box,
+    /// Their pixels.
+    Mask,
+}
+
+fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, DataError> {
+    let bytes = fs::read(path).map_err(DataError::io("read", path))?;
+    serde_json::from_slice(&bytes).map_err(|error| DataError::Format {
+        file: path.display().to_string(),
+        place: format!("line {}, column {}", error.line(), error.column()),
+        problem: said(&error),
+    })
+}
+
+/// What serde says, without the place.
+fn said(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    match text.rfind(" at line ") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+/// x, y, width and height that are numbers, the latter not below 0.
+fn checked_box(sides: [f64; 4]) -> Result<[f64; 4], String> {
+    if sides.iter().any(|side| !side.is_finite()) {
+        return Err(format!("its `bbox` {sides:?} has what is no number"));
+    }
+    if sides[2] < 0.0 || sides[3] < 0.0 {
+        return Err(format!(
+            "its `bbox` {sides:?} has a width or height below 0; COCO's boxes are [x, y, width, height]"
+        ));
+    }
+    Ok(sides)
+}

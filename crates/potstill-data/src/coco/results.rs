@@ -1,0 +1,128 @@
+//! What a detector found, as COCO's servers take it.
+
+use std::{
+    collections::BTreeMap,
+    path::{Path, PathBuf},
+};
+
+use potstill_metrics::coco::{Detection, Region};
+use serde::Deserialize;
+
+use super::{CocoAnnotations, RegionKind, Segmentation, checked_box, read_json, segmentation::region};
+use crate::DataError;
+
+/// What a COCO result file says: a list of `image_id`, `category_id`, `score` and `bbox` or `segmentation`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CocoResults {
+    /// The file.
+    pub path: PathBuf,
+    results: Vec<CocoResult>,
+}
+
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct CocoResult {
+    image_id: i64,
+    category_id: i64,
+    score: f64,
+    #[serde(default)]
+    bbox: Option<[f64; 4]>,
+    #[serde(default)]
+    segmentation: Option<Segmentation>,
+}
+
+impl CocoResults {
+    /// Reads a result file.
+    ///
+    /// # Errors
+    /// A file that is not there or no list of results.
+    pub fn read(path: &Path) -> Result<Self, DataError> {
+        Ok(Self {
+            path: path.into(),
+            results: read_json(path)?,
+        })
+    }
+
+    /// How many results there are.
+    pub fn len(&self) -> usize {
+        self.results.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.results.is_empty()
+    }
+
+    /// How many results are of a category that `truth` does not know, by category id. They are not measured.
+    pub fn unknown(&self, truth: &CocoAnnotations) -> BTreeMap<i64, usize> {
+        let mut unknown = BTreeMap::new();
+        for result in &self.results {
+            if truth.class_of(result.category_id).is_none() {
+                *unknown.entry(result.category_id).or_default() += 1;
+            }
+        }
+        unknown
+    }
+
+    /// The detections of the categories that `truth` knows, in the file's order.
+    ///
+    /// # Errors
+    /// A result of an image that `truth` does not know, without a box or a mask as `kind` needs, or whose numbers are none.
+    pub fn detections(&self, truth: &CocoAnnotations, kind: RegionKind) -> Result<Vec<Detection>, DataError> {
+        let known = self.results.iter().enumerate().filter_map(|(at, result)| {
+            let class = truth.class_of(result.category_id)?;
+            Some((at, result, class))
+        });
+        known
+            .map(|(at, result, class)| {
+                result
+                    .detection(class, truth, kind)
+                    .map_err(|problem| DataError::Format {
+                        file: self.path.display().to_string(),
+                        place: format!("result {at} (from 0)"),
+                        problem,
+                    })
+            })
+            .collect()
+    }
+}
+
+impl CocoResult {
+    fn detection(
+        &self,
+        class: usize,
+        truth: &CocoAnnotations,
+        kind: RegionKind,
+    ) -> Result<Detection, String> {
+        let Some(image) = truth.image_of(self.image_id) else {
+            let file = truth.path.display();
+            return Err(format!("there is no image {} in {file}", self.image_id));
+        };
+        if !self.score.is_finite() {
+            return Err("its `score` is no number".into());
+        }
+        let sides = self.bbox.map(checked_box).transpose()?;
+        let size = truth.images[image].size();
+        let region = region(kind, sides, self.segmentation.as_ref(), size)?;
+        Ok(Detection {
+            image,
+            class,
+            area: self.area(sides, &region, size)?,
+            region,
+            score: self.score,
+        })
+    }
+
+    /// COCO's tools take the area of the box where there is one, also for a mask; where there is none, that of the mask.
+    fn area(
+        &self,
+        sides: Option<[f64; 4]>,
+        region: &Region,
+        size: Option<[usize; 2]>,
+    ) -> Result<f64, String> {
+        match (sides, &self.segmentation) {
+            (Some([_, _, width, height]), _) => Ok(width * height),
+            (None, Some(mask)) => Ok(mask.mask(size)?.area() as f64),
+            (None, None) => Ok(region.area()),
+        }
+    }
+}
