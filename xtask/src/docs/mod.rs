@@ -110,11 +110,15 @@ struct Program(PathBuf);
 
 impl Program {
     fn build() -> Result<Self, Error> {
+        // With a test among the targets the dependencies have the features that they have for the tests, and are built once for both.
         let arguments = [
             "build",
             "--quiet",
-            "-p",
-            "potstill-cli",
+            "--workspace",
+            "--bin",
+            "potstill",
+            "--test",
+            "json_schema",
             "--message-format",
             "json-render-diagnostics",
         ];
@@ -128,7 +132,11 @@ impl Program {
         let messages = String::from_utf8(built.stdout)?;
         let mut programs = messages.lines().filter_map(|line| {
             let message: Value = serde_json::from_str(line).ok()?;
-            message["executable"].as_str().map(PathBuf::from)
+            let is_program = message["target"]["name"] == "potstill" && message["target"]["kind"][0] == "bin";
+            message["executable"]
+                .as_str()
+                .filter(|_| is_program)
+                .map(PathBuf::from)
         });
         Ok(Self(programs.next_back().ok_or("cargo built no program")?))
     }
