@@ -59,6 +59,23 @@ pub enum DataError {
         reason: String,
     },
 
+    /// A picture states more pixels than are allowed.
+    #[error(
+        "{file} is of {height}x{width} (height x width), {} pixels, and at most {max_pixels} are read; shrink it or remove it, or allow \
+         more by the key `data.max_pixels` of a recipe (`--max-pixels` on the command line)",
+        (*height as u64).saturating_mul(*width as u64)
+    )]
+    TooLarge {
+        /// The file.
+        file: String,
+        /// Rows.
+        height: usize,
+        /// Columns.
+        width: usize,
+        /// How many pixels are allowed.
+        max_pixels: u64,
+    },
+
     /// A name that is no data set's.
     #[error("there is no data set `{name}`{}; a name ({}) or a path is needed", did_you_mean(nearest.as_deref()), known.join(", "))]
     UnknownName {

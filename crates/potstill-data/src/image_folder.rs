@@ -1,4 +1,4 @@
-//! A folder with a folder of images for each class: `[SPLIT/]CLASS/FILE.{jpg,jpeg,png}`, as `ImageFolder` of
+//! A folder with a folder of images for each class: `[SPLIT/]CLASS/FILE`, as `ImageFolder` of
 //! torchvision.
 //!
 //! Classes are in natural order (`2` before `10`), which differs from torchvision's plain order for unpadded
@@ -159,7 +159,10 @@ mod tests {
         let message = ImageFolder::open(dir.path(), Split::Train)
             .unwrap_err()
             .to_string();
-        assert!(message.contains("0 files: there are no .jpg"), "{message}");
+        assert!(
+            message.contains("0 files: there are no images (JPEG"),
+            "{message}"
+        );
         fs::create_dir_all(dir.path().join("train/cat")).unwrap();
         fs::write(dir.path().join("train/cat/1.jpg"), "not a picture").unwrap();
         let train = ImageFolder::open(dir.path(), Split::Train).unwrap();

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::decode::format;
 use crate::{Split, natural_order};
 
 /// What a list of paths means.
@@ -121,7 +122,10 @@ impl NoLayout {
     /// What to tell about the folder or archive.
     pub fn problem(&self, split: Split) -> String {
         match self {
-            Self::NoImages => "there are no .jpg, .jpeg or .png files in CLASS/ folders".to_owned(),
+            Self::NoImages => {
+                "there are no images (JPEG, PNG, WebP, BMP, TIFF, GIF, PBM, PGM, PPM) in CLASS/ folders"
+                    .to_owned()
+            }
             Self::NoSplit(found) => {
                 format!(
                     "there is no {split} split: {} found, one of {} needed",
@@ -167,11 +171,8 @@ fn as_split(folder: &str) -> Option<String> {
     known.then_some(name)
 }
 
-fn is_image(file: &str) -> bool {
-    let extension = file
-        .rsplit_once('.')
-        .map(|(_, extension)| extension.to_lowercase());
-    !file.starts_with('.') && matches!(extension.as_deref(), Some("jpg" | "jpeg" | "png"))
+pub(crate) fn is_image(file: &str) -> bool {
+    !file.starts_with('.') && format::is_image(file)
 }
 
 fn is_part_name(folder: &str) -> bool {

@@ -68,7 +68,7 @@ pub use check::{CheckReport, ClassCount, SizeCount, Unreadable, check, check_dat
 pub use cifar::{Cifar, CifarKind};
 pub use dataset::{Dataset, Split};
 pub use dataset_entry::{DatasetEntry, Download};
-pub use decode::decode;
+pub use decode::{DecodeOptions, decode, decode_with};
 pub use error::DataError;
 pub use fetch::{Progress, download, downloads, fetch};
 pub use fingerprint::Fingerprint;
