@@ -1,0 +1,26 @@
+//! The plain arithmetic of detectors, as torchvision computes it: no tensors, no images.
+//!
+//! * where a detector looks: [`AnchorGrid`], [`DefaultBoxes`];
+//! * which object each place learns: [`Matcher`], [`match_points`], [`match_default_boxes`], and [`BalancedSampler`];
+//! * how boxes become numbers and back: [`BoxCoder`], [`DistanceCoder`];
+//! * which of many detections are kept: [`suppress`], [`suppress_by_class`].
+//!
+//! A box is its corners `[x1, y1, x2, y2]` in pixels, with continuous coordinates: the box of a single pixel is one wide.
+
+mod anchors;
+mod boxes;
+mod coder;
+mod default_boxes;
+mod matcher;
+mod points;
+mod sampler;
+mod suppress;
+
+pub use anchors::AnchorGrid;
+pub use boxes::{Corners, area, center, clip, generalized_overlap, has_sides, overlap};
+pub use coder::{BoxCoder, DistanceCoder};
+pub use default_boxes::DefaultBoxes;
+pub use matcher::{Match, Matcher, match_default_boxes};
+pub use points::match_points;
+pub use sampler::{BalancedSampler, Sampled};
+pub use suppress::{suppress, suppress_by_class};
