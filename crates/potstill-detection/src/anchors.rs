@@ -32,7 +32,7 @@ impl AnchorGrid {
         }
     }
 
-    /// Those of `RetinaNet` (Lin et al. 2017): at five levels three sizes from 32 to 512, each in three ratios.
+    /// Those of RetinaNet (Lin et al. 2017): at five levels three sizes from 32 to 512, each in three ratios.
     pub fn retinanet() -> Self {
         let sizes = powers().map(|size| {
             // Sizes are whole numbers, cut off.

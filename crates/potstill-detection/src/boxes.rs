@@ -13,7 +13,7 @@ pub fn center([left, top, right, bottom]: Corners) -> [f32; 2] {
     [0.5 * (left + right), 0.5 * (top + bottom)]
 }
 
-/// The share of the union that two boxes have in common (`IoU`); 0 where both are empty.
+/// The share of the union that two boxes have in common (IoU); 0 where both are empty.
 ///
 /// ```
 /// use potstill_detection::overlap;
@@ -24,7 +24,7 @@ pub fn overlap(one: Corners, two: Corners) -> f32 {
     if common > 0.0 { common / union } else { 0.0 }
 }
 
-/// The overlap less the share of the smallest box around both that neither covers (`GIoU`, Rezatofighi et al. 2019), in `[-1, 1]`.
+/// The overlap less the share of the smallest box around both that neither covers (GIoU, Rezatofighi et al. 2019), in `[-1, 1]`.
 pub fn generalized_overlap(one: Corners, two: Corners) -> f32 {
     let (common, union) = common_and_union(one, two);
     let around = area([

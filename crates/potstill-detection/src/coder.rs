@@ -21,7 +21,7 @@ pub struct BoxCoder {
 }
 
 impl Default for BoxCoder {
-    /// All weights 1, as region proposals and `RetinaNet` have them.
+    /// All weights 1, as region proposals and RetinaNet have them.
     fn default() -> Self {
         Self { weights: [1.0; 4] }
     }

@@ -44,7 +44,7 @@ pub struct Matcher {
 }
 
 impl Matcher {
-    /// That of `RetinaNet`.
+    /// That of RetinaNet.
     pub fn retinanet() -> Self {
         Self {
             high: 0.5,
