@@ -3,15 +3,18 @@
 //! * where a detector looks: [`AnchorGrid`], [`DefaultBoxes`];
 //! * which object each place learns: [`Matcher`], [`match_points`], [`match_default_boxes`], and [`BalancedSampler`];
 //! * how boxes become numbers and back: [`BoxCoder`], [`DistanceCoder`];
-//! * which of many detections are kept: [`suppress`], [`suppress_by_class`].
+//! * which of many candidates are detections: [`dense_detections`], [`proposals`], [`region_detections`], [`default_box_detections`], and
+//!   [`suppress`].
 //!
 //! A box is its corners `[x1, y1, x2, y2]` in pixels, with continuous coordinates: the box of a single pixel is one wide.
 
 mod anchors;
 mod boxes;
 mod coder;
+mod decode;
 mod default_boxes;
 mod matcher;
+mod paste;
 mod points;
 mod sampler;
 mod suppress;
@@ -19,8 +22,12 @@ mod suppress;
 pub use anchors::AnchorGrid;
 pub use boxes::{Corners, area, center, clip, generalized_overlap, has_sides, overlap};
 pub use coder::{BoxCoder, DistanceCoder};
+pub use decode::{
+    DecodeRule, DenseLevel, Found, default_box_detections, dense_detections, proposals, region_detections,
+};
 pub use default_boxes::DefaultBoxes;
 pub use matcher::{Match, Matcher, match_default_boxes};
+pub use paste::paste;
 pub use points::match_points;
 pub use sampler::{BalancedSampler, Sampled};
 pub use suppress::{suppress, suppress_by_class};
