@@ -143,6 +143,22 @@ pub enum DataError {
         given: Vec<TargetKind>,
     },
 
+    /// A data set has classes that a network does not know.
+    #[error(
+        "`{name}` has {} that the network does not know: {}; the network's classes are {}",
+        if unknown.len() == 1 { "a class" } else { "classes" },
+        shortened(&unknown.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>()),
+        shortened(known)
+    )]
+    UnknownClasses {
+        /// The data set.
+        name: String,
+        /// The classes that the network does not have, or has twice.
+        unknown: Vec<String>,
+        /// Those that it has.
+        known: Vec<String>,
+    },
+
     /// An image and its target do not fit together, or do not fit their data set.
     #[error("image {index} of `{name}`: {problem}")]
     Sample {
@@ -266,6 +282,15 @@ fn joined(kinds: &[TargetKind]) -> String {
         .map(TargetKind::to_string)
         .collect::<Vec<_>>()
         .join(" or ")
+}
+
+/// The first names of a list, and how many more there are.
+fn shortened(names: &[String]) -> String {
+    const SHOWN: usize = 12;
+    match names.len().checked_sub(SHOWN + 1) {
+        None => names.join(", "),
+        Some(more) => format!("{} and {} more", names[..SHOWN].join(", "), more + 1),
+    }
 }
 
 impl DataError {

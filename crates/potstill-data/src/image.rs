@@ -1,5 +1,7 @@
 //! A decoded picture: 8-bit pixels, channels last.
 
+use crate::pil_ops::luma;
+
 /// A decoded picture.
 ///
 /// ```
@@ -38,6 +40,30 @@ impl Image {
             ..self
         }
     }
+
+    /// The same picture in one channel: the luma of ITU-R 601, as Pillow's `convert("L")`. One that has no colours stays as it is.
+    #[must_use]
+    pub fn into_grey(self) -> Self {
+        if self.channels != 3 {
+            return self;
+        }
+        Self {
+            channels: 1,
+            pixels: self.pixels.chunks_exact(3).map(luma).collect(),
+            ..self
+        }
+    }
+
+    /// The same picture in one or three channels; `None` if there is no way to that many.
+    #[must_use]
+    pub fn into_channels(self, channels: usize) -> Option<Self> {
+        match (self.channels, channels) {
+            (own, wanted) if own == wanted => Some(self),
+            (1, 3) => Some(self.into_rgb()),
+            (3, 1) => Some(self.into_grey()),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -58,5 +84,23 @@ mod tests {
             ([1, 2, 3], [7, 7, 7, 9, 9, 9].as_slice())
         );
         assert_eq!(rgb.clone().into_rgb(), rgb);
+    }
+
+    /// Pillow 13.0: `Image.new("RGB", (1, 1), colour).convert("L")`.
+    #[test]
+    fn colours_become_grey_as_by_pillow() {
+        let image = Image {
+            height: 1,
+            width: 4,
+            channels: 3,
+            pixels: vec![255, 0, 0, 0, 255, 0, 0, 0, 255, 10, 200, 33],
+        };
+        let grey = image.clone().into_channels(1).unwrap();
+        assert_eq!(
+            (grey.shape(), &grey.pixels[..]),
+            ([1, 4, 1], &[76, 150, 29, 124][..])
+        );
+        assert_eq!(image.clone().into_channels(3), Some(image.clone()));
+        assert_eq!(image.into_channels(4), None);
     }
 }

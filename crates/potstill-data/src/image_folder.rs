@@ -61,7 +61,12 @@ impl ImageFolder {
 }
 
 /// Appends the `/`-separated paths of all files below `folder`.
-fn list(folder: &Path, prefix: &str, depth: usize, paths: &mut Vec<String>) -> Result<(), DataError> {
+pub(crate) fn list(
+    folder: &Path,
+    prefix: &str,
+    depth: usize,
+    paths: &mut Vec<String>,
+) -> Result<(), DataError> {
     if depth > MAX_DEPTH {
         return Err(DataError::format(
             folder,

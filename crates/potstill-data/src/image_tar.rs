@@ -104,7 +104,11 @@ impl ImageTar {
 }
 
 /// Name, offset and size of every regular file of an archive of `length` bytes.
-fn list(path: &Path, archive: impl Read + Seek, length: u64) -> Result<Vec<(String, u64, u64)>, DataError> {
+pub(crate) fn list(
+    path: &Path,
+    archive: impl Read + Seek,
+    length: u64,
+) -> Result<Vec<(String, u64, u64)>, DataError> {
     let mut found = Vec::new();
     let mut end = 0;
     let mut last = String::from("the start");

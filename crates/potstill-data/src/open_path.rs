@@ -74,7 +74,7 @@ fn open_archive(path: &Path, split: Split) -> Result<Box<dyn Dataset>, DataError
     Ok(Box::new(ImageTar::open(path, split, Keep::OnDisk)?))
 }
 
-fn starts_as_archive(path: &Path) -> Result<bool, DataError> {
+pub(crate) fn starts_as_archive(path: &Path) -> Result<bool, DataError> {
     use std::io::Read;
     let mut start = Vec::new();
     archive_members::reader(path)?

@@ -2,6 +2,7 @@
 
 use super::float_image::FloatImage;
 use super::matrix::AffineMatrix;
+use super::resample::Interpolation;
 use super::step::PadMode;
 use super::window::Window;
 use super::{crop, resample, warp};
@@ -22,7 +23,11 @@ pub(super) enum Motion {
     /// A window as it is.
     Cut(Window),
     /// A window scaled to `[height, width]`.
-    Scale { window: Window, size: [usize; 2] },
+    Scale {
+        window: Window,
+        size: [usize; 2],
+        filter: Interpolation,
+    },
     /// Moved in any way within the same size.
     Affine(AffineMatrix),
 }
@@ -48,6 +53,7 @@ impl Motion {
             Self::Scale {
                 window,
                 size: [height, width],
+                ..
             } => {
                 let factors = [
                     *width as f64 / window.width as f64,
@@ -66,7 +72,7 @@ impl Motion {
             Self::Flip => crop::flip(&image),
             Self::Shift { down, right, mode } => crop::shift(&image, *down, *right, *mode),
             Self::Cut(window) => crop::cut(&image, *window),
-            Self::Scale { window, size } => resample::resize(&image, *window, *size),
+            Self::Scale { window, size, filter } => resample::resize(&image, *window, *size, *filter),
             Self::Affine(matrix) => warp::bilinear(&image, matrix),
         }
     }

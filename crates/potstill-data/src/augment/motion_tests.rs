@@ -6,6 +6,7 @@ use serde::Deserialize;
 use super::Motion;
 use crate::augment::float_image::FloatImage;
 use crate::augment::move_target::MovingTarget;
+use crate::augment::resample::Interpolation;
 use crate::augment::step::{PadMode, about_middle};
 use crate::augment::window::Window;
 use crate::{BoundingBox, Instance, InstanceShape, LabelMap, LabelledBox, Mask, Polygon, Target};
@@ -98,6 +99,7 @@ impl Recorded {
             Self::Scale { window: scaled } => Motion::Scale {
                 window: window(scaled),
                 size: to,
+                filter: Interpolation::Bilinear,
             },
             Self::Affine {
                 degrees,

@@ -14,7 +14,7 @@ use crate::{DataError, Image, Sample, Target, TargetKind};
 /// use potstill_data::{Augment, Dataset, Split, TargetKind, augment::Step, open_for};
 /// use potstill_random::Seed;
 /// let scenes = open_for("shapes:size=48,figures=2", Split::Train, TargetKind::Boxes)?;
-/// let augment = Augment::new(vec![Step::Flip, Step::ResizeShorter { size: 24 }])?;
+/// let augment = Augment::new(vec![Step::Flip, Step::resize_shorter(24)])?;
 /// let (image, target) = augment.apply_to(scenes.sample(0)?, Seed::new(0), 0, 0)?;
 /// assert_eq!((image.shape(), target.kind()), ([24, 24, 3], TargetKind::Boxes));
 /// # Ok::<(), potstill_data::DataError>(())
@@ -75,6 +75,22 @@ impl Augment {
             steps: self.steps.iter().filter_map(Step::for_evaluation).collect(),
             ..*self
         }
+    }
+
+    /// The name of the first step that draws at random; `None` if a picture always comes out the same.
+    pub fn random_step(&self) -> Option<&'static str> {
+        let is_random = |step: &&Step| step.for_evaluation().as_ref() != Some(*step);
+        self.steps.iter().find(is_random).map(Step::name)
+    }
+
+    /// The `[height, width]` that every image comes out with; `None` where that depends on the image.
+    pub fn fixed_size(&self) -> Option<[usize; 2]> {
+        let sizes = self.steps.iter();
+        sizes.fold(None, |known, step| match (known, step.sets_size()) {
+            (_, Some(set)) => Some(set),
+            (Some(size), None) => Some(step.output_size(size)),
+            (None, None) => None,
+        })
     }
 
     /// Whether every step can move targets of this kind.

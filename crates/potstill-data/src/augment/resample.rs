@@ -1,14 +1,63 @@
-//! Bilinear scaling with antialiasing, the algorithm of Pillow's `ImagingResample` with its triangle filter:
-//! where the picture shrinks, the filter widens with it. Not rounded to bytes between the passes.
+//! Scaling with antialiasing, the algorithm of Pillow's `ImagingResample`: where the picture shrinks, the
+//! filter widens with it. Not rounded to bytes between the passes, so that a value is within one level of
+//! Pillow's for 8 bits.
+
+use serde::{Deserialize, Serialize};
 
 use super::float_image::FloatImage;
 use super::window::Window;
 
+/// By which filter a picture is scaled; both are Pillow's, with antialiasing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Interpolation {
+    /// The triangle filter.
+    #[default]
+    Bilinear,
+    /// Cubic convolution with a = -0.5 (Keys 1981). What it gives beyond black and white is cut off.
+    Bicubic,
+}
+
+impl Interpolation {
+    /// How far the filter reaches where the picture does not shrink.
+    fn support(self) -> f64 {
+        match self {
+            Self::Bilinear => 1.0,
+            Self::Bicubic => 2.0,
+        }
+    }
+
+    /// The filter's value at a distance from its middle.
+    fn weight(self, distance: f64) -> f64 {
+        let x = distance.abs();
+        match self {
+            Self::Bilinear => (1.0 - x).max(0.0),
+            Self::Bicubic if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
+            Self::Bicubic if x < 2.0 => ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0,
+            Self::Bicubic => 0.0,
+        }
+    }
+
+    /// Cuts off what is no colour; a triangle never leaves the range.
+    fn clip(self, pixels: &mut [f32]) {
+        if self == Self::Bicubic {
+            for value in pixels {
+                *value = value.clamp(0.0, 1.0);
+            }
+        }
+    }
+}
+
 /// Scales a window of a picture to `[height, width]`.
-pub(super) fn resize(image: &FloatImage, window: Window, [height, width]: [usize; 2]) -> FloatImage {
+pub(super) fn resize(
+    image: &FloatImage,
+    window: Window,
+    [height, width]: [usize; 2],
+    filter: Interpolation,
+) -> FloatImage {
     let channels = image.channels;
-    let horizontal: Vec<Taps> = taps(window.width, width);
-    let vertical: Vec<Taps> = taps(window.height, height);
+    let horizontal: Vec<Taps> = taps(window.width, width, filter);
+    let vertical: Vec<Taps> = taps(window.height, height, filter);
 
     let mut narrow = vec![0.0; window.height * width * channels];
     for (y, line) in narrow.chunks_exact_mut(width * channels).enumerate() {
@@ -26,6 +75,7 @@ pub(super) fn resize(image: &FloatImage, window: Window, [height, width]: [usize
             }
         }
     }
+    filter.clip(&mut narrow);
 
     let mut pixels = vec![0.0; height * width * channels];
     for (line, taps) in pixels.chunks_exact_mut(width * channels).zip(&vertical) {
@@ -39,6 +89,7 @@ pub(super) fn resize(image: &FloatImage, window: Window, [height, width]: [usize
                 .for_each(|(sum, value)| *sum += weight * value);
         }
     }
+    filter.clip(&mut pixels);
     FloatImage {
         height,
         width,
@@ -55,15 +106,16 @@ struct Taps {
 }
 
 /// The taps of each of `to` new pixels along a side of `from` old ones.
-fn taps(from: usize, to: usize) -> Vec<Taps> {
+fn taps(from: usize, to: usize, filter: Interpolation) -> Vec<Taps> {
     let scale = from as f64 / to as f64;
-    let support = scale.max(1.0);
+    let widening = scale.max(1.0);
+    let support = filter.support() * widening;
     let tap = |at: usize| {
         let centre = (at as f64 + 0.5) * scale;
         let start = (centre - support + 0.5).max(0.0) as usize;
         let end = ((centre + support + 0.5) as usize).min(from);
         let weights: Vec<f64> = (start..end)
-            .map(|old| (1.0 - ((old as f64 + 0.5 - centre) / support).abs()).max(0.0))
+            .map(|old| filter.weight((old as f64 + 0.5 - centre) / widening))
             .collect();
         let sum: f64 = weights.iter().sum();
         Taps {

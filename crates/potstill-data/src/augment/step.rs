@@ -5,7 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use super::motion::Motion;
 use super::window::{Window, random_window};
-use super::{matrix::AffineMatrix, resample};
+use super::{
+    matrix::AffineMatrix,
+    resample::{self, Interpolation},
+};
 use crate::{DataError, TargetKind};
 
 /// One step; the [module](super) has the table.
@@ -13,7 +16,7 @@ use crate::{DataError, TargetKind};
 /// ```
 /// use potstill_data::{Augment, augment::{PadMode, Size, Step}};
 /// let crop = Step::PadCrop { pad: 4, mode: PadMode::Reflect };
-/// let augment = Augment::new(vec![Step::Resize { size: Size::Sides([40, 60]) }, crop, Step::Flip])?;
+/// let augment = Augment::new(vec![Step::resize(Size::Sides([40, 60])), crop, Step::Flip])?;
 /// assert_eq!(augment.output_shape([100, 200, 3]), [40, 60, 3]);
 /// # Ok::<(), potstill_data::DataError>(())
 /// ```
@@ -40,16 +43,25 @@ pub enum Step {
         /// Least and greatest width / height.
         #[serde(default = "default_ratio")]
         ratio: [f64; 2],
+        /// How the window is scaled.
+        #[serde(default)]
+        interpolation: Interpolation,
     },
     /// Scales whatever the proportions.
     Resize {
         /// Height and width of the result.
         size: Size,
+        /// How.
+        #[serde(default)]
+        interpolation: Interpolation,
     },
-    /// Scales so that the shorter side has this many pixels.
+    /// Scales so that the shorter side has this many pixels; the other is rounded down, as in torchvision.
     ResizeShorter {
         /// The shorter side of the result.
         size: usize,
+        /// How.
+        #[serde(default)]
+        interpolation: Interpolation,
     },
     /// Turns, moves, scales and shears about the middle, all at random; what lies outside is black.
     Affine {
@@ -121,6 +133,22 @@ fn same_size() -> [f64; 2] {
 }
 
 impl Step {
+    /// [`Step::Resize`], bilinear.
+    pub fn resize(size: Size) -> Self {
+        Self::Resize {
+            size,
+            interpolation: Interpolation::Bilinear,
+        }
+    }
+
+    /// [`Step::ResizeShorter`], bilinear.
+    pub fn resize_shorter(size: usize) -> Self {
+        Self::ResizeShorter {
+            size,
+            interpolation: Interpolation::Bilinear,
+        }
+    }
+
     /// The name in a recipe.
     pub fn name(&self) -> &'static str {
         match self {
@@ -139,7 +167,9 @@ impl Step {
         match *self {
             Self::Flip | Self::PadCrop { .. } | Self::Affine { .. } => None,
             // What the random windows show on average: all of the picture.
-            Self::RandomResizedCrop { size, .. } => Some(Self::Resize { size }),
+            Self::RandomResizedCrop {
+                size, interpolation, ..
+            } => Some(Self::Resize { size, interpolation }),
             ref fixed => Some(fixed.clone()),
         }
     }
@@ -148,9 +178,19 @@ impl Step {
     pub(super) fn output_size(&self, input: [usize; 2]) -> [usize; 2] {
         match self {
             Self::Flip | Self::PadCrop { .. } | Self::Affine { .. } => input,
-            Self::ResizeShorter { size } => resample::shorter_to(input, *size),
-            Self::RandomResizedCrop { size, .. } | Self::Resize { size } | Self::CentreCrop { size } => {
+            Self::ResizeShorter { size, .. } => resample::shorter_to(input, *size),
+            Self::RandomResizedCrop { size, .. } | Self::Resize { size, .. } | Self::CentreCrop { size } => {
                 size.sides()
+            }
+        }
+    }
+
+    /// The `[height, width]` that every image has after it; `None` where that depends on the image.
+    pub(super) fn sets_size(&self) -> Option<[usize; 2]> {
+        match self {
+            Self::Flip | Self::PadCrop { .. } | Self::Affine { .. } | Self::ResizeShorter { .. } => None,
+            Self::RandomResizedCrop { size, .. } | Self::Resize { size, .. } | Self::CentreCrop { size } => {
+                Some(size.sides())
             }
         }
     }
@@ -166,12 +206,12 @@ impl Step {
             Self::RandomResizedCrop { ratio, .. } if !ordered(*ratio) => {
                 format!("ratio = {ratio:?} needs two proportions, 0 < least <= greatest")
             }
-            Self::RandomResizedCrop { size, .. } | Self::Resize { size } | Self::CentreCrop { size }
+            Self::RandomResizedCrop { size, .. } | Self::Resize { size, .. } | Self::CentreCrop { size }
                 if !size.sides().iter().all(|side| (1..=MAX_SIDE).contains(side)) =>
             {
                 format!("size must be between 1 and {MAX_SIDE}")
             }
-            Self::ResizeShorter { size } if !(1..=MAX_SIDE).contains(size) => {
+            Self::ResizeShorter { size, .. } if !(1..=MAX_SIDE).contains(size) => {
                 format!("size must be between 1 and {MAX_SIDE}")
             }
             Self::Affine { scale, .. } if !ordered(*scale) => {
@@ -204,7 +244,6 @@ impl Step {
 
     /// Makes the draws for an image of this size.
     pub(super) fn draw(&self, size: [usize; 2], stream: &mut Stream) -> Result<Motion, DataError> {
-        let whole = Window::whole(size);
         let motion = match *self {
             Self::Flip if stream.chance(0.5) => Motion::Flip,
             Self::Flip => Motion::Stay,
@@ -221,18 +260,20 @@ impl Step {
                 size: to,
                 scale,
                 ratio,
+                interpolation,
             } => Motion::Scale {
                 window: random_window(size, scale, ratio, stream),
                 size: to.sides(),
+                filter: interpolation,
             },
-            Self::Resize { size: to } => Motion::Scale {
-                window: whole,
-                size: to.sides(),
-            },
-            Self::ResizeShorter { size: to } => Motion::Scale {
-                window: whole,
-                size: resample::shorter_to(size, to),
-            },
+            Self::Resize {
+                size: to,
+                interpolation,
+            } => scaled(size, to.sides(), interpolation),
+            Self::ResizeShorter {
+                size: to,
+                interpolation,
+            } => scaled(size, resample::shorter_to(size, to), interpolation),
             Self::Affine {
                 degrees,
                 translate,
@@ -241,6 +282,9 @@ impl Step {
             } => Motion::Affine(random_matrix(size, degrees, translate, scale, shear, stream)),
             Self::CentreCrop { size: to } => {
                 let window = Window::centre(size, to.sides()).map_err(|problem| self.error(problem))?;
+                if window == Window::whole(size) {
+                    return Ok(Motion::Stay);
+                }
                 Motion::Cut(window)
             }
         };
@@ -252,6 +296,18 @@ impl Step {
             step: self.name(),
             problem,
         }
+    }
+}
+
+/// All of a picture of this size, scaled; one that has the new size already stays as it is.
+fn scaled(from: [usize; 2], to: [usize; 2], filter: Interpolation) -> Motion {
+    if from == to {
+        return Motion::Stay;
+    }
+    Motion::Scale {
+        window: Window::whole(from),
+        size: to,
+        filter,
     }
 }
 

@@ -4,7 +4,7 @@ use potstill_random::Seed;
 
 use super::resample::resize;
 use super::window::Window;
-use super::{Augment, FloatImage, PadMode, Size, Step};
+use super::{Augment, FloatImage, Interpolation, PadMode, Size, Step};
 use crate::{
     BoundingBox, Image, LabelledBox, Loader, LoaderConfig, Sample, Split, Target, TargetKind, open_for,
 };
@@ -50,11 +50,10 @@ fn the_text_form_is_names_and_tables() {
             size: Size::Square(24),
             scale: [0.08, 1.0],
             ratio: [0.75, 4.0 / 3.0],
+            interpolation: Interpolation::Bilinear,
         },
-        Step::Resize {
-            size: Size::Sides([8, 9]),
-        },
-        Step::ResizeShorter { size: 7 },
+        Step::resize(Size::Sides([8, 9])),
+        Step::resize_shorter(7),
         Step::CentreCrop {
             size: Size::Square(6),
         },
@@ -133,17 +132,16 @@ fn the_shape_is_foretold() {
             size: Size::Sides([5, 9]),
             scale: [0.1, 1.0],
             ratio: [0.5, 2.0],
+            interpolation: Interpolation::Bicubic,
         }],
         vec![
-            Step::ResizeShorter { size: 15 },
+            Step::resize_shorter(15),
             Step::CentreCrop {
                 size: Size::Square(14),
             },
         ],
-        vec![Step::ResizeShorter { size: 6 }],
-        vec![Step::Resize {
-            size: Size::Sides([20, 3]),
-        }],
+        vec![Step::resize_shorter(6)],
+        vec![Step::resize(Size::Sides([20, 3]))],
     ];
     for steps in pipelines {
         let augment = Augment::new(steps).unwrap();
@@ -196,7 +194,8 @@ fn scaling_is_that_of_pillow() {
         assert!(worst < 2e-6, "{worst}: {:?}", found.pixels);
     };
     let smaller = [0.488_749, 0.441_441, 0.526_295, 0.461_618, 0.530_047, 0.518_645];
-    close(&resize(&image, Window::whole([5, 7]), [2, 3]), &smaller);
+    let bilinear = Interpolation::Bilinear;
+    close(&resize(&image, Window::whole([5, 7]), [2, 3], bilinear), &smaller);
     // Rows 1 to 4 and columns 2 to 6, cropped and then scaled.
     #[rustfmt::skip]
     let greater = [
@@ -217,6 +216,7 @@ fn scaling_is_that_of_pillow() {
                 width: 4,
             },
             [6, 5],
+            bilinear,
         ),
         &greater,
     );
@@ -273,12 +273,13 @@ fn the_box_stays_around_its_object() {
         size: Size::Sides([20, 28]),
         scale: [0.4, 1.0],
         ratio: [0.6, 1.6],
+        interpolation: Interpolation::Bilinear,
     };
     let pad_crop = Step::PadCrop {
         pad: 6,
         mode: PadMode::Zero,
     };
-    let straight = vec![Step::Flip, pad_crop, window, Step::ResizeShorter { size: 30 }];
+    let straight = vec![Step::Flip, pad_crop, window, Step::resize_shorter(30)];
     let turned = [vec![affine], straight.clone()].concat();
     for (steps, fills) in [(straight, true), (turned, false)] {
         let augment = Augment::new(steps).unwrap().with_min_visible(0.0);

@@ -8,6 +8,7 @@ mod tone;
 mod warp;
 
 use crate::Image;
+pub(crate) use tone::luma;
 
 /// One operation with its strength.
 ///

@@ -33,7 +33,7 @@ pub(super) fn blend(base: &[u8], image: &Image, factor: f32) -> Image {
 }
 
 /// The luma of a pixel (ITU-R 601), in Pillow's fixed point.
-fn luma(pixel: &[u8]) -> u8 {
+pub(crate) fn luma(pixel: &[u8]) -> u8 {
     match *pixel {
         [red, green, blue] => {
             let sum = u32::from(red) * 19595 + u32::from(green) * 38470 + u32::from(blue) * 7471;

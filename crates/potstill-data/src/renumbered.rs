@@ -1,0 +1,126 @@
+//! The same images under the class numbers of somebody else.
+
+use std::sync::Arc;
+
+use crate::{DataError, Dataset, DatasetInfo, Image, Sample, Target, TargetKind};
+
+/// A data set whose labels are the numbers that a network gives the classes.
+pub struct Renumbered {
+    info: DatasetInfo,
+    dataset: Arc<dyn Dataset>,
+    /// The new number of each old class.
+    numbers: Vec<u32>,
+}
+
+impl Renumbered {
+    /// The images of `dataset`, whose class `i` becomes class `numbers[i]` of `classes`.
+    ///
+    /// # Errors
+    /// [`DataError::TargetKind`] where images have neither a class nor a set of classes.
+    pub fn new(dataset: Arc<dyn Dataset>, numbers: Vec<u32>, classes: &[String]) -> Result<Self, DataError> {
+        let DatasetInfo {
+            name,
+            target,
+            ignored,
+            ..
+        } = dataset.info();
+        if !matches!(target, TargetKind::Class | TargetKind::Classes) {
+            return Err(DataError::TargetKind {
+                wanted: TargetKind::Class,
+                found: *target,
+            });
+        }
+        Ok(Self {
+            info: DatasetInfo::new(name, *target, classes).with_ignored(ignored.clone()),
+            dataset,
+            numbers,
+        })
+    }
+
+    fn renumbered(&self, target: Target, index: usize) -> Result<Target, DataError> {
+        let number = |class: u32| {
+            let number = self.numbers.get(class as usize).copied();
+            number.ok_or_else(|| DataError::Sample {
+                name: self.info.name.clone(),
+                index,
+                problem: format!(
+                    "its target has class {class} where there are {} classes",
+                    self.numbers.len()
+                ),
+            })
+        };
+        match target {
+            Target::Class(class) => number(class).map(Target::Class),
+            Target::Classes(classes) => {
+                let mut classes = classes.into_iter().map(number).collect::<Result<Vec<_>, _>>()?;
+                classes.sort_unstable();
+                Ok(Target::Classes(classes))
+            }
+            other => Ok(other),
+        }
+    }
+}
+
+impl Dataset for Renumbered {
+    fn info(&self) -> &DatasetInfo {
+        &self.info
+    }
+
+    fn len(&self) -> usize {
+        self.dataset.len()
+    }
+
+    fn sample(&self, index: usize) -> Result<Sample, DataError> {
+        let Sample { image, target } = self.dataset.sample(index)?;
+        let target = self.renumbered(target, index)?;
+        Ok(Sample { image, target })
+    }
+
+    fn target(&self, index: usize) -> Result<Target, DataError> {
+        self.renumbered(self.dataset.target(index)?, index)
+    }
+
+    fn image(&self, index: usize) -> Result<Image, DataError> {
+        self.dataset.image(index)
+    }
+
+    fn source(&self, index: usize) -> String {
+        self.dataset.source(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use crate::{Dataset, DatasetInfo, Image, InMemory, Renumbered, Sample, Target, TargetKind};
+
+    fn set(kind: TargetKind, targets: Vec<Target>) -> Arc<dyn Dataset> {
+        let image = Image {
+            height: 1,
+            width: 1,
+            channels: 1,
+            pixels: vec![0],
+        };
+        let sample = |target| Sample {
+            image: image.clone(),
+            target,
+        };
+        let samples = targets.into_iter().map(sample).collect();
+        Arc::new(InMemory::new(samples, DatasetInfo::new("set", kind, ["cat", "dog"])).unwrap())
+    }
+
+    #[test]
+    fn classes_get_the_numbers_of_the_network() {
+        let classes = ["ant", "dog", "cat"].map(String::from);
+        let data = set(TargetKind::Class, vec![Target::Class(1), Target::Class(0)]);
+        let other = Renumbered::new(Arc::clone(&data), vec![2, 1], &classes).unwrap();
+        assert_eq!(other.classes(), classes);
+        assert_eq!([0, 1].map(|at| other.label(at).unwrap()), [1, 2]);
+        assert_eq!(other.sample(1).unwrap().target, Target::Class(2));
+        assert_eq!(other.source(1), data.source(1));
+        let sets = set(TargetKind::Classes, vec![Target::Classes(vec![0, 1])]);
+        let other = Renumbered::new(sets, vec![2, 1], &classes).unwrap();
+        assert_eq!(other.target(0).unwrap(), Target::Classes(vec![1, 2]));
+    }
+}
