@@ -7,6 +7,7 @@
 //! * one class per image: [`true_class_ranks`] and [`Hits`] (top-1, top-5);
 //! * a set of classes per image: [`Ranking`] (mean average precision, F1);
 //! * pairs of images that show the same or not: [`verification`];
+//! * beyond metrics ([`Details`]): [`Confusion`], [`Calibration`], [`Agreement`] with a teacher, the worst pictures;
 //! * objects by boxes or masks: [`coco`] (average precision as `pycocotools`), [`voc_average_precision`], and masks themselves, [`RunMask`].
 //!
 //! ```
@@ -19,8 +20,12 @@
 //! assert_eq!(metrics[&TOP1.name], 50.0);
 //! ```
 
+mod agreement;
 mod average_precision;
+mod calibration;
 pub mod coco;
+mod confusion;
+mod details;
 mod hits;
 mod info;
 mod mask;
@@ -31,7 +36,11 @@ mod ranking;
 mod verification;
 mod voc;
 
+pub use agreement::{Agreement, AgreementReport};
 pub use average_precision::average_precision;
+pub use calibration::{Calibration, CalibrationBin, CalibrationReport};
+pub use confusion::{ClassResult, Confused, Confusion, ConfusionMatrix};
+pub use details::{Details, Mistake};
 pub use hits::{Hits, TOP1, TOP5, true_class_ranks};
 pub use info::{LOSS, MISSING, MetricInfo, Unit};
 pub use mask::{MaskError, RunMask};

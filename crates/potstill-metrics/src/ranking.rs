@@ -48,6 +48,12 @@ impl Ranking {
         }
     }
 
+    /// How many images have each class.
+    pub fn positives(&self) -> Vec<usize> {
+        let count = |of_class: &Vec<bool>| of_class.iter().filter(|positive| **positive).count();
+        self.positives.iter().map(count).collect()
+    }
+
     /// The average precision of each class, in `[0, 1]`; none for a class that no image has.
     pub fn average_precisions(&self) -> Vec<Option<f64>> {
         let of_class = self.scores.iter().zip(&self.positives);

@@ -4,7 +4,7 @@ use std::{fmt, sync::Arc};
 
 use burn::tensor::Device;
 use potstill_data::{Batch, Target, TargetKind};
-use potstill_metrics::{MetricSet, Metrics};
+use potstill_metrics::{Details, MetricSet, Metrics};
 use potstill_models::{OutputKind, Outputs};
 
 use crate::{Classification, LossTerm, MultiLabel, Probabilities, Targets, TaskError, TaskKind};
@@ -70,6 +70,12 @@ pub trait Evaluator {
 
     /// The metrics of all images so far.
     fn finish(&self) -> Metrics;
+
+    /// What there is to tell beyond metrics: by class, and the `worst` images. Their files are left empty: only the data set knows
+    /// them.
+    fn details(&self, _worst: usize) -> Details {
+        Details::default()
+    }
 }
 
 /// What a task has to know.

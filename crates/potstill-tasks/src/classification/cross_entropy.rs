@@ -18,7 +18,12 @@ pub fn cross_entropy(logits: Tensor<2>, labels: Tensor<1, Int>, smoothing: f64) 
 
 /// `-log softmax(row)[label]` of one image, in double precision: sums over a data set keep their digits.
 pub(super) fn of_row(row: &[f32], label: u32) -> f64 {
+    log_sum(row) - row[label as usize] as f64
+}
+
+/// The logarithm of the sum of the exponentials of a row.
+pub(super) fn log_sum(row: &[f32]) -> f64 {
     let largest = row.iter().copied().fold(f32::NEG_INFINITY, f32::max) as f64;
     let sum: f64 = row.iter().map(|&logit| (logit as f64 - largest).exp()).sum();
-    sum.ln() + largest - row[label as usize] as f64
+    sum.ln() + largest
 }

@@ -3,6 +3,7 @@
 //! The loss is the cross-entropy of the softmax of the logits; the headline is the top-1 accuracy.
 
 mod cross_entropy;
+mod evaluator;
 
 use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
 use potstill_data::{Batch, Target, TargetKind};
@@ -10,6 +11,7 @@ use potstill_metrics::{Hits, LOSS, MetricSet, Metrics, TOP1, TOP5};
 use potstill_models::{OutputKind, Outputs};
 
 pub use self::cross_entropy::cross_entropy;
+use self::evaluator::Accuracy;
 use crate::{
     Evaluator, LossTerm, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions, task::names,
 };
@@ -77,7 +79,7 @@ impl Task for Classification {
     }
 
     fn evaluator(&self) -> Box<dyn Evaluator> {
-        Box::new(Accuracy::default())
+        Box::new(Accuracy::of(&self.options.classes))
     }
 
     fn confidence(&self, outputs: &Outputs, batch: &Batch) -> Result<Vec<f64>, TaskError> {
@@ -91,32 +93,5 @@ impl Task for Classification {
 
     fn describe(&self, target: &Target) -> String {
         names(&self.options.classes, &target.classes())
-    }
-}
-
-/// Counts hits and adds up the cross-entropy.
-#[derive(Debug, Default)]
-struct Accuracy {
-    classes: usize,
-    hits: Hits,
-    loss: f64,
-}
-
-impl Evaluator for Accuracy {
-    fn add(&mut self, outputs: &Outputs, batch: &Batch) -> Result<(), TaskError> {
-        let labels = batch.labels()?;
-        self.classes = outputs.classes();
-        let logits: Vec<f32> = outputs.logits()?.clone().inner().into_data().iter().collect();
-        self.hits.add(&logits, self.classes, &labels);
-        let rows = logits.chunks_exact(self.classes).zip(&labels);
-        self.loss += rows
-            .map(|(row, &label)| cross_entropy::of_row(row, label))
-            .sum::<f64>();
-        Ok(())
-    }
-
-    fn finish(&self) -> Metrics {
-        let mean = self.loss / self.hits.images.max(1) as f64;
-        self.hits.metrics(self.classes).with(&LOSS, mean)
     }
 }

@@ -4,13 +4,15 @@
 //! mean average precision.
 
 mod binary_cross_entropy;
+mod evaluator;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_data::{Batch, DataError, Target, TargetKind};
-use potstill_metrics::{CLASSES_LEFT_OUT, F1, LOSS, MEAN_AVERAGE_PRECISION, MetricSet, Metrics, Ranking};
+use potstill_metrics::{CLASSES_LEFT_OUT, F1, LOSS, MEAN_AVERAGE_PRECISION, MetricSet};
 use potstill_models::{OutputKind, Outputs};
 
 pub use self::binary_cross_entropy::binary_cross_entropy;
+use self::evaluator::Precision;
 use crate::{
     Evaluator, LossTerm, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions, task::names,
 };
@@ -72,11 +74,7 @@ impl Task for MultiLabel {
     }
 
     fn evaluator(&self) -> Box<dyn Evaluator> {
-        Box::new(Precision {
-            ranking: Ranking::new(self.options.classes.len()),
-            images: 0,
-            loss: 0.0,
-        })
+        Box::new(Precision::of(&self.options.classes))
     }
 
     /// The probability of the very set that the image has.
@@ -94,31 +92,6 @@ impl Task for MultiLabel {
             [] => "nothing".into(),
             classes => names(&self.options.classes, classes),
         }
-    }
-}
-
-/// Gathers the scores of every class and adds up the binary cross-entropy.
-#[derive(Debug)]
-struct Precision {
-    ranking: Ranking,
-    images: usize,
-    loss: f64,
-}
-
-impl Evaluator for Precision {
-    fn add(&mut self, outputs: &Outputs, batch: &Batch) -> Result<(), TaskError> {
-        let logits = rows(outputs)?;
-        for (row, own) in logits.chunks_exact(outputs.classes()).zip(class_sets(batch)?) {
-            self.ranking.add(row, own);
-            self.loss += binary_cross_entropy::of_row(row, |class| own.contains(&class));
-        }
-        self.images += batch.len();
-        Ok(())
-    }
-
-    fn finish(&self) -> Metrics {
-        let mean = self.loss / self.images.max(1) as f64;
-        self.ranking.metrics().with(&LOSS, mean)
     }
 }
 
