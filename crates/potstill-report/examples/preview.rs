@@ -7,8 +7,8 @@ use std::path::PathBuf;
 
 use potstill_metrics::{LOSS, MetricSet, Metrics, TOP1, TOP5};
 use potstill_report::{
-    CardFacts, Curve, Data, EpochResult, EpochRow, IndexMap, Network, RunGroup, Summary, Teacher, Training,
-    append_metrics, compare, curves_svg, html_report, model_card, tensorboard, write_summary,
+    CardFacts, Curve, Data, Details, EpochResult, EpochRow, IndexMap, Network, RunGroup, Summary, Teacher,
+    Training, append_metrics, compare, curves_svg, html_report, model_card, tensorboard, write_summary,
 };
 
 const EPOCHS: usize = 24;
@@ -115,6 +115,7 @@ fn run(name: &str, methods: &[&str], seed: u64) -> (Summary, Vec<EpochRow>) {
         step_ms_median: Some(123.4),
         peak_rss_mb: Some(1_434.0),
         loader_wait_percent: Some(0.4),
+        details: Details::default(),
     };
     (summary, rows)
 }

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use potstill_metrics::number::or_nan;
-use potstill_metrics::{MetricSet, Metrics};
+use potstill_metrics::{Details, MetricSet, Metrics};
 use serde::{Deserialize, Serialize};
 
 use crate::ReportError;
@@ -56,6 +56,9 @@ pub struct Summary {
     /// The part of the training time in which a step waited for its batch, in percent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loader_wait_percent: Option<f64>,
+    /// What there is to tell of the last epoch beyond its metrics: by class, and picture by picture.
+    #[serde(default, skip_serializing_if = "Details::is_empty")]
+    pub details: Details,
 }
 
 /// A network's name and size.

@@ -1,7 +1,7 @@
 //! Records in the form of the first version, which knew classification alone: `top1`, `top5` and one teacher.
 
 use potstill_metrics::number::{map_or_nan, or_nan};
-use potstill_metrics::{LOSS, MetricSet, Metrics, TOP1, TOP5};
+use potstill_metrics::{Details, LOSS, MetricSet, Metrics, TOP1, TOP5};
 use serde::Deserialize;
 
 use crate::schema::Record;
@@ -170,6 +170,7 @@ impl From<OldSummary> for Summary {
             step_ms_median: old.step_ms_median,
             peak_rss_mb: old.peak_rss_mb,
             loader_wait_percent: old.loader_wait_percent,
+            details: Details::default(),
         }
     }
 }

@@ -4,7 +4,10 @@
 
 mod runs;
 
-use potstill_metrics::{F1, LOSS, MEAN_AVERAGE_PRECISION, MetricSet, Metrics, TOP1};
+use potstill_metrics::{
+    AgreementReport, Calibration, Confusion, Details, F1, LOSS, MEAN_AVERAGE_PRECISION, MetricSet, Metrics,
+    Mistake, TOP1,
+};
 use potstill_report::{CardFacts, Curve, EpochRow, Summary, curves_svg, html_report, model_card};
 use runs::{row, run};
 
@@ -52,6 +55,64 @@ fn the_report_stands_alone() {
     assert!(page.contains(head), "terms stand in the order of the recipe");
     assert!(page.contains("<tr class=\"best\"><td>1</td><td>0.1</td><td>1.2500</td>"));
     assert!(!page.contains("Not finished") && !page.contains("phase</th>"));
+}
+
+/// Two cats, one of them taken for a `<dog>`, and a `<dog>`.
+fn details() -> Details {
+    let names = ["cat", "<dog>"].map(String::from);
+    let (mut confusion, mut calibration) = (Confusion::default(), Calibration::default());
+    for (truth, prediction) in [(0, 0), (0, 1), (1, 1)] {
+        confusion.add(truth, prediction);
+        calibration.add(0.9, truth == prediction);
+    }
+    let mistake = Mistake {
+        index: 1,
+        file: "cat/<1>.png".to_owned(),
+        truth: "cat".to_owned(),
+        prediction: "<dog>".to_owned(),
+        probability: 0.875,
+        probability_of_truth: 0.125,
+    };
+    Details {
+        by_class: confusion.by_class(&names),
+        confusion: confusion.matrix(&names),
+        most_confused: confusion.most_confused(&names, 10),
+        calibration: calibration.report(),
+        agreement: Some(AgreementReport {
+            top1: 66.5,
+            divergence: 0.25,
+        }),
+        worst: vec![mistake],
+    }
+}
+
+#[test]
+fn the_report_tells_classes_confusion_and_the_worst_pictures() {
+    let mut summary = run("r", &["kd"], 3, 92.0);
+    let without = html_report(&summary, &[row(1), row(2)], "seed = 3\n");
+    assert!(!without.contains("<h2>Classes</h2>") && !without.contains("<h2>Most wrong</h2>"));
+    summary.details = details();
+    let page = html_report(&summary, &[row(1), row(2)], "seed = 3\n");
+    check_markup(&page);
+    for fact in [
+        "<td class=\"word\">cat</td><td>2</td><td>50.00 %</td>",
+        "<td class=\"word\">cat</td><td class=\"right\">1</td><td>1</td>",
+        "<td class=\"word\">&lt;dog&gt;</td><td></td><td class=\"right\">1</td>",
+        "over 15 bins: <b>23.33 %</b>",
+        "<b>66.50 %</b> of the test images, KL <b>0.2500</b>",
+        "cat/&lt;1&gt;.png</td>",
+        "<td>87.50 %</td><td>12.50 %</td>",
+    ] {
+        assert!(page.contains(fact), "{fact}");
+    }
+    // They are kept in the summary, and a summary without them can be read.
+    let json = serde_json::to_string(&summary).unwrap();
+    assert_eq!(
+        serde_json::from_str::<Summary>(&json).unwrap().details,
+        summary.details
+    );
+    summary.details = Details::default();
+    assert!(!serde_json::to_string(&summary).unwrap().contains("details"));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! One run as one HTML page: no script, no other file, light or dark as the reader likes it.
 
+mod details;
 mod epochs;
 
 use potstill_metrics::Metrics;
@@ -33,6 +34,7 @@ pub fn html_report(summary: &Summary, rows: &[EpochRow], recipe: &str) -> String
         tiles(summary, rows),
         section("Curves", &div("charts", figures)),
         section("Epochs", &epochs::table(summary, rows)),
+        details::sections(&summary.details),
         section("Recipe", &format!("<pre class=\"card\">{}</pre>\n", escape(recipe.trim_end()))),
         section("Facts", &facts(summary)),
         "<footer>The best epoch is chosen on the test images, which flatters it; to compare runs, take their last \

@@ -3,7 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part")]
 
 use potstill_metrics::{LOSS, MetricSet, Metrics, TOP1, TOP5};
-use potstill_report::{Data, EpochResult, EpochRow, IndexMap, Network, Summary, Teacher, Training};
+use potstill_report::{Data, Details, EpochResult, EpochRow, IndexMap, Network, Summary, Teacher, Training};
 
 /// What classification measures.
 pub fn metrics() -> MetricSet {
@@ -55,6 +55,7 @@ pub fn run(name: &str, methods: &[&str], seed: u64, top1: f64) -> Summary {
         step_ms_median: Some(123.44),
         peak_rss_mb: Some(1434.2),
         loader_wait_percent: Some(0.42),
+        details: Details::default(),
     }
 }
 
