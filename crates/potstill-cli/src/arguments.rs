@@ -6,7 +6,7 @@ use crate::{
     commands::{
         bench::BenchArguments, compare::CompareArguments, data::DataCommand, demo::DemoArguments,
         eval::EvalArguments, explain::ExplainArguments, export::ExportArguments, inspect::InspectArguments,
-        list::ListArguments, train::TrainArguments, verify::VerifyArguments,
+        list::ListArguments, predict::PredictArguments, train::TrainArguments, verify::VerifyArguments,
     },
     recipes::RecipeArguments,
 };
@@ -34,6 +34,7 @@ Examples:
   potstill train recipes/mine.toml --seeds 3             a run for each of three seeds
   potstill train recipes/mine.toml methods=[] name=alone the same student without a teacher
   potstill compare runs/alone runs/mine                  who is better, and by how much
+  potstill predict runs/mine photos/                     what pictures show
   potstill export runs/mine --out student                weights, config and model card
 
 Exit codes: 0 done, 1 failed, 2 bad usage or recipe, 130 interrupted after saving.";
@@ -49,6 +50,8 @@ pub enum Command {
     Plan(RecipeArguments),
     /// Measure a network on a data set.
     Eval(EvalArguments),
+    /// Tell what pictures show.
+    Predict(PredictArguments),
     /// Tell for pairs of images whether they show the same identity, by the network's embeddings.
     Verify(VerifyArguments),
     /// Put runs side by side.

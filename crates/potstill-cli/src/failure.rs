@@ -57,15 +57,18 @@ impl From<EngineError> for Failure {
             | EngineError::Entry { .. }
             | EngineError::InvalidPlan { .. }
             | EngineError::NoArchitecture
+            | EngineError::ClassCount { .. }
             | EngineError::ModelConfig { .. }
             | EngineError::Point(_)
             | EngineError::Exists(_)
             | EngineError::Model(
                 ModelError::UnknownModel { .. } | ModelError::Option { .. } | ModelError::Input { .. },
             )
-            | EngineError::Data(DataError::UnknownName { .. } | DataError::DatasetOption { .. }) => {
-                Self::Usage(text)
-            }
+            | EngineError::Data(
+                DataError::UnknownName { .. }
+                | DataError::UnknownClasses { .. }
+                | DataError::DatasetOption { .. },
+            ) => Self::Usage(text),
             _ => Self::Work(text),
         }
     }

@@ -15,6 +15,7 @@ pub fn hint(error: &EngineError) -> Option<String> {
         }
         EngineError::Unfinished(_) => Some("`potstill train` with `--resume` continues it".into()),
         EngineError::NoArchitecture => Some("`--model NAME`; `potstill list models` names them all".into()),
+        EngineError::ClassCount { .. } => Some("`--class-names FILE` says it, a name a line".into()),
         EngineError::Data(error) => of_data(error),
         EngineError::Method(error) => of_method(error),
         EngineError::Entry { error, .. } => of_method(error),

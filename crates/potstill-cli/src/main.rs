@@ -14,9 +14,11 @@ mod choice;
 mod commands;
 mod failure;
 mod hint;
+mod image_size;
 mod interrupt;
 mod model_name;
 mod network_arguments;
+mod opened;
 mod recipes;
 mod terminal;
 

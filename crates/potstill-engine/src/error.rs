@@ -41,9 +41,23 @@ pub enum EngineError {
         /// The point.
         point: potstill_ops::Point,
     },
-    /// Images that cannot be one batch.
-    #[error("these images cannot be one batch: {0}")]
+    /// Images that a network cannot be shown, or not in one batch.
+    #[error("these images cannot be taken: {0}")]
     Images(String),
+    /// A network without class names, and a data set of another number of classes.
+    #[error(
+        "{network} has {classes} classes, {data} has {theirs}, and nothing says what those of the network are called"
+    )]
+    ClassCount {
+        /// The network.
+        network: String,
+        /// Its classes.
+        classes: usize,
+        /// The data set.
+        data: String,
+        /// The classes of the data set.
+        theirs: usize,
+    },
     /// Text that names no point.
     #[error(transparent)]
     Point(#[from] potstill_ops::PointError),

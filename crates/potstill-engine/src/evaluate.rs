@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use potstill_data::{Augment, Dataset, Loader, LoaderConfig};
-use potstill_metrics::Metrics;
-use potstill_models::FrozenModel;
+use burn::tensor::Device;
+use potstill_data::{Augment, Batch, Dataset, Epoch, Loader, LoaderConfig};
+use potstill_metrics::{Agreement, Details, Metrics};
+use potstill_models::{FrozenModel, ModelError, Outputs};
 use potstill_ops::{Mode, Pass};
-use potstill_tasks::Task;
+use potstill_tasks::{Probabilities, Task};
 use serde::Serialize;
 
 use crate::{device::cpu, error::EngineError, network_input::NetworkInput};
@@ -19,9 +20,17 @@ pub struct Evaluation {
     /// What was measured.
     #[serde(flatten)]
     pub metrics: Metrics,
+    /// What there is to tell beyond metrics.
+    #[serde(flatten)]
+    pub details: Details,
+    /// Classes of the network of which the data has no image by name.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing_classes: Vec<String>,
 }
 
-/// Evaluates `network` at its `task` on every image of `data`, by its running statistics. `progress` hears how many images are done.
+/// Evaluates `network` at its `task` on every image of `data`, by its running statistics. Of `augment` the fixed steps are taken.
+/// `progress` hears how many images are done. A network that says how it takes images is better asked as a
+/// [`Predictor`](crate::Predictor).
 ///
 /// ```
 /// use potstill_data::{Augment, LoaderConfig, Split, open};
@@ -46,6 +55,10 @@ pub struct Evaluation {
 /// # Errors
 /// An image that cannot be read or that the network does not take, a mean that does not fit the images' channels, outputs or targets
 /// that are not the task's.
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "a data set is opened to be evaluated on"
+)]
 pub fn evaluate(
     task: &dyn Task,
     network: &FrozenModel,
@@ -55,24 +68,113 @@ pub fn evaluate(
     config: LoaderConfig,
     progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, EngineError> {
-    let device = cpu();
-    let config = LoaderConfig {
-        shuffle: false,
-        drop_last: false,
-        ..config
+    let viewer = Viewer {
+        network,
+        preprocess: augment.for_evaluation(),
+        input,
     };
-    let loader = Loader::new(data, augment.for_evaluation(), config)?;
-    let (mut evaluator, mut count) = (task.evaluator(), 0);
-    for batch in loader.epoch(0, 0) {
-        let batch = batch?;
+    examine(task, &viewer, None, &data, config, 0, progress)
+}
+
+/// A network that looks at images in order.
+pub(crate) struct Viewer<'a> {
+    pub network: &'a FrozenModel,
+    /// Fixed steps.
+    pub preprocess: Augment,
+    pub input: &'a NetworkInput,
+}
+
+impl Viewer<'_> {
+    /// The batches of all images in order, as the network sees them.
+    pub fn batches(&self, data: Arc<dyn Dataset>, config: LoaderConfig) -> Result<Epoch, EngineError> {
+        let config = LoaderConfig {
+            shuffle: false,
+            drop_last: false,
+            ..config
+        };
+        Ok(Loader::new(data, self.preprocess.clone(), config)?.epoch(0, 0))
+    }
+
+    /// What the network gives for a batch.
+    pub fn look(&self, batch: &Batch, device: &Device) -> Result<Outputs, EngineError> {
         let [_, height, width, channels] = batch.shape;
-        network.check(input.size([height, width, channels])?)?;
+        self.network.check(self.input.size([height, width, channels])?)?;
         let mut pass = Pass::new(Mode::Running);
-        let outputs = network.forward(input.of_batch(&batch, &device)?, &mut pass)?;
+        Ok(self
+            .network
+            .forward(self.input.of_batch(batch, device)?, &mut pass)?)
+    }
+}
+
+/// A teacher that looks at the same images.
+pub(crate) struct Companion<'a> {
+    pub viewer: Viewer<'a>,
+    /// For each class of the network that of the teacher.
+    pub order: Vec<usize>,
+}
+
+/// Shows every image to a network, and to its teacher if there is one, and tells what was found with the `worst` images.
+pub(crate) fn examine(
+    task: &dyn Task,
+    viewer: &Viewer<'_>,
+    teacher: Option<&Companion<'_>>,
+    data: &Arc<dyn Dataset>,
+    config: LoaderConfig,
+    worst: usize,
+    progress: &mut dyn FnMut(usize),
+) -> Result<Evaluation, EngineError> {
+    let device = cpu();
+    let batches = viewer.batches(Arc::clone(data), config)?;
+    let mut theirs = teacher
+        .map(|teacher| teacher.viewer.batches(Arc::clone(data), config))
+        .transpose()?;
+    let (mut evaluator, mut agreement, mut count) = (task.evaluator(), Agreement::default(), 0);
+    for batch in batches {
+        let batch = batch?;
+        let outputs = viewer.look(&batch, &device)?;
         evaluator.add(&outputs, &batch)?;
+        if let (Some(teacher), Some(batch)) = (teacher, theirs.as_mut().and_then(Iterator::next)) {
+            let taught = teacher.viewer.look(&batch?, &device)?;
+            agree(&mut agreement, task, &outputs, &taught, &teacher.order)?;
+        }
         count += batch.len();
         progress(count);
     }
-    let metrics = evaluator.finish();
-    Ok(Evaluation { count, metrics })
+    let mut details = evaluator.details(worst);
+    for mistake in &mut details.worst {
+        mistake.file = data.source(mistake.index);
+    }
+    details.agreement = agreement.report();
+    Ok(Evaluation {
+        count,
+        metrics: evaluator.finish(),
+        details,
+        missing_classes: Vec::new(),
+    })
+}
+
+/// Adds the images of a batch by the logits of both networks.
+fn agree(
+    agreement: &mut Agreement,
+    task: &dyn Task,
+    outputs: &Outputs,
+    taught: &Outputs,
+    order: &[usize],
+) -> Result<(), EngineError> {
+    let rows = |outputs: &Outputs| -> Result<Vec<f32>, ModelError> {
+        Ok(outputs.logits()?.clone().inner().into_data().iter().collect())
+    };
+    let (ours, theirs) = (rows(outputs)?, rows(taught)?);
+    let theirs = theirs.chunks_exact(taught.classes());
+    for (own, taught) in ours.chunks_exact(outputs.classes()).zip(theirs) {
+        let taught: Vec<f32> = order
+            .iter()
+            .map(|&class| taught.get(class).copied().unwrap_or(f32::NEG_INFINITY))
+            .collect();
+        match task.probabilities() {
+            Probabilities::Softmax => agreement.add_exclusive(own, &taught),
+            Probabilities::Sigmoid => agreement.add_independent(own, &taught),
+        }
+    }
+    Ok(())
 }

@@ -16,12 +16,13 @@ mod model_config;
 mod network_input;
 mod observer;
 mod plan;
+mod predictor;
+mod preprocess;
 mod run;
 mod run_folder;
 mod running_mean;
 mod source;
 mod train;
-mod verify;
 mod vision_model;
 
 pub use bench::{BenchReport, BenchSetup, Milliseconds, PartReport, bench, bench_inference};
@@ -48,9 +49,10 @@ pub use plan::{
     teachers::{PlannedTeacher, TeacherFacts},
     timeline::{EpochKind, RunEpoch, SearchEpoch, Timeline},
 };
+pub use predictor::{EvaluationSettings, Predictor, Prepared, Ranked};
+pub use preprocess::Preprocess;
 pub use run::{Outcome, Run};
 pub use run_folder::RunFolder;
 pub use source::Source;
 pub use train::profile::StepPart;
-pub use verify::verify;
 pub use vision_model::VisionModel;

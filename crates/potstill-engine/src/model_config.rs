@@ -2,14 +2,14 @@
 
 use std::{fs, path::Path};
 
-use potstill_data::Normalise;
+use potstill_data::{Augment, Normalise};
 use potstill_models::{BuildOptions, Model, Shortcut, find};
 use potstill_ops::{Insertion, Scope};
 use potstill_recipe::{LowResolution, TaskKind};
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Map, Value};
 
-use crate::{error::EngineError, network_input::NetworkInput};
+use crate::{error::EngineError, network_input::NetworkInput, preprocess::Preprocess};
 
 /// The name of the weights in an exported folder.
 pub(crate) const MODEL: &str = "model.safetensors";
@@ -49,6 +49,9 @@ pub struct ModelConfig {
 pub struct InputConfig {
     /// Height and width of the images, before any degradation.
     pub size: [usize; 2],
+    /// The fixed steps that bring an image to that size, as they stand in a recipe; none in files of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub preprocess: Option<Augment>,
     /// 1 for grey, 3 for red, green, blue.
     pub channels: usize,
     /// Subtracted from each channel, of pixels in `[0, 1]`.
@@ -94,6 +97,14 @@ impl ModelConfig {
                 mean: self.input.mean.clone(),
                 std: self.input.std.clone(),
             },
+        }
+    }
+
+    /// How images of any size are brought to that of the network.
+    pub(crate) fn preprocess(&self) -> Preprocess {
+        Preprocess {
+            steps: self.input.preprocess.clone(),
+            size: Some(self.input.size),
         }
     }
 

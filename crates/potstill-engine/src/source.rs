@@ -95,6 +95,7 @@ impl Source {
             shortcut,
             network,
             input: config.as_ref().map(ModelConfig::network_input),
+            preprocess: config.as_ref().map(ModelConfig::preprocess),
             task: config.as_ref().map(|config| config.task),
             class_names: config.map(|config| config.class_names).unwrap_or_default(),
         })
@@ -138,6 +139,7 @@ impl VisionModel {
             let scope = Scope::new(&cpu(), Seed::new(0), "student");
             config.insert(&mut self.network, &scope)?;
             self.input = Some(config.network_input());
+            self.preprocess = Some(config.preprocess());
             self.task = Some(config.task);
             self.class_names = config.class_names;
         }

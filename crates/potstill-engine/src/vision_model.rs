@@ -1,12 +1,16 @@
 //! A network with what a program needs to use it.
 
 use burn::tensor::{Tensor, TensorData};
-use potstill_data::{FloatImage, Image};
+use potstill_data::{Augment, FloatImage, Image};
 use potstill_models::{FrozenModel, Model, ModelError, Outputs, Shortcut};
 use potstill_ops::{Mode, Pass, Point, Taps};
+use potstill_random::Seed;
 use potstill_recipe::TaskKind;
 
-use crate::{device::cpu, error::EngineError, network_input::NetworkInput, plan::data::default_input};
+use crate::{
+    device::cpu, error::EngineError, network_input::NetworkInput, plan::data::default_input,
+    preprocess::Preprocess,
+};
 
 /// A network, how it takes an image, and what its classes are called.
 ///
@@ -35,6 +39,8 @@ pub struct VisionModel {
     pub network: Model,
     /// How it takes an image; `None` if nothing says so.
     pub input: Option<NetworkInput>,
+    /// How images of any size are brought to what it takes; `None` if nothing says so, and images are taken as they are.
+    pub preprocess: Option<Preprocess>,
     /// What it was trained for; `None` if nothing says so.
     pub task: Option<TaskKind>,
     /// The names of its classes in the order of its outputs; empty if nothing says so.
@@ -57,7 +63,7 @@ impl VisionModel {
         self.input.clone().unwrap_or_else(usual)
     }
 
-    /// Logits `[N, K]` of images of one size, by the running statistics. The network is frozen at each call: for many images there is
+    /// Logits `[N, K]` of images, by the running statistics. The network is frozen at each call: for many images there is
     /// [`evaluate`](crate::evaluate).
     ///
     /// # Errors
@@ -67,12 +73,13 @@ impl VisionModel {
         Ok(outputs.into_logits().map_err(ModelError::from)?)
     }
 
-    /// What the network gives for images of one size, and its maps at these points, which are all there.
+    /// What the network gives for images, and its maps at these points, which are all there. Images are brought to one size as
+    /// [`preprocess`](Self::preprocess) says; where it does not, they must have one.
     ///
     /// # Errors
     /// Images that it cannot take, or of several sizes; a point that the network does not have.
     pub fn read(&self, images: &[Image], points: &[Point]) -> Result<(Outputs, Taps), EngineError> {
-        let pixels = pixels(images)?;
+        let pixels = pixels(images, self.preprocess.as_ref())?;
         let [_, height, width, channels] = pixels.dims();
         let input = self.input();
         input.check([height, width, channels])?;
@@ -99,16 +106,28 @@ impl From<Model> for VisionModel {
             shortcut: None,
             network,
             input: None,
+            preprocess: None,
             task: None,
             class_names: Vec::new(),
         }
     }
 }
 
-/// The pixels of images of one size, in `[0, 1]`, `[N, H, W, C]`.
-fn pixels(images: &[Image]) -> Result<Tensor<4>, EngineError> {
+/// The pixels of images in `[0, 1]`, `[N, H, W, C]`, brought to one size if something says how.
+fn pixels(images: &[Image], preprocess: Option<&Preprocess>) -> Result<Tensor<4>, EngineError> {
     let refused = |reason: &str| Err(EngineError::Images(reason.into()));
-    let Some([height, width, channels]) = images.first().map(Image::shape) else {
+    if images
+        .iter()
+        .any(|image| image.pixels.len() != image.shape().iter().product::<usize>())
+    {
+        return refused("one has more or fewer values than its size says");
+    }
+    let augment = preprocess.map_or_else(|| Ok(Augment::none()), Preprocess::augment)?;
+    let images: Vec<FloatImage> = images
+        .iter()
+        .map(|image| augment.apply(image, Seed::new(0), 0, 0))
+        .collect::<Result<_, _>>()?;
+    let Some([height, width, channels]) = images.first().map(FloatImage::shape) else {
         return refused("there is none");
     };
     if images
@@ -117,13 +136,7 @@ fn pixels(images: &[Image]) -> Result<Tensor<4>, EngineError> {
     {
         return refused("they have several sizes");
     }
-    let values: Vec<f32> = images
-        .iter()
-        .flat_map(|image| FloatImage::from(image).pixels)
-        .collect();
     let shape = [images.len(), height, width, channels];
-    if values.len() != shape.iter().product::<usize>() {
-        return refused("one has more or fewer values than its size says");
-    }
+    let values: Vec<f32> = images.into_iter().flat_map(|image| image.pixels).collect();
     Ok(Tensor::from_data(TensorData::new(values, shape), &cpu()))
 }

@@ -6,9 +6,8 @@ use std::sync::Arc;
 
 use burn::tensor::Device;
 use potstill_data::{Dataset, LoaderConfig, Normalise, Pairs, Split, open};
-use potstill_engine::{NetworkInput, Source, verify};
+use potstill_engine::{NetworkInput, Predictor, Source};
 use potstill_metrics::Verification;
-use potstill_models::FrozenModel;
 use potstill_ops::Point;
 use potstill_random::Seed;
 use potstill_recipe::{Enlarge, LowResolution};
@@ -36,8 +35,11 @@ fn verified(low_resolution: Option<LowResolution>, point: &str) -> Result<Verifi
         batch: 32,
         ..LoaderConfig::default()
     };
-    let network = FrozenModel::from(&network.network);
-    verify(&network, data, &pairs, &point, &input, config).map_err(|error| error.to_string())
+    let predictor = Predictor::from(&network.with_input(input));
+    let prepared = predictor.prepare_pairs(data).map_err(|error| error.to_string())?;
+    predictor
+        .verify(&prepared, &pairs, &point, config)
+        .map_err(|error| error.to_string())
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! What the tests of several crates share. A crate has it among its dev-dependencies only.
 //!
 //! * [`numbers`]: recorded numbers, numbers by formula, and how near two lists of them must be;
-//! * `command` (feature `command`): a folder in which a program is run;
+//! * `command` and `pictures` (feature `command`): a folder in which a program is run, and pictures to put into it;
 //! * `networks` and `prepare` (feature `methods`): methods planned for small networks, and what they prepare with;
 //! * `recipe` and `runs` (feature `runs`): a recipe whose run takes seconds; runs that are stopped, resumed and compared to the bit.
 
@@ -13,6 +13,8 @@ pub mod command;
 #[cfg(feature = "methods")]
 pub mod networks;
 pub mod numbers;
+#[cfg(feature = "command")]
+pub mod pictures;
 #[cfg(feature = "methods")]
 pub mod prepare;
 #[cfg(feature = "runs")]

@@ -1,19 +1,17 @@
-//! `potstill eval`: accuracy of a network on a data set.
+//! `potstill eval`: how good a network is on a data set.
 
 use std::{
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use burn::tensor::Device;
 use clap::Args;
-use potstill_data::{Augment, Dataset, LoaderConfig, Normalise, Split, open_for};
-use potstill_engine::{EngineError, NetworkInput, Source, default_input, evaluate};
-use potstill_models::{FrozenModel, OnnxModel};
-use potstill_random::Seed;
-use potstill_recipe::LowResolution;
+use potstill_data::{DataError, Dataset, LoaderConfig, Normalise, Split, open_for};
+use potstill_engine::{EngineError, Evaluation, EvaluationSettings, Predictor, Source};
+use potstill_metrics::MetricSet;
+use potstill_report::details_text;
 use potstill_settings::{Precision, Shortcut};
-use potstill_tasks::{Task, TaskKind, TaskOptions};
+use potstill_tasks::{TaskKind, TaskOptions};
 
 use crate::{
     choice::choice,
@@ -21,6 +19,7 @@ use crate::{
     failure::Failure,
     model_name::ModelName,
     network_arguments::InputArguments,
+    opened::{self, is_onnx},
 };
 
 /// Arguments of `eval`.
@@ -45,9 +44,23 @@ pub struct EvalArguments {
     /// Of an ONNX file: the name of its tensor of logits; the first output if not given.
     #[arg(long, value_name = "TENSOR")]
     pub logits: Option<String>,
-    /// The test images: a name or a path.
+    /// The images: a name or a path.
     #[arg(long, value_name = "NAME_OR_PATH")]
     pub data: String,
+    /// Which part of them.
+    #[arg(long, value_parser = choice::<Split>(), default_value_t = Split::Test)]
+    pub split: Split,
+    /// What the network's classes are called: a file with a name a line, in the order of its outputs. By these names, or those of the
+    /// weights' config, the classes of the data are told.
+    #[arg(long, value_name = "FILE")]
+    pub class_names: Option<PathBuf>,
+    /// A teacher whose agreement is measured: a weight file beside its config.json, an exported folder, the folder of a run, or an ONNX
+    /// file.
+    #[arg(long, value_name = "RUN_OR_FILE")]
+    pub teacher: Option<PathBuf>,
+    /// Name so many of the pictures that are told most wrong.
+    #[arg(long, default_value_t = 5, value_name = "N")]
+    pub worst: usize,
     /// What is measured; what the network was trained for if not given, where its config.json says so, and else classification.
     #[arg(long, value_parser = choice::<TaskKind>())]
     pub task: Option<TaskKind>,
@@ -67,151 +80,128 @@ pub struct EvalArguments {
 
 /// Evaluates and prints.
 pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {
+    let (predictor, data) = subject(arguments)?;
+    let teacher = arguments
+        .teacher
+        .as_deref()
+        .map(|path| teacher(path, arguments, data.as_ref()))
+        .transpose()?;
+    let prepared = predictor.prepare(data)?;
+    if !quiet {
+        eprintln!("{}", introduction(&predictor, prepared.data.len()));
+        prepared.notes.iter().for_each(|note| eprintln!("{note}"));
+    }
+    let settings = EvaluationSettings {
+        loading: LoaderConfig {
+            batch: arguments.batch,
+            ..LoaderConfig::default()
+        },
+        worst: arguments.worst,
+        teacher: teacher.as_ref(),
+    };
+    let found = predictor
+        .evaluate(&prepared, &settings, &mut |_| ())
+        .map_err(evaluation_failure)?;
+    if arguments.json {
+        return print_json(&found);
+    }
+    let measured = potstill_tasks::task(predictor.task, TaskOptions::default()).metrics();
+    print(&text(&found, &measured))
+}
+
+/// The failure of an evaluation. Images of several sizes are no fault of an augmentation here.
+fn evaluation_failure(error: EngineError) -> Failure {
+    let EngineError::Data(DataError::Shape {
+        file,
+        expected,
+        found,
+    }) = error
+    else {
+        return error.into();
+    };
+    let size = |[height, width, _]: [usize; 3]| format!("{height}x{width}");
+    Failure::Usage(format!(
+        "{file} is of {} (height x width) and those before it of {}, and nothing says to what size they are brought\nhint: `--size N` \
+         brings every image to one size, `--preprocess STEPS` says how",
+        size(found),
+        size(expected)
+    ))
+}
+
+/// The network and the images that are asked for.
+fn subject(arguments: &EvalArguments) -> Result<(Predictor, Arc<dyn Dataset>), Failure> {
     let source = Source {
         model: arguments.model.clone(),
         weights: arguments.network.clone().or_else(|| arguments.weights.clone()),
         shortcut: arguments.shortcut,
         ..Source::default()
     };
-    let Opened {
-        name,
-        network,
-        input,
-        task,
-        data,
-    } = opened(&source, arguments)?;
-    let network = network.with_precision(arguments.precision);
-    let (ours, theirs) = (network.classes(), data.classes().len());
-    if ours != theirs {
-        let message = format!("{name} has {ours} classes, {} has {theirs}", arguments.data);
-        return Err(Failure::Usage(message));
-    }
-    check(&input, network.channels(), data.as_ref())?;
-    if !quiet {
-        let Normalise { mean, std } = &input.normalise;
-        let degraded = input.low_resolution.map_or(String::new(), |low| {
-            format!(" degraded to {size}x{size},", size = low.size)
-        });
-        eprintln!(
-            "{name}: {} images,{degraded} normalised by mean {mean:?} and std {std:?}",
-            data.len()
-        );
-    }
-    let config = LoaderConfig {
-        batch: arguments.batch,
-        ..LoaderConfig::default()
+    let (predictor, data) = if let Some(file) = source.weights.as_deref().filter(|file| is_onnx(file)) {
+        let data = images(arguments, TaskKind::default())?;
+        if data.is_empty() {
+            return Err(Failure::Usage(format!("{} has no images", data.name())));
+        }
+        let (logits, image) = (arguments.logits.as_deref(), data.image(0)?.shape());
+        (opened::onnx(file, logits, &arguments.input, image)?, data)
+    } else {
+        let predictor = opened::network(&source, "eval", &arguments.input)?;
+        let data = images(arguments, predictor.task)?;
+        (predictor, data)
     };
-    let found = evaluate(
-        task.as_ref(),
-        &network,
-        data,
-        &Augment::none(),
-        &input,
-        config,
-        &mut |_| (),
-    )?;
-    if arguments.json {
-        return print_json(&found);
+    let task = arguments.task.unwrap_or(predictor.task);
+    let network = predictor.network.with_precision(arguments.precision);
+    let predictor = Predictor {
+        task,
+        network,
+        ..predictor
+    };
+    let predictor = opened::named(predictor, arguments.class_names.as_deref())?;
+    Ok((predictor, data))
+}
+
+/// The images with the targets of the task that is asked for, or else of the one that the network is `known` for.
+fn images(arguments: &EvalArguments, known: TaskKind) -> Result<Arc<dyn Dataset>, Failure> {
+    let kind = arguments.task.unwrap_or(known);
+    let target = potstill_tasks::task(kind, TaskOptions::default()).target_kind();
+    Ok(open_for(&arguments.data, arguments.split, target)?.into())
+}
+
+/// The teacher at a path. It takes images as its own config says.
+fn teacher(path: &Path, arguments: &EvalArguments, data: &dyn Dataset) -> Result<Predictor, Failure> {
+    let usual = InputArguments::default();
+    if is_onnx(path) {
+        return opened::onnx(path, None, &usual, data.image(0)?.shape());
     }
-    let measured = task.metrics();
+    let source = Source {
+        weights: Some(path.to_owned()),
+        ..Source::default()
+    };
+    let teacher = opened::network(&source, "teacher", &usual)?;
+    Ok(Predictor {
+        network: teacher.network.with_precision(arguments.precision),
+        ..teacher
+    })
+}
+
+/// The line that says what is evaluated, and how it is shown the images.
+fn introduction(predictor: &Predictor, images: usize) -> String {
+    let Normalise { mean, std } = &predictor.input.normalise;
+    let degraded = predictor.input.low_resolution.map_or(String::new(), |low| {
+        format!(" degraded to {size}x{size},", size = low.size)
+    });
+    format!(
+        "{}: {images} images,{degraded} normalised by mean {mean:?} and std {std:?}",
+        predictor.name
+    )
+}
+
+/// The metrics in a line, and what there is to tell beyond them in short tables.
+fn text(found: &Evaluation, measured: &MetricSet) -> String {
     let values = measured.iter().filter_map(|metric| {
         let value = found.metrics.of(metric)?;
         Some(format!("{} {}", metric.label, metric.unit.text(value)))
     });
     let values: Vec<String> = values.collect();
-    print(&format!("{}  ({} images)", values.join("  "), found.count))
-}
-
-/// What is to be evaluated, and on what.
-struct Opened {
-    name: String,
-    network: FrozenModel,
-    input: NetworkInput,
-    task: Arc<dyn Task>,
-    data: Arc<dyn Dataset>,
-}
-
-/// Opens a network of ours, or an ONNX file for the images of the data.
-fn opened(source: &Source, arguments: &EvalArguments) -> Result<Opened, Failure> {
-    if let Some(file) = source.weights.as_deref().filter(|file| is_onnx(file)) {
-        let (task, data) = measured(arguments, None)?;
-        if data.is_empty() {
-            return Err(Failure::Usage(format!("{} has no images", data.name())));
-        }
-        let image = data.image(0)?.shape();
-        let input = resolved(&arguments.input, None, image[2]);
-        let network = OnnxModel::open(file, arguments.logits.as_deref(), input.size(image)?)?;
-        return Ok(Opened {
-            name: file.display().to_string(),
-            network: FrozenModel::Onnx(network),
-            input,
-            task,
-            data,
-        });
-    }
-    let network = source.open(&Device::flex(), Seed::new(0), "eval")?;
-    let (task, data) = measured(arguments, network.task)?;
-    let classifier = &network.network;
-    Ok(Opened {
-        input: resolved(&arguments.input, network.input, classifier.channels()),
-        network: FrozenModel::from(classifier),
-        name: network.architecture,
-        task,
-        data,
-    })
-}
-
-/// A task and its test images.
-type Measured = (Arc<dyn Task>, Arc<dyn Dataset>);
-
-/// The task that is asked for, or else the one that the weights are `known` for, with its test images.
-fn measured(arguments: &EvalArguments, known: Option<TaskKind>) -> Result<Measured, Failure> {
-    let kind = arguments.task.or(known).unwrap_or_default();
-    let target = potstill_tasks::task(kind, TaskOptions::default()).target_kind();
-    let data: Arc<dyn Dataset> = open_for(&arguments.data, Split::Test, target)?.into();
-    let options = TaskOptions {
-        classes: data.classes().to_vec(),
-        ..TaskOptions::default()
-    };
-    Ok((potstill_tasks::task(kind, options), data))
-}
-
-/// Whether a path on the command line means an ONNX file.
-pub(super) fn is_onnx(path: &Path) -> bool {
-    path.extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"))
-}
-
-/// How the network takes an image: as the arguments say, else as its weights say, else as usual.
-pub(super) fn resolved(
-    arguments: &InputArguments,
-    known: Option<NetworkInput>,
-    channels: usize,
-) -> NetworkInput {
-    let mut input = known.unwrap_or_else(|| default_input(channels).into());
-    if let (Some(mean), Some(std)) = (&arguments.mean, &arguments.std) {
-        let (mean, std) = (mean.clone(), std.clone());
-        input.normalise = Normalise { mean, std };
-    }
-    if let Some(size) = arguments.low_resolution {
-        let enlarge = arguments.enlarge;
-        input.low_resolution = Some(LowResolution { size, enlarge });
-    }
-    input
-}
-
-/// Whether the network takes the images of `data` so.
-pub(super) fn check(input: &NetworkInput, channels: usize, data: &dyn Dataset) -> Result<(), Failure> {
-    if data.is_empty() {
-        return Ok(input.normalise.check().map_err(EngineError::from)?);
-    }
-    let image = data.image(0)?.shape();
-    let given = input.normalise.mean.len();
-    if given != channels || image[2] != channels {
-        return Err(Failure::Usage(format!(
-            "the network takes {channels} channels, the images have {}, mean and std give {given} values",
-            image[2]
-        )));
-    }
-    Ok(input.check(image)?)
+    let first = format!("{}  ({} images)\n", values.join("  "), found.count);
+    first + &details_text(&found.details)
 }

@@ -8,7 +8,7 @@ use std::{
 
 use burn::tensor::Device;
 use clap::Args;
-use potstill_engine::Source;
+use potstill_engine::{Source, cpu};
 use potstill_models::{BuildOptions, Model, OnnxModel, OutlineRow, find, outline, probe};
 use potstill_ops::{PointSide, Scope};
 use potstill_random::Seed;
@@ -18,9 +18,10 @@ use serde_json::{Value, json};
 
 use crate::{
     choice::choice,
-    commands::{eval::is_onnx, list::describe_model, print, print_json},
+    commands::{list::describe_model, print, print_json},
     failure::Failure,
     model_name::ModelName,
+    opened::is_onnx,
 };
 
 /// Arguments of `inspect`.
@@ -62,7 +63,7 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     if is_onnx(Path::new(&arguments.model)) {
         return onnx(arguments);
     }
-    let device = Device::flex();
+    let device = cpu();
     let entry = find(&arguments.model)?;
     let options = BuildOptions {
         classes: arguments.classes,

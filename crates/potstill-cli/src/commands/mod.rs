@@ -10,6 +10,7 @@ pub mod export;
 pub mod inspect;
 pub mod list;
 pub mod plan;
+pub mod predict;
 pub mod schema;
 pub mod train;
 pub mod verify;
@@ -40,6 +41,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Train(arguments) => train::run(&arguments, quiet),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments, quiet),
+        Command::Predict(arguments) => predict::run(&arguments, quiet),
         Command::Verify(arguments) => verify::run(&arguments, quiet),
         Command::Compare(arguments) => compare::run(&arguments),
         Command::List(arguments) => list::run(&arguments),

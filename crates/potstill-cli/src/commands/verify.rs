@@ -2,24 +2,20 @@
 
 use std::{path::PathBuf, sync::Arc};
 
-use burn::tensor::Device;
 use clap::Args;
 use potstill_data::{Dataset, LoaderConfig, Pairs, Split, open};
-use potstill_engine::{Source, verify};
-use potstill_models::FrozenModel;
+use potstill_engine::Source;
 use potstill_ops::Point;
 use potstill_random::Seed;
 use potstill_settings::Shortcut;
 
 use crate::{
     choice::choice,
-    commands::{
-        eval::{check, resolved},
-        print, print_json,
-    },
+    commands::{print, print_json},
     failure::Failure,
     model_name::ModelName,
     network_arguments::InputArguments,
+    opened,
 };
 
 /// Arguments of `verify`.
@@ -81,23 +77,22 @@ pub fn run(arguments: &VerifyArguments, quiet: bool) -> Result<(), Failure> {
         shortcut: arguments.shortcut,
         ..Source::default()
     };
-    let network = source.open(&Device::flex(), Seed::new(0), "verify")?;
-    let frozen = FrozenModel::from(&network.network);
-    let input = resolved(&arguments.input, network.input, frozen.channels());
-    check(&input, frozen.channels(), data.as_ref())?;
+    let predictor = opened::network(&source, "verify", &arguments.input)?;
+    let prepared = predictor.prepare_pairs(data)?;
     if !quiet {
         eprintln!(
             "{}: {} folds of {}",
-            network.architecture,
+            predictor.name,
             pairs.folds().len(),
-            data.name()
+            prepared.data.name()
         );
+        prepared.notes.iter().for_each(|note| eprintln!("{note}"));
     }
     let config = LoaderConfig {
         batch: arguments.batch as usize,
         ..LoaderConfig::default()
     };
-    let found = verify(&frozen, data, &pairs, &arguments.point, &input, config)?;
+    let found = predictor.verify(&prepared, &pairs, &arguments.point, config)?;
     if arguments.json {
         return print_json(&found);
     }

@@ -20,6 +20,8 @@ pub struct PlannedData {
     pub test: Arc<dyn Dataset>,
     /// How training images are varied.
     pub augment: Augment,
+    /// The fixed steps that test images take, and every image that the student is shown later.
+    pub preprocess: Augment,
     /// The size `[H, W, C]` of an image as the networks see it.
     pub image: [usize; 3],
     /// How images are normalised where neither a recipe nor weights say it.
@@ -59,11 +61,35 @@ impl PlannedData {
         let image = augment.output_shape(train.image(0)?.shape());
         Ok(Self {
             normalise: default_input(image[2]),
+            preprocess: augment.for_evaluation(),
             train,
             test,
             augment,
             image,
         })
+    }
+
+    /// The same, where test images take these steps.
+    ///
+    /// # Errors
+    /// A step that draws at random, or that cannot move the targets of the test images.
+    pub fn with_preprocess(self, preprocess: Augment) -> Result<Self, EngineError> {
+        if let Some(step) = preprocess.random_step() {
+            let reason = format!("`{step}` draws at random, and test images take fixed steps only");
+            return Err(EngineError::invalid_plan("data.test_augment", reason));
+        }
+        preprocess.check_target(self.test.info().target)?;
+        Ok(Self { preprocess, ..self })
+    }
+
+    /// The size `[H, W]` of the images that the student is shown when it is tested and used.
+    pub(crate) fn shown_size(&self) -> [usize; 2] {
+        if let Some(size) = self.preprocess.fixed_size() {
+            return size;
+        }
+        let test = self.test.image(0);
+        let [height, width, _] = test.map_or(self.image, |image| self.preprocess.output_shape(image.shape()));
+        [height, width]
     }
 
     /// The images of a recipe, decoded once and kept in memory where they are small, and normalised as is usual for the data set.
@@ -88,6 +114,9 @@ impl PlannedData {
             augment = augment.with_min_visible(share);
         }
         let mut planned = Self::new(train, test, augment)?;
+        if let Some(steps) = &data.test_augment {
+            planned = planned.with_preprocess(steps.read_as()?)?;
+        }
         let channels = planned.image[2];
         let entry = DatasetEntry::of(&data.train).filter(|entry| entry.mean.len() == channels);
         if let Some(entry) = entry {

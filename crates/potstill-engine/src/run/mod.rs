@@ -1,5 +1,6 @@
 //! The run: a loop over the epochs of the plan's timeline and their steps.
 
+mod details;
 mod epoch;
 mod epoch_end;
 mod output;
@@ -28,6 +29,7 @@ use crate::{
     network_input::NetworkInput,
     observer::Observer,
     plan::{Plan, networks::NetworkFacts, spec::RunSpec, timeline::EpochKind},
+    preprocess::Preprocess,
     run_folder::RunFolder,
     running_mean::RunningMean,
     train::{backward::Optimizers, learner::Learner, teacher::LiveTeacher},
@@ -171,7 +173,7 @@ impl Run {
         let data = &self.spec.data;
         let (test, loading) = (data.test.clone(), self.spec.settings.evaluating());
         let task = self.spec.task.as_ref();
-        Ok(evaluate(task, network, test, &data.augment, input, loading, &mut |_| ())?.metrics)
+        Ok(evaluate(task, network, test, &data.preprocess, input, loading, &mut |_| ())?.metrics)
     }
 
     /// What the run is.
@@ -197,11 +199,13 @@ impl Run {
             input,
             ..
         } = self.spec.student;
+        let data = &self.spec.data;
         VisionModel {
             architecture: model,
             shortcut,
             network: self.learner.student,
             input: Some(input),
+            preprocess: Some(Preprocess::known(&data.preprocess, data.shown_size())),
             task: Some(self.spec.task.kind()),
             class_names: self.spec.data.train.classes().to_vec(),
         }

@@ -74,7 +74,7 @@ impl Run {
             batch: wanted,
             ..LoaderConfig::default()
         };
-        let loader = Loader::new(Arc::new(some), self.spec.data.augment.for_evaluation(), config)?;
+        let loader = Loader::new(Arc::new(some), self.spec.data.preprocess.clone(), config)?;
         Ok(loader.epoch(0, 0).next().transpose()?)
     }
 }

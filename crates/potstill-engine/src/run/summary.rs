@@ -1,6 +1,6 @@
 //! The last pages of a run: what it was and what came of it, in one file for programs and one to look at.
 
-use potstill_report::{Data, EpochResult, EpochRow, Summary, Teacher, html_report, write_summary};
+use potstill_report::{Data, Details, EpochResult, EpochRow, Summary, Teacher, html_report, write_summary};
 
 use super::Run;
 use crate::{
@@ -17,7 +17,10 @@ impl Run {
         let Some(folder) = self.folder() else {
             return Ok(());
         };
-        let summary = self.summary()?;
+        let summary = Summary {
+            details: self.details()?,
+            ..self.summary()?
+        };
         let recipe = self.spec.text()?;
         deploy(
             self.model_config(),
@@ -69,6 +72,7 @@ impl Run {
             step_ms_median: median(&self.step_seconds).map(|seconds| 1e3 * seconds),
             peak_rss_mb: peak_rss_mb(),
             loader_wait_percent: self.loader_wait_percent(),
+            details: Details::default(),
         })
     }
 
@@ -76,7 +80,7 @@ impl Run {
     pub fn model_config(&self) -> ModelConfig {
         let spec = &self.spec;
         let RunSpec { student, data, .. } = spec;
-        let ([height, width, channels], input) = (data.image, &student.input);
+        let ([_, _, channels], input) = (data.image, &student.input);
         let network = &self.learner.student;
         ModelConfig {
             architecture: student.model.clone(),
@@ -86,7 +90,8 @@ impl Run {
             shortcut: student.shortcut,
             inserted: network.insertions(),
             input: InputConfig {
-                size: [height, width],
+                size: data.shown_size(),
+                preprocess: Some(data.preprocess.clone()),
                 channels,
                 mean: input.normalise.mean.clone(),
                 std: input.normalise.std.clone(),

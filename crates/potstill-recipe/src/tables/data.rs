@@ -23,6 +23,10 @@ settings! {
         /// How training images are varied.
         pub augment: Option<Verbatim> = without "no augmentation" like [{ pad-crop = { pad = 4 } }, "flip"]
             (also "transforms"),
+        /// The fixed steps that test images take instead, and every image that the student is shown later.
+        pub test_augment: Option<Verbatim> = without "the fixed steps of `data.augment`"
+            like [{ resize-shorter = { size = 256 } }, { centre-crop = { size = 224 } }]
+            (also "preprocess", "test_transforms"),
         /// The share of an object that must be left in an augmented image, in tasks with objects; one with
         /// less is dropped.
         pub min_visible: Option<f64> [at_least(0.0).at_most(1.0)] = without "0.3 of it" like 0.5,

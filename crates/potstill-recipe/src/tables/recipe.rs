@@ -117,6 +117,9 @@ impl Recipe {
         if let Some(augment) = &mut self.data.augment {
             augment.origin = root.at("data.augment");
         }
+        if let Some(steps) = &mut self.data.test_augment {
+            steps.origin = root.at("data.test_augment");
+        }
         self.origin = root;
     }
 }

@@ -1,0 +1,64 @@
+//! Networks as the command line names them, ready for use.
+
+use std::{fs, path::Path};
+
+use potstill_engine::{NetworkInput, Predictor, Source, cpu, default_input};
+use potstill_models::OnnxModel;
+use potstill_random::Seed;
+
+use crate::{failure::Failure, network_arguments::InputArguments};
+
+/// Whether a path on the command line means an ONNX file.
+pub fn is_onnx(path: &Path) -> bool {
+    path.extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("onnx"))
+}
+
+/// A network of ours, which takes its images as the arguments say, else as its weights say, else as usual.
+pub fn network(source: &Source, owner: &str, input: &InputArguments) -> Result<Predictor, Failure> {
+    let model = source.open(&cpu(), Seed::new(0), owner)?;
+    Ok(input.applied(Predictor::from(&model)))
+}
+
+/// A network in an ONNX file. Where the file leaves the size of its images open, they have `size` unless the arguments say another;
+/// where it leaves the channels open, there are so many.
+pub fn onnx(
+    file: &Path,
+    logits: Option<&str>,
+    input: &InputArguments,
+    [height, width, channels]: [usize; 3],
+) -> Result<Predictor, Failure> {
+    let [_, _, taken] = OnnxModel::takes(file)?;
+    let usual = NetworkInput::from(default_input(taken.unwrap_or(channels)));
+    let resolved = input.network_input(usual);
+    let size = input.size.unwrap_or([height, width]);
+    Ok(input.applied(Predictor::onnx(file, logits, resolved, size)?))
+}
+
+/// The names in a file, one a line, in the order of a network's outputs.
+pub fn class_names(file: &Path) -> Result<Vec<String>, Failure> {
+    let text = fs::read_to_string(file)
+        .map_err(|error| Failure::Work(format!("cannot read {}: {error}", file.display())))?;
+    let names = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    Ok(names.map(str::to_owned).collect())
+}
+
+/// The same network, whose classes are called as a file says.
+pub fn named(predictor: Predictor, file: Option<&Path>) -> Result<Predictor, Failure> {
+    let Some(file) = file else {
+        return Ok(predictor);
+    };
+    let class_names = class_names(file)?;
+    let (found, wanted) = (class_names.len(), predictor.network.classes());
+    if found != wanted {
+        return Err(Failure::Usage(format!(
+            "{} has {found} names, and {} has {wanted} classes",
+            file.display(),
+            predictor.name
+        )));
+    }
+    Ok(Predictor {
+        class_names,
+        ..predictor
+    })
+}
