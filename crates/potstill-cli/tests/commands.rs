@@ -177,6 +177,19 @@ fn a_run_can_be_planned_trained_compared_exported_and_evaluated() {
         "{plan}"
     );
     assert!(
+        plan.contains("64 training and 22 test images")
+            && plan.contains("the test images choose the best epoch"),
+        "{plan}"
+    );
+    let held_back = place.out(&["plan", "tiny.toml", "data.validation=0.5", "train.batch=16"]);
+    assert!(
+        held_back.contains("28 training, 36 validation and 22 test images")
+            && held_back.contains(
+                "the validation images choose the best epoch; the test images are looked at once, at the end"
+            ),
+        "{held_back}"
+    );
+    assert!(
         plan.contains("estimate  ") && plan.contains("for the run"),
         "{plan}"
     );

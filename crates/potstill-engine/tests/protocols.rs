@@ -113,7 +113,7 @@ fn a_degraded_student_trains_is_exported_and_measured_so() {
     let summary = read_summary(folder("cross").join("summary.json")).unwrap();
     let measured = |input: &NetworkInput| {
         let frozen = FrozenModel::from(&network.network);
-        let test = plan(&[]).unwrap().spec.data.test;
+        let test = plan(&[]).unwrap().spec.data.test.unwrap();
         let config = LoaderConfig::default();
         let found = evaluate(
             &Classification::default(),
@@ -163,7 +163,10 @@ fn few_samples_of_each_class_by_their_own_seed() {
     assert!(quarter == another("data.few_samples_seed=0"));
     assert!(quarter != another("data.few_samples_seed=1"));
     let plan = plan(&["data.few_samples=0.5", "train.batch=4"]).unwrap();
-    assert_eq!((plan.spec.data.test.len(), plan.spec.steps_per_epoch()), (40, 8));
+    assert_eq!(
+        (plan.spec.images().test_images, plan.spec.steps_per_epoch()),
+        (40, 8)
+    );
 }
 
 #[test]

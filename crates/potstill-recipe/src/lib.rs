@@ -52,7 +52,7 @@ pub use builder::RecipeBuilder;
 pub use error::{Place, Problem, RecipeError};
 pub use origin::{Origin, Verbatim};
 pub use schema::{Schema, SchemaEntry};
-pub use tables::data::Data;
+pub use tables::data::{Data, Validation};
 pub use tables::method::{MethodSpec, TeacherNames};
 pub use tables::network::{Enlarge, Input, LowResolution, Network};
 pub use tables::optimizer::{Adam, AdamW, OptimizerSpec, Sgd};

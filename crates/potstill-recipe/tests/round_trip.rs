@@ -65,7 +65,9 @@ fn parsed(text: &str) -> Recipe {
 #[test]
 fn writing_and_reading_gives_the_same_recipe() {
     let few = LITTLE.replace("student.model", "data.few_samples = 0.25\nstudent.model");
-    for text in [EVERYTHING, LITTLE, &few] {
+    let held_back = few.replace("student.model", "data.validation = 0.1\nstudent.model");
+    let validated = LITTLE.replace("student.model", "data.validation = \"photos/val\"\nstudent.model");
+    for text in [EVERYTHING, LITTLE, &few, &held_back, &validated] {
         let recipe = parsed(text);
         let written = recipe.to_toml().unwrap();
         assert_eq!(parsed(&written), recipe, "{written}");

@@ -82,6 +82,7 @@ impl From<Row> for EpochRow {
                 terms: old.train.terms,
                 weights: old.train.weights,
             },
+            validation: None,
             test: old.test.map(Metrics::from),
             teachers: teacher.into_iter().collect(),
             notes: old.notes,
@@ -140,6 +141,7 @@ impl From<OldSummary> for Summary {
             name: TEACHER.to_owned(),
             network: teacher.network,
             metrics: Metrics::new().with_any(&TOP1, teacher.top1),
+            validation: Metrics::new(),
         });
         Self {
             name: old.name,
@@ -164,6 +166,7 @@ impl From<OldSummary> for Summary {
                 epoch: old.last.epoch,
                 metrics: old.last.found.into(),
             },
+            validation: None,
             seconds: old.seconds,
             finished: old.finished,
             threads: old.threads,

@@ -6,7 +6,7 @@ use potstill_engine::{EpochKind, Estimate, NetworkInput, Plan, PlannedCache, Run
 use potstill_methods::{NetworkInfo, StudentEpoch, TeacherUpdate};
 use potstill_ops::{Mode, Point};
 use potstill_recipe::Enlarge;
-use potstill_report::human;
+use potstill_report::{Data, MeasuredOn, human};
 
 use crate::{
     commands::print,
@@ -47,15 +47,15 @@ fn cost(estimate: &Estimate) -> String {
 fn describe(plan: &Plan) -> String {
     let mut text = String::new();
     let spec = &plan.spec;
-    let [height, width, channels] = spec.data.image;
+    let ([height, width, channels], images) = (spec.data.image, spec.images());
     let _ = writeln!(text, "{}  (seed {})", spec.settings.name, spec.settings.seed);
     let _ = writeln!(
         text,
-        "data      {} training and {} test images of {height}x{width}x{channels}, {} classes",
-        human::count(spec.data.train.len() as u64),
-        human::count(spec.data.test.len() as u64),
-        spec.data.train.classes().len()
+        "data      {} of {height}x{width}x{channels}, {} classes",
+        images.counts(),
+        images.classes
     );
+    let _ = writeln!(text, "          {}", chosen(&images));
     let taken = resolution(&spec.student.input);
     network(
         &mut text,
@@ -86,6 +86,19 @@ fn describe(plan: &Plan) -> String {
     methods(&mut text, spec);
     points(&mut text, plan);
     text
+}
+
+/// Which images choose the best epoch, and when the test images are looked at.
+fn chosen(images: &Data) -> &'static str {
+    match (images.chosen_on(), images.measured_on()) {
+        (MeasuredOn::Test, _) => {
+            "the test images choose the best epoch, which flatters it; `data.validation = 0.1` holds training images back for that"
+        }
+        (_, MeasuredOn::Test) => {
+            "the validation images choose the best epoch; the test images are looked at once, at the end"
+        }
+        _ => "the validation images choose the best epoch; there are no test images",
+    }
 }
 
 fn phases(text: &mut String, spec: &RunSpec) {

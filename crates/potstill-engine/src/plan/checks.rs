@@ -31,7 +31,10 @@ pub(crate) fn check_batches(settings: &Settings, images: usize) -> Result<(), En
 /// Whether the images are known by what the task needs. A recipe's data sets are opened for it; a program's may be anything.
 pub(crate) fn check_targets(data: &PlannedData, task: &dyn Task) -> Result<(), EngineError> {
     let wanted = task.target_kind();
-    for set in [&data.train, &data.test] {
+    for set in std::iter::once(&data.train)
+        .chain(&data.validation)
+        .chain(&data.test)
+    {
         let given = set.info().target;
         if given != wanted {
             let (name, given) = (set.name().to_owned(), vec![given]);

@@ -12,6 +12,7 @@ pub(crate) mod parts;
 pub(crate) mod phases;
 pub(crate) mod settings;
 pub(crate) mod spec;
+mod splits;
 pub(crate) mod teacher_cache;
 pub(crate) mod teachers;
 pub(crate) mod timeline;

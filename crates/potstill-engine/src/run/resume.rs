@@ -42,6 +42,7 @@ impl Run {
         run.reset_optimizers()?;
         run_state.restore(tensors, &mut run.learner, &mut run.optimizers, &path)?;
         run.best = run_state.best;
+        run.teacher_metrics = run_state.teachers;
         run.seconds = run_state.seconds;
         run.totals = run_state.totals;
         run.rows = rewind_metrics(metrics, run.position.epoch.0)?;
@@ -78,6 +79,7 @@ impl Run {
         let run_state = Checkpoint {
             position: self.position,
             best: self.best.clone(),
+            teachers: self.teacher_metrics.clone(),
             totals: self.totals.clone(),
             seconds: self.seconds,
             recipe: self.recipe_hash.clone(),

@@ -6,6 +6,7 @@ mod teachers;
 use crate::error::Problem;
 use crate::nearest::{did_you_mean, nearest, quoted};
 use crate::origin::Origin;
+use crate::tables::data::Validation;
 use crate::tables::network::Input;
 use crate::tables::optimizer::OptimizerSpec;
 use crate::tables::recipe::Recipe;
@@ -18,6 +19,7 @@ pub(crate) fn check(recipe: &Recipe) -> Vec<Problem> {
     let mut problems = Vec::new();
     name(recipe, &mut problems);
     few_samples(recipe, &mut problems);
+    validation(recipe, &mut problems);
     inputs(recipe, &mut problems);
     teachers::check(recipe, &mut problems);
     names::check(recipe, &mut problems);
@@ -93,6 +95,20 @@ fn few_samples(recipe: &Recipe, problems: &mut Vec<Problem>) {
     if data.few_samples_seed.is_some() && data.few_samples.is_none() {
         let text = "says which images `data.few_samples` takes, and does nothing without it";
         problems.push(recipe.origin.problem("data.few_samples_seed", text));
+    }
+}
+
+/// What says more about validation images needs them.
+fn validation(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let data = &recipe.data;
+    let held_back = matches!(data.validation, Some(Validation::Share(_)));
+    if data.validation_seed.is_some() && !held_back && data.validation_limit.is_none() {
+        let text = "says which images `data.validation` holds back, and does nothing without a share there";
+        problems.push(recipe.origin.problem("data.validation_seed", text));
+    }
+    if data.validation_limit.is_some() && data.validation.is_none() {
+        let text = "says how many images of `data.validation` are taken, and does nothing without it";
+        problems.push(recipe.origin.problem("data.validation_limit", text));
     }
 }
 

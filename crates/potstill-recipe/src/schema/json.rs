@@ -39,6 +39,9 @@ impl Schema {
                 let more = json!({ "type": "array", "items": one, "minItems": 1 });
                 json!({ "anyOf": [one, more] })
             }
+            Kind::Either(one, other) => {
+                json!({ "anyOf": [self.of_kind(one, range), self.of_kind(other, range)] })
+            }
             Kind::Table { keys, beside } => self.table(&[keys, beside], None),
             Kind::Map(of) => {
                 json!({ "type": "object", "additionalProperties": self.of_kind(of, range) })

@@ -16,7 +16,7 @@ use crate::schema::{Schema, all_keys};
 use crate::{defaults, read};
 
 pub(crate) use self::words::describe;
-use self::words::hint;
+use self::words::{hint, is_written_as};
 
 /// Everything that is wrong with `table`, which is of this kind and was written at `root`.
 pub(crate) fn validate(table: &Table, kind: &Kind, root: &Origin, schema: &Schema) -> Vec<Problem> {
@@ -115,6 +115,8 @@ impl Validator<'_> {
                 self.list(at, array, kind, range);
             }
             (Kind::OneOrMore(of), _) => self.value(at, value, of, range),
+            (Kind::Either(one, _), _) if is_written_as(one, value) => self.value(at, value, one, range),
+            (Kind::Either(_, other), _) if is_written_as(other, value) => self.value(at, value, other, range),
             (Kind::Map(of), Value::Table(table)) => {
                 for (name, entry) in table {
                     self.value(&join(at, name), entry, of, range);

@@ -57,7 +57,7 @@ fn measured<'a>(facts: &CardFacts<'a>) -> impl Iterator<Item = (&'a MetricInfo, 
         .metrics
         .iter()
         .filter(|metric| metric.unit == Unit::Percent);
-    let values = metrics.filter_map(|metric| Some((metric, summary.last.metrics.of(metric)?)));
+    let values = metrics.filter_map(|metric| Some((metric, summary.last_metrics().of(metric)?)));
     values.filter(|(_, value)| value.is_finite())
 }
 
@@ -76,9 +76,10 @@ fn model_index(facts: &CardFacts<'_>) -> Option<String> {
     let data = quote(facts.data_name());
     Some(format!(
         "model-index:\n- name: {}\n  results:\n  - task:\n      type: {}\n    dataset:\n      name: {data}\n      \
-         type: {data}\n      split: test\n    metrics:{}",
+         type: {data}\n      split: {}\n    metrics:{}",
         quote(&summary.name),
         quote(task),
+        summary.measured_on().word(),
         metrics.concat()
     ))
 }
