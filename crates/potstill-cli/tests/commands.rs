@@ -147,7 +147,10 @@ fn an_onnx_file_can_be_inspected_evaluated_and_learned_from() {
         "methods=[{ kind = \"kd\" }]",
     ]);
     assert!(
-        plan.contains("small.onnx") && plan.contains("/Relu_output_0"),
+        plan.contains("small.onnx")
+            && plan.contains("/Relu_output_0")
+            && plan.contains("knows     teacher: top-1 ")
+            && plan.contains("on the 20 test images"),
         "{plan}"
     );
 }

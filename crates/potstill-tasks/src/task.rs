@@ -56,6 +56,9 @@ pub trait Task: fmt::Debug + Send + Sync {
     /// Outputs or targets of another kind.
     fn confidence(&self, outputs: &Outputs, batch: &Batch) -> Result<Vec<f64>, TaskError>;
 
+    /// The headline of a network that knows only how often each class is shown: `shown` of so many `images` show it.
+    fn chance(&self, shown: &[usize], images: usize) -> f64;
+
     /// A target in words, for the caption of a picture.
     fn describe(&self, target: &Target) -> String;
 }

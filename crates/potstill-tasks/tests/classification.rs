@@ -113,3 +113,10 @@ fn images_that_an_augmentation_made_do_not_count() {
     };
     assert_eq!(task.counts(&outputs, &batch).unwrap()["top1"], 1.0);
 }
+
+#[test]
+fn chance_is_naming_the_most_frequent_class() {
+    let task = Classification::default();
+    assert_eq!(task.chance(&[3, 1, 0], 4), 75.0);
+    assert_eq!(task.chance(&[], 0), 0.0);
+}

@@ -201,3 +201,9 @@ fn confidence_is_the_probability_of_the_very_target() {
     let third = task.confidence(&outputs, &batch(vec![Target::Class(1)])).unwrap();
     assert!((third[0] - 1.0 / 3.0).abs() < 1e-7);
 }
+
+#[test]
+fn chance_is_the_mean_share_of_the_classes_that_are_shown() {
+    // By hand: 2 and 1 of 4 images, and a class that none shows.
+    assert_eq!(task(0.0).chance(&[2, 0, 1], 4), 37.5);
+}

@@ -18,7 +18,7 @@ use crate::{
 pub fn run(arguments: &RecipeArguments) -> Result<(), Failure> {
     let recipe = recipes::read(&arguments.recipe, &arguments.overrides)?;
     let plan = Plan::new(recipe)?;
-    let text = describe(&plan);
+    let text = describe(&plan) + &exams(&plan)?;
     print(&(text + &cost(&plan.estimate()?)))
 }
 
@@ -86,6 +86,18 @@ fn describe(plan: &Plan) -> String {
     methods(&mut text, spec);
     points(&mut text, plan);
     text
+}
+
+/// What the teachers know already.
+fn exams(plan: &Plan) -> Result<String, Failure> {
+    let mut text = String::new();
+    for exam in plan.examine_teachers()? {
+        let _ = writeln!(text, "knows     {}: {}", exam.teacher, exam.result());
+        if let Some(warning) = exam.warning() {
+            let _ = writeln!(text, "          {warning}");
+        }
+    }
+    Ok(text)
 }
 
 /// Which images choose the best epoch, and when the test images are looked at.

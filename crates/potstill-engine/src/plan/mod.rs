@@ -20,7 +20,7 @@ pub(crate) mod timeline;
 use std::sync::Arc;
 
 use potstill_methods::{PlannedMethod, Reads};
-use potstill_models::Model;
+use potstill_models::{FrozenModel, Model};
 use potstill_random::Seed;
 use potstill_recipe::Recipe;
 
@@ -29,7 +29,7 @@ use self::{
     methods::Ground,
     parts::PlanParts,
     spec::{MethodFacts, RunSpec},
-    teachers::PlannedTeacher,
+    teachers::{PlannedTeacher, TeacherFacts},
     timeline::Timeline,
 };
 use crate::{error::EngineError, train::learner::Learner};
@@ -164,6 +164,13 @@ impl Plan {
         let epochs = self.spec.epochs();
         let methods = self.learner.methods.iter();
         methods.map(|planned| planned.all_reads(epochs)).collect()
+    }
+
+    /// The teachers that start from trained weights, as they are now.
+    pub(crate) fn trained_teachers(&self) -> impl Iterator<Item = (&TeacherFacts, FrozenModel)> {
+        let all = self.spec.teachers.iter().zip(&self.learner.teachers);
+        let trained = all.filter(|(facts, _)| facts.network.info.has_weights);
+        trained.map(|(facts, teacher)| (facts, teacher.network.frozen()))
     }
 
     /// What the run is, and what trains in it.

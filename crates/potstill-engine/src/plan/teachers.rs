@@ -54,7 +54,12 @@ pub struct TeacherFacts {
 impl TeacherFacts {
     /// Its key in a recipe.
     pub(crate) fn key(&self) -> String {
-        match self.name.as_str() {
+        Self::key_of(&self.name)
+    }
+
+    /// The key in a recipe of the teacher of this name.
+    pub(crate) fn key_of(name: &str) -> String {
+        match name {
             "teacher" => "teacher".to_owned(),
             name => format!("teachers.{name}"),
         }
@@ -156,6 +161,12 @@ impl PlannedTeacher {
         let channels = data.image[2];
         let usual = || default_input(channels);
         let mut teacher = match &spec.source {
+            TeacherSource::Run(teacher) if !teacher.run.exists() => {
+                return Err(EngineError::NoTeacherRun {
+                    key: format!("{}.run", TeacherFacts::key_of(name)),
+                    run: teacher.run.clone(),
+                });
+            }
             TeacherSource::Run(teacher) => {
                 let source = Source {
                     weights: Some(teacher.run.clone()),

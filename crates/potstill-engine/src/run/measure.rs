@@ -10,9 +10,12 @@ use potstill_report::IndexMap;
 
 use super::Run;
 use crate::{
-    checkpoint::{Checkpoint, TensorRestorer},
+    checkpoint::{Checkpoint, Position, TensorRestorer},
     error::EngineError,
     network_input::NetworkInput,
+    observer::Observer,
+    plan::teachers::TeacherFacts,
+    teacher_exam::TeacherExam,
     train::teacher::LiveTeacher,
 };
 
@@ -71,11 +74,30 @@ impl Run {
         Ok(found)
     }
 
-    /// Measures the teachers that stay as they are, before anything is learned from them: once for the whole run.
-    pub(super) fn examine_teachers(&mut self) -> Result<(), EngineError> {
-        if self.teacher_metrics.is_empty() {
-            let images = self.spec.data.chosen_by();
-            self.teacher_metrics = self.measure_teachers(images, |teacher| !teacher.is_online())?;
+    /// Measures the teachers before anything is learned from them, and says what they know. What is found of one that stays as it is
+    /// holds for the whole run; one that grows up from nothing is not asked yet.
+    pub(super) fn examine_teachers(&mut self, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        let is_new = self.position == Position::default();
+        for (facts, teacher) in self.spec.teachers.iter().zip(&self.learner.teachers) {
+            let grows = teacher.is_online() && !(is_new && facts.network.info.has_weights);
+            if grows || self.teacher_metrics.contains_key(&facts.name) {
+                continue;
+            }
+            let Some(exam) = TeacherExam::of(&self.spec, facts, &teacher.network.frozen(), None)? else {
+                continue;
+            };
+            let TeacherFacts { name, network, .. } = facts;
+            observer.says(&format!(
+                "the teacher `{name}` ({}): {}",
+                network.model,
+                exam.result()
+            ));
+            if let Some(warning) = exam.warning() {
+                observer.says(&warning);
+            }
+            if !teacher.is_online() {
+                self.teacher_metrics.insert(name.clone(), exam.metrics);
+            }
         }
         Ok(())
     }

@@ -132,7 +132,7 @@ impl Run {
                 "the test images choose the best epoch; with `data.validation = 0.1` a part of the training images does",
             );
         }
-        self.examine_teachers()?;
+        self.examine_teachers(observer)?;
         if self.prepare(observer, stop)? == Prepared::Interrupted {
             return Ok(Outcome::Interrupted);
         }

@@ -91,6 +91,12 @@ impl Task for Classification {
         Ok(of_image.map(|(row, label)| row[label as usize]).collect())
     }
 
+    /// The accuracy of always naming the most frequent class.
+    fn chance(&self, shown: &[usize], images: usize) -> f64 {
+        let most = shown.iter().copied().max().unwrap_or_default();
+        100.0 * most as f64 / images.max(1) as f64
+    }
+
     fn describe(&self, target: &Target) -> String {
         names(&self.options.classes, &target.classes())
     }
