@@ -56,6 +56,7 @@ impl From<EngineError> for Failure {
             | EngineError::Method(_)
             | EngineError::Entry { .. }
             | EngineError::InvalidPlan { .. }
+            | EngineError::NoTeacherRun { .. }
             | EngineError::NoArchitecture
             | EngineError::ClassCount { .. }
             | EngineError::ModelConfig { .. }

@@ -13,6 +13,7 @@ use crate::{
     failure::Failure,
     interrupt,
     recipes::{self, RecipeArguments},
+    teacher_recipes,
     terminal::Terminal,
 };
 
@@ -31,6 +32,10 @@ pub struct TrainArguments {
     /// Run this many seeds, counted up from the recipe's.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: Option<u64>,
+    /// Train the teacher first where it is the student of a run that is not there and one of `potstill list recipes` makes it. It
+    /// gets the overrides that say which images there are (`data.train=...`).
+    #[arg(long)]
+    pub with_teacher: bool,
     /// The folder of all runs.
     #[arg(long, default_value = "runs", value_name = "DIR")]
     pub runs: PathBuf,
@@ -57,6 +62,9 @@ pub fn run(arguments: &TrainArguments, quiet: bool) -> Result<(), Failure> {
     };
     let folder = arguments.runs.join(&recipe.name);
     let stop = interrupt::flag()?;
+    if arguments.with_teacher {
+        with_teachers(&recipe, &arguments.recipe.overrides, &stop, quiet)?;
+    }
     let Some(seeds) = arguments.seeds else {
         return once(recipe, &folder, existing, &stop, quiet);
     };
@@ -72,6 +80,27 @@ pub fn run(arguments: &TrainArguments, quiet: bool) -> Result<(), Failure> {
             &stop,
             quiet,
         )?;
+    }
+    Ok(())
+}
+
+/// Trains, or goes on to train, the teachers of a recipe that are students of runs that are not finished.
+fn with_teachers(
+    recipe: &Recipe,
+    overrides: &[String],
+    stop: &Arc<AtomicBool>,
+    quiet: bool,
+) -> Result<(), Failure> {
+    for run in teacher_recipes::unfinished(recipe) {
+        let Some(name) = teacher_recipes::recipe_of(&run) else {
+            return Err(Failure::Usage(format!(
+                "`--with-teacher`: no recipe of `potstill list recipes` is called as the run in {}; train that teacher by its own \
+                 recipe first",
+                run.display()
+            )));
+        };
+        let teacher = recipes::read(name, &teacher_recipes::shared(overrides))?;
+        once(teacher, &run, Existing::Resume, stop, quiet)?;
     }
     Ok(())
 }
