@@ -190,3 +190,23 @@ fn views_and_the_seed_of_the_augmentation_decide_what_is_seen() {
     assert!(usual == student("same", &["data.augment_seed=3"]));
     assert!(usual != student("other", &["data.augment_seed=4"]));
 }
+
+#[test]
+fn classes_that_count_differently_make_another_student() {
+    let place = tempfile::tempdir().unwrap();
+    let student = |name: &str, changes: &[&str]| {
+        let folder = place.path().join(name);
+        potstill_testing::runs::finish(
+            &mut tiny_recipe().start(&[&["train.epochs=1"], changes].concat(), &folder),
+        );
+        bits(&folder.join("last.safetensors"))
+    };
+    let plain = student("plain", &[]);
+    let weighted = student("weighted", &["train.class_weights=[1, 2, 1, 1, 5, 1]"]);
+    assert!(plain != weighted, "the weights changed nothing");
+    let said = tiny_recipe().plan(&["train.class_weights=[1, 2]"]).err().unwrap();
+    assert!(
+        said.contains("it has 2 weights, and there are 6 classes"),
+        "{said}"
+    );
+}

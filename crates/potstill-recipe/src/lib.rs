@@ -60,6 +60,6 @@ pub use tables::phase::{Phase, PhaseSpec};
 pub use tables::recipe::{Recipe, TaskKind};
 pub use tables::schedule::{Cosine, Decay, Milestones, Per, Poly, Schedule};
 pub use tables::teacher::{OnnxTeacher, RunTeacher, Teacher, TeacherShare, TeacherSource};
-pub use tables::train::Train;
+pub use tables::train::{ClassWeightRule, ClassWeights, Train};
 
 pub use potstill_settings::{BatchNorms, Precision, Shortcut};

@@ -88,6 +88,8 @@ pub struct TaskOptions {
     pub classes: Vec<String>,
     /// How much of each target is given to what is not the case, from 0 to below 1.
     pub label_smoothing: f64,
+    /// How much each class counts in the loss of classification, in the order of the labels; all alike if `None`.
+    pub class_weights: Option<Vec<f64>>,
 }
 
 /// The task of this kind.

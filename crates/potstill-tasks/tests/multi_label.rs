@@ -34,6 +34,7 @@ fn task(label_smoothing: f64) -> MultiLabel {
     MultiLabel::new(TaskOptions {
         classes: classes.map(str::to_owned).to_vec(),
         label_smoothing,
+        class_weights: None,
     })
 }
 
@@ -186,6 +187,7 @@ fn confidence_is_the_probability_of_the_very_target() {
     let task = MultiLabel::new(TaskOptions {
         classes: ["a", "b", "c"].map(str::to_owned).to_vec(),
         label_smoothing: 0.0,
+        class_weights: None,
     });
     let of = |set: &[u32]| {
         let outputs = row([100.0, -100.0, 0.0]);

@@ -5,6 +5,7 @@
 
 mod cache_check;
 pub(crate) mod checks;
+mod class_weights;
 pub(crate) mod data;
 pub(crate) mod methods;
 pub(crate) mod networks;

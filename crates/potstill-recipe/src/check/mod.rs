@@ -9,7 +9,7 @@ use crate::origin::Origin;
 use crate::tables::data::Validation;
 use crate::tables::network::Input;
 use crate::tables::optimizer::OptimizerSpec;
-use crate::tables::recipe::Recipe;
+use crate::tables::recipe::{Recipe, TaskKind};
 use crate::tables::schedule::{Cosine, Decay, Milestones, Schedule};
 
 pub(crate) use teachers::check_sources;
@@ -20,6 +20,7 @@ pub(crate) fn check(recipe: &Recipe) -> Vec<Problem> {
     name(recipe, &mut problems);
     few_samples(recipe, &mut problems);
     validation(recipe, &mut problems);
+    class_weights(recipe, &mut problems);
     inputs(recipe, &mut problems);
     teachers::check(recipe, &mut problems);
     names::check(recipe, &mut problems);
@@ -109,6 +110,13 @@ fn validation(recipe: &Recipe, problems: &mut Vec<Problem>) {
     if data.validation_limit.is_some() && data.validation.is_none() {
         let text = "says how many images of `data.validation` are taken, and does nothing without it";
         problems.push(recipe.origin.problem("data.validation_limit", text));
+    }
+}
+
+fn class_weights(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    if recipe.train.class_weights.is_some() && recipe.task != TaskKind::Classification {
+        let text = "belongs to classification, where each image has one class";
+        problems.push(recipe.origin.problem("train.class_weights", text));
     }
 }
 

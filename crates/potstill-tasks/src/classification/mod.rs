@@ -10,8 +10,8 @@ use potstill_data::{Batch, Target, TargetKind};
 use potstill_metrics::{Hits, LOSS, MetricSet, Metrics, TOP1, TOP5};
 use potstill_models::{OutputKind, Outputs};
 
-pub use self::cross_entropy::cross_entropy;
 use self::evaluator::Accuracy;
+pub use self::cross_entropy::{cross_entropy, weighted_cross_entropy};
 use crate::{
     Evaluator, LossTerm, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions, task::names,
 };
@@ -62,7 +62,11 @@ impl Task for Classification {
 
     fn terms(&self, outputs: &Outputs, targets: &Targets) -> Result<Vec<LossTerm>, TaskError> {
         let (logits, labels) = (outputs.logits()?.clone(), targets.class()?.clone());
-        let loss = cross_entropy(logits, labels, self.options.label_smoothing);
+        let smoothing = self.options.label_smoothing;
+        let loss = match &self.options.class_weights {
+            Some(weights) => weighted_cross_entropy(logits, labels, smoothing, weights),
+            None => cross_entropy(logits, labels, smoothing),
+        };
         Ok(vec![LossTerm::loss("cross_entropy", loss)])
     }
 
