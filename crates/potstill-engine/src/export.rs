@@ -116,7 +116,7 @@ pub fn deploy(
         summary,
         recipe,
         command: (!recipe.starts_with(BY_A_PROGRAM)).then_some("potstill train recipe.toml"),
-        license: None,
+        license: summary.licence.as_deref(),
         teacher_license: None,
         data_license: data.map(|entry| entry.licence),
         data_name: data.map(|entry| entry.name),

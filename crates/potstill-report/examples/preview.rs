@@ -91,6 +91,8 @@ fn run(name: &str, methods: &[&str], seed: u64) -> (Summary, Vec<EpochRow>) {
         name: name.to_owned(),
         seed,
         task: "classification".to_owned(),
+        licence: None,
+        source: None,
         metrics: MetricSet {
             headline: TOP1,
             others: vec![TOP5, LOSS],

@@ -21,6 +21,12 @@ pub struct Summary {
     pub seed: u64,
     /// `classification` or another task.
     pub task: String,
+    /// The licence of the student's weights, as the recipe says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+    /// Where the teacher's weights and the images come from, as the recipe says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
     /// What is measured; the headline chooses the best epoch.
     pub metrics: MetricSet,
     /// The version of Potstill that ran it.

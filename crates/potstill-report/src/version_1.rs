@@ -147,6 +147,8 @@ impl From<OldSummary> for Summary {
             name: old.name,
             seed: old.seed,
             task: old.task,
+            licence: None,
+            source: None,
             metrics: MetricSet {
                 headline: TOP1,
                 others: vec![TOP5, LOSS],

@@ -384,6 +384,31 @@ fn the_card_says_what_the_hub_and_the_reader_need() {
 }
 
 #[test]
+fn the_card_has_the_licence_and_the_source_of_the_recipe() {
+    let mut summary = run("a", &["kd"], 0, 91.0);
+    summary.source = Some("weights of a friend; photos of mine".to_owned());
+    let card = |license| {
+        model_card(&CardFacts {
+            summary: &summary,
+            recipe: "",
+            command: None,
+            license,
+            teacher_license: None,
+            data_license: None,
+            data_name: None,
+            comparison: None,
+        })
+    };
+    let plain = card(Some("Apache-2.0"));
+    assert!(plain.contains("license: \"apache-2.0\"\nlibrary_name"), "{plain}");
+    assert!(plain.contains("| these weights | Apache-2.0 |"));
+    assert!(plain.contains("| where teacher and images come from | weights of a friend; photos of mine |"));
+    // What is no identifier is a name, as the hub wants it.
+    let words = card(Some("for research only"));
+    assert!(words.contains("license: \"other\"\nlicense_name: \"for research only\"\nlibrary_name"));
+}
+
+#[test]
 fn a_card_of_a_diverged_run_claims_no_result() {
     let mut summary = run("r", &[], 0, f64::NAN);
     summary.last.metrics = Metrics::new().with(&TOP1, f64::NAN);

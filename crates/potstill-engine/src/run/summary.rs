@@ -61,6 +61,8 @@ impl Run {
             name: spec.settings.name.clone(),
             seed: spec.settings.seed,
             task: spec.task.kind().to_string(),
+            licence: spec.recipe.as_ref().and_then(|recipe| recipe.licence.clone()),
+            source: spec.recipe.as_ref().and_then(|recipe| recipe.source.clone()),
             metrics: spec.task.metrics(),
             potstill: env!("CARGO_PKG_VERSION").into(),
             recipe_hash: self.recipe_hash.clone(),

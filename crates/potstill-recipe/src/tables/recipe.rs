@@ -32,6 +32,10 @@ settings! {
         pub about: Option<String> = without "nothing" like "KD on CIFAR-10",
         /// What to expect of it: accuracy, time, and where these numbers are from.
         pub expect: Option<String> = without "nothing" like "92.5 % in 3 hours on two cores",
+        /// The licence of the student's weights, for its model card: an SPDX identifier, or other words.
+        pub licence: Option<String> = without "not stated" like "apache-2.0" (also "license"),
+        /// Where the teacher's weights and the images come from, for the model card.
+        pub source: Option<String> = without "not stated" like "weights of torchvision, photos of our own",
         /// What to learn from.
         pub data: Data = example { train = "cifar10" },
         /// The network to train.

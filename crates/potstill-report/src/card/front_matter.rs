@@ -10,8 +10,7 @@ pub(super) fn front_matter(facts: &CardFacts<'_>) -> String {
     let summary = facts.summary;
     let mut yaml = vec![
         "---".to_owned(),
-        // `unknown` is the hub's own word for a licence that is not stated.
-        format!("license: {}", quote(facts.license.unwrap_or("unknown"))),
+        licence(facts.license),
         "library_name: potstill".to_owned(),
     ];
     yaml.extend(task::pipeline(&summary.task).map(|tag| format!("pipeline_tag: {tag}")));
@@ -48,6 +47,19 @@ pub(super) fn front_matter(facts: &CardFacts<'_>) -> String {
     yaml.extend(model_index(facts));
     yaml.push("---\n".to_owned());
     yaml.join("\n")
+}
+
+/// The licence as the hub has it: an identifier in small letters, `other` with a name, or its own word for one that is not stated.
+fn licence(stated: Option<&str>) -> String {
+    let is_identifier = |text: &str| {
+        text.chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.' | '+'))
+    };
+    match stated {
+        None => "license: \"unknown\"".to_owned(),
+        Some(text) if is_identifier(text) => format!("license: {}", quote(&text.to_lowercase())),
+        Some(text) => format!("license: \"other\"\nlicense_name: {}", quote(text)),
+    }
 }
 
 /// What was measured in percent after the last epoch, without what is no number.

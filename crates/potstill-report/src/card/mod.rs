@@ -235,11 +235,14 @@ fn licenses(facts: &CardFacts<'_>) -> String {
     } else {
         stated(facts.teacher_license)
     };
-    table(&[
+    let mut lines = vec![
         ("these weights", stated(facts.license)),
         ("the teacher's weights", teacher),
         ("the images", stated(facts.data_license)),
-    ]) + "\nWhat the teacher and the images allow may limit what these weights may be used for.\n"
+    ];
+    let source = facts.summary.source.as_deref();
+    lines.extend(source.map(|source| ("where teacher and images come from", escape(source))));
+    table(&lines) + "\nWhat the teacher and the images allow may limit what these weights may be used for.\n"
 }
 
 fn limits(facts: &CardFacts<'_>) -> String {

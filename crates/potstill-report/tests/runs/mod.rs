@@ -25,6 +25,8 @@ pub fn run(name: &str, methods: &[&str], seed: u64, top1: f64) -> Summary {
         name: name.to_owned(),
         seed,
         task: "classification".to_owned(),
+        licence: None,
+        source: None,
         metrics: metrics(),
         potstill: "0.1.0".to_owned(),
         recipe_hash: "3f9a1c07".to_owned(),
