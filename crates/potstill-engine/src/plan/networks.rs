@@ -79,9 +79,14 @@ impl PlannedStudent {
         device: &Device,
     ) -> Result<Self, EngineError> {
         let spec = &recipe.student;
+        let start = recipe.start_folder();
+        if let Some(run) = start.as_ref().filter(|run| !run.exists()) {
+            let reason = format!("there is no run in {}", run.display());
+            return Err(EngineError::invalid_plan("start", reason));
+        }
         let source = Source {
             model: Some(spec.model.clone()),
-            weights: spec.weights.clone(),
+            weights: start.or_else(|| spec.weights.clone()),
             shortcut: spec.shortcut,
             classes: Some(data.train.classes().len()),
             channels: Some(data.image[2]),

@@ -3,6 +3,7 @@
 mod details;
 mod epoch;
 mod epoch_end;
+mod extend;
 mod measure;
 mod output;
 mod prepare;

@@ -9,7 +9,7 @@ use crate::origin::Origin;
 use crate::tables::data::Validation;
 use crate::tables::network::Input;
 use crate::tables::optimizer::OptimizerSpec;
-use crate::tables::recipe::{Recipe, TaskKind};
+use crate::tables::recipe::{RUN, Recipe, TaskKind};
 use crate::tables::schedule::{Cosine, Decay, Milestones, Schedule};
 
 pub(crate) use teachers::check_sources;
@@ -21,6 +21,7 @@ pub(crate) fn check(recipe: &Recipe) -> Vec<Problem> {
     few_samples(recipe, &mut problems);
     validation(recipe, &mut problems);
     class_weights(recipe, &mut problems);
+    start(recipe, &mut problems);
     inputs(recipe, &mut problems);
     teachers::check(recipe, &mut problems);
     names::check(recipe, &mut problems);
@@ -110,6 +111,19 @@ fn validation(recipe: &Recipe, problems: &mut Vec<Problem>) {
     if data.validation_limit.is_some() && data.validation.is_none() {
         let text = "says how many images of `data.validation` are taken, and does nothing without it";
         problems.push(recipe.origin.problem("data.validation_limit", text));
+    }
+}
+
+fn start(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let Some(start) = &recipe.start else { return };
+    let name = start.strip_prefix(RUN).map(str::trim);
+    if name.is_none_or(str::is_empty) {
+        let text =
+            format!("names a run, as `run:NAME`, not \"{start}\"; a file of weights is `student.weights`");
+        problems.push(recipe.origin.problem("start", text));
+    } else if recipe.student.weights.is_some() {
+        let text = "says where the student starts, as `student.weights` does; leave out one or the other";
+        problems.push(recipe.origin.problem("start", text));
     }
 }
 
