@@ -123,13 +123,18 @@ impl Plan {
     pub fn examine_teachers(&self) -> Result<Vec<TeacherExam>, EngineError> {
         let mut exams = Vec::new();
         for (facts, network) in self.trained_teachers() {
-            let limit = match facts.network.info.probe.macs {
-                0 => UNKNOWN,
-                macs => ((GLANCE / macs) as usize).max(FEWEST),
-            };
+            let limit = glance(facts.network.info.probe.macs);
             exams.extend(TeacherExam::of(&self.spec, facts, &network, Some(limit))?);
         }
         Ok(exams)
+    }
+}
+
+/// How many images a plan shows a teacher of so many multiply-accumulates; 0 where they are not known.
+fn glance(macs: u64) -> usize {
+    match macs {
+        0 => UNKNOWN,
+        macs => ((GLANCE / macs) as usize).max(FEWEST),
     }
 }
 
@@ -144,4 +149,50 @@ fn shown(images: &dyn Dataset) -> Result<Vec<usize>, EngineError> {
         }
     }
     Ok(shown)
+}
+
+#[cfg(test)]
+mod tests {
+    use potstill_metrics::{Metrics, TOP1};
+    use potstill_report::MeasuredOn;
+
+    use super::{TeacherExam, glance};
+
+    fn exam(top1: f64, chance: f64) -> TeacherExam {
+        TeacherExam {
+            teacher: "large".into(),
+            model: "resnet50".into(),
+            metrics: Metrics::new().with(&TOP1, top1),
+            images: 790,
+            of: 10_000,
+            on: MeasuredOn::Validation,
+            chance,
+            headline: TOP1,
+        }
+    }
+
+    #[test]
+    fn a_glance_is_as_long_as_its_teacher_is_cheap() {
+        // ResNet-56 on 32x32, ResNet-50 on 224x224, and a file that does not say.
+        assert_eq!([126_000_000, 4_100_000_000, 0].map(glance), [793, 64, 512]);
+        let result = exam(93.5, 10.0).result();
+        assert_eq!(result, "top-1 93.50 % on 790 of the 10,000 validation images");
+    }
+
+    #[test]
+    fn near_chance_is_a_tenth_of_the_way_from_it() {
+        for (top1, chance, near) in [
+            (18.9, 10.0, true),
+            (19.1, 10.0, false),
+            (54.9, 50.0, true),
+            (55.1, 50.0, false),
+            // Below chance, as with classes in another order.
+            (3.0, 10.0, true),
+            (f64::NAN, 10.0, true),
+        ] {
+            assert_eq!(exam(top1, chance).is_near_chance(), near, "{top1} {chance}");
+        }
+        let warning = exam(3.0, 10.0).warning().unwrap();
+        assert!(warning.contains("`teachers.large.input`"), "{warning}");
+    }
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use potstill_engine::{Plan, Source, cpu};
-use potstill_ops::{Parameters, count_trainable};
+use potstill_ops::count_trainable;
 use potstill_random::Seed;
 use potstill_report::read_metrics;
 use potstill_testing::{

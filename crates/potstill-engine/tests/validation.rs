@@ -1,6 +1,7 @@
 //! Images that choose the best epoch, apart from those that a network learns from and from those that judge it.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+#![allow(clippy::unnecessary_debug_formatting, reason = "a path in quotes is TOML")]
 
 use std::{
     collections::BTreeSet,

@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use potstill_data::TargetKind;
 use potstill_engine::{EpochKind, Estimate, NetworkInput, Plan, PlannedCache, RunSpec, SearchEpoch};
 use potstill_methods::{NetworkInfo, StudentEpoch, TeacherUpdate};
 use potstill_ops::{Mode, Point};
@@ -56,6 +57,9 @@ fn describe(plan: &Plan) -> String {
         images.classes
     );
     let _ = writeln!(text, "          {}", chosen(&images));
+    if spec.data.train.info().target == TargetKind::None {
+        text.push_str("          the training images have no labels\n");
+    }
     let taken = resolution(&spec.student.input);
     network(
         &mut text,

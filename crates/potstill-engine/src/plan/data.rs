@@ -117,7 +117,8 @@ impl PlannedData {
         }
         // Test images may not be looked at yet.
         let first = self.chosen_by().image(0);
-        let [height, width, _] = first.map_or(self.image, |image| self.preprocess.output_shape(image.shape()));
+        let [height, width, _] =
+            first.map_or(self.image, |image| self.preprocess.output_shape(image.shape()));
         [height, width]
     }
 
@@ -145,7 +146,7 @@ impl PlannedData {
         let limit = |limit: Option<usize>| limit.map(|total| (FewSamples::Total(total), seed));
         let part = few.or_else(|| limit(data.train_limit));
         let target = potstill_tasks::task(recipe.task, TaskOptions::default()).target_kind();
-        let splits = Splits::open(data, target)?;
+        let splits = Splits::open(data, target, recipe.train.task_weight)?;
         let train = kept(Arc::clone(&splits.train), "data.train", part, data.workers)?;
         let part = data.validation_limit.map(|total| {
             let seed = Seed::new(data.validation_seed.unwrap_or_default());

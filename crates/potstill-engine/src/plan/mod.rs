@@ -26,7 +26,7 @@ use potstill_random::Seed;
 use potstill_recipe::Recipe;
 
 use self::{
-    checks::{check_batches, check_names, check_outputs, check_phases, check_targets},
+    checks::{check_batches, check_losses, check_names, check_outputs, check_phases, check_targets},
     methods::Ground,
     parts::PlanParts,
     spec::{MethodFacts, RunSpec},
@@ -92,7 +92,7 @@ impl Plan {
             phases,
         } = parts;
         check_batches(&settings, data.train.len())?;
-        check_targets(&data, task.as_ref())?;
+        check_targets(&data, task.as_ref(), settings.task_weight)?;
         check_outputs(&student, task.as_ref())?;
         check_names(&teachers, methods.iter().map(|method| method.id.as_str()))?;
         let seed = Seed::new(settings.seed);
@@ -108,6 +108,7 @@ impl Plan {
         };
         let methods = methods.into_iter().map(|method| ground.plan(method));
         let methods = methods.collect::<Result<Vec<_>, _>>()?;
+        check_losses(&data, &methods)?;
         check_phases(&phases, &teachers, &methods)?;
         student.insert(&methods, data.image, seed, &device)?;
         for (index, teacher) in teachers.iter_mut().enumerate() {

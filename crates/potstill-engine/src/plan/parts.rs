@@ -116,6 +116,7 @@ impl PlanParts {
     /// The first thing that cannot be opened.
     pub fn open(recipe: Recipe) -> Result<Self, EngineError> {
         let (device, settings) = (cpu(), Settings::from(&recipe));
+        PlannedTeacher::check_runs(&recipe)?;
         let data = PlannedData::open(&recipe)?;
         check_batches(&settings, data.train.len())?;
         let teachers = PlannedTeacher::open_all(&recipe, &data, &device)?;

@@ -2,7 +2,7 @@
 
 use std::{collections::HashSet, fs, path::Path, path::PathBuf, sync::Arc};
 
-use potstill_data::{DataError, Dataset, DatasetEntry, Split, TargetKind, hold_out, open_for};
+use potstill_data::{DataError, Dataset, DatasetEntry, Split, TargetKind, Unlabelled, hold_out, open_for};
 use potstill_random::Seed;
 use potstill_recipe::{Data, Validation};
 
@@ -23,8 +23,12 @@ impl Splits {
     ///
     /// # Errors
     /// What cannot be opened; validation images that are training images.
-    pub fn open(data: &Data, target: TargetKind) -> Result<Self, EngineError> {
-        let whole = Place::of(&data.train).open(Split::Train, target)?;
+    pub fn open(data: &Data, target: TargetKind, task_weight: f64) -> Result<Self, EngineError> {
+        let whole = if Unlabelled::is_at(Path::new(&data.train)) {
+            unlabelled(data, target, task_weight)?
+        } else {
+            Place::of(&data.train).open(Split::Train, target)?
+        };
         let mut splits = Self {
             train: Arc::clone(&whole.set),
             validation: None,
@@ -33,6 +37,11 @@ impl Splits {
         };
         match &data.validation {
             None => {}
+            Some(Validation::Share(_)) if splits.train.info().target == TargetKind::None => {
+                let reason =
+                    "the training images have no labels, so that none of them can validate; name others";
+                return Err(EngineError::invalid_plan("data.validation", reason));
+            }
             Some(Validation::Share(share)) => {
                 let seed = Seed::new(data.validation_seed.unwrap_or_default());
                 let (train, held_back) = hold_out(Arc::clone(&splits.train), *share, seed)?;
@@ -86,6 +95,42 @@ impl Splits {
         }
         Ok(Some(test.set))
     }
+}
+
+/// Training images without labels, of the classes of those that measure.
+fn unlabelled(data: &Data, target: TargetKind, task_weight: f64) -> Result<Opened, EngineError> {
+    let source = &data.train;
+    let refused = |key: &str, reason: String| Err(EngineError::invalid_plan(key, reason));
+    if task_weight != 0.0 {
+        return refused(
+            "data.train",
+            format!(
+                "the images of `{source}` lie in no folders of classes, so that nothing is known of them. Put them into one folder for \
+                 each class; or let the student learn from its teacher alone (`train.task_weight = 0`)"
+            ),
+        );
+    }
+    let labelled = match (&data.test, &data.validation) {
+        (Some(test), _) => test,
+        (None, Some(Validation::Source(validation))) => validation,
+        (None, Some(Validation::Share(_))) => {
+            let reason = format!(
+                "the images of `{source}` have no labels, so that none of them can validate; name others (`data.validation = \"...\"`)"
+            );
+            return refused("data.validation", reason);
+        }
+        (None, None) => {
+            let reason = format!(
+                "the images of `{source}` have no labels; name images of classes to test with (`data.test = \"...\"`)"
+            );
+            return refused("data.test", reason);
+        }
+    };
+    let labelled = Place::of(labelled).open(Split::Test, target)?;
+    Ok(Opened {
+        set: Arc::new(Unlabelled::open(Path::new(source), labelled.set.classes())?),
+        place: Place::of(source),
+    })
 }
 
 /// What to do about `trained` of `count` test images that are training images.

@@ -5,7 +5,7 @@ use potstill_methods::{NetworkInfo, PlannedMethod, TeacherUpdate};
 use potstill_models::{FrozenModel, Model, OnnxModel};
 use potstill_ops::Mode;
 use potstill_random::Seed;
-use potstill_recipe::{OptimizerSpec, Recipe, Schedule, Teacher, TeacherSource};
+use potstill_recipe::{OptimizerSpec, Recipe, RunTeacher, Schedule, Teacher, TeacherSource};
 
 use super::{
     data::{PlannedData, default_input},
@@ -136,18 +136,31 @@ impl PlannedTeacher {
         data: &PlannedData,
         device: &Device,
     ) -> Result<Vec<Self>, EngineError> {
-        let used: Vec<String> = recipe
-            .methods
-            .iter()
-            .flat_map(|method| recipe.teachers_of(method))
-            .map(|share| share.name)
-            .collect();
         let seed = Seed::new(recipe.seed);
         let teachers = recipe.all_teachers().into_iter();
         teachers
-            .filter(|(name, _)| used.iter().any(|used| used == name))
+            .filter(|(name, _)| is_used(recipe, name))
             .map(|(name, spec)| Self::open(name, spec, data, seed, device))
             .collect()
+    }
+
+    /// Whether the runs are there whose students teach: before images are opened, which takes longer.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub(crate) fn check_runs(recipe: &Recipe) -> Result<(), EngineError> {
+        for (name, teacher) in recipe.all_teachers() {
+            if let TeacherSource::Run(RunTeacher { run }) = &teacher.source
+                && !run.exists()
+                && is_used(recipe, name)
+            {
+                return Err(EngineError::NoTeacherRun {
+                    key: format!("{}.run", TeacherFacts::key_of(name)),
+                    run: run.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// A teacher of a recipe. A fresh one is to learn this task, and takes its images as is usual for the data.
@@ -161,12 +174,6 @@ impl PlannedTeacher {
         let channels = data.image[2];
         let usual = || default_input(channels);
         let mut teacher = match &spec.source {
-            TeacherSource::Run(teacher) if !teacher.run.exists() => {
-                return Err(EngineError::NoTeacherRun {
-                    key: format!("{}.run", TeacherFacts::key_of(name)),
-                    run: teacher.run.clone(),
-                });
-            }
             TeacherSource::Run(teacher) => {
                 let source = Source {
                     weights: Some(teacher.run.clone()),
@@ -251,4 +258,10 @@ impl PlannedTeacher {
         };
         (live, self.facts)
     }
+}
+
+/// Whether a method learns from the teacher of this name.
+fn is_used(recipe: &Recipe, name: &str) -> bool {
+    let mut methods = recipe.methods.iter();
+    methods.any(|method| recipe.teachers_of(method).iter().any(|share| share.name == name))
 }

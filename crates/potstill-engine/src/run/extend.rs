@@ -61,18 +61,18 @@ impl Run {
             return Err(Self::of_another_recipe(path));
         }
         let text = plan.spec.text()?;
-        let run = Self::continued(plan, folder.clone(), run_state, tensors)?;
+        let (recipe, summary_file) = (folder.recipe(), folder.summary());
+        let run = Self::continued(plan, folder, run_state, tensors)?;
         check_past(&run.rows, &run.spec.timeline)?;
         run.save(false)?;
-        write_atomically(&folder.recipe(), text.as_bytes())
-            .map_err(EngineError::io("write", folder.recipe()))?;
+        write_atomically(&recipe, text.as_bytes()).map_err(EngineError::io("write", recipe))?;
         let unfinished = Summary {
             finished: false,
             epochs: run.spec.epochs(),
             recipe_hash: run.recipe_hash.clone(),
             ..summary
         };
-        write_summary(folder.summary(), &unfinished)?;
+        write_summary(summary_file, &unfinished)?;
         Ok(run)
     }
 }

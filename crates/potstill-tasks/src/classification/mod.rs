@@ -10,8 +10,8 @@ use potstill_data::{Batch, Target, TargetKind};
 use potstill_metrics::{Hits, LOSS, MetricSet, Metrics, TOP1, TOP5};
 use potstill_models::{OutputKind, Outputs};
 
-use self::evaluator::Accuracy;
 pub use self::cross_entropy::{cross_entropy, weighted_cross_entropy};
+use self::evaluator::Accuracy;
 use crate::{
     Evaluator, LossTerm, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions, task::names,
 };
