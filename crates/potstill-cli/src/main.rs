@@ -19,9 +19,7 @@ mod interrupt;
 mod model_name;
 mod network_arguments;
 mod opened;
-mod progress_lines;
 mod recipes;
-mod teacher_recipes;
 mod terminal;
 
 use std::process::ExitCode;

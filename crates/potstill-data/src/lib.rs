@@ -66,7 +66,6 @@ pub mod shapes;
 mod source;
 mod subset;
 mod target;
-mod unlabelled;
 
 pub use augment::{AffineMatrix, Augment, FloatImage};
 pub use check::{CheckReport, ClassCount, SizeCount, Unreadable, check, check_dataset};
@@ -99,4 +98,3 @@ pub use subset::{FewSamples, Subset};
 pub use target::{
     BoundingBox, Instance, InstanceShape, LabelMap, LabelledBox, Mask, Polygon, Target, TargetKind,
 };
-pub use unlabelled::Unlabelled;

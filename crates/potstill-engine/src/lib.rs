@@ -22,7 +22,6 @@ mod run;
 mod run_folder;
 mod running_mean;
 mod source;
-mod teacher_exam;
 mod train;
 mod vision_model;
 
@@ -55,6 +54,5 @@ pub use preprocess::Preprocess;
 pub use run::{Outcome, Run};
 pub use run_folder::RunFolder;
 pub use source::Source;
-pub use teacher_exam::TeacherExam;
 pub use train::profile::StepPart;
 pub use vision_model::VisionModel;

@@ -43,8 +43,6 @@ pub enum Target {
     Instances(Vec<Instance>),
     /// The class of every pixel.
     Map(LabelMap),
-    /// Nothing is known of the image.
-    None,
 }
 
 impl Target {
@@ -56,7 +54,6 @@ impl Target {
             Self::Boxes(_) => TargetKind::Boxes,
             Self::Instances(_) => TargetKind::Instances,
             Self::Map(_) => TargetKind::Map,
-            Self::None => TargetKind::None,
         }
     }
 
@@ -82,7 +79,6 @@ impl Target {
             Self::Boxes(boxes) => boxes.iter().map(|labelled| labelled.class).collect(),
             Self::Instances(instances) => instances.iter().map(|instance| instance.class).collect(),
             Self::Map(map) => map.classes(),
-            Self::None => Vec::new(),
         };
         classes.sort_unstable();
         classes.dedup();
@@ -97,7 +93,7 @@ impl Target {
             ));
         }
         match self {
-            Self::Class(_) | Self::None => None,
+            Self::Class(_) => None,
             Self::Classes(own) if own.is_sorted_by(|a, b| a < b) => None,
             Self::Classes(own) => Some(format!("its classes {own:?} must be ascending, each once")),
             Self::Boxes(boxes) => boxes.iter().find_map(|labelled| labelled.bounds.problem()),
