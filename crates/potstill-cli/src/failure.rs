@@ -56,17 +56,14 @@ impl From<EngineError> for Failure {
             | EngineError::Method(_)
             | EngineError::Entry { .. }
             | EngineError::InvalidPlan { .. }
+            | EngineError::NoTeacherRun { .. }
             | EngineError::NoArchitecture
             | EngineError::ClassCount { .. }
             | EngineError::ModelConfig { .. }
             | EngineError::Point(_)
             | EngineError::Exists(_)
             | EngineError::Model(
-                ModelError::UnknownModel { .. }
-                | ModelError::Option { .. }
-                | ModelError::Input { .. }
-                | ModelError::SeveralSets(_)
-                | ModelError::OtherShortcut { .. },
+                ModelError::UnknownModel { .. } | ModelError::Option { .. } | ModelError::Input { .. },
             )
             | EngineError::Data(
                 DataError::UnknownName { .. }

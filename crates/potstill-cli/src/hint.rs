@@ -7,12 +7,15 @@ use potstill_engine::EngineError;
 use potstill_methods::MethodError;
 use potstill_models::ModelError;
 
+use crate::teacher_recipes::recipe_of;
+
 /// The next command to try, if one helps.
 pub fn hint(error: &EngineError) -> Option<String> {
     match error {
         EngineError::Exists(_) => {
             Some("`--resume` continues it, `--overwrite` replaces it, `name=...` takes another folder".into())
         }
+        EngineError::NoTeacherRun { run, .. } => Some(of_teacher(run)),
         EngineError::Unfinished(_) => Some("`potstill train` with `--resume` continues it".into()),
         EngineError::NoArchitecture => Some("`--model NAME`; `potstill list models` names them all".into()),
         EngineError::ClassCount { .. } => Some("`--class-names FILE` says it, a name a line".into()),
@@ -21,6 +24,16 @@ pub fn hint(error: &EngineError) -> Option<String> {
         EngineError::Entry { error, .. } => of_method(error),
         EngineError::Model(error) => of_model(error),
         _ => None,
+    }
+}
+
+fn of_teacher(run: &Path) -> String {
+    match recipe_of(run) {
+        Some(name) => format!(
+            "the recipe `{name}` makes it: `potstill train` with `--with-teacher` does so first, and puts it into {}",
+            run.display()
+        ),
+        None => "train the teacher's recipe first; the run of a recipe lies in runs/NAME, where NAME is its `name`".into(),
     }
 }
 

@@ -19,7 +19,9 @@ mod interrupt;
 mod model_name;
 mod network_arguments;
 mod opened;
+mod progress_lines;
 mod recipes;
+mod teacher_recipes;
 mod terminal;
 
 use std::process::ExitCode;

@@ -1,14 +1,17 @@
-//! What is seen of a run: a bar on a terminal, one line per epoch elsewhere.
+//! What is seen of a run: a bar on a terminal; elsewhere a line for each epoch, and one every so often.
 
-use std::io::IsTerminal;
+use std::{io::IsTerminal, time::Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use potstill_engine::{EpochProgress, Observer, StepProgress, epoch_line};
+
+use crate::progress_lines::ProgressLines;
 
 /// Shows a run on standard error.
 pub struct Terminal {
     title: String,
     bar: Option<ProgressBar>,
+    lines: ProgressLines,
     quiet: bool,
     /// What is being prepared.
     work: String,
@@ -24,6 +27,7 @@ impl Terminal {
         Self {
             title: title.into(),
             bar,
+            lines: ProgressLines::since(Instant::now()),
             quiet,
             work: String::new(),
         }
@@ -40,7 +44,12 @@ impl Terminal {
 
 impl Observer for Terminal {
     fn step(&mut self, seen: &StepProgress<'_>) {
-        let Some(bar) = &self.bar else { return };
+        let Some(bar) = &self.bar else {
+            if let Some(line) = self.lines.step(seen, Instant::now()) {
+                self.says(&line);
+            }
+            return;
+        };
         // The bar counts the steps of the whole run, so that its ETA is that of the run.
         bar.set_length((seen.epochs * seen.steps) as u64);
         bar.set_prefix(format!("{} epoch {}/{}", self.title, seen.epoch, seen.epochs));
@@ -67,8 +76,12 @@ impl Observer for Terminal {
                 bar.set_position(done as u64);
             }
             // Without a bar a line tells what a long silence is about.
-            None if self.work != what => self.line(&format!("{}  {what}", self.title)),
-            None => {}
+            None if self.work != what => self.says(what),
+            None => {
+                if let Some(line) = self.lines.preparing(what, done, of, Instant::now()) {
+                    self.says(&line);
+                }
+            }
         }
         self.work = what.into();
     }
@@ -78,7 +91,8 @@ impl Observer for Terminal {
     }
 
     fn epoch(&mut self, epoch: &EpochProgress<'_>) {
-        self.line(&format!("{}  {}", self.title, epoch_line(epoch)));
+        self.says(&epoch_line(epoch));
+        self.lines.told(Instant::now());
         if epoch.row.epoch == epoch.epochs
             && let Some(bar) = &self.bar
         {

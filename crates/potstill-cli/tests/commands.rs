@@ -147,7 +147,10 @@ fn an_onnx_file_can_be_inspected_evaluated_and_learned_from() {
         "methods=[{ kind = \"kd\" }]",
     ]);
     assert!(
-        plan.contains("small.onnx") && plan.contains("/Relu_output_0"),
+        plan.contains("small.onnx")
+            && plan.contains("/Relu_output_0")
+            && plan.contains("knows     teacher: top-1 ")
+            && plan.contains("on the 20 test images"),
         "{plan}"
     );
 }
@@ -177,10 +180,23 @@ fn a_run_can_be_planned_trained_compared_exported_and_evaluated() {
         "{plan}"
     );
     assert!(
+        plan.contains("64 training and 22 test images")
+            && plan.contains("the test images choose the best epoch"),
+        "{plan}"
+    );
+    let held_back = place.out(&["plan", "tiny.toml", "data.validation=0.5", "train.batch=16"]);
+    assert!(
+        held_back.contains("28 training, 36 validation and 22 test images")
+            && held_back.contains(
+                "the validation images choose the best epoch; the test images are looked at once, at the end"
+            ),
+        "{held_back}"
+    );
+    assert!(
         plan.contains("estimate  ") && plan.contains("for the run"),
         "{plan}"
     );
-    let teacher = r#"teacher={ model = "cifar_resnet8", weights = "random", batch_norm = "batch" }"#;
+    let teacher = r#"teacher={ model = "cifar_resnet8", batch_norm = "batch" }"#;
     let taught = place.out(&["plan", "tiny.toml", teacher, r#"methods=[{ kind = "kd" }]"#]);
     assert!(taught.contains("classes, batch norms by the batch"), "{taught}");
     place.out(&["train", "tiny.toml", "--seeds", "2", "--quiet"]);

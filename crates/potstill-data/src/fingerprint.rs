@@ -100,6 +100,7 @@ fn encoded(target: &Target) -> Vec<u8> {
             bytes.extend(count(map.labels.len()));
             bytes.extend(&map.labels);
         }
+        Target::None => bytes.push(5),
     }
     bytes
 }

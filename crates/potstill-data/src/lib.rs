@@ -66,6 +66,7 @@ pub mod shapes;
 mod source;
 mod subset;
 mod target;
+mod unlabelled;
 
 pub use augment::{AffineMatrix, Augment, FloatImage};
 pub use check::{CheckReport, ClassCount, SizeCount, Unreadable, check, check_dataset};
@@ -98,3 +99,4 @@ pub use subset::{FewSamples, Subset};
 pub use target::{
     BoundingBox, Instance, InstanceShape, LabelMap, LabelledBox, Mask, Polygon, Target, TargetKind,
 };
+pub use unlabelled::Unlabelled;

@@ -60,7 +60,7 @@ impl Subset {
     ///
     /// The choices are nested: those of a smaller number are among those of a greater one (same seed). An
     /// image that shows several classes counts for the one that fewest images show, so that no class is lost;
-    /// one that shows none counts for a class of their own. Images with label maps are of one class here.
+    /// one that shows none counts for a class of their own. Images with label maps, or without labels, are of one class here.
     ///
     /// # Errors
     /// A target that cannot be read, or that has a class beyond the names.
@@ -105,7 +105,7 @@ impl Subset {
 
 /// The images of each class; where an image may show none, there is one more group for those.
 pub(crate) fn groups(dataset: &dyn Dataset) -> Result<Vec<Vec<usize>>, DataError> {
-    if dataset.info().target == TargetKind::Map {
+    if matches!(dataset.info().target, TargetKind::Map | TargetKind::None) {
         return Ok(vec![(0..dataset.len()).collect()]);
     }
     let classes = dataset.classes().len();

@@ -115,6 +115,14 @@ pub enum EngineError {
     /// A run that has not come to its end.
     #[error("the run in {} is not finished: it has no summary.json", .0.display())]
     Unfinished(PathBuf),
+    /// A teacher that is the student of a run that is not there.
+    #[error("`{key}`: there is no run in {}, whose student is to be the teacher", run.display())]
+    NoTeacherRun {
+        /// The key in the recipe.
+        key: String,
+        /// The folder.
+        run: PathBuf,
+    },
     /// A folder that holds no run.
     #[error("{} is not the folder of a run: {reason}", folder.display())]
     NoRun {

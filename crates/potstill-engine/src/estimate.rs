@@ -76,7 +76,7 @@ impl Plan {
         let memory = before.zip(machine::peak_rss_mb());
         let scale = spec.settings.batch as f64 / images as f64;
         let (seconds, macs) = (sum.seconds / sum.epochs, sum.macs / sum.epochs);
-        let tests = spec.data.test.len() as f64 / images as f64;
+        let tests = spec.data.chosen_by().len() as f64 / images as f64;
         let step_gflop = 2e-9 * scale * macs;
         Ok(Estimate {
             images,

@@ -21,10 +21,10 @@ use crate::{
 /// Which student of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum CheckpointChoice {
-    /// The one after the last epoch. The default: it was not chosen by looking at the test images.
+    /// The one after the last epoch. The default: it was not chosen by looking at any images.
     #[default]
     Last,
-    /// The one of the best epoch, chosen by the headline on the test images.
+    /// The one of the best epoch, chosen by the headline on the validation images, or else on the test images.
     Best,
 }
 
@@ -50,12 +50,12 @@ pub fn export(folder: &RunFolder, choice: CheckpointChoice, out: &Path) -> Resul
     }
     let summary = read_summary(folder.summary())?;
     let recipe = fs::read_to_string(folder.recipe()).map_err(EngineError::io("read", folder.recipe()))?;
-    let (path, epoch) = match choice {
-        CheckpointChoice::Last => (folder.last(), &summary.last),
-        CheckpointChoice::Best => (folder.best(), &summary.best),
+    let (path, metrics) = match choice {
+        CheckpointChoice::Last => (folder.last(), summary.last_metrics()),
+        CheckpointChoice::Best => (folder.best(), summary.best_metrics()),
     };
     let (config, student) = student_of(&path)?;
-    deploy(config, &student, &summary, &epoch.metrics, &recipe, out)
+    deploy(config, &student, &summary, metrics, &recipe, out)
 }
 
 /// The student of a checkpoint, and what it is.
@@ -116,7 +116,7 @@ pub fn deploy(
         summary,
         recipe,
         command: (!recipe.starts_with(BY_A_PROGRAM)).then_some("potstill train recipe.toml"),
-        license: None,
+        license: summary.licence.as_deref(),
         teacher_license: None,
         data_license: data.map(|entry| entry.licence),
         data_name: data.map(|entry| entry.name),

@@ -22,6 +22,7 @@ mod run;
 mod run_folder;
 mod running_mean;
 mod source;
+mod teacher_exam;
 mod train;
 mod vision_model;
 
@@ -54,5 +55,6 @@ pub use preprocess::Preprocess;
 pub use run::{Outcome, Run};
 pub use run_folder::RunFolder;
 pub use source::Source;
+pub use teacher_exam::TeacherExam;
 pub use train::profile::StepPart;
 pub use vision_model::VisionModel;

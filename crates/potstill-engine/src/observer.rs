@@ -81,18 +81,20 @@ pub fn epoch_line(EpochProgress { row, epochs, metrics }: &EpochProgress<'_>) ->
         let _ = write!(line, "  {name} {value:.4}");
     }
     let headline = &metrics.headline;
-    let mut measured = |name: &str, found: &Metrics| {
-        if let Some(value) = found.of(headline) {
-            let _ = write!(line, "  {name} {} {}", headline.label, headline.unit.text(value));
-        }
+    let of = |name: &str, found: &Metrics| {
+        let value = found.of(headline);
+        value.map(|value| format!("  {name} {} {}", headline.label, headline.unit.text(value)))
     };
-    measured("train", &row.train.metrics);
-    for (name, teacher) in &row.teachers {
-        measured(name, teacher);
-    }
-    if let Some(test) = &row.test {
-        measured("test", test);
-        if let Some(loss) = test.of(&LOSS) {
+    line.extend(of("train", &row.train.metrics));
+    line.extend(
+        row.teachers
+            .iter()
+            .filter_map(|(name, teacher)| of(name, teacher)),
+    );
+    for (name, found) in [("validation", &row.validation), ("test", &row.test)] {
+        let Some(found) = found else { continue };
+        line.extend(of(name, found));
+        if let Some(loss) = found.of(&LOSS) {
             let _ = write!(line, " (loss {loss:.4})");
         }
     }

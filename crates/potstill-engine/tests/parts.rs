@@ -169,7 +169,7 @@ fn methods_of_a_program_log_under_their_names() {
         run.rows()[0].train.terms["mine.mse"],
         run.rows()[0].train.terms["mine-too.mse"]
     );
-    let summary = run.summary().unwrap();
+    let summary = run.summary();
     assert_eq!(summary.methods, ["mine", "mine-too", "small"]);
     assert!(summary.finished);
 }

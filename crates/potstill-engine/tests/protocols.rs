@@ -113,7 +113,7 @@ fn a_degraded_student_trains_is_exported_and_measured_so() {
     let summary = read_summary(folder("cross").join("summary.json")).unwrap();
     let measured = |input: &NetworkInput| {
         let frozen = FrozenModel::from(&network.network);
-        let test = plan(&[]).unwrap().spec.data.test;
+        let test = plan(&[]).unwrap().spec.data.test.unwrap();
         let config = LoaderConfig::default();
         let found = evaluate(
             &Classification::default(),
@@ -163,7 +163,10 @@ fn few_samples_of_each_class_by_their_own_seed() {
     assert!(quarter == another("data.few_samples_seed=0"));
     assert!(quarter != another("data.few_samples_seed=1"));
     let plan = plan(&["data.few_samples=0.5", "train.batch=4"]).unwrap();
-    assert_eq!((plan.spec.data.test.len(), plan.spec.steps_per_epoch()), (40, 8));
+    assert_eq!(
+        (plan.spec.images().test_images, plan.spec.steps_per_epoch()),
+        (40, 8)
+    );
 }
 
 #[test]
@@ -186,4 +189,24 @@ fn views_and_the_seed_of_the_augmentation_decide_what_is_seen() {
     assert!(usual != student("one", &["data.views=1"]));
     assert!(usual == student("same", &["data.augment_seed=3"]));
     assert!(usual != student("other", &["data.augment_seed=4"]));
+}
+
+#[test]
+fn classes_that_count_differently_make_another_student() {
+    let place = tempfile::tempdir().unwrap();
+    let student = |name: &str, changes: &[&str]| {
+        let folder = place.path().join(name);
+        potstill_testing::runs::finish(
+            &mut tiny_recipe().start(&[&["train.epochs=1"], changes].concat(), &folder),
+        );
+        bits(&folder.join("last.safetensors"))
+    };
+    let plain = student("plain", &[]);
+    let weighted = student("weighted", &["train.class_weights=[1, 2, 1, 1, 5, 1]"]);
+    assert!(plain != weighted, "the weights changed nothing");
+    let said = tiny_recipe().plan(&["train.class_weights=[1, 2]"]).err().unwrap();
+    assert!(
+        said.contains("it has 2 weights, and there are 6 classes"),
+        "{said}"
+    );
 }

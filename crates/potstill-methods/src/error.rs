@@ -153,6 +153,18 @@ pub enum MethodError {
         /// What the method does with the targets.
         reason: &'static str,
     },
+    /// A method that needs labels, where the training images have none.
+    #[error(
+        "`{method}` needs labels ({reason}), and the images of `{images}` have none: take the method out"
+    )]
+    NoLabels {
+        /// The entry.
+        method: String,
+        /// The training images.
+        images: String,
+        /// What the method does with the labels.
+        reason: &'static str,
+    },
     /// A map that was not read.
     #[error("{0}: `Method::reads` has to list it for this epoch")]
     Tap(#[from] potstill_ops::UnmetTap),

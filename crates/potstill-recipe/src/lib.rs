@@ -52,14 +52,14 @@ pub use builder::RecipeBuilder;
 pub use error::{Place, Problem, RecipeError};
 pub use origin::{Origin, Verbatim};
 pub use schema::{Schema, SchemaEntry};
-pub use tables::data::Data;
+pub use tables::data::{Data, Validation};
 pub use tables::method::{MethodSpec, TeacherNames};
-pub use tables::network::{Enlarge, Input, LowResolution, Network, Weights, WeightsPart};
+pub use tables::network::{Enlarge, Input, LowResolution, Network};
 pub use tables::optimizer::{Adam, AdamW, OptimizerSpec, Sgd};
 pub use tables::phase::{Phase, PhaseSpec};
 pub use tables::recipe::{Recipe, TaskKind};
 pub use tables::schedule::{Cosine, Decay, Milestones, Per, Poly, Schedule};
 pub use tables::teacher::{OnnxTeacher, RunTeacher, Teacher, TeacherShare, TeacherSource};
-pub use tables::train::Train;
+pub use tables::train::{ClassWeightRule, ClassWeights, Train};
 
 pub use potstill_settings::{BatchNorms, Precision, Shortcut};

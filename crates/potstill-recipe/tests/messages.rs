@@ -73,7 +73,7 @@ fn unknown_keys() {
         (
             "model =",
             "xyz = 1\nmodel =",
-            "x.toml:6: unknown key `student.xyz`; `student` has `model`, `weights`, `head`, `shortcut`, `input`",
+            "x.toml:6: unknown key `student.xyz`; `student` has `model`, `weights`, `shortcut`, `input`",
         ),
         (
             "momentum = 0.9",
@@ -128,26 +128,6 @@ fn missing_keys() {
 #[test]
 fn wrong_types() {
     assert_messages(&[
-        (
-            "model =",
-            "weights = 3\nmodel =",
-            "x.toml:6: `student.weights` must be text, or a table of `file` and `prefix`, not 3",
-        ),
-        (
-            "model =",
-            "weights = { prefix = \"ema\" }\nmodel =",
-            "x.toml:6: missing key `student.weights.file`; write for example `file = \"checkpoint.pth\"`",
-        ),
-        (
-            "model =",
-            "weights = { file = \"a.pth\", preffix = \"ema\" }\nmodel =",
-            "x.toml:6: unknown key `student.weights.preffix`; did you mean `student.weights.prefix`?",
-        ),
-        (
-            "model =",
-            "head = \"fresh\"\nmodel =",
-            "x.toml:6: `student.head` must be one of `kept`, `new`, not \"fresh\"",
-        ),
         (
             "epochs = 2",
             "epochs = \"2\"",
@@ -271,6 +251,16 @@ fn wrong_values() {
             "x.toml:4: `data.few_samples` must be a number above 0 and at most 1, not 1.5",
         ),
         (
+            "[data]",
+            "[data]\nvalidation = 1",
+            "x.toml:4: `data.validation` must be a number above 0 and below 1, not 1",
+        ),
+        (
+            "[data]",
+            "[data]\nvalidation = true",
+            "x.toml:4: `data.validation` must be a number above 0 and below 1, or text, not true",
+        ),
+        (
             "model = \"cifar_resnet8\"",
             "model = \"\"",
             "x.toml:6: `student.model` must not be empty",
@@ -285,6 +275,44 @@ fn names_that_are_no_folders() {
     assert_eq!(message("name = \"small\"", "name = \"Big One/2\""), expected);
     let expected = "x.toml:2: `name` must start with a letter or a digit, not as \"..\"";
     assert_eq!(message("name = \"small\"", "name = \"..\""), expected);
+}
+
+#[test]
+fn validation_images_that_do_not_fit() {
+    assert_messages(&[
+        (
+            "[data]",
+            "[data]\nvalidation = \"photos/val\"\nvalidation_seed = 1",
+            "x.toml:5: `data.validation_seed` says which images `data.validation` holds back, and does nothing without a share \
+             there",
+        ),
+        (
+            "[data]",
+            "[data]\nvalidation_limit = 100",
+            "x.toml:4: `data.validation_limit` says how many images of `data.validation` are taken, and does nothing without it",
+        ),
+    ]);
+}
+
+#[test]
+fn weights_of_classes_are_a_rule_or_one_for_each() {
+    assert_messages(&[
+        (
+            "batch = 16",
+            "batch = 16\nclass_weights = \"balance\"",
+            "x.toml:12: `train.class_weights` must be `balanced`, not \"balance\"; did you mean `balanced`?",
+        ),
+        (
+            "batch = 16",
+            "batch = 16\nclass_weights = [1.0, 0.0]",
+            "x.toml:12: `train.class_weights.1` must be a number above 0, not 0.0",
+        ),
+        (
+            "batch = 16",
+            "batch = 16\nclass_weights = 2",
+            "x.toml:12: `train.class_weights` must be `balanced`, or an array, each entry a number above 0, not 2",
+        ),
+    ]);
 }
 
 #[test]

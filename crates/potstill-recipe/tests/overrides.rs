@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
 use potstill_recipe::{
-    Decay, Milestones, OptimizerSpec, Recipe, RecipeError, RunTeacher, Teacher, TeacherSource,
+    Decay, Milestones, OptimizerSpec, Recipe, RecipeError, RunTeacher, Teacher, TeacherSource, Validation,
 };
 
 const TEXT: &str = r#"version = 1
@@ -57,6 +57,10 @@ fn values_have_the_type_of_their_key() {
     assert!(!recipe.train.drop_last);
     assert_eq!(recipe.about.as_deref(), Some("one, two"));
     assert_eq!(recipe.data.test_source(), "../x.tar");
+    let validation = |text: &str| with(&[text]).unwrap().data.validation;
+    assert_eq!(validation("data.validation=0.1"), Some(Validation::Share(0.1)));
+    let source = Some(Validation::Source("photos/val".into()));
+    assert_eq!(validation("data.validation=photos/val"), source);
 }
 
 #[test]

@@ -85,11 +85,14 @@ fn run(name: &str, methods: &[&str], seed: u64) -> (Summary, Vec<EpochRow>) {
         name: "teacher".to_owned(),
         network: network("cifar_resnet56", 855_770, 126_545_536),
         metrics: Metrics::new().with(&TOP1, 94.37),
+        validation: Metrics::new(),
     };
     let summary = Summary {
         name: name.to_owned(),
         seed,
         task: "classification".to_owned(),
+        licence: None,
+        source: None,
         metrics: MetricSet {
             headline: TOP1,
             others: vec![TOP5, LOSS],
@@ -101,14 +104,17 @@ fn run(name: &str, methods: &[&str], seed: u64) -> (Summary, Vec<EpochRow>) {
         methods: methods.iter().map(ToString::to_string).collect(),
         data: Data {
             train: "../data/cifar10/train.tar".to_owned(),
+            validation: None,
             test: "../data/cifar10/test.tar".to_owned(),
             train_images: 50_000,
+            validation_images: 0,
             test_images: 10_000,
             classes: 10,
         },
         epochs: EPOCHS,
         best,
         last,
+        validation: None,
         seconds: rows.iter().map(|row| row.seconds).sum(),
         finished: true,
         threads: 2,
@@ -145,6 +151,7 @@ fn row(epoch: usize, seed: f64, lift: f64) -> EpochRow {
             terms,
             weights: IndexMap::new(),
         },
+        validation: None,
         test: Some(
             Metrics::new()
                 .with(&TOP1, 91.6 + 0.6 * lift - 45.0 * left + wobble)

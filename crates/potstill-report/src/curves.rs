@@ -5,7 +5,7 @@ use std::fmt::Write;
 use potstill_metrics::{LOSS, MetricInfo};
 
 use crate::chart::{Chart, STYLE, Series, WIDTH};
-use crate::{EpochRow, IndexMap, human};
+use crate::{EpochRow, IndexMap, MeasuredOn, human};
 
 /// The rows of one run under the name it has in the legend. Runs of one name, such as the seeds of one
 /// recipe, share a colour.
@@ -17,19 +17,20 @@ pub struct Curve<'a> {
     pub rows: &'a [EpochRow],
 }
 
-/// One SVG file with the headline beside the loss, both on the test images.
+/// One SVG file with the headline beside the loss, both on the images that the best epoch is chosen by: the validation images, or
+/// else the test images.
 ///
 /// A single run is shown with its training curves and what its methods have learned as well.
 pub fn curves_svg(curves: &[Curve<'_>], headline: &MetricInfo) -> String {
-    let charts = match curves {
-        [only] => [of_headline(only.rows, headline), loss(only.rows)]
-            .into_iter()
-            .chain(notes(only.rows))
-            .collect(),
-        _ => vec![
-            tested(format!("Test {}", titled(headline)), curves, headline),
-            tested("Test loss".to_owned(), curves, &LOSS),
-        ],
+    let charts = if let [only] = curves {
+        let of_run = [of_headline(only.rows, headline), loss(only.rows)];
+        of_run.into_iter().chain(notes(only.rows)).collect()
+    } else {
+        let on = human::heading(measured_on(curves.iter().flat_map(|curve| curve.rows)));
+        vec![
+            measured(format!("{on} {}", titled(headline)), curves, headline),
+            measured(format!("{on} loss"), curves, &LOSS),
+        ]
     };
     let gap = 24.0;
     let width = (WIDTH + gap) * charts.len() as f64;
@@ -68,12 +69,17 @@ pub(crate) fn run_charts(rows: &[EpochRow], headline: &MetricInfo) -> Vec<Chart>
 }
 
 fn of_headline(rows: &[EpochRow], headline: &MetricInfo) -> Chart {
-    train_and_test(
-        &human::heading(&titled(headline)),
-        ["test", "train, augmented"],
-        points(rows, |row| of_test(row, headline)),
-        points(rows, |row| row.train.metrics.of(headline)),
-    )
+    let on = measured_on(rows);
+    let lines = [
+        (
+            "train, augmented",
+            1,
+            points(rows, |row| row.train.metrics.of(headline)),
+        ),
+        (on, 0, points(rows, |row| of_measured(row, headline))),
+        ("test", 2, tested_at_the_end(rows, headline)),
+    ];
+    parts_chart(&human::heading(&titled(headline)), lines)
 }
 
 /// A metric with its unit: `top-1, %`.
@@ -84,50 +90,64 @@ fn titled(metric: &MetricInfo) -> String {
     }
 }
 
-fn of_test(row: &EpochRow, metric: &MetricInfo) -> Option<f64> {
-    row.test.as_ref().and_then(|test| test.of(metric))
+/// Where the values of each epoch are from.
+fn measured_on<'a>(rows: impl IntoIterator<Item = &'a EpochRow>) -> &'static str {
+    let validated = rows.into_iter().any(|row| row.validation.is_some());
+    let on = if validated {
+        MeasuredOn::Validation
+    } else {
+        MeasuredOn::Test
+    };
+    on.word()
 }
 
-/// The two losses differ by more than the images: training minimises the sum of all terms, the test has the
-/// task's own.
+fn of_measured(row: &EpochRow, metric: &MetricInfo) -> Option<f64> {
+    row.chosen_by()?.of(metric)
+}
+
+/// What a run with validation images measured on the test images: a point at its end.
+fn tested_at_the_end(rows: &[EpochRow], metric: &MetricInfo) -> Points {
+    points(rows, |row| {
+        row.validation.as_ref().and(row.test.as_ref())?.of(metric)
+    })
+}
+
+/// The two losses differ by more than the images: training minimises the sum of all terms, the others are the task's own.
 fn loss(rows: &[EpochRow]) -> Chart {
-    train_and_test(
-        "Loss",
-        ["test, the task's own", "train, all terms"],
-        points(rows, |row| of_test(row, &LOSS)),
-        points(rows, |row| (!row.search).then_some(row.train.loss)),
-    )
+    let own = format!("{}, the task's own", measured_on(rows));
+    let lines = [
+        (
+            "train, all terms",
+            1,
+            points(rows, |row| (!row.search).then_some(row.train.loss)),
+        ),
+        (own.as_str(), 0, points(rows, |row| of_measured(row, &LOSS))),
+        ("test, the task's own", 2, tested_at_the_end(rows, &LOSS)),
+    ];
+    parts_chart("Loss", lines)
 }
 
-fn train_and_test(title: &str, names: [&str; 2], test: Vec<(f64, f64)>, train: Vec<(f64, f64)>) -> Chart {
-    let [test_name, train_name] = names.map(str::to_owned);
-    let series = [
-        Series {
-            name: train_name,
-            color: 1,
-            faint: true,
-            points: train,
-        },
-        Series {
-            name: test_name,
-            color: 0,
-            faint: false,
-            points: test,
-        },
-    ];
-    let series = series
-        .into_iter()
-        .filter(|series| !series.points.is_empty())
-        .collect();
+/// Epochs and values.
+type Points = Vec<(f64, f64)>;
+
+/// A chart with a line for each part of the images: its name, its colour and its points.
+fn parts_chart(title: &str, lines: [(&str, usize, Points); 3]) -> Chart {
+    let series = lines.into_iter().map(|(name, color, points)| Series {
+        name: name.to_owned(),
+        color,
+        // Training stands behind.
+        faint: color == 1,
+        points,
+    });
     Chart {
         title: title.to_owned(),
-        series,
+        series: series.filter(|series| !series.points.is_empty()).collect(),
     }
 }
 
 /// The terms of the training loss before their weights, in the order in which the run first names them.
 fn terms(rows: &[EpochRow]) -> Chart {
-    let mut lines: IndexMap<&str, Vec<(f64, f64)>> = IndexMap::new();
+    let mut lines: Lines<'_> = IndexMap::new();
     for row in rows {
         for (name, value) in &row.train.terms {
             lines.entry(name).or_default().push((row.epoch as f64, *value));
@@ -150,7 +170,7 @@ fn terms(rows: &[EpochRow]) -> Chart {
 }
 
 /// Points by the name of their line.
-type Lines<'a> = IndexMap<&'a str, Vec<(f64, f64)>>;
+type Lines<'a> = IndexMap<&'a str, Points>;
 
 /// What methods learned besides weights: a chart for each kind, which is a note's name up to its last dot, with a line for each
 /// note of the kind.
@@ -181,7 +201,7 @@ fn notes(rows: &[EpochRow]) -> Vec<Chart> {
     kinds.into_iter().map(chart).collect()
 }
 
-fn tested(title: String, curves: &[Curve<'_>], metric: &MetricInfo) -> Chart {
+fn measured(title: String, curves: &[Curve<'_>], metric: &MetricInfo) -> Chart {
     let mut names: Vec<&str> = Vec::new();
     let series = curves.iter().map(|curve| {
         let known = names.iter().position(|name| *name == curve.name);
@@ -193,7 +213,7 @@ fn tested(title: String, curves: &[Curve<'_>], metric: &MetricInfo) -> Chart {
             name: curve.name.to_owned(),
             color,
             faint: false,
-            points: points(curve.rows, |row| of_test(row, metric)),
+            points: points(curve.rows, |row| of_measured(row, metric)),
         }
     });
     Chart {
@@ -202,7 +222,7 @@ fn tested(title: String, curves: &[Curve<'_>], metric: &MetricInfo) -> Chart {
     }
 }
 
-fn points(rows: &[EpochRow], value: impl Fn(&EpochRow) -> Option<f64>) -> Vec<(f64, f64)> {
+fn points(rows: &[EpochRow], value: impl Fn(&EpochRow) -> Option<f64>) -> Points {
     rows.iter()
         .filter_map(|row| Some((row.epoch as f64, value(row)?)))
         .collect()

@@ -34,10 +34,14 @@ pub struct EpochRow {
     pub images_per_second: f64,
     /// Means over the epoch's training images, taken while the network changed.
     pub train: Training,
-    /// The student on the test images at the end of the epoch; absent where it was not evaluated.
+    /// The student on the validation images at the end of the epoch; absent where there are none, or it was not evaluated.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Metrics>,
+    /// The student on the test images at the end of the epoch; absent where it was not evaluated. In a run with validation
+    /// images only the last epoch has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub test: Option<Metrics>,
-    /// The teachers that train beside the student, likewise, by name.
+    /// The teachers that train beside the student, on the images that the best epoch is chosen by, by name.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub teachers: IndexMap<String, Metrics>,
     /// What a method has learned besides weights, by name: the magnitudes of an augmentation.
@@ -47,6 +51,13 @@ pub struct EpochRow {
         deserialize_with = "map_or_nan"
     )]
     pub notes: IndexMap<String, f64>,
+}
+
+impl EpochRow {
+    /// What the best epoch is chosen by: the student on the validation images, or else on the test images.
+    pub fn chosen_by(&self) -> Option<&Metrics> {
+        self.validation.as_ref().or(self.test.as_ref())
+    }
 }
 
 #[allow(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this form")]

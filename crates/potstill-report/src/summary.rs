@@ -8,6 +8,7 @@ use potstill_metrics::{Details, MetricSet, Metrics};
 use serde::{Deserialize, Serialize};
 
 use crate::ReportError;
+use crate::data::{Data, MeasuredOn};
 use crate::metrics::replace;
 use crate::schema::{Place, Versioned};
 
@@ -20,7 +21,13 @@ pub struct Summary {
     pub seed: u64,
     /// `classification` or another task.
     pub task: String,
-    /// What is measured on the test images; the headline chooses the best epoch.
+    /// The licence of the student's weights, as the recipe says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub licence: Option<String>,
+    /// Where the teacher's weights and the images come from, as the recipe says it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
+    /// What is measured; the headline chooses the best epoch.
     pub metrics: MetricSet,
     /// The version of Potstill that ran it.
     pub potstill: String,
@@ -36,10 +43,14 @@ pub struct Summary {
     pub data: Data,
     /// How many epochs the recipe asks for, all phases together.
     pub epochs: usize,
-    /// The best epoch by the headline. Choosing it by the test images flatters: compare runs by their last epoch.
+    /// The best epoch by the headline, with what it reached on the test images. It is chosen by the validation images, or, in a run
+    /// without them, by the test images, which flatters it: such runs are compared by their last epoch.
     pub best: EpochResult,
-    /// The last epoch so far.
+    /// The last epoch so far, likewise.
     pub last: EpochResult,
+    /// Both epochs on the validation images; absent in a run without them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Validated>,
     /// How long it ran, in seconds.
     #[serde(deserialize_with = "or_nan")]
     pub seconds: f64,
@@ -83,49 +94,18 @@ pub struct Teacher {
     /// What it does on the same test images; empty if it was not measured.
     #[serde(default, skip_serializing_if = "Metrics::is_empty")]
     pub metrics: Metrics,
+    /// What it does on the same validation images; empty in a run without them, or if it was not measured.
+    #[serde(default, skip_serializing_if = "Metrics::is_empty")]
+    pub validation: Metrics,
 }
 
-/// The images of a run.
+/// What the best and the last epoch reached on the validation images.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
-pub struct Data {
-    /// The training source, as the recipe names it.
-    pub train: String,
-    /// The test source, as the recipe names it.
-    pub test: String,
-    /// Number of training images.
-    pub train_images: usize,
-    /// Number of test images.
-    pub test_images: usize,
-    /// Number of classes.
-    pub classes: usize,
-}
-
-impl Data {
-    /// A short name for the images, from the training source: `cifar10` for `data/cifar10/train.tar`,
-    /// `shapes` for
-    /// `shapes:train=4000`.
-    pub fn label(&self) -> &str {
-        let mut names = self
-            .train
-            .rsplit(['/', '\\'])
-            .filter(|name| !name.is_empty())
-            .map(stem);
-        let last = names.next().unwrap_or(&self.train);
-        // The split says nothing about which images these are; the folder above it usually does.
-        if last == "train" {
-            names.next().unwrap_or(last)
-        } else {
-            last
-        }
-    }
-}
-
-/// A file's name without what follows its first dot or colon, unless it begins with one.
-fn stem(name: &str) -> &str {
-    name.split(['.', ':'])
-        .next()
-        .filter(|stem| !stem.is_empty())
-        .unwrap_or(name)
+pub struct Validated {
+    /// The best epoch, which was chosen by this.
+    pub best: Metrics,
+    /// The last epoch.
+    pub last: Metrics,
 }
 
 /// What an epoch reached on the test images.
@@ -138,9 +118,41 @@ pub struct EpochResult {
 }
 
 impl Summary {
+    /// Which images its results are from: the test images, or the validation images where those were not looked at.
+    pub fn measured_on(&self) -> MeasuredOn {
+        match self.validation {
+            Some(_) if self.last.metrics.is_empty() => MeasuredOn::Validation,
+            _ => MeasuredOn::Test,
+        }
+    }
+
+    /// What the last epoch reached on the images of [`measured_on`](Self::measured_on).
+    pub fn last_metrics(&self) -> &Metrics {
+        match (&self.validation, self.measured_on()) {
+            (Some(found), MeasuredOn::Validation) => &found.last,
+            _ => &self.last.metrics,
+        }
+    }
+
+    /// What the best epoch reached on the images of [`measured_on`](Self::measured_on).
+    pub fn best_metrics(&self) -> &Metrics {
+        match (&self.validation, self.measured_on()) {
+            (Some(found), MeasuredOn::Validation) => &found.best,
+            _ => &self.best.metrics,
+        }
+    }
+
+    /// What a teacher reached on the images of [`measured_on`](Self::measured_on); empty if it was not measured.
+    pub fn teacher_metrics<'a>(&self, teacher: &'a Teacher) -> &'a Metrics {
+        match self.measured_on() {
+            MeasuredOn::Validation => &teacher.validation,
+            MeasuredOn::Test => &teacher.metrics,
+        }
+    }
+
     /// The headline of the last epoch; no number where it was not measured.
     pub fn last_headline(&self) -> f64 {
-        self.headline_of(&self.last.metrics).unwrap_or(f64::NAN)
+        self.headline_of(self.last_metrics()).unwrap_or(f64::NAN)
     }
 
     /// The headline's value among these metrics.
@@ -171,28 +183,4 @@ pub fn read_summary(path: impl AsRef<Path>) -> Result<Summary, ReportError> {
 /// [`ReportError::Write`] with the file.
 pub fn write_summary(path: impl AsRef<Path>, summary: &Summary) -> Result<(), ReportError> {
     replace(path.as_ref(), &Versioned::new(summary).pretty())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Data;
-
-    #[test]
-    fn the_label_of_images_is_the_part_of_the_source_that_names_them() {
-        let label = |train: &str| {
-            Data {
-                train: train.to_owned(),
-                ..Data::default()
-            }
-            .label()
-            .to_owned()
-        };
-        assert_eq!(label("../shared/data/cifar10/train.tar"), "cifar10");
-        assert_eq!(label("shapes:train=4000"), "shapes");
-        assert_eq!(label("data/flowers.tar.gz"), "flowers");
-        assert_eq!(label("data/flowers/train/"), "flowers");
-        assert_eq!(label("train.tar"), "train");
-        assert_eq!(label("..\\train"), "..");
-        assert_eq!(label(""), "");
-    }
 }

@@ -92,6 +92,11 @@ impl EventWriter {
         values.extend(measured(training, &row.train.metrics));
         values.extend(row.train.terms.iter().map(group("terms")));
         values.extend(row.train.weights.iter().map(group("weights")));
+        values.extend(
+            row.validation
+                .iter()
+                .flat_map(|found| measured("validation", found)),
+        );
         values.extend(row.test.iter().flat_map(|test| measured("test", test)));
         for (name, teacher) in &row.teachers {
             values.extend(measured(name, teacher));

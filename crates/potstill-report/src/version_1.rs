@@ -82,6 +82,7 @@ impl From<Row> for EpochRow {
                 terms: old.train.terms,
                 weights: old.train.weights,
             },
+            validation: None,
             test: old.test.map(Metrics::from),
             teachers: teacher.into_iter().collect(),
             notes: old.notes,
@@ -140,11 +141,14 @@ impl From<OldSummary> for Summary {
             name: TEACHER.to_owned(),
             network: teacher.network,
             metrics: Metrics::new().with_any(&TOP1, teacher.top1),
+            validation: Metrics::new(),
         });
         Self {
             name: old.name,
             seed: old.seed,
             task: old.task,
+            licence: None,
+            source: None,
             metrics: MetricSet {
                 headline: TOP1,
                 others: vec![TOP5, LOSS],
@@ -164,6 +168,7 @@ impl From<OldSummary> for Summary {
                 epoch: old.last.epoch,
                 metrics: old.last.found.into(),
             },
+            validation: None,
             seconds: old.seconds,
             finished: old.finished,
             threads: old.threads,

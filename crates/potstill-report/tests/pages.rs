@@ -8,7 +8,7 @@ use potstill_metrics::{
     AgreementReport, Calibration, Confusion, Details, F1, LOSS, MEAN_AVERAGE_PRECISION, MetricSet, Metrics,
     Mistake, TOP1,
 };
-use potstill_report::{CardFacts, Curve, EpochRow, Summary, curves_svg, html_report, model_card};
+use potstill_report::{CardFacts, Curve, EpochRow, Summary, Validated, curves_svg, html_report, model_card};
 use runs::{row, run};
 
 /// Fails unless every element is closed in the right order and no markup character stands loose.
@@ -165,6 +165,81 @@ fn an_unfinished_diverged_run_without_a_teacher_has_a_page_too() {
     }
 }
 
+/// A run of which a tenth of the images was held back.
+fn validated() -> (Summary, Vec<EpochRow>) {
+    let mut summary = run("v", &["kd"], 0, 91.5);
+    summary.data.validation = Some("0.1 of the training images".to_owned());
+    (summary.data.train_images, summary.data.validation_images) = (45_000, 5_000);
+    let on = |top1: f64| Metrics::new().with(&TOP1, top1).with(&LOSS, 0.5);
+    summary.validation = Some(Validated {
+        best: on(93.5),
+        last: on(93.0),
+    });
+    summary.teachers[0].validation = on(95.5);
+    let rows = [(1, 93.5), (2, 93.0)].map(|(epoch, top1)| {
+        let mut row = row(epoch);
+        row.validation = Some(on(top1));
+        row.test = row.test.filter(|_| epoch == 2);
+        row
+    });
+    (summary, rows.to_vec())
+}
+
+#[test]
+fn every_page_says_which_images_a_number_is_from() {
+    let (summary, rows) = validated();
+    let page = html_report(&summary, &rows, "");
+    check_markup(&page);
+    for fact in [
+        "45,000 training, 5,000 validation and 10,000 test images",
+        "Test top-1, last epoch",
+        "Validation top-1, best epoch",
+        "93.50 %",
+        "last epoch 93.00 %",
+        "<th>validation top-1</th>",
+        "<th>test top-1</th>",
+        "the test images were seen once, at the end",
+        "2.87 points ahead",
+    ] {
+        assert!(page.contains(fact), "{fact}");
+    }
+    assert!(page.contains("<tr class=\"best\"><td>1</td>"));
+    assert!(!page.contains("chosen on the test images"));
+    let svg = curves_svg(
+        &[Curve {
+            name: "v",
+            rows: &rows,
+        }],
+        &TOP1,
+    );
+    check_markup(&svg);
+    assert!(
+        svg.contains("<title>validation epoch 1: 93.5000</title>"),
+        "{svg}"
+    );
+    assert!(svg.contains("<title>test epoch 2: 60.2500</title>"), "{svg}");
+    let both = ["a", "b"].map(|name| Curve { name, rows: &rows });
+    assert!(curves_svg(&both, &TOP1).contains("Validation top-1, %"));
+    let card = model_card(&CardFacts {
+        summary: &summary,
+        recipe: "",
+        command: None,
+        license: None,
+        teacher_license: None,
+        data_license: None,
+        data_name: None,
+        comparison: None,
+    });
+    for fact in [
+        "On the 10,000 test images of cifar10.",
+        "| top-1, best epoch (chosen on the validation images) | 91.75 %, epoch 1 |",
+        "| top-1 on 5,000 validation images, best epoch | 93.50 % |",
+        "split: test",
+    ] {
+        assert!(card.contains(fact), "{fact}\n{card}");
+    }
+}
+
 /// A run whose headline is a mean average precision, with two teachers.
 fn multi_label() -> (Summary, EpochRow) {
     let mut summary = run("m", &["kd"], 0, 0.0);
@@ -306,6 +381,31 @@ fn the_card_says_what_the_hub_and_the_reader_need() {
         comparison: None,
     });
     assert_eq!(card, include_str!("card.md"));
+}
+
+#[test]
+fn the_card_has_the_licence_and_the_source_of_the_recipe() {
+    let mut summary = run("a", &["kd"], 0, 91.0);
+    summary.source = Some("weights of a friend; photos of mine".to_owned());
+    let card = |license| {
+        model_card(&CardFacts {
+            summary: &summary,
+            recipe: "",
+            command: None,
+            license,
+            teacher_license: None,
+            data_license: None,
+            data_name: None,
+            comparison: None,
+        })
+    };
+    let plain = card(Some("Apache-2.0"));
+    assert!(plain.contains("license: \"apache-2.0\"\nlibrary_name"), "{plain}");
+    assert!(plain.contains("| these weights | Apache-2.0 |"));
+    assert!(plain.contains("| where teacher and images come from | weights of a friend; photos of mine |"));
+    // What is no identifier is a name, as the hub wants it.
+    let words = card(Some("for research only"));
+    assert!(words.contains("license: \"other\"\nlicense_name: \"for research only\"\nlibrary_name"));
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use potstill_report::{
-    EpochResult, EpochRow, Summary, append_metrics, read_metrics, read_summary, rewind_metrics, write_summary,
+    EpochResult, EpochRow, Summary, Validated, append_metrics, read_metrics, read_summary, rewind_metrics,
+    write_summary,
 };
 use runs::{row, run};
 
@@ -140,6 +141,36 @@ fn a_summary_comes_back_as_it_was() {
     assert!(
         error.contains("metrics.jsonl:3: not a summary of a run: invalid value: integer `-1`"),
         "{error}"
+    );
+}
+
+#[test]
+fn what_validation_images_add_comes_back_and_is_absent_without_them() {
+    let (_folder, path) = file("");
+    let mut epoch = row(1);
+    epoch.validation = epoch.test.take();
+    append_metrics(&path, &epoch).unwrap();
+    let line = fs::read_to_string(&path).unwrap();
+    assert_eq!(line.trim_end(), LINE.replace("\"test\"", "\"validation\""));
+    assert_eq!(read_metrics(&path).unwrap(), [epoch]);
+
+    let mut summary = run("a", &["kd"], 0, 91.5);
+    write_summary(&path, &summary).unwrap();
+    assert!(!fs::read_to_string(&path).unwrap().contains("validation"));
+    summary.data.validation = Some("0.1 of the training images".to_owned());
+    summary.data.validation_images = 5_000;
+    summary.validation = Some(Validated {
+        best: summary.best.metrics.clone(),
+        last: summary.last.metrics.clone(),
+    });
+    summary.teachers[0].validation = summary.teachers[0].metrics.clone();
+    write_summary(&path, &summary).unwrap();
+    assert_eq!(read_summary(&path).unwrap(), summary);
+    // The version of the form stays: what was there means what it meant.
+    assert!(
+        fs::read_to_string(&path)
+            .unwrap()
+            .starts_with("{\n  \"schema_version\": 2,")
     );
 }
 

@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
+use potstill_metrics::TOP1;
 use potstill_report::{Metrics, tensorboard::EventWriter};
 
 /// The fields of one message: number, wire type, and the bytes of the value.
@@ -167,6 +168,19 @@ fn an_event_file_holds_its_version_and_then_the_values() {
     assert_eq!(about("train/top1"), "top-1, %; higher is better");
     assert_eq!(about("test/loss"), "loss; lower is better");
     assert_eq!(about("terms/kd"), "");
+}
+
+#[test]
+fn validation_has_tags_beside_those_of_test() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut writer = EventWriter::create(folder.path()).unwrap();
+    let mut row = runs::row(2);
+    row.validation = Some(Metrics::new().with(&TOP1, 61.5));
+    writer.epoch(&row, &runs::metrics()).unwrap();
+    let (_, by_field) = event(&records(writer.path())[1]);
+    let values = scalars(&by_field[&5]);
+    let found = |tag: &str| values.iter().find(|(name, _)| name == tag).unwrap().1;
+    assert_eq!([found("validation/top1"), found("test/top1")], [61.5, 60.25]);
 }
 
 #[test]

@@ -56,8 +56,8 @@ pub enum Kind {
     },
     /// One value, or an array of at least one.
     OneOrMore(&'static Kind),
-    /// Text that is not empty, or a table of these keys.
-    TextOr(&'static [Key]),
+    /// A value of the first kind or of the second, which TOML writes differently.
+    Either(&'static Kind, &'static Kind),
     /// A table.
     Table {
         /// Its keys.
@@ -142,10 +142,7 @@ impl Kind {
             } => format!("an array of {length} values, each {}", of.phrase(range)),
             Self::List { of, .. } => format!("an array, each entry {}", of.phrase(range)),
             Self::OneOrMore(of) => format!("{0}, or an array, each entry {0}", of.phrase(range)),
-            Self::TextOr(keys) => {
-                let names: Vec<String> = keys.iter().map(|key| format!("`{}`", key.name)).collect();
-                format!("text, or a table of {}", names.join(" and "))
-            }
+            Self::Either(one, other) => format!("{}, or {}", one.phrase(range), other.phrase(range)),
             Self::Table { .. } | Self::Method(_) => "a table".to_owned(),
             Self::Map(of) => format!("a table of names, each {}", of.phrase(range)),
             Self::Variants { variants, .. } => {

@@ -14,7 +14,7 @@
 //! use potstill_data::TargetKind;
 //! use potstill_tasks::{Task, TaskKind, TaskOptions};
 //!
-//! let options = TaskOptions { classes: vec!["cat".into(), "dog".into()], label_smoothing: 0.0 };
+//! let options = TaskOptions { classes: vec!["cat".into(), "dog".into()], label_smoothing: 0.0, class_weights: None };
 //! let task = potstill_tasks::task(TaskKind::MultiLabel, options);
 //! assert_eq!(task.target_kind(), TargetKind::Classes);
 //! assert_eq!(task.metrics().headline.label, "mAP");
@@ -29,7 +29,7 @@ mod targets;
 mod task;
 mod verification;
 
-pub use classification::{Classification, cross_entropy};
+pub use classification::{Classification, cross_entropy, weighted_cross_entropy};
 pub use error::TaskError;
 pub use loss_term::LossTerm;
 pub use multi_label::{MultiLabel, binary_cross_entropy};

@@ -12,6 +12,8 @@ pub enum Targets {
     Class(Tensor<1, Int>),
     /// For each image and class 1 where the image has the class and 0 where not, `[N, K]`.
     Classes(Tensor<2>),
+    /// Nothing.
+    None,
 }
 
 impl Targets {
@@ -20,6 +22,7 @@ impl Targets {
         match self {
             Self::Class(_) => TargetKind::Class,
             Self::Classes(_) => TargetKind::Classes,
+            Self::None => TargetKind::None,
         }
     }
 
@@ -30,7 +33,7 @@ impl Targets {
     pub fn class(&self) -> Result<&Tensor<1, Int>, TaskError> {
         match self {
             Self::Class(classes) => Ok(classes),
-            Self::Classes(_) => Err(self.no(TargetKind::Class)),
+            Self::Classes(_) | Self::None => Err(self.no(TargetKind::Class)),
         }
     }
 
@@ -41,7 +44,7 @@ impl Targets {
     pub fn classes(&self) -> Result<&Tensor<2>, TaskError> {
         match self {
             Self::Classes(classes) => Ok(classes),
-            Self::Class(_) => Err(self.no(TargetKind::Classes)),
+            Self::Class(_) | Self::None => Err(self.no(TargetKind::Classes)),
         }
     }
 
@@ -51,6 +54,7 @@ impl Targets {
         match self {
             Self::Class(classes) => Self::Class(Tensor::cat(vec![classes; times], 0)),
             Self::Classes(classes) => Self::Classes(Tensor::cat(vec![classes; times], 0)),
+            Self::None => Self::None,
         }
     }
 

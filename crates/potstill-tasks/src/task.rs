@@ -56,6 +56,9 @@ pub trait Task: fmt::Debug + Send + Sync {
     /// Outputs or targets of another kind.
     fn confidence(&self, outputs: &Outputs, batch: &Batch) -> Result<Vec<f64>, TaskError>;
 
+    /// The headline of a network that knows only how often each class is shown: `shown` of so many `images` show it.
+    fn chance(&self, shown: &[usize], images: usize) -> f64;
+
     /// A target in words, for the caption of a picture.
     fn describe(&self, target: &Target) -> String;
 }
@@ -85,6 +88,8 @@ pub struct TaskOptions {
     pub classes: Vec<String>,
     /// How much of each target is given to what is not the case, from 0 to below 1.
     pub label_smoothing: f64,
+    /// How much each class counts in the loss of classification, in the order of the labels; all alike if `None`.
+    pub class_weights: Option<Vec<f64>>,
 }
 
 /// The task of this kind.

@@ -6,7 +6,7 @@ use burn::tensor::{Device, Int, Tensor};
 use potstill_data::{Batch, Target};
 use potstill_metrics::true_class_ranks;
 use potstill_models::Outputs;
-use potstill_tasks::{Classification, Task, cross_entropy};
+use potstill_tasks::{Classification, Targets, Task, TaskOptions, cross_entropy, weighted_cross_entropy};
 use potstill_testing::numbers::{NINE_DIGITS, assert_near, number, numbers as all, recorded, tensor, values};
 
 const RECORD: &str = "potstill-methods/tests/reference/kd.json";
@@ -40,6 +40,45 @@ fn cross_entropy_and_its_gradient_are_the_recorded_ones() {
             NINE_DIGITS,
         );
     }
+}
+
+#[test]
+fn classes_that_count_differently_give_the_recorded_loss_and_gradient() {
+    let record = recorded("potstill-tasks/tests/reference/weighted_cross_entropy.json");
+    let weights = all(&record["weights"]);
+    let labels: Vec<i32> = all(&record["labels"])
+        .into_iter()
+        .map(|label| label as i32)
+        .collect();
+    let labels = || Tensor::<1, Int>::from_data(labels.as_slice(), &Device::flex());
+    let at = |i: usize| 3.0 * (0.3 * i as f64).sin();
+    for case in record["cases"].as_array().unwrap() {
+        let smoothing = case["label_smoothing"].as_f64().unwrap();
+        let logits = tensor([5, 4], at).autodiff().require_grad();
+        let loss = weighted_cross_entropy(logits.clone(), labels(), smoothing, &weights);
+        let what = format!("weighted cross-entropy with smoothing {smoothing}");
+        assert_near(&what, &[number(&loss)], &all(&case["value"]), NINE_DIGITS);
+        let gradient = logits.grad(&loss.backward()).unwrap();
+        assert_near(&what, &values(&gradient), &all(&case["gradient"]), NINE_DIGITS);
+        // The task takes them.
+        let task = Classification::new(TaskOptions {
+            label_smoothing: smoothing,
+            class_weights: Some(weights.clone()),
+            ..TaskOptions::default()
+        });
+        let outputs = Outputs::Logits(tensor([5, 4], at));
+        let terms = task.terms(&outputs, &Targets::Class(labels())).unwrap();
+        assert_near(
+            &what,
+            &[number(&terms[0].value)],
+            &all(&case["value"]),
+            NINE_DIGITS,
+        );
+    }
+    // Weights that are alike change nothing.
+    let alike = weighted_cross_entropy(tensor([5, 4], at), labels(), 0.1, &[3.0; 4]);
+    let plain = cross_entropy(tensor([5, 4], at), labels(), 0.1);
+    assert_near("alike", &[number(&alike)], &[number(&plain)], NINE_DIGITS);
 }
 
 #[test]
@@ -112,4 +151,11 @@ fn images_that_an_augmentation_made_do_not_count() {
         indices: vec![0, 1],
     };
     assert_eq!(task.counts(&outputs, &batch).unwrap()["top1"], 1.0);
+}
+
+#[test]
+fn chance_is_naming_the_most_frequent_class() {
+    let task = Classification::default();
+    assert_eq!(task.chance(&[3, 1, 0], 4), 75.0);
+    assert_eq!(task.chance(&[], 0), 0.0);
 }

@@ -34,6 +34,7 @@ fn task(label_smoothing: f64) -> MultiLabel {
     MultiLabel::new(TaskOptions {
         classes: classes.map(str::to_owned).to_vec(),
         label_smoothing,
+        class_weights: None,
     })
 }
 
@@ -151,7 +152,7 @@ fn what_is_measured_is_the_loss_that_is_trained_and_the_metrics_of_the_scores() 
     let outputs = Outputs::Logits(tensor([4, 6], student));
     let targets = match task.targets(&batch, &Device::flex()).unwrap() {
         Targets::Classes(has) => Targets::Classes(has.cast(burn::tensor::DType::F64)),
-        other @ Targets::Class(_) => other,
+        other @ (Targets::Class(_) | Targets::None) => other,
     };
     let terms = task.terms(&outputs, &targets).unwrap();
     assert_eq!((terms.len(), terms[0].name.as_str()), (1, "binary_cross_entropy"));
@@ -186,6 +187,7 @@ fn confidence_is_the_probability_of_the_very_target() {
     let task = MultiLabel::new(TaskOptions {
         classes: ["a", "b", "c"].map(str::to_owned).to_vec(),
         label_smoothing: 0.0,
+        class_weights: None,
     });
     let of = |set: &[u32]| {
         let outputs = row([100.0, -100.0, 0.0]);
@@ -200,4 +202,10 @@ fn confidence_is_the_probability_of_the_very_target() {
     let outputs = row([0.0, 0.0, 0.0]);
     let third = task.confidence(&outputs, &batch(vec![Target::Class(1)])).unwrap();
     assert!((third[0] - 1.0 / 3.0).abs() < 1e-7);
+}
+
+#[test]
+fn chance_is_the_mean_share_of_the_classes_that_are_shown() {
+    // By hand: 2 and 1 of 4 images, and a class that none shows.
+    assert_eq!(task(0.0).chance(&[2, 0, 1], 4), 37.5);
 }

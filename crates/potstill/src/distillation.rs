@@ -39,6 +39,7 @@ pub struct Distillation {
     settings: Settings,
     student: Student,
     train: Arc<dyn Dataset>,
+    validation: Option<Arc<dyn Dataset>>,
     test: Arc<dyn Dataset>,
     augment: Augment,
     teachers: Vec<(String, TeacherModel)>,
@@ -75,6 +76,7 @@ impl Distillation {
             settings: Settings::named("distillation"),
             student: student.into(),
             train: Arc::new(train),
+            validation: None,
             test: Arc::new(test),
             augment: Augment::none(),
             teachers: Vec::new(),
@@ -114,6 +116,14 @@ impl Distillation {
     #[must_use]
     pub fn entry(mut self, method: MethodParts) -> Self {
         self.methods.push(method);
+        self
+    }
+
+    /// Chooses the best epoch by these images, so that those of `test` are looked at once, after the last epoch. A part of the training
+    /// images is held back by [`hold_out`](potstill_data::hold_out).
+    #[must_use]
+    pub fn validation(mut self, images: impl Dataset + 'static) -> Self {
+        self.validation = Some(Arc::new(images));
         self
     }
 
@@ -205,7 +215,10 @@ impl Distillation {
     /// The first thing that does not fit.
     pub fn plan(self) -> Result<Plan, EngineError> {
         let device = cpu();
-        let data = PlannedData::new(self.train, self.test, self.augment)?;
+        let data = match self.validation {
+            None => PlannedData::new(self.train, self.test, self.augment)?,
+            Some(set) => PlannedData::with_validation(self.train, set, Some(self.test), self.augment)?,
+        };
         let teachers = self.teachers.into_iter();
         let teachers = teachers.map(|(name, teacher)| teacher.planned(&name, &data, &device));
         let teachers = teachers.collect::<Result<Vec<_>, _>>()?;

@@ -10,7 +10,7 @@ use potstill_report::{EpochRow, Summary};
 pub struct Distilled {
     /// The student after its last step.
     pub student: VisionModel,
-    /// Every finished epoch: losses, metrics on the test images, times.
+    /// Every finished epoch: losses, metrics on the images that choose the best epoch, times.
     pub rows: Vec<EpochRow>,
     /// The run in one page. Its `finished` is false if the run was stopped.
     pub summary: Summary,
@@ -22,7 +22,7 @@ pub struct Distilled {
 impl Distilled {
     pub(crate) fn of(run: Run) -> Result<Self, EngineError> {
         Ok(Self {
-            summary: run.summary()?,
+            summary: run.summary(),
             rows: run.rows().to_vec(),
             config: run.model_config(),
             text: run.spec().text()?,
@@ -30,9 +30,10 @@ impl Distilled {
         })
     }
 
-    /// The student's metrics on the test images after the last finished epoch; none before the first.
+    /// The student's metrics after the last finished epoch: on the test images, or on validation images where those were not looked at.
+    /// None before the first.
     pub fn metrics(&self) -> &Metrics {
-        &self.summary.last.metrics
+        self.summary.last_metrics()
     }
 
     /// Writes the student as a folder that deploys: `model.safetensors`, `config.json` and the model card `README.md`.

@@ -9,7 +9,6 @@ use clap::Args;
 use potstill_data::{DataError, Dataset, LoaderConfig, Normalise, Split, open_for};
 use potstill_engine::{EngineError, Evaluation, EvaluationSettings, Predictor, Source};
 use potstill_metrics::MetricSet;
-use potstill_models::weights::Asked;
 use potstill_report::details_text;
 use potstill_settings::{Precision, Shortcut};
 use potstill_tasks::{TaskKind, TaskOptions};
@@ -39,9 +38,6 @@ pub struct EvalArguments {
     /// The architecture, where no config.json lies beside the weights.
     #[arg(long, value_name = "NAME", value_parser = ModelName, hide_possible_values = true)]
     pub model: Option<String>,
-    /// Below which prefix of the file the weights are, where it holds several networks; a part of it will do.
-    #[arg(long, value_name = "PREFIX")]
-    pub prefix: Option<String>,
     /// The shortcut of a residual network for small images.
     #[arg(long, value_parser = choice::<Shortcut>())]
     pub shortcut: Option<Shortcut>,
@@ -137,9 +133,7 @@ fn subject(arguments: &EvalArguments) -> Result<(Predictor, Arc<dyn Dataset>), F
     let source = Source {
         model: arguments.model.clone(),
         weights: arguments.network.clone().or_else(|| arguments.weights.clone()),
-        prefix: arguments.prefix.clone(),
         shortcut: arguments.shortcut,
-        asked: Asked::CommandLine,
         ..Source::default()
     };
     let (predictor, data) = if let Some(file) = source.weights.as_deref().filter(|file| is_onnx(file)) {
@@ -180,7 +174,6 @@ fn teacher(path: &Path, arguments: &EvalArguments, data: &dyn Dataset) -> Result
     }
     let source = Source {
         weights: Some(path.to_owned()),
-        asked: Asked::CommandLine,
         ..Source::default()
     };
     let teacher = opened::network(&source, "teacher", &usual)?;

@@ -2,11 +2,12 @@
 
 use std::fmt::Write;
 
+use potstill_data::TargetKind;
 use potstill_engine::{EpochKind, Estimate, NetworkInput, Plan, PlannedCache, RunSpec, SearchEpoch};
 use potstill_methods::{NetworkInfo, StudentEpoch, TeacherUpdate};
 use potstill_ops::{Mode, Point};
 use potstill_recipe::Enlarge;
-use potstill_report::human;
+use potstill_report::{Data, MeasuredOn, human};
 
 use crate::{
     commands::print,
@@ -18,7 +19,7 @@ use crate::{
 pub fn run(arguments: &RecipeArguments) -> Result<(), Failure> {
     let recipe = recipes::read(&arguments.recipe, &arguments.overrides)?;
     let plan = Plan::new(recipe)?;
-    let text = describe(&plan);
+    let text = describe(&plan) + &exams(&plan)?;
     print(&(text + &cost(&plan.estimate()?)))
 }
 
@@ -47,15 +48,18 @@ fn cost(estimate: &Estimate) -> String {
 fn describe(plan: &Plan) -> String {
     let mut text = String::new();
     let spec = &plan.spec;
-    let [height, width, channels] = spec.data.image;
+    let ([height, width, channels], images) = (spec.data.image, spec.images());
     let _ = writeln!(text, "{}  (seed {})", spec.settings.name, spec.settings.seed);
     let _ = writeln!(
         text,
-        "data      {} training and {} test images of {height}x{width}x{channels}, {} classes",
-        human::count(spec.data.train.len() as u64),
-        human::count(spec.data.test.len() as u64),
-        spec.data.train.classes().len()
+        "data      {} of {height}x{width}x{channels}, {} classes",
+        images.counts(),
+        images.classes
     );
+    let _ = writeln!(text, "          {}", chosen(&images));
+    if spec.data.train.info().target == TargetKind::None {
+        text.push_str("          the training images have no labels\n");
+    }
     let taken = resolution(&spec.student.input);
     network(
         &mut text,
@@ -81,14 +85,36 @@ fn describe(plan: &Plan) -> String {
             cache(&mut text, kept);
         }
     }
-    for note in spec.notes() {
-        let _ = writeln!(text, "note      {note}");
-    }
     phases(&mut text, spec);
     rounds(&mut text, spec);
     methods(&mut text, spec);
     points(&mut text, plan);
     text
+}
+
+/// What the teachers know already.
+fn exams(plan: &Plan) -> Result<String, Failure> {
+    let mut text = String::new();
+    for exam in plan.examine_teachers()? {
+        let _ = writeln!(text, "knows     {}: {}", exam.teacher, exam.result());
+        if let Some(warning) = exam.warning() {
+            let _ = writeln!(text, "          {warning}");
+        }
+    }
+    Ok(text)
+}
+
+/// Which images choose the best epoch, and when the test images are looked at.
+fn chosen(images: &Data) -> &'static str {
+    match (images.chosen_on(), images.measured_on()) {
+        (MeasuredOn::Test, _) => {
+            "the test images choose the best epoch, which flatters it; `data.validation = 0.1` holds training images back for that"
+        }
+        (_, MeasuredOn::Test) => {
+            "the validation images choose the best epoch; the test images are looked at once, at the end"
+        }
+        _ => "the validation images choose the best epoch; there are no test images",
+    }
 }
 
 fn phases(text: &mut String, spec: &RunSpec) {

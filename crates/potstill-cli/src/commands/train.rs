@@ -13,6 +13,7 @@ use crate::{
     failure::Failure,
     interrupt,
     recipes::{self, RecipeArguments},
+    teacher_recipes,
     terminal::Terminal,
 };
 
@@ -28,9 +29,17 @@ pub struct TrainArguments {
     /// Replace a run that is there already.
     #[arg(long)]
     pub overwrite: bool,
+    /// Go on with a finished run for N more epochs. RECIPE is its folder, or its recipe. The schedule must be `constant` or
+    /// `milestones`: others have come to their end.
+    #[arg(long, value_name = "N", conflicts_with_all = ["resume", "overwrite", "seeds", "with_teacher", "overrides"], value_parser = clap::value_parser!(u64).range(1..))]
+    pub extend: Option<u64>,
     /// Run this many seeds, counted up from the recipe's.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub seeds: Option<u64>,
+    /// Train the teacher first where it is the student of a run that is not there and one of `potstill list recipes` makes it. It
+    /// gets the overrides that say which images there are (`data.train=...`).
+    #[arg(long)]
+    pub with_teacher: bool,
     /// The folder of all runs.
     #[arg(long, default_value = "runs", value_name = "DIR")]
     pub runs: PathBuf,
@@ -55,8 +64,20 @@ pub fn run(arguments: &TrainArguments, quiet: bool) -> Result<(), Failure> {
         (_, true) => Existing::Overwrite,
         _ => Existing::Refuse,
     };
-    let folder = arguments.runs.join(&recipe.name);
+    let own = Path::new(&arguments.recipe.recipe);
+    // A run that goes on does so where it is.
+    let folder = if (arguments.resume || arguments.extend.is_some()) && own.join("recipe.toml").is_file() {
+        own.to_owned()
+    } else {
+        arguments.runs.join(&recipe.name)
+    };
     let stop = interrupt::flag()?;
+    if let Some(epochs) = arguments.extend {
+        return extend(&folder, epochs as usize, &stop, quiet);
+    }
+    if arguments.with_teacher {
+        with_teachers(&recipe, &arguments.recipe.overrides, &stop, quiet)?;
+    }
     let Some(seeds) = arguments.seeds else {
         return once(recipe, &folder, existing, &stop, quiet);
     };
@@ -76,6 +97,37 @@ pub fn run(arguments: &TrainArguments, quiet: bool) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Goes on with the finished run in a folder.
+fn extend(folder: &Path, epochs: usize, stop: &Arc<AtomicBool>, quiet: bool) -> Result<(), Failure> {
+    let place = RunFolder::open(folder)?;
+    let recipe = recipes::read(&folder.to_string_lossy(), &[])?;
+    let recipe = Run::longer_recipe(recipe, &place, epochs)?;
+    let title = recipe.name.clone();
+    let run = Run::extend(Plan::new(recipe)?, place.clone())?;
+    go(run, &place, &title, stop, quiet)
+}
+
+/// Trains, or goes on to train, the teachers of a recipe that are students of runs that are not finished.
+fn with_teachers(
+    recipe: &Recipe,
+    overrides: &[String],
+    stop: &Arc<AtomicBool>,
+    quiet: bool,
+) -> Result<(), Failure> {
+    for run in teacher_recipes::unfinished(recipe) {
+        let Some(name) = teacher_recipes::recipe_of(&run) else {
+            return Err(Failure::Usage(format!(
+                "`--with-teacher`: no recipe of `potstill list recipes` is called as the run in {}; train that teacher by its own \
+                 recipe first",
+                run.display()
+            )));
+        };
+        let teacher = recipes::read(name, &teacher_recipes::shared(overrides))?;
+        once(teacher, &run, Existing::Resume, stop, quiet)?;
+    }
+    Ok(())
+}
+
 /// Runs a recipe into a folder.
 pub fn once(
     recipe: Recipe,
@@ -91,14 +143,25 @@ pub fn once(
     }
     // The plan comes before the folder is touched, so that a recipe that cannot run loses nothing.
     let plan = Plan::new(recipe)?;
-    let (mut run, place) = if resumes {
+    let (run, place) = if resumes {
         let place = RunFolder::open(folder)?;
         (Run::resume(plan, place.clone())?, place)
     } else {
         let place = RunFolder::create(folder, existing == Existing::Overwrite)?;
         (Run::start(plan, place.clone())?, place)
     };
-    match run.go(&mut Terminal::new(&title, quiet), stop)? {
+    go(run, &place, &title, stop, quiet)
+}
+
+/// Runs to the end, or until it is stopped.
+fn go(
+    mut run: Run,
+    place: &RunFolder,
+    title: &str,
+    stop: &Arc<AtomicBool>,
+    quiet: bool,
+) -> Result<(), Failure> {
+    match run.go(&mut Terminal::new(title, quiet), stop)? {
         Outcome::Finished => {
             if !quiet {
                 eprintln!("{title}: the student is in {}", place.student().display());

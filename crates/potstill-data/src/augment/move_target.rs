@@ -16,7 +16,7 @@ impl MovingTarget {
         let objects = match &target {
             Target::Boxes(boxes) => boxes.len(),
             Target::Instances(instances) => instances.len(),
-            Target::Class(_) | Target::Classes(_) | Target::Map(_) => 0,
+            Target::Class(_) | Target::Classes(_) | Target::Map(_) | Target::None => 0,
         };
         Self {
             target,
@@ -31,7 +31,7 @@ impl MovingTarget {
         }
         let (matrix, new) = (motion.matrix(size), motion.size(size));
         match &mut self.target {
-            Target::Class(_) | Target::Classes(_) => {}
+            Target::Class(_) | Target::Classes(_) | Target::None => {}
             Target::Boxes(boxes) => {
                 for (labelled, visible) in boxes.iter_mut().zip(&mut self.visible) {
                     let (bounds, share) = moved_box(&labelled.bounds, &matrix, new);

@@ -151,6 +151,7 @@ fn target(figures: Vec<DrawnFigure>, kind: TargetKind, [height, width]: [usize; 
             };
             Target::Instances(figures.into_iter().map(instance).collect())
         }
+        TargetKind::None => Target::None,
         TargetKind::Map => {
             let mut labels = vec![0; height * width];
             for DrawnFigure { class, mask } in &figures {

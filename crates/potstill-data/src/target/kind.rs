@@ -25,6 +25,8 @@ pub enum TargetKind {
     Instances,
     /// A class for each pixel: semantic segmentation.
     Map,
+    /// Nothing: images to learn from a teacher with.
+    None,
 }
 
 impl fmt::Display for TargetKind {
@@ -36,6 +38,7 @@ impl fmt::Display for TargetKind {
             Self::Boxes => "boxes",
             Self::Instances => "instances",
             Self::Map => "a label map",
+            Self::None => "no label",
         })
     }
 }

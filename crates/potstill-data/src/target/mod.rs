@@ -43,6 +43,8 @@ pub enum Target {
     Instances(Vec<Instance>),
     /// The class of every pixel.
     Map(LabelMap),
+    /// Nothing is known of the image.
+    None,
 }
 
 impl Target {
@@ -54,6 +56,7 @@ impl Target {
             Self::Boxes(_) => TargetKind::Boxes,
             Self::Instances(_) => TargetKind::Instances,
             Self::Map(_) => TargetKind::Map,
+            Self::None => TargetKind::None,
         }
     }
 
@@ -79,6 +82,7 @@ impl Target {
             Self::Boxes(boxes) => boxes.iter().map(|labelled| labelled.class).collect(),
             Self::Instances(instances) => instances.iter().map(|instance| instance.class).collect(),
             Self::Map(map) => map.classes(),
+            Self::None => Vec::new(),
         };
         classes.sort_unstable();
         classes.dedup();
@@ -93,7 +97,7 @@ impl Target {
             ));
         }
         match self {
-            Self::Class(_) => None,
+            Self::Class(_) | Self::None => None,
             Self::Classes(own) if own.is_sorted_by(|a, b| a < b) => None,
             Self::Classes(own) => Some(format!("its classes {own:?} must be ascending, each once")),
             Self::Boxes(boxes) => boxes.iter().find_map(|labelled| labelled.bounds.problem()),

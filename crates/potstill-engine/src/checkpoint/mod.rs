@@ -10,10 +10,11 @@ mod version_1;
 use std::{collections::BTreeMap, path::Path};
 
 use burn::tensor::{Device, Tensor, TensorData};
+use potstill_metrics::Metrics;
 use potstill_models::weights::{StoredTensor, TensorFile, write_tensors};
 use potstill_ops::Parameters;
 use potstill_optim::Optimizer;
-use potstill_report::EpochResult;
+use potstill_report::{EpochResult, IndexMap};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -43,6 +44,9 @@ pub struct Checkpoint {
     pub position: Position,
     /// The best epoch so far.
     pub best: Option<EpochResult>,
+    /// What teachers that stay as they are do on the images that choose the best epoch.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub(crate) teachers: IndexMap<String, Metrics>,
     /// What the unfinished epoch adds up to.
     pub(crate) totals: RunningMean,
     /// Seconds of training and evaluation so far.

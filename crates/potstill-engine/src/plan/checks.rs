@@ -1,8 +1,8 @@
 //! What has to fit together before the first step.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
-use potstill_data::DataError;
+use potstill_data::{DataError, TargetKind};
 use potstill_methods::PlannedMethod;
 use potstill_tasks::Task;
 
@@ -28,15 +28,42 @@ pub(crate) fn check_batches(settings: &Settings, images: usize) -> Result<(), En
     Err(EngineError::invalid_plan("train.batch", reason))
 }
 
-/// Whether the images are known by what the task needs. A recipe's data sets are opened for it; a program's may be anything.
-pub(crate) fn check_targets(data: &PlannedData, task: &dyn Task) -> Result<(), EngineError> {
+/// Whether the images are known by what the task needs. A recipe's data sets are opened for it; a program's may be anything. Training
+/// images may have no labels where the task's own loss does not count.
+pub(crate) fn check_targets(
+    data: &PlannedData,
+    task: &dyn Task,
+    task_weight: f64,
+) -> Result<(), EngineError> {
     let wanted = task.target_kind();
-    for set in [&data.train, &data.test] {
+    for set in std::iter::once(&data.train)
+        .chain(&data.validation)
+        .chain(&data.test)
+    {
         let given = set.info().target;
+        if given == TargetKind::None && Arc::ptr_eq(set, &data.train) {
+            if task_weight == 0.0 {
+                continue;
+            }
+            let reason = format!(
+                "`{}` has no labels, and the task's own loss needs them: only `train.task_weight = 0` does without",
+                set.name()
+            );
+            return Err(EngineError::invalid_plan("data.train", reason));
+        }
         if given != wanted {
             let (name, given) = (set.name().to_owned(), vec![given]);
             return Err(DataError::OtherTargets { name, wanted, given }.into());
         }
+    }
+    Ok(())
+}
+
+/// Whether there is anything to learn from.
+pub(crate) fn check_losses(data: &PlannedData, methods: &[PlannedMethod]) -> Result<(), EngineError> {
+    if data.train.info().target == TargetKind::None && methods.is_empty() {
+        let reason = "the training images have no labels and there is no method: nothing is to be learned";
+        return Err(EngineError::invalid_plan("methods", reason));
     }
     Ok(())
 }

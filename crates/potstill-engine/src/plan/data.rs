@@ -2,22 +2,23 @@
 
 use std::sync::Arc;
 
-use potstill_data::{
-    Augment, Dataset, DatasetEntry, FewSamples, InMemory, Normalise, Split, Subset, TargetKind, open_for,
-};
+use potstill_data::{Augment, Dataset, DatasetEntry, FewSamples, InMemory, Normalise, Subset};
 use potstill_random::Seed;
 use potstill_recipe::Recipe;
 use potstill_tasks::TaskOptions;
 
+use super::splits::Splits;
 use crate::error::EngineError;
 
-/// The images of a plan, and how the networks see them.
+/// The images of a plan, and how the networks see them. There are validation or test images, or both.
 #[derive(Clone)]
 pub struct PlannedData {
     /// Training images.
     pub train: Arc<dyn Dataset>,
-    /// Test images.
-    pub test: Arc<dyn Dataset>,
+    /// The images that the best epoch is chosen by; where there are none, the test images choose it.
+    pub validation: Option<Arc<dyn Dataset>>,
+    /// Test images. Where there are validation images, they are seen once, after the last epoch.
+    pub test: Option<Arc<dyn Dataset>>,
     /// How training images are varied.
     pub augment: Augment,
     /// The fixed steps that test images take, and every image that the student is shown later.
@@ -54,15 +55,42 @@ impl PlannedData {
         test: Arc<dyn Dataset>,
         augment: Augment,
     ) -> Result<Self, EngineError> {
+        Self::of(train, None, Some(test), augment)
+    }
+
+    /// The same where the best epoch is chosen by validation images, so that the test images, if there are any, are seen once.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new).
+    pub fn with_validation(
+        train: Arc<dyn Dataset>,
+        validation: Arc<dyn Dataset>,
+        test: Option<Arc<dyn Dataset>>,
+        augment: Augment,
+    ) -> Result<Self, EngineError> {
+        Self::of(train, Some(validation), test, augment)
+    }
+
+    fn of(
+        train: Arc<dyn Dataset>,
+        validation: Option<Arc<dyn Dataset>>,
+        test: Option<Arc<dyn Dataset>>,
+        augment: Augment,
+    ) -> Result<Self, EngineError> {
         check_images("data.train", train.as_ref())?;
-        check_images("data.test", test.as_ref())?;
-        check_classes(train.classes(), test.classes())?;
+        for (key, set) in [("data.validation", &validation), ("data.test", &test)] {
+            if let Some(set) = set {
+                check_images(key, set.as_ref())?;
+                check_classes(train.classes(), key, set.classes())?;
+            }
+        }
         augment.check_target(train.info().target)?;
         let image = augment.output_shape(train.image(0)?.shape());
         Ok(Self {
             normalise: default_input(image[2]),
             preprocess: augment.for_evaluation(),
             train,
+            validation,
             test,
             augment,
             image,
@@ -78,7 +106,7 @@ impl PlannedData {
             let reason = format!("`{step}` draws at random, and test images take fixed steps only");
             return Err(EngineError::invalid_plan("data.test_augment", reason));
         }
-        preprocess.check_target(self.test.info().target)?;
+        preprocess.check_target(self.chosen_by().info().target)?;
         Ok(Self { preprocess, ..self })
     }
 
@@ -87,9 +115,24 @@ impl PlannedData {
         if let Some(size) = self.preprocess.fixed_size() {
             return size;
         }
-        let test = self.test.image(0);
-        let [height, width, _] = test.map_or(self.image, |image| self.preprocess.output_shape(image.shape()));
+        // Test images may not be looked at yet.
+        let first = self.chosen_by().image(0);
+        let [height, width, _] =
+            first.map_or(self.image, |image| self.preprocess.output_shape(image.shape()));
         [height, width]
+    }
+
+    /// The images that results are from in the end: the test images, or validation images where there are no others.
+    pub(crate) fn judged_by(&self) -> &Arc<dyn Dataset> {
+        self.test.as_ref().unwrap_or_else(|| self.chosen_by())
+    }
+
+    /// The images that are measured after each epoch, by which the best one is chosen: validation images, or else the test images.
+    pub fn chosen_by(&self) -> &Arc<dyn Dataset> {
+        self.validation
+            .as_ref()
+            .or(self.test.as_ref())
+            .unwrap_or(&self.train)
     }
 
     /// The images of a recipe, decoded once and kept in memory where they are small, and normalised as is usual for the data set.
@@ -103,9 +146,17 @@ impl PlannedData {
         let limit = |limit: Option<usize>| limit.map(|total| (FewSamples::Total(total), seed));
         let part = few.or_else(|| limit(data.train_limit));
         let target = potstill_tasks::task(recipe.task, TaskOptions::default()).target_kind();
-        let train = opened(&data.train, (Split::Train, target), part, data.workers)?;
+        let splits = Splits::open(data, target, recipe.train.task_weight)?;
+        let train = kept(Arc::clone(&splits.train), "data.train", part, data.workers)?;
+        let part = data.validation_limit.map(|total| {
+            let seed = Seed::new(data.validation_seed.unwrap_or_default());
+            (FewSamples::Total(total), seed)
+        });
+        let validation = splits.validation.clone();
+        let validation = validation.map(|set| kept(set, "data.validation", part, data.workers));
         let part = limit(data.test_limit);
-        let test = opened(data.test_source(), (Split::Test, target), part, data.workers)?;
+        let test = splits.test(data, target)?;
+        let test = test.map(|set| kept(set, "data.test", part, data.workers));
         let mut augment: Augment = match &data.augment {
             Some(steps) => steps.read_as()?,
             None => Augment::none(),
@@ -113,7 +164,7 @@ impl PlannedData {
         if let Some(share) = data.min_visible {
             augment = augment.with_min_visible(share);
         }
-        let mut planned = Self::new(train, test, augment)?;
+        let mut planned = Self::of(train, validation.transpose()?, test.transpose()?, augment)?;
         if let Some(steps) = &data.test_augment {
             planned = planned.with_preprocess(steps.read_as()?)?;
         }
@@ -129,22 +180,22 @@ impl PlannedData {
     }
 }
 
-fn check_classes(ours: &[String], theirs: &[String]) -> Result<(), EngineError> {
+fn check_classes(ours: &[String], key: &str, theirs: &[String]) -> Result<(), EngineError> {
     if ours == theirs {
         return Ok(());
     }
     let other = ours.iter().zip(theirs).find(|(a, b)| a != b);
     let reason = match other.filter(|_| ours.len() == theirs.len()) {
         Some((a, b)) => {
-            format!("the class names of `data.train` and `data.test` differ: `{a}` here is `{b}` there")
+            format!("the class names of `data.train` and `{key}` differ: `{a}` here is `{b}` there")
         }
         None => format!(
-            "`data.train` has {} classes and `data.test` {}",
+            "`data.train` has {} classes and `{key}` {}",
             ours.len(),
             theirs.len()
         ),
     };
-    Err(EngineError::invalid_plan("data.test", reason))
+    Err(EngineError::invalid_plan(key, reason))
 }
 
 fn check_images(key: &str, set: &dyn Dataset) -> Result<(), EngineError> {
@@ -155,18 +206,17 @@ fn check_images(key: &str, set: &dyn Dataset) -> Result<(), EngineError> {
     Ok(())
 }
 
-/// The images of a source with targets of a kind, or a part of them chosen by a seed.
-fn opened(
-    source: &str,
-    (split, target): (Split, TargetKind),
+/// These images, or a part of them chosen by a seed; in memory where they are small.
+fn kept(
+    mut set: Arc<dyn Dataset>,
+    key: &str,
     part: Option<(FewSamples, Seed)>,
     workers: usize,
 ) -> Result<Arc<dyn Dataset>, EngineError> {
-    let mut set: Arc<dyn Dataset> = open_for(source, split, target)?.into();
     if let Some((amount, seed)) = part {
         set = Arc::new(Subset::few_samples(set, amount, seed)?);
     }
-    check_images(&format!("data.{split}"), set.as_ref())?;
+    check_images(key, set.as_ref())?;
     let [h, w, c] = set.image(0)?.shape();
     if h * w * c * set.len() > KEPT_IN_MEMORY {
         return Ok(set);

@@ -1,6 +1,7 @@
 //! The methods of a plan: entries of a recipe, or made by a program.
 
 use burn::tensor::Device;
+use potstill_data::TargetKind;
 use potstill_methods::{
     Method, MethodError, MethodInfo, PlanContext, PlannedMethod, TeacherRef, TeacherUse, find,
 };
@@ -164,6 +165,11 @@ impl Ground<'_> {
     /// Refuses a method that needs other targets than the task has.
     fn check_targets(&self, id: &str, info: &MethodInfo) -> Result<(), MethodError> {
         match info.targets {
+            Some(need) if self.data.train.info().target == TargetKind::None => Err(MethodError::NoLabels {
+                method: id.to_owned(),
+                images: self.data.train.name().to_owned(),
+                reason: need.reason,
+            }),
             Some(need) if need.kind != self.task.target_kind() => Err(MethodError::Targets {
                 method: id.to_owned(),
                 task: self.task.kind().to_string(),

@@ -5,6 +5,7 @@
 
 mod cache_check;
 pub(crate) mod checks;
+mod class_weights;
 pub(crate) mod data;
 pub(crate) mod methods;
 pub(crate) mod networks;
@@ -12,6 +13,7 @@ pub(crate) mod parts;
 pub(crate) mod phases;
 pub(crate) mod settings;
 pub(crate) mod spec;
+mod splits;
 pub(crate) mod teacher_cache;
 pub(crate) mod teachers;
 pub(crate) mod timeline;
@@ -19,16 +21,16 @@ pub(crate) mod timeline;
 use std::sync::Arc;
 
 use potstill_methods::{PlannedMethod, Reads};
-use potstill_models::Model;
+use potstill_models::{FrozenModel, Model};
 use potstill_random::Seed;
 use potstill_recipe::Recipe;
 
 use self::{
-    checks::{check_batches, check_names, check_outputs, check_phases, check_targets},
+    checks::{check_batches, check_losses, check_names, check_outputs, check_phases, check_targets},
     methods::Ground,
     parts::PlanParts,
     spec::{MethodFacts, RunSpec},
-    teachers::PlannedTeacher,
+    teachers::{PlannedTeacher, TeacherFacts},
     timeline::Timeline,
 };
 use crate::{error::EngineError, train::learner::Learner};
@@ -90,7 +92,7 @@ impl Plan {
             phases,
         } = parts;
         check_batches(&settings, data.train.len())?;
-        check_targets(&data, task.as_ref())?;
+        check_targets(&data, task.as_ref(), settings.task_weight)?;
         check_outputs(&student, task.as_ref())?;
         check_names(&teachers, methods.iter().map(|method| method.id.as_str()))?;
         let seed = Seed::new(settings.seed);
@@ -106,6 +108,7 @@ impl Plan {
         };
         let methods = methods.into_iter().map(|method| ground.plan(method));
         let methods = methods.collect::<Result<Vec<_>, _>>()?;
+        check_losses(&data, &methods)?;
         check_phases(&phases, &teachers, &methods)?;
         student.insert(&methods, data.image, seed, &device)?;
         for (index, teacher) in teachers.iter_mut().enumerate() {
@@ -163,6 +166,13 @@ impl Plan {
         let epochs = self.spec.epochs();
         let methods = self.learner.methods.iter();
         methods.map(|planned| planned.all_reads(epochs)).collect()
+    }
+
+    /// The teachers that start from trained weights, as they are now.
+    pub(crate) fn trained_teachers(&self) -> impl Iterator<Item = (&TeacherFacts, FrozenModel)> {
+        let all = self.spec.teachers.iter().zip(&self.learner.teachers);
+        let trained = all.filter(|(facts, _)| facts.network.info.has_weights);
+        trained.map(|(facts, teacher)| (facts, teacher.network.frozen()))
     }
 
     /// What the run is, and what trains in it.

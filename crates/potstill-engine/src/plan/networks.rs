@@ -30,8 +30,6 @@ pub struct NetworkFacts {
     pub input: NetworkInput,
     /// What the probe saw of it.
     pub info: NetworkInfo,
-    /// What has to be said about how its weights were found, in a line each.
-    pub notes: Vec<String>,
 }
 
 impl NetworkFacts {
@@ -56,7 +54,6 @@ impl PlannedStudent {
             shortcut,
             network,
             input,
-            notes,
             ..
         } = network;
         let input = input.unwrap_or_else(|| data.normalise.clone().into());
@@ -69,7 +66,6 @@ impl PlannedStudent {
                 shortcut,
                 input,
                 info,
-                notes,
             },
         })
     }
@@ -83,10 +79,17 @@ impl PlannedStudent {
         device: &Device,
     ) -> Result<Self, EngineError> {
         let spec = &recipe.student;
+        let start = recipe.start_folder();
+        if let Some(run) = start.as_ref().filter(|run| !run.exists()) {
+            let reason = format!("there is no run in {}", run.display());
+            return Err(EngineError::invalid_plan("start", reason));
+        }
         let source = Source {
+            model: Some(spec.model.clone()),
+            weights: start.or_else(|| spec.weights.clone()),
+            shortcut: spec.shortcut,
             classes: Some(data.train.classes().len()),
             channels: Some(data.image[2]),
-            ..Source::of(spec, "student")
         };
         let mut network = source.open(device, Seed::new(recipe.seed), "student")?;
         let input = NetworkInput::of(spec.input.as_ref(), network.input.take(), || usual);

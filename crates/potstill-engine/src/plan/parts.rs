@@ -8,8 +8,8 @@ use potstill_recipe::{Recipe, TaskKind};
 use potstill_tasks::{Task, TaskOptions};
 
 use super::{
-    checks::check_batches, data::PlannedData, methods::MethodParts, networks::PlannedStudent, phases::Phase,
-    settings::Settings, teachers::PlannedTeacher,
+    checks::check_batches, class_weights::class_weights, data::PlannedData, methods::MethodParts,
+    networks::PlannedStudent, phases::Phase, settings::Settings, teachers::PlannedTeacher,
 };
 use crate::{device::cpu, error::EngineError, vision_model::VisionModel};
 
@@ -116,13 +116,14 @@ impl PlanParts {
     /// The first thing that cannot be opened.
     pub fn open(recipe: Recipe) -> Result<Self, EngineError> {
         let (device, settings) = (cpu(), Settings::from(&recipe));
+        PlannedTeacher::check_runs(&recipe)?;
         let data = PlannedData::open(&recipe)?;
         check_batches(&settings, data.train.len())?;
         let teachers = PlannedTeacher::open_all(&recipe, &data, &device)?;
         let usual = usual_input(&teachers, &data);
         Ok(Self {
             student: PlannedStudent::open(&recipe, &data, usual, &device)?,
-            task: task_of(recipe.task, &settings, &data),
+            task: task_of_recipe(&recipe, &settings, &data)?,
             methods: MethodParts::of_recipe(&recipe),
             phases: Phase::of(&recipe),
             settings,
@@ -134,12 +135,30 @@ impl PlanParts {
     }
 }
 
-fn task_of(kind: TaskKind, settings: &Settings, data: &PlannedData) -> Arc<dyn Task> {
+fn task_of_recipe(
+    recipe: &Recipe,
+    settings: &Settings,
+    data: &PlannedData,
+) -> Result<Arc<dyn Task>, EngineError> {
+    let asked = recipe.train.class_weights.as_ref();
+    let weights = asked.map(|asked| class_weights(asked, data.train.as_ref()));
     let options = TaskOptions {
+        class_weights: weights.transpose()?,
+        ..options_of(settings, data)
+    };
+    Ok(potstill_tasks::task(recipe.task, options))
+}
+
+fn task_of(kind: TaskKind, settings: &Settings, data: &PlannedData) -> Arc<dyn Task> {
+    potstill_tasks::task(kind, options_of(settings, data))
+}
+
+fn options_of(settings: &Settings, data: &PlannedData) -> TaskOptions {
+    TaskOptions {
         classes: data.train.classes().to_vec(),
         label_smoothing: settings.label_smoothing,
-    };
-    potstill_tasks::task(kind, options)
+        class_weights: None,
+    }
 }
 
 /// How the student's images are normalised where nothing else is said: as those of the teachers where they agree, else as the data.

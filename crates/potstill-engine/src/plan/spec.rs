@@ -3,9 +3,12 @@
 use std::sync::Arc;
 
 use potstill_base::Digest;
+use potstill_data::Dataset;
 use potstill_methods::{PlannedMethod, StudentEpoch};
+use potstill_metrics::Metrics;
+use potstill_models::FrozenModel;
 use potstill_ops::count_trainable;
-use potstill_recipe::Recipe;
+use potstill_recipe::{Recipe, Validation};
 use potstill_tasks::Task;
 
 use super::{
@@ -14,6 +17,8 @@ use super::{
 };
 use crate::{
     error::EngineError,
+    evaluate::evaluate,
+    network_input::NetworkInput,
     train::backward::{Optimizers, Rates},
 };
 
@@ -58,12 +63,6 @@ pub struct MethodFacts {
 }
 
 impl RunSpec {
-    /// What has to be said about the networks before the first step, in a line each.
-    pub fn notes(&self) -> Vec<String> {
-        let teachers = self.teachers.iter().flat_map(|teacher| &teacher.network.notes);
-        self.student.notes.iter().chain(teachers).cloned().collect()
-    }
-
     /// Epochs of the student's training.
     pub fn epochs(&self) -> usize {
         self.phases.last().map_or(0, |phase| phase.epochs.end)
@@ -89,7 +88,7 @@ impl RunSpec {
         }
         let mut lines = vec![
             format!("{}, {:?}", self.task.kind(), self.settings),
-            format!("data: {} and {}", self.data.train.name(), self.data.test.name()),
+            format!("data: {}", self.parts_of_data().join(" and ")),
             format!("augment: {:?}", self.data.augment),
             format!("student: {}", self.student.describe()),
         ];
@@ -104,6 +103,75 @@ impl RunSpec {
             .map(|line| format!("# {}\n", line.replace('\n', " ")));
         let first = format!("{BY_A_PROGRAM}: the program that made it resumes it.\n");
         Ok(std::iter::once(first).chain(comment).collect())
+    }
+
+    /// The names of the parts of the data.
+    fn parts_of_data(&self) -> Vec<&str> {
+        let PlannedData {
+            train,
+            validation,
+            test,
+            ..
+        } = &self.data;
+        let others = validation.iter().chain(test);
+        std::iter::once(train).chain(others).map(Dataset::name).collect()
+    }
+
+    /// The images as summaries and plans tell of them.
+    pub fn images(&self) -> potstill_report::Data {
+        let PlannedData {
+            train,
+            validation,
+            test,
+            ..
+        } = &self.data;
+        let sources = self.recipe.as_ref().map(|recipe| &recipe.data);
+        let count = |set: &Option<Arc<dyn Dataset>>| set.as_ref().map_or(0, Dataset::len);
+        let name = |set: &Arc<dyn Dataset>| set.name().to_owned();
+        let in_words = |set| match sources {
+            Some(data) => validation_in_words(data),
+            None => name(set),
+        };
+        let of_test = |set| match sources {
+            Some(data) => data.test_source().to_owned(),
+            None => name(set),
+        };
+        potstill_report::Data {
+            train: sources.map_or_else(|| name(train), |data| data.train.clone()),
+            validation: validation.as_ref().map(in_words),
+            test: test.as_ref().map(of_test).unwrap_or_default(),
+            train_images: train.len(),
+            validation_images: count(validation),
+            test_images: count(test),
+            classes: train.classes().len(),
+        }
+    }
+
+    /// Whether a network gives what the task measures, for as many classes as the images have.
+    pub(crate) fn can_measure(&self, network: &FrozenModel) -> bool {
+        let alike = network.output_kind() == self.task.output_kind();
+        alike && network.classes() == self.data.train.classes().len()
+    }
+
+    /// The metrics of a network on these images.
+    pub(crate) fn measure(
+        &self,
+        network: &FrozenModel,
+        input: &NetworkInput,
+        images: &Arc<dyn Dataset>,
+    ) -> Result<Metrics, EngineError> {
+        let (task, loading) = (self.task.as_ref(), self.settings.evaluating());
+        let images = Arc::clone(images);
+        let found = evaluate(
+            task,
+            network,
+            images,
+            &self.data.preprocess,
+            input,
+            loading,
+            &mut |_| (),
+        )?;
+        Ok(found.metrics)
     }
 
     /// The digest of that text, by which a checkpoint knows its own run.
@@ -137,6 +205,18 @@ impl RunSpec {
             student: phase.rate(epoch, step, steps),
             teachers: self.teachers.iter().map(of_teacher).collect(),
         }
+    }
+}
+
+/// Where the validation images of a recipe come from.
+fn validation_in_words(data: &potstill_recipe::Data) -> String {
+    match &data.validation {
+        Some(Validation::Share(share)) => {
+            let seed = data.validation_seed.unwrap_or_default();
+            format!("{share} of the training images, held back by seed {seed}")
+        }
+        Some(Validation::Source(source)) => source.clone(),
+        None => String::new(),
     }
 }
 

@@ -2,10 +2,10 @@
 
 use burn::tensor::Device;
 use potstill_methods::{NetworkInfo, PlannedMethod, TeacherUpdate};
-use potstill_models::{FrozenModel, HeadWeights, Model, OnnxModel, weights::Asked};
+use potstill_models::{FrozenModel, Model, OnnxModel};
 use potstill_ops::Mode;
 use potstill_random::Seed;
-use potstill_recipe::{OptimizerSpec, Recipe, Schedule, Teacher, TeacherSource};
+use potstill_recipe::{OptimizerSpec, Recipe, RunTeacher, Schedule, Teacher, TeacherSource};
 
 use super::{
     data::{PlannedData, default_input},
@@ -30,8 +30,6 @@ pub struct PlannedTeacher {
     pub cache: Option<CacheOptions>,
     /// What is known about it.
     pub facts: TeacherFacts,
-    /// Whether a recipe names it without its weights, and without the word for random ones.
-    pub(crate) lacks_weights: bool,
 }
 
 /// What is known about a teacher of a plan.
@@ -56,15 +54,15 @@ pub struct TeacherFacts {
 impl TeacherFacts {
     /// Its key in a recipe.
     pub(crate) fn key(&self) -> String {
-        teacher_key(&self.name)
+        Self::key_of(&self.name)
     }
-}
 
-/// The key of a teacher of this name in a recipe.
-fn teacher_key(name: &str) -> String {
-    match name {
-        "teacher" => "teacher".to_owned(),
-        name => format!("teachers.{name}"),
+    /// The key in a recipe of the teacher of this name.
+    pub(crate) fn key_of(name: &str) -> String {
+        match name {
+            "teacher" => "teacher".to_owned(),
+            name => format!("teachers.{name}"),
+        }
     }
 }
 
@@ -86,14 +84,12 @@ impl PlannedTeacher {
             network,
             input,
             task,
-            notes,
             ..
         } = network.into();
         let frozen = FrozenModel::from(&network);
         let input = input.unwrap_or_else(|| default_input(data.image[2]).into());
         let mut teacher = Self::frozen(name, architecture, frozen, input, data, device)?;
         teacher.facts.network.shortcut = shortcut;
-        teacher.facts.network.notes = notes;
         teacher.facts.network.info.task = task;
         teacher.trainable = Some(network);
         Ok(teacher)
@@ -124,7 +120,6 @@ impl PlannedTeacher {
                     shortcut: None,
                     input,
                     info: info.with_weights(true),
-                    notes: Vec::new(),
                 },
                 update: TeacherUpdate::Frozen,
                 mode: Mode::Running,
@@ -132,7 +127,6 @@ impl PlannedTeacher {
                 schedule: None,
                 cache: None,
             },
-            lacks_weights: false,
         })
     }
 
@@ -142,18 +136,31 @@ impl PlannedTeacher {
         data: &PlannedData,
         device: &Device,
     ) -> Result<Vec<Self>, EngineError> {
-        let used: Vec<String> = recipe
-            .methods
-            .iter()
-            .flat_map(|method| recipe.teachers_of(method))
-            .map(|share| share.name)
-            .collect();
         let seed = Seed::new(recipe.seed);
         let teachers = recipe.all_teachers().into_iter();
         teachers
-            .filter(|(name, _)| used.iter().any(|used| used == name))
+            .filter(|(name, _)| is_used(recipe, name))
             .map(|(name, spec)| Self::open(name, spec, data, seed, device))
             .collect()
+    }
+
+    /// Whether the runs are there whose students teach: before images are opened, which takes longer.
+    ///
+    /// # Errors
+    /// The first that is not.
+    pub(crate) fn check_runs(recipe: &Recipe) -> Result<(), EngineError> {
+        for (name, teacher) in recipe.all_teachers() {
+            if let TeacherSource::Run(RunTeacher { run }) = &teacher.source
+                && !run.exists()
+                && is_used(recipe, name)
+            {
+                return Err(EngineError::NoTeacherRun {
+                    key: format!("{}.run", TeacherFacts::key_of(name)),
+                    run: run.clone(),
+                });
+            }
+        }
+        Ok(())
     }
 
     /// A teacher of a recipe. A fresh one is to learn this task, and takes its images as is usual for the data.
@@ -166,23 +173,22 @@ impl PlannedTeacher {
     ) -> Result<Self, EngineError> {
         let channels = data.image[2];
         let usual = || default_input(channels);
-        let key = teacher_key(name);
         let mut teacher = match &spec.source {
             TeacherSource::Run(teacher) => {
                 let source = Source {
                     weights: Some(teacher.run.clone()),
-                    asked: Asked::Recipe(key),
                     ..Source::default()
                 };
                 Self::new(name, source.open(device, seed, name)?, data, device)?
             }
             TeacherSource::Network(named) => {
-                let is_fresh = !named.has_weights();
-                let has_new_head = is_fresh || named.head == HeadWeights::New;
+                let is_fresh = named.weights.is_none();
                 let source = Source {
-                    classes: has_new_head.then_some(data.train.classes().len()),
+                    model: Some(named.model.clone()),
+                    weights: named.weights.clone(),
+                    shortcut: named.shortcut,
+                    classes: is_fresh.then_some(data.train.classes().len()),
                     channels: is_fresh.then_some(channels),
-                    ..Source::of(named, &key)
                 };
                 let mut network = source.open(device, seed, name)?;
                 let usual = || if is_fresh { data.normalise.clone() } else { usual() };
@@ -202,7 +208,6 @@ impl PlannedTeacher {
         teacher.cache = CacheOptions::of(spec);
         teacher.facts.mode = spec.batch_norm.into();
         teacher.facts.network.info.has_weights = spec.has_weights();
-        teacher.lacks_weights = spec.lacks_weights();
         teacher.facts.optimizer.clone_from(&spec.optimizer);
         teacher.facts.schedule.clone_from(&spec.schedule);
         Ok(teacher)
@@ -234,26 +239,7 @@ impl PlannedTeacher {
             }
             self.facts.update = self.facts.update.max(update);
         }
-        self.check_weights(index, methods)
-    }
-
-    /// A teacher that stays as it is has learned before, or teaches nothing.
-    fn check_weights(&self, index: usize, methods: &[PlannedMethod]) -> Result<(), EngineError> {
-        let mut learners = methods.iter().filter(|planned| planned.learns_from(index));
-        let Some(learner) = learners.next().filter(|_| self.lacks_weights) else {
-            return Ok(());
-        };
-        if self.facts.update != TeacherUpdate::Frozen {
-            return Ok(());
-        }
-        let key = self.facts.key();
-        let reason = format!(
-            "none are given, and `{}` stays as it is while `{}` learns from it: random weights teach nothing. Give a file, \
-             `{key}.weights = \"FILE\"`, or a finished run instead of a network, `{key} = {{ run = \"runs/NAME\" }}`; if random weights \
-             are meant, `{key}.weights = \"random\"`",
-            self.facts.network.model, learner.id
-        );
-        Err(EngineError::invalid_plan(format!("{key}.weights"), reason))
+        Ok(())
     }
 
     /// The teacher for a run, in the form that its role needs, and what is known about it.
@@ -272,4 +258,10 @@ impl PlannedTeacher {
         };
         (live, self.facts)
     }
+}
+
+/// Whether a method learns from the teacher of this name.
+fn is_used(recipe: &Recipe, name: &str) -> bool {
+    let mut methods = recipe.methods.iter();
+    methods.any(|method| recipe.teachers_of(method).iter().any(|share| share.name == name))
 }

@@ -34,7 +34,7 @@ impl Run {
             self.spec.task.as_ref(),
             &self.viewer(&student, &self.learner.student_input),
             companion.as_ref(),
-            &self.spec.data.test,
+            self.spec.data.judged_by(),
             self.spec.settings.evaluating(),
             WORST,
             &mut |_| (),

@@ -6,7 +6,7 @@ use potstill_methods::Event;
 use potstill_metrics::{MetricInfo, Metrics};
 use potstill_report::{EpochResult, EpochRow, IndexMap, Training};
 
-use super::Run;
+use super::{Run, measure::Measured};
 use crate::{
     checkpoint::Position,
     error::EngineError,
@@ -29,21 +29,25 @@ impl Run {
         let training = began.elapsed().as_secs_f64();
         let (student, teachers) = match kind {
             EpochKind::Student { .. } => {
-                let teachers = self.evaluate_teachers(LiveTeacher::is_online)?;
-                (Some(self.evaluate()?), teachers)
+                let images = self.spec.data.chosen_by();
+                let teachers = self.measure_teachers(images, LiveTeacher::is_online)?;
+                (self.measure_epoch()?, teachers)
             }
-            EpochKind::SearchRound(_) => (None, IndexMap::new()),
+            EpochKind::SearchRound(_) => (Measured::default(), IndexMap::new()),
         };
         self.seconds += began.elapsed().as_secs_f64();
         let row = self.row(kind, training, student, teachers)?;
         let measured = self.spec.task.metrics();
-        let result = row.test.clone().map(|metrics| EpochResult {
+        let result = row.chosen_by().map(|metrics| EpochResult {
             epoch: row.epoch,
-            metrics,
+            metrics: metrics.clone(),
         });
         let improved = result.filter(|now| self.improves(&measured.headline, &now.metrics));
         let is_best = improved.is_some();
         self.best = improved.or(self.best.take());
+        if is_best && self.output.is_none() && self.spec.data.validation.is_some() {
+            self.best_in_memory = Some(self.learner.student.clone());
+        }
         let progress = EpochProgress {
             row: &row,
             epochs: self.spec.timeline.len(),
@@ -73,7 +77,7 @@ impl Run {
         &mut self,
         kind: EpochKind,
         training: f64,
-        student: Option<Metrics>,
+        student: Measured,
         teachers: IndexMap<String, Metrics>,
     ) -> Result<EpochRow, EngineError> {
         let totals = std::mem::take(&mut self.totals);
@@ -119,7 +123,8 @@ impl Run {
                 terms: terms.collect::<IndexMap<_, _>>(),
                 ..Training::default()
             },
-            test: student,
+            validation: student.validation,
+            test: student.test,
             teachers,
             notes: self.learner.metrics().into_iter().collect(),
         })

@@ -3,6 +3,8 @@
 mod details;
 mod epoch;
 mod epoch_end;
+mod extend;
+mod measure;
 mod output;
 mod prepare;
 mod preview_grid;
@@ -17,22 +19,20 @@ use std::{sync::atomic::AtomicBool, time::Instant};
 use potstill_data::Loader;
 use potstill_methods::Prepared;
 use potstill_metrics::Metrics;
-use potstill_models::FrozenModel;
+use potstill_models::Model;
 use potstill_report::{EpochResult, EpochRow, IndexMap};
 
-use self::output::RunOutput;
 pub(crate) use self::summary::median;
+use self::{measure::FinalTest, output::RunOutput};
 use crate::{
     checkpoint::Position,
     error::EngineError,
-    evaluate::evaluate,
-    network_input::NetworkInput,
     observer::Observer,
     plan::{Plan, networks::NetworkFacts, spec::RunSpec, timeline::EpochKind},
     preprocess::Preprocess,
     run_folder::RunFolder,
     running_mean::RunningMean,
-    train::{backward::Optimizers, learner::Learner, teacher::LiveTeacher},
+    train::{backward::Optimizers, learner::Learner},
     vision_model::VisionModel,
 };
 
@@ -57,7 +57,7 @@ pub enum Outcome {
 /// let folder = RunFolder::create("runs/mine".as_ref(), false)?;
 /// let mut run = Run::start(Plan::new(recipe)?, folder)?;
 /// run.go(&mut NoObserver, &AtomicBool::new(false))?;
-/// println!("{:?}", run.summary()?.last.metrics);
+/// println!("{:?}", run.summary().last.metrics);
 /// # Ok(())
 /// # }
 /// ```
@@ -73,6 +73,12 @@ pub struct Run {
     seconds: f64,
     recipe_hash: String,
     rows: Vec<EpochRow>,
+    /// The student of the best epoch, where it is looked at once more and no folder keeps it.
+    best_in_memory: Option<Model>,
+    /// The teachers that stay as they are, on the images that choose the best epoch, by name.
+    teacher_metrics: IndexMap<String, Metrics>,
+    /// What the end of the run measured.
+    final_test: Option<FinalTest>,
     step_seconds: Vec<f64>,
     /// Seconds that the steps waited for their batches.
     waited: f64,
@@ -109,6 +115,9 @@ impl Run {
             totals: RunningMean::default(),
             seconds: 0.0,
             rows: Vec::new(),
+            best_in_memory: None,
+            teacher_metrics: IndexMap::new(),
+            final_test: None,
             step_seconds: Vec::new(),
             waited: 0.0,
         })
@@ -119,9 +128,12 @@ impl Run {
     /// # Errors
     /// Broken data, a loss that is not finite, a folder that cannot be written.
     pub fn go(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome, EngineError> {
-        for note in self.spec.notes() {
-            observer.says(&note);
+        if self.position == Position::default() && self.spec.data.validation.is_none() {
+            observer.says(
+                "the test images choose the best epoch; with `data.validation = 0.1` a part of the training images does",
+            );
         }
+        self.examine_teachers(observer)?;
         if self.prepare(observer, stop)? == Prepared::Interrupted {
             return Ok(Outcome::Interrupted);
         }
@@ -150,33 +162,6 @@ impl Run {
         }
         self.finish()?;
         Ok(Outcome::Finished)
-    }
-
-    fn evaluate(&self) -> Result<Metrics, EngineError> {
-        self.measure(&(&self.learner.student).into(), &self.learner.student_input)
-    }
-
-    /// The teachers of this kind on the test images as they are now, by name. One of other classes is left out.
-    fn evaluate_teachers(
-        &self,
-        is_wanted: fn(&LiveTeacher) -> bool,
-    ) -> Result<IndexMap<String, Metrics>, EngineError> {
-        let mut found = IndexMap::new();
-        for teacher in self.learner.teachers.iter().filter(|teacher| is_wanted(teacher)) {
-            let network = teacher.network.frozen();
-            let is_alike = network.output_kind() == self.spec.task.output_kind();
-            if is_alike && network.classes() == self.spec.data.test.classes().len() {
-                found.insert(teacher.name.clone(), self.measure(&network, &teacher.input)?);
-            }
-        }
-        Ok(found)
-    }
-
-    fn measure(&self, network: &FrozenModel, input: &NetworkInput) -> Result<Metrics, EngineError> {
-        let data = &self.spec.data;
-        let (test, loading) = (data.test.clone(), self.spec.settings.evaluating());
-        let task = self.spec.task.as_ref();
-        Ok(evaluate(task, network, test, &data.preprocess, input, loading, &mut |_| ())?.metrics)
     }
 
     /// What the run is.
@@ -211,7 +196,6 @@ impl Run {
             preprocess: Some(Preprocess::known(&data.preprocess, data.shown_size())),
             task: Some(self.spec.task.kind()),
             class_names: self.spec.data.train.classes().to_vec(),
-            notes: Vec::new(),
         }
     }
 }

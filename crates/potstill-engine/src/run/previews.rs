@@ -16,18 +16,20 @@ use crate::{
 };
 
 impl Run {
-    /// Draws some test images before and after the augmentation, if a round has just ended and wants a picture.
+    /// Draws some images of those that no network learns from, before and after the augmentation, if a round has just ended and wants a picture.
     pub(super) fn preview(&self, search: SearchEpoch) -> Result<(), EngineError> {
         let Some(folder) = self.folder() else {
             return Ok(());
         };
         let SearchEpoch { method, before, .. } = search;
         let augmentation = self.learner.augmentation(method)?;
-        let wanted = augmentation.preview_images().min(self.spec.data.test.len());
+        let wanted = augmentation
+            .preview_images()
+            .min(self.spec.data.chosen_by().len());
         if !search.is_last() || wanted == 0 {
             return Ok(());
         }
-        let Some(batch) = self.some_test_images(wanted)? else {
+        let Some(batch) = self.some_images(wanted)? else {
             return Ok(());
         };
         let (id, pair) = (
@@ -65,11 +67,12 @@ impl Run {
         fs::write(&path, picture).map_err(EngineError::io("write", path))
     }
 
-    /// So many test images from all over the set, which may be sorted by class, as one batch.
-    fn some_test_images(&self, wanted: usize) -> Result<Option<Batch>, EngineError> {
-        let images = self.spec.data.test.len();
+    /// So many images from all over the set, which may be sorted by class, as one batch.
+    fn some_images(&self, wanted: usize) -> Result<Option<Batch>, EngineError> {
+        let all = self.spec.data.chosen_by();
+        let images = all.len();
         let spread = (0..wanted).map(|index| index * images / wanted);
-        let some = Subset::of(Arc::clone(&self.spec.data.test), spread.collect())?;
+        let some = Subset::of(Arc::clone(all), spread.collect())?;
         let config = LoaderConfig {
             batch: wanted,
             ..LoaderConfig::default()

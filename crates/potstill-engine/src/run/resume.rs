@@ -1,8 +1,9 @@
 //! What a run keeps to go on from: its checkpoints.
 
-use std::iter;
+use std::{collections::BTreeMap, iter, path::PathBuf};
 
 use potstill_methods::StudentEpoch;
+use potstill_models::weights::StoredTensor;
 use potstill_report::rewind_metrics;
 
 use super::{Run, output::RunOutput};
@@ -28,20 +29,34 @@ impl Run {
             return Self::start(plan, folder);
         }
         let (run_state, tensors) = Checkpoint::read(&path)?;
-        let metrics = folder.metrics();
+        if run_state.recipe != plan.spec.hash()? {
+            return Err(Self::of_another_recipe(path));
+        }
+        Self::continued(plan, folder, run_state, tensors)
+    }
+
+    pub(super) fn of_another_recipe(file: PathBuf) -> EngineError {
+        let reason =
+            "it was written by another recipe; resume with the recipe.toml of the run's own folder".into();
+        EngineError::Checkpoint { file, reason }
+    }
+
+    /// The run of this plan, where the checkpoint was written.
+    pub(super) fn continued(
+        plan: Plan,
+        folder: RunFolder,
+        run_state: Checkpoint,
+        tensors: BTreeMap<String, StoredTensor>,
+    ) -> Result<Self, EngineError> {
+        let (path, metrics) = (folder.last(), folder.metrics());
         let steps = plan.spec.steps_per_epoch() * run_state.position.epoch.0;
         let output = RunOutput::resume(folder, steps)?;
         let mut run = Self::new(plan, Some(output))?;
-        if run_state.recipe != run.recipe_hash {
-            let reason =
-                "it was written by another recipe; resume with the recipe.toml of the run's own folder"
-                    .into();
-            return Err(EngineError::Checkpoint { file: path, reason });
-        }
         run.position = run_state.position;
         run.reset_optimizers()?;
         run_state.restore(tensors, &mut run.learner, &mut run.optimizers, &path)?;
         run.best = run_state.best;
+        run.teacher_metrics = run_state.teachers;
         run.seconds = run_state.seconds;
         run.totals = run_state.totals;
         run.rows = rewind_metrics(metrics, run.position.epoch.0)?;
@@ -78,6 +93,7 @@ impl Run {
         let run_state = Checkpoint {
             position: self.position,
             best: self.best.clone(),
+            teachers: self.teacher_metrics.clone(),
             totals: self.totals.clone(),
             seconds: self.seconds,
             recipe: self.recipe_hash.clone(),

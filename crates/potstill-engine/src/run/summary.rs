@@ -1,6 +1,7 @@
 //! The last pages of a run: what it was and what came of it, in one file for programs and one to look at.
 
-use potstill_report::{Data, Details, EpochResult, EpochRow, Summary, Teacher, html_report, write_summary};
+use potstill_metrics::Metrics;
+use potstill_report::{Details, EpochResult, Summary, Teacher, Validated, html_report, write_summary};
 
 use super::Run;
 use crate::{
@@ -8,25 +9,27 @@ use crate::{
     export::deploy,
     machine::peak_rss_mb,
     model_config::{InputConfig, ModelConfig},
-    plan::{data::PlannedData, networks::NetworkFacts, spec::RunSpec},
+    plan::{networks::NetworkFacts, spec::RunSpec, teachers::TeacherFacts},
 };
 
 impl Run {
-    /// Writes what a finished run shows: the student, the summary and the report. A run in memory writes nothing.
-    pub(super) fn finish(&self) -> Result<(), EngineError> {
+    /// Measures what is left to measure, and writes what a finished run shows: the student, the summary and the report. A run in
+    /// memory writes nothing.
+    pub(super) fn finish(&mut self) -> Result<(), EngineError> {
+        self.final_test = self.final_test()?;
         let Some(folder) = self.folder() else {
             return Ok(());
         };
         let summary = Summary {
             details: self.details()?,
-            ..self.summary()?
+            ..self.summary()
         };
         let recipe = self.spec.text()?;
         deploy(
             self.model_config(),
             &self.learner.student,
             &summary,
-            &summary.last.metrics,
+            summary.last_metrics(),
             &recipe,
             &folder.student(),
         )?;
@@ -36,44 +39,78 @@ impl Run {
         potstill_base::write_atomically(&path, page.as_bytes()).map_err(EngineError::io("write", path))
     }
 
-    /// The run in one page. It measures the teachers.
-    ///
-    /// # Errors
-    /// A test image that cannot be read.
-    pub fn summary(&self) -> Result<Summary, EngineError> {
-        let (spec, found) = (&self.spec, self.evaluate_teachers(|_| true)?);
-        let measured = |row: &EpochRow| {
-            let (epoch, metrics) = (row.epoch, row.test.clone()?);
-            Some(EpochResult { epoch, metrics })
-        };
-        let last = self.rows.iter().rev().find_map(measured).unwrap_or_default();
-        let teachers = spec.teachers.iter().map(|facts| Teacher {
-            name: facts.name.clone(),
-            network: network(&facts.network),
-            metrics: found.get(&facts.name).cloned().unwrap_or_default(),
+    /// The run in one page.
+    pub fn summary(&self) -> Summary {
+        let spec = &self.spec;
+        let last = self.rows.iter().rev().find(|row| row.chosen_by().is_some());
+        let last_epoch = last.map_or(0, |row| row.epoch);
+        let best = self.best.clone().unwrap_or_default();
+        let validation = spec.data.validation.as_ref().map(|_| Validated {
+            best: best.metrics.clone(),
+            last: last.and_then(|row| row.validation.clone()).unwrap_or_default(),
         });
-        Ok(Summary {
+        let tested = self.final_test.as_ref();
+        let best = match &validation {
+            None => best,
+            Some(_) => EpochResult {
+                epoch: best.epoch,
+                metrics: tested.map(|found| found.best.clone()).unwrap_or_default(),
+            },
+        };
+        Summary {
             name: spec.settings.name.clone(),
             seed: spec.settings.seed,
             task: spec.task.kind().to_string(),
+            licence: spec.recipe.as_ref().and_then(|recipe| recipe.licence.clone()),
+            source: spec.recipe.as_ref().and_then(|recipe| recipe.source.clone()),
             metrics: spec.task.metrics(),
             potstill: env!("CARGO_PKG_VERSION").into(),
             recipe_hash: self.recipe_hash.clone(),
             student: network(&spec.student),
-            teachers: teachers.collect(),
+            teachers: spec.teachers.iter().map(|facts| self.teacher(facts)).collect(),
             methods: spec.methods.iter().map(|method| method.kind.clone()).collect(),
-            data: data(spec),
+            data: spec.images(),
             epochs: spec.epochs(),
-            best: self.best.clone().unwrap_or_default(),
-            finished: last.epoch == spec.timeline.len(),
-            last,
+            best,
+            finished: last_epoch == spec.timeline.len(),
+            last: EpochResult {
+                epoch: last_epoch,
+                metrics: last.and_then(|row| row.test.clone()).unwrap_or_default(),
+            },
+            validation,
             seconds: self.seconds,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             step_ms_median: median(&self.step_seconds).map(|seconds| 1e3 * seconds),
             peak_rss_mb: peak_rss_mb(),
             loader_wait_percent: self.loader_wait_percent(),
             details: Details::default(),
-        })
+        }
+    }
+
+    /// A teacher with what was measured of it: one that stays as it is before the first step, one that learns after the last epoch.
+    fn teacher(&self, facts: &TeacherFacts) -> Teacher {
+        let name = &facts.name;
+        let last = self.rows.iter().rev().find_map(|row| row.teachers.get(name));
+        let chosen = self
+            .teacher_metrics
+            .get(name)
+            .or(last)
+            .cloned()
+            .unwrap_or_default();
+        let tested = self
+            .final_test
+            .as_ref()
+            .and_then(|found| found.teachers.get(name));
+        let (metrics, validation) = match &self.spec.data.validation {
+            None => (chosen, Metrics::new()),
+            Some(_) => (tested.cloned().unwrap_or_default(), chosen),
+        };
+        Teacher {
+            name: name.clone(),
+            network: network(&facts.network),
+            metrics,
+            validation,
+        }
     }
 
     /// What the student is, as its `config.json` says it.
@@ -113,18 +150,6 @@ fn network(facts: &NetworkFacts) -> potstill_report::Network {
         model: facts.model.clone(),
         params: facts.info.probe.parameters as u64,
         macs: facts.info.probe.macs,
-    }
-}
-
-fn data(spec: &RunSpec) -> Data {
-    let PlannedData { train, test, .. } = &spec.data;
-    let sources = spec.recipe.as_ref().map(|recipe| &recipe.data);
-    Data {
-        train: sources.map_or_else(|| train.name().to_owned(), |data| data.train.clone()),
-        test: sources.map_or_else(|| test.name().to_owned(), |data| data.test_source().to_owned()),
-        train_images: train.len(),
-        test_images: test.len(),
-        classes: train.classes().len(),
     }
 }
 

@@ -1,7 +1,7 @@
 //! From a batch to what each network takes: pixels, augmentations, normalisation.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use potstill_data::{Batch, DataError};
+use potstill_data::{Batch, DataError, Target};
 use potstill_methods::StudentEpoch;
 use potstill_tasks::Targets;
 
@@ -37,7 +37,7 @@ impl Learner {
                 made.push(augmentation.augment(clean(), &mut stream, false));
             }
         }
-        let targets = self.task.targets(batch, &self.device)?;
+        let targets = self.targets(batch)?;
         if made.is_empty() {
             let take = |input: &NetworkInput| input.of_batch(batch, &self.device);
             return self.taken(&take, targets, batch.indices.clone());
@@ -50,6 +50,14 @@ impl Learner {
             targets.repeated(copies),
             batch.indices.repeat(copies),
         )
+    }
+
+    /// What is known about the images; nothing of those without labels.
+    fn targets(&self, batch: &Batch) -> Result<Targets, StepError> {
+        if is_unlabelled(batch) {
+            return Ok(Targets::None);
+        }
+        Ok(self.task.targets(batch, &self.device)?)
     }
 
     /// The images as each network takes them: one tensor for all that take them alike.
@@ -78,6 +86,11 @@ impl Learner {
             indices,
         })
     }
+}
+
+/// Whether nothing is known of the images.
+pub(crate) fn is_unlabelled(batch: &Batch) -> bool {
+    batch.targets.iter().all(|target| *target == Target::None)
 }
 
 /// The pixels of a batch in `[0, 1]`, `[N, H, W, C]`, on the plain device.

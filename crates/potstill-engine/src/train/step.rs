@@ -14,7 +14,7 @@ use super::{
     backward::UpdateContext,
     error::StepError,
     forward::Trace,
-    inputs::Inputs,
+    inputs::{Inputs, is_unlabelled},
     learner::Learner,
     profile::{StepPart, StepProfile},
     terms::{StepLoss, Weighted, values},
@@ -68,7 +68,11 @@ impl Learner {
                 BatchStatistics::update_running_stats(&trace.statistics, part.module);
             }
         }
-        let counts = self.task.counts(&student.outputs, batch)?;
+        let counts = if is_unlabelled(batch) {
+            Metrics::new()
+        } else {
+            self.task.counts(&student.outputs, batch)?
+        };
         trace.profile.record(StepPart::Bookkeeping, 0);
         Ok(StepReport {
             loss: teachers.lead.loss + loss,
@@ -151,7 +155,10 @@ impl Learner {
         inputs: &Inputs,
         trace: &mut Trace<'_>,
     ) -> Result<(Vec<Weighted>, u64), StepError> {
-        let own = self.task.terms(&student.outputs, &inputs.targets)?;
+        let own = match &inputs.targets {
+            Targets::None => Vec::new(),
+            targets => self.task.terms(&student.outputs, targets)?,
+        };
         let mut weighted: Vec<_> = Weighted::of_task("", self.task_weight, own).collect();
         for (index, output) in teachers.iter().enumerate() {
             if let Some(tracked) = output.tracked() {

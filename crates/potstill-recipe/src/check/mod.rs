@@ -6,9 +6,10 @@ mod teachers;
 use crate::error::Problem;
 use crate::nearest::{did_you_mean, nearest, quoted};
 use crate::origin::Origin;
+use crate::tables::data::Validation;
 use crate::tables::network::Input;
 use crate::tables::optimizer::OptimizerSpec;
-use crate::tables::recipe::Recipe;
+use crate::tables::recipe::{RUN, Recipe, TaskKind};
 use crate::tables::schedule::{Cosine, Decay, Milestones, Schedule};
 
 pub(crate) use teachers::check_sources;
@@ -18,6 +19,9 @@ pub(crate) fn check(recipe: &Recipe) -> Vec<Problem> {
     let mut problems = Vec::new();
     name(recipe, &mut problems);
     few_samples(recipe, &mut problems);
+    validation(recipe, &mut problems);
+    class_weights(recipe, &mut problems);
+    start(recipe, &mut problems);
     inputs(recipe, &mut problems);
     teachers::check(recipe, &mut problems);
     names::check(recipe, &mut problems);
@@ -93,6 +97,40 @@ fn few_samples(recipe: &Recipe, problems: &mut Vec<Problem>) {
     if data.few_samples_seed.is_some() && data.few_samples.is_none() {
         let text = "says which images `data.few_samples` takes, and does nothing without it";
         problems.push(recipe.origin.problem("data.few_samples_seed", text));
+    }
+}
+
+/// What says more about validation images needs them.
+fn validation(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let data = &recipe.data;
+    let held_back = matches!(data.validation, Some(Validation::Share(_)));
+    if data.validation_seed.is_some() && !held_back && data.validation_limit.is_none() {
+        let text = "says which images `data.validation` holds back, and does nothing without a share there";
+        problems.push(recipe.origin.problem("data.validation_seed", text));
+    }
+    if data.validation_limit.is_some() && data.validation.is_none() {
+        let text = "says how many images of `data.validation` are taken, and does nothing without it";
+        problems.push(recipe.origin.problem("data.validation_limit", text));
+    }
+}
+
+fn start(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let Some(start) = &recipe.start else { return };
+    let name = start.strip_prefix(RUN).map(str::trim);
+    if name.is_none_or(str::is_empty) {
+        let text =
+            format!("names a run, as `run:NAME`, not \"{start}\"; a file of weights is `student.weights`");
+        problems.push(recipe.origin.problem("start", text));
+    } else if recipe.student.weights.is_some() {
+        let text = "says where the student starts, as `student.weights` does; leave out one or the other";
+        problems.push(recipe.origin.problem("start", text));
+    }
+}
+
+fn class_weights(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    if recipe.train.class_weights.is_some() && recipe.task != TaskKind::Classification {
+        let text = "belongs to classification, where each image has one class";
+        problems.push(recipe.origin.problem("train.class_weights", text));
     }
 }
 

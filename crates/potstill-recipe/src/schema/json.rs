@@ -39,8 +39,8 @@ impl Schema {
                 let more = json!({ "type": "array", "items": one, "minItems": 1 });
                 json!({ "anyOf": [one, more] })
             }
-            Kind::TextOr(keys) => {
-                json!({ "anyOf": [self.of_kind(&Kind::Text, range), self.table(&[keys], None)] })
+            Kind::Either(one, other) => {
+                json!({ "anyOf": [self.of_kind(one, range), self.of_kind(other, range)] })
             }
             Kind::Table { keys, beside } => self.table(&[keys, beside], None),
             Kind::Map(of) => {

@@ -54,7 +54,7 @@ impl Schema {
 pub(crate) fn keys_for(kind: &Kind, table: &Table) -> Vec<&'static Key> {
     match *kind {
         Kind::Table { keys, beside } => keys.iter().chain(beside).collect(),
-        Kind::Method(keys) | Kind::TextOr(keys) => keys.iter().collect(),
+        Kind::Method(keys) => keys.iter().collect(),
         Kind::Variants { variants, beside } => {
             let named = table.get("kind").and_then(Value::as_str);
             let variant = variants.iter().find(|variant| Some(variant.kind.name) == named);
@@ -69,7 +69,7 @@ pub(crate) fn keys_for(kind: &Kind, table: &Table) -> Vec<&'static Key> {
 pub(crate) fn all_keys(kind: &Kind) -> Vec<&'static Key> {
     match *kind {
         Kind::Table { keys, beside } => keys.iter().chain(beside).collect(),
-        Kind::Method(keys) | Kind::TextOr(keys) => keys.iter().collect(),
+        Kind::Method(keys) => keys.iter().collect(),
         Kind::Variants { variants, beside } => {
             let mut all: Vec<&'static Key> = Vec::new();
             for key in variants.iter().flat_map(|variant| variant.keys) {

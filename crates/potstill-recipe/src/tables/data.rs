@@ -1,6 +1,7 @@
 //! `[data]`: what to learn from.
 
 use potstill_settings::{Described, Kind, settings};
+use serde::{Deserialize, Serialize};
 
 use crate::Verbatim;
 
@@ -11,6 +12,15 @@ settings! {
         pub train: String = example "cifar10",
         /// The images to measure with: their test split.
         pub test: Option<String> = without "the test split of `data.train`" like "images/",
+        /// The images by which the best epoch is chosen, so that the test images are seen once, at the end: a share of
+        /// each class, held back from the training images, or a data set's name or path, whose test split is meant.
+        pub validation: Option<Validation> [above(0.0).below(1.0)]
+            = without "the best epoch is chosen on the test images" like 0.1,
+        /// The seed that chooses which images are held back, and those of `validation_limit`, independent of the
+        /// recipe's seed.
+        pub validation_seed: Option<u64> = without "0" like 1,
+        /// Validate with this many images, as many of each class.
+        pub validation_limit: Option<usize> [at_least(1.0)] = without "all" like 1000,
         /// Train on this many images, as many of each class.
         pub train_limit: Option<usize> [at_least(1.0)] = without "all" like 5000,
         /// Train on this share of each class, rounded down, at least one image. Not beside `train_limit`.
@@ -37,6 +47,20 @@ settings! {
         /// Threads that read and augment images.
         pub workers: usize [at_least(1.0).because("at least one thread must read the images")] = default 1,
     }
+}
+
+/// Where the images come from by which the best epoch is chosen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Validation {
+    /// This share of each class of the training images.
+    Share(f64),
+    /// A data set's name, or a path; its test split is meant.
+    Source(String),
+}
+
+impl Described for Validation {
+    const KIND: Kind = Kind::Either(&Kind::Number, &Kind::Text);
 }
 
 impl Described for Verbatim {

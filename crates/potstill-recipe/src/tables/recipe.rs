@@ -1,7 +1,7 @@
 //! The whole recipe.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use potstill_settings::{choice, settings};
 
@@ -13,6 +13,9 @@ use super::teacher::Teacher;
 use super::train::Train;
 use crate::origin::Origin;
 use crate::{RecipeError, Schema};
+
+/// What `start` begins with.
+pub(crate) const RUN: &str = "run:";
 
 /// The version of the form of recipes that this crate reads.
 pub(crate) const VERSION: u32 = 1;
@@ -32,8 +35,15 @@ settings! {
         pub about: Option<String> = without "nothing" like "KD on CIFAR-10",
         /// What to expect of it: accuracy, time, and where these numbers are from.
         pub expect: Option<String> = without "nothing" like "92.5 % in 3 hours on two cores",
+        /// The licence of the student's weights, for its model card: an SPDX identifier, or other words.
+        pub licence: Option<String> = without "not stated" like "apache-2.0" (also "license"),
+        /// Where the teacher's weights and the images come from, for the model card.
+        pub source: Option<String> = without "not stated" like "weights of torchvision, photos of our own",
         /// What to learn from.
         pub data: Data = example { train = "cifar10" },
+        /// The finished run from whose weights the student starts, and from nothing else of it: `run:NAME` for
+        /// `runs/NAME`, `run:PATH` for a folder elsewhere. Not beside `student.weights`.
+        pub start: Option<String> = without "`student.weights`, or initial values" like "run:my-run",
         /// The network to train.
         pub student: Network = example { model = "cifar_resnet20" },
         /// The network to learn from, where there is only one.
@@ -92,6 +102,17 @@ impl Recipe {
     /// Where the draws of the augmentation start from: `data.augment_seed`, or else `seed`.
     pub fn augment_seed(&self) -> u64 {
         self.data.augment_seed.unwrap_or(self.seed)
+    }
+
+    /// The folder of the run that the student starts from.
+    pub fn start_folder(&self) -> Option<PathBuf> {
+        let name = self.start.as_deref()?.strip_prefix(RUN)?;
+        let is_path = name.contains(['/', '\\']);
+        Some(if is_path {
+            name.into()
+        } else {
+            Path::new("runs").join(name)
+        })
     }
 
     /// The phases in their order, at least one, with their optimizers and schedules resolved.

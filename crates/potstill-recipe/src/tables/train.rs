@@ -1,6 +1,7 @@
 //! `[train]`: how to train.
 
-use potstill_settings::settings;
+use potstill_settings::{Described, Kind, choice, settings};
+use serde::{Deserialize, Serialize};
 
 use super::optimizer::OptimizerSpec;
 use super::phase::PhaseSpec;
@@ -20,6 +21,9 @@ settings! {
         /// The share of each label that is given to all classes.
         pub label_smoothing: f64 [at_least(0.0).below(1.0).because("at 1 the labels would carry no information")]
             = default 0.0,
+        /// How much each class counts in the loss of classification, as in PyTorch's `CrossEntropyLoss(weight=...)`: by a
+        /// rule, or a weight for each class in the order of the classes.
+        pub class_weights: Option<ClassWeights> [above(0.0).not_empty()] = without "all alike" like "balanced",
         /// The largest norm of all gradients together; longer ones are shortened.
         pub clip_norm: Option<f64> [above(0.0)] = without "no clipping" like 5.0,
         /// Whether the last batch of an epoch is left out if it is not full.
@@ -31,5 +35,27 @@ settings! {
         /// What trains when, one after the other.
         pub phases: Option<Vec<PhaseSpec>> [not_empty()] = without "one phase that trains everything"
             like [{ name = "warm", epochs = 1 }, { name = "main", epochs = 11 }],
+    }
+}
+
+/// How much each class counts.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum ClassWeights {
+    /// By a rule.
+    Rule(ClassWeightRule),
+    /// Each class by its own weight, in the order of the classes.
+    Each(Vec<f64>),
+}
+
+impl Described for ClassWeights {
+    const KIND: Kind = Kind::Either(&ClassWeightRule::KIND, &Vec::<f64>::KIND);
+}
+
+choice! {
+    /// A rule for the weights of classes.
+    pub enum ClassWeightRule = Balanced {
+        /// `N / (K n)` for a class of `n` of the `N` training images in `K` classes: every class counts alike in all.
+        Balanced = "balanced",
     }
 }

@@ -16,7 +16,7 @@ use crate::schema::{Schema, all_keys};
 use crate::{defaults, read};
 
 pub(crate) use self::words::describe;
-use self::words::hint;
+use self::words::{hint, is_written_as};
 
 /// Everything that is wrong with `table`, which is of this kind and was written at `root`.
 pub(crate) fn validate(table: &Table, kind: &Kind, root: &Origin, schema: &Schema) -> Vec<Problem> {
@@ -98,12 +98,10 @@ impl Validator<'_> {
 
     fn value(&mut self, at: &str, value: &Value, kind: &Kind, range: &Range) {
         match (kind, value) {
-            (Kind::Text | Kind::TextOr(_), Value::String(text)) if text.trim().is_empty() => {
+            (Kind::Text, Value::String(text)) if text.trim().is_empty() => {
                 self.wrong(at, "must not be empty");
             }
-            (Kind::Text | Kind::TextOr(_), Value::String(_))
-            | (Kind::Flag, Value::Boolean(_))
-            | (Kind::Verbatim(_), _) => {}
+            (Kind::Text, Value::String(_)) | (Kind::Flag, Value::Boolean(_)) | (Kind::Verbatim(_), _) => {}
             (Kind::Choice(names) | Kind::NumberOr(names), Value::String(text)) => {
                 self.choice(at, text, names, &kind.phrase(range));
             }
@@ -117,14 +115,14 @@ impl Validator<'_> {
                 self.list(at, array, kind, range);
             }
             (Kind::OneOrMore(of), _) => self.value(at, value, of, range),
+            (Kind::Either(one, _), _) if is_written_as(one, value) => self.value(at, value, one, range),
+            (Kind::Either(_, other), _) if is_written_as(other, value) => self.value(at, value, other, range),
             (Kind::Map(of), Value::Table(table)) => {
                 for (name, entry) in table {
                     self.value(&join(at, name), entry, of, range);
                 }
             }
-            (Kind::Table { .. } | Kind::TextOr(_), Value::Table(table)) => {
-                self.table(at, table, &all_keys(kind), "");
-            }
+            (Kind::Table { .. }, Value::Table(table)) => self.table(at, table, &all_keys(kind), ""),
             (Kind::Method(own), Value::Table(table)) => self.method(at, table, own),
             (Kind::Variants { variants, beside }, Value::Table(table)) => {
                 self.variant(at, table, variants, beside);

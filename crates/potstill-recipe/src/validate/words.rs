@@ -19,6 +19,20 @@ pub(crate) fn describe(value: &Value) -> String {
     }
 }
 
+/// Whether TOML writes a value of this kind as it writes `value`.
+pub(super) fn is_written_as(kind: &Kind, value: &Value) -> bool {
+    match value {
+        Value::String(_) => matches!(kind, Kind::Text | Kind::Choice(_) | Kind::NumberOr(_)),
+        Value::Integer(_) | Value::Float(_) => {
+            matches!(kind, Kind::Whole | Kind::Number | Kind::NumberOr(_))
+        }
+        Value::Boolean(_) => matches!(kind, Kind::Flag),
+        Value::Array(_) => matches!(kind, Kind::List { .. } | Kind::OneOrMore(_)),
+        Value::Table(_) => matches!(kind, Kind::Table { .. } | Kind::Variants { .. } | Kind::Map(_)),
+        Value::Datetime(_) => false,
+    }
+}
+
 /// What to change where a value is almost of the right type.
 pub(super) fn hint(kind: &Kind, value: &Value) -> String {
     match (kind, value) {

@@ -10,8 +10,7 @@ pub(super) fn front_matter(facts: &CardFacts<'_>) -> String {
     let summary = facts.summary;
     let mut yaml = vec![
         "---".to_owned(),
-        // `unknown` is the hub's own word for a licence that is not stated.
-        format!("license: {}", quote(facts.license.unwrap_or("unknown"))),
+        licence(facts.license),
         "library_name: potstill".to_owned(),
     ];
     yaml.extend(task::pipeline(&summary.task).map(|tag| format!("pipeline_tag: {tag}")));
@@ -50,6 +49,19 @@ pub(super) fn front_matter(facts: &CardFacts<'_>) -> String {
     yaml.join("\n")
 }
 
+/// The licence as the hub has it: an identifier in small letters, `other` with a name, or its own word for one that is not stated.
+fn licence(stated: Option<&str>) -> String {
+    let is_identifier = |text: &str| {
+        text.chars()
+            .all(|letter| letter.is_ascii_alphanumeric() || matches!(letter, '-' | '.' | '+'))
+    };
+    match stated {
+        None => "license: \"unknown\"".to_owned(),
+        Some(text) if is_identifier(text) => format!("license: {}", quote(&text.to_lowercase())),
+        Some(text) => format!("license: \"other\"\nlicense_name: {}", quote(text)),
+    }
+}
+
 /// What was measured in percent after the last epoch, without what is no number.
 fn measured<'a>(facts: &CardFacts<'a>) -> impl Iterator<Item = (&'a MetricInfo, f64)> {
     let summary = facts.summary;
@@ -57,7 +69,7 @@ fn measured<'a>(facts: &CardFacts<'a>) -> impl Iterator<Item = (&'a MetricInfo, 
         .metrics
         .iter()
         .filter(|metric| metric.unit == Unit::Percent);
-    let values = metrics.filter_map(|metric| Some((metric, summary.last.metrics.of(metric)?)));
+    let values = metrics.filter_map(|metric| Some((metric, summary.last_metrics().of(metric)?)));
     values.filter(|(_, value)| value.is_finite())
 }
 
@@ -76,9 +88,10 @@ fn model_index(facts: &CardFacts<'_>) -> Option<String> {
     let data = quote(facts.data_name());
     Some(format!(
         "model-index:\n- name: {}\n  results:\n  - task:\n      type: {}\n    dataset:\n      name: {data}\n      \
-         type: {data}\n      split: test\n    metrics:{}",
+         type: {data}\n      split: {}\n    metrics:{}",
         quote(&summary.name),
         quote(task),
+        summary.measured_on().word(),
         metrics.concat()
     ))
 }

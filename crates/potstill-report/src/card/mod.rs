@@ -9,7 +9,7 @@ use potstill_metrics::{LOSS, Metrics};
 
 use crate::compare::escape_markdown as escape;
 use crate::human::{self, MISSING};
-use crate::{Comparison, Summary};
+use crate::{Comparison, MeasuredOn, Summary};
 
 /// What a card is made from. Licences are told apart, because those of weights, teacher and images often
 /// differ.
@@ -102,7 +102,6 @@ fn intended_use(facts: &CardFacts<'_>) -> String {
 fn results(facts: &CardFacts<'_>) -> String {
     let summary = facts.summary;
     let Summary {
-        last,
         best,
         teachers,
         student,
@@ -116,26 +115,37 @@ fn results(facts: &CardFacts<'_>) -> String {
             .text(summary.headline_of(metrics).unwrap_or(f64::NAN))
     };
     let label = &headline.label;
+    let last = summary.last_metrics();
+    let (on, chosen) = (summary.measured_on(), data.chosen_on());
+    let which = if on == chosen { "these" } else { "the" };
     let mut lines = vec![
-        (format!("{label}, last epoch"), text(&last.metrics)),
+        (format!("{label}, last epoch"), text(last)),
         (
-            format!("{label}, best epoch (chosen on these test images)"),
-            format!("{}, epoch {}", text(&best.metrics), best.epoch),
+            format!("{label}, best epoch (chosen on {which} {} images)", chosen.word()),
+            format!("{}, epoch {}", text(summary.best_metrics()), best.epoch),
         ),
     ];
+    if let (Some(found), MeasuredOn::Test) = (&summary.validation, on) {
+        let images = human::count(data.validation_images as u64);
+        lines.push((
+            format!("{label} on {images} validation images, best epoch"),
+            text(&found.best),
+        ));
+    }
     // The loss says little to those who did not train the network.
     let others = summary.metrics.others.iter().filter(|metric| **metric != LOSS);
     lines.extend(others.filter_map(|metric| {
-        let value = last.metrics.of(metric)?;
+        let value = last.of(metric)?;
         Some((format!("{}, last epoch", metric.label), metric.unit.text(value)))
     }));
     lines.extend(teachers.iter().filter_map(|teacher| {
-        summary.headline_of(&teacher.metrics)?;
+        let found = summary.teacher_metrics(teacher);
+        summary.headline_of(found)?;
         let name = match teachers.len() {
             1 => "the teacher",
             _ => &teacher.name,
         };
-        Some((format!("{label} of {name}"), text(&teacher.metrics)))
+        Some((format!("{label} of {name}"), text(found)))
     }));
     let mut line = |name: &str, value: String| lines.push((name.to_owned(), value));
     line("parameters", human::count(student.params));
@@ -143,9 +153,14 @@ fn results(facts: &CardFacts<'_>) -> String {
         "multiply-accumulates for one image",
         human::magnitude(student.macs),
     );
-    let images = human::count(data.test_images as u64);
+    let images = match on {
+        MeasuredOn::Test => data.test_images,
+        MeasuredOn::Validation => data.validation_images,
+    };
     let mut text = format!(
-        "On the {images} test images of {}.\n\n{}",
+        "On the {} {} images of {}.\n\n{}",
+        human::count(images as u64),
+        on.word(),
         escape(facts.data_name()),
         table(&lines)
     );
@@ -220,18 +235,27 @@ fn licenses(facts: &CardFacts<'_>) -> String {
     } else {
         stated(facts.teacher_license)
     };
-    table(&[
+    let mut lines = vec![
         ("these weights", stated(facts.license)),
         ("the teacher's weights", teacher),
         ("the images", stated(facts.data_license)),
-    ]) + "\nWhat the teacher and the images allow may limit what these weights may be used for.\n"
+    ];
+    let source = facts.summary.source.as_deref();
+    lines.extend(source.map(|source| ("where teacher and images come from", escape(source))));
+    table(&lines) + "\nWhat the teacher and the images allow may limit what these weights may be used for.\n"
 }
 
 fn limits(facts: &CardFacts<'_>) -> String {
-    let mut limits = vec![
-        "It was measured on these test images only; pictures of another kind can do much worse, and nothing here \
-         measures bias or robustness.",
-    ];
+    let mut limits = vec![match facts.summary.measured_on() {
+        MeasuredOn::Test => {
+            "It was measured on these test images only; pictures of another kind can do much worse, and nothing here \
+             measures bias or robustness."
+        }
+        MeasuredOn::Validation => {
+            "It was measured on these validation images only, by which its best epoch was chosen, and on no test images; \
+             pictures of another kind can do much worse, and nothing here measures bias or robustness."
+        }
+    }];
     if !facts.summary.teachers.is_empty() {
         limits.push("It learned from its teacher's answers and can have learned the teacher's mistakes.");
     }

@@ -2,7 +2,8 @@
 //!
 //! Runs are only compared within a [`Setup`], that is for the same task, student, images and number of
 //! epochs, because a gain between different ones would not be the method's. A group is judged by the mean
-//! over its seeds of the headline of the *last* epoch: the best epoch is chosen by the test images and flatters.
+//! over its seeds of the headline of the *last* epoch: where there are no validation images, the best epoch is
+//! chosen by the test images and flatters.
 
 mod render;
 
@@ -14,7 +15,7 @@ use potstill_metrics::MetricInfo;
 use serde::Serialize;
 
 use crate::schema::Versioned;
-use crate::{Data, IndexMap, Network, ReportError, Spread, Summary};
+use crate::{Data, IndexMap, MeasuredOn, Network, ReportError, Spread, Summary};
 
 /// The runs of one recipe with several seeds.
 #[derive(Debug, Clone, PartialEq)]
@@ -61,8 +62,12 @@ pub struct Row {
     pub name: String,
     /// The distillation methods.
     pub methods: Vec<String>,
-    /// Every metric after the last epoch, over the finished runs, by name.
+    /// Every metric after the last epoch, over the finished runs, by name: on the test images, or on the validation images where
+    /// there are no others.
     pub metrics: IndexMap<String, Spread>,
+    /// The headline of the last epoch on the validation images, over the finished runs; none in runs without them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub validation: Option<Spread>,
     /// The headline of each run's best epoch, over the finished runs.
     pub best: Option<Spread>,
     /// By how much the mean of the headline is better than that of the student alone.
@@ -161,10 +166,23 @@ impl Setup {
             && self.epochs == run.epochs
     }
 
+    /// Which images the results are from.
+    pub fn measured_on(&self) -> MeasuredOn {
+        self.data.measured_on()
+    }
+
+    /// Whether there are results on validation images beside those on test images.
+    pub fn has_both(&self) -> bool {
+        self.data.chosen_on() != self.measured_on()
+    }
+
     fn add_teachers(&mut self, group: &RunGroup) {
-        for teacher in group.runs.iter().flat_map(|run| &run.teachers) {
+        let all = group.runs.iter();
+        let all = all.flat_map(|run| run.teachers.iter().map(move |teacher| (run, teacher)));
+        for (run, teacher) in all {
             let of_one = |(name, value): (&str, f64)| Some((name.to_owned(), Spread::of(&[value])?));
-            let metrics: IndexMap<String, Spread> = teacher.metrics.iter().filter_map(of_one).collect();
+            let metrics: IndexMap<String, Spread> =
+                run.teacher_metrics(teacher).iter().filter_map(of_one).collect();
             let network = &teacher.network;
             // Runs of one teacher may have measured more or less of it.
             let last = metrics.get(self.headline.name.as_ref());
@@ -179,6 +197,10 @@ impl Setup {
                     name: network.model.clone(),
                     methods: Vec::new(),
                     metrics,
+                    validation: teacher
+                        .validation
+                        .of(&self.headline)
+                        .and_then(|value| Spread::of(&[value])),
                     best: None,
                     gain: None,
                     params: network.params,
@@ -227,7 +249,7 @@ fn group_row(group: &RunGroup, first: &Summary, notes: &mut Vec<String>) -> Row 
         Spread::of(&finished.filter_map(value).collect::<Vec<_>>())
     };
     let metrics = first.metrics.iter().filter_map(|metric| {
-        let spread = over(&|run| run.last.metrics.of(metric))?;
+        let spread = over(&|run| run.last_metrics().of(metric))?;
         Some((metric.name.clone().into_owned(), spread))
     });
     Row {
@@ -239,7 +261,8 @@ fn group_row(group: &RunGroup, first: &Summary, notes: &mut Vec<String>) -> Row 
         name: group.name.clone(),
         methods: first.methods.clone(),
         metrics: metrics.collect(),
-        best: over(&|run| run.headline_of(&run.best.metrics)),
+        validation: over(&|run| run.headline_of(&run.validation.as_ref()?.last)),
+        best: over(&|run| run.headline_of(run.best_metrics())),
         gain: None,
         params: first.student.params,
         macs: first.student.macs,
@@ -276,7 +299,7 @@ fn check(group: &RunGroup) -> Result<&Summary, ReportError> {
 }
 
 /// What runs of one recipe with different seeds have in common, in words.
-fn identity(run: &Summary) -> [(&'static str, String); 10] {
+fn identity(run: &Summary) -> [(&'static str, String); 11] {
     let teachers: Vec<&str> = run
         .teachers
         .iter()
@@ -295,11 +318,12 @@ fn identity(run: &Summary) -> [(&'static str, String); 10] {
         ("the teacher", teachers),
         ("the methods", format!("[{}]", run.methods.join(", "))),
         ("the training source", run.data.train.clone()),
-        ("the test source", run.data.test.clone()),
         (
-            "the number of images",
-            format!("{} and {}", run.data.train_images, run.data.test_images),
+            "the validation images",
+            run.data.validation.clone().unwrap_or_else(|| "none".to_owned()),
         ),
+        ("the test source", run.data.test.clone()),
+        ("the number of images", run.data.counts()),
         ("the epochs", run.epochs.to_string()),
     ]
 }

@@ -4,11 +4,11 @@ use std::fmt::{self, Display, Write};
 
 use comfy_table::{CellAlignment, Table, TableComponent, presets};
 use indexmap::IndexSet;
-use potstill_metrics::{MetricInfo, Unit};
+use potstill_metrics::Unit;
 
 use super::{Comparison, Role, Row, Setup};
 use crate::human::{self, MISSING};
-use crate::{Network, Spread};
+use crate::{MeasuredOn, Network, Spread};
 
 /// The first columns are words and stand on the left; numbers stand on the right.
 const WORDS: usize = 2;
@@ -58,11 +58,26 @@ impl Comparison {
             .iter()
             .any(|setup| setup.headline.unit == Unit::Percent);
         let points = if points { ", in percentage points" } else { "" };
-        vec![
-            format!("{headline}: after the last epoch, mean ± sample standard deviation over the seeds"),
-            "best: mean of each run's best epoch, which is chosen on the test images".to_owned(),
+        let chosen_on = |part: MeasuredOn| self.setups.iter().any(|setup| setup.data.chosen_on() == part);
+        let chosen = match (chosen_on(MeasuredOn::Validation), chosen_on(MeasuredOn::Test)) {
+            (true, true) => {
+                "chosen on the validation images, or on the test images where there are no others"
+            }
+            (true, false) => "which is chosen on the validation images",
+            (false, _) => "which is chosen on the test images",
+        };
+        let has_both = self.setups.iter().any(Setup::has_both);
+        let on = if has_both { " on the test images" } else { "" };
+        let mut lines = vec![
+            format!("{headline}: after the last epoch{on}, mean ± sample standard deviation over the seeds"),
+            format!("best: mean of each run's best epoch, {chosen}"),
             format!("gain: how much better {headline} is than that of the student alone{points}"),
-        ]
+        ];
+        if has_both {
+            let line = format!("validation: {headline} after the last epoch on the validation images");
+            lines.insert(1, line);
+        }
+        lines
     }
 }
 
@@ -74,13 +89,13 @@ impl Display for Setup {
             epochs,
             ..
         } = self;
-        let [train, test, classes] =
-            [data.train_images, data.test_images, data.classes].map(|n| human::count(n as u64));
         write!(
             out,
-            "{model} ({} MACs) on {}: {train} training and {test} test images, {classes} classes, {epochs} epochs",
+            "{model} ({} MACs) on {}: {}, {} classes, {epochs} epochs",
             human::magnitude(*macs),
             data.label(),
+            data.counts(),
+            human::count(data.classes as u64),
         )
     }
 }
@@ -94,27 +109,32 @@ fn spread(spread: Spread, unit: Unit) -> String {
     }
 }
 
-fn header(headline: &MetricInfo) -> [String; 8] {
+fn header(setup: &Setup) -> Vec<String> {
+    let headline = &setup.headline;
     let symbol = headline.unit.symbol();
     let with_unit = |label: &str| format!("{label} {symbol}").trim_end().to_owned();
     let words = |text: &str| text.to_owned();
-    [
-        words("run"),
-        words("methods"),
-        words("seeds"),
-        with_unit(&headline.label),
+    let measured = match setup.measured_on() {
+        MeasuredOn::Test => with_unit(&headline.label),
+        MeasuredOn::Validation => with_unit(&format!("validation {}", headline.label)),
+    };
+    let mut header = vec![words("run"), words("methods"), words("seeds"), measured];
+    header.extend(setup.has_both().then(|| with_unit("validation")));
+    header.extend([
         with_unit("best"),
         words("gain"),
         words("parameters"),
         words("time"),
-    ]
+    ]);
+    header
 }
 
-fn cells(row: &Row, headline: &MetricInfo) -> [String; 8] {
+fn cells(row: &Row, setup: &Setup) -> Vec<String> {
+    let headline = &setup.headline;
     let or_missing = |text: Option<String>| text.unwrap_or_else(|| MISSING.to_owned());
     let (last, unit) = (row.last(headline), headline.unit);
     let seeds = last.map_or(0, |last| last.n);
-    [
+    let mut cells = vec![
         row.name.clone(),
         match row.role {
             Role::Alone => "none: student alone".to_owned(),
@@ -123,19 +143,24 @@ fn cells(row: &Row, headline: &MetricInfo) -> [String; 8] {
         },
         or_missing((row.role != Role::Teacher).then(|| seeds.to_string())),
         or_missing(last.map(|last| spread(last, unit))),
+    ];
+    let validated = || or_missing(row.validation.map(|found| spread(found, unit)));
+    cells.extend(setup.has_both().then(validated));
+    cells.extend([
         or_missing(row.best.map(|best| unit.number(best.mean))),
         or_missing(row.gain.map(|gain| human::gain(gain, unit))),
         human::count(row.params),
         or_missing(row.seconds.map(human::duration)),
-    ]
+    ]);
+    cells
 }
 
 fn text_table(setup: &Setup) -> String {
     let mut table = Table::new();
     table
         .load_preset(presets::NOTHING)
-        .set_header(header(&setup.headline))
-        .add_rows(setup.rows.iter().map(|row| cells(row, &setup.headline)));
+        .set_header(header(setup))
+        .add_rows(setup.rows.iter().map(|row| cells(row, setup)));
     table.set_style(TableComponent::HeaderLines, '─');
     table.set_style(TableComponent::MiddleHeaderIntersections, '─');
     for column in table.column_iter_mut().skip(WORDS) {
@@ -151,11 +176,11 @@ fn text_table(setup: &Setup) -> String {
 }
 
 fn markdown_table(setup: &Setup) -> String {
-    let header = header(&setup.headline);
+    let header = header(setup);
     let rules = (0..header.len()).map(|column| if column < WORDS { "---" } else { "---:" }.to_owned());
     let mut text = markdown_line(header.clone()) + &markdown_line(rules);
     for row in &setup.rows {
-        text += &markdown_line(cells(row, &setup.headline).map(|cell| escape_markdown(&cell)));
+        text += &markdown_line(cells(row, setup).iter().map(|cell| escape_markdown(cell)));
     }
     text
 }

@@ -29,7 +29,7 @@ pub(super) fn table(summary: &Summary, rows: &[EpochRow]) -> String {
             let cell = (column.cell)(row);
             format!("<td{}>{}</td>", class(column), escape(&cell))
         });
-        let best = if row.epoch == summary.best.epoch && row.test.is_some() {
+        let best = if row.epoch == summary.best.epoch && row.chosen_by().is_some() {
             " class=\"best\""
         } else {
             ""
@@ -71,8 +71,9 @@ fn columns<'a>(summary: &'a Summary, rows: &'a [EpochRow]) -> Vec<Column<'a>> {
             or_missing(row.train.terms.get(*name).copied(), 4)
         }));
     }
-    let sides: [(&str, Found); 2] = [
+    let sides: [(&str, Found); 3] = [
         ("train", |row| Some(&row.train.metrics)),
+        ("validation", |row| row.validation.as_ref()),
         ("test", |row| row.test.as_ref()),
     ];
     for (side, of) in sides {
@@ -87,7 +88,7 @@ fn columns<'a>(summary: &'a Summary, rows: &'a [EpochRow]) -> Vec<Column<'a>> {
     columns
 }
 
-/// What a row holds of the training or of the test images.
+/// What a row holds of the images of one part.
 type Found = fn(&EpochRow) -> Option<&Metrics>;
 
 /// The column of a metric, if some row has it.

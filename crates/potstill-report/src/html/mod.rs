@@ -9,7 +9,7 @@ use crate::chart;
 use crate::curves::run_charts;
 use crate::human::{self, MISSING};
 use crate::xml::escape;
-use crate::{EpochRow, Network, Summary};
+use crate::{EpochRow, MeasuredOn, Network, Summary};
 
 const STYLE: &str = include_str!("report.css");
 
@@ -35,13 +35,35 @@ pub fn html_report(summary: &Summary, rows: &[EpochRow], recipe: &str) -> String
         section("Curves", &div("charts", figures)),
         section("Epochs", &epochs::table(summary, rows)),
         details::sections(&summary.details),
-        section("Recipe", &format!("<pre class=\"card\">{}</pre>\n", escape(recipe.trim_end()))),
+        section(
+            "Recipe",
+            &format!("<pre class=\"card\">{}</pre>\n", escape(recipe.trim_end())),
+        ),
         section("Facts", &facts(summary)),
-        "<footer>The best epoch is chosen on the test images, which flatters it; to compare runs, take their last \
-         epochs, and several seeds.</footer>\n</main>\n</body>\n</html>\n"
-            .to_owned(),
+        format!(
+            "<footer>{}</footer>\n</main>\n</body>\n</html>\n",
+            footer(summary)
+        ),
     ];
     parts.concat()
+}
+
+/// How far the best epoch can be trusted.
+fn footer(summary: &Summary) -> &'static str {
+    match (summary.data.chosen_on(), summary.data.measured_on()) {
+        (MeasuredOn::Test, _) => {
+            "The best epoch is chosen on the test images, which flatters it; to compare runs, take their last epochs, and \
+             several seeds."
+        }
+        (MeasuredOn::Validation, MeasuredOn::Test) => {
+            "The best epoch is chosen on the validation images; the test images were seen once, at the end. To compare runs, \
+             take several seeds."
+        }
+        (MeasuredOn::Validation, MeasuredOn::Validation) => {
+            "There are no test images. The best epoch is chosen on the validation images, which flatters it; to compare runs, \
+             take their last epochs, and several seeds."
+        }
+    }
 }
 
 fn header(summary: &Summary) -> String {
@@ -71,13 +93,12 @@ fn header(summary: &Summary) -> String {
     };
     format!(
         "<header>\n<p class=\"kicker\">Potstill · {}</p>\n<h1>{}</h1>\n\
-         <p class=\"lead\">{how} on <b>{}</b>: {} training and {} test images, {} classes, {} epochs, seed {}.</p>\n\
+         <p class=\"lead\">{how} on <b>{}</b>: {}, {} classes, {} epochs, seed {}.</p>\n\
          {warning}</header>\n",
         escape(&summary.task),
         escape(&summary.name),
         escape(data.label()),
-        human::count(data.train_images as u64),
-        human::count(data.test_images as u64),
+        data.counts(),
         human::count(data.classes as u64),
         summary.epochs,
         summary.seed
@@ -86,35 +107,41 @@ fn header(summary: &Summary) -> String {
 
 /// The handful of numbers that one looks for first.
 fn tiles(summary: &Summary, rows: &[EpochRow]) -> String {
-    let Summary {
-        last, best, student, ..
-    } = summary;
+    let Summary { best, student, .. } = summary;
     let headline = &summary.metrics.headline;
+    let last = summary.last_metrics();
     let others = summary.metrics.others.iter();
-    let mut others = others.filter_map(|metric| Some((metric, last.metrics.of(metric)?)));
+    let mut others = others.filter_map(|metric| Some((metric, last.of(metric)?)));
     let beside_last = others.next().map_or_else(String::new, |(metric, value)| {
         format!("{} {}", metric.label, metric.unit.text(value))
     });
-    let title = escape(&human::heading(&headline.label));
+    let on = match (summary.data.chosen_on(), summary.measured_on()) {
+        (MeasuredOn::Validation, on) => format!("{} ", on.word()),
+        (MeasuredOn::Test, _) => String::new(),
+    };
+    let title = escape(&human::heading(&format!("{on}{}", headline.label)));
     let value = |metrics: &Metrics| {
         headline
             .unit
             .text(summary.headline_of(metrics).unwrap_or(f64::NAN))
     };
     let mut tiles = vec![
-        tile(
-            &format!("{title}, last epoch"),
-            &value(&last.metrics),
-            &beside_last,
-        ),
+        tile(&format!("{title}, last epoch"), &value(last), &beside_last),
         tile(
             &format!("{title}, best epoch"),
-            &value(&best.metrics),
+            &value(summary.best_metrics()),
             &format!("epoch {}", best.epoch),
         ),
     ];
+    if let (Some(found), MeasuredOn::Test) = (&summary.validation, summary.measured_on()) {
+        tiles.push(tile(
+            &format!("Validation {}, best epoch", escape(&headline.label)),
+            &value(&found.best),
+            &format!("last epoch {}", value(&found.last)),
+        ));
+    }
     for teacher in &summary.teachers {
-        if let Some(measured) = summary.headline_of(&teacher.metrics) {
+        if let Some(measured) = summary.headline_of(summary.teacher_metrics(teacher)) {
             let gain = headline.gain(measured, summary.last_headline());
             let side = if gain < 0.0 { "behind" } else { "ahead" };
             tiles.push(tile(
@@ -170,7 +197,11 @@ fn facts(summary: &Summary) -> String {
             or_missing((!teachers.is_empty()).then(|| teachers.join("; "))),
         ),
         ("Training images", summary.data.train.clone()),
-        ("Test images", summary.data.test.clone()),
+        ("Validation images", or_missing(summary.data.validation.clone())),
+        (
+            "Test images",
+            or_missing(Some(summary.data.test.clone()).filter(|source| !source.is_empty())),
+        ),
         (
             "Training step",
             or_missing(summary.step_ms_median.map(|ms| format!("{ms:.1} ms (median)"))),

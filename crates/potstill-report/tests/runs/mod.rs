@@ -19,11 +19,14 @@ pub fn run(name: &str, methods: &[&str], seed: u64, top1: f64) -> Summary {
         name: "teacher".to_owned(),
         network: network("cifar_resnet56", 855_770, 126_545_536),
         metrics: Metrics::new().with(&TOP1, 94.37),
+        validation: Metrics::new(),
     };
     Summary {
         name: name.to_owned(),
         seed,
         task: "classification".to_owned(),
+        licence: None,
+        source: None,
         metrics: metrics(),
         potstill: "0.1.0".to_owned(),
         recipe_hash: "3f9a1c07".to_owned(),
@@ -32,8 +35,10 @@ pub fn run(name: &str, methods: &[&str], seed: u64, top1: f64) -> Summary {
         methods: methods.iter().map(ToString::to_string).collect(),
         data: Data {
             train: "data/cifar10/train.tar".to_owned(),
+            validation: None,
             test: "data/cifar10/test.tar".to_owned(),
             train_images: 50_000,
+            validation_images: 0,
             test_images: 10_000,
             classes: 10,
         },
@@ -49,6 +54,7 @@ pub fn run(name: &str, methods: &[&str], seed: u64, top1: f64) -> Summary {
                 .with(&TOP5, 99.5)
                 .with(&LOSS, 0.3125),
         },
+        validation: None,
         seconds: 3720.0,
         finished: true,
         threads: 2,
@@ -87,6 +93,7 @@ pub fn row(epoch: usize) -> EpochRow {
                 .collect(),
             weights: IndexMap::new(),
         },
+        validation: None,
         test: Some(
             Metrics::new()
                 .with(&TOP1, 60.25)

@@ -10,7 +10,7 @@ use potstill_data::{Batch, Target, TargetKind};
 use potstill_metrics::{Hits, LOSS, MetricSet, Metrics, TOP1, TOP5};
 use potstill_models::{OutputKind, Outputs};
 
-pub use self::cross_entropy::cross_entropy;
+pub use self::cross_entropy::{cross_entropy, weighted_cross_entropy};
 use self::evaluator::Accuracy;
 use crate::{
     Evaluator, LossTerm, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions, task::names,
@@ -62,7 +62,11 @@ impl Task for Classification {
 
     fn terms(&self, outputs: &Outputs, targets: &Targets) -> Result<Vec<LossTerm>, TaskError> {
         let (logits, labels) = (outputs.logits()?.clone(), targets.class()?.clone());
-        let loss = cross_entropy(logits, labels, self.options.label_smoothing);
+        let smoothing = self.options.label_smoothing;
+        let loss = match &self.options.class_weights {
+            Some(weights) => weighted_cross_entropy(logits, labels, smoothing, weights),
+            None => cross_entropy(logits, labels, smoothing),
+        };
         Ok(vec![LossTerm::loss("cross_entropy", loss)])
     }
 
@@ -89,6 +93,12 @@ impl Task for Classification {
         let labels = batch.labels()?;
         let of_image = chances.chunks_exact(classes).zip(labels);
         Ok(of_image.map(|(row, label)| row[label as usize]).collect())
+    }
+
+    /// The accuracy of always naming the most frequent class.
+    fn chance(&self, shown: &[usize], images: usize) -> f64 {
+        let most = shown.iter().copied().max().unwrap_or_default();
+        100.0 * most as f64 / images.max(1) as f64
     }
 
     fn describe(&self, target: &Target) -> String {

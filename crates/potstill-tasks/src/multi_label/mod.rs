@@ -87,6 +87,13 @@ impl Task for MultiLabel {
             .collect())
     }
 
+    /// Scores that say nothing have the share of a class as its average precision. Classes that no image shows do not count.
+    fn chance(&self, shown: &[usize], images: usize) -> f64 {
+        let found: Vec<usize> = shown.iter().copied().filter(|&count| count > 0).collect();
+        let pairs = images * found.len();
+        100.0 * found.iter().sum::<usize>() as f64 / pairs.max(1) as f64
+    }
+
     fn describe(&self, target: &Target) -> String {
         match &target.classes()[..] {
             [] => "nothing".into(),
