@@ -15,7 +15,10 @@ use potstill_tasks::{TaskKind, TaskOptions};
 
 use crate::{
     choice::choice,
-    commands::{print, print_json},
+    commands::{
+        print, print_json,
+        score::{self, Measured},
+    },
     failure::Failure,
     model_name::ModelName,
     network_arguments::InputArguments,
@@ -27,7 +30,7 @@ use crate::{
 pub struct EvalArguments {
     /// A weight file, a checkpoint, an exported folder, the folder of a run, or an ONNX file of any network.
     #[arg(
-        required_unless_present = "weights",
+        required_unless_present_any = ["weights", "predictions"],
         conflicts_with = "weights",
         value_name = "CHECKPOINT_OR_WEIGHTS"
     )]
@@ -45,8 +48,14 @@ pub struct EvalArguments {
     #[arg(long, value_name = "TENSOR")]
     pub logits: Option<String>,
     /// The images: a name or a path.
-    #[arg(long, value_name = "NAME_OR_PATH")]
-    pub data: String,
+    #[arg(long, value_name = "NAME_OR_PATH", required_unless_present = "predictions")]
+    pub data: Option<String>,
+    /// Instead of a network: what a detector of any origin found, as a COCO result file.
+    #[arg(long, value_name = "FILE", requires_all = ["truth", "task"], conflicts_with_all = ["network", "weights", "data"])]
+    pub predictions: Option<PathBuf>,
+    /// The COCO annotations that predictions are measured against.
+    #[arg(long, value_name = "FILE", requires = "predictions")]
+    pub truth: Option<PathBuf>,
     /// Which part of them.
     #[arg(long, value_parser = choice::<Split>(), default_value_t = Split::Test)]
     pub split: Split,
@@ -62,8 +71,8 @@ pub struct EvalArguments {
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub worst: usize,
     /// What is measured; what the network was trained for if not given, where its config.json says so, and else classification.
-    #[arg(long, value_parser = choice::<TaskKind>())]
-    pub task: Option<TaskKind>,
+    #[arg(long, value_parser = Measured::parser())]
+    pub task: Option<Measured>,
     /// How the network takes an image.
     #[command(flatten)]
     pub input: InputArguments,
@@ -80,7 +89,22 @@ pub struct EvalArguments {
 
 /// Evaluates and prints.
 pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {
-    let (predictor, data) = subject(arguments)?;
+    let asked = match (arguments.task, &arguments.predictions, &arguments.truth) {
+        (Some(Measured::Objects(kind)), Some(predictions), Some(truth)) => {
+            return score::run(kind, predictions, truth, arguments.json, quiet);
+        }
+        (Some(Measured::Objects(_)), ..) => {
+            let problem = "networks that find objects are not there yet: `--predictions FILE --truth FILE` measures what another program found";
+            return Err(Failure::Usage(problem.into()));
+        }
+        (_, Some(_), _) => {
+            let problem = "predictions are measured as `--task detection` or `--task instance-segmentation`";
+            return Err(Failure::Usage(problem.into()));
+        }
+        (Some(Measured::Task(task)), ..) => Some(task),
+        (None, ..) => None,
+    };
+    let (predictor, data) = subject(arguments, asked)?;
     let teacher = arguments
         .teacher
         .as_deref()
@@ -129,7 +153,10 @@ fn evaluation_failure(error: EngineError) -> Failure {
 }
 
 /// The network and the images that are asked for.
-fn subject(arguments: &EvalArguments) -> Result<(Predictor, Arc<dyn Dataset>), Failure> {
+fn subject(
+    arguments: &EvalArguments,
+    asked: Option<TaskKind>,
+) -> Result<(Predictor, Arc<dyn Dataset>), Failure> {
     let source = Source {
         model: arguments.model.clone(),
         weights: arguments.network.clone().or_else(|| arguments.weights.clone()),
@@ -137,7 +164,7 @@ fn subject(arguments: &EvalArguments) -> Result<(Predictor, Arc<dyn Dataset>), F
         ..Source::default()
     };
     let (predictor, data) = if let Some(file) = source.weights.as_deref().filter(|file| is_onnx(file)) {
-        let data = images(arguments, TaskKind::default())?;
+        let data = images(arguments, asked.unwrap_or_default())?;
         if data.is_empty() {
             return Err(Failure::Usage(format!("{} has no images", data.name())));
         }
@@ -145,10 +172,10 @@ fn subject(arguments: &EvalArguments) -> Result<(Predictor, Arc<dyn Dataset>), F
         (opened::onnx(file, logits, &arguments.input, image)?, data)
     } else {
         let predictor = opened::network(&source, "eval", &arguments.input)?;
-        let data = images(arguments, predictor.task)?;
+        let data = images(arguments, asked.unwrap_or(predictor.task))?;
         (predictor, data)
     };
-    let task = arguments.task.unwrap_or(predictor.task);
+    let task = asked.unwrap_or(predictor.task);
     let network = predictor.network.with_precision(arguments.precision);
     let predictor = Predictor {
         task,
@@ -159,11 +186,11 @@ fn subject(arguments: &EvalArguments) -> Result<(Predictor, Arc<dyn Dataset>), F
     Ok((predictor, data))
 }
 
-/// The images with the targets of the task that is asked for, or else of the one that the network is `known` for.
-fn images(arguments: &EvalArguments, known: TaskKind) -> Result<Arc<dyn Dataset>, Failure> {
-    let kind = arguments.task.unwrap_or(known);
+/// The images with the targets of a task.
+fn images(arguments: &EvalArguments, kind: TaskKind) -> Result<Arc<dyn Dataset>, Failure> {
     let target = potstill_tasks::task(kind, TaskOptions::default()).target_kind();
-    Ok(open_for(&arguments.data, arguments.split, target)?.into())
+    let source = arguments.data.as_deref().unwrap_or_default();
+    Ok(open_for(source, arguments.split, target)?.into())
 }
 
 /// The teacher at a path. It takes images as its own config says.

@@ -12,6 +12,7 @@ pub mod list;
 pub mod plan;
 pub mod predict;
 pub mod schema;
+pub mod score;
 pub mod train;
 pub mod verify;
 

@@ -1,0 +1,168 @@
+//! `potstill eval --predictions`: a result file against its truth, whoever made it.
+
+use std::path::Path;
+
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use potstill_data::coco::{CocoAnnotations, CocoResults, RegionKind};
+use potstill_metrics::{
+    Unit,
+    coco::{ClassScores, CocoScores, average_precision},
+};
+use potstill_settings::Choice;
+use potstill_tasks::TaskKind;
+use serde_json::{Value, json};
+
+use crate::{
+    commands::{print, print_json},
+    failure::Failure,
+};
+
+/// What `eval` measures: a network at its task, or objects in files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Measured {
+    /// A network at a task.
+    Task(TaskKind),
+    /// Objects of result files.
+    Objects(RegionKind),
+}
+
+/// The tasks of result files, with their sentences.
+const OBJECTS: [(&str, &str, RegionKind); 2] = [
+    (
+        "detection",
+        "Finds objects by boxes: of result files",
+        RegionKind::Box,
+    ),
+    (
+        "instance-segmentation",
+        "Finds objects by their pixels: of result files",
+        RegionKind::Mask,
+    ),
+];
+
+impl Measured {
+    /// Reads a task's name. Help and completions list them with their sentences.
+    pub fn parser() -> impl TypedValueParser<Value = Self> {
+        let tasks = TaskKind::NAMES
+            .iter()
+            .map(|named| PossibleValue::new(named.name).help(named.about));
+        let objects = OBJECTS.map(|(name, about, _)| PossibleValue::new(name).help(about));
+        PossibleValuesParser::new(tasks.chain(objects)).try_map(|name| {
+            let objects = OBJECTS.iter().find(|(known, ..)| *known == name);
+            match objects {
+                Some((_, _, kind)) => Ok(Self::Objects(*kind)),
+                None => name.parse().map(Self::Task),
+            }
+        })
+    }
+}
+
+/// Measures the results in `predictions` against the annotations in `truth`, and prints COCO's numbers in percent.
+pub fn run(
+    kind: RegionKind,
+    predictions: &Path,
+    truth: &Path,
+    as_json: bool,
+    quiet: bool,
+) -> Result<(), Failure> {
+    let truth = CocoAnnotations::read(truth)?;
+    let results = CocoResults::read(predictions)?;
+    let unknown = results.unknown(&truth);
+    if !unknown.is_empty() && unknown.values().sum::<usize>() == results.len() {
+        return Err(no_common_category(&truth, &results));
+    }
+    if !quiet {
+        for (category, count) in &unknown {
+            eprintln!(
+                "{count} results of category {category}, which {} does not have, are left out",
+                truth.path.display()
+            );
+        }
+    }
+    let detections = results.detections(&truth, kind)?;
+    let scores = average_precision(&truth.truth(kind)?, &detections, truth.categories.len());
+    if as_json {
+        return print_json(&in_json(&scores, &truth, detections.len()));
+    }
+    print(&in_text(&scores, &truth, detections.len()))
+}
+
+fn no_common_category(truth: &CocoAnnotations, results: &CocoResults) -> Failure {
+    let listed = |ids: &mut dyn Iterator<Item = i64>| {
+        let ids: Vec<String> = ids.take(8).map(|id| id.to_string()).collect();
+        ids.join(", ")
+    };
+    Failure::Work(format!(
+        "no result is of a category of the truth: {} has the ids {}, and {} has {}",
+        results.path.display(),
+        listed(&mut results.unknown(truth).into_keys()),
+        truth.path.display(),
+        listed(&mut truth.categories.iter().map(|category| category.id)),
+    ))
+}
+
+/// The twelve numbers by name.
+fn twelve(scores: &CocoScores) -> [(&'static str, Option<f64>); 12] {
+    [
+        ("ap", scores.ap),
+        ("ap50", scores.ap50),
+        ("ap75", scores.ap75),
+        ("ap_small", scores.ap_small),
+        ("ap_medium", scores.ap_medium),
+        ("ap_large", scores.ap_large),
+        ("ar1", scores.ar1),
+        ("ar10", scores.ar10),
+        ("ar100", scores.ar100),
+        ("ar_small", scores.ar_small),
+        ("ar_medium", scores.ar_medium),
+        ("ar_large", scores.ar_large),
+    ]
+}
+
+fn percent(value: Option<f64>) -> Option<f64> {
+    value.map(|value| 100.0 * value)
+}
+
+fn in_json(scores: &CocoScores, truth: &CocoAnnotations, detections: usize) -> Value {
+    let mut value = json!({ "images": truth.images.len(), "detections": detections });
+    for (name, score) in twelve(scores) {
+        value[name] = json!(percent(score));
+    }
+    let classes = truth.categories.iter().zip(&scores.classes);
+    let class = |(category, ClassScores { ap, ap50, ar100 }): (
+        &potstill_data::coco::CocoCategory,
+        &ClassScores,
+    )| {
+        json!({ "class": category.name, "ap": percent(*ap), "ap50": percent(*ap50), "ar100": percent(*ar100) })
+    };
+    value["classes"] = classes.map(class).collect();
+    value
+}
+
+fn in_text(scores: &CocoScores, truth: &CocoAnnotations, detections: usize) -> String {
+    let shown = |score: Option<f64>| Unit::Percent.number(percent(score).unwrap_or(f64::NAN));
+    let mut lines = vec![format!(
+        "{detections} detections in {} images",
+        truth.images.len()
+    )];
+    for part in twelve(scores).chunks(6) {
+        let values: Vec<String> = part
+            .iter()
+            .map(|(name, score)| format!("{} {}", name.replace('_', " "), shown(*score)))
+            .collect();
+        lines.push(values.join("  "));
+    }
+    let width = truth
+        .categories
+        .iter()
+        .map(|category| category.name.len())
+        .max()
+        .unwrap_or(0);
+    for (category, of_class) in truth.categories.iter().zip(&scores.classes) {
+        if of_class.ap.is_some() {
+            let (ap, ap50) = (shown(of_class.ap), shown(of_class.ap50));
+            lines.push(format!("{:<width$}  ap {ap:>6}  ap50 {ap50:>6}", category.name));
+        }
+    }
+    lines.join("\n")
+}
