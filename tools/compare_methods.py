@@ -92,7 +92,25 @@ LIGHT = {
     "tskd-kl-0.1": [tskd(NARROW + ", kl_weight = 0.1")],
 }
 
+# The long comparison, at first with the published weights or those of the short one.
+CACHED = "teacher.cache=true"
+LONG_EKD = ekd("transfer_warmup_epochs = 30")
+LONG_TST = 'bank = { kind = "trained" }, rounds = [12, 30], round_epochs = 4, search_lr = 0.05'
+EVIDENCE = {
+    "alone": [],
+    "kd": [KD, CACHED],
+    "review-kd": ['methods=[{ kind = "review-kd", ramp_epochs = 5, weight = 0.6 }]'],
+    "tskd": [tskd(NARROW + ", review_weight = 5.0"), CACHED],
+    "ekd": [FRESH_TEACHER, LONG_EKD],
+    "letkd-1": [letkd("variant = 1, templates = 512")],
+    "letkd-2": [letkd("variant = 2, templates = 512, components = 8")],
+    "tst": [tst(LONG_TST)],
+    "kd-letkd-1": ['methods=[{ kind = "kd" }, { kind = "letkd", variant = 1, templates = 512 }]'],
+    "review-kd-kd": ['methods=[{ kind = "review-kd", ramp_epochs = 5, weight = 0.6 }, { kind = "kd" }]'],
+}
+
 SETS = {
+    "evidence": ("evidence-cifar10", EVIDENCE),
     "cifar10": ("comparison-cifar10", CIFAR10 | LEARNED),
     "cifar10-longer": ("comparison-cifar10", longer(CIFAR10 | LEARNED_LONGER)),
     "resnet56": ("comparison-cifar10", larger(CIFAR10 | LIGHT | LEARNED)),
