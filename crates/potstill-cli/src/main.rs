@@ -12,6 +12,7 @@
 mod arguments;
 mod choice;
 mod commands;
+mod data_part;
 mod failure;
 mod hint;
 mod image_size;

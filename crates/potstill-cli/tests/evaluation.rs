@@ -128,6 +128,23 @@ fn a_run_and_the_evaluation_of_the_run_are_the_same_number() {
     let eval = ["eval", "runs/cropped", "--data", "photos", "--split", "train"];
     let train = place.json(&[&eval[..], &["--json", "--quiet"]].concat());
     assert_eq!(train["count"], 36);
+    let eval = [
+        "eval",
+        "runs/cropped",
+        "--data",
+        "photos",
+        "--split",
+        "validation",
+    ];
+    let said = place.refused(&eval, 2);
+    assert!(
+        said.contains("photos has no validation part of its own"),
+        "{said}"
+    );
+    photograph(&place.path("photos/val"), "dog", 4);
+    let validation = place.json(&[&eval[..], &["--json", "--quiet"]].concat());
+    assert_eq!(validation["count"], 4);
+    assert_eq!(validation["missing_classes"], json!(["cat", "owl"]));
 }
 
 #[test]
@@ -229,6 +246,62 @@ fn a_network_agrees_with_itself_and_is_told_in_tables() {
     place.out(&["train", "pets.toml", "--quiet", "name=longer", "train.epochs=4"]);
     let other = [&eval[..5], &["runs/longer", "--json", "--quiet"]].concat();
     assert!(number(&place.json(&other)["agreement"]["divergence"]) > 0.0);
+}
+
+#[test]
+fn a_teacher_of_other_classes_is_no_teacher_for_logits() {
+    let place = with_photos();
+    place.out(&["train", "pets.toml", "--quiet"]);
+    for class in ["bat", "cat", "dog"] {
+        photograph(&place.path("others/train"), class, 8);
+        photograph(&place.path("others/test"), class, 3);
+    }
+    let plan = |method: &str, data: &str| {
+        let [train, test] = ["train", "test"].map(|key| format!("data.{key}={data}"));
+        let methods = format!("methods=[{{ kind = \"{method}\" }}]");
+        let teacher = "teacher={ run = \"runs/pets\" }";
+        place.run(&[
+            "plan",
+            "pets.toml",
+            &train,
+            &test,
+            teacher,
+            &methods,
+            "name=student",
+        ])
+    };
+    let refused = plan("kd", "others");
+    let said = String::from_utf8(refused.stderr).unwrap();
+    assert_eq!(refused.status.code(), Some(2), "{said}");
+    assert!(
+        said.contains("`kd` compares logits class by class") && said.contains("`cat` there is `bat` here"),
+        "{said}"
+    );
+    // Its features may teach, and where the names are the same its logits.
+    assert!(plan("review-kd", "others").status.success());
+    let planned = plan("kd", "photos");
+    assert!(planned.status.success());
+    assert!(
+        !String::from_utf8(planned.stdout)
+            .unwrap()
+            .contains("was trained on")
+    );
+    // One that was trained on images of another size is shown the student's, and that is said.
+    let larger = [
+        "plan",
+        "pets.toml",
+        "data.augment=[{ resize = { size = 24 } }]",
+        r#"teacher={ run = "runs/pets" }"#,
+        r#"methods=[{ kind = "kd" }]"#,
+        "name=student",
+    ];
+    let text = place.out(&larger);
+    assert!(
+        text.contains(
+            "the teacher `teacher` was trained on images of 16x16, and is shown the student's of 24x24"
+        ),
+        "{text}"
+    );
 }
 
 #[test]

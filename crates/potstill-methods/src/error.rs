@@ -32,6 +32,19 @@ pub enum MethodError {
         /// The student's classes.
         student: usize,
     },
+    /// Logits of other classes, or of the same in another order.
+    #[error(
+        "`{method}` compares logits class by class, and the teacher's classes are not those of the data in the same order: `{teacher}` \
+         there is `{student}` here. A data set whose classes have the teacher's names and order is needed"
+    )]
+    ClassNames {
+        /// The method.
+        method: &'static str,
+        /// The first of the teacher's classes that differs.
+        teacher: String,
+        /// The student's class in that place.
+        student: String,
+    },
     /// A teacher of another task, whose logits mean something else.
     #[error(
         "`{method}` compares probabilities, but the teacher was trained for `{teacher}` and the student is for `{student}`"

@@ -1,7 +1,7 @@
 //! What a method finds at planning time: both networks, probed, so that it can infer every shape.
 
 use burn::tensor::Device;
-use potstill_data::Normalise;
+use potstill_data::{ClassMatch, Normalise};
 use potstill_models::{FrozenModel, LastStage, ModelError, Probe, StageEnd};
 use potstill_ops::{Point, Scope};
 use potstill_random::Seed;
@@ -24,6 +24,8 @@ pub struct NetworkInfo {
     pub has_weights: bool,
     /// The task that its weights were trained for, where they say so.
     pub task: Option<TaskKind>,
+    /// What its classes are called, in the order of its outputs; empty where nothing says so.
+    pub class_names: Vec<String>,
 }
 
 /// What a method knows when it is planned. A method that has modules of its own finds their shapes here:
@@ -107,10 +109,10 @@ impl PlanContext {
     }
 
     /// The teacher, whose probabilities the student's can be compared with: it must have learned the same task, if it says which, with the
-    /// same number of classes, as must every other.
+    /// same classes, as must every other: as many, and in the same order by their names, if it says these.
     ///
     /// # Errors
-    /// As [`teacher`](Self::teacher); [`MethodError::OtherTask`], [`MethodError::Classes`].
+    /// As [`teacher`](Self::teacher); [`MethodError::OtherTask`], [`MethodError::Classes`], [`MethodError::ClassNames`].
     pub fn teacher_of_same_classes(&self, method: &'static str) -> Result<&NetworkInfo, MethodError> {
         let mut tasks = self.teachers.iter().filter_map(|teacher| teacher.task);
         if let Some(teacher) = tasks.find(|&task| task != self.task) {
@@ -122,13 +124,31 @@ impl PlanContext {
         }
         let student = self.student.probe.classes;
         let mut classes = self.teachers.iter().map(|teacher| teacher.probe.classes);
-        match classes.find(|&teacher| teacher != student) {
-            Some(teacher) => Err(MethodError::Classes {
+        if let Some(teacher) = classes.find(|&teacher| teacher != student) {
+            return Err(MethodError::Classes {
+                method,
+                teacher,
+                student,
+            });
+        }
+        self.check_class_names(method)?;
+        self.teacher(method)
+    }
+
+    /// Whether the teachers that say what their classes are called have those of the student in the same places.
+    fn check_class_names(&self, method: &'static str) -> Result<(), MethodError> {
+        let ours = &self.student.class_names;
+        let mut differing = self
+            .teachers
+            .iter()
+            .filter_map(|teacher| teacher.other_class(ours));
+        match differing.next() {
+            None => Ok(()),
+            Some([teacher, student]) => Err(MethodError::ClassNames {
                 method,
                 teacher,
                 student,
             }),
-            None => self.teacher(method),
         }
     }
 
@@ -170,6 +190,7 @@ impl NetworkInfo {
             last_stage: network.last_stage(),
             has_weights: false,
             task: None,
+            class_names: Vec::new(),
         })
     }
 
@@ -177,6 +198,25 @@ impl NetworkInfo {
     #[must_use]
     pub fn with_weights(self, has_weights: bool) -> Self {
         Self { has_weights, ..self }
+    }
+
+    /// The first of its classes that is called otherwise than the class of `names` in its place, and what that is called; `None` where
+    /// all are alike, or where one of both has numbers or no names at all.
+    pub fn other_class(&self, names: &[String]) -> Option<[String; 2]> {
+        let own = &self.class_names;
+        if own.is_empty() || names.is_empty() {
+            return None;
+        }
+        let in_place = match ClassMatch::of("the data", names, own) {
+            Ok(ClassMatch::Same | ClassMatch::ByPosition) => true,
+            Ok(ClassMatch::ByName { numbers, .. } | ClassMatch::ByNumber { numbers }) => {
+                (0..).zip(&numbers).all(|(place, number)| place == *number)
+            }
+            Err(_) => false,
+        };
+        let mut pairs = own.iter().zip(names).filter(|_| !in_place);
+        let (own, other) = pairs.find(|(own, other)| own != other)?;
+        Some([own.clone(), other.clone()])
     }
 
     /// The size `[H, W, C]` of the map at a point.

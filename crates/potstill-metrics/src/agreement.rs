@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::number::or_nan;
+
 /// Gathers what a network and its teacher say.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Agreement {
@@ -17,9 +19,11 @@ pub struct Agreement {
 pub struct AgreementReport {
     /// Percent of the images to which both give the same class, be it right or wrong. Where classes do not exclude each other, percent
     /// of all pairs of an image and a class that both tell alike.
+    #[serde(deserialize_with = "or_nan")]
     pub top1: f64,
     /// The mean over the images of the Kullback-Leibler divergence of the network's probabilities from the teacher's,
     /// `KL(teacher || network)` in nats; summed over the classes where they do not exclude each other.
+    #[serde(deserialize_with = "or_nan")]
     pub divergence: f64,
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::number::or_nan;
 use crate::{AgreementReport, CalibrationReport, ClassResult, Confused, ConfusionMatrix};
 
 /// What an evaluation tells beyond its metrics. What does not apply is left out of the JSON.
@@ -46,7 +47,41 @@ pub struct Mistake {
     /// What the network says.
     pub prediction: String,
     /// The probability that the network gives to what it says.
+    #[serde(deserialize_with = "or_nan")]
     pub probability: f64,
     /// The probability that it gives to the truth.
+    #[serde(deserialize_with = "or_nan")]
     pub probability_of_truth: f64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Details, Mistake};
+    use crate::AgreementReport;
+
+    /// A summary that cannot be read again would lose a run.
+    #[test]
+    fn what_is_no_number_comes_back_from_json() {
+        let mistake = Mistake {
+            index: 3,
+            file: "3.png".into(),
+            truth: "cat".into(),
+            prediction: "dog".into(),
+            probability: f64::NAN,
+            probability_of_truth: f64::NAN,
+        };
+        let details = Details {
+            agreement: Some(AgreementReport {
+                top1: 0.0,
+                divergence: f64::INFINITY,
+            }),
+            worst: vec![mistake],
+            ..Details::default()
+        };
+        let json = serde_json::to_string(&details).unwrap();
+        let read: Details = serde_json::from_str(&json).unwrap();
+        assert!(read.worst[0].probability.is_nan() && read.worst[0].file == "3.png");
+        assert!(read.agreement.unwrap().divergence.is_nan());
+        assert_eq!(serde_json::to_string(&Details::default()).unwrap(), "{}");
+    }
 }

@@ -42,6 +42,7 @@ pub struct Distillation {
     validation: Option<Arc<dyn Dataset>>,
     test: Arc<dyn Dataset>,
     augment: Augment,
+    test_augment: Option<Augment>,
     teachers: Vec<(String, TeacherModel)>,
     methods: Vec<MethodParts>,
     phase: Phase,
@@ -79,6 +80,7 @@ impl Distillation {
             validation: None,
             test: Arc::new(test),
             augment: Augment::none(),
+            test_augment: None,
             teachers: Vec::new(),
             methods: Vec::new(),
             phase: Phase::whole(30, optimizer),
@@ -131,6 +133,16 @@ impl Distillation {
     #[must_use]
     pub fn augment(self, augment: Augment) -> Self {
         Self { augment, ..self }
+    }
+
+    /// The fixed steps that test images take instead, and every image that the student is shown later; those of
+    /// [`augment`](Self::augment) that draw nothing at random if not given.
+    #[must_use]
+    pub fn test_augment(self, steps: Augment) -> Self {
+        Self {
+            test_augment: Some(steps),
+            ..self
+        }
     }
 
     /// How often the student goes through the training images.
@@ -215,10 +227,13 @@ impl Distillation {
     /// The first thing that does not fit.
     pub fn plan(self) -> Result<Plan, EngineError> {
         let device = cpu();
-        let data = match self.validation {
+        let mut data = match self.validation {
             None => PlannedData::new(self.train, self.test, self.augment)?,
             Some(set) => PlannedData::with_validation(self.train, set, Some(self.test), self.augment)?,
         };
+        if let Some(steps) = self.test_augment {
+            data = data.with_preprocess(steps)?;
+        }
         let teachers = self.teachers.into_iter();
         let teachers = teachers.map(|(name, teacher)| teacher.planned(&name, &data, &device));
         let teachers = teachers.collect::<Result<Vec<_>, _>>()?;

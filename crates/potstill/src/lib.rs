@@ -72,8 +72,9 @@ pub mod prelude {
         TargetKind, open, open_for,
     };
     pub use potstill_engine::{
-        CheckpointChoice, EngineError, EpochProgress, Evaluation, MethodParts, NetworkInput, NoObserver,
-        Observer, Outcome, Plan, Run, RunFolder, Source, StepProgress, VisionModel, cpu, evaluate, export,
+        CheckpointChoice, EngineError, EpochProgress, Evaluation, EvaluationSettings, MethodParts,
+        NetworkInput, NoObserver, Observer, Outcome, Plan, Predictor, Preprocess, Run, RunFolder, Source,
+        StepProgress, VisionModel, cpu, evaluate, export,
     };
     pub use potstill_methods::{
         Event, Kd, LossTerm, Method, MethodError, MethodInfo, NetworkOutput, OptimizerGroup, Part,

@@ -4,7 +4,10 @@
 
 use std::{collections::BTreeMap, fs, sync::atomic::AtomicBool};
 
-use potstill::prelude::*;
+use potstill::{
+    data::augment::{Size, Step},
+    prelude::*,
+};
 use potstill_testing::{
     recipe::TestRecipe,
     runs::{StopAfter, bits, finish},
@@ -26,7 +29,7 @@ fn distillation() -> Distillation {
             "review-kd",
             MethodSpec::new("review-kd").with("ramp_epochs", 2),
         ))
-        .augment(Augment::new(vec![potstill::data::augment::Step::Flip]).unwrap())
+        .augment(Augment::new(vec![Step::Flip]).unwrap())
         .task_weight(0.1)
         .epochs(2)
         .batch(16)
@@ -278,4 +281,46 @@ fn another_task_has_its_own_targets_and_metrics() {
     let refused = student(images(Split::Train), images(Split::Test)).task(TaskKind::MultiLabel);
     let said = refused.plan().err().unwrap().to_string();
     assert!(said.contains("set of classes"), "{said}");
+}
+
+/// Images of 24x24 that the student sees at 16x16: what it is later shown goes through the same steps.
+#[test]
+fn a_student_takes_the_steps_of_its_test_images_along() {
+    let data = |split| open("shapes:size=24,train=64,test=20,classes=4", split).unwrap();
+    let steps = |steps| Augment::new(steps).unwrap();
+    let centre = |side| Step::CentreCrop {
+        size: Size::Square(side),
+    };
+    let distillation = || {
+        Distillation::new("cifar_resnet8", data(Split::Train), data(Split::Test))
+            .augment(steps(vec![Step::resize_shorter(18), Step::Flip, centre(16)]))
+            .epochs(1)
+            .batch(16)
+    };
+    let refused = distillation().test_augment(steps(vec![Step::Flip])).plan();
+    let said = refused.err().unwrap().to_string();
+    assert!(said.contains("`flip` draws at random"), "{said}");
+
+    let result = distillation()
+        .test_augment(steps(vec![Step::resize_shorter(20), centre(16)]))
+        .run(&mut NoObserver)
+        .unwrap();
+    let place = tempfile::tempdir().unwrap();
+    result.save(place.path().join("student")).unwrap();
+    let loaded = VisionModel::load(place.path().join("student")).unwrap();
+    for student in [&result.student, &loaded] {
+        let predictor = Predictor::from(student);
+        let prepared = predictor.prepare(data(Split::Test).into()).unwrap();
+        let found = predictor.evaluate(&prepared, &EvaluationSettings::default(), &mut |_| ());
+        let found = found.unwrap().metrics;
+        assert_eq!(found["top1"], result.metrics()["top1"]);
+        assert!((found["loss"] - result.metrics()["loss"]).abs() < 1e-9);
+        assert_eq!(
+            student
+                .logits(&[data(Split::Test).image(0).unwrap()])
+                .unwrap()
+                .dims(),
+            [1, 4]
+        );
+    }
 }

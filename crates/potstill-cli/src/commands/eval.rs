@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use potstill_data::{DataError, Dataset, LoaderConfig, Normalise, Split, open_for};
+use potstill_data::{DataError, Dataset, LoaderConfig, Normalise};
 use potstill_engine::{EngineError, Evaluation, EvaluationSettings, Predictor, Source};
 use potstill_metrics::MetricSet;
 use potstill_report::details_text;
@@ -19,6 +19,7 @@ use crate::{
         print, print_json,
         score::{self, Measured},
     },
+    data_part::{self, Part},
     failure::Failure,
     model_name::ModelName,
     network_arguments::InputArguments,
@@ -57,8 +58,8 @@ pub struct EvalArguments {
     #[arg(long, value_name = "FILE", requires = "predictions")]
     pub truth: Option<PathBuf>,
     /// Which part of them.
-    #[arg(long, value_parser = choice::<Split>(), default_value_t = Split::Test)]
-    pub split: Split,
+    #[arg(long, value_parser = choice::<Part>(), default_value_t = Part::Test)]
+    pub split: Part,
     /// What the network's classes are called: a file with a name a line, in the order of its outputs. By these names, or those of the
     /// weights' config, the classes of the data are told.
     #[arg(long, value_name = "FILE")]
@@ -190,7 +191,7 @@ fn subject(
 fn images(arguments: &EvalArguments, kind: TaskKind) -> Result<Arc<dyn Dataset>, Failure> {
     let target = potstill_tasks::task(kind, TaskOptions::default()).target_kind();
     let source = arguments.data.as_deref().unwrap_or_default();
-    Ok(open_for(source, arguments.split, target)?.into())
+    data_part::open(source, arguments.split, target)
 }
 
 /// The teacher at a path. It takes images as its own config says.

@@ -81,6 +81,9 @@ fn describe(plan: &Plan) -> String {
             name => format!("{name}, {}", teacher.network.model),
         };
         network(&mut text, "teacher", &model, &teacher.network.info, &taken);
+        if let Some(note) = teacher.size_note(spec.data.image) {
+            let _ = writeln!(text, "          {note}");
+        }
         if let Some(kept) = &teacher.cache {
             cache(&mut text, kept);
         }

@@ -28,6 +28,8 @@ pub struct NetworkFacts {
     pub shortcut: Option<Shortcut>,
     /// How it takes an image.
     pub input: NetworkInput,
+    /// Height and width of the images that it was trained on, where its weights say so.
+    pub trained_on: Option<[usize; 2]>,
     /// What the probe saw of it.
     pub info: NetworkInfo,
 }
@@ -54,17 +56,20 @@ impl PlannedStudent {
             shortcut,
             network,
             input,
+            preprocess,
             ..
         } = network;
         let input = input.unwrap_or_else(|| data.normalise.clone().into());
         check_input("student", &input, network.channels(), data.image)?;
-        let info = NetworkInfo::of(&network, input.size(data.image)?, device)?;
+        let mut info = NetworkInfo::of(&network, input.size(data.image)?, device)?;
+        info.class_names = data.train.classes().to_vec();
         Ok(Self {
             network,
             facts: NetworkFacts {
                 model: architecture,
                 shortcut,
                 input,
+                trained_on: preprocess.and_then(|preprocess| preprocess.size),
                 info,
             },
         })

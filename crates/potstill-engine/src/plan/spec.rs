@@ -92,6 +92,10 @@ impl RunSpec {
             format!("augment: {:?}", self.data.augment),
             format!("student: {}", self.student.describe()),
         ];
+        let preprocess = &self.data.preprocess;
+        if *preprocess != self.data.augment.for_evaluation() {
+            lines.push(format!("test images: {preprocess:?}"));
+        }
         lines.extend(self.teachers.iter().map(|teacher| {
             let TeacherFacts { name, update, .. } = teacher;
             format!("teacher: {name}, {}, {update:?}", teacher.network.describe())

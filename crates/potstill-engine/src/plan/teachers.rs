@@ -57,6 +57,17 @@ impl TeacherFacts {
         Self::key_of(&self.name)
     }
 
+    /// A word on images of another size than it was trained on, if it is shown such.
+    pub fn size_note(&self, [height, width, _]: [usize; 3]) -> Option<String> {
+        let [own_height, own_width] = self.network.trained_on?;
+        ([height, width] != [own_height, own_width]).then(|| {
+            format!(
+                "the teacher `{}` was trained on images of {own_height}x{own_width}, and is shown the student's of {height}x{width}",
+                self.name
+            )
+        })
+    }
+
     /// The key in a recipe of the teacher of this name.
     pub(crate) fn key_of(name: &str) -> String {
         match name {
@@ -84,6 +95,8 @@ impl PlannedTeacher {
             network,
             input,
             task,
+            class_names,
+            preprocess,
             ..
         } = network.into();
         let frozen = FrozenModel::from(&network);
@@ -91,6 +104,8 @@ impl PlannedTeacher {
         let mut teacher = Self::frozen(name, architecture, frozen, input, data, device)?;
         teacher.facts.network.shortcut = shortcut;
         teacher.facts.network.info.task = task;
+        teacher.facts.network.info.class_names = class_names;
+        teacher.facts.network.trained_on = preprocess.and_then(|preprocess| preprocess.size);
         teacher.trainable = Some(network);
         Ok(teacher)
     }
@@ -119,6 +134,7 @@ impl PlannedTeacher {
                     model,
                     shortcut: None,
                     input,
+                    trained_on: None,
                     info: info.with_weights(true),
                 },
                 update: TeacherUpdate::Frozen,

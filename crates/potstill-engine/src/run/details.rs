@@ -18,11 +18,11 @@ impl Run {
     /// has its classes.
     pub(super) fn details(&self) -> Result<Details, EngineError> {
         let student = FrozenModel::from(&self.learner.student);
-        let alike = self.learner.teachers.iter().map(|teacher| {
-            let network = teacher.network.frozen();
-            (network, &teacher.input)
-        });
-        let mut alike = alike.filter(|(network, _)| {
+        let names = self.spec.data.judged_by().classes();
+        let teachers = self.spec.teachers.iter().zip(&self.learner.teachers);
+        let known = teachers.filter(|(facts, _)| facts.network.info.other_class(names).is_none());
+        let known = known.map(|(_, teacher)| (teacher.network.frozen(), &teacher.input));
+        let mut alike = known.filter(|(network, _)| {
             network.output_kind() == student.output_kind() && network.classes() == student.classes()
         });
         let teacher = alike.next();

@@ -86,6 +86,9 @@ impl Run {
             let Some(exam) = TeacherExam::of(&self.spec, facts, &teacher.network.frozen(), None)? else {
                 continue;
             };
+            if let Some(note) = facts.size_note(self.spec.data.image) {
+                observer.says(&note);
+            }
             let TeacherFacts { name, network, .. } = facts;
             observer.says(&format!(
                 "the teacher `{name}` ({}): {}",
