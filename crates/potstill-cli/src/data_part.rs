@@ -2,7 +2,7 @@
 
 use std::{path::Path, sync::Arc};
 
-use potstill_data::{Dataset, Split, TargetKind, open_for};
+use potstill_data::{Dataset, OpenOptions, Split, TargetKind, open_with};
 use potstill_settings::choice;
 
 use crate::failure::Failure;
@@ -23,7 +23,12 @@ choice! {
 const NAMES: [&str; 3] = ["val", "valid", "validation"];
 
 /// Opens a part of a data set.
-pub fn open(source: &str, part: Part, target: TargetKind) -> Result<Arc<dyn Dataset>, Failure> {
+pub fn open(
+    source: &str,
+    part: Part,
+    target: TargetKind,
+    options: &OpenOptions,
+) -> Result<Arc<dyn Dataset>, Failure> {
     let split = match part {
         Part::Train => Split::Train,
         Part::Test => Split::Test,
@@ -34,17 +39,18 @@ pub fn open(source: &str, part: Part, target: TargetKind) -> Result<Arc<dyn Data
                     NAMES.join(", ")
                 ))
             })?;
-            return Ok(open_for(&path, Split::Test, target)?.into());
+            return Ok(open_with(&path, Split::Test, target, options)?.into());
         }
     };
-    Ok(open_for(source, split, target)?.into())
+    Ok(open_with(source, split, target, options)?.into())
 }
 
 /// The validation part in a folder.
 fn validation(folder: &Path) -> Option<String> {
-    let names = NAMES
-        .iter()
-        .flat_map(|name| ["", ".tar", ".tar.gz", ".tgz"].map(|extension| format!("{name}{extension}")));
+    let names = NAMES.iter().flat_map(|name| {
+        ["", ".tar", ".tar.gz", ".tgz", ".tar.xz", ".txz", ".zip"]
+            .map(|extension| format!("{name}{extension}"))
+    });
     let path = names.map(|name| folder.join(name)).find(|path| path.exists())?;
     // With a separator in it: a data set's name has none.
     Some(path.display().to_string())

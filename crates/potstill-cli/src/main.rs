@@ -19,6 +19,7 @@ mod image_size;
 mod interrupt;
 mod model_name;
 mod network_arguments;
+mod open_arguments;
 mod opened;
 mod progress_lines;
 mod recipes;

@@ -1,10 +1,12 @@
-//! Named files from a folder, from a tar archive or from a gzipped one, so that a reader need not care which.
+//! Named files from a folder, from a tar archive or from one that is packed as a whole (gzip, xz), so that a reader need
+//! not care which.
 
 use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
+use lzma_rust2::XzReader;
 
 use crate::DataError;
 
@@ -40,7 +42,7 @@ pub(crate) fn first_names(path: &Path, limit: usize) -> Result<Vec<String>, Data
     Ok(names)
 }
 
-/// Every byte of a file, unpacked where it is gzipped.
+/// Every byte of a file, unpacked where it is packed.
 pub(crate) fn read_unpacked(path: &Path) -> Result<Vec<u8>, DataError> {
     let mut bytes = Vec::new();
     reader(path)?
@@ -49,24 +51,41 @@ pub(crate) fn read_unpacked(path: &Path) -> Result<Vec<u8>, DataError> {
     Ok(bytes)
 }
 
-/// A reader of a file's content, unpacked where it is gzipped (told by its first bytes).
+/// A reader of a file's content, unpacked where it is packed (told by its first bytes).
 pub(crate) fn reader(path: &Path) -> Result<Box<dyn Read>, DataError> {
-    let open = || File::open(path).map_err(DataError::io("open", path));
-    Ok(if is_gzipped(path)? {
-        Box::new(MultiGzDecoder::new(BufReader::with_capacity(1 << 16, open()?)))
-    } else {
-        Box::new(BufReader::with_capacity(1 << 16, open()?))
+    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let file = BufReader::with_capacity(1 << 16, file);
+    Ok(match packing(path)? {
+        Packing::None => Box::new(file),
+        Packing::Gzip => Box::new(MultiGzDecoder::new(file)),
+        Packing::Xz => Box::new(XzReader::new(file, true)),
     })
 }
 
-/// Whether a file starts as a gzip file does.
-pub(crate) fn is_gzipped(path: &Path) -> Result<bool, DataError> {
+/// Whether a file is packed as a whole.
+pub(crate) fn is_packed(path: &Path) -> Result<bool, DataError> {
+    Ok(packing(path)? != Packing::None)
+}
+
+/// How a file is packed as a whole.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Packing {
+    None,
+    Gzip,
+    Xz,
+}
+
+fn packing(path: &Path) -> Result<Packing, DataError> {
     let mut start = Vec::new();
     let file = File::open(path).map_err(DataError::io("open", path))?;
-    file.take(2)
+    file.take(6)
         .read_to_end(&mut start)
         .map_err(DataError::io("read", path))?;
-    Ok(start == [0x1f, 0x8b])
+    Ok(match start[..] {
+        [0x1f, 0x8b, ..] => Packing::Gzip,
+        [0xfd, b'7', b'z', b'X', b'Z', 0] => Packing::Xz,
+        _ => Packing::None,
+    })
 }
 
 fn from_folder(folder: &Path, wanted: &[&str]) -> Result<Vec<Member>, DataError> {

@@ -8,13 +8,13 @@ use std::thread;
 use serde::Serialize;
 
 use crate::parallel::{guarded, map_indices};
-use crate::{DataError, Dataset, Image, Split, open};
+use crate::{DataError, Dataset, Image, LeftOutGroup, OpenOptions, Split, TargetKind, open_with};
 
 /// What is in a data set.
 ///
 /// ```
-/// use potstill_data::{Split, check};
-/// let report = check("shapes:train=24", Split::Train)?;
+/// use potstill_data::{OpenOptions, Split, check};
+/// let report = check("shapes:train=24", Split::Train, &OpenOptions::default())?;
 /// assert_eq!((report.images, report.classes[0].name.as_str(), report.classes[0].images), (24, "disc", 2));
 /// assert!(report.is_clean() && report.unreadable.is_empty());
 /// # Ok::<(), potstill_data::DataError>(())
@@ -40,8 +40,10 @@ pub struct CheckReport {
     /// Images that cannot be read, have another number of channels than the first, or a target that does not
     /// fit them.
     pub unreadable: Vec<Unreadable>,
-    /// Files among the images that were left out.
-    pub ignored: Vec<String>,
+    /// Files among the images that are left out, by kind.
+    pub left_out: Vec<LeftOutGroup>,
+    /// What else is to be told before the images are used, a line each.
+    pub notes: Vec<String>,
 }
 
 /// Images that show a class.
@@ -86,8 +88,13 @@ impl CheckReport {
 ///
 /// # Errors
 /// Where the data set cannot be opened at all; a broken image is part of the report.
-pub fn check(source: &str, split: Split) -> Result<CheckReport, DataError> {
-    Ok(check_dataset(&*open(source, split)?))
+pub fn check(source: &str, split: Split, options: &OpenOptions) -> Result<CheckReport, DataError> {
+    Ok(check_dataset(&*open_with(
+        source,
+        split,
+        TargetKind::Class,
+        options,
+    )?))
 }
 
 /// Checks a data set, on all processors. The result does not depend on how many there are.
@@ -149,7 +156,8 @@ pub fn check_dataset(dataset: &dyn Dataset) -> CheckReport {
         mean,
         std,
         unreadable,
-        ignored: dataset.info().ignored.clone(),
+        left_out: dataset.info().left_out.groups(),
+        notes: dataset.info().told(),
     }
 }
 
@@ -258,9 +266,13 @@ fn facts(image: &Image) -> Facts {
 mod tests {
     use std::fs;
 
-    use super::{check, check_dataset};
+    use super::{CheckReport, check_dataset};
     use crate::decode::tests::png_bytes;
-    use crate::{Split, registry};
+    use crate::{OpenOptions, Split, registry};
+
+    fn check(source: &str) -> CheckReport {
+        super::check(source, Split::Train, &OpenOptions::default()).unwrap()
+    }
 
     #[test]
     fn everything_is_counted_and_every_broken_file_is_named() {
@@ -276,7 +288,7 @@ mod tests {
         write("dog/2.png", &png_bytes(2, 1, 3, &[0, 51, 255, 0, 153, 255]));
         write("dog/3.jpg", b"");
         write("dog/notes.md", b"good dog");
-        let report = check(dir.path().to_str().unwrap(), Split::Train).unwrap();
+        let report = check(dir.path().to_str().unwrap());
         assert_eq!(
             (report.images, report.classes[0].images, report.classes[1].images),
             (5, 2, 3)
@@ -301,7 +313,8 @@ mod tests {
         assert!(
             report.unreadable[0].source.ends_with("2.png") && report.unreadable[1].reason.contains("empty")
         );
-        assert!(report.ignored[0].ends_with("notes.md") && !report.is_clean());
+        assert_eq!(report.left_out[0].example, "dog/notes.md");
+        assert!(report.notes[0].ends_with("1 .md (dog/notes.md)") && !report.is_clean());
         assert!(
             serde_json::to_string(&report)
                 .unwrap()
@@ -311,7 +324,7 @@ mod tests {
 
     #[test]
     fn the_registry_states_the_moments_of_shapes() {
-        let report = check("shapes:train=1200", Split::Train).unwrap();
+        let report = check("shapes:train=1200");
         let entry = registry().iter().find(|entry| entry.name == "shapes").unwrap();
         for (found, stated) in report
             .mean

@@ -139,6 +139,11 @@ impl Dataset for Cifar {
         Ok(Sample { image, target })
     }
 
+    fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
+        self.in_range(index)?;
+        Ok([SIDE, SIDE, 3])
+    }
+
     fn source(&self, index: usize) -> String {
         let mut record = index;
         for (file, records) in &self.files {

@@ -85,6 +85,14 @@ pub trait Dataset: Send + Sync {
         Ok(self.sample(index)?.image)
     }
 
+    /// Height, width and channels of an image, from its header where it lies in a file.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
+        Ok(self.image(index)?.shape())
+    }
+
     /// The class of an image, an index into [`classes`](Self::classes), in a set for classification.
     ///
     /// # Errors
@@ -149,6 +157,9 @@ where
     }
     fn image(&self, index: usize) -> Result<Image, DataError> {
         (**self).image(index)
+    }
+    fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
+        (**self).shape(index)
     }
 }
 

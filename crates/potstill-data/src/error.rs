@@ -120,6 +120,30 @@ pub enum DataError {
         len: usize,
     },
 
+    /// A data set is not of the kind that an option is for.
+    #[error("`{name}` {problem}")]
+    OpenOption {
+        /// The data set.
+        name: String,
+        /// What it has instead.
+        problem: &'static str,
+    },
+
+    /// More images cannot be decoded than may be left out.
+    #[error(
+        "{count} images of `{name}` cannot be read, and at most {allowed} may be left out (`data.skip_unreadable`); the first: {first}"
+    )]
+    Unreadable {
+        /// The data set.
+        name: String,
+        /// How many cannot be read.
+        count: usize,
+        /// How many may be left out.
+        allowed: usize,
+        /// What is wrong with the first.
+        first: String,
+    },
+
     /// An image has another kind of target than is needed.
     #[error("each image needs {wanted}, but this one has {found}")]
     TargetKind {

@@ -56,6 +56,11 @@ impl Dataset for InChannels {
         self.changed(self.dataset.image(index)?, index)
     }
 
+    fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
+        let [height, width, _] = self.dataset.shape(index)?;
+        Ok([height, width, self.channels])
+    }
+
     fn source(&self, index: usize) -> String {
         self.dataset.source(index)
     }

@@ -1,7 +1,5 @@
 //! A data set that is held in memory, decoded.
 
-use std::sync::Arc;
-
 use crate::parallel::{guarded, map_indices};
 use crate::{DataError, Dataset, DatasetInfo, Image, Sample, Target, TargetKind};
 
@@ -17,8 +15,8 @@ use crate::{DataError, Dataset, DatasetInfo, Image, Sample, Target, TargetKind};
 pub struct InMemory {
     info: DatasetInfo,
     samples: Vec<Sample>,
-    /// Tells where an image comes from; `None` for images that were given.
-    decoded_from: Option<Arc<dyn Dataset>>,
+    /// Where each image comes from; nothing for images that were given.
+    sources: Vec<String>,
 }
 
 impl InMemory {
@@ -68,22 +66,23 @@ impl InMemory {
         Ok(Self {
             info,
             samples,
-            decoded_from: None,
+            sources: Vec::new(),
         })
     }
 
-    /// Decodes every image of another data set on this many threads (at least one).
+    /// Decodes every image of another data set on this many threads (at least one). That one is not kept: an
+    /// archive in memory would be there twice.
     ///
     /// # Errors
     /// The first image, by index, that cannot be read.
-    pub fn decode(dataset: Arc<dyn Dataset>, threads: usize) -> Result<Self, DataError> {
+    pub fn decode(dataset: &dyn Dataset, threads: usize) -> Result<Self, DataError> {
         let samples = map_indices(dataset.len(), threads, |index| {
             guarded(|| dataset.sample(index), || dataset.source(index))
         })?;
         Ok(Self {
             info: dataset.info().clone(),
             samples,
-            decoded_from: Some(dataset),
+            sources: (0..dataset.len()).map(|index| dataset.source(index)).collect(),
         })
     }
 }
@@ -112,9 +111,14 @@ impl Dataset for InMemory {
         Ok(self.samples[index].image.clone())
     }
 
+    fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
+        self.in_range(index)?;
+        Ok(self.samples[index].image.shape())
+    }
+
     fn source(&self, index: usize) -> String {
-        match &self.decoded_from {
-            Some(dataset) => dataset.source(index),
+        match self.sources.get(index) {
+            Some(source) => source.clone(),
             None => format!("image {index} of {}", self.info.name),
         }
     }
@@ -123,10 +127,11 @@ impl Dataset for InMemory {
 #[cfg(test)]
 mod tests {
     use std::fs;
-    use std::sync::Arc;
 
     use crate::decode::tests::png_bytes;
-    use crate::{Dataset, DatasetInfo, Image, ImageFolder, InMemory, Sample, Split, Target, TargetKind};
+    use crate::{
+        Dataset, DatasetInfo, Image, ImageFiles, InMemory, OpenOptions, Sample, Split, Target, TargetKind,
+    };
 
     #[test]
     fn images_outlive_their_files_and_a_broken_one_is_named() {
@@ -139,15 +144,15 @@ mod tests {
             )
             .unwrap();
         }
-        let folder: Arc<dyn Dataset> = Arc::new(ImageFolder::open(dir.path(), Split::Train).unwrap());
+        let folder = ImageFiles::open(dir.path(), Split::Train, &OpenOptions::default()).unwrap();
         for threads in [0, 1, 3, 20] {
-            let memory = InMemory::decode(Arc::clone(&folder), threads).unwrap();
+            let memory = InMemory::decode(&folder, threads).unwrap();
             assert_eq!((memory.len(), memory.image(5).unwrap().pixels[0]), (7, 5));
             assert!(memory.source(5).ends_with("5.png"));
             assert_eq!(memory.fingerprint().unwrap(), folder.fingerprint().unwrap());
         }
         fs::write(dir.path().join("cat/4.png"), "broken").unwrap();
-        let message = InMemory::decode(folder, 3).err().unwrap().to_string();
+        let message = InMemory::decode(&folder, 3).err().unwrap().to_string();
         assert!(message.contains("4.png"), "{message}");
     }
 

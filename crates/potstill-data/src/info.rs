@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::{DataError, Fingerprint, Sample, TargetKind};
+use crate::{DataError, Fingerprint, LeftOut, Sample, TargetKind};
 
 /// What a data set says about all of its images.
 ///
@@ -20,8 +20,13 @@ pub struct DatasetInfo {
     /// The names of the classes, in the order of the labels. A set of label maps whose pixels may show
     /// nothing in particular has a class for that too, such as `background`.
     pub classes: Vec<String>,
-    /// Files that lie among the images but were left out (another format, hidden), for [`crate::check`].
-    pub ignored: Vec<String>,
+    /// Files that lie among the images but are left out, and why.
+    pub left_out: LeftOut,
+    /// What else there is to tell about the images before they are used, a line each.
+    pub notes: Vec<String>,
+    /// Whether the images to train with and to test with are apart. Class folders without splits are the same
+    /// images whichever is asked for.
+    pub has_splits: bool,
     /// Filled by the first call of [`Dataset::fingerprint`](crate::Dataset::fingerprint).
     fingerprint: OnceLock<Fingerprint>,
 }
@@ -37,15 +42,31 @@ impl DatasetInfo {
             name: name.into(),
             target,
             classes: classes.into_iter().map(|name| name.as_ref().to_owned()).collect(),
-            ignored: Vec::new(),
+            left_out: LeftOut::default(),
+            notes: Vec::new(),
+            has_splits: true,
             fingerprint: OnceLock::new(),
         }
     }
 
     /// The same with these files left out.
     #[must_use]
-    pub fn with_ignored(self, ignored: Vec<String>) -> Self {
-        Self { ignored, ..self }
+    pub fn with_left_out(self, left_out: LeftOut) -> Self {
+        Self { left_out, ..self }
+    }
+
+    /// The same, with or without splits.
+    #[must_use]
+    pub fn with_splits(self, has_splits: bool) -> Self {
+        Self { has_splits, ..self }
+    }
+
+    /// Everything that is to be told about the images before they are used, a line each: what is left out, where
+    /// torchvision would number the classes in another way, orientations that are not followed.
+    pub fn told(&self) -> Vec<String> {
+        let mut lines = self.left_out.notes(&self.name);
+        lines.extend(self.notes.iter().cloned());
+        lines
     }
 
     /// Holds a sample to what holds for all of them.
@@ -100,9 +121,16 @@ impl Clone for DatasetInfo {
             name,
             target,
             classes,
-            ignored,
+            left_out,
+            notes,
+            has_splits,
             ..
         } = self;
-        Self::new(name, *target, classes).with_ignored(ignored.clone())
+        Self {
+            left_out: left_out.clone(),
+            notes: notes.clone(),
+            has_splits: *has_splits,
+            ..Self::new(name, *target, classes)
+        }
     }
 }

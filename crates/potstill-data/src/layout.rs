@@ -1,68 +1,82 @@
 //! The layout of image folders and archives: `[ROOT/][SPLIT/]CLASS/[...]FILE`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
-use crate::decode::format;
-use crate::{Split, natural_order};
+use crate::{ClassOrder, LeftOutReason, Split, natural_order};
 
 /// What a list of paths means.
 #[derive(Debug, PartialEq)]
 pub(crate) struct Layout {
-    /// In natural order; those of all splits, so that the splits number them alike.
+    /// In the order that is asked for; those of all splits, so that the splits number them alike.
     pub classes: Vec<String>,
     /// For each image its place in the list of paths and its class; by class, then in natural order of the
     /// paths.
     pub images: Vec<(usize, u32)>,
-    /// Paths that are no images, or images outside a class.
-    pub ignored: Vec<usize>,
+    /// Places of paths that are no images of the split, except for those of the other splits.
+    pub left_out: Vec<(LeftOutReason, usize)>,
+    /// Whether there are folders of splits; without them all images belong to either.
+    pub has_splits: bool,
 }
 
 /// Why there is no layout.
 #[derive(Debug, PartialEq)]
 pub(crate) enum NoLayout {
-    /// Nothing with the extension of an image lies in a folder.
-    NoImages,
+    /// Nothing with the extension of an image lies in a folder; how many images of formats that are not read do.
+    NoImages(usize),
     /// There are splits, but not this one; the names of those that are there.
     NoSplit(Vec<String>),
     /// The folders are named after the parts of a detection or segmentation set.
     OtherTask(Vec<String>),
+    /// The classes cannot be put into the order that is asked for.
+    NoOrder(String),
 }
 
 /// Finds the classes of a split in a list of `/`-separated paths. Without split folders all images belong to
 /// either split.
-pub(crate) fn arrange(paths: &[String], split: Split) -> Result<Layout, NoLayout> {
-    let (mut placed, mut ignored) = in_folders(paths);
+pub(crate) fn arrange(
+    paths: &[String],
+    split: Split,
+    order: Option<&ClassOrder>,
+) -> Result<Layout, NoLayout> {
+    let (mut placed, mut left_out) = in_folders(paths);
     if placed.is_empty() {
-        return Err(NoLayout::NoImages);
+        let others = left_out
+            .iter()
+            .filter(|(reason, _)| *reason == LeftOutReason::OtherImage);
+        return Err(NoLayout::NoImages(others.count()));
     }
-    strip_root(&mut placed);
-    let splits = take_splits(&mut placed, &mut ignored);
+    let root = strip_root(&mut placed);
+    let splits = take_splits(&mut placed, &mut left_out);
     let wanted = split.folders().iter().find(|folder| splits.contains(**folder));
     if !splits.is_empty() && wanted.is_none() {
         return Err(NoLayout::NoSplit(splits.into_iter().collect()));
     }
     let level = usize::from(!splits.is_empty());
-    let classes = class_names(&placed, level)?;
-    let label = |name: &str| {
-        let found = classes.binary_search_by(|class| natural_order::compare(class, name));
-        found.unwrap_or(0) as u32
-    };
+    let classes = class_names(&placed, level, order)?;
+    let labels: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
     let is_wanted =
         |folders: &[&str]| wanted.is_none_or(|folder| as_split(folders[0]).as_deref() == Some(folder));
     let mut images: Vec<(usize, u32)> = placed
         .iter()
         .filter(|(_, folders)| is_wanted(folders))
-        .map(|(at, folders)| (*at, label(folders[level])))
+        .map(|(at, folders)| (*at, labels.get(folders[level]).copied().unwrap_or_default()))
         .collect();
     images.sort_by(|a, b| {
         let by_path = || natural_order::compare(&paths[a.0], &paths[b.0]);
         a.1.cmp(&b.1).then_with(by_path)
     });
-    ignored.sort_unstable();
+    // What is left out of another split is told with that one.
+    left_out.retain(|(_, at)| {
+        let mut folders = folders_of(&paths[*at]).into_iter().skip(root);
+        let inside = folders.next().and_then(as_split);
+        inside.is_none() || splits.is_empty() || inside.as_deref() == wanted.copied()
+    });
+    left_out.sort_unstable_by_key(|(_, at)| *at);
     Ok(Layout {
         classes,
         images,
-        ignored,
+        left_out,
+        has_splits: !splits.is_empty(),
     })
 }
 
@@ -70,25 +84,31 @@ pub(crate) fn arrange(paths: &[String], split: Split) -> Result<Layout, NoLayout
 type Placed<'a> = (usize, Vec<&'a str>);
 
 /// The images that lie in a folder, and the rest.
-fn in_folders(paths: &[String]) -> (Vec<Placed<'_>>, Vec<usize>) {
-    let (mut placed, mut ignored) = (Vec::new(), Vec::new());
+fn in_folders(paths: &[String]) -> (Vec<Placed<'_>>, Vec<(LeftOutReason, usize)>) {
+    let (mut placed, mut left_out) = (Vec::new(), Vec::new());
     for (at, path) in paths.iter().enumerate() {
-        let mut folders: Vec<&str> = path
-            .split('/')
-            .filter(|part| !part.is_empty() && *part != ".")
-            .collect();
-        let file = folders.pop().unwrap_or_default();
-        if is_image(file) && !folders.is_empty() {
-            placed.push((at, folders));
-        } else {
-            ignored.push(at);
+        let folders = folders_of(path);
+        match LeftOutReason::of(path) {
+            None if folders.is_empty() => left_out.push((LeftOutReason::OutsideClasses, at)),
+            None => placed.push((at, folders)),
+            Some(reason) => left_out.push((reason, at)),
         }
     }
-    (placed, ignored)
+    (placed, left_out)
 }
 
-/// The names of the split folders there are; if there are any, what lies beside them is ignored.
-fn take_splits(placed: &mut Vec<Placed<'_>>, ignored: &mut Vec<usize>) -> BTreeSet<String> {
+/// The folders around a file.
+fn folders_of(path: &str) -> Vec<&str> {
+    let mut parts: Vec<&str> = path
+        .split('/')
+        .filter(|part| !part.is_empty() && *part != ".")
+        .collect();
+    parts.pop();
+    parts
+}
+
+/// The names of the split folders there are; if there are any, what lies beside them is left out.
+fn take_splits(placed: &mut Vec<Placed<'_>>, left_out: &mut Vec<(LeftOutReason, usize)>) -> BTreeSet<String> {
     let split_of = |folders: &[&str]| {
         if folders.len() > 1 {
             as_split(folders[0])
@@ -102,29 +122,40 @@ fn take_splits(placed: &mut Vec<Placed<'_>>, ignored: &mut Vec<usize>) -> BTreeS
         .collect();
     if !splits.is_empty() {
         let beside = placed.extract_if(.., |(_, folders)| split_of(folders).is_none());
-        ignored.extend(beside.map(|(at, _)| at));
+        left_out.extend(beside.map(|(at, _)| (LeftOutReason::OutsideClasses, at)));
     }
     splits
 }
 
-/// The folders at this level, in natural order.
-fn class_names(placed: &[Placed<'_>], level: usize) -> Result<Vec<String>, NoLayout> {
+/// The folders at this level, in the order that is asked for.
+fn class_names(
+    placed: &[Placed<'_>],
+    level: usize,
+    order: Option<&ClassOrder>,
+) -> Result<Vec<String>, NoLayout> {
     let names: BTreeSet<&str> = placed.iter().map(|(_, folders)| folders[level]).collect();
-    let mut classes: Vec<String> = names.into_iter().map(str::to_owned).collect();
-    classes.sort_by(|a, b| natural_order::compare(a, b));
-    if classes.iter().any(|class| class == "images") && classes.iter().all(|class| is_part_name(class)) {
-        return Err(NoLayout::OtherTask(classes));
+    if names.contains("images") && names.iter().all(|class| is_part_name(class)) {
+        let mut names: Vec<String> = names.into_iter().map(str::to_owned).collect();
+        names.sort_by(|a, b| natural_order::compare(a, b));
+        return Err(NoLayout::OtherTask(names));
     }
-    Ok(classes)
+    let names = names.into_iter().map(str::to_owned).collect();
+    let order = order.unwrap_or(&ClassOrder::Natural);
+    order.arranged(names).map_err(NoLayout::NoOrder)
 }
 
 impl NoLayout {
     /// What to tell about the folder or archive.
     pub fn problem(&self, split: Split) -> String {
         match self {
-            Self::NoImages => {
-                "there are no images (JPEG, PNG, WebP, BMP, TIFF, GIF, PBM, PGM, PPM) in CLASS/ folders"
-                    .to_owned()
+            Self::NoImages(others) => {
+                let others = match others {
+                    0 => String::new(),
+                    count => format!(", but {count} of formats that are not read"),
+                };
+                format!(
+                    "there are no images (JPEG, PNG, WebP, BMP, TIFF, GIF, PBM, PGM, PPM) in CLASS/ folders{others}"
+                )
             }
             Self::NoSplit(found) => {
                 format!(
@@ -137,14 +168,15 @@ impl NoLayout {
                 "the folders {} belong to a detection or segmentation set; a classification set has CLASS/ folders",
                 found.join(", ")
             ),
+            Self::NoOrder(problem) => problem.clone(),
         }
     }
 }
 
 /// Drops folders that everything lies in (`cifar/train/cat` and `cifar/test/cat`: `cifar`), as long as a
-/// class is left.
-fn strip_root(placed: &mut [(usize, Vec<&str>)]) {
-    loop {
+/// class is left; says how many.
+fn strip_root(placed: &mut [(usize, Vec<&str>)]) -> usize {
+    for stripped in 0.. {
         let root = placed[0].1[0];
         let is_root = as_split(root).is_none()
             && placed
@@ -154,25 +186,22 @@ fn strip_root(placed: &mut [(usize, Vec<&str>)]) {
                 .iter()
                 .any(|(_, folders)| folders[1] != placed[0].1[1] || folders.len() > 2);
         if !is_root {
-            return;
+            return stripped;
         }
         for (_, folders) in placed.iter_mut() {
             folders.remove(0);
         }
     }
+    0
 }
 
 /// A folder's name in lower case where it is that of a split.
-fn as_split(folder: &str) -> Option<String> {
+pub(crate) fn as_split(folder: &str) -> Option<String> {
     let name = folder.to_lowercase();
     let known = [Split::Train, Split::Test]
         .iter()
         .any(|split| split.folders().contains(&name.as_str()));
     known.then_some(name)
-}
-
-pub(crate) fn is_image(file: &str) -> bool {
-    !file.starts_with('.') && format::is_image(file)
 }
 
 fn is_part_name(folder: &str) -> bool {
@@ -190,8 +219,14 @@ fn is_part_name(folder: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{Layout, NoLayout, arrange};
-    use crate::Split::{Test, Train};
+    use super::{Layout, NoLayout};
+    use crate::LeftOutReason::{Hidden, NoImage, OutsideClasses};
+    use crate::Split::{self, Test, Train};
+    use crate::{ClassOrder, LeftOutReason};
+
+    fn arrange(paths: &[String], split: Split) -> Result<Layout, NoLayout> {
+        super::arrange(paths, split, None)
+    }
 
     fn paths(list: &[&str]) -> Vec<String> {
         list.iter().map(|path| (*path).to_owned()).collect()
@@ -214,7 +249,8 @@ mod tests {
             Layout {
                 classes,
                 images: vec![(2, 0), (1, 0), (0, 1)],
-                ignored: vec![3, 4, 5]
+                left_out: vec![(NoImage, 3), (Hidden, 4), (OutsideClasses, 5)],
+                has_splits: false,
             }
         );
         assert_eq!(
@@ -233,7 +269,10 @@ mod tests {
             "root/extra/x.png",
         ]);
         let train = arrange(&paths, Train).unwrap();
-        assert_eq!((train.images, train.ignored), (vec![(1, 0), (0, 1)], vec![3]));
+        assert_eq!(
+            (train.images, train.left_out, train.has_splits),
+            (vec![(1, 0), (0, 1)], vec![(OutsideClasses, 3)], true)
+        );
         let test = arrange(&paths, Test).unwrap();
         assert_eq!(
             (test.classes, test.images),
@@ -242,6 +281,42 @@ mod tests {
         assert_eq!(
             arrange(&paths[..2], Test),
             Err(NoLayout::NoSplit(vec!["train".to_owned()]))
+        );
+    }
+
+    #[test]
+    fn hidden_folders_are_no_classes_and_other_splits_tell_their_own() {
+        let paths = paths(&[
+            "r/train/cat/1.png",
+            "r/train/.ipynb_checkpoints/1-checkpoint.png",
+            "r/train/cat/notes.txt",
+            "r/val/cat/1.png",
+            "r/val/cat/2.heic",
+            "r/.git/objects/x.png",
+        ]);
+        let train = arrange(&paths, Train).unwrap();
+        assert_eq!(train.classes, ["cat"]);
+        assert_eq!(train.left_out, [(Hidden, 1), (NoImage, 2), (Hidden, 5)]);
+        let test = arrange(&paths, Test).unwrap();
+        assert_eq!(test.left_out, [(LeftOutReason::OtherImage, 4), (Hidden, 5)]);
+    }
+
+    /// `sorted(os.listdir())` of Python, as torchvision's `ImageFolder`.
+    #[test]
+    fn the_order_of_classes_can_be_that_of_torchvision() {
+        let paths = paths(&["1/a.png", "2/a.png", "10/a.png", "11/a.png"]);
+        let ascii = super::arrange(&paths, Train, Some(&ClassOrder::Ascii)).unwrap();
+        assert_eq!(ascii.classes, ["1", "10", "11", "2"]);
+        assert_eq!(ascii.images, [(0, 0), (2, 1), (3, 2), (1, 3)]);
+        let listed = ClassOrder::Listed {
+            file: "classes.txt".into(),
+            names: vec!["1".into(), "2".into(), "10".into()],
+        };
+        let refused = super::arrange(&paths, Train, Some(&listed)).unwrap_err();
+        assert!(
+            refused
+                .problem(Train)
+                .contains("the class `11`, which is none of the 3 in classes.txt")
         );
     }
 
@@ -271,7 +346,13 @@ mod tests {
     fn what_is_no_classification_set_is_told() {
         assert_eq!(
             arrange(&paths(&["1.png", "a/b.txt"]), Train),
-            Err(NoLayout::NoImages)
+            Err(NoLayout::NoImages(0))
+        );
+        let others = arrange(&paths(&["a/1.heic", "b/2.avif"]), Train).unwrap_err();
+        assert!(
+            others
+                .problem(Train)
+                .ends_with("in CLASS/ folders, but 2 of formats that are not read")
         );
         let found = arrange(&paths(&["train/images/1.jpg", "train/labels/1.png"]), Train);
         assert_eq!(

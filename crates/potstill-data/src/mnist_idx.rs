@@ -218,6 +218,11 @@ impl Dataset for MnistIdx {
         Ok(Sample { image, target })
     }
 
+    fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
+        self.in_range(index)?;
+        Ok([self.height, self.width, if self.rgb { 3 } else { 1 }])
+    }
+
     fn source(&self, index: usize) -> String {
         format!("image {index} of {}", self.images_file.display())
     }

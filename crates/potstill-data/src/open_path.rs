@@ -2,17 +2,22 @@
 
 use std::path::Path;
 
+use crate::file_store::{FileStore, is_zip};
 use crate::mnist_idx::is_idx_folder;
 use crate::{
-    Cifar, CifarKind, DataError, Dataset, ImageFolder, ImageTar, Keep, MnistIdx, Split, archive_members,
+    Cifar, CifarKind, DataError, Dataset, ImageFiles, MnistIdx, OpenOptions, Split, archive_members,
 };
 
 /// Opens the folder or archive at a path.
-pub(crate) fn open_path(path: &Path, split: Split) -> Result<Box<dyn Dataset>, DataError> {
+pub(crate) fn open_path(
+    path: &Path,
+    split: Split,
+    options: &OpenOptions,
+) -> Result<Box<dyn Dataset>, DataError> {
     if path.is_dir() {
-        open_folder(path, split)
+        open_folder(path, split, options)
     } else if path.is_file() {
-        open_archive(path, split)
+        open_archive(path, split, options)
     } else {
         Err(DataError::Missing {
             path: path.to_owned(),
@@ -21,7 +26,7 @@ pub(crate) fn open_path(path: &Path, split: Split) -> Result<Box<dyn Dataset>, D
     }
 }
 
-fn open_folder(folder: &Path, split: Split) -> Result<Box<dyn Dataset>, DataError> {
+fn open_folder(folder: &Path, split: Split, options: &OpenOptions) -> Result<Box<dyn Dataset>, DataError> {
     // What is unpacked from the official archives lies in a folder of its own.
     for inner in [
         "cifar-10-batches-bin",
@@ -32,56 +37,59 @@ fn open_folder(folder: &Path, split: Split) -> Result<Box<dyn Dataset>, DataErro
         "raw",
     ] {
         if folder.join(inner).is_dir() {
-            return open_folder(&folder.join(inner), split);
+            return open_folder(&folder.join(inner), split, options);
         }
     }
     let has = |name: &str| folder.join(name).is_file();
     if let Some(cifar) = open_cifar_files(folder, &has, split) {
+        options.check_own_classes(&folder.display().to_string())?;
         return Ok(Box::new(cifar?));
     }
     if is_idx_folder(folder) {
+        options.check_own_classes(&folder.display().to_string())?;
         return Ok(Box::new(MnistIdx::from_folder(folder, split)?));
     }
     for name in split.folders() {
-        for extension in ["tar", "tar.gz", "tgz"] {
+        for extension in ["tar", "tar.gz", "tgz", "tar.xz", "txz", "zip"] {
             let archive = folder.join(format!("{name}.{extension}"));
             if archive.is_file() {
-                return open_archive(&archive, split);
+                return open_archive(&archive, split, options);
             }
         }
     }
-    match ImageFolder::open(folder, split) {
+    match ImageFiles::open(folder, split, options) {
         Ok(images) => Ok(Box::new(images)),
-        Err(DataError::Format { problem, .. }) => Err(unrecognised(folder, &problem, split)),
+        // What is wrong with a table, or with the classes that are asked for, is told as it is.
+        Err(DataError::Format { problem, .. })
+            if options.labels.is_none() && options.class_order.is_none() =>
+        {
+            Err(unrecognised(folder, &problem, split))
+        }
         Err(other) => Err(other),
     }
 }
 
-fn open_archive(path: &Path, split: Split) -> Result<Box<dyn Dataset>, DataError> {
+fn open_archive(path: &Path, split: Split, options: &OpenOptions) -> Result<Box<dyn Dataset>, DataError> {
+    if is_zip(path)? {
+        return Ok(Box::new(ImageFiles::open(path, split, options)?));
+    }
     // CIFAR's archives start with one of its files; a few names tell, without unpacking all of a large
     // archive.
     let names = match archive_members::first_names(path, 3) {
         Ok(names) if !names.is_empty() => names,
         Ok(_) => return Err(unrecognised(path, "it has no members", split)),
         // A file that is no archive at all is told apart from an archive that is broken later on.
-        Err(_) if !starts_as_archive(path)? => return Err(unrecognised(path, "it is no tar archive", split)),
+        Err(_) if !FileStore::is_archive(path)? => {
+            return Err(unrecognised(path, "it is neither a tar nor a zip archive", split));
+        }
         Err(error) => return Err(error),
     };
     let has = |name: &str| names.iter().any(|found| found == name);
     if let Some(cifar) = open_cifar_files(path, &has, split) {
+        options.check_own_classes(&path.display().to_string())?;
         return Ok(Box::new(cifar?));
     }
-    Ok(Box::new(ImageTar::open(path, split, Keep::OnDisk)?))
-}
-
-pub(crate) fn starts_as_archive(path: &Path) -> Result<bool, DataError> {
-    use std::io::Read;
-    let mut start = Vec::new();
-    archive_members::reader(path)?
-        .take(512)
-        .read_to_end(&mut start)
-        .map_err(DataError::io("read", path))?;
-    Ok(start.get(257..262) == Some(b"ustar"))
+    Ok(Box::new(ImageFiles::open(path, split, options)?))
 }
 
 /// CIFAR from a folder or archive where one of its files is there.

@@ -3,11 +3,24 @@
 use std::fs;
 use std::path::Path;
 
-use super::{open, open_for, open_in};
+use super::{open, open_for, open_with};
 use crate::archive_members::tests::{tar_bytes, write_gzipped};
 use crate::cifar::tests::planes;
 use crate::decode::tests::png_bytes;
-use crate::{DataError, Dataset, Split, TargetKind, mnist_idx};
+use crate::{DataError, Dataset, OpenOptions, Split, TargetKind, mnist_idx};
+
+fn open_in(
+    root: &Path,
+    source: &str,
+    split: Split,
+    target: TargetKind,
+) -> Result<Box<dyn Dataset>, DataError> {
+    let options = OpenOptions {
+        root: root.to_owned(),
+        ..OpenOptions::default()
+    };
+    open_with(source, split, target, &options)
+}
 
 fn message(result: Result<Box<dyn Dataset>, DataError>) -> String {
     result.err().unwrap().to_string()
@@ -105,7 +118,7 @@ fn what_is_no_data_set_is_told_with_what_was_looked_for() {
         "{told}"
     );
     fs::write(dir.path().join("x.zip"), "PK zip").unwrap();
-    assert!(message(open(&at("x.zip"), Split::Train)).contains("it is no tar archive"));
+    assert!(message(open(&at("x.zip"), Split::Train)).contains("it is neither a tar nor a zip archive"));
     fs::write(dir.path().join("empty.tar"), [0; 1024]).unwrap();
     assert!(message(open(&at("empty.tar"), Split::Train)).contains("it has no members"));
 }

@@ -5,10 +5,10 @@ use std::{collections::BTreeSet, fs};
 use potstill_random::Seed;
 
 use super::{Pair, Pairs, number_in};
-use crate::{DataError, Dataset, ImageFolder, Split, decode::tests::png_bytes, open};
+use crate::{DataError, Dataset, ImageFiles, OpenOptions, Split, decode::tests::png_bytes, open};
 
 /// Three people with two, three and one image, and their folder.
-fn people() -> (tempfile::TempDir, ImageFolder) {
+fn people() -> (tempfile::TempDir, ImageFiles) {
     let dir = tempfile::tempdir().unwrap();
     for (name, number) in [
         ("Ann_Lee", 1),
@@ -22,7 +22,7 @@ fn people() -> (tempfile::TempDir, ImageFolder) {
         let file = dir.path().join(name).join(format!("{name}_{number:04}.png"));
         fs::write(file, png_bytes(1, 1, 1, &[number])).unwrap();
     }
-    let folder = ImageFolder::open(dir.path(), Split::Test).unwrap();
+    let folder = ImageFiles::open(dir.path(), Split::Test, &OpenOptions::default()).unwrap();
     (dir, folder)
 }
 

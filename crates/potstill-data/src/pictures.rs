@@ -1,12 +1,10 @@
 //! Pictures of which nothing is known: a file, or all of a folder or an archive, whatever their folders are called.
 
-use std::fs::{self, File};
-use std::io::{Cursor, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use crate::layout::is_image;
+use crate::file_store::{FileStore, Listed, StoredFile};
 use crate::parallel::{guarded, map_indices};
-use crate::{DataError, Image, archive_members, decode, image_folder, image_tar, natural_order, open_path};
+use crate::{DataError, Image, LeftOutReason, decode, natural_order};
 
 /// Pictures without labels, read and decoded when asked for.
 ///
@@ -20,107 +18,51 @@ use crate::{DataError, Image, archive_members, decode, image_folder, image_tar, 
 /// ```
 #[derive(Debug)]
 pub struct Pictures {
-    source: Source,
+    store: FileStore,
+    files: Vec<StoredFile>,
     /// Files of a folder or archive that are no pictures.
     left_out: Vec<String>,
 }
 
-#[derive(Debug)]
-enum Source {
-    Files(Vec<PathBuf>),
-    Tar {
-        path: PathBuf,
-        members: Vec<Member>,
-        /// All of a gzipped archive, unpacked.
-        memory: Option<Vec<u8>>,
-    },
-}
-
-#[derive(Debug)]
-struct Member {
-    name: String,
-    offset: u64,
-    size: usize,
-}
-
 impl Pictures {
-    /// The picture in a file, or the pictures of a folder, with all folders in it, or of a tar archive, in natural order of their
-    /// names.
+    /// The picture in a file, or the pictures of a folder, with all folders in it, or of a tar or zip archive, in natural
+    /// order of their names.
     ///
     /// # Errors
     /// A path that is not there, a folder that cannot be listed, an archive that is broken.
     pub fn open(path: &Path) -> Result<Self, DataError> {
-        if path.is_dir() {
-            return Self::of_folder(path);
-        }
         if !path.exists() {
             return Err(DataError::Missing {
                 path: path.to_owned(),
                 advice: "check the path".to_owned(),
             });
         }
-        if open_path::starts_as_archive(path)? {
-            return Self::of_tar(path);
+        if !path.is_dir() && !FileStore::is_archive(path)? {
+            let (store, file) = FileStore::single(path);
+            return Ok(Self {
+                store,
+                files: vec![file],
+                left_out: Vec::new(),
+            });
         }
+        let Listed {
+            store,
+            mut files,
+            dead_links,
+        } = FileStore::list(path)?;
+        files.sort_by(|a, b| natural_order::compare(&a.name, &b.name));
+        let others = files.extract_if(.., |file| LeftOutReason::of(&file.name).is_some());
+        let others = others.map(|file| file.name).chain(dead_links);
         Ok(Self {
-            source: Source::Files(vec![path.to_owned()]),
-            left_out: Vec::new(),
-        })
-    }
-
-    fn of_folder(folder: &Path) -> Result<Self, DataError> {
-        let mut names = Vec::new();
-        image_folder::list(folder, "", 0, &mut names)?;
-        names.sort_by(|a, b| natural_order::compare(a, b));
-        let (pictures, others): (Vec<String>, Vec<String>) =
-            names.into_iter().partition(|name| is_image(file_name(name)));
-        let inside = |name: &String| folder.join(name);
-        Ok(Self {
-            source: Source::Files(pictures.iter().map(inside).collect()),
-            left_out: others
-                .iter()
-                .map(|name| inside(name).display().to_string())
-                .collect(),
-        })
-    }
-
-    fn of_tar(path: &Path) -> Result<Self, DataError> {
-        let memory = archive_members::is_gzipped(path)?
-            .then(|| archive_members::read_unpacked(path))
-            .transpose()?;
-        let listed = if let Some(bytes) = &memory {
-            image_tar::list(path, Cursor::new(bytes), bytes.len() as u64)?
-        } else {
-            let file = File::open(path).map_err(DataError::io("open", path))?;
-            let length = file.metadata().map_err(DataError::io("look at", path))?.len();
-            image_tar::list(path, file, length)?
-        };
-        let member = |(name, offset, size): (String, u64, u64)| Member {
-            name,
-            offset,
-            size: size as usize,
-        };
-        let mut members: Vec<Member> = listed.into_iter().map(member).collect();
-        members.sort_by(|a, b| natural_order::compare(&a.name, &b.name));
-        let (members, others): (Vec<Member>, Vec<Member>) = members
-            .into_iter()
-            .partition(|member| is_image(file_name(&member.name)));
-        Ok(Self {
-            left_out: others.iter().map(|member| describe(member, path)).collect(),
-            source: Source::Tar {
-                path: path.to_owned(),
-                members,
-                memory,
-            },
+            left_out: others.map(|name| store.source(&name)).collect(),
+            store,
+            files,
         })
     }
 
     /// How many there are.
     pub fn len(&self) -> usize {
-        match &self.source {
-            Source::Files(files) => files.len(),
-            Source::Tar { members, .. } => members.len(),
-        }
+        self.files.len()
     }
 
     /// True when there is none.
@@ -128,21 +70,16 @@ impl Pictures {
         self.len() == 0
     }
 
-    /// Files of the folder or archive that are no pictures by their names.
+    /// Files of the folder or archive that are no pictures by their names, and links that lead nowhere.
     pub fn left_out(&self) -> &[String] {
         &self.left_out
     }
 
     /// Where a picture comes from; empty for a place beyond the end.
     pub fn name(&self, place: usize) -> String {
-        match &self.source {
-            Source::Files(files) => files
-                .get(place)
-                .map_or_else(String::new, |file| file.display().to_string()),
-            Source::Tar { path, members, .. } => members
-                .get(place)
-                .map_or_else(String::new, |member| describe(member, path)),
-        }
+        self.files
+            .get(place)
+            .map_or_else(String::new, |file| self.store.source(&file.name))
     }
 
     /// Reads and decodes a picture.
@@ -150,24 +87,12 @@ impl Pictures {
     /// # Errors
     /// A file that cannot be read or decoded, a place beyond the end.
     pub fn read(&self, place: usize) -> Result<Image, DataError> {
-        let bytes = match &self.source {
-            Source::Files(files) => files
-                .get(place)
-                .map(|file| fs::read(file).map_err(DataError::io("read", file))),
-            Source::Tar {
-                path,
-                members,
-                memory,
-            } => members
-                .get(place)
-                .map(|member| read_member(path, member, memory.as_deref())),
-        };
-        let bytes = bytes.ok_or_else(|| DataError::OutOfRange {
+        let file = self.files.get(place).ok_or_else(|| DataError::OutOfRange {
             name: "pictures".to_owned(),
             index: place,
             len: self.len(),
-        })??;
-        decode(&bytes, &self.name(place))
+        })?;
+        decode(&self.store.read(file)?, &self.name(place))
     }
 
     /// Reads these pictures on so many threads, each with what is wrong with it.
@@ -179,28 +104,6 @@ impl Pictures {
         };
         map_indices(places.len(), threads, read).unwrap_or_default()
     }
-}
-
-/// A member for messages.
-fn describe(member: &Member, archive: &Path) -> String {
-    format!("{} in {}", member.name, archive.display())
-}
-
-fn read_member(archive: &Path, member: &Member, memory: Option<&[u8]>) -> Result<Vec<u8>, DataError> {
-    if let Some(memory) = memory {
-        return Ok(memory[member.offset as usize..][..member.size].to_vec());
-    }
-    let mut bytes = vec![0; member.size];
-    let mut file = File::open(archive).map_err(DataError::io("open", archive))?;
-    file.seek(SeekFrom::Start(member.offset))
-        .and_then(|_| file.read_exact(&mut bytes))
-        .map_err(DataError::io("read", archive))?;
-    Ok(bytes)
-}
-
-/// What stands behind the last `/`.
-fn file_name(name: &str) -> &str {
-    name.rsplit('/').next().unwrap_or(name)
 }
 
 #[cfg(test)]

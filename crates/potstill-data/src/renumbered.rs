@@ -18,20 +18,16 @@ impl Renumbered {
     /// # Errors
     /// [`DataError::TargetKind`] where images have neither a class nor a set of classes.
     pub fn new(dataset: Arc<dyn Dataset>, numbers: Vec<u32>, classes: &[String]) -> Result<Self, DataError> {
-        let DatasetInfo {
-            name,
-            target,
-            ignored,
-            ..
-        } = dataset.info();
-        if !matches!(target, TargetKind::Class | TargetKind::Classes) {
+        let mut info = dataset.info().clone();
+        if !matches!(info.target, TargetKind::Class | TargetKind::Classes) {
             return Err(DataError::TargetKind {
                 wanted: TargetKind::Class,
-                found: *target,
+                found: info.target,
             });
         }
+        info.classes = classes.to_vec();
         Ok(Self {
-            info: DatasetInfo::new(name, *target, classes).with_ignored(ignored.clone()),
+            info,
             dataset,
             numbers,
         })
@@ -82,6 +78,10 @@ impl Dataset for Renumbered {
 
     fn image(&self, index: usize) -> Result<Image, DataError> {
         self.dataset.image(index)
+    }
+
+    fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
+        self.dataset.shape(index)
     }
 
     fn source(&self, index: usize) -> String {

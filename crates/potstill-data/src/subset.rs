@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use potstill_random::Seed;
 
-use crate::{DataError, Dataset, DatasetInfo, Image, Sample, Target, TargetKind};
+use crate::{DataError, Dataset, DatasetInfo, Image, LeftOut, Sample, Target, TargetKind};
 
 /// How many images of each class to keep.
 ///
@@ -88,6 +88,13 @@ impl Subset {
             dataset,
             indices,
         }
+    }
+
+    /// The same images, with these files left out.
+    #[must_use]
+    pub(crate) fn with_left_out(mut self, left_out: LeftOut) -> Self {
+        self.info.left_out = left_out;
+        self
     }
 
     /// The same images under another name.
@@ -177,6 +184,11 @@ impl Dataset for Subset {
     fn image(&self, index: usize) -> Result<Image, DataError> {
         self.in_range(index)?;
         self.dataset.image(self.indices[index])
+    }
+
+    fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
+        self.in_range(index)?;
+        self.dataset.shape(self.indices[index])
     }
 
     fn source(&self, index: usize) -> String {

@@ -1,10 +1,14 @@
 //! Images in a folder without classes, of which nothing is known: to learn from a teacher with.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
+use crate::decode::format::extension;
+use crate::decode::{decode_with, read_header};
 use crate::{
-    DataError, Dataset, DatasetInfo, Sample, Target, TargetKind, decode, layout::is_image, natural_order,
+    DataError, Dataset, DatasetInfo, DecodeOptions, LeftOut, LeftOutReason, Sample, Target, TargetKind,
+    natural_order,
 };
 
 /// Images that lie in a folder itself, in natural order of their names, read and decoded when asked for. Every image has three channels,
@@ -21,6 +25,7 @@ use crate::{
 pub struct Unlabelled {
     info: DatasetInfo,
     files: Vec<PathBuf>,
+    decode: DecodeOptions,
 }
 
 impl Unlabelled {
@@ -37,7 +42,11 @@ impl Unlabelled {
             if path.is_dir() && !name.starts_with('.') {
                 return false;
             }
-            has_image |= path.is_file() && is_image(&name);
+            // Labels lie beside the images.
+            if extension(&name) == "cls" {
+                return false;
+            }
+            has_image |= path.is_file() && LeftOutReason::of(&name).is_none();
         }
         has_image
     }
@@ -50,7 +59,7 @@ impl Unlabelled {
         folder: &Path,
         classes: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Result<Self, DataError> {
-        let (mut names, mut ignored) = (Vec::new(), Vec::new());
+        let (mut names, mut others) = (Vec::new(), Vec::new());
         for entry in fs::read_dir(folder).map_err(DataError::io("list", folder))? {
             let path = entry.map_err(DataError::io("list", folder))?.path();
             let name = path
@@ -58,20 +67,32 @@ impl Unlabelled {
                 .unwrap_or_default()
                 .to_string_lossy()
                 .into_owned();
-            if path.is_file() && is_image(&name) {
-                names.push((name, path));
-            } else {
-                ignored.push(path.display().to_string());
+            match LeftOutReason::of(&name) {
+                None if path.is_file() => names.push((name, path)),
+                None if path.is_dir() => others.push((LeftOutReason::NoImage, name)),
+                None => others.push((LeftOutReason::DeadLink, name)),
+                Some(reason) => others.push((reason, name)),
             }
         }
         names.sort_by(|(a, _), (b, _)| natural_order::compare(a, b));
-        ignored.sort_unstable();
+        others.sort_unstable();
+        let mut left_out = LeftOut::default();
+        for (reason, name) in others {
+            left_out.add(reason, name);
+        }
         let name = folder.file_name().unwrap_or_default().to_string_lossy();
         let info = DatasetInfo::new(format!("{name}, without labels"), TargetKind::None, classes);
         Ok(Self {
-            info: info.with_ignored(ignored),
+            info: info.with_left_out(left_out),
+            decode: DecodeOptions::default(),
             files: names.into_iter().map(|(_, path)| path).collect(),
         })
+    }
+
+    /// The same, decoded in this way.
+    #[must_use]
+    pub fn with_decode(self, decode: DecodeOptions) -> Self {
+        Self { decode, ..self }
     }
 }
 
@@ -93,11 +114,20 @@ impl Dataset for Unlabelled {
         self.in_range(index)?;
         let path = &self.files[index];
         let bytes = fs::read(path).map_err(DataError::io("read", path))?;
-        let image = decode(&bytes, &path.display().to_string())?;
+        let image = decode_with(&bytes, &path.display().to_string(), &self.decode)?;
         Ok(Sample {
             image,
             target: Target::None,
         })
+    }
+
+    fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
+        self.in_range(index)?;
+        let path = &self.files[index];
+        let file = File::open(path).map_err(DataError::io("open", path))?;
+        let source = path.display().to_string();
+        let header = read_header(&mut BufReader::new(file), &source, &self.decode)?;
+        Ok(header.shape(&self.decode))
     }
 
     fn source(&self, index: usize) -> String {
@@ -126,7 +156,7 @@ mod tests {
         assert_eq!((images.len(), images.classes().len()), (2, 2));
         assert_eq!(images.image(0).unwrap().pixels[0], 2);
         assert_eq!(images.target(1).unwrap(), Target::None);
-        assert!(images.source(1).ends_with("10.png") && images.info().ignored[0].ends_with("notes.txt"));
+        assert!(images.source(1).ends_with("10.png") && images.info().left_out.files()[0].1 == "notes.txt");
         let refused = images.label(0).unwrap_err().to_string();
         assert_eq!(refused, "each image needs a class, but this one has no label");
         fs::create_dir(dir.path().join("cat")).unwrap();

@@ -10,6 +10,7 @@ use crate::{
     choice::choice,
     commands::{print, print_json},
     failure::Failure,
+    open_arguments::OpenArguments,
 };
 
 /// Commands on data.
@@ -22,6 +23,9 @@ pub enum DataCommand {
         /// Which part.
         #[arg(long, value_parser = choice::<Split>(), default_value_t = Split::Train)]
         split: Split,
+        /// How the images are opened.
+        #[command(flatten)]
+        open: OpenArguments,
         /// Print the report as JSON.
         #[arg(long)]
         json: bool,
@@ -39,8 +43,13 @@ pub enum DataCommand {
 /// Checks or fetches.
 pub fn run(command: &DataCommand, quiet: bool) -> Result<(), Failure> {
     match command {
-        DataCommand::Check { source, split, json } => {
-            let report = check(source, *split)?;
+        DataCommand::Check {
+            source,
+            split,
+            open,
+            json,
+        } => {
+            let report = check(source, *split, &open.options()?)?;
             if *json {
                 print_json(&report)?;
             } else {
@@ -102,8 +111,8 @@ fn describe(report: &CheckReport) -> String {
     for class in &report.classes {
         let _ = writeln!(text, "{:>8}  {}", class.images, class.name);
     }
-    for ignored in &report.ignored {
-        let _ = writeln!(text, "left out: {ignored}");
+    for note in &report.notes {
+        let _ = writeln!(text, "{note}");
     }
     for unreadable in &report.unreadable {
         let _ = writeln!(text, "unreadable: {}", unreadable.reason);

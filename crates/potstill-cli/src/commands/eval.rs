@@ -23,6 +23,7 @@ use crate::{
     failure::Failure,
     model_name::ModelName,
     network_arguments::InputArguments,
+    open_arguments::OpenArguments,
     opened::{self, is_onnx},
 };
 
@@ -83,6 +84,9 @@ pub struct EvalArguments {
     /// Images of a batch.
     #[arg(long, default_value_t = 256, value_name = "N")]
     pub batch: usize,
+    /// How the images are opened.
+    #[command(flatten)]
+    pub open: OpenArguments,
     /// Print the result as JSON.
     #[arg(long)]
     pub json: bool,
@@ -111,8 +115,12 @@ pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {
         .as_deref()
         .map(|path| teacher(path, arguments, data.as_ref()))
         .transpose()?;
+    let told = data.info().told();
     let prepared = predictor.prepare(data)?;
     if !quiet {
+        for line in &told {
+            eprintln!("{line}");
+        }
         eprintln!("{}", introduction(&predictor, prepared.data.len()));
         prepared.notes.iter().for_each(|note| eprintln!("{note}"));
     }
@@ -191,7 +199,7 @@ fn subject(
 fn images(arguments: &EvalArguments, kind: TaskKind) -> Result<Arc<dyn Dataset>, Failure> {
     let target = potstill_tasks::task(kind, TaskOptions::default()).target_kind();
     let source = arguments.data.as_deref().unwrap_or_default();
-    data_part::open(source, arguments.split, target)
+    data_part::open(source, arguments.split, target, &arguments.open.options()?)
 }
 
 /// The teacher at a path. It takes images as its own config says.

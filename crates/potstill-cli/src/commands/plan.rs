@@ -60,6 +60,9 @@ fn describe(plan: &Plan) -> String {
     if spec.data.train.info().target == TargetKind::None {
         text.push_str("          the training images have no labels\n");
     }
+    for line in spec.data.told() {
+        let _ = writeln!(text, "          {line}");
+    }
     let taken = resolution(&spec.student.input);
     network(
         &mut text,

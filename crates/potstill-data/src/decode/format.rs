@@ -22,6 +22,13 @@ pub(crate) const EXTENSIONS: [&str; 15] = [
     "pnm",
 ];
 
+/// Extensions of images that are not read, in lower case.
+const OTHER_EXTENSIONS: [&str; 31] = [
+    "heic", "heif", "avif", "jxl", "jp2", "j2k", "jpx", "jpf", "psd", "svg", "ico", "tga", "dds", "exr",
+    "hdr", "pcx", "qoi", "pam", "pfm", "raw", "dng", "cr2", "cr3", "nef", "arw", "orf", "rw2", "dcm", "eps",
+    "webm", "apng",
+];
+
 impl ImageFormat {
     /// The format that a file's first bytes tell.
     pub fn of(start: &[u8]) -> Option<Self> {
@@ -89,4 +96,9 @@ pub(crate) fn extension(file: &str) -> String {
 /// Whether a file is taken for an image by its name.
 pub(crate) fn is_image(file: &str) -> bool {
     EXTENSIONS.contains(&extension(file).as_str())
+}
+
+/// Whether a file has the extension of an image that is not read.
+pub(crate) fn is_other_image(extension: &str) -> bool {
+    OTHER_EXTENSIONS.contains(&extension)
 }

@@ -3,6 +3,7 @@
 use std::io;
 
 use super::exif::Orientation;
+use super::options::DecodeOptions;
 
 /// What the first part of a file says about its image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -23,6 +24,17 @@ impl Header {
             height,
             width,
             orientation: Orientation::UPRIGHT,
+        }
+    }
+
+    /// Height, width and channels of the decoded image.
+    pub fn shape(&self, options: &DecodeOptions) -> [usize; 3] {
+        let is_turned = options.exif_orientation && self.orientation.swaps_sides();
+        let (height, width) = (self.height, self.width);
+        if is_turned {
+            [width, height, 3]
+        } else {
+            [height, width, 3]
         }
     }
 

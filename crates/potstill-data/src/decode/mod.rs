@@ -19,8 +19,9 @@ mod webp;
 
 use std::io::{BufRead, Cursor, Read, Seek};
 
+pub(crate) use self::exif::Orientation;
 use self::format::{ImageFormat, SNIFFED};
-use self::header::Header;
+pub(crate) use self::header::Header;
 pub use self::options::DecodeOptions;
 use crate::{DataError, Image};
 
@@ -73,6 +74,23 @@ pub fn decode_with(bytes: &[u8], file: &str, options: &DecodeOptions) -> Result<
     } else {
         image
     })
+}
+
+/// What a file's first part says, with nothing decoded.
+///
+/// # Errors
+/// As [`decode_with`], except for what is wrong behind the header.
+pub(crate) fn read_header(
+    reader: &mut dyn Bytes,
+    file: &str,
+    options: &DecodeOptions,
+) -> Result<Header, DataError> {
+    let (_, header) = sniffed(reader).map_err(|reason| DataError::Decode {
+        file: file.to_owned(),
+        reason: reason.trim().to_owned(),
+    })?;
+    check_size(&header, file, options)?;
+    Ok(header)
 }
 
 /// The format of a file and what its header says.

@@ -3,7 +3,7 @@
 use crate::dataset_entry::OpenRequest;
 use crate::named::first_of;
 use crate::open_path::open_path;
-use crate::{CifarKind, DataError, Dataset, DatasetEntry, Download, TargetKind};
+use crate::{CifarKind, DataError, Dataset, DatasetEntry, Download, OpenOptions, TargetKind};
 
 pub(crate) const CIFAR10: DatasetEntry = DatasetEntry {
     name: CifarKind::Cifar10.name(),
@@ -77,5 +77,6 @@ pub(crate) const CIFAR100: DatasetEntry = DatasetEntry {
 
 fn open(places: &[&str], request: &OpenRequest<'_>) -> Result<Box<dyn Dataset>, DataError> {
     request.options.only(&[])?;
-    open_path(&first_of(request.root, places, "give its path")?, request.split)
+    let path = first_of(request.root, places, "give its path")?;
+    open_path(&path, request.split, &OpenOptions::default())
 }

@@ -120,6 +120,11 @@ impl Dataset for Shapes {
         Ok(self.sample(index)?.target)
     }
 
+    fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
+        self.in_range(index)?;
+        Ok([self.options.size, self.options.size, 3])
+    }
+
     fn source(&self, index: usize) -> String {
         format!("image {index} of {} (seed {})", self.info.name, self.options.seed)
     }

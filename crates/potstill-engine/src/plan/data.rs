@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use potstill_data::{Augment, Dataset, DatasetEntry, FewSamples, InMemory, Normalise, Subset};
+use potstill_data::{Augment, Dataset, DatasetEntry, FewSamples, Normalise, Subset, keep_in_memory};
 use potstill_random::Seed;
 use potstill_recipe::Recipe;
 use potstill_tasks::TaskOptions;
@@ -85,7 +85,7 @@ impl PlannedData {
             }
         }
         augment.check_target(train.info().target)?;
-        let image = augment.output_shape(train.image(0)?.shape());
+        let image = augment.output_shape(train.shape(0)?);
         Ok(Self {
             normalise: default_input(image[2]),
             preprocess: augment.for_evaluation(),
@@ -133,6 +133,19 @@ impl PlannedData {
             .as_ref()
             .or(self.test.as_ref())
             .unwrap_or(&self.train)
+    }
+
+    /// What is to be told about the images before they are used, a line each: files that are left out, classes that
+    /// torchvision would number in another way, orientations that are not followed.
+    pub fn told(&self) -> Vec<String> {
+        let mut lines: Vec<String> = Vec::new();
+        let sets = std::iter::once(&self.train).chain(&self.test);
+        for line in sets.flat_map(|set| set.info().told()) {
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
+        }
+        lines
     }
 
     /// The images of a recipe, decoded once and kept in memory where they are small, and normalised as is usual for the data set.
@@ -217,12 +230,8 @@ fn kept(
         set = Arc::new(Subset::few_samples(set, amount, seed)?);
     }
     check_images(key, set.as_ref())?;
-    let [h, w, c] = set.image(0)?.shape();
-    if h * w * c * set.len() > KEPT_IN_MEMORY {
-        return Ok(set);
-    }
-    Ok(Arc::new(InMemory::decode(set, workers)?))
+    Ok(keep_in_memory(set, KEPT_IN_MEMORY, workers)?)
 }
 
 /// Decoded images up to this many bytes are kept: 1 GiB, the whole of CIFAR several times over.
-const KEPT_IN_MEMORY: usize = 1 << 30;
+const KEPT_IN_MEMORY: u64 = 1 << 30;

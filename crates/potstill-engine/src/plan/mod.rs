@@ -9,6 +9,7 @@ mod class_weights;
 pub(crate) mod data;
 pub(crate) mod methods;
 pub(crate) mod networks;
+pub(crate) mod open_options;
 pub(crate) mod parts;
 pub(crate) mod phases;
 pub(crate) mod settings;

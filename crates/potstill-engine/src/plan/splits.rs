@@ -2,10 +2,11 @@
 
 use std::{collections::HashSet, fs, path::Path, path::PathBuf, sync::Arc};
 
-use potstill_data::{DataError, Dataset, DatasetEntry, Split, TargetKind, Unlabelled, hold_out, open_for};
+use potstill_data::{DataError, Dataset, DatasetEntry, Split, TargetKind, Unlabelled, hold_out, open_with};
 use potstill_random::Seed;
 use potstill_recipe::{Data, Validation};
 
+use super::open_options::open_options;
 use crate::error::EngineError;
 
 /// The images to train with and those to choose the best epoch by, whole and as they were opened.
@@ -24,10 +25,10 @@ impl Splits {
     /// # Errors
     /// What cannot be opened; validation images that are training images.
     pub fn open(data: &Data, target: TargetKind, task_weight: f64) -> Result<Self, EngineError> {
-        let whole = if Unlabelled::is_at(Path::new(&data.train)) {
+        let whole = if data.labels.is_none() && Unlabelled::is_at(Path::new(&data.train)) {
             unlabelled(data, target, task_weight)?
         } else {
-            Place::of(&data.train).open(Split::Train, target)?
+            Place::of(&data.train).open(Split::Train, target, data)?
         };
         let mut splits = Self {
             train: Arc::clone(&whole.set),
@@ -49,7 +50,7 @@ impl Splits {
                 splits.validation = Some(Arc::new(held_back));
             }
             Some(Validation::Source(source)) => {
-                let named = Place::of(source).open(Split::Test, target)?;
+                let named = Place::of(source).open(Split::Test, target, data)?;
                 let (count, trained) = (named.set.len(), named.shared_with(&splits.whole));
                 if trained > 0 {
                     let reason = format!(
@@ -71,7 +72,7 @@ impl Splits {
     /// What cannot be opened; test images that are among the others.
     pub fn test(&self, data: &Data, target: TargetKind) -> Result<Option<Arc<dyn Dataset>>, EngineError> {
         let can_do_without = data.test.is_none() && self.validation.is_some();
-        let test = match Place::of(data.test_source()).open(Split::Test, target) {
+        let test = match Place::of(data.test_source()).open(Split::Test, target, data) {
             Err(DataError::Unrecognised { .. } | DataError::Format { .. }) if can_do_without => {
                 return Ok(None);
             }
@@ -126,9 +127,11 @@ fn unlabelled(data: &Data, target: TargetKind, task_weight: f64) -> Result<Opene
             return refused("data.test", reason);
         }
     };
-    let labelled = Place::of(labelled).open(Split::Test, target)?;
+    let labelled = Place::of(labelled).open(Split::Test, target, data)?;
+    let images = Unlabelled::open(Path::new(source), labelled.set.classes())?;
+    let decode = open_options(data, Split::Train)?.decode;
     Ok(Opened {
-        set: Arc::new(Unlabelled::open(Path::new(source), labelled.set.classes())?),
+        set: Arc::new(images.with_decode(decode)),
         place: Place::of(source),
     })
 }
@@ -171,9 +174,9 @@ impl Place {
         }
     }
 
-    fn open(self, split: Split, target: TargetKind) -> Result<Opened, DataError> {
+    fn open(self, split: Split, target: TargetKind, data: &Data) -> Result<Opened, DataError> {
         Ok(Opened {
-            set: open_for(&self.source, split, target)?.into(),
+            set: open_with(&self.source, split, target, &open_options(data, split)?)?.into(),
             place: self,
         })
     }

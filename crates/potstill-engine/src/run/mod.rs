@@ -128,6 +128,9 @@ impl Run {
     /// # Errors
     /// Broken data, a loss that is not finite, a folder that cannot be written.
     pub fn go(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome, EngineError> {
+        for line in self.spec.data.told() {
+            observer.says(&line);
+        }
         if self.position == Position::default() && self.spec.data.validation.is_none() {
             observer.says(
                 "the test images choose the best epoch; with `data.validation = 0.1` a part of the training images does",

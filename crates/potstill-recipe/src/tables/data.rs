@@ -30,6 +30,20 @@ settings! {
         pub few_samples_seed: Option<u64> = without "0" like 1,
         /// Measure with this many images, as many of each class.
         pub test_limit: Option<usize> [at_least(1.0)] = without "all" like 1000,
+        /// In which order class folders are numbered: `natural` (2 before 10), `ascii` as torchvision's
+        /// `ImageFolder` (10 before 2), or a text file with the name of a class in each line.
+        pub class_order: Option<String> = without "natural, and a word where torchvision's is another" like "ascii",
+        /// A CSV file with the class of each image, columns `file` and `label` and perhaps `split`, in place of class
+        /// folders.
+        pub labels: Option<String> = without "the names of the class folders" like "labels.csv",
+        /// The same for the images of `data.test`, where that has a source of its own.
+        pub test_labels: Option<String> = without "`data.labels`" like "test_labels.csv",
+        /// Images of more pixels are refused by their header, before memory is taken for them.
+        pub max_pixels: Option<u64> [at_least(1.0)] = without "178956970, as Pillow" like 400000000,
+        /// Leave out up to so many images that cannot be decoded; each is decoded once to know.
+        pub skip_unreadable: Option<usize> = without "0: the first one is an error" like 10,
+        /// Turn images upright as their EXIF orientation says. torchvision's loader does not.
+        pub exif_orientation: Option<bool> = without "false: as they are stored" like true,
         /// How training images are varied.
         pub augment: Option<Verbatim> = without "no augmentation" like [{ pad-crop = { pad = 4 } }, "flip"]
             (also "transforms"),
