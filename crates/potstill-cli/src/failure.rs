@@ -63,7 +63,11 @@ impl From<EngineError> for Failure {
             | EngineError::Point(_)
             | EngineError::Exists(_)
             | EngineError::Model(
-                ModelError::UnknownModel { .. } | ModelError::Option { .. } | ModelError::Input { .. },
+                ModelError::UnknownModel { .. }
+                | ModelError::Option { .. }
+                | ModelError::Input { .. }
+                | ModelError::SeveralSets(_)
+                | ModelError::OtherShortcut { .. },
             )
             | EngineError::Data(
                 DataError::UnknownName { .. }

@@ -17,7 +17,15 @@ pub fn is_onnx(path: &Path) -> bool {
 /// A network of ours, which takes its images as the arguments say, else as its weights say, else as usual.
 pub fn network(source: &Source, owner: &str, input: &InputArguments) -> Result<Predictor, Failure> {
     let model = source.open(&cpu(), Seed::new(0), owner)?;
+    say(&model.notes);
     Ok(input.applied(Predictor::from(&model)))
+}
+
+/// Says what was decided about weights on standard error, whatever else is asked to be quiet: it changes the result.
+pub fn say(notes: &[String]) {
+    for note in notes {
+        eprintln!("note: {note}");
+    }
 }
 
 /// A network in an ONNX file. Where the file leaves the size of its images open, they have `size` unless the arguments say another;

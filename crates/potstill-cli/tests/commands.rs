@@ -196,7 +196,7 @@ fn a_run_can_be_planned_trained_compared_exported_and_evaluated() {
         plan.contains("estimate  ") && plan.contains("for the run"),
         "{plan}"
     );
-    let teacher = r#"teacher={ model = "cifar_resnet8", batch_norm = "batch" }"#;
+    let teacher = r#"teacher={ model = "cifar_resnet8", weights = "random", batch_norm = "batch" }"#;
     let taught = place.out(&["plan", "tiny.toml", teacher, r#"methods=[{ kind = "kd" }]"#]);
     assert!(taught.contains("classes, batch norms by the batch"), "{taught}");
     place.out(&["train", "tiny.toml", "--seeds", "2", "--quiet"]);

@@ -3,9 +3,13 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::Device;
-use potstill_models::{BuildOptions, Shortcut, find, weights};
+use potstill_models::{
+    BuildOptions, HeadWeights, Model, ModelEntry, Shortcut, find,
+    weights::{self, Asked, TensorFile, WeightSet},
+};
 use potstill_ops::Scope;
 use potstill_random::Seed;
+use potstill_recipe::Network;
 
 use crate::{
     checkpoint::{Checkpoint, METADATA_KEY},
@@ -36,15 +40,36 @@ pub struct Source {
     pub model: Option<String>,
     /// A weight file, an exported folder, or the folder of a run; none for fresh weights.
     pub weights: Option<PathBuf>,
-    /// The shortcut of a residual network for small images.
+    /// Below which prefix of the file the weights are, where it holds several networks; a part of it will do.
+    pub prefix: Option<String>,
+    /// Whether the head has the file's weights as well, or starts anew.
+    pub head: HeadWeights,
+    /// The shortcut of a residual network for small images; none for what the weights have, or the published one.
     pub shortcut: Option<Shortcut>,
-    /// Output classes of a fresh network; none for what the weights say, or the published number.
+    /// Output classes of a fresh network or head; none for what the weights say, or the published number.
     pub classes: Option<usize>,
-    /// Image channels; none for what `config.json` says, or 3.
+    /// Image channels; none for what `config.json` or the weights say, or 3.
     pub channels: Option<usize>,
+    /// Where all this was asked for, for messages.
+    pub asked: Asked,
 }
 
 impl Source {
+    /// What a recipe says of a network in this table.
+    pub(crate) fn of(spec: &Network, table: &str) -> Self {
+        let weights = spec.weights.as_ref().filter(|_| spec.has_weights());
+        Self {
+            model: Some(spec.model.clone()),
+            weights: weights.map(|weights| weights.file().to_owned()),
+            prefix: weights.and_then(|weights| weights.prefix().map(str::to_owned)),
+            head: spec.head,
+            shortcut: spec.shortcut,
+            classes: None,
+            channels: None,
+            asked: Asked::Recipe(table.into()),
+        }
+    }
+
     /// Builds the network, with initial values from the streams of `owner`, and loads its weights.
     ///
     /// # Errors
@@ -68,38 +93,77 @@ impl Source {
             .or_else(|| config.as_ref().map(|config| config.architecture.clone()));
         let model = model.ok_or(EngineError::NoArchitecture)?;
         let entry = find(&model)?;
-        let known = config.as_ref().and_then(|config| config.shortcut);
-        let shortcut = self.shortcut.or(known);
-        let channels = self
-            .channels
-            .or(config.as_ref().map(|config| config.input.channels));
-        let options = BuildOptions {
-            classes: self.classes,
-            channels,
-            shortcut,
-        };
         let scope = Scope::new(device, seed, owner);
+        let mut options = BuildOptions {
+            classes: self.classes,
+            channels: self
+                .channels
+                .or(config.as_ref().map(|config| config.input.channels)),
+            shortcut: self
+                .shortcut
+                .or(config.as_ref().and_then(|config| config.shortcut)),
+        };
         let mut network = entry.build(options, &scope)?;
-        if let Some(stored) = stored {
-            if self.classes.is_none() {
-                let classes = weights::classes_in(&stored, &network);
-                network = entry.build(BuildOptions { classes, ..options }, &scope)?;
+        let mut notes = Vec::new();
+        if let Some(stored) = &stored {
+            let mut set = WeightSet::choose(stored, &network, self.prefix.as_deref(), &self.asked)?;
+            let told = self.told_by(&set, entry, &network, options)?;
+            if told != options {
+                options = told;
+                network = entry.build(options, &scope)?;
             }
             if let Some(config) = &config {
                 config.insert(&mut network, &scope)?;
             }
-            weights::load(&mut network, &stored)?;
+            notes.append(&mut set.notes);
+            let left_out = set.load(&mut network, self.head)?;
+            notes.extend(head_note(owner, self.head, &left_out));
         }
         Ok(VisionModel {
             architecture: model,
-            shortcut,
+            shortcut: options.shortcut,
             network,
             input: config.as_ref().map(ModelConfig::network_input),
             preprocess: config.as_ref().map(ModelConfig::preprocess),
             task: config.as_ref().map(|config| config.task),
             class_names: config.map(|config| config.class_names).unwrap_or_default(),
+            notes,
         })
     }
+
+    /// Takes what the weights tell of their network where nobody asked for something else. `built` is the network without that.
+    fn told_by(
+        &self,
+        set: &WeightSet<'_>,
+        entry: &ModelEntry,
+        built: &Model,
+        options: BuildOptions,
+    ) -> Result<BuildOptions, EngineError> {
+        let mut told = BuildOptions {
+            classes: options.classes.or_else(|| set.classes()),
+            channels: options.channels.or_else(|| set.channels()),
+            ..options
+        };
+        let has_choice = |shortcut: &Shortcut| entry.takes_shortcut(*shortcut);
+        if let Some(shortcut) = set.shortcut().filter(has_choice)
+            && shortcut != weights::shortcut_of(built)
+        {
+            if let Some(asked) = self.shortcut {
+                return Err(set.other_shortcut(asked, shortcut).into());
+            }
+            told.shortcut = Some(shortcut);
+        }
+        Ok(told)
+    }
+}
+
+/// What is said of a head that starts anew.
+fn head_note(owner: &str, head: HeadWeights, left_out: &[String]) -> Option<String> {
+    let left = match left_out {
+        [] => "the file has none".to_owned(),
+        names => format!("left out of the file: {}", names.join(", ")),
+    };
+    (head == HeadWeights::New).then(|| format!("the {owner}'s head starts anew; {left}"))
 }
 
 impl VisionModel {
@@ -143,7 +207,9 @@ impl VisionModel {
             self.task = Some(config.task);
             self.class_names = config.class_names;
         }
-        weights::load(&mut self.network, &stored)?;
+        let mut set = WeightSet::choose(&stored, &self.network, None, &Asked::Program)?;
+        self.notes.append(&mut set.notes);
+        set.load(&mut self.network, HeadWeights::Kept)?;
         Ok(self)
     }
 
@@ -162,7 +228,7 @@ impl VisionModel {
 }
 
 /// The weights at `path` (a file, a checkpoint, an exported folder or the folder of a run) and what is said about them there.
-fn read_weights(path: &Path) -> Result<(weights::TensorFile, Option<ModelConfig>), EngineError> {
+fn read_weights(path: &Path) -> Result<(TensorFile, Option<ModelConfig>), EngineError> {
     let folder = [path.to_owned(), path.join("student")]
         .into_iter()
         .find(|folder| folder.join(MODEL).is_file());
@@ -177,7 +243,7 @@ fn read_weights(path: &Path) -> Result<(weights::TensorFile, Option<ModelConfig>
         }
         None => path.to_owned(),
     };
-    let mut stored = weights::TensorFile::read(&file)?;
+    let mut stored = TensorFile::read(&file)?;
     if let Some(run_state) = stored.metadata.get(METADATA_KEY) {
         let broken = |reason| EngineError::Checkpoint {
             file: file.clone(),

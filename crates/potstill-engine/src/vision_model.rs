@@ -45,6 +45,8 @@ pub struct VisionModel {
     pub task: Option<TaskKind>,
     /// The names of its classes in the order of its outputs; empty if nothing says so.
     pub class_names: Vec<String>,
+    /// What has to be said about how its weights were found, in a line each.
+    pub notes: Vec<String>,
 }
 
 impl VisionModel {
@@ -109,6 +111,7 @@ impl From<Model> for VisionModel {
             preprocess: None,
             task: None,
             class_names: Vec::new(),
+            notes: Vec::new(),
         }
     }
 }

@@ -12,8 +12,8 @@ use potstill_testing::{
     runs::{Bits, bits, checkpoint, finish, go_on, part},
 };
 
-const SMALL: &str = "[teachers.small]\nmodel = \"cifar_resnet14\"\n";
-const WIDE: &str = "[teachers.wide]\nmodel = \"cifar_wrn_16_1\"\n";
+const SMALL: &str = "[teachers.small]\nmodel = \"cifar_resnet14\"\nweights = \"random\"\n";
+const WIDE: &str = "[teachers.wide]\nmodel = \"cifar_wrn_16_1\"\nweights = \"random\"\n";
 
 fn two(methods: &str) -> TestRecipe {
     tiny_recipe()

@@ -15,6 +15,7 @@ name = "web"
 model = "cifar_resnet8"
 [teacher]
 model = "cifar_resnet14"
+weights = "random"
 [train]
 epochs = 2
 batch = 4

@@ -76,7 +76,33 @@ pub enum ModelError {
     },
     /// A tensor file that does not fit the network.
     #[error("{0}")]
-    WeightMismatch(#[from] crate::weights::WeightMismatch),
+    WeightMismatch(#[from] Box<crate::weights::WeightMismatch>),
+    /// A tensor file that holds several networks of this kind.
+    #[error("{0}")]
+    SeveralSets(#[from] Box<crate::weights::SeveralSets>),
+    /// Weights that are not all numbers.
+    #[error(
+        "{} has weights that are not finite numbers: {tensors}; nothing was loaded. Whatever saved them had diverged: take an \
+         earlier checkpoint", file.display()
+    )]
+    NotFinite {
+        /// The file.
+        file: PathBuf,
+        /// The tensors.
+        tensors: String,
+    },
+    /// A shortcut that was asked for, and is not the one of the weights.
+    #[error("{asked} was asked for, and the shortcuts in {} are {found}: leave it out, or set {mended}", file.display())]
+    OtherShortcut {
+        /// The file.
+        file: PathBuf,
+        /// What was asked for.
+        asked: String,
+        /// What the file has.
+        found: String,
+        /// What would fit.
+        mended: String,
+    },
     /// A tensor file that cannot be written.
     #[error("cannot write weights to {}: {reason}", file.display())]
     Unwritable {

@@ -37,6 +37,6 @@ pub use onnx::OnnxModel;
 pub use outline::{OutlineRow, outline};
 pub use outputs::{OutputError, OutputKind, Outputs};
 pub use own_network::{Network, NetworkDescription};
-pub use potstill_settings::Shortcut;
+pub use potstill_settings::{HeadWeights, Shortcut};
 pub use probe::{Probe, probe};
 pub use registry::{BuildOptions, ModelEntry, find, registry};

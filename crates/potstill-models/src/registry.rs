@@ -39,7 +39,7 @@ pub struct ModelEntry {
 }
 
 /// What a user decides about a network.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct BuildOptions {
     /// Output classes; the published number if none.
     pub classes: Option<usize>,
@@ -186,10 +186,15 @@ impl ModelEntry {
         let chosen = self.architecture.with_shortcut(shortcut);
         let architecture = chosen.map_err(|reason| ModelError::Option {
             model: self.name.into(),
-            option: format!("shortcut = \"{shortcut}\""),
+            option: format!("shortcut {shortcut}"),
             reason,
         })?;
         Ok((architecture, [channels, classes]))
+    }
+
+    /// Whether the network can be built with this shortcut.
+    pub fn takes_shortcut(&self, shortcut: Shortcut) -> bool {
+        self.architecture.with_shortcut(shortcut).is_ok()
     }
 
     fn impossible(&self, what: String) -> ModelError {

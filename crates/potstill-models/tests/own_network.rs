@@ -12,7 +12,7 @@ use burn::{
 use potstill_models::{
     FrozenModel, LastStage, Model, ModelError, Network, NetworkDescription, OutputKind, Outputs, StageEnd,
     probe,
-    weights::{self, TensorFile},
+    weights::{self, Asked, TensorFile, WeightSet},
 };
 use potstill_ops::{
     Activation, BatchNorm, BatchStatistics, Conv2d, Conv2dConfig, Insertion, LayerConfig, Linear, Mode,
@@ -158,8 +158,9 @@ fn its_weights_go_to_a_file_and_come_back() {
     weights::save(&model, &BTreeMap::new(), &file).unwrap();
     weights::load(&mut other, &TensorFile::read(&file).unwrap()).unwrap();
     assert_eq!(logits(&model), logits(&other));
-    let classes = weights::classes_in(&TensorFile::read(&file).unwrap(), &other);
-    assert_eq!(classes, Some(4));
+    let file = TensorFile::read(&file).unwrap();
+    let set = WeightSet::choose(&file, &other, None, &Asked::Program).unwrap();
+    assert_eq!(set.classes(), Some(4));
 }
 
 #[test]

@@ -111,7 +111,8 @@ fn a_misfit_is_listed_and_changes_nothing() {
         .collect();
     assert_eq!(shapes, [("linear.weight", 7, 10), ("linear.bias", 7, 10)]);
     assert_eq!(values(&network), before);
-    assert_eq!(weights::classes_in(&file, &network), Some(7));
+    let set = weights::WeightSet::choose(&file, &network, None, &weights::Asked::Program).unwrap();
+    assert_eq!(set.classes(), Some(7));
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! Recipes made in code.
 
+use potstill_settings::HeadWeights;
 use toml::{Table, Value};
 
 use crate::document::Places;
@@ -182,6 +183,7 @@ impl From<&str> for Network {
         Self {
             model: model.to_owned(),
             weights: None,
+            head: HeadWeights::Kept,
             shortcut: None,
             input: None,
         }

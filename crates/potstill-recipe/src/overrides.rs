@@ -68,7 +68,7 @@ fn typed(key: &str, text: &str) -> Result<Value, String> {
     let quoted_or_bracketed = text.starts_with(['"', '\'', '[', '{']);
     let takes_text = matches!(
         kind_of(key),
-        Some(Kind::Text | Kind::Choice(_) | Kind::OneOrMore(Kind::Text))
+        Some(Kind::Text | Kind::Choice(_) | Kind::OneOrMore(Kind::Text) | Kind::Either(Kind::Text, _))
     );
     if takes_text && !quoted_or_bracketed {
         return Ok(Value::String(text.to_owned()));

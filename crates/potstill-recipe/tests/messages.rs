@@ -73,7 +73,7 @@ fn unknown_keys() {
         (
             "model =",
             "xyz = 1\nmodel =",
-            "x.toml:6: unknown key `student.xyz`; `student` has `model`, `weights`, `shortcut`, `input`",
+            "x.toml:6: unknown key `student.xyz`; `student` has `model`, `weights`, `head`, `shortcut`, `input`",
         ),
         (
             "momentum = 0.9",
@@ -128,6 +128,26 @@ fn missing_keys() {
 #[test]
 fn wrong_types() {
     assert_messages(&[
+        (
+            "model =",
+            "weights = 3\nmodel =",
+            "x.toml:6: `student.weights` must be text, or a table, not 3",
+        ),
+        (
+            "model =",
+            "weights = { prefix = \"ema\" }\nmodel =",
+            "x.toml:6: missing key `student.weights.file`; write for example `file = \"checkpoint.pth\"`",
+        ),
+        (
+            "model =",
+            "weights = { file = \"a.pth\", preffix = \"ema\" }\nmodel =",
+            "x.toml:6: unknown key `student.weights.preffix`; did you mean `student.weights.prefix`?",
+        ),
+        (
+            "model =",
+            "head = \"fresh\"\nmodel =",
+            "x.toml:6: `student.head` must be one of `kept`, `new`, not \"fresh\"",
+        ),
         (
             "epochs = 2",
             "epochs = \"2\"",

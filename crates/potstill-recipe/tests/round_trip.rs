@@ -67,12 +67,38 @@ fn writing_and_reading_gives_the_same_recipe() {
     let few = LITTLE.replace("student.model", "data.few_samples = 0.25\nstudent.model");
     let held_back = few.replace("student.model", "data.validation = 0.1\nstudent.model");
     let validated = LITTLE.replace("student.model", "data.validation = \"photos/val\"\nstudent.model");
-    for text in [EVERYTHING, LITTLE, &few, &held_back, &validated] {
+    let part = r#"student.weights = { file = "w.pth", prefix = "ema" }
+student.head = "new"
+student.model"#;
+    let part = LITTLE.replace("student.model", part);
+    for text in [EVERYTHING, LITTLE, &few, &held_back, &validated, &part] {
         let recipe = parsed(text);
         let written = recipe.to_toml().unwrap();
         assert_eq!(parsed(&written), recipe, "{written}");
         assert_eq!(parsed(&written).to_toml().unwrap(), written);
     }
+}
+
+#[test]
+fn weights_are_a_file_a_part_of_one_or_random() {
+    let weights = |value: &str| {
+        let override_ = [format!("student.weights={value}")];
+        let student = Recipe::from_text(LITTLE, "x.toml", &override_).unwrap().student;
+        let has_weights = student.has_weights();
+        (student.weights.unwrap(), has_weights)
+    };
+    let (file, is_trained) = weights("w.pth");
+    assert_eq!(
+        (file.file(), file.prefix(), is_trained),
+        (Path::new("w.pth"), None, true)
+    );
+    let (part, is_trained) = weights(r#"{ file = "w.pth", prefix = "student" }"#);
+    assert_eq!(
+        (part.file(), part.prefix(), is_trained),
+        (Path::new("w.pth"), Some("student"), true)
+    );
+    assert!(!weights("random").1);
+    assert!(weights("./random").1);
 }
 
 /// The recipes in the folders of runs, as an earlier version wrote them: a run goes on only with the very same text.

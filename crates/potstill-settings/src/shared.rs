@@ -33,9 +33,19 @@ choice! {
     }
 }
 
+choice! {
+    /// Whether the last layer of a network starts from a file of weights as all others do.
+    pub enum HeadWeights = Kept {
+        /// It has the file's weights, which must be there and fit.
+        Kept = "kept",
+        /// It starts anew, for other classes. The file's is left out.
+        New = "new",
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{BatchNorms, Precision, Shortcut};
+    use super::{BatchNorms, HeadWeights, Precision, Shortcut};
     use crate::Choice;
 
     /// Text, serde and the list of names agree on every value.
@@ -64,6 +74,7 @@ mod tests {
         assert_one_spelling::<Precision>();
         assert_one_spelling::<BatchNorms>();
         assert_one_spelling::<Shortcut>();
+        assert_one_spelling::<HeadWeights>();
     }
 
     #[test]
@@ -85,5 +96,6 @@ mod tests {
     fn defaults_are_what_a_network_does_unasked() {
         assert_eq!(Precision::default(), Precision::Single);
         assert_eq!(BatchNorms::default(), BatchNorms::Running);
+        assert_eq!(HeadWeights::default(), HeadWeights::Kept);
     }
 }

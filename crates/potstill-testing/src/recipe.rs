@@ -17,6 +17,7 @@ augment = ["flip", { pad-crop = { pad = 2 } }]
 model = "cifar_resnet8"
 [teacher]
 model = "cifar_resnet14"
+weights = "random"
 [train]
 epochs = 2
 batch = 32

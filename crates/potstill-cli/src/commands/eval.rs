@@ -9,6 +9,7 @@ use clap::Args;
 use potstill_data::{DataError, Dataset, LoaderConfig, Normalise};
 use potstill_engine::{EngineError, Evaluation, EvaluationSettings, Predictor, Source};
 use potstill_metrics::MetricSet;
+use potstill_models::weights::Asked;
 use potstill_report::details_text;
 use potstill_settings::{Precision, Shortcut};
 use potstill_tasks::{TaskKind, TaskOptions};
@@ -43,6 +44,9 @@ pub struct EvalArguments {
     /// The architecture, where no config.json lies beside the weights.
     #[arg(long, value_name = "NAME", value_parser = ModelName, hide_possible_values = true)]
     pub model: Option<String>,
+    /// Below which prefix of the file the weights are, where it holds several networks; a part of it will do.
+    #[arg(long, value_name = "PREFIX")]
+    pub prefix: Option<String>,
     /// The shortcut of a residual network for small images.
     #[arg(long, value_parser = choice::<Shortcut>())]
     pub shortcut: Option<Shortcut>,
@@ -169,7 +173,9 @@ fn subject(
     let source = Source {
         model: arguments.model.clone(),
         weights: arguments.network.clone().or_else(|| arguments.weights.clone()),
+        prefix: arguments.prefix.clone(),
         shortcut: arguments.shortcut,
+        asked: Asked::CommandLine,
         ..Source::default()
     };
     let (predictor, data) = if let Some(file) = source.weights.as_deref().filter(|file| is_onnx(file)) {
@@ -210,6 +216,7 @@ fn teacher(path: &Path, arguments: &EvalArguments, data: &dyn Dataset) -> Result
     }
     let source = Source {
         weights: Some(path.to_owned()),
+        asked: Asked::CommandLine,
         ..Source::default()
     };
     let teacher = opened::network(&source, "teacher", &usual)?;

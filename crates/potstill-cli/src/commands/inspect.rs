@@ -9,7 +9,7 @@ use std::{
 use burn::tensor::Device;
 use clap::Args;
 use potstill_engine::{Source, cpu};
-use potstill_models::{BuildOptions, Model, OnnxModel, OutlineRow, find, outline, probe};
+use potstill_models::{BuildOptions, Model, OnnxModel, OutlineRow, find, outline, probe, weights::Asked};
 use potstill_ops::{PointSide, Scope};
 use potstill_random::Seed;
 use potstill_report::human;
@@ -21,7 +21,7 @@ use crate::{
     commands::{list::describe_model, print, print_json},
     failure::Failure,
     model_name::ModelName,
-    opened::is_onnx,
+    opened::{is_onnx, say},
 };
 
 /// Arguments of `inspect`.
@@ -42,6 +42,9 @@ pub struct InspectArguments {
     /// Output classes; the published number if not given.
     #[arg(long, value_name = "N")]
     pub classes: Option<usize>,
+    /// Below which prefix of the file the weights are, where it holds several networks; a part of it will do.
+    #[arg(long, value_name = "PREFIX", requires = "weights")]
+    pub prefix: Option<String>,
     /// The shortcut of a residual network for small images.
     #[arg(long, value_parser = choice::<Shortcut>())]
     pub shortcut: Option<Shortcut>,
@@ -108,14 +111,17 @@ fn loaded(arguments: &InspectArguments, file: &Path, device: &Device) -> Result<
     let source = Source {
         model: Some(arguments.model.clone()),
         weights: Some(file.to_owned()),
+        prefix: arguments.prefix.clone(),
         shortcut: arguments.shortcut,
         classes: arguments.classes,
+        asked: Asked::CommandLine,
         ..Source::default()
     };
-    let network = source.open(device, Seed::new(0), "inspect")?.network;
+    let opened = source.open(device, Seed::new(0), "inspect")?;
     let seconds = began.elapsed().as_secs_f64();
+    say(&opened.notes);
     eprintln!("{} fits, loaded in {seconds:.2} s", file.display());
-    Ok(network)
+    Ok(opened.network)
 }
 
 /// An ONNX file knows no modules: its points are its tensors, in order.

@@ -91,6 +91,9 @@ fn describe(plan: &Plan) -> String {
             cache(&mut text, kept);
         }
     }
+    for note in spec.notes() {
+        let _ = writeln!(text, "note      {note}");
+    }
     phases(&mut text, spec);
     rounds(&mut text, spec);
     methods(&mut text, spec);

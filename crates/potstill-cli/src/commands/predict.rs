@@ -9,6 +9,7 @@ use std::{
 use clap::Args;
 use potstill_data::Pictures;
 use potstill_engine::{Predictor, Ranked, Source};
+use potstill_models::weights::Asked;
 use potstill_settings::Shortcut;
 use serde::Serialize;
 
@@ -41,6 +42,9 @@ pub struct PredictArguments {
     /// The architecture, where no config.json lies beside the weights.
     #[arg(long, value_name = "NAME", value_parser = ModelName, hide_possible_values = true)]
     pub model: Option<String>,
+    /// Below which prefix of the file the weights are, where it holds several networks; a part of it will do.
+    #[arg(long, value_name = "PREFIX")]
+    pub prefix: Option<String>,
     /// The shortcut of a residual network for small images.
     #[arg(long, value_parser = choice::<Shortcut>())]
     pub shortcut: Option<Shortcut>,
@@ -117,7 +121,9 @@ fn network(arguments: &PredictArguments) -> Result<Predictor, Failure> {
         let source = Source {
             model: arguments.model.clone(),
             weights: Some(file.to_owned()),
+            prefix: arguments.prefix.clone(),
             shortcut: arguments.shortcut,
+            asked: Asked::CommandLine,
             ..Source::default()
         };
         opened::network(&source, "predict", &arguments.input)?

@@ -5,6 +5,7 @@ use std::{path::PathBuf, sync::Arc};
 use clap::Args;
 use potstill_data::{Dataset, LoaderConfig, Pairs, Split, open};
 use potstill_engine::Source;
+use potstill_models::weights::Asked;
 use potstill_ops::Point;
 use potstill_random::Seed;
 use potstill_settings::Shortcut;
@@ -27,6 +28,9 @@ pub struct VerifyArguments {
     /// The architecture, where no config.json lies beside the weights.
     #[arg(long, value_name = "NAME", value_parser = ModelName, hide_possible_values = true)]
     pub model: Option<String>,
+    /// Below which prefix of the file the weights are, where it holds several networks; a part of it will do.
+    #[arg(long, value_name = "PREFIX")]
+    pub prefix: Option<String>,
     /// The shortcut of a residual network for small images.
     #[arg(long, value_parser = choice::<Shortcut>())]
     pub shortcut: Option<Shortcut>,
@@ -74,7 +78,9 @@ pub fn run(arguments: &VerifyArguments, quiet: bool) -> Result<(), Failure> {
     let source = Source {
         model: arguments.model.clone(),
         weights: Some(arguments.network.clone()),
+        prefix: arguments.prefix.clone(),
         shortcut: arguments.shortcut,
+        asked: Asked::CommandLine,
         ..Source::default()
     };
     let predictor = opened::network(&source, "verify", &arguments.input)?;

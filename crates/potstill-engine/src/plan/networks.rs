@@ -32,6 +32,8 @@ pub struct NetworkFacts {
     pub trained_on: Option<[usize; 2]>,
     /// What the probe saw of it.
     pub info: NetworkInfo,
+    /// What has to be said about how its weights were found, in a line each.
+    pub notes: Vec<String>,
 }
 
 impl NetworkFacts {
@@ -57,6 +59,7 @@ impl PlannedStudent {
             network,
             input,
             preprocess,
+            notes,
             ..
         } = network;
         let input = input.unwrap_or_else(|| data.normalise.clone().into());
@@ -71,6 +74,7 @@ impl PlannedStudent {
                 input,
                 trained_on: preprocess.and_then(|preprocess| preprocess.size),
                 info,
+                notes,
             },
         })
     }
@@ -89,12 +93,12 @@ impl PlannedStudent {
             let reason = format!("there is no run in {}", run.display());
             return Err(EngineError::invalid_plan("start", reason));
         }
+        let named = Source::of(spec, "student");
         let source = Source {
-            model: Some(spec.model.clone()),
-            weights: start.or_else(|| spec.weights.clone()),
-            shortcut: spec.shortcut,
+            weights: start.or_else(|| named.weights.clone()),
             classes: Some(data.train.classes().len()),
             channels: Some(data.image[2]),
+            ..named
         };
         let mut network = source.open(device, Seed::new(recipe.seed), "student")?;
         let input = NetworkInput::of(spec.input.as_ref(), network.input.take(), || usual);

@@ -63,6 +63,12 @@ pub struct MethodFacts {
 }
 
 impl RunSpec {
+    /// What has to be said about the networks before the first step, in a line each.
+    pub fn notes(&self) -> Vec<String> {
+        let teachers = self.teachers.iter().flat_map(|teacher| &teacher.network.notes);
+        self.student.notes.iter().chain(teachers).cloned().collect()
+    }
+
     /// Epochs of the student's training.
     pub fn epochs(&self) -> usize {
         self.phases.last().map_or(0, |phase| phase.epochs.end)

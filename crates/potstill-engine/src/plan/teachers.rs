@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use potstill_methods::{NetworkInfo, PlannedMethod, TeacherUpdate};
-use potstill_models::{FrozenModel, Model, OnnxModel};
+use potstill_models::{FrozenModel, HeadWeights, Model, OnnxModel, weights::Asked};
 use potstill_ops::Mode;
 use potstill_random::Seed;
 use potstill_recipe::{OptimizerSpec, Recipe, RunTeacher, Schedule, Teacher, TeacherSource};
@@ -30,6 +30,8 @@ pub struct PlannedTeacher {
     pub cache: Option<CacheOptions>,
     /// What is known about it.
     pub facts: TeacherFacts,
+    /// Whether a recipe names it without its weights, and without the word for random ones.
+    pub(crate) lacks_weights: bool,
 }
 
 /// What is known about a teacher of a plan.
@@ -97,12 +99,14 @@ impl PlannedTeacher {
             task,
             class_names,
             preprocess,
+            notes,
             ..
         } = network.into();
         let frozen = FrozenModel::from(&network);
         let input = input.unwrap_or_else(|| default_input(data.image[2]).into());
         let mut teacher = Self::frozen(name, architecture, frozen, input, data, device)?;
         teacher.facts.network.shortcut = shortcut;
+        teacher.facts.network.notes = notes;
         teacher.facts.network.info.task = task;
         teacher.facts.network.info.class_names = class_names;
         teacher.facts.network.trained_on = preprocess.and_then(|preprocess| preprocess.size);
@@ -136,6 +140,7 @@ impl PlannedTeacher {
                     input,
                     trained_on: None,
                     info: info.with_weights(true),
+                    notes: Vec::new(),
                 },
                 update: TeacherUpdate::Frozen,
                 mode: Mode::Running,
@@ -143,6 +148,7 @@ impl PlannedTeacher {
                 schedule: None,
                 cache: None,
             },
+            lacks_weights: false,
         })
     }
 
@@ -189,22 +195,23 @@ impl PlannedTeacher {
     ) -> Result<Self, EngineError> {
         let channels = data.image[2];
         let usual = || default_input(channels);
+        let key = TeacherFacts::key_of(name);
         let mut teacher = match &spec.source {
             TeacherSource::Run(teacher) => {
                 let source = Source {
                     weights: Some(teacher.run.clone()),
+                    asked: Asked::Recipe(key),
                     ..Source::default()
                 };
                 Self::new(name, source.open(device, seed, name)?, data, device)?
             }
             TeacherSource::Network(named) => {
-                let is_fresh = named.weights.is_none();
+                let is_fresh = !named.has_weights();
+                let has_new_head = is_fresh || named.head == HeadWeights::New;
                 let source = Source {
-                    model: Some(named.model.clone()),
-                    weights: named.weights.clone(),
-                    shortcut: named.shortcut,
-                    classes: is_fresh.then_some(data.train.classes().len()),
+                    classes: has_new_head.then_some(data.train.classes().len()),
                     channels: is_fresh.then_some(channels),
+                    ..Source::of(named, &key)
                 };
                 let mut network = source.open(device, seed, name)?;
                 let usual = || if is_fresh { data.normalise.clone() } else { usual() };
@@ -224,6 +231,7 @@ impl PlannedTeacher {
         teacher.cache = CacheOptions::of(spec);
         teacher.facts.mode = spec.batch_norm.into();
         teacher.facts.network.info.has_weights = spec.has_weights();
+        teacher.lacks_weights = spec.lacks_weights();
         teacher.facts.optimizer.clone_from(&spec.optimizer);
         teacher.facts.schedule.clone_from(&spec.schedule);
         Ok(teacher)
@@ -255,7 +263,26 @@ impl PlannedTeacher {
             }
             self.facts.update = self.facts.update.max(update);
         }
-        Ok(())
+        self.check_weights(index, methods)
+    }
+
+    /// A teacher that stays as it is has learned before, or teaches nothing.
+    fn check_weights(&self, index: usize, methods: &[PlannedMethod]) -> Result<(), EngineError> {
+        let mut learners = methods.iter().filter(|planned| planned.learns_from(index));
+        let Some(learner) = learners.next().filter(|_| self.lacks_weights) else {
+            return Ok(());
+        };
+        if self.facts.update != TeacherUpdate::Frozen {
+            return Ok(());
+        }
+        let key = self.facts.key();
+        let reason = format!(
+            "none are given, and `{}` stays as it is while `{}` learns from it: random weights teach nothing. Give a file, \
+             `{key}.weights = \"FILE\"`, or a finished run instead of a network, `{key} = {{ run = \"runs/NAME\" }}`; if random weights \
+             are meant, `{key}.weights = \"random\"`",
+            self.facts.network.model, learner.id
+        );
+        Err(EngineError::invalid_plan(format!("{key}.weights"), reason))
     }
 
     /// The teacher for a run, in the form that its role needs, and what is known about it.

@@ -136,6 +136,9 @@ impl Run {
                 "the test images choose the best epoch; with `data.validation = 0.1` a part of the training images does",
             );
         }
+        for note in self.spec.notes() {
+            observer.says(&note);
+        }
         self.examine_teachers(observer)?;
         if self.prepare(observer, stop)? == Prepared::Interrupted {
             return Ok(Outcome::Interrupted);
@@ -199,6 +202,7 @@ impl Run {
             preprocess: Some(Preprocess::known(&data.preprocess, data.shown_size())),
             task: Some(self.spec.task.kind()),
             class_names: self.spec.data.train.classes().to_vec(),
+            notes: Vec::new(),
         }
     }
 }

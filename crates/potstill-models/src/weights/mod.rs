@@ -1,14 +1,25 @@
 //! Weights in and out, strictly.
 //!
-//! A file is read whole into named tensors ([`TensorFile`]), matched against the network's own names
-//! ([`load`]) and applied only if every tensor has found its place; the network is not touched otherwise.
+//! A file is read whole into named tensors ([`TensorFile`]); the tensors of the network are found in it
+//! ([`WeightSet::choose`]), whatever they are called and whatever stands beside them; and they are applied only
+//! if every one has found its place ([`WeightSet::load`]). The network is not touched otherwise.
 
-mod load;
+mod archive;
+mod asked;
+mod candidates;
+mod head;
+mod pytorch;
+mod renamed;
 mod save;
+mod several_sets;
 mod tensor_file;
+mod timm_names;
 mod weight_mismatch;
+mod weight_set;
 
-pub use load::{classes_in, load};
+pub use asked::Asked;
 pub use save::{save, write_tensors};
+pub use several_sets::SeveralSets;
 pub use tensor_file::{StoredTensor, TensorFile};
 pub use weight_mismatch::{ShapeMismatch, WeightMismatch};
+pub use weight_set::{WeightSet, load, shortcut_of};

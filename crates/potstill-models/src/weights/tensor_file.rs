@@ -7,9 +7,9 @@ use std::{
 };
 
 use half::{bf16, f16};
-use pytorch_reader::{DType, PytorchReader};
 use safetensors::{Dtype, SafeTensors};
 
+use super::pytorch;
 use crate::ModelError;
 
 /// One tensor of a file, as 32-bit floats.
@@ -21,20 +21,26 @@ pub struct StoredTensor {
     pub values: Vec<f32>,
 }
 
-/// Every floating-point tensor of a file, by the name it has there.
+/// Every tensor of a file by the name it has there.
 #[derive(Debug, Clone)]
 pub struct TensorFile {
     /// Where the tensors came from.
     pub path: PathBuf,
-    /// The tensors by name.
+    /// The floating-point tensors by name.
     pub tensors: BTreeMap<String, StoredTensor>,
+    /// The types of the tensors whose values are not read, by name: counters, indices, masks, and numbers
+    /// that are no 16, 32 or 64-bit floats.
+    pub others: BTreeMap<String, String>,
     /// The text metadata of a safetensors file.
     pub metadata: BTreeMap<String, String>,
 }
 
+/// What a reader makes of a tensor: its values, or the name of a type that it does not read.
+pub(super) type Read = Result<StoredTensor, String>;
+
 impl TensorFile {
     /// Reads a file; its content, not its name, tells the format. Values of 16 and 64 bits become 32-bit
-    /// floats; integer tensors (counters such as `num_batches_tracked`) are passed over.
+    /// floats; of tensors of other types only the type is kept.
     ///
     /// # Errors
     /// [`ModelError::Unreadable`] if the file is missing, of another format, or broken.
@@ -47,18 +53,29 @@ impl TensorFile {
         let mut file = Self {
             path: path.into(),
             tensors: BTreeMap::new(),
+            others: BTreeMap::new(),
             metadata: BTreeMap::new(),
         };
         if looks_like_safetensors(&bytes) {
             file.take_safetensors(&bytes).map_err(unreadable)?;
         } else {
             drop(bytes);
-            file.take_pytorch(path).map_err(unreadable)?;
+            let tensors = pytorch::read(path).map_err(unreadable)?;
+            for (name, tensor) in tensors {
+                file.take(name, tensor);
+            }
         }
-        if file.tensors.is_empty() {
-            return Err(unreadable("it holds no floating-point tensor".into()));
+        if file.tensors.is_empty() && file.others.is_empty() {
+            return Err(unreadable("it holds no tensor".into()));
         }
         Ok(file)
+    }
+
+    fn take(&mut self, name: String, tensor: Read) {
+        match tensor {
+            Ok(tensor) => drop(self.tensors.insert(name, tensor)),
+            Err(kind) => drop(self.others.insert(name, kind)),
+        }
     }
 
     fn take_safetensors(&mut self, bytes: &[u8]) -> Result<(), String> {
@@ -73,44 +90,16 @@ impl TensorFile {
             .collect();
         for (name, view) in tensors.tensors() {
             let values = match view.dtype() {
-                Dtype::F32 => Some(floats(view.data(), f32::from_le_bytes)),
-                Dtype::F64 => Some(floats(view.data(), |b| f64::from_le_bytes(b) as f32)),
-                Dtype::F16 => Some(floats(view.data(), |b| f16::from_le_bytes(b).to_f32())),
-                Dtype::BF16 => Some(floats(view.data(), |b| bf16::from_le_bytes(b).to_f32())),
-                _ => None,
+                Dtype::F32 => Ok(floats(view.data(), f32::from_le_bytes)),
+                Dtype::F64 => Ok(floats(view.data(), |b| f64::from_le_bytes(b) as f32)),
+                Dtype::F16 => Ok(floats(view.data(), |b| f16::from_le_bytes(b).to_f32())),
+                Dtype::BF16 => Ok(floats(view.data(), |b| bf16::from_le_bytes(b).to_f32())),
+                Dtype::F8_E4M3 => Err("float8_e4m3fn".to_owned()),
+                Dtype::F8_E5M2 => Err("float8_e5m2".to_owned()),
+                other => Err(format!("{other:?}").to_lowercase()),
             };
-            if let Some(values) = values {
-                self.tensors.insert(
-                    name,
-                    StoredTensor {
-                        shape: view.shape().to_vec(),
-                        values,
-                    },
-                );
-            }
-        }
-        Ok(())
-    }
-
-    fn take_pytorch(&mut self, path: &Path) -> Result<(), String> {
-        let reader = PytorchReader::new(path)
-            .map_err(|error| format!("neither a safetensors nor a PyTorch file that can be read: {error}"))?;
-        for (name, tensor) in reader.into_tensors() {
-            let decode: fn(&[u8]) -> Vec<f32> = match tensor.dtype() {
-                DType::F32 => |bytes| floats(bytes, f32::from_le_bytes),
-                DType::F64 => |bytes| floats(bytes, |b| f64::from_le_bytes(b) as f32),
-                DType::F16 => |bytes| floats(bytes, |b| f16::from_le_bytes(b).to_f32()),
-                DType::BF16 => |bytes| floats(bytes, |b| bf16::from_le_bytes(b).to_f32()),
-                _ => continue,
-            };
-            let bytes = tensor.read().map_err(|error| error.to_string())?;
-            self.tensors.insert(
-                name,
-                StoredTensor {
-                    shape: tensor.shape().to_vec(),
-                    values: decode(&bytes),
-                },
-            );
+            let shape = view.shape().to_vec();
+            self.take(name, values.map(|values| StoredTensor { shape, values }));
         }
         Ok(())
     }
@@ -121,7 +110,8 @@ fn looks_like_safetensors(bytes: &[u8]) -> bool {
     bytes.len() > 8 && bytes[8] == b'{'
 }
 
-fn floats<const N: usize>(bytes: &[u8], decode: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+/// Numbers of `N` bytes as 32-bit floats.
+pub(super) fn floats<const N: usize>(bytes: &[u8], decode: impl Fn([u8; N]) -> f32) -> Vec<f32> {
     bytes
         .as_chunks::<N>()
         .0

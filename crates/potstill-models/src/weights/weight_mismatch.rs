@@ -2,6 +2,10 @@
 
 use std::{fmt, path::PathBuf};
 
+use potstill_settings::Shortcut;
+
+use super::{Asked, head::is_below};
+
 /// A file whose tensors are not exactly the network's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WeightMismatch {
@@ -15,6 +19,8 @@ pub struct WeightMismatch {
     pub wrong_shape: Vec<ShapeMismatch>,
     /// The path of the network's last layer.
     pub head: &'static str,
+    /// Where the network was asked for.
+    pub asked: Asked,
 }
 
 /// A tensor that has one shape in the file and another in the network.
@@ -58,25 +64,49 @@ impl fmt::Display for WeightMismatch {
 }
 
 impl WeightMismatch {
-    /// What most likely went wrong.
-    fn hint(&self) -> Option<&'static str> {
+    /// Whether file and network do not differ.
+    pub(super) fn is_empty(&self) -> bool {
+        self.missing.is_empty() && self.extra.is_empty() && self.wrong_shape.is_empty()
+    }
+
+    /// What most likely went wrong, and how to mend it.
+    fn hint(&self) -> Option<String> {
         let is_shortcut = |name: &String| name.contains("downsample");
         let about_shortcuts = |names: &[String]| !names.is_empty() && names.iter().all(is_shortcut);
-        let only_head = self.missing.is_empty() && self.extra.is_empty();
         if about_shortcuts(&self.extra) {
-            Some("the file's shortcuts are projections: set `shortcut = \"b\"`")
-        } else if about_shortcuts(&self.missing) {
-            Some("the file has no shortcut projections: set `shortcut = \"a\"`")
-        } else if only_head
-            && self
-                .wrong_shape
-                .iter()
-                .all(|one| one.name.starts_with(&format!("{}.", self.head)))
-        {
-            Some("only the classifier differs: the file was trained for another number of classes")
-        } else {
-            None
+            let asked = self.asked.shortcut(Shortcut::Projection);
+            return Some(format!("the file's shortcuts are projections: set {asked}"));
         }
+        if about_shortcuts(&self.missing) {
+            let asked = self.asked.shortcut(Shortcut::Subsample);
+            return Some(format!("the file has no shortcut projections: set {asked}"));
+        }
+        if self.is_about_head() {
+            let what = "only the classifier differs: the file was trained for other classes, or has another last layer";
+            return Some(match self.asked.new_head() {
+                Some(new) => format!("{what}; {new} takes all but the classifier, which then starts anew"),
+                None => what.into(),
+            });
+        }
+        let has = |part: &str| self.extra.iter().any(|name| name.contains(part));
+        if has("head_dist") || has("dist_token") {
+            let what = "the file is a distilled DeiT, which has a second token and a second head (`dist_token`, `head_dist`); that \
+                        network is not built here: take the weights of the plain one";
+            return Some(what.into());
+        }
+        if has("zero_point") || has("_packed_params") || has("weight_scale") {
+            return Some(
+                "the file is quantised: take the floating-point weights that it was made from".into(),
+            );
+        }
+        None
+    }
+
+    fn is_about_head(&self) -> bool {
+        let root = self.head.split('.').next().unwrap_or(self.head);
+        let wrong = self.wrong_shape.iter().map(|one| &one.name);
+        let mut all = self.missing.iter().chain(&self.extra).chain(wrong);
+        all.all(|name| is_below(name, root))
     }
 }
 

@@ -39,7 +39,7 @@ fn check_source(teacher: &Table, at: &Origin) -> Option<Problem> {
         Some("run") => (
             "run",
             "takes the student of that run as it is",
-            &["onnx", "logits", "model", "weights", "shortcut", "input"],
+            &["onnx", "logits", "model", "weights", "head", "shortcut", "input"],
         ),
         Some("onnx") => (
             "onnx",
@@ -47,6 +47,7 @@ fn check_source(teacher: &Table, at: &Origin) -> Option<Problem> {
             &[
                 "model",
                 "weights",
+                "head",
                 "shortcut",
                 "precision",
                 "batch_norm",

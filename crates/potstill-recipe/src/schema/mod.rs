@@ -55,6 +55,10 @@ pub(crate) fn keys_for(kind: &Kind, table: &Table) -> Vec<&'static Key> {
     match *kind {
         Kind::Table { keys, beside } => keys.iter().chain(beside).collect(),
         Kind::Method(keys) => keys.iter().collect(),
+        Kind::Either(one, other) => [one, other]
+            .into_iter()
+            .flat_map(|kind| keys_for(kind, table))
+            .collect(),
         Kind::Variants { variants, beside } => {
             let named = table.get("kind").and_then(Value::as_str);
             let variant = variants.iter().find(|variant| Some(variant.kind.name) == named);
@@ -70,6 +74,7 @@ pub(crate) fn all_keys(kind: &Kind) -> Vec<&'static Key> {
     match *kind {
         Kind::Table { keys, beside } => keys.iter().chain(beside).collect(),
         Kind::Method(keys) => keys.iter().collect(),
+        Kind::Either(one, other) => [one, other].into_iter().flat_map(all_keys).collect(),
         Kind::Variants { variants, beside } => {
             let mut all: Vec<&'static Key> = Vec::new();
             for key in variants.iter().flat_map(|variant| variant.keys) {

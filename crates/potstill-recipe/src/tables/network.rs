@@ -1,21 +1,88 @@
 //! `[student]`, and how a network takes an image.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use potstill_settings::{Shortcut, choice, settings};
+use potstill_settings::{Described, HeadWeights, Kind, Shortcut, choice, settings};
+use serde::{Deserialize, Serialize};
 
 settings! {
     /// A network by its name, and usually its weights: `[student]`, or where a teacher comes from.
     pub struct Network {
         /// The network's name.
         pub model: String = example "cifar_resnet20",
-        /// The file of weights to start from, safetensors or PyTorch.
-        pub weights: Option<PathBuf> = without "random weights" like "resnet20.pth",
+        /// The file of weights to start from, safetensors or PyTorch; or `{ file = "FILE", prefix = "PREFIX" }` for
+        /// one of several networks in it; or `"random"`.
+        pub weights: Option<Weights> = without "random weights" like "resnet20.pth",
+        /// Whether the last layer has the file's weights as all others, or starts anew for the classes of the data.
+        pub head: HeadWeights = quiet "kept",
         /// The shortcut of a CIFAR ResNet.
         pub shortcut: Option<Shortcut> = without "as published" like "b",
         /// How the network takes an image.
         pub input: Option<Input> = without "whole, normalised as its weights say or as is usual for the data set"
             like { mean = [0.5, 0.5, 0.5], std = [0.25, 0.25, 0.25] } (also "normalize", "normalise"),
+    }
+}
+
+impl Network {
+    /// Whether it starts from a file of weights.
+    pub fn has_weights(&self) -> bool {
+        self.weights.as_ref().is_some_and(|weights| !weights.are_random())
+    }
+}
+
+/// Where weights come from, as written.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Weights {
+    /// A file, or the word for random ones.
+    File(PathBuf),
+    /// A part of a file.
+    Part(WeightsPart),
+}
+
+settings! {
+    /// One of several networks in a file.
+    pub struct WeightsPart {
+        /// The file of weights.
+        pub file: PathBuf = example "checkpoint.pth",
+        /// What stands before the names of the tensors that are meant, or a part of that.
+        pub prefix: Option<String> = without "the only network in the file" like "student",
+    }
+}
+
+impl Described for Weights {
+    const KIND: Kind = Kind::Either(&Kind::Text, &WeightsPart::KIND);
+}
+
+/// The word for weights that come from no file.
+const RANDOM: &str = "random";
+
+impl Weights {
+    /// The file.
+    pub fn file(&self) -> &Path {
+        match self {
+            Self::File(file) => file,
+            Self::Part(part) => &part.file,
+        }
+    }
+
+    /// The prefix of the names in it.
+    pub fn prefix(&self) -> Option<&str> {
+        match self {
+            Self::File(_) => None,
+            Self::Part(part) => part.prefix.as_deref(),
+        }
+    }
+
+    /// Whether they are to be random ones. A file of that name is written `./random`.
+    pub fn are_random(&self) -> bool {
+        matches!(self, Self::File(file) if file.as_os_str() == RANDOM)
+    }
+}
+
+impl<P: Into<PathBuf>> From<P> for Weights {
+    fn from(file: P) -> Self {
+        Self::File(file.into())
     }
 }
 

@@ -84,9 +84,10 @@ impl Described for TeacherSource {
             Network::KEYS[0].optional("`run` or `onnx` is needed"),
             Network::KEYS[1],
             Network::KEYS[2],
+            Network::KEYS[3],
             OnnxTeacher::KEYS[0].optional("`model` or `run` is needed"),
             OnnxTeacher::KEYS[1],
-            Network::KEYS[3],
+            Network::KEYS[4],
         ];
         Kind::table(KEYS)
     };
@@ -123,9 +124,14 @@ impl Teacher {
     /// Whether it starts from trained weights.
     pub fn has_weights(&self) -> bool {
         match &self.source {
-            TeacherSource::Network(network) => network.weights.is_some(),
+            TeacherSource::Network(network) => network.has_weights(),
             TeacherSource::Run(_) | TeacherSource::Onnx(_) => true,
         }
+    }
+
+    /// Whether nothing says which weights it starts from, not even that they are random.
+    pub fn lacks_weights(&self) -> bool {
+        matches!(&self.source, TeacherSource::Network(network) if network.weights.is_none())
     }
 }
 
