@@ -76,7 +76,10 @@ impl Plan {
         let memory = before.zip(machine::peak_rss_mb());
         let scale = spec.settings.batch as f64 / images as f64;
         let (seconds, macs) = (sum.seconds / sum.epochs, sum.macs / sum.epochs);
-        let tests = spec.data.chosen_by().len() as f64 / images as f64;
+        // Where validation images choose, two students see the test images at the end.
+        let at_the_end = spec.data.validation.as_ref().and(spec.data.test.as_ref());
+        let at_the_end = at_the_end.map_or(0, |test| 2 * test.len()) as f64;
+        let tests = (spec.data.chosen_by().len() as f64 + at_the_end / sum.epochs) / images as f64;
         let step_gflop = 2e-9 * scale * macs;
         Ok(Estimate {
             images,

@@ -75,6 +75,12 @@ pub fn run(arguments: &TrainArguments, quiet: bool) -> Result<(), Failure> {
     if let Some(epochs) = arguments.extend {
         return extend(&folder, epochs as usize, &stop, quiet);
     }
+    if recipe.data.validation.is_none() && !quiet {
+        eprintln!(
+            "{}: the test images choose the best epoch; with `data.validation = 0.1` a part of the training images does",
+            recipe.name
+        );
+    }
     if arguments.with_teacher {
         with_teachers(&recipe, &arguments.recipe.overrides, &stop, quiet)?;
     }

@@ -131,11 +131,6 @@ impl Run {
         for line in self.spec.data.told() {
             observer.says(&line);
         }
-        if self.position == Position::default() && self.spec.data.validation.is_none() {
-            observer.says(
-                "the test images choose the best epoch; with `data.validation = 0.1` a part of the training images does",
-            );
-        }
         for note in self.spec.notes() {
             observer.says(&note);
         }
