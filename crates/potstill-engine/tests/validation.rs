@@ -281,13 +281,17 @@ fn training_images_are_never_presented_as_test_images() {
     let train = format!("train = {photos_at:?}");
     let refused = |more: &str| photos(&format!("{train}\n{more}")).plan(&[]).err().unwrap();
 
-    let said = refused("");
+    // A part is held back, and that is told; the recipe says it from now on.
+    let plan = photos(&train).plan(&[]).unwrap();
+    assert!(plan.spec.data.test.is_none());
+    assert_eq!(plan.spec.images().counts(), "14 training and 2 validation images");
+    let told = plan.spec.data.told().join("\n");
     assert!(
-        said.starts_with("`data.test`: ")
-            && said.contains("has no test split of its own")
-            && said.contains("`data.validation = 0.1`"),
-        "{said}"
+        told.contains("has no test images besides its training images")
+            && told.contains("`data.validation = 0.1`"),
+        "{told}"
     );
+    assert!(plan.spec.text().unwrap().contains("validation = 0.1"));
     // Asked for by name, by another spelling, and in part.
     let said = refused(&format!("test = {photos_at:?}"));
     assert!(said.contains("16 of the 16 test images"), "{said}");

@@ -27,6 +27,8 @@ pub struct PlannedData {
     pub image: [usize; 3],
     /// How images are normalised where neither a recipe nor weights say it.
     pub normalise: Normalise,
+    /// What was decided about them for want of a word in the recipe.
+    pub(crate) decided: Vec<String>,
 }
 
 /// ImageNet's statistics, which published teachers of small images were trained with as well; used where nothing else is said.
@@ -94,6 +96,7 @@ impl PlannedData {
             test,
             augment,
             image,
+            decided: Vec::new(),
         })
     }
 
@@ -138,8 +141,10 @@ impl PlannedData {
     /// What is to be told about the images before they are used, a line each: files that are left out, classes that
     /// torchvision would number in another way, orientations that are not followed.
     pub fn told(&self) -> Vec<String> {
-        let mut lines: Vec<String> = Vec::new();
-        let sets = std::iter::once(&self.train).chain(&self.test);
+        let mut lines = self.decided.clone();
+        let sets = std::iter::once(&self.train)
+            .chain(&self.validation)
+            .chain(&self.test);
         for line in sets.flat_map(|set| set.info().told()) {
             if !lines.contains(&line) {
                 lines.push(line);

@@ -9,7 +9,8 @@ use potstill_tasks::{Task, TaskOptions};
 
 use super::{
     checks::check_batches, class_weights::class_weights, data::PlannedData, methods::MethodParts,
-    networks::PlannedStudent, phases::Phase, settings::Settings, teachers::PlannedTeacher,
+    networks::PlannedStudent, phases::Phase, settings::Settings, splits::hold_back_if_alone,
+    teachers::PlannedTeacher,
 };
 use crate::{device::cpu, error::EngineError, vision_model::VisionModel};
 
@@ -114,10 +115,13 @@ impl PlanParts {
     ///
     /// # Errors
     /// The first thing that cannot be opened.
-    pub fn open(recipe: Recipe) -> Result<Self, EngineError> {
+    pub fn open(mut recipe: Recipe) -> Result<Self, EngineError> {
         let (device, settings) = (cpu(), Settings::from(&recipe));
         PlannedTeacher::check_runs(&recipe)?;
-        let data = PlannedData::open(&recipe)?;
+        let target = potstill_tasks::task(recipe.task, TaskOptions::default()).target_kind();
+        let held_back = hold_back_if_alone(&mut recipe.data, target)?;
+        let mut data = PlannedData::open(&recipe)?;
+        data.decided.extend(held_back);
         check_batches(&settings, data.train.len())?;
         let teachers = PlannedTeacher::open_all(&recipe, &data, &device)?;
         let usual = usual_input(&teachers, &data);

@@ -9,6 +9,35 @@ use potstill_recipe::{Data, Validation};
 use super::open_options::open_options;
 use crate::error::EngineError;
 
+/// The share of the training images that measures where a recipe has no others.
+const USUAL_SHARE: f64 = 0.1;
+
+/// Writes into a recipe that a part of the training images is held back, if it names neither validation nor test images and the training
+/// images have no test split: they would be tested on themselves. What is to be told then.
+///
+/// # Errors
+/// Training images that cannot be opened.
+pub(crate) fn hold_back_if_alone(data: &mut Data, target: TargetKind) -> Result<Option<String>, EngineError> {
+    let is_unlabelled = data.labels.is_none() && Unlabelled::is_at(Path::new(&data.train));
+    if data.test.is_some() || data.validation.is_some() || is_unlabelled {
+        return Ok(None);
+    }
+    let open = |split| Place::of(&data.train).open(split, target, data);
+    let train = open(Split::Train)?;
+    // Test images that cannot be opened are told when they are asked for.
+    let is_alone = open(Split::Test).is_ok_and(|test| test.shared_with(&train) == test.set.len());
+    if !is_alone {
+        return Ok(None);
+    }
+    let told = format!(
+        "`{}` has no test images besides its training images: a tenth of each class is held back and measures (`data.validation = \
+         {USUAL_SHARE}`). Every result is on validation images; `data.test = \"...\"` names images to test with",
+        data.train
+    );
+    data.validation = Some(Validation::Share(USUAL_SHARE));
+    Ok(Some(told))
+}
+
 /// The images to train with and those to choose the best epoch by, whole and as they were opened.
 pub(crate) struct Splits {
     pub train: Arc<dyn Dataset>,
@@ -139,12 +168,6 @@ fn unlabelled(data: &Data, target: TargetKind, task_weight: f64) -> Result<Opene
 /// What to do about `trained` of `count` test images that are training images.
 fn used_twice(data: &Data, trained: usize, count: usize) -> String {
     let source = data.test_source();
-    if data.test.is_none() && trained == count {
-        return format!(
-            "`{source}` has no test split of its own, so its test images would be its training images. Hold a part back \
-             (`data.validation = 0.1`), or name other images (`data.test = \"...\"`)"
-        );
-    }
     let cure = match data.validation {
         Some(_) => "leave `data.test` out: the validation images judge then",
         None => "leave `data.test` out and hold a part back (`data.validation = 0.1`)",
