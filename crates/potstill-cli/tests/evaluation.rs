@@ -147,6 +147,56 @@ fn a_run_and_the_evaluation_of_the_run_are_the_same_number() {
     assert_eq!(validation["missing_classes"], json!(["cat", "owl"]));
 }
 
+/// A JPEG of a ramp with this EXIF orientation.
+fn turned(orientation: u8) -> Vec<u8> {
+    let ramp = include_bytes!("../../potstill-data/tests/fixtures/ramp_8x8.jpg");
+    let mut exif = b"Exif\0\0MM\0\x2a\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0".to_vec();
+    exif.extend([orientation, 0, 0, 0, 0, 0, 0]);
+    let length = (exif.len() + 2) as u16;
+    let marker = [&[0xff, 0xe1][..], &length.to_be_bytes(), &exif].concat();
+    [&ramp[..2], &marker, &ramp[2..]].concat()
+}
+
+#[test]
+fn files_are_turned_as_those_of_the_run_were() {
+    let place = Place::new(env!("CARGO_BIN_EXE_potstill"));
+    for (class, orientation) in [("left", 8), ("right", 6), ("up", 1)] {
+        for split in ["train", "test"] {
+            let folder = place.path("photos").join(split).join(class);
+            fs::create_dir_all(&folder).unwrap();
+            for number in 0..6 {
+                fs::write(folder.join(format!("{number}.jpg")), turned(orientation)).unwrap();
+            }
+        }
+    }
+    let recipe = RECIPE.replace("[data]", "[data]\nexif_orientation = true");
+    fs::write(place.path("pets.toml"), recipe).unwrap();
+    let resize = "data.augment=[{ resize = { size = 16 } }]";
+    place.out(&["train", "pets.toml", "--quiet", resize]);
+    let eval = ["eval", "runs/pets", "--data", "photos", "--json", "--quiet"];
+    let trained = read(&place, "runs/pets/summary.json")["last"]["metrics"]["loss"].clone();
+    let gap = |found: &Value| (number(&found["loss"]) - number(&trained)).abs();
+    assert!(gap(&place.json(&eval)) < 1e-9);
+    let asked = [
+        "predict",
+        "runs/pets",
+        "photos/test/left/0.jpg",
+        "photos/test/up/0.jpg",
+        "--json",
+        "--quiet",
+    ];
+    let answers = place.json(&asked);
+    assert_ne!(answers[0]["top"], answers[1]["top"]);
+    // Without that word the files are all the same picture.
+    let path = place.path("runs/pets/student/config.json");
+    let mut config = read(&place, "runs/pets/student/config.json");
+    config["input"]["exif_orientation"] = json!(false);
+    fs::write(path, config.to_string()).unwrap();
+    assert!(gap(&place.json(&eval)) > 1e-6);
+    let answers = place.json(&asked);
+    assert_eq!(answers[0]["top"], answers[1]["top"]);
+}
+
 #[test]
 fn a_random_step_is_no_step_of_a_test_image() {
     let place = with_photos();

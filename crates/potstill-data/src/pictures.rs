@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::file_store::{FileStore, Listed, StoredFile};
 use crate::parallel::{guarded, map_indices};
-use crate::{DataError, Image, LeftOutReason, decode, natural_order};
+use crate::{DataError, DecodeOptions, Image, LeftOutReason, decode_with, natural_order};
 
 /// Pictures without labels, read and decoded when asked for.
 ///
@@ -20,6 +20,7 @@ use crate::{DataError, Image, LeftOutReason, decode, natural_order};
 pub struct Pictures {
     store: FileStore,
     files: Vec<StoredFile>,
+    decoding: DecodeOptions,
     /// Files of a folder or archive that are no pictures.
     left_out: Vec<String>,
 }
@@ -42,6 +43,7 @@ impl Pictures {
             return Ok(Self {
                 store,
                 files: vec![file],
+                decoding: DecodeOptions::default(),
                 left_out: Vec::new(),
             });
         }
@@ -57,7 +59,14 @@ impl Pictures {
             left_out: others.map(|name| store.source(&name)).collect(),
             store,
             files,
+            decoding: DecodeOptions::default(),
         })
+    }
+
+    /// The same pictures, decoded so.
+    #[must_use]
+    pub fn decoded_by(self, decoding: DecodeOptions) -> Self {
+        Self { decoding, ..self }
     }
 
     /// How many there are.
@@ -92,7 +101,7 @@ impl Pictures {
             index: place,
             len: self.len(),
         })?;
-        decode(&self.store.read(file)?, &self.name(place))
+        decode_with(&self.store.read(file)?, &self.name(place), &self.decoding)
     }
 
     /// Reads these pictures on so many threads, each with what is wrong with it.

@@ -52,6 +52,9 @@ pub struct InputConfig {
     /// The fixed steps that bring an image to that size, as they stand in a recipe; none in files of older versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub preprocess: Option<Augment>,
+    /// Whether files are turned as their EXIF data says, before anything else.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub exif_orientation: bool,
     /// 1 for grey, 3 for red, green, blue.
     pub channels: usize,
     /// Subtracted from each channel, of pixels in `[0, 1]`.
@@ -105,6 +108,7 @@ impl ModelConfig {
         Preprocess {
             steps: self.input.preprocess.clone(),
             size: Some(self.input.size),
+            exif_orientation: self.input.exif_orientation,
         }
     }
 

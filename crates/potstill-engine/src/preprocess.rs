@@ -27,6 +27,8 @@ pub struct Preprocess {
     pub steps: Option<Augment>,
     /// Height and width of what the network takes; `None` if it takes any.
     pub size: Option<[usize; 2]>,
+    /// Whether files are turned as their EXIF data says when they are decoded, as those of the run were.
+    pub exif_orientation: bool,
 }
 
 impl Preprocess {
@@ -35,6 +37,7 @@ impl Preprocess {
         Self {
             steps: Some(steps.clone()),
             size: Some(size),
+            exif_orientation: false,
         }
     }
 
@@ -43,6 +46,7 @@ impl Preprocess {
         Self {
             steps: None,
             size: Some(size),
+            exif_orientation: false,
         }
     }
 
@@ -103,6 +107,9 @@ impl std::fmt::Display for Preprocess {
         if known.is_empty() && rest.is_empty() {
             f.write_str("images are taken as they are")?;
         }
+        if self.exif_orientation {
+            f.write_str("; files are turned as their EXIF data says")?;
+        }
         Ok(())
     }
 }
@@ -137,7 +144,7 @@ mod tests {
     fn what_is_random_or_no_size_is_refused() {
         let random = Preprocess {
             steps: Some(Augment::new(vec![Step::Flip]).unwrap()),
-            size: None,
+            ..Preprocess::default()
         };
         let said = random.augment().unwrap_err().to_string();
         assert!(said.contains("`flip` draws at random"), "{said}");

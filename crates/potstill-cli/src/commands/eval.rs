@@ -179,7 +179,7 @@ fn subject(
         ..Source::default()
     };
     let (predictor, data) = if let Some(file) = source.weights.as_deref().filter(|file| is_onnx(file)) {
-        let data = images(arguments, asked.unwrap_or_default())?;
+        let data = images(arguments, asked.unwrap_or_default(), false)?;
         if data.is_empty() {
             return Err(Failure::Usage(format!("{} has no images", data.name())));
         }
@@ -187,7 +187,11 @@ fn subject(
         (opened::onnx(file, logits, &arguments.input, image)?, data)
     } else {
         let predictor = opened::network(&source, "eval", &arguments.input)?;
-        let data = images(arguments, asked.unwrap_or(predictor.task))?;
+        let (kind, turned) = (
+            asked.unwrap_or(predictor.task),
+            predictor.preprocess.exif_orientation,
+        );
+        let data = images(arguments, kind, turned)?;
         (predictor, data)
     };
     let task = asked.unwrap_or(predictor.task);
@@ -201,11 +205,13 @@ fn subject(
     Ok((predictor, data))
 }
 
-/// The images with the targets of a task.
-fn images(arguments: &EvalArguments, kind: TaskKind) -> Result<Arc<dyn Dataset>, Failure> {
+/// The images with the targets of a task, `turned` as their EXIF data says if the network's were.
+fn images(arguments: &EvalArguments, kind: TaskKind, turned: bool) -> Result<Arc<dyn Dataset>, Failure> {
     let target = potstill_tasks::task(kind, TaskOptions::default()).target_kind();
     let source = arguments.data.as_deref().unwrap_or_default();
-    data_part::open(source, arguments.split, target, &arguments.open.options()?)
+    let mut options = arguments.open.options()?;
+    options.decode.exif_orientation |= turned;
+    data_part::open(source, arguments.split, target, &options)
 }
 
 /// The teacher at a path. It takes images as its own config says.

@@ -7,7 +7,7 @@ use std::{
 };
 
 use clap::Args;
-use potstill_data::Pictures;
+use potstill_data::{DecodeOptions, Pictures};
 use potstill_engine::{Predictor, Ranked, Source};
 use potstill_models::weights::Asked;
 use potstill_settings::Shortcut;
@@ -88,7 +88,10 @@ pub fn run(arguments: &PredictArguments, quiet: bool) -> Result<(), Failure> {
     let (mut asked, mut unread) = (0, 0);
     for path in &arguments.images {
         let pictures = match Pictures::open(path) {
-            Ok(pictures) => pictures,
+            Ok(pictures) => pictures.decoded_by(DecodeOptions {
+                exif_orientation: predictor.preprocess.exif_orientation,
+                ..DecodeOptions::default()
+            }),
             Err(error) => {
                 eprintln!("{error}");
                 (asked, unread) = (asked + 1, unread + 1);

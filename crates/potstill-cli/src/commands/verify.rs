@@ -3,7 +3,7 @@
 use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
-use potstill_data::{Dataset, LoaderConfig, Pairs, Split, open};
+use potstill_data::{Dataset, LoaderConfig, OpenOptions, Pairs, Split, TargetKind, open_with};
 use potstill_engine::Source;
 use potstill_models::weights::Asked;
 use potstill_ops::Point;
@@ -68,13 +68,6 @@ pub struct VerifyArguments {
 
 /// Verifies and prints.
 pub fn run(arguments: &VerifyArguments, quiet: bool) -> Result<(), Failure> {
-    let data: Arc<dyn Dataset> = open(&arguments.data, arguments.split)?.into();
-    let pairs = if let Some(file) = &arguments.pairs {
-        Pairs::read(file, data.as_ref())?
-    } else {
-        let [folds, each] = [arguments.folds, arguments.draw].map(|count| count as usize);
-        Pairs::draw(data.as_ref(), folds, each, Seed::new(arguments.seed))?
-    };
     let source = Source {
         model: arguments.model.clone(),
         weights: Some(arguments.network.clone()),
@@ -84,6 +77,16 @@ pub fn run(arguments: &VerifyArguments, quiet: bool) -> Result<(), Failure> {
         ..Source::default()
     };
     let predictor = opened::network(&source, "verify", &arguments.input)?;
+    let mut options = OpenOptions::default();
+    options.decode.exif_orientation = predictor.preprocess.exif_orientation;
+    let data = open_with(&arguments.data, arguments.split, TargetKind::Class, &options)?;
+    let data: Arc<dyn Dataset> = data.into();
+    let pairs = if let Some(file) = &arguments.pairs {
+        Pairs::read(file, data.as_ref())?
+    } else {
+        let [folds, each] = [arguments.folds, arguments.draw].map(|count| count as usize);
+        Pairs::draw(data.as_ref(), folds, each, Seed::new(arguments.seed))?
+    };
     let prepared = predictor.prepare_pairs(data)?;
     if !quiet {
         eprintln!(

@@ -182,6 +182,7 @@ impl Run {
 
     /// The student as it is now, with what a program needs to use it.
     pub fn into_student(self) -> VisionModel {
+        let exif_orientation = self.exif_orientation();
         let NetworkFacts {
             model,
             shortcut,
@@ -194,7 +195,10 @@ impl Run {
             shortcut,
             network: self.learner.student,
             input: Some(input),
-            preprocess: Some(Preprocess::known(&data.preprocess, data.shown_size())),
+            preprocess: Some(Preprocess {
+                exif_orientation,
+                ..Preprocess::known(&data.preprocess, data.shown_size())
+            }),
             task: Some(self.spec.task.kind()),
             class_names: self.spec.data.train.classes().to_vec(),
             notes: Vec::new(),

@@ -129,6 +129,7 @@ impl Run {
             input: InputConfig {
                 size: data.shown_size(),
                 preprocess: Some(data.preprocess.clone()),
+                exif_orientation: self.exif_orientation(),
                 channels,
                 mean: input.normalise.mean.clone(),
                 std: input.normalise.std.clone(),
@@ -136,6 +137,14 @@ impl Run {
             },
             potstill: env!("CARGO_PKG_VERSION").into(),
         }
+    }
+
+    /// Whether the images of the recipe are turned as their EXIF data says.
+    pub(super) fn exif_orientation(&self) -> bool {
+        let recipe = self.spec.recipe.as_ref();
+        recipe
+            .and_then(|recipe| recipe.data.exif_orientation)
+            .unwrap_or_default()
     }
 
     /// The part of the training time in which a step waited for its batch, percent.
