@@ -1,6 +1,6 @@
 """What a cached teacher saves: a sweep over seeds with and without it.
 
-    python tools/teacher_cache_speed.py target/release/potstill [--images 2048] [--epochs 4] [--views 2] [--train SOURCE] [--test SOURCE]
+    python tools/teacher_cache_speed.py target/release/potstill [--share 0.04] [--epochs 4] [--views 2] [--train SOURCE] [--test SOURCE]
 
 Trains a teacher for an epoch, then the student by knowledge distillation from three seeds without a cache and with one, all over the
 same views, and prints a table: the median step, the time of each run's training and of the sweep. A run with a cache must end in the
@@ -25,7 +25,7 @@ name = "{name}"
 [data]
 train = "{train}"
 test = "{test}"
-train_limit = {images}
+few_samples = {share}
 test_limit = 256
 augment = [{{ pad-crop = {{ pad = 4 }} }}, "flip"]
 augment_seed = 0
@@ -55,7 +55,7 @@ def train(arguments, place, name, changes=(), **values):
 def sweep(arguments, place, teacher, student):
     """The rows of one pair."""
     train_set, test_set = (str(pathlib.Path(source).resolve()) for source in (arguments.train, arguments.test))
-    values = {"train": train_set, "test": test_set, "images": arguments.images}
+    values = {"train": train_set, "test": test_set, "share": arguments.share}
     train(arguments, place, teacher, **values, student=teacher, teacher="", epochs=1, methods="")
     run = f'[teacher]\nrun = "runs/{teacher}"'
     values.update(student=student, teacher=run, epochs=arguments.epochs, methods=KD)
@@ -80,7 +80,8 @@ def sweep(arguments, place, teacher, student):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("binary", type=pathlib.Path)
-    parser.add_argument("--images", type=int, default=2048)
+    # A part that is the same for every seed; `train_limit` draws one for each.
+    parser.add_argument("--share", type=float, default=0.04)
     parser.add_argument("--epochs", type=int, default=4)
     parser.add_argument("--views", type=int, default=2)
     parser.add_argument("--train", default="../shared/data/cifar10/train.tar")
