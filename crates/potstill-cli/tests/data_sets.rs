@@ -207,3 +207,25 @@ fn a_network_from_torchvision_is_evaluated_in_its_order() {
     let word = said(&place, &usual);
     assert!(word.contains("`--class-order ascii`"), "{word}");
 }
+
+#[test]
+fn images_without_a_test_split_are_held_back_and_nothing_else_is_claimed() {
+    let place = with_photos(&["a", "b"]);
+    fs::write(place.path("photos/train/a/notes.gif.txt"), "no image").unwrap();
+    let train = |name: &str, source: &str| {
+        let (name, source) = (format!("name={name}"), format!("data.train={source:?}"));
+        said(&place, &["train", "folders.toml", &name, &source])
+    };
+    let told = train("alone", "photos/train");
+    assert!(told.contains("a tenth of each class is held back"), "{told}");
+    assert!(
+        told.contains("validation top-1") && !told.contains("test images choose"),
+        "{told}"
+    );
+    assert_eq!(told.matches("left out of").count(), 1, "{told}");
+    let told = train("split", "photos");
+    assert!(
+        told.contains("test images choose") && !told.contains("held back and measures"),
+        "{told}"
+    );
+}

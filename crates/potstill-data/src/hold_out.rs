@@ -60,7 +60,7 @@ pub fn hold_out(dataset: Arc<dyn Dataset>, share: f64, seed: Seed) -> Result<(Su
     }
     let name = format!("{}, held back", dataset.name());
     let train = Subset::of(Arc::clone(&dataset), train)?;
-    Ok((train, Subset::of(dataset, validation)?.named(name)))
+    Ok((train, Subset::of(dataset, validation)?.held_back(name)))
 }
 
 /// How many of `count` images are held back: the share of them, but neither none nor all where there are two.

@@ -97,10 +97,12 @@ impl Subset {
         self
     }
 
-    /// The same images under another name.
+    /// The same images under another name. What is to be told about the whole set is told by its other part.
     #[must_use]
-    pub(crate) fn named(mut self, name: String) -> Self {
+    pub(crate) fn held_back(mut self, name: String) -> Self {
         self.info.name = name;
+        self.info.left_out = LeftOut::default();
+        self.info.notes.clear();
         self
     }
 

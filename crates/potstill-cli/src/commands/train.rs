@@ -2,7 +2,7 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{Arc, Once, atomic::AtomicBool},
 };
 
 use clap::Args;
@@ -75,12 +75,6 @@ pub fn run(arguments: &TrainArguments, quiet: bool) -> Result<(), Failure> {
     if let Some(epochs) = arguments.extend {
         return extend(&folder, epochs as usize, &stop, quiet);
     }
-    if recipe.data.validation.is_none() && !quiet {
-        eprintln!(
-            "{}: the test images choose the best epoch; with `data.validation = 0.1` a part of the training images does",
-            recipe.name
-        );
-    }
     if arguments.with_teacher {
         with_teachers(&recipe, &arguments.recipe.overrides, &stop, quiet)?;
     }
@@ -149,6 +143,9 @@ pub fn once(
     }
     // The plan comes before the folder is touched, so that a recipe that cannot run loses nothing.
     let plan = Plan::new(recipe)?;
+    if !quiet && plan.spec.data.validation.is_none() {
+        tell_that_tests_choose(&title);
+    }
     let (run, place) = if resumes {
         let place = RunFolder::open(folder)?;
         (Run::resume(plan, place.clone())?, place)
@@ -157,6 +154,16 @@ pub fn once(
         (Run::start(plan, place.clone())?, place)
     };
     go(run, &place, &title, stop, quiet)
+}
+
+/// Says by which images the best epoch is chosen: once, however many runs there are.
+fn tell_that_tests_choose(title: &str) {
+    static TOLD: Once = Once::new();
+    TOLD.call_once(|| {
+        eprintln!(
+            "{title}: the test images choose the best epoch; with `data.validation = 0.1` a part of the training images does"
+        );
+    });
 }
 
 /// Runs to the end, or until it is stopped.
