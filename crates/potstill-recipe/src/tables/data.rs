@@ -15,7 +15,7 @@ settings! {
         /// The images by which the best epoch is chosen, so that the test images are seen once, at the end: a share of
         /// each class, held back from the training images, or a data set's name or path, whose test split is meant.
         pub validation: Option<Validation> [above(0.0).below(1.0)]
-            = without "the best epoch is chosen on the test images" like 0.1,
+            = without "the best epoch is chosen on the test images; where there are none, `0.1`" like 0.1,
         /// The seed that chooses which images are held back, and those of `validation_limit`, independent of the
         /// recipe's seed.
         pub validation_seed: Option<u64> = without "0" like 1,
