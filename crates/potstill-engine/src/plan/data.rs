@@ -119,9 +119,8 @@ impl PlannedData {
             return size;
         }
         // Test images may not be looked at yet.
-        let first = self.chosen_by().image(0);
-        let [height, width, _] =
-            first.map_or(self.image, |image| self.preprocess.output_shape(image.shape()));
+        let first = self.chosen_by().shape(0);
+        let [height, width, _] = first.map_or(self.image, |shape| self.preprocess.output_shape(shape));
         [height, width]
     }
 
@@ -153,8 +152,11 @@ impl PlannedData {
         lines
     }
 
-    /// The images of a recipe, decoded once and kept in memory where they are small, and normalised as is usual for the data set.
-    pub(crate) fn open(recipe: &Recipe) -> Result<Self, EngineError> {
+    /// The images of a recipe, decoded once and kept in memory where they are small, and normalised as is usual for the data set. The recipe
+    /// says afterwards what was decided where it said nothing.
+    pub(crate) fn open(recipe: &mut Recipe) -> Result<Self, EngineError> {
+        let target = potstill_tasks::task(recipe.task, TaskOptions::default()).target_kind();
+        let mut splits = Splits::open(&mut recipe.data, target, recipe.train.task_weight)?;
         let (data, seed) = (&recipe.data, Seed::new(recipe.seed));
         // Its own seed: runs over seeds of the recipe are runs on the same images, and a teacher's recipe can name the same ones.
         let few = data.few_samples.map(|share| {
@@ -163,8 +165,6 @@ impl PlannedData {
         });
         let limit = |limit: Option<usize>| limit.map(|total| (FewSamples::Total(total), seed));
         let part = few.or_else(|| limit(data.train_limit));
-        let target = potstill_tasks::task(recipe.task, TaskOptions::default()).target_kind();
-        let splits = Splits::open(data, target, recipe.train.task_weight)?;
         let train = kept(Arc::clone(&splits.train), "data.train", part, data.workers)?;
         let part = data.validation_limit.map(|total| {
             let seed = Seed::new(data.validation_seed.unwrap_or_default());
@@ -183,6 +183,7 @@ impl PlannedData {
             augment = augment.with_min_visible(share);
         }
         let mut planned = Self::of(train, validation.transpose()?, test.transpose()?, augment)?;
+        planned.decided.extend(splits.told);
         if let Some(steps) = &data.test_augment {
             planned = planned.with_preprocess(steps.read_as()?)?;
         }

@@ -9,8 +9,7 @@ use potstill_tasks::{Task, TaskOptions};
 
 use super::{
     checks::check_batches, class_weights::class_weights, data::PlannedData, methods::MethodParts,
-    networks::PlannedStudent, phases::Phase, settings::Settings, splits::hold_back_if_alone,
-    teachers::PlannedTeacher,
+    networks::PlannedStudent, phases::Phase, settings::Settings, teachers::PlannedTeacher,
 };
 use crate::{device::cpu, error::EngineError, vision_model::VisionModel};
 
@@ -118,10 +117,7 @@ impl PlanParts {
     pub fn open(mut recipe: Recipe) -> Result<Self, EngineError> {
         let (device, settings) = (cpu(), Settings::from(&recipe));
         PlannedTeacher::check_runs(&recipe)?;
-        let target = potstill_tasks::task(recipe.task, TaskOptions::default()).target_kind();
-        let held_back = hold_back_if_alone(&mut recipe.data, target)?;
-        let mut data = PlannedData::open(&recipe)?;
-        data.decided.extend(held_back);
+        let data = PlannedData::open(&mut recipe)?;
         check_batches(&settings, data.train.len())?;
         let teachers = PlannedTeacher::open_all(&recipe, &data, &device)?;
         let usual = usual_input(&teachers, &data);

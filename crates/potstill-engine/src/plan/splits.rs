@@ -12,49 +12,29 @@ use crate::error::EngineError;
 /// The share of the training images that measures where a recipe has no others.
 const USUAL_SHARE: f64 = 0.1;
 
-/// Writes into a recipe that a part of the training images is held back, if it names neither validation nor test images and the training
-/// images have no test split: they would be tested on themselves. What is to be told then.
-///
-/// # Errors
-/// Training images that cannot be opened.
-pub(crate) fn hold_back_if_alone(data: &mut Data, target: TargetKind) -> Result<Option<String>, EngineError> {
-    let is_unlabelled = data.labels.is_none() && Unlabelled::is_at(Path::new(&data.train));
-    if data.test.is_some() || data.validation.is_some() || is_unlabelled {
-        return Ok(None);
-    }
-    let open = |split| Place::of(&data.train).open(split, target, data);
-    let train = open(Split::Train)?;
-    // Test images that cannot be opened are told when they are asked for.
-    let is_alone = open(Split::Test).is_ok_and(|test| test.shared_with(&train) == test.set.len());
-    if !is_alone {
-        return Ok(None);
-    }
-    let told = format!(
-        "`{}` has no test images besides its training images: a tenth of each class is held back and measures (`data.validation = \
-         {USUAL_SHARE}`). Every result is on validation images; `data.test = \"...\"` names images to test with",
-        data.train
-    );
-    data.validation = Some(Validation::Share(USUAL_SHARE));
-    Ok(Some(told))
-}
-
 /// The images to train with and those to choose the best epoch by, whole and as they were opened.
 pub(crate) struct Splits {
     pub train: Arc<dyn Dataset>,
     pub validation: Option<Arc<dyn Dataset>>,
+    /// What is to be told where a part was held back for want of a word.
+    pub told: Option<String>,
     /// The training images before a part was held back.
     whole: Opened,
     /// Validation images that have a source of their own.
     named: Option<Opened>,
+    /// The test split of the training images, where it was looked at, and how many of its images are training images.
+    looked_at: Option<(Opened, usize)>,
 }
 
 impl Splits {
-    /// Opens the training and the validation images that a recipe names, or holds a share of the training images back.
+    /// Opens the training and the validation images that a recipe names, or holds a share of the training images back. Where nothing else
+    /// measures, a tenth of them, which is written into the recipe.
     ///
     /// # Errors
     /// What cannot be opened; validation images that are training images.
-    pub fn open(data: &Data, target: TargetKind, task_weight: f64) -> Result<Self, EngineError> {
-        let whole = if data.labels.is_none() && Unlabelled::is_at(Path::new(&data.train)) {
+    pub fn open(data: &mut Data, target: TargetKind, task_weight: f64) -> Result<Self, EngineError> {
+        let is_unlabelled = data.labels.is_none() && Unlabelled::is_at(Path::new(&data.train));
+        let whole = if is_unlabelled {
             unlabelled(data, target, task_weight)?
         } else {
             Place::of(&data.train).open(Split::Train, target, data)?
@@ -62,9 +42,14 @@ impl Splits {
         let mut splits = Self {
             train: Arc::clone(&whole.set),
             validation: None,
+            told: None,
             whole,
             named: None,
+            looked_at: None,
         };
+        if data.test.is_none() && data.validation.is_none() && !is_unlabelled {
+            splits.hold_back_if_alone(data, target);
+        }
         match &data.validation {
             None => {}
             Some(Validation::Share(_)) if splits.train.info().target == TargetKind::None => {
@@ -94,20 +79,47 @@ impl Splits {
         Ok(splits)
     }
 
+    /// Writes into a recipe without validation or test images that a part of the training images is held back, if they have no test
+    /// split: they would be tested on themselves.
+    fn hold_back_if_alone(&mut self, data: &mut Data, target: TargetKind) {
+        // Test images that cannot be opened are told when they are asked for.
+        let Ok(test) = Place::of(&data.train).open(Split::Test, target, data) else {
+            return;
+        };
+        let trained = test.shared_with(&self.whole);
+        if trained < test.set.len() {
+            self.looked_at = Some((test, trained));
+            return;
+        }
+        self.told = Some(format!(
+            "`{}` has no test images besides its training images: a tenth of each class is held back and measures (`data.validation = \
+             {USUAL_SHARE}`). Every result is on validation images; `data.test = \"...\"` names images to test with",
+            data.train
+        ));
+        data.validation = Some(Validation::Share(USUAL_SHARE));
+    }
+
     /// Opens the test images. `None` where they were not asked for and there are none besides the others: class folders without splits
     /// are the same images whichever split is asked for.
     ///
     /// # Errors
     /// What cannot be opened; test images that are among the others.
-    pub fn test(&self, data: &Data, target: TargetKind) -> Result<Option<Arc<dyn Dataset>>, EngineError> {
+    pub fn test(&mut self, data: &Data, target: TargetKind) -> Result<Option<Arc<dyn Dataset>>, EngineError> {
         let can_do_without = data.test.is_none() && self.validation.is_some();
-        let test = match Place::of(data.test_source()).open(Split::Test, target, data) {
-            Err(DataError::Unrecognised { .. } | DataError::Format { .. }) if can_do_without => {
-                return Ok(None);
-            }
-            test => test?,
+        let (test, trained) = match self.looked_at.take() {
+            Some(looked_at) => looked_at,
+            None => match Place::of(data.test_source()).open(Split::Test, target, data) {
+                Err(DataError::Unrecognised { .. } | DataError::Format { .. }) if can_do_without => {
+                    return Ok(None);
+                }
+                test => {
+                    let test = test?;
+                    let trained = test.shared_with(&self.whole);
+                    (test, trained)
+                }
+            },
         };
-        let (count, trained) = (test.set.len(), test.shared_with(&self.whole));
+        let count = test.set.len();
         let validated = self.named.as_ref().map_or(0, |named| named.shared_with(&test));
         if can_do_without && (trained == count || validated > 0) {
             return Ok(None);

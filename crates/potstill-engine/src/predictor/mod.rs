@@ -102,7 +102,7 @@ impl Predictor {
     /// Whether it takes the images of `data`, by the first of them.
     fn check(&self, data: &dyn Dataset) -> Result<(), EngineError> {
         self.input.normalise.check()?;
-        let image = data.image(0)?.shape();
+        let image = data.shape(0)?;
         let (given, channels) = (self.input.normalise.mean.len(), self.network.channels());
         if given != channels || image[2] != channels {
             let reason = format!(

@@ -52,7 +52,7 @@ impl Predictor {
 
     /// The same images in as many channels as the network takes.
     pub(super) fn in_channels(&self, prepared: Prepared) -> Result<Prepared, EngineError> {
-        let [_, _, found] = prepared.data.image(0)?.shape();
+        let [_, _, found] = prepared.data.shape(0)?;
         let colours = match (found, self.network.channels()) {
             (1, 3) => "grey, and their one channel is repeated",
             (3, 1) => "in colours, and are made grey (luma of ITU-R 601)",
