@@ -45,6 +45,8 @@ impl MnistIdx {
         })?;
         let mut mnist = Self::from_files(&images, &labels)?;
         mnist.info.name = name_of(folder, split);
+        let file = images.file_name().unwrap_or_default().to_string_lossy();
+        mnist.info.has_splits = file.starts_with(prefix(split));
         let names = folder.join("classes.txt");
         if names.is_file() {
             mnist.name_classes(&names)?;
@@ -282,6 +284,7 @@ pub(crate) mod tests {
         .unwrap();
         let set = MnistIdx::from_folder(dir.path(), Split::Test).unwrap();
         assert_eq!(set.classes()[..3], ["Greek/alpha", "Greek/beta", "c"]);
+        assert!(!set.info().has_splits);
         fs::write(dir.path().join("classes.txt"), "0 a\n").unwrap();
         let message = MnistIdx::from_folder(dir.path(), Split::Test)
             .unwrap_err()

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
-use potstill_data::coco::{CocoAnnotations, CocoResults, RegionKind};
+use potstill_data::coco::{CocoAnnotations, CocoCategory, CocoResults, RegionKind};
 use potstill_metrics::{
     Unit,
     coco::{ClassScores, CocoScores, average_precision},
@@ -101,40 +101,17 @@ fn no_common_category(truth: &CocoAnnotations, results: &CocoResults) -> Failure
     ))
 }
 
-/// The twelve numbers by name.
-fn twelve(scores: &CocoScores) -> [(&'static str, Option<f64>); 12] {
-    [
-        ("ap", scores.ap),
-        ("ap50", scores.ap50),
-        ("ap75", scores.ap75),
-        ("ap_small", scores.ap_small),
-        ("ap_medium", scores.ap_medium),
-        ("ap_large", scores.ap_large),
-        ("ar1", scores.ar1),
-        ("ar10", scores.ar10),
-        ("ar100", scores.ar100),
-        ("ar_small", scores.ar_small),
-        ("ar_medium", scores.ar_medium),
-        ("ar_large", scores.ar_large),
-    ]
-}
-
 fn percent(value: Option<f64>) -> Option<f64> {
     value.map(|value| 100.0 * value)
 }
 
 fn in_json(scores: &CocoScores, truth: &CocoAnnotations, detections: usize) -> Value {
     let mut value = json!({ "images": truth.images.len(), "detections": detections });
-    for (name, score) in twelve(scores) {
+    for (name, score) in scores.named() {
         value[name] = json!(percent(score));
     }
     let classes = truth.categories.iter().zip(&scores.classes);
-    let class = |(category, ClassScores { ap, ap50, ar100 }): (
-        &potstill_data::coco::CocoCategory,
-        &ClassScores,
-    )| {
-        json!({ "class": category.name, "ap": percent(*ap), "ap50": percent(*ap50), "ar100": percent(*ar100) })
-    };
+    let class = |(category, ClassScores { ap, ap50, ar100 }): (&CocoCategory, &ClassScores)| json!({ "class": category.name, "ap": percent(*ap), "ap50": percent(*ap50), "ar100": percent(*ar100) });
     value["classes"] = classes.map(class).collect();
     value
 }
@@ -145,7 +122,7 @@ fn in_text(scores: &CocoScores, truth: &CocoAnnotations, detections: usize) -> S
         "{detections} detections in {} images",
         truth.images.len()
     )];
-    for part in twelve(scores).chunks(6) {
+    for part in scores.named().chunks(6) {
         let values: Vec<String> = part
             .iter()
             .map(|(name, score)| format!("{} {}", name.replace('_', " "), shown(*score)))

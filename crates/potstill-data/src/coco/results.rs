@@ -119,10 +119,10 @@ impl CocoResult {
         region: &Region,
         size: Option<[usize; 2]>,
     ) -> Result<f64, String> {
-        match (sides, &self.segmentation) {
-            (Some([_, _, width, height]), _) => Ok(width * height),
-            (None, Some(mask)) => Ok(mask.mask(size)?.area() as f64),
-            (None, None) => Ok(region.area()),
+        match (sides, region, &self.segmentation) {
+            (Some([_, _, width, height]), ..) => Ok(width * height),
+            (None, Region::Box(_), Some(mask)) => Ok(mask.mask(size)?.area() as f64),
+            (None, ..) => Ok(region.area()),
         }
     }
 }

@@ -51,6 +51,24 @@ const AT_50: usize = 0;
 const AT_75: usize = 5;
 
 impl CocoScores {
+    /// The twelve numbers by name, in the order of COCO's tools.
+    pub fn named(&self) -> [(&'static str, Option<f64>); 12] {
+        [
+            ("ap", self.ap),
+            ("ap50", self.ap50),
+            ("ap75", self.ap75),
+            ("ap_small", self.ap_small),
+            ("ap_medium", self.ap_medium),
+            ("ap_large", self.ap_large),
+            ("ar1", self.ar1),
+            ("ar10", self.ar10),
+            ("ar100", self.ar100),
+            ("ar_small", self.ar_small),
+            ("ar_medium", self.ar_medium),
+            ("ar_large", self.ar_large),
+        ]
+    }
+
     /// From the averages of each class.
     pub(super) fn of(classes: &[Averages]) -> Self {
         let mean = |of: &dyn Fn(&Averages) -> Option<f64>| {
