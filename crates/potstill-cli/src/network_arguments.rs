@@ -1,12 +1,44 @@
 //! What several commands ask about a network.
 
+use std::path::Path;
+
 use clap::Args;
 use potstill_data::{Augment, Normalise};
-use potstill_engine::{NetworkInput, Predictor};
+use potstill_engine::{NetworkInput, Predictor, Source};
+use potstill_models::weights::Asked;
 use potstill_recipe::{Enlarge, LowResolution};
+use potstill_settings::Shortcut;
 use serde::Deserialize;
 
-use crate::{choice::choice, image_size::image_size};
+use crate::{choice::choice, image_size::image_size, model_name::ModelName};
+
+/// Which network weights are of, where they do not say it.
+#[derive(Debug, Args)]
+pub struct SourceArguments {
+    /// The architecture, where no config.json lies beside the weights.
+    #[arg(long, value_name = "NAME", value_parser = ModelName, hide_possible_values = true)]
+    pub model: Option<String>,
+    /// Below which prefix of the file the weights are, where it holds several networks; a part of it will do.
+    #[arg(long, value_name = "PREFIX")]
+    pub prefix: Option<String>,
+    /// The shortcut of a residual network for small images.
+    #[arg(long, value_parser = choice::<Shortcut>())]
+    pub shortcut: Option<Shortcut>,
+}
+
+impl SourceArguments {
+    /// Where the network with these weights comes from.
+    pub fn source(&self, weights: &Path) -> Source {
+        Source {
+            model: self.model.clone(),
+            weights: Some(weights.to_owned()),
+            prefix: self.prefix.clone(),
+            shortcut: self.shortcut,
+            asked: Asked::CommandLine,
+            ..Source::default()
+        }
+    }
+}
 
 /// How a network takes an image, where its weights' config does not say or something else is wanted.
 #[derive(Debug, Default, Args)]

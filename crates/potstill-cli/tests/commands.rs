@@ -6,13 +6,9 @@
     reason = "a test that cannot go on stops, one that skips says so"
 )]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, path::Path, process::Command};
 
-use potstill_testing::command::Place;
+use potstill_testing::command::{Place, shared};
 use serde_json::Value;
 
 const RECIPE: &str = r#"version = 1
@@ -32,17 +28,6 @@ fn with_recipe() -> Place {
     let place = Place::new(env!("CARGO_BIN_EXE_potstill"));
     fs::write(place.path("tiny.toml"), RECIPE).unwrap();
     place
-}
-
-fn shared(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/data")
-        .join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    println!("skipped: {} is not here", path.display());
-    None
 }
 
 #[test]
@@ -317,7 +302,7 @@ fn broken_data_is_told_with_the_file() {
 #[test]
 fn weights_that_do_not_fit_are_listed() {
     let place = with_recipe();
-    let Some(weights) = shared("cifar10-teachers/resnet20-12fca82f.th") else {
+    let Some(weights) = shared("data/cifar10-teachers/resnet20-12fca82f.th") else {
         return;
     };
     let weights = weights.to_string_lossy();
@@ -352,8 +337,8 @@ fn weights_that_do_not_fit_are_listed() {
 fn real_weights_on_real_images_give_the_recorded_accuracy() {
     let place = with_recipe();
     let (Some(weights), Some(data)) = (
-        shared("cifar10-teachers/resnet20-12fca82f.th"),
-        shared("cifar10/test.tar"),
+        shared("data/cifar10-teachers/resnet20-12fca82f.th"),
+        shared("data/cifar10/test.tar"),
     ) else {
         return;
     };

@@ -6,12 +6,12 @@
     reason = "a test that cannot go on stops, one that skips says so"
 )]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
 
-use potstill_testing::{command::Place, pictures::write_png};
+use potstill_testing::{
+    command::{Place, shared},
+    pictures::write_png,
+};
 
 const RECIPE: &str = r#"version = 1
 name = "folders"
@@ -39,17 +39,6 @@ fn with_photos(classes: &[&str]) -> Place {
     }
     fs::write(place.path("folders.toml"), RECIPE).unwrap();
     place
-}
-
-fn case(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/cases")
-        .join(name);
-    if path.exists() {
-        return Some(fs::canonicalize(path).unwrap());
-    }
-    println!("skipped: {} is not here", path.display());
-    None
 }
 
 /// What a command says on standard error.
@@ -153,7 +142,7 @@ fn labels_come_from_a_table() {
 /// `../shared/cases/formats`: WebP, BMP and TIFF are images, whatever their extension says.
 #[test]
 fn every_format_is_trained_with() {
-    let (Some(formats), Some(images)) = (case("formats"), case("images")) else {
+    let (Some(formats), Some(images)) = (shared("cases/formats"), shared("cases/images")) else {
         return;
     };
     let place = with_photos(&["a", "b"]);
@@ -184,7 +173,7 @@ fn every_format_is_trained_with() {
 /// `../shared/cases/numeric-folders`: the network's outputs are in the order of torchvision's `ImageFolder`.
 #[test]
 fn a_network_from_torchvision_is_evaluated_in_its_order() {
-    let Some(folders) = case("numeric-folders") else {
+    let Some(folders) = shared("cases/numeric-folders") else {
         return;
     };
     let place = Place::new(env!("CARGO_BIN_EXE_potstill"));

@@ -6,12 +6,12 @@
     reason = "a test that cannot go on stops, one that skips says so"
 )]
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::{fs, path::Path};
 
-use potstill_testing::{command::Place, pictures::write_png};
+use potstill_testing::{
+    command::{Place, shared},
+    pictures::write_png,
+};
 use serde_json::{Value, json};
 
 const RECIPE: &str = r#"version = 1
@@ -384,20 +384,11 @@ fn images_of_several_sizes_need_a_word_where_there_is_no_config() {
     assert!(said.contains("`flip` draws at random"), "{said}");
 }
 
-fn case(name: &str) -> Option<PathBuf> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/cases")
-        .join(name);
-    if path.exists() {
-        return Some(path);
-    }
-    println!("skipped: {} is not here", path.display());
-    None
-}
-
 #[test]
 fn images_of_any_size_are_brought_to_the_size_of_an_old_config() {
-    let Some(case) = case("saved-size") else { return };
+    let Some(case) = shared("cases/saved-size") else {
+        return;
+    };
     let place = Place::new(env!("CARGO_BIN_EXE_potstill"));
     let [weights, data] = ["student/weights.pth", "data"].map(|name| case.join(name).display().to_string());
     let found = place.json(&["eval", &weights, "--data", &data, "--json", "--quiet"]);
@@ -410,7 +401,9 @@ fn images_of_any_size_are_brought_to_the_size_of_an_old_config() {
 
 #[test]
 fn a_class_that_a_student_does_not_know_is_refused_by_name() {
-    let Some(case) = case("class-names") else { return };
+    let Some(case) = shared("cases/class-names") else {
+        return;
+    };
     let place = Place::new(env!("CARGO_BIN_EXE_potstill"));
     let [weights, data] = ["student/weights.pth", "data"].map(|name| case.join(name).display().to_string());
     let said = place.refused(&["eval", &weights, "--data", &data], 2);

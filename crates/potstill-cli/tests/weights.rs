@@ -10,18 +10,10 @@
     reason = "a test that cannot go on stops, one that skips says so"
 )]
 
-use std::path::{Path, PathBuf};
-
-use potstill_testing::command::Place;
+use potstill_testing::command::{Place, shared};
 
 fn case(name: &str) -> Option<String> {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/cases");
-    let path: PathBuf = path.join(name);
-    if path.exists() {
-        return Some(path.canonicalize().unwrap().display().to_string());
-    }
-    println!("skipped: {} is not here", path.display());
-    None
+    Some(shared(&format!("cases/{name}"))?.display().to_string())
 }
 
 struct Eval {

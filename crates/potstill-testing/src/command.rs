@@ -1,7 +1,7 @@
 //! A folder in which a program is run.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, Output},
 };
 
@@ -61,4 +61,16 @@ impl Place {
         assert!(!said.contains("panicked"), "{said}");
         said
     }
+}
+
+/// A file or folder of the shared ones beside the repository, in full (`data/mnist`, `cases/ema`); `None`, with a word, where it is not
+/// there.
+#[allow(clippy::print_stdout, reason = "a test that skips says so")]
+pub fn shared(name: &str) -> Option<PathBuf> {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared");
+    let found = all.join(name).canonicalize().ok();
+    if found.is_none() {
+        println!("skipped: {} is not here", all.join(name).display());
+    }
+    found
 }

@@ -1,7 +1,7 @@
 //! What the tests of several crates share. A crate has it among its dev-dependencies only.
 //!
 //! * [`numbers`]: recorded numbers, numbers by formula, and how near two lists of them must be;
-//! * `command` and `pictures` (feature `command`): a folder in which a program is run, and pictures to put into it;
+//! * `command` and `pictures` (feature `command`): a folder in which a program is run, pictures to put into it, and shared files;
 //! * `networks` and `prepare` (feature `methods`): methods planned for small networks, and what they prepare with;
 //! * `recipe` and `runs` (feature `runs`): a recipe whose run takes seconds; runs that are stopped, resumed and compared to the bit.
 

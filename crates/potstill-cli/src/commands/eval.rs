@@ -11,7 +11,7 @@ use potstill_engine::{EngineError, Evaluation, EvaluationSettings, Predictor, So
 use potstill_metrics::MetricSet;
 use potstill_models::weights::Asked;
 use potstill_report::details_text;
-use potstill_settings::{Precision, Shortcut};
+use potstill_settings::Precision;
 use potstill_tasks::{TaskKind, TaskOptions};
 
 use crate::{
@@ -22,8 +22,7 @@ use crate::{
     },
     data_part::{self, Part},
     failure::Failure,
-    model_name::ModelName,
-    network_arguments::InputArguments,
+    network_arguments::{InputArguments, SourceArguments},
     open_arguments::OpenArguments,
     opened::{self, is_onnx},
 };
@@ -41,27 +40,15 @@ pub struct EvalArguments {
     /// The same, named.
     #[arg(long, value_name = "FILE")]
     pub weights: Option<PathBuf>,
-    /// The architecture, where no config.json lies beside the weights.
-    #[arg(long, value_name = "NAME", value_parser = ModelName, hide_possible_values = true)]
-    pub model: Option<String>,
-    /// Below which prefix of the file the weights are, where it holds several networks; a part of it will do.
-    #[arg(long, value_name = "PREFIX")]
-    pub prefix: Option<String>,
-    /// The shortcut of a residual network for small images.
-    #[arg(long, value_parser = choice::<Shortcut>())]
-    pub shortcut: Option<Shortcut>,
+    /// Which network it is.
+    #[command(flatten)]
+    pub source: SourceArguments,
     /// Of an ONNX file: the name of its tensor of logits; the first output if not given.
     #[arg(long, value_name = "TENSOR")]
     pub logits: Option<String>,
     /// The images: a name or a path.
     #[arg(long, value_name = "NAME_OR_PATH", required_unless_present = "predictions")]
     pub data: Option<String>,
-    /// Instead of a network: what a detector of any origin found, as a COCO result file.
-    #[arg(long, value_name = "FILE", requires_all = ["truth", "task"], conflicts_with_all = ["network", "weights", "data"])]
-    pub predictions: Option<PathBuf>,
-    /// The COCO annotations that predictions are measured against.
-    #[arg(long, value_name = "FILE", requires = "predictions")]
-    pub truth: Option<PathBuf>,
     /// Which part of them.
     #[arg(long, value_parser = choice::<Part>(), default_value_t = Part::Test)]
     pub split: Part,
@@ -79,6 +66,12 @@ pub struct EvalArguments {
     /// What is measured; what the network was trained for if not given, where its config.json says so, and else classification.
     #[arg(long, value_parser = Measured::parser())]
     pub task: Option<Measured>,
+    /// Instead of a network: what a detector of any origin found, as a COCO result file.
+    #[arg(long, value_name = "FILE", requires_all = ["truth", "task"], conflicts_with_all = ["network", "weights", "data"])]
+    pub predictions: Option<PathBuf>,
+    /// The COCO annotations that predictions are measured against.
+    #[arg(long, value_name = "FILE", requires = "predictions")]
+    pub truth: Option<PathBuf>,
     /// How the network takes an image.
     #[command(flatten)]
     pub input: InputArguments,
@@ -170,22 +163,18 @@ fn subject(
     arguments: &EvalArguments,
     asked: Option<TaskKind>,
 ) -> Result<(Predictor, Arc<dyn Dataset>), Failure> {
-    let source = Source {
-        model: arguments.model.clone(),
-        weights: arguments.network.clone().or_else(|| arguments.weights.clone()),
-        prefix: arguments.prefix.clone(),
-        shortcut: arguments.shortcut,
-        asked: Asked::CommandLine,
-        ..Source::default()
+    let Some(weights) = arguments.network.as_deref().or(arguments.weights.as_deref()) else {
+        return Err(Failure::Usage("a network is needed: a file or a folder".into()));
     };
-    let (predictor, data) = if let Some(file) = source.weights.as_deref().filter(|file| is_onnx(file)) {
+    let (predictor, data) = if is_onnx(weights) {
         let data = images(arguments, asked.unwrap_or_default(), false)?;
         if data.is_empty() {
             return Err(Failure::Usage(format!("{} has no images", data.name())));
         }
-        let (logits, image) = (arguments.logits.as_deref(), data.image(0)?.shape());
-        (opened::onnx(file, logits, &arguments.input, image)?, data)
+        let (logits, image) = (arguments.logits.as_deref(), data.shape(0)?);
+        (opened::onnx(weights, logits, &arguments.input, image)?, data)
     } else {
+        let source = arguments.source.source(weights);
         let predictor = opened::network(&source, "eval", &arguments.input)?;
         let (kind, turned) = (
             asked.unwrap_or(predictor.task),
@@ -218,7 +207,7 @@ fn images(arguments: &EvalArguments, kind: TaskKind, turned: bool) -> Result<Arc
 fn teacher(path: &Path, arguments: &EvalArguments, data: &dyn Dataset) -> Result<Predictor, Failure> {
     let usual = InputArguments::default();
     if is_onnx(path) {
-        return opened::onnx(path, None, &usual, data.image(0)?.shape());
+        return opened::onnx(path, None, &usual, data.shape(0)?);
     }
     let source = Source {
         weights: Some(path.to_owned()),

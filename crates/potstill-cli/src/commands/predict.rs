@@ -8,16 +8,12 @@ use std::{
 
 use clap::Args;
 use potstill_data::{DecodeOptions, Pictures};
-use potstill_engine::{Predictor, Ranked, Source};
-use potstill_models::weights::Asked;
-use potstill_settings::Shortcut;
+use potstill_engine::{Predictor, Ranked};
 use serde::Serialize;
 
 use crate::{
-    choice::choice,
     failure::Failure,
-    model_name::ModelName,
-    network_arguments::InputArguments,
+    network_arguments::{InputArguments, SourceArguments},
     opened::{self, is_onnx},
 };
 
@@ -39,15 +35,9 @@ pub struct PredictArguments {
     /// Print comma-separated values: a line for each class of each picture, below `file,rank,class,probability`.
     #[arg(long)]
     pub csv: bool,
-    /// The architecture, where no config.json lies beside the weights.
-    #[arg(long, value_name = "NAME", value_parser = ModelName, hide_possible_values = true)]
-    pub model: Option<String>,
-    /// Below which prefix of the file the weights are, where it holds several networks; a part of it will do.
-    #[arg(long, value_name = "PREFIX")]
-    pub prefix: Option<String>,
-    /// The shortcut of a residual network for small images.
-    #[arg(long, value_parser = choice::<Shortcut>())]
-    pub shortcut: Option<Shortcut>,
+    /// Which network it is.
+    #[command(flatten)]
+    pub source: SourceArguments,
     /// Of an ONNX file: the name of its tensor of logits; the first output if not given.
     #[arg(long, value_name = "TENSOR")]
     pub logits: Option<String>,
@@ -121,14 +111,7 @@ fn network(arguments: &PredictArguments) -> Result<Predictor, Failure> {
         let logits = arguments.logits.as_deref();
         opened::onnx(file, logits, &arguments.input, [height, width, 3])?
     } else {
-        let source = Source {
-            model: arguments.model.clone(),
-            weights: Some(file.to_owned()),
-            prefix: arguments.prefix.clone(),
-            shortcut: arguments.shortcut,
-            asked: Asked::CommandLine,
-            ..Source::default()
-        };
+        let source = arguments.source.source(file);
         opened::network(&source, "predict", &arguments.input)?
     };
     let mut predictor = opened::named(predictor, arguments.class_names.as_deref())?;

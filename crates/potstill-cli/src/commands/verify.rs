@@ -4,18 +4,14 @@ use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 use potstill_data::{Dataset, LoaderConfig, OpenOptions, Pairs, Split, TargetKind, open_with};
-use potstill_engine::Source;
-use potstill_models::weights::Asked;
 use potstill_ops::Point;
 use potstill_random::Seed;
-use potstill_settings::Shortcut;
 
 use crate::{
     choice::choice,
     commands::{print, print_json},
     failure::Failure,
-    model_name::ModelName,
-    network_arguments::InputArguments,
+    network_arguments::{InputArguments, SourceArguments},
     opened,
 };
 
@@ -25,15 +21,9 @@ pub struct VerifyArguments {
     /// A weight file, a checkpoint, an exported folder or the folder of a run.
     #[arg(value_name = "CHECKPOINT_OR_WEIGHTS")]
     pub network: PathBuf,
-    /// The architecture, where no config.json lies beside the weights.
-    #[arg(long, value_name = "NAME", value_parser = ModelName, hide_possible_values = true)]
-    pub model: Option<String>,
-    /// Below which prefix of the file the weights are, where it holds several networks; a part of it will do.
-    #[arg(long, value_name = "PREFIX")]
-    pub prefix: Option<String>,
-    /// The shortcut of a residual network for small images.
-    #[arg(long, value_parser = choice::<Shortcut>())]
-    pub shortcut: Option<Shortcut>,
+    /// Which network it is.
+    #[command(flatten)]
+    pub source: SourceArguments,
     /// The images, in a folder for each identity: a name or a path.
     #[arg(long, value_name = "NAME_OR_PATH")]
     pub data: String,
@@ -68,14 +58,7 @@ pub struct VerifyArguments {
 
 /// Verifies and prints.
 pub fn run(arguments: &VerifyArguments, quiet: bool) -> Result<(), Failure> {
-    let source = Source {
-        model: arguments.model.clone(),
-        weights: Some(arguments.network.clone()),
-        prefix: arguments.prefix.clone(),
-        shortcut: arguments.shortcut,
-        asked: Asked::CommandLine,
-        ..Source::default()
-    };
+    let source = arguments.source.source(&arguments.network);
     let predictor = opened::network(&source, "verify", &arguments.input)?;
     let mut options = OpenOptions::default();
     options.decode.exif_orientation = predictor.preprocess.exif_orientation;
