@@ -6,7 +6,7 @@ use std::thread;
 use potstill_base::{Digest, hexadecimal};
 
 use crate::parallel::map_indices;
-use crate::{BoundingBox, DataError, InstanceShape, Sample, Target};
+use crate::{BoundingBox, DataError, InstanceShape, ObjectNotes, Sample, Target};
 
 /// A digest (SHA-256) of the content of a data set: the number of classes, and of every image in order its
 /// size, its pixels and its target. Names of classes and files do not count.
@@ -86,6 +86,9 @@ fn encoded(target: &Target) -> Vec<u8> {
                     .iter()
                     .flat_map(|labelled| object(labelled.class, &labelled.bounds)),
             );
+            boxes
+                .iter()
+                .for_each(|labelled| encode_notes(labelled.notes, &mut bytes));
         }
         Target::Instances(instances) => {
             bytes.push(3);
@@ -93,6 +96,7 @@ fn encoded(target: &Target) -> Vec<u8> {
             for instance in instances {
                 bytes.extend(object(instance.class, &instance.bounds));
                 encode_shape(&instance.shape, &mut bytes);
+                encode_notes(instance.notes, &mut bytes);
             }
         }
         Target::Map(map) => {
@@ -103,6 +107,14 @@ fn encoded(target: &Target) -> Vec<u8> {
         Target::None => bytes.push(5),
     }
     bytes
+}
+
+/// An object of which no more is known adds nothing, and has the bytes that it had before there were notes.
+fn encode_notes(notes: ObjectNotes, bytes: &mut Vec<u8>) {
+    if notes != ObjectNotes::default() {
+        bytes.extend([u8::from(notes.crowd), u8::from(notes.difficult)]);
+        bytes.extend(notes.area.unwrap_or(-1.0).to_le_bytes());
+    }
 }
 
 fn encode_shape(shape: &InstanceShape, bytes: &mut Vec<u8>) {
@@ -185,7 +197,7 @@ mod tests {
     fn a_box_that_moves_changes_it() {
         let with = |left: f64| {
             let bounds = BoundingBox::new(left, 0.0, 2.0, 2.0);
-            let target = Target::Boxes(vec![LabelledBox { class: 0, bounds }]);
+            let target = Target::Boxes(vec![LabelledBox::new(0, bounds)]);
             let info = DatasetInfo::new("one", TargetKind::Boxes, ["a"]);
             let set = InMemory::new(
                 vec![Sample {

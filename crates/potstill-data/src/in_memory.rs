@@ -51,7 +51,7 @@ impl InMemory {
     /// use potstill_data::{BoundingBox, DatasetInfo, Image, InMemory, LabelledBox, Sample, Target, TargetKind};
     /// let image = Image { height: 8, width: 8, channels: 3, pixels: vec![0; 192] };
     /// let bounds = BoundingBox::new(1.0, 2.0, 5.0, 8.0);
-    /// let target = Target::Boxes(vec![LabelledBox { class: 0, bounds }]);
+    /// let target = Target::Boxes(vec![LabelledBox::new(0, bounds)]);
     /// let info = DatasetInfo::new("apples", TargetKind::Boxes, ["apple"]);
     /// let apples = InMemory::new(vec![Sample { image, target }], info)?;
     /// # Ok::<(), potstill_data::DataError>(())

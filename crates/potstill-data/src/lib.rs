@@ -95,7 +95,7 @@ pub use in_memory::InMemory;
 pub use info::DatasetInfo;
 pub use keep_in_memory::keep_in_memory;
 pub use left_out::{LeftOut, LeftOutGroup, LeftOutReason};
-pub use loader::{Batch, Epoch, Loader, LoaderConfig};
+pub use loader::{Batch, Epoch, Loader, LoaderConfig, Truth};
 pub use mnist_idx::MnistIdx;
 pub use normalise::Normalise;
 pub use open::{DATA_ROOT, open, open_for, open_with};
@@ -108,6 +108,7 @@ pub use sample::Sample;
 pub use shapes::{Shapes, ShapesOptions};
 pub use subset::{FewSamples, Subset};
 pub use target::{
-    BoundingBox, Instance, InstanceShape, LabelMap, LabelledBox, Mask, Polygon, Target, TargetKind,
+    BoundingBox, Instance, InstanceShape, LabelMap, LabelledBox, Mask, ObjectNotes, Polygon, Target,
+    TargetKind,
 };
 pub use unlabelled::Unlabelled;

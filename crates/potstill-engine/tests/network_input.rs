@@ -100,6 +100,7 @@ fn batch() -> Batch {
             .collect(),
         shape,
         valid: vec![[8, 8]; 3],
+        truth: Vec::new(),
         targets: vec![Target::Class(0); 3],
         indices: vec![0, 1, 2],
     }

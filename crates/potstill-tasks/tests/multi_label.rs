@@ -45,6 +45,7 @@ fn batch(targets: Vec<Target>) -> Batch {
         images: vec![0.0; count],
         shape: [count, 1, 1, 1],
         valid: vec![[1, 1]; count],
+        truth: Vec::new(),
         targets,
         indices: (0..count).collect(),
     }

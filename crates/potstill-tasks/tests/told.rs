@@ -24,6 +24,7 @@ fn told<const K: usize>(kind: TaskKind, logits: &[[f32; K]], targets: &[Target],
             images: vec![0.0; count],
             shape: [count, 1, 1, 1],
             valid: vec![[1, 1]; count],
+            truth: Vec::new(),
             targets: targets[places.clone()].to_vec(),
             indices: places.clone().map(|place| 10 * place).collect(),
         };

@@ -149,7 +149,7 @@ fn boxes_are_those_of_torchvision() {
         for ((old, new), share) in input.boxes.iter().zip(&case.boxes).zip(&case.shares) {
             let [x1, y1, x2, y2] = *old;
             let bounds = BoundingBox::new(x1, y1, x2, y2);
-            let target = Target::Boxes(vec![LabelledBox { class: 3, bounds }]);
+            let target = Target::Boxes(vec![LabelledBox::new(3, bounds)]);
             let (target, visible) = moved(target, &case.motion.motion(input.size, case.size), input.size);
             assert_close(visible[0], *share);
             let Target::Boxes(boxes) = target else {
@@ -196,11 +196,7 @@ fn label_maps_and_masks_take_the_nearest_pixel() {
             inside: map.labels.iter().map(|&label| label == 4).collect(),
         };
         let mask = fours(&old);
-        let instance = Instance {
-            class: 0,
-            bounds: mask.bounds().unwrap(),
-            shape: InstanceShape::Mask(mask),
-        };
+        let instance = Instance::new(0, mask.bounds().unwrap(), InstanceShape::Mask(mask));
         let (target, visible) = moved(Target::Instances(vec![instance]), &motion, input.size);
         assert_close(visible[0], case.share_of_4);
         let Target::Instances(instances) = target else {
@@ -223,11 +219,7 @@ fn outlines_are_cut_as_by_shapely() {
                 points: points.clone(),
             };
             let shape = InstanceShape::Polygons(vec![polygon]);
-            let instance = Instance {
-                class: 0,
-                bounds: shape.bounds().unwrap(),
-                shape,
-            };
+            let instance = Instance::new(0, shape.bounds().unwrap(), shape);
             let motion = case.motion.motion(input.size, case.size);
             let (target, visible) = moved(Target::Instances(vec![instance]), &motion, input.size);
             assert_close(visible[0], expected.share);

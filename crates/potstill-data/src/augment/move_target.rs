@@ -100,7 +100,7 @@ impl Target {
     /// ```
     /// use potstill_data::{AffineMatrix, BoundingBox, LabelledBox, Target};
     /// let bounds = BoundingBox::new(0.0, 0.0, 4.0, 4.0);
-    /// let target = Target::Boxes(vec![LabelledBox { class: 1, bounds }]);
+    /// let target = Target::Boxes(vec![LabelledBox::new(1, bounds)]);
     /// let moved = |by| target.clone().warped([8, 8], &AffineMatrix::translation([by, 0.0]), 0.3);
     /// assert_eq!(moved(5.0).classes(), [1]);
     /// assert!(moved(7.0).classes().is_empty(), "only a quarter is left of it");

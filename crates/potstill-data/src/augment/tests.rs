@@ -256,7 +256,7 @@ fn with_square(left: usize) -> Sample {
             channels: 1,
             pixels,
         },
-        target: Target::Boxes(vec![LabelledBox { class: 5, bounds }]),
+        target: Target::Boxes(vec![LabelledBox::new(5, bounds)]),
     }
 }
 
@@ -323,7 +323,7 @@ fn objects_that_have_left_the_image_are_dropped() {
         augment.apply_to(with_square(4), Seed::new(0), 0, 0).unwrap().1
     };
     let bounds = BoundingBox::new(0.0, 2.0, 4.0, 8.0);
-    let kept = Target::Boxes(vec![LabelledBox { class: 5, bounds }]);
+    let kept = Target::Boxes(vec![LabelledBox::new(5, bounds)]);
     assert_eq!(cut(12, 0.6), kept, "4 of 6 columns are left");
     assert_eq!(cut(12, 0.7), Target::Boxes(vec![]));
     assert_eq!(cut(4, 0.0), Target::Boxes(vec![]), "nothing is left");

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::batch::Batch;
+use super::batch::{Batch, Truth};
 use super::config::LoaderConfig;
 use crate::parallel::guarded;
 use crate::{Augment, DataError, Dataset, FloatImage, Target};
@@ -18,17 +18,26 @@ pub(super) struct Shared {
 pub(super) fn make_batch(shared: &Shared, indices: &[usize], epoch: u64) -> Result<Batch, DataError> {
     let mut images = Vec::with_capacity(indices.len());
     let mut targets = Vec::with_capacity(indices.len());
+    let mut truth = Vec::new();
     for &index in indices {
-        let (image, target) = guarded(
+        let made = guarded(
             || make_image(shared, index, epoch),
             || shared.dataset.source(index),
         )?;
-        check_shape(shared, &images, &image, index)?;
-        images.push(image);
-        targets.push(target);
+        check_shape(shared, &images, &made.image, index)?;
+        images.push(made.image);
+        targets.push(made.target);
+        truth.extend(made.truth);
     }
     let valid: Vec<[usize; 2]> = images.iter().map(|image| [image.height, image.width]).collect();
-    let side = |axis: usize| valid.iter().map(|sides| sides[axis]).max().unwrap_or(0);
+    let side = |axis: usize| {
+        let largest = valid.iter().map(|sides| sides[axis]).max().unwrap_or(0);
+        if shared.config.pad {
+            largest.next_multiple_of(shared.config.pad_multiple.max(1))
+        } else {
+            largest
+        }
+    };
     let channels = images.first().map_or(0, |image| image.channels);
     let shape = [images.len(), side(0), side(1), channels];
     Ok(Batch {
@@ -36,6 +45,7 @@ pub(super) fn make_batch(shared: &Shared, indices: &[usize], epoch: u64) -> Resu
         shape,
         valid,
         targets,
+        truth,
         indices: indices.to_vec(),
     })
 }
@@ -83,8 +93,15 @@ fn laid_out(images: &[FloatImage], [count, height, width, channels]: [usize; 4])
     pixels
 }
 
+/// An image as it goes into a batch.
+struct MadeImage {
+    image: FloatImage,
+    target: Target,
+    truth: Option<Truth>,
+}
+
 /// Reads and augments an image with its target.
-fn make_image(shared: &Shared, index: usize, epoch: u64) -> Result<(FloatImage, Target), DataError> {
+fn make_image(shared: &Shared, index: usize, epoch: u64) -> Result<MadeImage, DataError> {
     let Shared {
         dataset,
         augment,
@@ -96,7 +113,11 @@ fn make_image(shared: &Shared, index: usize, epoch: u64) -> Result<(FloatImage, 
         cause: Box::new(cause),
     };
     let sample = dataset.sample(index)?;
-    augment
-        .apply_to(sample, config.augment_seed(), config.view(epoch), index)
-        .map_err(named)
+    let truth = config.keep_truth.then(|| Truth {
+        size: [sample.image.height, sample.image.width],
+        target: sample.target.clone(),
+    });
+    let made = augment.apply_to(sample, config.augment_seed(), config.view(epoch), index);
+    let (image, target) = made.map_err(named)?;
+    Ok(MadeImage { image, target, truth })
 }

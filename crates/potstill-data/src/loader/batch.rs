@@ -25,8 +25,20 @@ pub struct Batch {
     /// What is known about each image, in pixels of that image; label maps and masks have its size, without
     /// the padding.
     pub targets: Vec<Target>,
+    /// What each image was before any step, if the loader [keeps](crate::LoaderConfig::keep_truth) it; else empty.
+    pub truth: Vec<Truth>,
     /// The index of each image in the data set.
     pub indices: Vec<usize>,
+}
+
+/// What an image is in its file. Detections are brought back to this size and measured against this target: a step may have moved,
+/// cut or dropped something.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Truth {
+    /// Height and width.
+    pub size: [usize; 2],
+    /// What is known about it.
+    pub target: Target,
 }
 
 impl Batch {

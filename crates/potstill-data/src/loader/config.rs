@@ -19,6 +19,10 @@ pub struct LoaderConfig {
     /// Whether images of one batch may differ in size: all are then padded with 0 to the largest height and
     /// width. Otherwise another size is an error.
     pub pad: bool,
+    /// Padded heights and widths are multiples of this; 0 counts as 1.
+    pub pad_multiple: usize,
+    /// Whether batches say what each image was [before any step](crate::Batch::truth).
+    pub keep_truth: bool,
     /// Where the order comes from, and the augmentation if it has no seed of its own.
     pub seed: Seed,
     /// Where the augmentation comes from; `seed` if `None`.
@@ -60,6 +64,8 @@ impl Default for LoaderConfig {
             shuffle: false,
             drop_last: false,
             pad: false,
+            pad_multiple: 1,
+            keep_truth: false,
             seed: Seed::new(0),
             augment_seed: None,
             views: None,

@@ -14,7 +14,7 @@ use std::thread;
 
 use crate::{Augment, DataError, Dataset};
 use assembly::{Shared, make_batch};
-pub use batch::Batch;
+pub use batch::{Batch, Truth};
 pub use config::LoaderConfig;
 use queue::Queue;
 

@@ -171,6 +171,25 @@ fn trouble_is_an_error_that_names_the_file_and_ends_the_epoch() {
 }
 
 #[test]
+fn batches_can_be_padded_to_a_multiple_and_keep_what_the_images_were() {
+    let config = LoaderConfig {
+        shuffle: false,
+        pad: true,
+        pad_multiple: 4,
+        keep_truth: true,
+        ..config(2)
+    };
+    let numbers = Numbers::new(16, Some((9, Trouble::OtherSize)));
+    let augment = Augment::new(vec![Step::resize_shorter(5)]).unwrap();
+    let batches = epoch(&Loader::new(numbers, augment, config).unwrap(), 0, 0);
+    assert_eq!(batches[1].shape, [8, 8, 8, 1]);
+    assert_eq!(batches[1].valid, [[5, 5]; 8]);
+    let sizes: Vec<[usize; 2]> = batches[1].truth.iter().map(|truth| truth.size).collect();
+    assert_eq!(sizes[..3], [[2, 2], [3, 3], [2, 2]], "before the resize");
+    assert_eq!(batches[1].truth[1].target, batches[1].targets[1]);
+}
+
+#[test]
 fn images_of_other_sizes_are_padded_where_that_is_asked_for() {
     let config = LoaderConfig {
         shuffle: false,

@@ -142,17 +142,12 @@ fn target(figures: Vec<DrawnFigure>, kind: TargetKind, [height, width]: [usize; 
             Target::Classes(classes)
         }
         TargetKind::Boxes => {
-            let labelled = |figure: &DrawnFigure| LabelledBox {
-                class: figure.class,
-                bounds: figure.bounds(),
-            };
+            let labelled = |figure: &DrawnFigure| LabelledBox::new(figure.class, figure.bounds());
             Target::Boxes(figures.iter().map(labelled).collect())
         }
         TargetKind::Instances => {
-            let instance = |figure: DrawnFigure| Instance {
-                class: figure.class,
-                bounds: figure.bounds(),
-                shape: InstanceShape::Mask(figure.mask),
+            let instance = |figure: DrawnFigure| {
+                Instance::new(figure.class, figure.bounds(), InstanceShape::Mask(figure.mask))
             };
             Target::Instances(figures.into_iter().map(instance).collect())
         }

@@ -1,5 +1,7 @@
 //! Boxes around objects.
 
+use super::object_notes::ObjectNotes;
+
 /// A box: from its left upper to its right lower corner, in pixels from the left upper corner of the image.
 ///
 /// Coordinates are continuous: the pixel in row 0, column 3 spans 0 to 1 down and 3 to 4 to the right, and a
@@ -112,8 +114,9 @@ impl BoundingBox {
 ///
 /// ```
 /// use potstill_data::{BoundingBox, LabelledBox};
-/// let apple = LabelledBox { class: 0, bounds: BoundingBox::new(10.0, 4.0, 30.5, 22.0) };
+/// let apple = LabelledBox::new(0, BoundingBox::new(10.0, 4.0, 30.5, 22.0));
 /// assert_eq!(apple.bounds.height(), 18.0);
+/// assert!(!apple.notes.crowd);
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct LabelledBox {
@@ -121,4 +124,14 @@ pub struct LabelledBox {
     pub class: u32,
     /// Where the object is.
     pub bounds: BoundingBox,
+    /// What else its annotation says.
+    pub notes: ObjectNotes,
+}
+
+impl LabelledBox {
+    /// An object of which no more is known.
+    pub fn new(class: u32, bounds: BoundingBox) -> Self {
+        let notes = ObjectNotes::default();
+        Self { class, bounds, notes }
+    }
 }

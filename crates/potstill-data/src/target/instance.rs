@@ -2,6 +2,7 @@
 
 use super::bounding_box::BoundingBox;
 use super::mask::Mask;
+use super::object_notes::ObjectNotes;
 use super::polygon::Polygon;
 
 /// An object with its class, its box and its outline.
@@ -10,7 +11,7 @@ use super::polygon::Polygon;
 /// use potstill_data::{Instance, InstanceShape, Polygon};
 /// let outline = Polygon { points: vec![[2.0, 1.0], [6.0, 1.0], [4.0, 5.0]] };
 /// let shape = InstanceShape::Polygons(vec![outline]);
-/// let instance = Instance { class: 0, bounds: shape.bounds().unwrap(), shape };
+/// let instance = Instance::new(0, shape.bounds().unwrap(), shape);
 /// assert_eq!((instance.bounds.width(), instance.shape.area()), (4.0, 8.0));
 /// ```
 #[derive(Debug, Clone, PartialEq)]
@@ -21,6 +22,8 @@ pub struct Instance {
     pub bounds: BoundingBox,
     /// Which part of the image is the object.
     pub shape: InstanceShape,
+    /// What else its annotation says.
+    pub notes: ObjectNotes,
 }
 
 /// Which part of an image an object is.
@@ -54,6 +57,16 @@ impl InstanceShape {
 }
 
 impl Instance {
+    /// An object of which no more is known.
+    pub fn new(class: u32, bounds: BoundingBox, shape: InstanceShape) -> Self {
+        Self {
+            class,
+            bounds,
+            shape,
+            notes: ObjectNotes::default(),
+        }
+    }
+
     /// Says what is wrong with an object of an image of this size.
     pub(super) fn problem(&self, [height, width]: [usize; 2]) -> Option<String> {
         let of_shape = match &self.shape {

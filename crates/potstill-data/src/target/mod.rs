@@ -5,6 +5,7 @@ mod instance;
 mod kind;
 mod label_map;
 mod mask;
+mod object_notes;
 mod polygon;
 mod rasterise;
 
@@ -14,6 +15,7 @@ pub use instance::{Instance, InstanceShape};
 pub use kind::TargetKind;
 pub use label_map::LabelMap;
 pub use mask::Mask;
+pub use object_notes::ObjectNotes;
 pub use polygon::Polygon;
 
 /// The truth about one image. All images of a data set have targets of one kind,
@@ -24,7 +26,7 @@ pub use polygon::Polygon;
 ///
 /// ```
 /// use potstill_data::{BoundingBox, LabelledBox, Target};
-/// let target = Target::Boxes(vec![LabelledBox { class: 2, bounds: BoundingBox::new(4.0, 6.0, 20.0, 31.5) }]);
+/// let target = Target::Boxes(vec![LabelledBox::new(2, BoundingBox::new(4.0, 6.0, 20.0, 31.5))]);
 /// assert_eq!(target.classes(), [2]);
 /// let error = target.class().unwrap_err();
 /// assert_eq!(error.to_string(), "each image needs a class, but this one has boxes");
@@ -116,7 +118,7 @@ mod tests {
     #[test]
     fn the_classes_of_a_target_are_a_set() {
         let bounds = BoundingBox::new(0.0, 0.0, 1.0, 1.0);
-        let boxes = Target::Boxes([5, 1, 5].map(|class| LabelledBox { class, bounds }).to_vec());
+        let boxes = Target::Boxes([5, 1, 5].map(|class| LabelledBox::new(class, bounds)).to_vec());
         assert_eq!(boxes.classes(), [1, 5]);
         let map = LabelMap {
             height: 1,
@@ -132,7 +134,7 @@ mod tests {
         assert!(problem(Target::Class(3)).contains("class 3 where there are 3"));
         assert!(problem(Target::Classes(vec![1, 1])).contains("ascending, each once"));
         let bounds = BoundingBox::new(1.0, 0.0, 1.0, 1.0);
-        assert!(problem(Target::Boxes(vec![LabelledBox { class: 0, bounds }])).contains("no area"));
+        assert!(problem(Target::Boxes(vec![LabelledBox::new(0, bounds)])).contains("no area"));
         let map = LabelMap {
             height: 1,
             width: 2,
