@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use potstill_ops::{Pass, Point, Scope};
 
 use crate::{
-    Backbone, OutputKind, Outputs,
+    Backbone, Outputs,
     backbones::{Architecture, Extent},
     heads::{Head, HeadConfig},
     named::{Named, module_of_parts},
@@ -26,6 +26,15 @@ pub(crate) struct Assembly {
 }
 
 module_of_parts!(Assembly { backbone, neck, head } with {});
+
+/// The path of the backbone of a dense model.
+pub(crate) fn below(neck: Option<NeckConfig>) -> &'static str {
+    if neck.is_some() {
+        "backbone.body"
+    } else {
+        "backbone"
+    }
+}
 
 /// The path of a dense head.
 const HEAD: &str = "classifier";
@@ -56,11 +65,7 @@ impl Assembly {
         let stages = architecture.stages();
         let widths: Vec<usize> = stages.iter().map(|stage| stage.channels).collect();
         let inputs = neck.map_or(widths[widths.len() - 1], NeckConfig::channels);
-        let below = if neck.is_some() {
-            "backbone.body"
-        } else {
-            "backbone"
-        };
+        let below = below(neck);
         let backbone = Backbone::new(architecture, channels, Extent::Stages, scope);
         let neck = neck.map(|neck| {
             let built = neck.build(&widths, &scope.at(neck.path()));
@@ -71,11 +76,6 @@ impl Assembly {
             neck,
             head: Named::new(HEAD, head.build(inputs, classes, &scope.at(HEAD))),
         }
-    }
-
-    /// The backbone with its path.
-    pub fn backbone(&self) -> &Named<Backbone> {
-        &self.backbone
     }
 
     /// Outputs of normalised images `[N, H, W, C]`.
@@ -104,11 +104,6 @@ impl Assembly {
     /// Why images of this height and width cannot pass; `None` if they can.
     pub fn refuses(&self, size: [usize; 2]) -> Option<String> {
         self.backbone.get().architecture().refuses(size)
-    }
-
-    /// Which kind of outputs it gives.
-    pub fn output_kind(&self) -> OutputKind {
-        self.head.get().output_kind()
     }
 
     /// Draws a classification head anew for maps of `inputs` channels at `point`; false if the head does not

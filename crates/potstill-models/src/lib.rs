@@ -11,6 +11,8 @@
 
 mod assembly;
 mod backbones;
+mod blueprint;
+mod dense_logits;
 mod error;
 mod frozen_model;
 mod heads;
@@ -22,11 +24,13 @@ mod onnx;
 mod outline;
 mod outputs;
 mod own_network;
+mod patterns;
 mod probe;
 mod registry;
 pub mod weights;
 
 pub use backbones::{Backbone, LastStage, Stage, StageEnd};
+pub use dense_logits::DenseLogits;
 pub use error::ModelError;
 pub use frozen_model::FrozenModel;
 pub use heads::HeadConfig;

@@ -60,9 +60,9 @@ impl Source {
 }
 
 impl Model {
-    pub(crate) fn assembled(assembly: Assembly, description: NetworkDescription) -> Self {
+    pub(crate) fn built(source: Source, description: NetworkDescription) -> Self {
         Self {
-            network: Inserted::none(Source::Assembly(assembly)),
+            network: Inserted::none(source),
             description,
         }
     }
@@ -89,6 +89,11 @@ impl Model {
     pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs {
         self.network
             .forward(pass, |network, pass| network.forward(images, pass))
+    }
+
+    /// Gives the network another name.
+    pub(crate) fn rename(&mut self, name: String) {
+        self.description.name = name;
     }
 
     /// Which kind of outputs the network gives.

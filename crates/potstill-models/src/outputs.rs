@@ -4,14 +4,15 @@ use std::fmt;
 
 use burn::tensor::Tensor;
 
+use crate::DenseLogits;
+
 /// What a forward pass of a network gives for a batch of N images.
 #[derive(Debug, Clone)]
 pub enum Outputs {
     /// One row of K class scores for each image, `[N, K]`, before any softmax.
     Logits(Tensor<2>),
-    /// K class scores for each pixel of each image, `[N, H, W, K]`, before any softmax, at the size of the
-    /// images.
-    DenseLogits(Tensor<4>),
+    /// K class scores for each place of each image, before any softmax.
+    DenseLogits(DenseLogits),
 }
 
 /// The kind of [`Outputs`], known before a network is run.
@@ -21,6 +22,16 @@ pub enum OutputKind {
     Logits,
     /// [`Outputs::DenseLogits`].
     DenseLogits,
+}
+
+impl OutputKind {
+    /// What networks with such outputs do, by the name of the task in recipes.
+    pub fn task(self) -> &'static str {
+        match self {
+            Self::Logits => "classification",
+            Self::DenseLogits => "segmentation",
+        }
+    }
 }
 
 impl fmt::Display for OutputKind {
@@ -55,7 +66,7 @@ impl Outputs {
     pub fn classes(&self) -> usize {
         match self {
             Self::Logits(logits) => logits.dims()[1],
-            Self::DenseLogits(logits) => logits.dims()[3],
+            Self::DenseLogits(dense) => dense.classes(),
         }
     }
 
@@ -81,24 +92,24 @@ impl Outputs {
         }
     }
 
-    /// The logits of every pixel, `[N, H, W, K]`.
+    /// The logits of every place.
     ///
     /// # Errors
     /// [`OutputError`] if they are outputs of another kind.
-    pub fn dense_logits(&self) -> Result<&Tensor<4>, OutputError> {
+    pub fn dense_logits(&self) -> Result<&DenseLogits, OutputError> {
         match self {
-            Self::DenseLogits(logits) => Ok(logits),
+            Self::DenseLogits(dense) => Ok(dense),
             Self::Logits(_) => Err(self.no(OutputKind::DenseLogits)),
         }
     }
 
-    /// The logits of every pixel, `[N, H, W, K]`, taken out.
+    /// The logits of every place, taken out.
     ///
     /// # Errors
     /// As [`dense_logits`](Self::dense_logits).
-    pub fn into_dense_logits(self) -> Result<Tensor<4>, OutputError> {
+    pub fn into_dense_logits(self) -> Result<DenseLogits, OutputError> {
         match self {
-            Self::DenseLogits(logits) => Ok(logits),
+            Self::DenseLogits(dense) => Ok(dense),
             Self::Logits(_) => Err(self.no(OutputKind::DenseLogits)),
         }
     }
@@ -108,7 +119,7 @@ impl Outputs {
     pub fn detached(self) -> Self {
         match self {
             Self::Logits(logits) => Self::Logits(logits.inner()),
-            Self::DenseLogits(logits) => Self::DenseLogits(logits.inner()),
+            Self::DenseLogits(dense) => Self::DenseLogits(dense.detached()),
         }
     }
 
@@ -122,16 +133,23 @@ impl Outputs {
 mod tests {
     use burn::tensor::{Device, Tensor};
 
-    use super::{OutputKind, Outputs};
+    use super::{DenseLogits, OutputKind, Outputs};
 
     #[test]
     fn outputs_of_another_kind_are_refused_by_name() {
         let device = Device::flex();
         let logits = Outputs::Logits(Tensor::zeros([2, 5], &device));
-        let dense = Outputs::DenseLogits(Tensor::zeros([2, 3, 4, 7], &device));
+        let dense = Outputs::DenseLogits(DenseLogits {
+            logits: Tensor::zeros([2, 3, 4, 7], &device),
+            auxiliary: None,
+            size: [6, 8],
+        });
         assert_eq!((logits.classes(), dense.classes()), (5, 7));
         assert_eq!(logits.logits().map(Tensor::dims), Ok([2, 5]));
-        assert_eq!(dense.dense_logits().map(Tensor::dims), Ok([2, 3, 4, 7]));
+        assert_eq!(
+            dense.dense_logits().map(|dense| dense.full().dims()),
+            Ok([2, 6, 8, 7])
+        );
 
         let error = dense.logits().map(Tensor::dims).unwrap_err();
         assert_eq!(error.needed, OutputKind::Logits);

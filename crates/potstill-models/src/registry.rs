@@ -7,10 +7,11 @@
 use potstill_ops::{Point, Scope};
 
 use crate::{
-    Backbone, HeadConfig, LastStage, Model, ModelError, Names, NeckConfig, NetworkDescription, Shortcut,
-    Stage, StageEnd,
-    assembly::Assembly,
-    backbones::{Architecture, Extent, FAMILIES},
+    Backbone, HeadConfig, LastStage, Model, ModelError, Names, NeckConfig, NetworkDescription, OutputKind,
+    Shortcut, Stage, StageEnd,
+    backbones::{Extent, FAMILIES},
+    blueprint::Blueprint,
+    patterns,
 };
 
 /// One network that can be built by name.
@@ -25,17 +26,17 @@ pub struct ModelEntry {
     pub input: [usize; 2],
     /// Classes of the published network.
     pub classes: usize,
-    /// Trainable parameters of the published network.
-    pub parameters: u64,
+    /// Trainable parameters of the published network; `None` of one that is only known by the pattern of its name.
+    pub parameters: Option<u64>,
     /// Multiply-accumulate operations for one image of the published input; twice as many floating-point
-    /// operations.
-    pub macs: u64,
+    /// operations. `None` as for the parameters.
+    pub macs: Option<u64>,
     /// What its tensors are called.
     pub names: Names,
     /// Known public weights and what their licence is, in a line; empty if none are known.
     pub weights: &'static str,
     /// What is built.
-    pub(crate) architecture: Architecture,
+    pub(crate) blueprint: Blueprint,
 }
 
 /// What a user decides about a network.
@@ -52,19 +53,21 @@ pub struct BuildOptions {
 /// Every network, in the order of the documentation.
 ///
 /// ```
-/// let small = potstill_models::registry().filter(|entry| entry.parameters < 100_000);
+/// let small = potstill_models::registry().filter(|entry| entry.parameters < Some(100_000));
 /// assert!(small.into_iter().any(|entry| entry.name == "cifar_resnet8"));
 /// ```
 pub fn registry() -> impl Iterator<Item = &'static ModelEntry> + Clone {
     FAMILIES.iter().copied().flatten()
 }
 
-/// The network with this name.
+/// The network with this name: one of the [`registry`], or one whose name is a pattern around the name of a backbone there, such as
+/// `fcn_cifar_resnet20`.
 ///
 /// # Errors
 /// [`ModelError::UnknownModel`] with the nearest name.
 pub fn find(name: &str) -> Result<&'static ModelEntry, ModelError> {
-    registry().find(|entry| entry.name == name).ok_or_else(|| {
+    let known = registry().find(|entry| entry.name == name);
+    known.or_else(|| patterns::resolve(name)).ok_or_else(|| {
         let hint = match potstill_base::nearest(name, registry().map(|entry| entry.name)) {
             Some(meant) => format!("did you mean `{meant}`?"),
             None => "and none has a name like it".into(),
@@ -77,25 +80,27 @@ pub fn find(name: &str) -> Result<&'static ModelEntry, ModelError> {
 }
 
 impl ModelEntry {
-    /// Builds the classification network with fresh weights from the scope's streams.
+    /// Builds the network with fresh weights from the scope's streams.
     ///
     /// # Errors
     /// [`ModelError::Option`] or [`ModelError::Impossible`]: an option that the network does not have, or a
     /// number that makes no network.
     pub fn build(&self, options: BuildOptions, scope: &Scope) -> Result<Model, ModelError> {
-        let (architecture, [channels, classes]) = self.chosen(options)?;
-        let assembly = Assembly::classification(architecture, [channels, classes], scope);
+        let (blueprint, [channels, classes]) = self.chosen(options)?;
         let description = NetworkDescription {
             name: self.name.into(),
             channels,
             classes,
-            output_kind: assembly.output_kind(),
+            output_kind: blueprint.output_kind(),
             names: self.names,
-            stem: Some(architecture.stem()),
-            stage_ends: architecture.stage_ends(),
-            last_stage: Some(architecture.last_stage()),
+            stem: Some(blueprint.stem()),
+            stage_ends: blueprint.stage_ends(),
+            last_stage: Some(blueprint.last_stage()),
         };
-        Ok(Model::assembled(assembly, description))
+        Ok(Model::built(
+            blueprint.build([channels, classes], scope),
+            description,
+        ))
     }
 
     /// Builds a model for every pixel on this backbone, with a neck or none between, and fresh weights from
@@ -118,7 +123,7 @@ impl ModelEntry {
     /// let model = find("cifar_resnet8")?.build_dense(neck, HeadConfig::Fcn, options, &scope)?;
     /// let images = Tensor::zeros([2, 24, 40, 3], &Device::flex());
     /// let outputs = model.forward(images, &mut Pass::new(Mode::Running));
-    /// assert_eq!(outputs.into_dense_logits()?.dims(), [2, 24, 40, 4]);
+    /// assert_eq!(outputs.into_dense_logits()?.full().dims(), [2, 24, 40, 4]);
     /// # Ok::<(), potstill_models::ModelError>(())
     /// ```
     ///
@@ -131,32 +136,32 @@ impl ModelEntry {
         options: BuildOptions,
         scope: &Scope,
     ) -> Result<Model, ModelError> {
-        let (architecture, [channels, classes]) = self.chosen(options)?;
         if neck.is_some_and(|neck| neck.channels() == 0) {
             return Err(self.impossible("a neck of 0 channels".into()));
         }
-        let assembly = Assembly::dense(architecture, (neck, head), [channels, classes], scope);
-        let below = assembly.backbone().path();
-        let stages = architecture.stages().into_iter();
-        let stage_ends: Vec<_> = stages.map(|stage| stage.end.below(below)).collect();
-        let last_stage = stage_ends.last().map(|end| LastStage {
-            first_block: architecture.last_stage().first_block.below(below),
-            last_map: end.post.clone(),
-        });
-        let description = NetworkDescription {
-            name: format!("{}_{}", head.name(), self.name),
-            channels,
-            classes,
-            output_kind: assembly.output_kind(),
+        let name = format!("{}_{}", head.name(), self.name);
+        let entry = self.dense(neck, head);
+        let mut model = entry.build(options, scope)?;
+        model.rename(name);
+        Ok(model)
+    }
+
+    /// The entry of a model for every pixel on this backbone; its name is that of the backbone.
+    pub(crate) fn dense(&self, neck: Option<NeckConfig>, head: HeadConfig) -> Self {
+        Self {
+            parameters: None,
+            macs: None,
             names: Names {
                 head: head.last_layer(),
                 ..self.names
             },
-            stem: Some(architecture.stem().below(below)),
-            stage_ends,
-            last_stage,
-        };
-        Ok(Model::assembled(assembly, description))
+            blueprint: Blueprint::Dense {
+                architecture: self.blueprint.architecture(),
+                neck,
+                head,
+            },
+            ..*self
+        }
     }
 
     /// Builds the backbone alone, up to its last stage, with fresh weights from the scope's streams, for
@@ -168,11 +173,16 @@ impl ModelEntry {
         if channels == 0 {
             return Err(self.impossible("0 image channels".into()));
         }
-        Ok(Backbone::new(self.architecture, channels, Extent::Stages, scope))
+        Ok(Backbone::new(
+            self.blueprint.architecture(),
+            channels,
+            Extent::Stages,
+            scope,
+        ))
     }
 
     /// What is built by these options: channels and classes come last.
-    fn chosen(&self, options: BuildOptions) -> Result<(Architecture, [usize; 2]), ModelError> {
+    fn chosen(&self, options: BuildOptions) -> Result<(Blueprint, [usize; 2]), ModelError> {
         let channels = options.channels.unwrap_or(3);
         let classes = options.classes.unwrap_or(self.classes);
         if classes == 0 || channels == 0 {
@@ -181,20 +191,20 @@ impl ModelEntry {
             )));
         }
         let Some(shortcut) = options.shortcut else {
-            return Ok((self.architecture, [channels, classes]));
+            return Ok((self.blueprint, [channels, classes]));
         };
-        let chosen = self.architecture.with_shortcut(shortcut);
-        let architecture = chosen.map_err(|reason| ModelError::Option {
+        let chosen = self.blueprint.with_shortcut(shortcut);
+        let blueprint = chosen.map_err(|reason| ModelError::Option {
             model: self.name.into(),
             option: format!("shortcut {shortcut}"),
             reason,
         })?;
-        Ok((architecture, [channels, classes]))
+        Ok((blueprint, [channels, classes]))
     }
 
     /// Whether the network can be built with this shortcut.
     pub fn takes_shortcut(&self, shortcut: Shortcut) -> bool {
-        self.architecture.with_shortcut(shortcut).is_ok()
+        self.blueprint.with_shortcut(shortcut).is_ok()
     }
 
     fn impossible(&self, what: String) -> ModelError {
@@ -204,21 +214,26 @@ impl ModelEntry {
 
     /// Where the stem ends: the first map of the network, after its activation.
     pub fn stem(&self) -> Point {
-        self.architecture.stem()
+        self.blueprint.stem()
     }
 
     /// The stages of the backbone with their channels and strides, fine to coarse.
     pub fn stages(&self) -> Vec<Stage> {
-        self.architecture.stages()
+        self.blueprint.stages()
     }
 
-    /// Where the stages end, fine to coarse, and the pooled embedding.
+    /// Which kind of outputs the network gives.
+    pub fn output_kind(&self) -> OutputKind {
+        self.blueprint.output_kind()
+    }
+
+    /// What a method may read, fine to coarse: where the stages end, and the pooled embedding of a classifier.
     pub fn stage_ends(&self) -> Vec<StageEnd> {
-        self.architecture.stage_ends()
+        self.blueprint.stage_ends()
     }
 
     /// The ends of the last stage.
     pub fn last_stage(&self) -> LastStage {
-        self.architecture.last_stage()
+        self.blueprint.last_stage()
     }
 }

@@ -21,8 +21,8 @@ fn cells(entry: &ModelEntry) -> String {
     format!(
         "| `{}` | {} | {:.3} G | {height}x{width} | {} | {} |",
         entry.name,
-        grouped(entry.parameters),
-        2e-9 * entry.macs as f64,
+        grouped(entry.parameters.unwrap()),
+        2e-9 * entry.macs.unwrap() as f64,
         entry.classes,
         entry.names.scheme,
     )

@@ -155,8 +155,10 @@ impl Meaning {
                      otherwise\n  `potstill inspect {}` shows its modules and points\n",
                     entry.name,
                     entry.about,
-                    human::count(entry.parameters),
-                    human::count(entry.macs),
+                    entry
+                        .parameters
+                        .map_or("an unknown number of".into(), human::count),
+                    entry.macs.map_or("an unknown number of".into(), human::count),
                     entry.classes,
                     entry.name,
                 )

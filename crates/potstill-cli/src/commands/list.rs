@@ -83,9 +83,10 @@ pub(super) fn describe_model(entry: &ModelEntry) -> Value {
     json!({
         "name": entry.name,
         "about": entry.about,
+        "task": entry.output_kind().task(),
         "params": entry.parameters,
         "macs": entry.macs,
-        "flops": 2 * entry.macs,
+        "flops": entry.macs.map(|macs| 2 * macs),
         "classes": entry.classes,
         "input": [entry.input[0], entry.input[1], 3],
         "stage_ends": { "after": points(|end| &end.post), "before": points(|end| &end.pre) },

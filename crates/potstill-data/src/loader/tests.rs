@@ -87,6 +87,7 @@ fn config(workers: usize) -> LoaderConfig {
         seed: Seed::new(9),
         augment_seed: None,
         views: None,
+        ..LoaderConfig::default()
     }
 }
 

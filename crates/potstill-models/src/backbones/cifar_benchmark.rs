@@ -4,7 +4,7 @@
 use potstill_ops::{Conv2d, Conv2dConfig, Scope};
 
 use super::family::Architecture;
-use crate::{ModelEntry, Names, Scheme};
+use crate::{ModelEntry, Names, Scheme, blueprint::Blueprint};
 
 /// The benchmark's names, with the last layer at `head`.
 pub(crate) const fn names(head: &'static str) -> Names {
@@ -24,11 +24,11 @@ pub(crate) const fn entry(
         about,
         input: [32, 32],
         classes: 100,
-        parameters,
-        macs,
+        parameters: Some(parameters),
+        macs: Some(macs),
         names,
         weights: "CIFAR-100: github.com/HobbitLong/RepDistiller (code BSD-2-Clause; nothing is said about the weights)",
-        architecture,
+        blueprint: Blueprint::Classification(architecture),
     }
 }
 

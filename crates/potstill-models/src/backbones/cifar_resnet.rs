@@ -20,7 +20,9 @@ use super::{
     cifar_benchmark,
     family::{Architecture, BackboneNetwork, Extent, Family},
 };
-use crate::{LastStage, ModelEntry, Names, Scheme, Shortcut, Stage, heads::ClassificationHead};
+use crate::{
+    LastStage, ModelEntry, Names, Scheme, Shortcut, Stage, blueprint::Blueprint, heads::ClassificationHead,
+};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -52,13 +54,13 @@ const fn thin(
         about,
         input: [32, 32],
         classes: 10,
-        parameters,
-        macs,
+        parameters: Some(parameters),
+        macs: Some(macs),
         names: Names::new(Scheme::CifarResNet, "linear")
             .published_as(&[("downsample", "shortcut")])
             .also_known_as(ALIASES),
         weights: "CIFAR-10: github.com/akamaster/pytorch_resnet_cifar10 (BSD-2-Clause), ResNet-20 to 110",
-        architecture: Architecture::CifarResNet(config),
+        blueprint: Blueprint::Classification(Architecture::CifarResNet(config)),
     }
 }
 

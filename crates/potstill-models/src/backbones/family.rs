@@ -81,6 +81,12 @@ pub struct Stage {
 }
 
 impl Stage {
+    /// The same stage in a model in which the backbone stands below this path.
+    pub(crate) fn below(self, path: &str) -> Self {
+        let end = self.end.below(path);
+        Self { end, ..self }
+    }
+
     /// A stage whose last layer has an activation.
     pub(crate) fn activated(path: impl Into<String>, channels: usize, stride: usize) -> Self {
         let end = StageEnd::activated(path);

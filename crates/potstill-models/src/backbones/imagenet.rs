@@ -1,7 +1,7 @@
 //! What the networks for ImageNet have in common: images of 224x224, 1000 classes.
 
 use super::family::Architecture;
-use crate::{ModelEntry, Names, Scheme};
+use crate::{ModelEntry, Names, Scheme, blueprint::Blueprint};
 
 /// Where weights of torchvision's networks are.
 pub(crate) const TORCHVISION_WEIGHTS: &str = "ImageNet-1k: torchvision (code BSD-3-Clause; for the weights the terms of ImageNet may count: pytorch.org/vision)";
@@ -37,10 +37,10 @@ pub(crate) const fn entry(
         about,
         input: [224, 224],
         classes: 1000,
-        parameters,
-        macs,
+        parameters: Some(parameters),
+        macs: Some(macs),
         names,
         weights,
-        architecture,
+        blueprint: Blueprint::Classification(architecture),
     }
 }

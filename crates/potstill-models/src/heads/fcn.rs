@@ -2,14 +2,12 @@
 //! has it.
 
 use burn::tensor::Tensor;
-use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Pass, PointSide, Scope, conv_norm_act, resize_bilinear,
-};
+use potstill_ops::{Activation, BatchNorm, Conv2d, Conv2dConfig, Pass, PointSide, Scope, conv_norm_act};
 
 use crate::named::{Named, module_of_parts};
 
 /// A 3x3 convolution to a quarter of the channels with batch norm and ReLU, and a 1x1 convolution to the
-/// classes. The logits are resized to the images.
+/// classes.
 ///
 /// Tensors have torchvision's names `0`, `1` and `4`. The dropout at `3` is left out. Points: `2` before and
 /// after its ReLU, and `4`, the logits at the size of the map.
@@ -36,11 +34,11 @@ impl FcnHead {
         }
     }
 
-    /// Logits `[N, H, W, K]` of a map `[N, h, w, C]`, for images of this size `[H, W]`.
-    pub fn forward(&self, map: Tensor<4>, size: [usize; 2], pass: &mut Pass<'_>) -> Tensor<4> {
+    /// Logits `[N, h, w, K]` of a map `[N, h, w, C]`.
+    pub fn forward(&self, map: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let (conv, norm, relu) = (self.conv.get(), self.norm.get(), Activation::Relu);
         let x = conv_norm_act(map, conv, norm, None, relu, "2", pass);
         let logits = self.classifier.get().forward(x, pass);
-        resize_bilinear(pass.show("4", PointSide::Post, logits), size)
+        pass.show("4", PointSide::Post, logits)
     }
 }

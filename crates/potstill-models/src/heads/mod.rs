@@ -6,7 +6,7 @@ mod fcn;
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Pass, Scope};
 
-use crate::{OutputKind, Outputs};
+use crate::{DenseLogits, Outputs};
 
 pub(crate) use classification::{ClassificationHead, Pooling};
 use fcn::FcnHead;
@@ -54,15 +54,11 @@ impl Head {
     pub fn forward(&self, map: Tensor<4>, size: [usize; 2], pass: &mut Pass<'_>) -> Outputs {
         match self {
             Self::Classification(head) => Outputs::Logits(head.forward(map, pass)),
-            Self::Fcn(head) => Outputs::DenseLogits(head.forward(map, size, pass)),
-        }
-    }
-
-    /// Which kind of outputs it gives.
-    pub fn output_kind(&self) -> OutputKind {
-        match self {
-            Self::Classification(_) => OutputKind::Logits,
-            Self::Fcn(_) => OutputKind::DenseLogits,
+            Self::Fcn(head) => Outputs::DenseLogits(DenseLogits {
+                logits: head.forward(map, pass),
+                auxiliary: None,
+                size,
+            }),
         }
     }
 }

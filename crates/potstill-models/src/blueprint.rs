@@ -1,0 +1,114 @@
+//! What an entry of the registry builds.
+
+use potstill_ops::{Point, Scope};
+
+use crate::{
+    HeadConfig, LastStage, NeckConfig, OutputKind, Shortcut, Stage, StageEnd,
+    assembly::{Assembly, below},
+    backbones::Architecture,
+    model::Source,
+};
+
+/// What an entry of the registry builds.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Blueprint {
+    /// A whole backbone with its family's classification head.
+    Classification(Architecture),
+    /// The stages of a backbone, a neck or none, and a head for every pixel.
+    Dense {
+        architecture: Architecture,
+        neck: Option<NeckConfig>,
+        head: HeadConfig,
+    },
+}
+
+impl Blueprint {
+    /// The network for images of so many channels and so many classes, with fresh weights from the scope's streams.
+    pub fn build(&self, [channels, classes]: [usize; 2], scope: &Scope) -> Source {
+        Source::Assembly(match *self {
+            Self::Classification(architecture) => {
+                Assembly::classification(architecture, [channels, classes], scope)
+            }
+            Self::Dense {
+                architecture,
+                neck,
+                head,
+            } => Assembly::dense(architecture, (neck, head), [channels, classes], scope),
+        })
+    }
+
+    /// Which kind of outputs it gives.
+    pub fn output_kind(&self) -> OutputKind {
+        match self {
+            Self::Classification(_) => OutputKind::Logits,
+            Self::Dense { .. } => OutputKind::DenseLogits,
+        }
+    }
+
+    /// The backbone, where there is one that stands for itself.
+    pub fn architecture(&self) -> Architecture {
+        match *self {
+            Self::Classification(architecture) | Self::Dense { architecture, .. } => architecture,
+        }
+    }
+
+    /// The same with this shortcut, or why there is no such choice.
+    pub fn with_shortcut(self, shortcut: Shortcut) -> Result<Self, &'static str> {
+        let chosen = self.architecture().with_shortcut(shortcut)?;
+        Ok(match self {
+            Self::Classification(_) => Self::Classification(chosen),
+            Self::Dense { neck, head, .. } => Self::Dense {
+                architecture: chosen,
+                neck,
+                head,
+            },
+        })
+    }
+
+    /// Where the stem ends: the first map of the network, after its activation.
+    pub fn stem(&self) -> Point {
+        let stem = self.architecture().stem();
+        match self.path() {
+            Some(path) => stem.below(path),
+            None => stem,
+        }
+    }
+
+    /// The stages of the backbone, fine to coarse.
+    pub fn stages(&self) -> Vec<Stage> {
+        let stages = self.architecture().stages();
+        match self.path() {
+            Some(path) => stages.into_iter().map(|stage| stage.below(path)).collect(),
+            None => stages,
+        }
+    }
+
+    /// What a method may read, fine to coarse.
+    pub fn stage_ends(&self) -> Vec<StageEnd> {
+        match self {
+            Self::Classification(architecture) => architecture.stage_ends(),
+            Self::Dense { .. } => self.stages().into_iter().map(|stage| stage.end).collect(),
+        }
+    }
+
+    /// The ends of the last stage.
+    pub fn last_stage(&self) -> LastStage {
+        let own = self.architecture().last_stage();
+        let Some(path) = self.path() else {
+            return own;
+        };
+        let ends = self.stage_ends();
+        LastStage {
+            first_block: own.first_block.below(path),
+            last_map: ends.last().map_or(own.last_map, |end| end.post.clone()),
+        }
+    }
+
+    /// Where the backbone stands; `None` at the top.
+    fn path(&self) -> Option<&'static str> {
+        match self {
+            Self::Classification(_) => None,
+            Self::Dense { neck, .. } => Some(below(*neck)),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Networks whose name is a pattern around the name of a backbone: any backbone of the registry can carry a dense head.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Mutex, PoisonError},
+};
+
+use crate::{HeadConfig, ModelEntry, OutputKind, registry};
+
+/// What a name must look like, and what it then builds on a backbone.
+struct Pattern {
+    before: &'static str,
+    after: &'static str,
+    entry: fn(&ModelEntry) -> ModelEntry,
+}
+
+static PATTERNS: &[Pattern] = &[Pattern {
+    before: "fcn_",
+    after: "",
+    entry: |backbone| backbone.dense(None, HeadConfig::Fcn),
+}];
+
+/// Entries that were asked for. There are at most as many as patterns times backbones, so they may stay.
+static KNOWN: Mutex<BTreeMap<String, &'static ModelEntry>> = Mutex::new(BTreeMap::new());
+
+/// The network of this name, if it follows a pattern.
+pub(crate) fn resolve(name: &str) -> Option<&'static ModelEntry> {
+    let (pattern, backbone) = PATTERNS.iter().find_map(|pattern| {
+        let backbone = name.strip_prefix(pattern.before)?.strip_suffix(pattern.after)?;
+        let classifiers = registry().filter(|entry| entry.output_kind() == OutputKind::Logits);
+        let entry = classifiers.into_iter().find(|entry| entry.name == backbone)?;
+        Some((pattern, entry))
+    })?;
+    let mut known = KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(entry) = known.get(name) {
+        return Some(entry);
+    }
+    let kept: &'static str = Box::leak(name.into());
+    let entry: &'static ModelEntry = Box::leak(Box::new(ModelEntry {
+        name: kept,
+        ..(pattern.entry)(backbone)
+    }));
+    known.insert(kept.into(), entry);
+    Some(entry)
+}
