@@ -1,6 +1,6 @@
 //! The plain arithmetic of detectors, as torchvision computes it: no tensors, no images.
 //!
-//! * where a detector looks: [`AnchorGrid`], [`DefaultBoxes`];
+//! * where a detector looks: [`AnchorGrid`], [`DefaultBoxes`], and at which level a region is read: [`RegionLevels`];
 //! * which object each place learns: [`Matcher`], [`match_points`], [`match_default_boxes`], and [`BalancedSampler`];
 //! * how boxes become numbers and back: [`BoxCoder`], [`DistanceCoder`];
 //! * which of many candidates are detections: [`dense_detections`], [`proposals`], [`region_detections`], [`default_box_detections`], and
@@ -13,6 +13,7 @@ mod boxes;
 mod coder;
 mod decode;
 mod default_boxes;
+mod levels;
 mod matcher;
 mod paste;
 mod points;
@@ -26,6 +27,7 @@ pub use decode::{
     DecodeRule, DenseLevel, Found, default_box_detections, dense_detections, proposals, region_detections,
 };
 pub use default_boxes::DefaultBoxes;
+pub use levels::RegionLevels;
 pub use matcher::{Match, Matcher, match_default_boxes};
 pub use paste::paste;
 pub use points::match_points;

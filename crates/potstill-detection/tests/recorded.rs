@@ -5,8 +5,8 @@
 use std::{fmt::Debug, fs};
 
 use potstill_detection::{
-    AnchorGrid, BoxCoder, Corners, DefaultBoxes, DistanceCoder, Match, Matcher, clip, generalized_overlap,
-    has_sides, match_default_boxes, match_points, overlap, suppress, suppress_by_class,
+    AnchorGrid, BoxCoder, Corners, DefaultBoxes, DistanceCoder, Match, Matcher, RegionLevels, clip,
+    generalized_overlap, has_sides, match_default_boxes, match_points, overlap, suppress, suppress_by_class,
 };
 use serde_json::{Value, from_value};
 
@@ -213,4 +213,28 @@ fn suppression_is_equal() {
     }
     let wanted: Vec<usize> = from_value(case["batched_nms 0.5"].clone()).unwrap();
     assert_eq!(suppress_by_class(&all, &scores, &classes, 0.5), wanted);
+}
+
+/// `roi_align.json`, "levels".
+#[test]
+fn regions_are_read_at_their_level() {
+    let cases = [
+        ([0.0, 0.0, 56.0, 56.0], 2),
+        ([0.0, 0.0, 111.9, 112.0], 2),
+        ([0.0, 0.0, 112.0, 112.0], 3),
+        ([0.0, 0.0, 224.0, 224.0], 4),
+        ([0.0, 0.0, 223.9, 223.9], 3),
+        ([0.0, 0.0, 448.0, 448.0], 5),
+        ([0.0, 0.0, 1000.0, 1000.0], 5),
+        ([0.0, 0.0, 1.0, 1.0], 2),
+        ([0.0; 4], 2),
+        ([0.0, 0.0, 300.0, 80.0], 3),
+    ];
+    let levels = RegionLevels::of_strides(&[4, 8, 16, 32]);
+    for (corners, level) in cases {
+        assert_eq!(levels.level(corners) + 2, level, "{corners:?}");
+    }
+    // Two levels of one stride: all regions are read from the first.
+    let flat = RegionLevels::of_strides(&[32, 32]);
+    assert!(cases.iter().all(|(corners, _)| flat.level(*corners) == 0));
 }

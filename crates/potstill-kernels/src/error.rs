@@ -29,6 +29,13 @@ pub enum KernelError {
         /// The activation asked for.
         activation: &'static str,
     },
+    /// A region that lies nowhere.
+    Region {
+        /// Its index.
+        index: usize,
+        /// How many images there are.
+        images: usize,
+    },
 }
 
 impl fmt::Display for KernelError {
@@ -54,6 +61,10 @@ impl fmt::Display for KernelError {
             Self::Gate { activation } => write!(
                 f,
                 "the derivative of {activation} cannot be read from its output; give its input (`GateSource::Input`)"
+            ),
+            Self::Region { index, images } => write!(
+                f,
+                "region {index} must have numbers for corners, and lie in one of {images} images"
             ),
         }
     }

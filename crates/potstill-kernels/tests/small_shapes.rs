@@ -11,8 +11,8 @@ mod reference;
 use numbers::{close, numbers};
 use potstill_kernels::{
     Activation, AdamW, AffineWarp, BatchNormBackward, ConvShape, Epilogue, GateInputs, GateSource, GatedSum,
-    Moments, PackedConv, Pool, PooledError, Precision, Sgd, bn_apply, bn_backward, bn_statistics,
-    conv_backward_data, conv_backward_data_add, conv_backward_weight, conv_forward, row_norms,
+    Moments, PackedConv, Pool, PooledError, Precision, Region, RoiAlign, RoiRule, Sgd, bn_apply, bn_backward,
+    bn_statistics, conv_backward_data, conv_backward_data_add, conv_backward_weight, conv_forward, row_norms,
     row_norms_backward, softmax_divergence,
 };
 use reference::Reference;
@@ -201,6 +201,36 @@ fn warps() {
             .is_empty()
     );
     assert!(shape.forward(&images, &maps[1..], &mut warped, &pool).is_err());
+}
+
+#[test]
+fn regions() {
+    let pool = Pool::new(2);
+    let region = |image, corners| Region { image, corners };
+    let rule = RoiRule {
+        bins: [2, 2],
+        scale: 1.0,
+        sampling: Some(1),
+        aligned: true,
+    };
+    // A bin of one sample in the middle of a pixel is that pixel.
+    let whole = region(1, [1.0, 0.0, 3.0, 2.0]);
+    let plan = RoiAlign::new([2, 3, 4, 18], &[whole], &rule).unwrap();
+    let (map, mut pooled) = (numbers(2 * 3 * 4 * 18, 1), Vec::new());
+    plan.forward(&map, &mut pooled, &pool).unwrap();
+    let pixel = |row: usize, column: usize| ((3 + row) * 4 + column) * 18;
+    let corners = [(0, 1), (0, 2), (1, 1), (1, 2)];
+    let expected: Vec<f32> = corners
+        .iter()
+        .flat_map(|&(row, column)| map[pixel(row, column)..][..18].to_vec())
+        .collect();
+    assert_eq!(pooled, expected);
+    let gradient = plan.backward(&pooled, &pool).unwrap();
+    assert_eq!(gradient[pixel(1, 2)..][..18], expected[54..]);
+    assert_eq!(gradient.iter().filter(|value| **value != 0.0).count(), 72);
+    assert!(plan.forward(&map[1..], &mut pooled, &pool).is_err());
+    assert!(RoiAlign::new([2, 3, 4, 18], &[region(2, [0.0; 4])], &rule).is_err());
+    assert!(RoiAlign::new([2, 3, 4, 18], &[region(0, [f64::NAN; 4])], &rule).is_err());
 }
 
 #[test]
