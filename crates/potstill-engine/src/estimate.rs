@@ -10,6 +10,7 @@ use crate::{
     machine,
     plan::{Plan, phases::Phase, spec::RunSpec, teachers::TeacherFacts},
     train::{
+        accumulation::Portion,
         backward::{Optimizers, UpdateContext},
         learner::Learner,
         profile::{StepPart, StepProfile},
@@ -189,6 +190,7 @@ impl<'a> Rehearsal<'a> {
             phase,
             optimizers: &mut self.optimizers,
             rates,
+            portion: Portion::WHOLE,
         };
         let mut profile = StepProfile::start();
         self.learner

@@ -61,6 +61,9 @@ pub trait Parameters {
         write: &mut dyn FnMut(&Entry, Tensor<1>, Tensor<1>) -> Tensor<1>,
     );
 
+    /// Takes the gradient from every weight that `is_frozen` says: it keeps its value from then on.
+    fn freeze(&mut self, is_frozen: &dyn Fn(&Entry) -> bool);
+
     /// Shows the gradient of every weight that has one.
     fn each_gradient(&self, gradients: &Gradients, see: &mut dyn FnMut(&Entry, Tensor<1>));
 
@@ -99,6 +102,14 @@ impl<M: Module> Parameters for M {
         self.visit(&mut seeing);
     }
 
+    fn freeze(&mut self, is_frozen: &dyn Fn(&Entry) -> bool) {
+        let mut freezing = Freezing {
+            path: Path::default(),
+            is_frozen,
+        };
+        *self = self.clone().map(&mut freezing);
+    }
+
     fn rewrite(&mut self, write: &mut dyn FnMut(&Entry, Tensor<1>) -> Option<Tensor<1>>) {
         let mut writing = Writing {
             path: Path::default(),
@@ -121,6 +132,30 @@ impl<M: Module> Parameters for M {
         // can be moved where they lie.
         let empty = self.clone().map(&mut EmptyParameters);
         *self = std::mem::replace(self, empty).map(&mut descending);
+    }
+}
+
+/// Takes gradients away.
+struct Freezing<'a> {
+    path: Path,
+    is_frozen: &'a dyn Fn(&Entry) -> bool,
+}
+
+impl ModuleMapper for Freezing<'_> {
+    fn enter_module(&mut self, name: &str, container: &str) {
+        self.path.enter(name, container);
+    }
+
+    fn exit_module(&mut self, _: &str, container: &str) {
+        self.path.exit(container);
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if (self.is_frozen)(&entry(&self.path, &param)) {
+            param.set_require_grad(false)
+        } else {
+            param
+        }
     }
 }
 

@@ -12,6 +12,6 @@ mod optimizer;
 mod sgd;
 
 pub use adam::Adam;
-pub use clip::clip_by_global_norm;
+pub use clip::{GlobalNorm, clip_by_global_norm};
 pub use optimizer::{Optimizer, ParameterState};
 pub use sgd::Sgd;

@@ -186,6 +186,8 @@ impl From<&str> for Network {
             head: HeadWeights::Kept,
             shortcut: None,
             input: None,
+            freeze: None,
+            inherit: None,
         }
     }
 }

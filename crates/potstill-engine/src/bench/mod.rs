@@ -18,6 +18,7 @@ use crate::{
     plan::Plan,
     run::median,
     train::{
+        accumulation::Portion,
         backward::{Rates, UpdateContext},
         profile::{StepPart, StepProfile},
     },
@@ -64,6 +65,7 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
             student: setup.rate,
             teachers: vec![setup.rate; learner.teachers.len()],
         },
+        portion: Portion::WHOLE,
     };
     let mut losses = Vec::new();
     let mut report = timed(setup, || {

@@ -3,7 +3,7 @@
 use std::{collections::BTreeSet, sync::Arc};
 
 use potstill_data::{DataError, TargetKind};
-use potstill_methods::PlannedMethod;
+use potstill_methods::{PlannedMethod, TeacherUpdate};
 use potstill_tasks::Task;
 
 use super::{
@@ -26,6 +26,16 @@ pub(crate) fn check_batches(settings: &Settings, images: usize) -> Result<(), En
         return Ok(());
     };
     Err(EngineError::invalid_plan("train.batch", reason))
+}
+
+/// Whether the gradients of several batches can make one update.
+pub(crate) fn check_accumulation(settings: &Settings, update: TeacherUpdate) -> Result<(), EngineError> {
+    if settings.accumulate > 1 && update == TeacherUpdate::OnlineFirst {
+        let reason = "a teacher that is updated before the student's forward pass moves with every batch: leave it out, or take \
+                      `update_order = \"simultaneous\"`";
+        return Err(EngineError::invalid_plan("train.accumulate", reason));
+    }
+    Ok(())
 }
 
 /// Whether the images are known by what the task needs. A recipe's data sets are opened for it; a program's may be anything. Training

@@ -15,6 +15,7 @@ pub(crate) mod phases;
 pub(crate) mod settings;
 pub(crate) mod spec;
 mod splits;
+mod student_start;
 pub(crate) mod teacher_cache;
 pub(crate) mod teachers;
 pub(crate) mod timeline;
@@ -27,7 +28,10 @@ use potstill_random::Seed;
 use potstill_recipe::Recipe;
 
 use self::{
-    checks::{check_batches, check_losses, check_names, check_outputs, check_phases, check_targets},
+    checks::{
+        check_accumulation, check_batches, check_losses, check_names, check_outputs, check_phases,
+        check_targets,
+    },
     methods::Ground,
     parts::PlanParts,
     spec::{MethodFacts, RunSpec},
@@ -114,6 +118,7 @@ impl Plan {
         student.insert(&methods, data.image, seed, &device)?;
         for (index, teacher) in teachers.iter_mut().enumerate() {
             teacher.set_update(index, &methods)?;
+            check_accumulation(&settings, teacher.facts.update)?;
             let counts = [epochs, data.train.len()];
             teacher.facts.cache = teacher.planned_cache(index, &methods, &settings, counts)?;
         }

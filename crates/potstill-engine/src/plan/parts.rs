@@ -121,8 +121,10 @@ impl PlanParts {
         check_batches(&settings, data.train.len())?;
         let teachers = PlannedTeacher::open_all(&recipe, &data, &device)?;
         let usual = usual_input(&teachers, &data);
+        let mut student = PlannedStudent::open(&recipe, &data, usual, &device)?;
+        start(&mut student, &teachers, &recipe)?;
         Ok(Self {
-            student: PlannedStudent::open(&recipe, &data, usual, &device)?,
+            student,
             task: task_of_recipe(&recipe, &settings, &data)?,
             methods: MethodParts::of_recipe(&recipe),
             phases: Phase::of(&recipe),
@@ -132,6 +134,33 @@ impl PlanParts {
             data,
             teachers,
         })
+    }
+}
+
+/// What a recipe says of the student before its first step. One that starts from a run has taken from a teacher there.
+fn start(
+    student: &mut PlannedStudent,
+    teachers: &[PlannedTeacher],
+    recipe: &Recipe,
+) -> Result<(), EngineError> {
+    let spec = &recipe.student;
+    if let Some(inherit) = spec.inherit.as_ref().filter(|_| recipe.start.is_none()) {
+        match teachers {
+            [teacher] => student.inherit(teacher, inherit)?,
+            // The student alone, by the recipe of the one that learns.
+            [] => {
+                let note = "the student takes nothing from a teacher: no method learns from one";
+                student.facts.notes.push(note.into());
+            }
+            _ => {
+                let reason = "takes from one teacher, and there are several";
+                return Err(recipe.wrong("student.inherit", reason).into());
+            }
+        }
+    }
+    match &spec.freeze {
+        Some(freeze) => student.freeze(freeze),
+        None => Ok(()),
     }
 }
 

@@ -36,6 +36,8 @@ pub struct Settings {
     pub label_smoothing: f64,
     /// The largest norm of all gradients of one optimiser together; no clipping if `None`.
     pub clip_norm: Option<f64>,
+    /// Batches whose gradients are averaged for one update.
+    pub accumulate: usize,
 }
 
 impl Settings {
@@ -53,6 +55,7 @@ impl Settings {
             task_weight: 1.0,
             label_smoothing: 0.0,
             clip_norm: None,
+            accumulate: 1,
         }
     }
 
@@ -94,6 +97,7 @@ impl From<&Recipe> for Settings {
             task_weight: train.task_weight,
             label_smoothing: train.label_smoothing,
             clip_norm: train.clip_norm,
+            accumulate: train.accumulate.unwrap_or(1),
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::{
     observer::{Observer, StepProgress},
     plan::phases::Phase,
     run::Run,
-    train::{backward::UpdateContext, profile::StepProfile, step::StepReport},
+    train::{accumulation::Portion, backward::UpdateContext, profile::StepProfile, step::StepReport},
 };
 
 impl Run {
@@ -31,8 +31,10 @@ impl Run {
         }
         let mut batches = loader.epoch(epoch.0 as u64, self.position.step);
         let mut pace = Pace::new(loader.batches_per_epoch());
+        // A checkpoint holds no gradients: a run stops between updates only.
+        let accumulate = self.spec.settings.accumulate.max(1);
         while let Some(batch) = self.next_batch(&mut batches) {
-            if stop.load(Ordering::Relaxed) {
+            if stop.load(Ordering::Relaxed) && Portion::starts_at(self.position.step, accumulate) {
                 return Ok(false);
             }
             let batch = batch?;
@@ -43,6 +45,7 @@ impl Run {
                 phase: &phase,
                 optimizers: &mut self.optimizers,
                 rates,
+                portion: Portion::at(step, pace.steps, accumulate),
             };
             let started = Instant::now();
             let report = self

@@ -7,6 +7,7 @@ use potstill_optim::{Optimizer, clip_by_global_norm};
 use potstill_recipe::OptimizerSpec;
 
 use super::{
+    accumulation::{Gathered, Portion},
     learner::Learner,
     parts::OptimizerKey,
     profile::{StepPart, StepProfile},
@@ -23,7 +24,7 @@ pub(crate) struct Rates {
 }
 
 impl Rates {
-    fn of(&self, key: OptimizerKey) -> f64 {
+    pub(super) fn of(&self, key: OptimizerKey) -> f64 {
         match key {
             OptimizerKey::Teacher(index) => self.teachers[index],
             OptimizerKey::Student | OptimizerKey::Search => self.student,
@@ -36,6 +37,8 @@ pub(crate) struct Optimizers {
     student: Optimizer,
     teachers: Vec<Optimizer>,
     search: Optimizer,
+    /// Gradients since the last update, where several batches make one.
+    pub(super) gathered: Gathered,
 }
 
 impl Optimizers {
@@ -47,6 +50,7 @@ impl Optimizers {
             teachers: teachers.into_iter().map(of_teacher).collect(),
             // A round brings its own when it begins.
             search: Optimizer::new(&phase.optimizer),
+            gathered: Gathered::default(),
         }
     }
 
@@ -81,6 +85,8 @@ pub(crate) struct UpdateContext<'a> {
     pub phase: &'a Phase,
     pub optimizers: &'a mut Optimizers,
     pub rates: Rates,
+    /// Which of the batches of an update this is.
+    pub portion: Portion,
 }
 
 impl Learner {
@@ -98,6 +104,11 @@ impl Learner {
         };
         // Twice the forward passes: gradients of the maps and of the weights.
         profile.record(StepPart::Backward, 2 * forwards);
+        if update.portion != Portion::WHOLE {
+            self.gather_and_update(&gradients, update);
+            profile.record(StepPart::Optimizer, 0);
+            return;
+        }
         let scales = self.clipping(update.phase, &gradients);
         for part in self.parts_mut() {
             let Some(key) = part.trains_in(update.phase) else {

@@ -1,5 +1,6 @@
 //! Training steps: what trains, what it is given, how it moves.
 
+pub(crate) mod accumulation;
 pub(crate) mod backward;
 mod cached_teacher;
 mod dry_run;

@@ -20,6 +20,12 @@ settings! {
         /// How the network takes an image.
         pub input: Option<Input> = without "whole, normalised as its weights say or as is usual for the data set"
             like { mean = [0.5, 0.5, 0.5], std = [0.25, 0.25, 0.25] } (also "normalize", "normalise"),
+        /// Parts of the student whose weights do not train, by the beginnings of their paths. Running statistics of batch
+        /// norms move all the same. Not of a teacher.
+        pub freeze: Option<Vec<String>> [not_empty()] = without "everything trains" like ["conv1", "layer1"],
+        /// Parts that the student takes from the teacher before it trains, by the beginnings of their paths: every tensor
+        /// there with the name and the shape of one of the teacher's. Not of a teacher.
+        pub inherit: Option<Vec<String>> [not_empty()] = without "nothing" like ["backbone.fpn", "head"],
     }
 }
 

@@ -26,6 +26,9 @@ settings! {
         pub class_weights: Option<ClassWeights> [above(0.0).not_empty()] = without "all alike" like "balanced",
         /// The largest norm of all gradients together; longer ones are shortened.
         pub clip_norm: Option<f64> [above(0.0)] = without "no clipping" like 5.0,
+        /// Batches whose gradients are averaged for one update of the weights: as a batch so many times as large, but for
+        /// what batch norms see. An epoch's last update takes what is left.
+        pub accumulate: Option<usize> [at_least(1.0)] = without "each batch by itself" like 4,
         /// Whether the last batch of an epoch is left out if it is not full.
         pub drop_last: bool = default true,
         /// The rule of a step, where a phase has none of its own.
