@@ -10,10 +10,10 @@ mod reference;
 
 use numbers::{close, numbers};
 use potstill_kernels::{
-    Activation, AdamW, AffineWarp, BatchNormBackward, ConvShape, Epilogue, GateInputs, GateSource, GatedSum,
-    Moments, PackedConv, Pool, PooledError, Precision, Region, RoiAlign, RoiRule, Sgd, bn_apply, bn_backward,
-    bn_statistics, conv_backward_data, conv_backward_data_add, conv_backward_weight, conv_forward, row_norms,
-    row_norms_backward, softmax_divergence,
+    Activation, AdamW, AffineWarp, Axis, BatchNormBackward, ConvShape, Epilogue, GateInputs, GateSource,
+    GatedSum, Moments, PackedConv, Pool, PooledError, Precision, Prelu, Region, Resample, RoiAlign, RoiRule,
+    Sgd, UnpoolShape, bn_apply, bn_backward, bn_statistics, conv_backward_data, conv_backward_data_add,
+    conv_backward_weight, conv_forward, row_norms, row_norms_backward, softmax_divergence,
 };
 use reference::Reference;
 
@@ -250,4 +250,44 @@ fn rows() {
             assert!(row.iter().sum::<f32>().abs() < 1e-6, "{row:?}");
         }
     }
+}
+
+#[test]
+fn resampling_unpooling_and_slopes() {
+    let pool = Pool::new(2);
+    let (x, mut out, mut back) = (numbers(2 * 3 * 2 * 17, 1), Vec::new(), Vec::new());
+    for axis in [Axis::linear, Axis::nearest, Axis::means] {
+        let resample = Resample {
+            images: 2,
+            channels: 17,
+            rows: axis(3, 2),
+            columns: axis(2, 3),
+        };
+        resample.apply(&x, &mut out, &pool).unwrap();
+        resample.transposed().apply(&out, &mut back, &pool).unwrap();
+        assert_eq!([out.len(), back.len()], [x.len(); 2]);
+    }
+    let shape = UnpoolShape {
+        images: 2,
+        size: [3, 2],
+        channels: 17,
+        window: 2,
+    };
+    let mut places = vec![0; shape.pooled_len()];
+    shape.pool(&x, &mut out, &mut places, &pool).unwrap();
+    shape.unpool(&out, &places, &mut back, &pool).unwrap();
+    shape.gather(&x, &places, &mut out, &pool).unwrap();
+    let sum = |values: &[f32]| values.iter().map(|value| f64::from(*value)).sum::<f64>();
+    close(&[sum(&back) as f32], &[sum(&out)], 1e-6, "as much as was there");
+    let prelu = Prelu { channels: 17 };
+    prelu.forward(&x, &[0.25], &mut out, &pool).unwrap();
+    let of_slope = prelu.backward([&x, &out], &[0.25], &mut back, &pool).unwrap();
+    let negative = |x: &f32| {
+        if *x > 0.0 {
+            0.0
+        } else {
+            0.25 * f64::from(*x).powi(2)
+        }
+    };
+    close(&of_slope, &[x.iter().map(negative).sum()], 1e-5, "slope");
 }

@@ -1,10 +1,10 @@
-//! The convolutional LSTM, the transposed convolution and the forecaster give the recorded numbers of an independent PyTorch
+//! The convolutional LSTM and the forecaster give the recorded numbers of an independent PyTorch
 //! computation, and have the gradients of finite differences.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 use burn::tensor::{DType, Tensor};
-use potstill_methods::tskd::{ConvLstmCell, ConvLstmState, ConvTranspose2d, Forecaster, ForecasterConfig};
+use potstill_methods::tskd::{ConvLstmCell, ConvLstmState, Forecaster, ForecasterConfig};
 use potstill_ops::{Mode, Parameters, Pass, count_trainable};
 use potstill_testing::numbers::{
     self, NINE_DIGITS, assert_near, fill, gradients, map, nchw, number, numbers as all, recorded, scope,
@@ -168,38 +168,6 @@ fn sizes_and_costs_are_those_of_the_published_network() {
 }
 
 #[test]
-fn the_transposed_convolution_equals_its_definition() {
-    let mut layer = ConvTranspose2d::doubling(3, 2, &scope());
-    fill(&mut layer, |entry, i| {
-        Some((0.61 * i as f64 + entry.shape.len() as f64).sin())
-    });
-    let (weight, bias) = (
-        |i: usize| (0.61 * i as f64 + 4.0).sin(),
-        |i: usize| (0.61 * i as f64 + 1.0).sin(),
-    );
-    let input = |i: usize| (0.37 * i as f64).cos();
-    let [n, inputs, outputs, h, w] = [2, 3, 2, 3, 5];
-    // Every input is spread by the kernel from twice its place, less the padding.
-    let mut expected: Vec<f64> = (0..n * outputs * 4 * h * w)
-        .map(|i| bias(i / (4 * h * w) % outputs))
-        .collect();
-    for i in 0..n * inputs * h * w {
-        let (image, channel, row, column) = (i / (inputs * h * w), i / (h * w) % inputs, i / w % h, i % w);
-        for k in 0..outputs * 16 {
-            let (output, ky, kx) = (k / 16, k / 4 % 4, k % 4);
-            let (y, x) = ((2 * row + ky).wrapping_sub(1), (2 * column + kx).wrapping_sub(1));
-            if y < 2 * h && x < 2 * w {
-                expected[((image * outputs + output) * 2 * h + y) * 2 * w + x] +=
-                    input(i) * weight(channel * outputs * 16 + k);
-            }
-        }
-    }
-    let y = layer.forward(map([n, inputs, h, w], input), &mut pass());
-    assert_eq!(y.dims(), [n, 2 * h, 2 * w, outputs]);
-    assert_near("output", &nchw(&y), &expected, 1e-12);
-}
-
-#[test]
 fn gradients_of_a_forecast_are_those_of_finite_differences() {
     let forecaster = small();
     let shape = [2, 1, 5, 4];
@@ -268,14 +236,4 @@ fn what_sees_the_decoders_empty_input_gets_a_gradient_of_zero() {
         assert_eq!(value == 0.0, i / 9 % 4 < 2, "{i}: {value}");
     }
     assert_eq!(own.len(), forecaster.entries().len());
-}
-
-#[test]
-fn fresh_weights_are_as_wide_as_pytorchs() {
-    let layer = ConvTranspose2d::doubling(32, 8, &scope());
-    let bound = 1.0 / (8.0f64 * 16.0).sqrt();
-    for drawn in [values(&layer.weight.val()), values(&layer.bias.val())] {
-        let largest = drawn.iter().fold(0.0, |most: f64, value| most.max(value.abs()));
-        assert!(largest <= bound && largest > 0.7 * bound, "{largest} of {bound}");
-    }
 }

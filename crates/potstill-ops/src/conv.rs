@@ -53,6 +53,22 @@ impl Conv2dConfig {
         self
     }
 
+    /// With a kernel of this height and width, both odd, and "same" padding.
+    #[must_use]
+    pub fn kernel(mut self, kernel: [usize; 2]) -> Self {
+        self.kernel = kernel;
+        self.padding = std::array::from_fn(|d| self.dilation[d] * (kernel[d] / 2));
+        self
+    }
+
+    /// With this distance between kernel elements in both directions, and "same" padding for it.
+    #[must_use]
+    pub fn dilation(mut self, dilation: usize) -> Self {
+        self.dilation = [dilation; 2];
+        self.padding = self.kernel.map(|side| dilation * (side / 2));
+        self
+    }
+
     /// Without zeros around the map.
     #[must_use]
     pub fn without_padding(mut self) -> Self {

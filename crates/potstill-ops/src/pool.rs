@@ -6,9 +6,9 @@ use burn::tensor::{
     ops::{AvgPoolOptions, MaxPoolOptions},
 };
 
-use potstill_kernels::Summary;
+use potstill_kernels::{Axis, Summary};
 
-use crate::fast::summarise;
+use crate::fast::{resampled, summarise};
 
 /// A window that slides over a map. The output has `floor((size + 2 padding - kernel) / stride) + 1` rows and columns.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,6 +108,7 @@ pub fn adaptive_avg_pool(x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
                 .mean_dim(1)
                 .reshape([n, rows, columns, c])
         }
-        _ => adaptive_avg_pool2d(x.permute([0, 3, 1, 2]), size).permute([0, 2, 3, 1]),
+        _ => resampled(&x, size, Axis::means)
+            .unwrap_or_else(|| adaptive_avg_pool2d(x.permute([0, 3, 1, 2]), size).permute([0, 2, 3, 1])),
     }
 }

@@ -1,18 +1,35 @@
 //! Resizing of channels-last maps.
 
 use burn::tensor::{Int, Tensor, TensorData};
+use potstill_kernels::Axis;
+
+use crate::fast::resampled;
 
 /// Nearest-neighbour resize, source index `floor(i * from / to)` as PyTorch's `nearest`: `[N, H, W, C]` to `[N, h, w, C]`.
 pub fn resize_nearest(x: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
     let [_, h, w, _] = x.dims();
+    let is_whole = [(h, height), (w, width)]
+        .iter()
+        .all(|(from, to)| *from > 0 && to.is_multiple_of(*from));
+    // A whole factor needs no sums of selected rows, either way.
+    if !is_whole && let Some(resized) = resampled(&x, [height, width], Axis::nearest) {
+        return resized;
+    }
     let rows = select_nearest(x, 1, h, height);
     select_nearest(rows, 2, w, width)
 }
 
 /// Bilinear resize with the pixels' centres in line (PyTorch's `bilinear` with `align_corners=False`, without antialiasing):
-/// `[N, H, W, C]` to `[N, h, w, C]`. Two products with interpolation matrices, so that every backend has its gradient.
+/// `[N, H, W, C]` to `[N, h, w, C]`. Its portable form is two products with interpolation matrices, so that every backend has its
+/// gradient.
 pub fn resize_bilinear(x: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
     let [n, h, w, c] = x.dims();
+    if [h, w] == [height, width] {
+        return x;
+    }
+    if let Some(resized) = resampled(&x, [height, width], Axis::linear) {
+        return resized;
+    }
     let between = |from, to| {
         let weights = TensorData::new(bilinear_weights(from, to), [1, to, from]);
         Tensor::<3>::from_data(weights, (&x.device(), x.dtype()))

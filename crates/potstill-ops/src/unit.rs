@@ -21,6 +21,23 @@ pub fn conv_norm(
     fused(x, conv, norm, None, activation, pass)
 }
 
+/// `activation(norm(conv(x)) + residual)`: a unit that joins a shortcut, at no named point.
+pub fn conv_norm_add(
+    x: Tensor<4>,
+    conv: &Conv2d,
+    norm: &BatchNorm,
+    residual: Tensor<4>,
+    activation: Activation,
+    pass: &mut Pass<'_>,
+) -> Tensor<4> {
+    fused(x, conv, norm, Some(residual), activation, pass)
+}
+
+/// `activation(norm(x))` at no named point: a batch norm behind something else than a convolution. `[N, H, W, C]` to as many.
+pub fn batch_norm(x: Tensor<4>, norm: &BatchNorm, activation: Activation, pass: &mut Pass<'_>) -> Tensor<4> {
+    normalised(x, norm, activation, pass)
+}
+
 /// `activation(norm(conv(x)) + residual)`, ending at the point called `path`.
 ///
 /// The map before the activation exists on its own only if the pass's visitor wants it there. Without an activation the point

@@ -5,9 +5,9 @@ use burn::{
     tensor::{Tensor, activation::leaky_relu, s},
 };
 
-use potstill_ops::{Conv2d, Conv2dConfig, Pass, Scope};
+use potstill_ops::{Conv2d, Conv2dConfig, ConvTranspose2d, ConvTranspose2dConfig, Form, Pass, Scope};
 
-use super::{ConvLstmCell, ConvLstmState, ConvTranspose2d};
+use super::{ConvLstmCell, ConvLstmState};
 
 /// The slope of every leaky ReLU in here.
 const SLOPE: f64 = 0.2;
@@ -58,13 +58,16 @@ impl Forecaster {
                 None => cell,
             }
         };
+        let doubling = ConvTranspose2dConfig::new(hidden, features, 4)
+            .stride(2)
+            .padding(1, 0);
         Self {
             shrink: conv("shrink", 1, features, 3, 2),
             encoder: cell("encoder", features),
             // Its input is zero, so those of its weights that see it are never moved by the loss. They are
             // there in the published network, and decay.
             decoder: cell("decoder", hidden),
-            enlarge: ConvTranspose2d::doubling(hidden, features, &scope.at("enlarge")),
+            enlarge: ConvTranspose2d::uniform(doubling.with_bias(), 1.0, &scope.at("enlarge")),
             refine: conv("refine", features, features, 3, 1),
             head: conv("head", features, 1, 1, 1),
         }
@@ -76,7 +79,9 @@ impl Forecaster {
         let [_, height, width, _] = maps.first()?.dims();
         let state = self.encode(maps, pass)?;
         let hidden = self.step(state, pass).hidden;
-        let y = leaky_relu(self.enlarge.forward(hidden, pass), SLOPE);
+        // The maps are tiny, and the plain form gives the very bits that earlier runs have.
+        let y = Form::Portable.with(|| self.enlarge.forward(hidden, pass));
+        let y = leaky_relu(y, SLOPE);
         let y = leaky_relu(self.refine.forward(y, pass), SLOPE);
         // A size that is odd was rounded up on its way.
         Some(self.head.forward(y, pass).slice(s![.., 0..height, 0..width, ..]))

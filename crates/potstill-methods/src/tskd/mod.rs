@@ -11,7 +11,6 @@
 
 mod attention_map;
 mod conv_lstm;
-mod conv_transpose;
 mod forecaster;
 mod options;
 mod review;
@@ -33,7 +32,6 @@ use options::{Options, TeacherTap};
 
 pub use attention_map::{MapNorm, attention_map};
 pub use conv_lstm::{ConvLstmCell, ConvLstmState, Peepholes};
-pub use conv_transpose::ConvTranspose2d;
 pub use forecaster::{Forecaster, ForecasterConfig};
 pub use review::{Forecasters, ReviewInput, ReviewLoss, StopGradients, increments};
 pub use schedule::{EpochRole, ReviewSchedule};
