@@ -95,6 +95,33 @@ impl DistanceCoder {
     }
 }
 
+/// How the four numbers of an anchor mean a box.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum BoxCoding {
+    /// Differences to the anchor.
+    Differences(BoxCoder),
+    /// Distances of the sides from the anchor's middle.
+    Distances,
+}
+
+impl BoxCoding {
+    /// The box of these numbers at an anchor.
+    pub fn decode(self, code: [f32; 4], anchor: Corners) -> Corners {
+        match self {
+            Self::Differences(coder) => coder.decode(code, anchor),
+            Self::Distances => DistanceCoder.decode(code, anchor),
+        }
+    }
+
+    /// The numbers of an object's box at an anchor.
+    pub fn encode(self, object: Corners, anchor: Corners) -> [f32; 4] {
+        match self {
+            Self::Differences(coder) => coder.encode(object, anchor),
+            Self::Distances => DistanceCoder.encode(object, anchor),
+        }
+    }
+}
+
 fn sides([left, top, right, bottom]: Corners) -> [f32; 2] {
     [right - left, bottom - top]
 }

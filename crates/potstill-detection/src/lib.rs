@@ -1,7 +1,7 @@
 //! The plain arithmetic of detectors, as torchvision computes it: no tensors, no images.
 //!
 //! * where a detector looks: [`AnchorGrid`], [`DefaultBoxes`], and at which level a region is read: [`RegionLevels`];
-//! * which object each place learns: [`Matcher`], [`match_points`], [`match_default_boxes`], and [`BalancedSampler`];
+//! * which object each place learns: [`Matcher`], [`PointMatcher`], [`match_default_boxes`], and [`BalancedSampler`];
 //! * how boxes become numbers and back: [`BoxCoder`], [`DistanceCoder`];
 //! * which of many candidates are detections: [`dense_detections`], [`proposals`], [`region_detections`], [`default_box_detections`], and
 //!   [`suppress`].
@@ -22,7 +22,7 @@ mod suppress;
 
 pub use anchors::AnchorGrid;
 pub use boxes::{Corners, area, center, clip, generalized_overlap, has_sides, overlap};
-pub use coder::{BoxCoder, DistanceCoder};
+pub use coder::{BoxCoder, BoxCoding, DistanceCoder};
 pub use decode::{
     DecodeRule, DenseLevel, Found, default_box_detections, dense_detections, proposals, region_detections,
 };
@@ -30,6 +30,6 @@ pub use default_boxes::DefaultBoxes;
 pub use levels::RegionLevels;
 pub use matcher::{Match, Matcher, match_default_boxes};
 pub use paste::paste;
-pub use points::match_points;
+pub use points::PointMatcher;
 pub use sampler::{BalancedSampler, Sampled};
 pub use suppress::{suppress, suppress_by_class};

@@ -5,8 +5,8 @@
 use std::{fmt::Debug, fs};
 
 use potstill_detection::{
-    AnchorGrid, BoxCoder, Corners, DefaultBoxes, DistanceCoder, Match, Matcher, RegionLevels, clip,
-    generalized_overlap, has_sides, match_default_boxes, match_points, overlap, suppress, suppress_by_class,
+    AnchorGrid, BoxCoder, Corners, DefaultBoxes, DistanceCoder, Match, Matcher, PointMatcher, RegionLevels,
+    clip, generalized_overlap, has_sides, match_default_boxes, overlap, suppress, suppress_by_class,
 };
 use serde_json::{Value, from_value};
 
@@ -178,7 +178,7 @@ fn matches_are_equal() {
     let case = &reference["fcos"];
     let levels: Vec<usize> = from_value(case["levels"].clone()).unwrap();
     let anchors = AnchorGrid::fcos().anchors([64, 96], &[[8, 12], [4, 6], [2, 3], [1, 2], [1, 1]]);
-    let found = match_points(&boxes(&case["gt"]), &anchors, &levels);
+    let found = PointMatcher::fcos().matches(&boxes(&case["gt"]), &anchors, &levels);
     for (at, found) in found.into_iter().enumerate() {
         let wanted = case["matched"]
             .get(at.to_string())

@@ -36,7 +36,7 @@ pub use frozen_model::FrozenModel;
 pub use heads::HeadConfig;
 pub use model::Model;
 pub use names::{Names, Scheme};
-pub use necks::NeckConfig;
+pub use necks::{ExtraLevels, FpnConfig, NeckConfig};
 pub use onnx::OnnxModel;
 pub use outline::{OutlineRow, outline};
 pub use outputs::{OutputError, OutputKind, Outputs};

@@ -7,6 +7,28 @@ use burn::{
 
 use crate::{BatchStatistics, Mode, Pass, Scope};
 
+/// How the batch norms of a part of a network are made: a [`Scope`] carries it.
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+pub struct NormRule {
+    /// Whether they are frozen, as in detectors that start from a pretrained backbone and see few images at once: they normalise by their
+    /// running statistics in every mode, and their four vectors are buffers.
+    pub frozen: bool,
+    /// Their momentum; the network's own if `None`.
+    pub momentum: Option<f64>,
+    /// What is added to the variance; the network's own if `None`.
+    pub epsilon: Option<f64>,
+}
+
+impl NormRule {
+    /// Frozen, otherwise the network's own.
+    pub fn frozen() -> Self {
+        Self {
+            frozen: true,
+            ..Self::default()
+        }
+    }
+}
+
 /// Batch norm over `[N, H, W, C]` maps, one mean and variance per channel (Ioffe and Szegedy 2015).
 ///
 /// As in PyTorch the batch is normalised by its biased variance while the running variance takes the unbiased one. A forward
@@ -25,32 +47,54 @@ pub struct BatchNorm {
     momentum: f64,
     #[module(skip)]
     epsilon: f64,
+    #[module(skip)]
+    rule: NormRule,
 }
 
 impl BatchNorm {
-    /// Gamma 1, beta 0, running mean 0 and variance 1; momentum 0.1 and epsilon 1e-5, PyTorch's defaults.
+    /// Gamma 1, beta 0, running mean 0 and variance 1; momentum 0.1 and epsilon 1e-5, PyTorch's defaults, where the scope's
+    /// [`NormRule`] says nothing else.
     pub fn new(channels: usize, scope: &Scope) -> Self {
-        Self {
-            weight: scope.constant([channels], 1.0),
-            bias: scope.constant([channels], 0.0),
+        let rule = scope.norm_rule();
+        let affine = |value| {
+            if rule.frozen {
+                scope.buffer([channels], value)
+            } else {
+                scope.constant([channels], value)
+            }
+        };
+        let norm = Self {
+            weight: affine(1.0),
+            bias: affine(0.0),
             running_mean: scope.buffer([channels], 0.0),
             running_var: scope.buffer([channels], 1.0),
             momentum: 0.1,
             epsilon: 1e-5,
-        }
+            rule,
+        };
+        norm.with(0.1, 1e-5)
     }
 
-    /// With this momentum and epsilon instead of PyTorch's defaults.
+    /// With this momentum and epsilon instead of PyTorch's defaults; those of the scope's [`NormRule`] stay.
     #[must_use]
     pub fn with(mut self, momentum: f64, epsilon: f64) -> Self {
-        (self.momentum, self.epsilon) = (momentum, epsilon);
+        self.momentum = self.rule.momentum.unwrap_or(momentum);
+        self.epsilon = self.rule.epsilon.unwrap_or(epsilon);
         self
+    }
+
+    /// By what this batch norm normalises in a pass of that mode.
+    pub(crate) fn mode(&self, of_pass: Mode) -> Mode {
+        match of_pass {
+            Mode::Batch if self.rule.frozen => Mode::RunningWithGradient,
+            mode => mode,
+        }
     }
 
     /// Normalises `[N, H, W, C]` as the pass's [`Mode`] says.
     pub fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let x = x.permute([0, 3, 1, 2]);
-        let normalised = match pass.mode() {
+        let normalised = match self.mode(pass.mode()) {
             Mode::Batch => self.by_batch(x, pass),
             Mode::Running | Mode::RunningWithGradient => functional::batch_norm(
                 x,

@@ -14,7 +14,7 @@ use burn::{
 pub enum Role {
     /// Learned by gradient descent.
     Weight,
-    /// Kept by the module itself: running statistics.
+    /// Kept by the module itself: running statistics, and all of a frozen batch norm.
     Buffer,
 }
 
@@ -277,15 +277,15 @@ fn replaced<const D: usize>(value: Tensor<D>, write: impl FnOnce(Tensor<1>) -> T
     }
 }
 
-/// Where a walk through a module is: fields and indices, as PyTorch counts them. Which variant of an enum stands there is no
-/// part of it.
+/// Where a walk through a module is: fields and indices, as PyTorch counts them, and whether each is a batch norm's. Which variant of an
+/// enum stands there is no part of it.
 #[derive(Default)]
-struct Path(Vec<String>);
+struct Path(Vec<(String, bool)>);
 
 impl Path {
     fn enter(&mut self, name: &str, container: &str) {
         if !is_enum(container) {
-            self.0.push(name.into());
+            self.0.push((name.into(), container == "Struct:BatchNorm"));
         }
     }
 
@@ -293,6 +293,15 @@ impl Path {
         if !is_enum(container) {
             self.0.pop();
         }
+    }
+
+    fn joined(&self) -> String {
+        let names: Vec<&str> = self.0.iter().map(|(name, _)| name.as_str()).collect();
+        names.join(".")
+    }
+
+    fn is_in_batch_norm(&self) -> bool {
+        self.0.last().is_some_and(|(_, of_norm)| *of_norm)
     }
 }
 
@@ -302,12 +311,19 @@ fn is_enum(container: &str) -> bool {
 }
 
 fn entry<const D: usize>(path: &Path, param: &Param<Tensor<D>>) -> Entry {
-    let path = path.0.join(".");
-    let is_buffer = path.ends_with("running_mean") || path.ends_with("running_var");
+    let name = path.joined();
+    let is_statistic = name.ends_with("running_mean") || name.ends_with("running_var");
+    // A frozen batch norm can be told apart where gradients are kept at all.
+    let value = param.val();
+    let is_frozen = path.is_in_batch_norm() && value.is_autodiff() && !value.is_require_grad();
     Entry {
-        path,
+        path: name,
         shape: param.lazy_shape().iter().copied().collect(),
-        role: if is_buffer { Role::Buffer } else { Role::Weight },
+        role: if is_statistic || is_frozen {
+            Role::Buffer
+        } else {
+            Role::Weight
+        },
         id: param.id,
     }
 }

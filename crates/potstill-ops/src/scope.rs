@@ -8,6 +8,8 @@ use burn::{
 };
 use potstill_random::Seed;
 
+use crate::NormRule;
+
 /// The place at which a layer is created.
 ///
 /// Initial values come from a stream named by the owner and the parameter's path, so that adding a layer anywhere changes no
@@ -29,6 +31,7 @@ pub struct Scope {
     seed: Seed,
     owner: String,
     path: String,
+    norms: NormRule,
 }
 
 impl Scope {
@@ -41,7 +44,22 @@ impl Scope {
             seed,
             owner: owner.into(),
             path: String::new(),
+            norms: NormRule::default(),
         }
+    }
+
+    /// The same place, with batch norms by this rule there and in all children.
+    #[must_use]
+    pub fn with_norms(&self, norms: NormRule) -> Self {
+        Self {
+            norms,
+            ..self.clone()
+        }
+    }
+
+    /// How batch norms are made here.
+    pub fn norm_rule(&self) -> NormRule {
+        self.norms
     }
 
     /// The scope of the child called `name` (a field's name, an index).

@@ -99,7 +99,7 @@ fn fused(
         conv,
         norm,
         inside,
-        (pass.mode(), pass.precision()),
+        (norm.mode(pass.mode()), pass.precision()),
     ) {
         conv.count(&unit.map, pass);
         return outside.apply(noted(unit, norm, pass));
@@ -114,7 +114,7 @@ fn fused(
 
 fn normalised(x: Tensor<4>, norm: &BatchNorm, activation: Activation, pass: &mut Pass<'_>) -> Tensor<4> {
     let (inside, outside) = activation.split();
-    match norm_unit(&x, norm, inside, pass.mode()) {
+    match norm_unit(&x, norm, inside, norm.mode(pass.mode())) {
         Some(unit) => outside.apply(noted(unit, norm, pass)),
         None => activation.apply(norm.forward(x, pass)),
     }

@@ -21,6 +21,7 @@
 //! ```
 
 mod classification;
+pub mod detection;
 mod error;
 mod loss_term;
 mod multi_label;

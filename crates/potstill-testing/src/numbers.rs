@@ -20,6 +20,18 @@ pub fn recorded(path: &str) -> Value {
     serde_json::from_slice(&fs::read(&file).unwrap()).unwrap()
 }
 
+/// The shared vectors of dense tasks with this name (`losses`), beside the repository; `None`, with a word, where they are not there.
+#[allow(clippy::print_stdout, reason = "a test that skips says so")]
+pub fn dense_vectors(name: &str) -> Option<Value> {
+    let all = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/methods/dense");
+    let file = all.join(format!("{name}.json"));
+    let Ok(bytes) = fs::read(&file) else {
+        println!("skipped: {} is not here", file.display());
+        return None;
+    };
+    Some(serde_json::from_slice(&bytes).unwrap())
+}
+
 /// Every number in a JSON value, in order.
 pub fn numbers(value: &Value) -> Vec<f64> {
     match value {

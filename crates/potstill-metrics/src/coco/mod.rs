@@ -5,9 +5,11 @@
 
 mod average;
 mod cell;
+mod infos;
 mod region;
 mod scores;
 
+pub use infos::{BOX_METRICS, MASK_METRICS, box_metric_set, mask_metric_set};
 pub use region::Region;
 pub use scores::{ClassScores, CocoScores};
 

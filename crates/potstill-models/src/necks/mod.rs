@@ -6,6 +6,7 @@ use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Pass, Scope};
 
 use fpn::Fpn;
+pub use fpn::{ExtraLevels, FpnConfig};
 
 /// Which neck is put between backbone and head.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -41,7 +42,7 @@ impl NeckConfig {
     /// The neck for stages of these channels, fine to coarse.
     pub(crate) fn build(self, inputs: &[usize], scope: &Scope) -> Neck {
         match self {
-            Self::Fpn { channels } => Neck::Fpn(Fpn::new(inputs, channels, scope)),
+            Self::Fpn { channels } => Neck::Fpn(Fpn::new(inputs, FpnConfig::new(channels), scope)),
         }
     }
 }
