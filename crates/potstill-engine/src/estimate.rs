@@ -111,7 +111,7 @@ fn specimen(spec: &RunSpec) -> Result<Batch, EngineError> {
         batch: images,
         workers: 1,
         queue: 1,
-        ..spec.settings.loading()
+        ..spec.loading()
     };
     let loader = Loader::new(spec.data.train.clone(), spec.data.augment.clone(), config)?;
     match loader.epoch(0, 0).next() {

@@ -76,6 +76,18 @@ pub fn evaluate(
     examine(task, &viewer, None, &data, config, 0, progress)
 }
 
+/// The same, for images of different sizes if the task takes them.
+pub(crate) fn padded_for(task: &dyn Task, config: LoaderConfig) -> LoaderConfig {
+    match task.pads_to() {
+        Some(multiple) => LoaderConfig {
+            pad: true,
+            pad_multiple: multiple,
+            ..config
+        },
+        None => config,
+    }
+}
+
 /// A network that looks at images in order.
 pub(crate) struct Viewer<'a> {
     pub network: &'a FrozenModel,
@@ -124,6 +136,10 @@ pub(crate) fn examine(
     progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, EngineError> {
     let device = cpu();
+    let config = LoaderConfig {
+        keep_truth: task.pads_to().is_some(),
+        ..padded_for(task, config)
+    };
     let batches = viewer.batches(Arc::clone(data), config)?;
     let mut theirs = teacher
         .map(|teacher| teacher.viewer.batches(Arc::clone(data), config))

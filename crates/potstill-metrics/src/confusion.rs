@@ -47,6 +47,20 @@ pub struct ClassResult {
     /// Its average precision in percent, where each image has a set of classes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub average_precision: Option<f64>,
+    /// Its intersection over union in percent, where each pixel has a class.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub iou: Option<f64>,
+}
+
+impl ClassResult {
+    /// What the class is told by, and its name: the IoU where each pixel has a class, else the accuracy, else the average precision.
+    pub fn headline(&self) -> (&'static str, f64) {
+        match (self.iou, self.accuracy, self.average_precision) {
+            (Some(iou), ..) => ("IoU", iou),
+            (None, Some(accuracy), _) => ("accuracy", accuracy),
+            (None, None, precision) => ("AP", precision.unwrap_or(f64::NAN)),
+        }
+    }
 }
 
 impl Confusion {
@@ -68,6 +82,7 @@ impl Confusion {
             images: all,
             accuracy: Some(100.0 * right as f64 / all as f64),
             average_precision: None,
+            iou: None,
         };
         found.into_iter().map(result).collect()
     }

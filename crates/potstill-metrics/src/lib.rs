@@ -6,6 +6,7 @@
 //!
 //! * one class per image: [`true_class_ranks`] and [`Hits`] (top-1, top-5);
 //! * a set of classes per image: [`Ranking`] (mean average precision, F1);
+//! * a class per pixel: [`PixelConfusion`] (mean intersection over union, pixel accuracy);
 //! * pairs of images that show the same or not: [`verification`];
 //! * beyond metrics ([`Details`]): [`Confusion`], [`Calibration`], [`Agreement`] with a teacher, the worst pictures;
 //! * objects by boxes or masks: [`coco`] (average precision as `pycocotools`), [`voc_average_precision`], and masks themselves, [`RunMask`].
@@ -33,6 +34,7 @@ mod metric_set;
 mod metrics;
 pub mod number;
 mod ranking;
+mod segmentation;
 mod verification;
 mod voc;
 
@@ -47,5 +49,6 @@ pub use mask::{MaskError, RunMask};
 pub use metric_set::MetricSet;
 pub use metrics::Metrics;
 pub use ranking::{CLASSES_LEFT_OUT, F1, MEAN_AVERAGE_PRECISION, Ranking};
+pub use segmentation::{CLASS_ACCURACY, FREQUENCY_WEIGHTED_IOU, MEAN_IOU, PIXEL_ACCURACY, PixelConfusion};
 pub use verification::{PairScore, Verification, cosine, verification};
 pub use voc::{VocDetection, VocObject, VocRule, voc_average_precision};

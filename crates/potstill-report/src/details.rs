@@ -43,12 +43,10 @@ fn numbers(details: &Details) -> String {
 
 /// A line for each class, or for the worst of many.
 fn by_class(classes: &[ClassResult]) -> String {
-    let value = |class: &ClassResult| class.accuracy.or(class.average_precision).unwrap_or(f64::NAN);
+    let value = |class: &ClassResult| class.headline().1;
     let mut shown: Vec<&ClassResult> = classes.iter().collect();
-    let title = match classes.first() {
-        None => return String::new(),
-        Some(class) if class.accuracy.is_some() => "accuracy",
-        Some(_) => "AP",
+    let Some((title, _)) = classes.first().map(ClassResult::headline) else {
+        return String::new();
     };
     let mut text = String::new();
     if classes.len() > CLASSES {
@@ -222,6 +220,7 @@ cat/1.png: cat taken for dog with 87.50 % (the truth 12.50 %)
             images: 3,
             accuracy: None,
             average_precision: Some(25.0),
+            iou: None,
         };
         let details = Details {
             by_class: vec![precision],

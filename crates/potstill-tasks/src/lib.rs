@@ -7,6 +7,7 @@
 //! |---|---|---|---|---|
 //! | [`Classification`] | one class | a row of logits | cross-entropy | top-1 |
 //! | [`MultiLabel`] | a set of classes | a row of logits | binary cross-entropy | mAP |
+//! | [`Segmentation`] | a class for each pixel | logits for each place | cross-entropy of the pixels | mIoU |
 //!
 //! [`Verifier`] measures the embeddings of a trained network on pairs of images.
 //!
@@ -26,6 +27,7 @@ mod error;
 mod loss_term;
 mod multi_label;
 mod probabilities;
+mod segmentation;
 mod targets;
 mod task;
 mod verification;
@@ -36,6 +38,7 @@ pub use loss_term::LossTerm;
 pub use multi_label::{MultiLabel, binary_cross_entropy};
 pub use potstill_recipe::TaskKind;
 pub use probabilities::Probabilities;
+pub use segmentation::{Segmentation, pixel_cross_entropy};
 pub use targets::Targets;
-pub use task::{Evaluator, Task, TaskOptions, task};
+pub use task::{Evaluator, Task, TaskOptions, TermContext, task};
 pub use verification::Verifier;

@@ -12,6 +12,8 @@ pub enum Targets {
     Class(Tensor<1, Int>),
     /// For each image and class 1 where the image has the class and 0 where not, `[N, K]`.
     Classes(Tensor<2>),
+    /// The class of each pixel of the padded images, `[N, H, W]`; [`LabelMap::IGNORE`](potstill_data::LabelMap::IGNORE) where there is none, and in the padding.
+    Map(Tensor<3, Int>),
     /// Nothing.
     None,
 }
@@ -22,6 +24,7 @@ impl Targets {
         match self {
             Self::Class(_) => TargetKind::Class,
             Self::Classes(_) => TargetKind::Classes,
+            Self::Map(_) => TargetKind::Map,
             Self::None => TargetKind::None,
         }
     }
@@ -33,7 +36,7 @@ impl Targets {
     pub fn class(&self) -> Result<&Tensor<1, Int>, TaskError> {
         match self {
             Self::Class(classes) => Ok(classes),
-            Self::Classes(_) | Self::None => Err(self.no(TargetKind::Class)),
+            Self::Classes(_) | Self::Map(_) | Self::None => Err(self.no(TargetKind::Class)),
         }
     }
 
@@ -44,7 +47,18 @@ impl Targets {
     pub fn classes(&self) -> Result<&Tensor<2>, TaskError> {
         match self {
             Self::Classes(classes) => Ok(classes),
-            Self::Class(_) | Self::None => Err(self.no(TargetKind::Classes)),
+            Self::Class(_) | Self::Map(_) | Self::None => Err(self.no(TargetKind::Classes)),
+        }
+    }
+
+    /// The class of each pixel, `[N, H, W]`.
+    ///
+    /// # Errors
+    /// [`TaskError::Targets`] if they are of another kind.
+    pub fn map(&self) -> Result<&Tensor<3, Int>, TaskError> {
+        match self {
+            Self::Map(labels) => Ok(labels),
+            Self::Class(_) | Self::Classes(_) | Self::None => Err(self.no(TargetKind::Map)),
         }
     }
 
@@ -54,6 +68,7 @@ impl Targets {
         match self {
             Self::Class(classes) => Self::Class(Tensor::cat(vec![classes; times], 0)),
             Self::Classes(classes) => Self::Classes(Tensor::cat(vec![classes; times], 0)),
+            Self::Map(labels) => Self::Map(Tensor::cat(vec![labels; times], 0)),
             Self::None => Self::None,
         }
     }

@@ -6,8 +6,11 @@ use burn::tensor::Device;
 use potstill_data::{Batch, Target, TargetKind};
 use potstill_metrics::{Details, MetricSet, Metrics};
 use potstill_models::{OutputKind, Outputs};
+use potstill_random::Seed;
 
-use crate::{Classification, LossTerm, MultiLabel, Probabilities, Targets, TaskError, TaskKind};
+use crate::{
+    Classification, LossTerm, MultiLabel, Probabilities, Segmentation, Targets, TaskError, TaskKind,
+};
 
 /// What networks are trained for.
 pub trait Task: fmt::Debug + Send + Sync {
@@ -36,7 +39,12 @@ pub trait Task: fmt::Debug + Send + Sync {
     ///
     /// # Errors
     /// Outputs or targets of another kind.
-    fn terms(&self, outputs: &Outputs, targets: &Targets) -> Result<Vec<LossTerm>, TaskError>;
+    fn terms(
+        &self,
+        outputs: &Outputs,
+        targets: &Targets,
+        context: &TermContext<'_>,
+    ) -> Result<Vec<LossTerm>, TaskError>;
 
     /// What a training step tells about the images of the batch: sums over them, by the name of a metric, whose unit turns their mean
     /// into its value. Outputs for images that an augmentation made of the batch come first, and do not count.
@@ -45,6 +53,12 @@ pub trait Task: fmt::Debug + Send + Sync {
     /// Outputs or targets of another kind.
     fn counts(&self, _outputs: &Outputs, _batch: &Batch) -> Result<Metrics, TaskError> {
         Ok(Metrics::new())
+    }
+
+    /// Images of a batch may have different sizes if the task says of which number padded sides are multiples; they are then measured
+    /// as they are in their files.
+    fn pads_to(&self) -> Option<usize> {
+        None
     }
 
     /// Measures a network on images, from none on.
@@ -61,6 +75,28 @@ pub trait Task: fmt::Debug + Send + Sync {
 
     /// A target in words, for the caption of a picture.
     fn describe(&self, target: &Target) -> String;
+}
+
+/// Where in a run a training step is: what its random draws start from.
+#[derive(Debug, Clone, Copy)]
+pub struct TermContext<'a> {
+    /// The seed of the run.
+    pub seed: Seed,
+    /// The epoch and the step in it, from 0.
+    pub counters: [u64; 2],
+    /// The index of each image in the training images. Images that an augmentation made of the batch come first.
+    pub indices: &'a [usize],
+}
+
+impl TermContext<'static> {
+    /// For losses that draw nothing, and for tests.
+    pub fn undrawn() -> Self {
+        Self {
+            seed: Seed::new(0),
+            counters: [0, 0],
+            indices: &[],
+        }
+    }
 }
 
 /// Gathers what a network gives for the test images.
@@ -97,6 +133,7 @@ pub fn task(kind: TaskKind, options: TaskOptions) -> Arc<dyn Task> {
     match kind {
         TaskKind::Classification => Arc::new(Classification::new(options)),
         TaskKind::MultiLabel => Arc::new(MultiLabel::new(options)),
+        TaskKind::Segmentation => Arc::new(Segmentation::new(options)),
     }
 }
 

@@ -6,7 +6,9 @@ use burn::tensor::{Device, Int, Tensor};
 use potstill_data::{Batch, Target};
 use potstill_metrics::true_class_ranks;
 use potstill_models::Outputs;
-use potstill_tasks::{Classification, Targets, Task, TaskOptions, cross_entropy, weighted_cross_entropy};
+use potstill_tasks::{
+    Classification, Targets, Task, TaskOptions, TermContext, cross_entropy, weighted_cross_entropy,
+};
 use potstill_testing::numbers::{NINE_DIGITS, assert_near, number, numbers as all, recorded, tensor, values};
 
 const RECORD: &str = "potstill-methods/tests/reference/kd.json";
@@ -67,7 +69,9 @@ fn classes_that_count_differently_give_the_recorded_loss_and_gradient() {
             ..TaskOptions::default()
         });
         let outputs = Outputs::Logits(tensor([5, 4], at));
-        let terms = task.terms(&outputs, &Targets::Class(labels())).unwrap();
+        let terms = task
+            .terms(&outputs, &Targets::Class(labels()), &TermContext::undrawn())
+            .unwrap();
         assert_near(
             &what,
             &[number(&terms[0].value)],
@@ -127,7 +131,7 @@ fn what_is_measured_is_the_loss_that_is_trained() {
     let task = Classification::default();
     let outputs = Outputs::Logits(tensor([4, 10], logit));
     let targets = task.targets(&batch, &Device::flex()).unwrap();
-    let terms = task.terms(&outputs, &targets).unwrap();
+    let terms = task.terms(&outputs, &targets, &TermContext::undrawn()).unwrap();
     assert_eq!(terms[0].name, "cross_entropy");
     let mut evaluator = task.evaluator();
     evaluator.add(&outputs, &batch).unwrap();

@@ -7,7 +7,8 @@ use potstill_data::{Batch, Target};
 use potstill_metrics::{CLASSES_LEFT_OUT, F1, LOSS, MEAN_AVERAGE_PRECISION};
 use potstill_models::Outputs;
 use potstill_tasks::{
-    Classification, MultiLabel, Probabilities, Targets, Task, TaskError, TaskOptions, binary_cross_entropy,
+    Classification, MultiLabel, Probabilities, Targets, Task, TaskError, TaskOptions, TermContext,
+    binary_cross_entropy,
 };
 use potstill_testing::numbers::{NINE_DIGITS, assert_near, number, numbers as all, recorded, tensor, values};
 
@@ -153,9 +154,9 @@ fn what_is_measured_is_the_loss_that_is_trained_and_the_metrics_of_the_scores() 
     let outputs = Outputs::Logits(tensor([4, 6], student));
     let targets = match task.targets(&batch, &Device::flex()).unwrap() {
         Targets::Classes(has) => Targets::Classes(has.cast(burn::tensor::DType::F64)),
-        other @ (Targets::Class(_) | Targets::None) => other,
+        other @ (Targets::Class(_) | Targets::Map(_) | Targets::None) => other,
     };
-    let terms = task.terms(&outputs, &targets).unwrap();
+    let terms = task.terms(&outputs, &targets, &TermContext::undrawn()).unwrap();
     assert_eq!((terms.len(), terms[0].name.as_str()), (1, "binary_cross_entropy"));
     let mut evaluator = task.evaluator();
     evaluator.add(&outputs, &batch).unwrap();

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use potstill_base::Digest;
-use potstill_data::Dataset;
+use potstill_data::{Dataset, LoaderConfig};
 use potstill_methods::{PlannedMethod, StudentEpoch};
 use potstill_metrics::Metrics;
 use potstill_models::FrozenModel;
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     error::EngineError,
-    evaluate::evaluate,
+    evaluate::{evaluate, padded_for},
     network_input::NetworkInput,
     train::backward::{Optimizers, Rates},
 };
@@ -163,6 +163,16 @@ impl RunSpec {
         alike && network.classes() == self.data.train.classes().len()
     }
 
+    /// How batches are loaded for training.
+    pub(crate) fn loading(&self) -> LoaderConfig {
+        padded_for(self.task.as_ref(), self.settings.loading())
+    }
+
+    /// How batches are loaded for evaluation.
+    pub(crate) fn evaluating(&self) -> LoaderConfig {
+        padded_for(self.task.as_ref(), self.settings.evaluating())
+    }
+
     /// The metrics of a network on these images.
     pub(crate) fn measure(
         &self,
@@ -170,7 +180,7 @@ impl RunSpec {
         input: &NetworkInput,
         images: &Arc<dyn Dataset>,
     ) -> Result<Metrics, EngineError> {
-        let (task, loading) = (self.task.as_ref(), self.settings.evaluating());
+        let (task, loading) = (self.task.as_ref(), self.evaluating());
         let images = Arc::clone(images);
         let found = evaluate(
             task,

@@ -1,7 +1,7 @@
 //! What a finished run tells of its student beyond metrics.
 
 use potstill_metrics::Details;
-use potstill_models::FrozenModel;
+use potstill_models::{FrozenModel, OutputKind};
 
 use super::Run;
 use crate::{
@@ -22,8 +22,11 @@ impl Run {
         let teachers = self.spec.teachers.iter().zip(&self.learner.teachers);
         let known = teachers.filter(|(facts, _)| facts.network.info.other_class(names).is_none());
         let known = known.map(|(_, teacher)| (teacher.network.frozen(), &teacher.input));
+        // Two networks agree by one answer for each image.
         let mut alike = known.filter(|(network, _)| {
-            network.output_kind() == student.output_kind() && network.classes() == student.classes()
+            student.output_kind() == OutputKind::Logits
+                && network.output_kind() == OutputKind::Logits
+                && network.classes() == student.classes()
         });
         let teacher = alike.next();
         let companion = teacher.as_ref().map(|(network, input)| Companion {
@@ -35,7 +38,7 @@ impl Run {
             &self.viewer(&student, &self.learner.student_input),
             companion.as_ref(),
             self.spec.data.judged_by(),
-            self.spec.settings.evaluating(),
+            self.spec.evaluating(),
             WORST,
             &mut |_| (),
         )?;

@@ -142,7 +142,7 @@ impl Run {
         let loader = Loader::new(
             self.spec.data.train.clone(),
             self.spec.data.augment.clone(),
-            self.spec.settings.loading(),
+            self.spec.loading(),
         )?;
         while self.position.epoch.0 < self.spec.timeline.len() {
             let began = Instant::now();

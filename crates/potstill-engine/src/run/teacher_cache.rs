@@ -23,7 +23,7 @@ impl Run {
             let teacher = &self.learner.teachers[index];
             let (network, input) = (teacher.network.frozen(), teacher.input.clone());
             self.check_rows(&facts.key(), &network, &input)?;
-            let loading = self.spec.settings.loading();
+            let loading = self.spec.loading();
             let mut digest = Digest::new();
             digest.update(format!("{} revision {REVISION}", env!("CARGO_PKG_VERSION")));
             hash_teacher(&mut digest, &network, &input)?;
@@ -47,7 +47,7 @@ impl Run {
         let config = LoaderConfig {
             shuffle: false,
             drop_last: false,
-            ..self.spec.settings.loading()
+            ..self.spec.loading()
         };
         let loader = Loader::new(
             self.spec.data.train.clone(),

@@ -3,7 +3,8 @@
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_data::{Batch, DataError, Target};
 use potstill_methods::StudentEpoch;
-use potstill_tasks::Targets;
+use potstill_random::Seed;
+use potstill_tasks::{Targets, TermContext};
 
 use super::{error::StepError, learner::Learner};
 use crate::network_input::NetworkInput;
@@ -17,6 +18,19 @@ pub(crate) struct Inputs {
     pub targets: Targets,
     /// The index of each image in the training images.
     pub indices: Vec<usize>,
+    /// The epoch and the step in it.
+    pub counters: [u64; 2],
+}
+
+impl Inputs {
+    /// What the losses of the task draw from.
+    pub fn context(&self, seed: Seed) -> TermContext<'_> {
+        TermContext {
+            seed,
+            counters: self.counters,
+            indices: &self.indices,
+        }
+    }
 }
 
 impl Learner {
@@ -40,7 +54,7 @@ impl Learner {
         let targets = self.targets(batch)?;
         if made.is_empty() {
             let take = |input: &NetworkInput| input.of_batch(batch, &self.device);
-            return self.taken(&take, targets, batch.indices.clone());
+            return self.taken(&take, targets, (batch.indices.clone(), counters));
         }
         made.push(clean());
         let copies = made.len();
@@ -48,7 +62,7 @@ impl Learner {
         self.taken(
             &|input| Ok(input.of_pixels(pixels.clone())),
             targets.repeated(copies),
-            batch.indices.repeat(copies),
+            (batch.indices.repeat(copies), counters),
         )
     }
 
@@ -65,7 +79,7 @@ impl Learner {
         &self,
         take: &dyn Fn(&NetworkInput) -> Result<Tensor<4>, DataError>,
         targets: Targets,
-        indices: Vec<usize>,
+        (indices, counters): (Vec<usize>, [u64; 2]),
     ) -> Result<Inputs, StepError> {
         let student = take(&self.student_input)?;
         let mut known = vec![(&self.student_input, student.clone())];
@@ -84,6 +98,7 @@ impl Learner {
             teachers,
             targets,
             indices,
+            counters,
         })
     }
 }

@@ -98,8 +98,7 @@ impl Learner {
             let is_first = self.teachers[index].update == TeacherUpdate::OnlineFirst;
             let output = match output.tracked() {
                 Some(tracked) if is_first => {
-                    let lead =
-                        self.update_teacher_first(index, tracked, macs, &inputs.targets, update, trace)?;
+                    let lead = self.update_teacher_first(index, tracked, macs, inputs, update, trace)?;
                     teachers.lead.loss += lead.loss;
                     teachers.lead.terms.extend(lead.terms);
                     let network = self.teachers[index].network.frozen();
@@ -122,17 +121,17 @@ impl Learner {
         index: usize,
         tracked: &NetworkOutput,
         macs: u64,
-        targets: &Targets,
+        inputs: &Inputs,
         update: &mut UpdateContext<'_>,
         trace: &mut Trace<'_>,
     ) -> Result<StepLoss, StepError> {
-        let mut weighted = self.teacher_task(index, tracked, targets)?;
+        let mut weighted = self.teacher_task(index, tracked, inputs)?;
         let mut pass = Pass::new(Mode::Batch);
         for planned in self.methods.iter().filter(|planned| planned.learns_from(index)) {
             let step = TeacherStep {
                 id: &planned.id,
                 teacher: tracked,
-                targets,
+                targets: &inputs.targets,
                 epoch: trace.epoch,
             };
             let terms = planned.method.teacher_terms(&step, &mut pass);
@@ -157,12 +156,14 @@ impl Learner {
     ) -> Result<(Vec<Weighted>, u64), StepError> {
         let own = match &inputs.targets {
             Targets::None => Vec::new(),
-            targets => self.task.terms(&student.outputs, targets)?,
+            targets => self
+                .task
+                .terms(&student.outputs, targets, &inputs.context(self.seed))?,
         };
         let mut weighted: Vec<_> = Weighted::of_task("", self.task_weight, own).collect();
         for (index, output) in teachers.iter().enumerate() {
             if let Some(tracked) = output.tracked() {
-                weighted.extend(self.teacher_task(index, tracked, &inputs.targets)?);
+                weighted.extend(self.teacher_task(index, tracked, inputs)?);
             }
         }
         let mut pass = Pass::new(Mode::Batch);
@@ -196,9 +197,10 @@ impl Learner {
         &self,
         index: usize,
         tracked: &NetworkOutput,
-        targets: &Targets,
+        inputs: &Inputs,
     ) -> Result<Vec<Weighted>, StepError> {
-        let terms = self.task.terms(&tracked.outputs, targets)?;
+        let context = inputs.context(self.seed);
+        let terms = self.task.terms(&tracked.outputs, &inputs.targets, &context)?;
         let prefix = format!("{}_", self.teachers[index].name);
         Ok(Weighted::of_task(&prefix, 1.0, terms).collect())
     }

@@ -70,6 +70,8 @@ choice! {
         Classification = "classification",
         /// Names every class that the image shows.
         MultiLabel = "multi-label",
+        /// Names the class of every pixel.
+        Segmentation = "segmentation",
     }
 }
 

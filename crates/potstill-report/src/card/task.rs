@@ -9,6 +9,9 @@ pub(super) fn use_of(task: &str, classes: usize, data: &str) -> String {
         "multi-label" => format!(
             "Telling which of {classes} classes a picture like those of {data} shows: none, one or several of them"
         ),
+        "segmentation" => {
+            format!("Telling which of {classes} classes every pixel of a picture like those of {data} shows")
+        }
         other => format!("The task `{other}` on pictures like those of {data}"),
     }
 }
@@ -17,6 +20,7 @@ pub(super) fn use_of(task: &str, classes: usize, data: &str) -> String {
 pub(super) fn pipeline(task: &str) -> Option<&'static str> {
     match task {
         "classification" | "multi-label" => Some("image-classification"),
+        "segmentation" => Some("image-segmentation"),
         _ => None,
     }
 }

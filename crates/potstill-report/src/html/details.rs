@@ -53,16 +53,12 @@ fn numbers(details: &Details) -> String {
 }
 
 fn by_class(classes: &[ClassResult]) -> String {
-    let title = match classes.first() {
-        Some(class) if class.average_precision.is_some() => "AP",
-        _ => "accuracy",
-    };
+    let title = classes.first().map_or("accuracy", |class| class.headline().0);
     let rows = classes.iter().map(|class| {
-        let value = class.accuracy.or(class.average_precision);
         vec![
             class.class.clone(),
             human::count(class.images),
-            human::percent(value.unwrap_or(f64::NAN)),
+            human::percent(class.headline().1),
         ]
     });
     let table = table(&["class", "test images", title], 1, rows);

@@ -13,7 +13,8 @@ use potstill_models::{OutputKind, Outputs};
 pub use self::cross_entropy::{cross_entropy, weighted_cross_entropy};
 use self::evaluator::Accuracy;
 use crate::{
-    Evaluator, LossTerm, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions, task::names,
+    Evaluator, LossTerm, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions, TermContext,
+    task::names,
 };
 
 /// The task of naming the one class of each image.
@@ -60,7 +61,12 @@ impl Task for Classification {
         Ok(Targets::Class(labels))
     }
 
-    fn terms(&self, outputs: &Outputs, targets: &Targets) -> Result<Vec<LossTerm>, TaskError> {
+    fn terms(
+        &self,
+        outputs: &Outputs,
+        targets: &Targets,
+        _: &TermContext<'_>,
+    ) -> Result<Vec<LossTerm>, TaskError> {
         let (logits, labels) = (outputs.logits()?.clone(), targets.class()?.clone());
         let smoothing = self.options.label_smoothing;
         let loss = match &self.options.class_weights {

@@ -69,6 +69,7 @@ impl Precision {
                 images: images as u64,
                 accuracy: None,
                 average_precision: Some(precision),
+                iou: None,
             })
         };
         of_class.filter_map(result).collect()

@@ -14,7 +14,8 @@ use potstill_models::{OutputKind, Outputs};
 pub use self::binary_cross_entropy::binary_cross_entropy;
 use self::evaluator::Precision;
 use crate::{
-    Evaluator, LossTerm, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions, task::names,
+    Evaluator, LossTerm, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions, TermContext,
+    task::names,
 };
 
 /// The task of naming every class that each image has.
@@ -67,7 +68,12 @@ impl Task for MultiLabel {
         Ok(Targets::Classes(Tensor::from_data(has, device)))
     }
 
-    fn terms(&self, outputs: &Outputs, targets: &Targets) -> Result<Vec<LossTerm>, TaskError> {
+    fn terms(
+        &self,
+        outputs: &Outputs,
+        targets: &Targets,
+        _: &TermContext<'_>,
+    ) -> Result<Vec<LossTerm>, TaskError> {
         let (logits, has) = (outputs.logits()?.clone(), targets.classes()?.clone());
         let loss = binary_cross_entropy(logits, has, self.options.label_smoothing);
         Ok(vec![LossTerm::loss("binary_cross_entropy", loss)])

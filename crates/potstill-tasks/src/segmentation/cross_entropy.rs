@@ -1,0 +1,44 @@
+//! The cross-entropy of every pixel that has a label.
+
+use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax};
+use potstill_data::LabelMap;
+
+/// Mean cross-entropy over the pixels whose label is not [`LabelMap::IGNORE`], of logits `[N, H, W, K]` with labels `[N, H, W]`; 0 where
+/// no pixel counts. The target gives `smoothing / K` to every class. Where classes have `weights`, the mean is weighted by those of the
+/// labels, as PyTorch's `CrossEntropyLoss(weight=...)`. A tensor with one element.
+pub fn pixel_cross_entropy(
+    logits: Tensor<4>,
+    labels: Tensor<3, Int>,
+    smoothing: f64,
+    weights: Option<&[f64]>,
+) -> Tensor<1> {
+    let [images, height, width, classes] = logits.dims();
+    let rows = images * height * width;
+    let labels = labels.reshape([rows]);
+    let ignored = labels.clone().equal_elem(i64::from(LabelMap::IGNORE));
+    let log_probabilities = log_softmax(logits.reshape([rows, classes]), 1);
+    let mut counts = ignored.clone().bool_not().float().cast(log_probabilities.dtype());
+    let labels = labels.mask_fill(ignored, 0);
+    let weights = weights.map(|weights| {
+        let weights = TensorData::new(weights.to_vec(), [classes]);
+        Tensor::<1>::from_data(weights, &counts.device()).cast(log_probabilities.dtype())
+    });
+    let pixels = counts.clone();
+    if let Some(weights) = &weights {
+        counts = counts * weights.clone().gather(0, labels.clone());
+    }
+    let total = counts.clone().sum();
+    // Where nothing counts the sum is 0 as well.
+    let total = total.clone().mask_fill(total.equal_elem(0.0), 1.0);
+    let true_class = log_probabilities.clone().gather(1, labels.unsqueeze_dim(1));
+    let loss = (true_class.squeeze_dim(1) * counts).sum() * (1.0 - smoothing);
+    if smoothing == 0.0 {
+        return -loss / total;
+    }
+    let all = match weights {
+        Some(weights) => log_probabilities * weights.unsqueeze_dim(0),
+        None => log_probabilities,
+    };
+    let all = (all.sum_dim(1).squeeze_dim(1) * pixels).sum();
+    -(loss + all * (smoothing / classes as f64)) / total
+}

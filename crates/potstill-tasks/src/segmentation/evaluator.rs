@@ -1,0 +1,103 @@
+//! The measurements of a class per pixel.
+
+use burn::tensor::Tensor;
+use potstill_data::{Batch, LabelMap};
+use potstill_metrics::{Details, LOSS, Metrics, PixelConfusion};
+use potstill_models::Outputs;
+use potstill_ops::resize_bilinear;
+
+use super::label_map;
+use crate::{Evaluator, TaskError};
+
+/// Counts pixels, and adds up their cross-entropy. An image is measured in the size of its file where the batch knows it: the logits of
+/// the image without its padding are resized to it.
+#[derive(Debug)]
+pub(super) struct Pixels {
+    names: Vec<String>,
+    confusion: PixelConfusion,
+    loss: f64,
+    labelled: u64,
+}
+
+impl Pixels {
+    /// Of classes that are called so.
+    pub fn of(names: &[String]) -> Self {
+        Self {
+            names: names.to_vec(),
+            confusion: PixelConfusion::new(names.len()),
+            loss: 0.0,
+            labelled: 0,
+        }
+    }
+
+    /// Adds an image with logits `[1, H, W, K]` in the size of its label map.
+    fn look(&mut self, logits: Tensor<4>, map: &LabelMap) {
+        let columns = logits.dims()[3];
+        // A network may have a column for pixels that are nothing. Such an answer is no answer.
+        let classes = columns.min(self.names.len()).max(1);
+        let logits: Vec<f32> = logits.into_data().iter().collect();
+        let rows = logits.chunks_exact(columns.max(1)).map(|row| &row[..classes]);
+        let mut told = Vec::with_capacity(map.labels.len());
+        for (row, &label) in rows.zip(&map.labels) {
+            told.push(largest(row));
+            if label != LabelMap::IGNORE && usize::from(label) < classes {
+                self.loss += cross_entropy(row, usize::from(label));
+                self.labelled += 1;
+            }
+        }
+        self.confusion.add_image(&map.labels, &told, LabelMap::IGNORE);
+    }
+}
+
+impl Evaluator for Pixels {
+    fn add(&mut self, outputs: &Outputs, batch: &Batch) -> Result<(), TaskError> {
+        let logits = outputs.dense_logits()?.full().inner();
+        for image in 0..batch.len() {
+            let [height, width] = batch.valid[image];
+            let own = logits.clone().narrow(0, image, 1);
+            let own = own.narrow(1, 0, height).narrow(2, 0, width);
+            let (size, target) = match batch.truth.get(image) {
+                Some(truth) => (truth.size, &truth.target),
+                None => ([height, width], &batch.targets[image]),
+            };
+            let own = if size == [height, width] {
+                own
+            } else {
+                resize_bilinear(own, size)
+            };
+            self.look(own, label_map(target)?);
+        }
+        Ok(())
+    }
+
+    fn finish(&self) -> Metrics {
+        let mean = self.loss / self.labelled.max(1) as f64;
+        self.confusion.metrics().with(&LOSS, mean)
+    }
+
+    fn details(&self, _worst: usize) -> Details {
+        Details {
+            by_class: self.confusion.by_class(&self.names),
+            confusion: self.confusion.matrix(&self.names),
+            ..Details::default()
+        }
+    }
+}
+
+/// The first place of the largest value.
+fn largest(row: &[f32]) -> usize {
+    let mut best = 0;
+    for (place, value) in row.iter().enumerate() {
+        if *value > row[best] {
+            best = place;
+        }
+    }
+    best
+}
+
+/// `-log softmax(row)[label]` in double precision.
+fn cross_entropy(row: &[f32], label: usize) -> f64 {
+    let largest = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
+    let sum: f64 = row.iter().map(|&logit| (f64::from(logit) - largest).exp()).sum();
+    sum.ln() + largest - f64::from(row[label])
+}
