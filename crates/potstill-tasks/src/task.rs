@@ -9,7 +9,8 @@ use potstill_models::{OutputKind, Outputs};
 use potstill_random::Seed;
 
 use crate::{
-    Classification, LossTerm, MultiLabel, Probabilities, Segmentation, Targets, TaskError, TaskKind,
+    Classification, LossTerm, MultiLabel, Prediction, Probabilities, Segmentation, Targets, TaskError,
+    TaskKind,
 };
 
 /// What networks are trained for.
@@ -69,6 +70,12 @@ pub trait Task: fmt::Debug + Send + Sync {
     /// # Errors
     /// Outputs or targets of another kind.
     fn confidence(&self, outputs: &Outputs, batch: &Batch) -> Result<Vec<f64>, TaskError>;
+
+    /// What a network says of each image. Of a detector these are all its detections, those of low scores as well.
+    ///
+    /// # Errors
+    /// Outputs of another kind.
+    fn predictions(&self, outputs: &Outputs, batch: &Batch) -> Result<Vec<Prediction>, TaskError>;
 
     /// The headline of a network that knows only how often each class is shown: `shown` of so many `images` show it.
     fn chance(&self, shown: &[usize], images: usize) -> f64;

@@ -114,6 +114,12 @@ fn padding_has_no_label_and_measures_are_taken_in_the_size_of_the_file() {
     );
     let classes = evaluator.details(0).by_class;
     assert_eq!((classes.len(), classes[1].iou), (2, Some(100.0)));
+    let said = &task.predictions(&outputs, &batch).unwrap()[0];
+    assert_eq!(
+        (&said.target, said.scores.len()),
+        (&batch.truth[0].target, 0),
+        "the answer has the size of the file"
+    );
     let sure = task.confidence(&outputs, &batch).unwrap();
     assert_near("confidence", &sure, &[1.0], 1e-6);
 }

@@ -13,8 +13,8 @@ use potstill_models::{OutputKind, Outputs};
 pub use self::cross_entropy::{cross_entropy, weighted_cross_entropy};
 use self::evaluator::Accuracy;
 use crate::{
-    Evaluator, LossTerm, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions, TermContext,
-    task::names,
+    Evaluator, LossTerm, Prediction, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions,
+    TermContext, task::names,
 };
 
 /// The task of naming the one class of each image.
@@ -99,6 +99,24 @@ impl Task for Classification {
         let labels = batch.labels()?;
         let of_image = chances.chunks_exact(classes).zip(labels);
         Ok(of_image.map(|(row, label)| row[label as usize]).collect())
+    }
+
+    /// The likeliest class of each image.
+    fn predictions(&self, outputs: &Outputs, _: &Batch) -> Result<Vec<Prediction>, TaskError> {
+        let logits = outputs.logits()?;
+        let classes = logits.dims()[1];
+        let chances: Vec<f32> = softmax(logits.clone().inner(), 1).into_data().iter().collect();
+        let of_image = |row: &[f32]| {
+            let class = (0..)
+                .zip(row)
+                .max_by(|a, b| a.1.total_cmp(b.1).then(b.0.cmp(&a.0)));
+            let (class, score) = class.map_or((0, f32::NAN), |(class, &score)| (class, score));
+            Prediction {
+                target: Target::Class(class),
+                scores: vec![score],
+            }
+        };
+        Ok(chances.chunks_exact(classes.max(1)).map(of_image).collect())
     }
 
     /// The accuracy of always naming the most frequent class.

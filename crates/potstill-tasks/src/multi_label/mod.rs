@@ -14,8 +14,8 @@ use potstill_models::{OutputKind, Outputs};
 pub use self::binary_cross_entropy::binary_cross_entropy;
 use self::evaluator::Precision;
 use crate::{
-    Evaluator, LossTerm, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions, TermContext,
-    task::names,
+    Evaluator, LossTerm, Prediction, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions,
+    TermContext, task::names,
 };
 
 /// The task of naming every class that each image has.
@@ -90,6 +90,26 @@ impl Task for MultiLabel {
         let losses = losses.chunks_exact(outputs.classes()).zip(sets);
         Ok(losses
             .map(|(row, own)| (-binary_cross_entropy::of_row(row, |class| own.contains(&class))).exp())
+            .collect())
+    }
+
+    /// The classes of each image whose probability is at least one half.
+    fn predictions(&self, outputs: &Outputs, _: &Batch) -> Result<Vec<Prediction>, TaskError> {
+        let logits = rows(outputs)?;
+        let of_image = |row: &[f32]| {
+            // The logit of a probability of one half is zero.
+            let told = (0..).zip(row).filter(|(_, logit)| **logit >= 0.0);
+            let (classes, scores) = told
+                .map(|(class, logit)| (class, 1.0 / (1.0 + (-logit).exp())))
+                .unzip();
+            Prediction {
+                target: Target::Classes(classes),
+                scores,
+            }
+        };
+        Ok(logits
+            .chunks_exact(outputs.classes().max(1))
+            .map(of_image)
             .collect())
     }
 

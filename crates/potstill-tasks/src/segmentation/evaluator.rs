@@ -4,9 +4,11 @@ use burn::tensor::Tensor;
 use potstill_data::{Batch, LabelMap};
 use potstill_metrics::{Details, LOSS, Metrics, PixelConfusion};
 use potstill_models::Outputs;
-use potstill_ops::resize_bilinear;
 
-use super::label_map;
+use super::{
+    answer::{columns, largest, logits_of},
+    label_map,
+};
 use crate::{Evaluator, TaskError};
 
 /// Counts pixels, and adds up their cross-entropy. An image is measured in the size of its file where the batch knows it: the logits of
@@ -32,11 +34,10 @@ impl Pixels {
 
     /// Adds an image with logits `[1, H, W, K]` in the size of its label map.
     fn look(&mut self, logits: Tensor<4>, map: &LabelMap) {
-        let columns = logits.dims()[3];
-        // A network may have a column for pixels that are nothing. Such an answer is no answer.
-        let classes = columns.min(self.names.len()).max(1);
+        let all = logits.dims()[3];
+        let classes = columns(all, self.names.len());
         let logits: Vec<f32> = logits.into_data().iter().collect();
-        let rows = logits.chunks_exact(columns.max(1)).map(|row| &row[..classes]);
+        let rows = logits.chunks_exact(all.max(1)).map(|row| &row[..classes]);
         let mut told = Vec::with_capacity(map.labels.len());
         for (row, &label) in rows.zip(&map.labels) {
             told.push(largest(row));
@@ -52,19 +53,9 @@ impl Pixels {
 impl Evaluator for Pixels {
     fn add(&mut self, outputs: &Outputs, batch: &Batch) -> Result<(), TaskError> {
         let logits = outputs.dense_logits()?.full().inner();
-        for image in 0..batch.len() {
-            let [height, width] = batch.valid[image];
-            let own = logits.clone().narrow(0, image, 1);
-            let own = own.narrow(1, 0, height).narrow(2, 0, width);
-            let (size, target) = match batch.truth.get(image) {
-                Some(truth) => (truth.size, &truth.target),
-                None => ([height, width], &batch.targets[image]),
-            };
-            let own = if size == [height, width] {
-                own
-            } else {
-                resize_bilinear(own, size)
-            };
+        for (image, moved) in batch.targets.iter().enumerate() {
+            let target = batch.truth.get(image).map_or(moved, |truth| &truth.target);
+            let own = logits_of(&logits, batch, image);
             self.look(own, label_map(target)?);
         }
         Ok(())
@@ -82,17 +73,6 @@ impl Evaluator for Pixels {
             ..Details::default()
         }
     }
-}
-
-/// The first place of the largest value.
-fn largest(row: &[f32]) -> usize {
-    let mut best = 0;
-    for (place, value) in row.iter().enumerate() {
-        if *value > row[best] {
-            best = place;
-        }
-    }
-    best
 }
 
 /// `-log softmax(row)[label]` in double precision.

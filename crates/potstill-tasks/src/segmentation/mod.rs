@@ -3,6 +3,7 @@
 //! The loss is the cross-entropy of the pixels that have a label, at the size of the images; an auxiliary head has the same loss with a
 //! weight of 0.4, as in PSPNet (Zhao et al. 2017, section 3.3). The headline is the mean intersection over union.
 
+mod answer;
 mod cross_entropy;
 mod evaluator;
 
@@ -12,10 +13,13 @@ use potstill_metrics::{CLASS_ACCURACY, FREQUENCY_WEIGHTED_IOU, LOSS, MEAN_IOU, M
 use potstill_models::{OutputKind, Outputs};
 
 pub use self::cross_entropy::pixel_cross_entropy;
-use self::evaluator::Pixels;
+use self::{
+    answer::{class_map, logits_of},
+    evaluator::Pixels,
+};
 use crate::{
-    Evaluator, LossTerm, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions, TermContext,
-    task::names,
+    Evaluator, LossTerm, Prediction, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions,
+    TermContext, task::names,
 };
 
 /// How much the loss of an auxiliary head counts.
@@ -124,6 +128,20 @@ impl Task for Segmentation {
             Ok(sum / count)
         };
         images.zip(&batch.targets).map(of_image).collect()
+    }
+
+    /// The class of every pixel, as it is measured.
+    fn predictions(&self, outputs: &Outputs, batch: &Batch) -> Result<Vec<Prediction>, TaskError> {
+        let dense = outputs.dense_logits()?;
+        let classes = self.options.classes.len();
+        let of_image = |image| {
+            let logits = logits_of(&dense.full().inner(), batch, image);
+            Prediction {
+                target: Target::Map(class_map(logits, classes)),
+                scores: Vec::new(),
+            }
+        };
+        Ok((0..batch.len()).map(of_image).collect())
     }
 
     /// One class for all pixels has an IoU of at most 1, the others have 0.
