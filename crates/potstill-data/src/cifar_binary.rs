@@ -20,6 +20,7 @@ impl CifarKind {
                 "data_batch_4.bin",
                 "data_batch_5.bin",
             ],
+            (_, Split::Validation) => &[],
             (Self::Cifar10, Split::Test) => &["test_batch.bin"],
             (Self::Cifar100, Split::Train) => &["train.bin"],
             (Self::Cifar100, Split::Test) => &["test.bin"],
@@ -50,6 +51,10 @@ impl Cifar {
     /// classes.
     pub fn from_binary(kind: CifarKind, path: &Path, split: Split) -> Result<Self, DataError> {
         let files = kind.binary_files(split);
+        if files.is_empty() {
+            let problem = "has no part to validate with; hold one back from the training images (`data.validation = 0.1`)";
+            return Err(DataError::format(path, format!("{split} split"), problem));
+        }
         let mut wanted = files.to_vec();
         wanted.push(kind.binary_names_file());
         let members = archive_members::read(path, &wanted)?;

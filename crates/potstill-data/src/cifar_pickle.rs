@@ -21,6 +21,7 @@ impl CifarKind {
                 "data_batch_4",
                 "data_batch_5",
             ],
+            (_, Split::Validation) => &[],
             (Self::Cifar10, Split::Test) => &["test_batch"],
             (Self::Cifar100, Split::Train) => &["train"],
             (Self::Cifar100, Split::Test) => &["test"],
@@ -52,6 +53,10 @@ impl Cifar {
     /// bytes, or lacks the data or the labels.
     pub fn from_pickles(kind: CifarKind, path: &Path, split: Split) -> Result<Self, DataError> {
         let files = kind.pickle_files(split);
+        if files.is_empty() {
+            let problem = "has no part to validate with; hold one back from the training images (`data.validation = 0.1`)";
+            return Err(DataError::format(path, format!("{split} split"), problem));
+        }
         let (names_file, names_key) = kind.pickle_names();
         let mut wanted = files.to_vec();
         wanted.push(names_file);

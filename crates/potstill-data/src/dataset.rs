@@ -175,6 +175,8 @@ choice! {
     pub enum Split {
         /// The images a network learns from.
         Train = "train",
+        /// The images by which the best epoch is chosen, in a folder or archive of their own.
+        Validation = "val",
         /// The images it is judged by.
         Test = "test",
     }
@@ -185,6 +187,7 @@ impl Split {
     pub(crate) fn folders(self) -> &'static [&'static str] {
         match self {
             Self::Train => &["train", "training"],
+            Self::Validation => &["val", "valid", "validation"],
             Self::Test => &["test", "testing", "val", "valid", "validation"],
         }
     }

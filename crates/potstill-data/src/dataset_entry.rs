@@ -74,4 +74,6 @@ pub(crate) struct OpenRequest<'a> {
     pub split: Split,
     /// One of the entry's kinds.
     pub target: TargetKind,
+    /// Whether annotations that are wrong are only told.
+    pub reports_mistakes: bool,
 }

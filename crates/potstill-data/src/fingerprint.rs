@@ -86,9 +86,9 @@ fn encoded(target: &Target) -> Vec<u8> {
                     .iter()
                     .flat_map(|labelled| object(labelled.class, &labelled.bounds)),
             );
-            boxes
-                .iter()
-                .for_each(|labelled| encode_notes(labelled.notes, &mut bytes));
+            for labelled in boxes {
+                encode_notes(labelled.notes, &mut bytes);
+            }
         }
         Target::Instances(instances) => {
             bytes.push(3);

@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::{DataError, Fingerprint, LeftOut, Sample, TargetKind};
+use crate::{DataError, Findings, Fingerprint, LeftOut, Sample, TargetKind};
 
 /// What a data set says about all of its images.
 ///
@@ -20,10 +20,14 @@ pub struct DatasetInfo {
     /// The names of the classes, in the order of the labels. A set of label maps whose pixels may show
     /// nothing in particular has a class for that too, such as `background`.
     pub classes: Vec<String>,
+    /// The number of each class in the files, where that is not its place: COCO's category ids, which have gaps. Empty otherwise.
+    pub class_ids: Vec<i64>,
     /// Files that lie among the images but are left out, and why.
     pub left_out: LeftOut,
     /// What else there is to tell about the images before they are used, a line each.
     pub notes: Vec<String>,
+    /// What is wrong, or strange, in the annotations.
+    pub findings: Findings,
     /// Whether the images to train with and to test with are apart. Class folders without splits are the same
     /// images whichever is asked for.
     pub has_splits: bool,
@@ -42,8 +46,10 @@ impl DatasetInfo {
             name: name.into(),
             target,
             classes: classes.into_iter().map(|name| name.as_ref().to_owned()).collect(),
+            class_ids: Vec::new(),
             left_out: LeftOut::default(),
             notes: Vec::new(),
+            findings: Findings::default(),
             has_splits: true,
             fingerprint: OnceLock::new(),
         }
@@ -62,8 +68,15 @@ impl DatasetInfo {
     }
 
     /// Everything that is to be told about the images before they are used, a line each: what is left out, where
-    /// torchvision would number the classes in another way, orientations that are not followed.
+    /// torchvision would number the classes in another way, annotations that are left out or clipped, orientations that are not followed.
     pub fn told(&self) -> Vec<String> {
+        let mut lines = self.told_of_files();
+        lines.extend(self.findings.notes(&self.name));
+        lines
+    }
+
+    /// The same without what is told of annotations.
+    pub(crate) fn told_of_files(&self) -> Vec<String> {
         let mut lines = self.left_out.notes(&self.name);
         lines.extend(self.notes.iter().cloned());
         lines
@@ -121,14 +134,18 @@ impl Clone for DatasetInfo {
             name,
             target,
             classes,
+            class_ids,
             left_out,
             notes,
+            findings,
             has_splits,
             ..
         } = self;
         Self {
+            class_ids: class_ids.clone(),
             left_out: left_out.clone(),
             notes: notes.clone(),
+            findings: findings.clone(),
             has_splits: *has_splits,
             ..Self::new(name, *target, classes)
         }

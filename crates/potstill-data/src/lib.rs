@@ -24,6 +24,7 @@
 //! # Ok::<(), potstill_data::DataError>(())
 //! ```
 
+mod annotated;
 mod archive_members;
 pub mod augment;
 mod check;
@@ -41,6 +42,7 @@ mod error;
 mod fetch;
 mod file_store;
 mod fingerprint;
+mod formats;
 mod hold_out;
 mod image;
 mod image_files;
@@ -76,8 +78,9 @@ mod subset;
 mod target;
 mod unlabelled;
 
+pub use annotated::{Finding, FindingCount, Findings, Severity};
 pub use augment::{AffineMatrix, Augment, FloatImage};
-pub use check::{CheckReport, ClassCount, SizeCount, Unreadable, check, check_dataset};
+pub use check::{CheckReport, ClassCount, SizeCount, Unreadable, check, check_as, check_dataset};
 pub use cifar::{Cifar, CifarKind};
 pub use class_match::ClassMatch;
 pub use class_order::ClassOrder;
@@ -98,7 +101,7 @@ pub use left_out::{LeftOut, LeftOutGroup, LeftOutReason};
 pub use loader::{Batch, Epoch, Loader, LoaderConfig, Truth};
 pub use mnist_idx::MnistIdx;
 pub use normalise::Normalise;
-pub use open::{DATA_ROOT, open, open_for, open_with};
+pub use open::{DATA_ROOT, open, open_for, open_with, target_kinds};
 pub use open_options::OpenOptions;
 pub use pairs::{Pair, Pairs};
 pub use pictures::Pictures;

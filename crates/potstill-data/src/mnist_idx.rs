@@ -129,6 +129,7 @@ pub(crate) fn is_idx_folder(folder: &Path) -> bool {
 fn prefix(split: Split) -> &'static str {
     match split {
         Split::Train => "train-",
+        Split::Validation => "validation-",
         Split::Test => "t10k-",
     }
 }

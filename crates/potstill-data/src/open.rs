@@ -5,9 +5,10 @@ use std::path::Path;
 use potstill_base::nearest;
 
 use crate::dataset_entry::OpenRequest;
+use crate::formats::{self, Format, Recognised};
 use crate::open_path::open_path;
 use crate::readable::readable;
-use crate::source::Source;
+use crate::source::{Query, Source};
 use crate::{DataError, Dataset, DatasetEntry, OpenOptions, Split, TargetKind, registry};
 
 /// The folder in which data sets are looked for by name.
@@ -46,9 +47,12 @@ pub fn open_for(source: &str, split: Split, target: TargetKind) -> Result<Box<dy
 ///   `test.tar`;
 /// * a tar archive (plain, gzipped or packed by xz) of CIFAR, or of images in class folders or with labels beside
 ///   them as WebDataset packs them;
-/// * a zip archive of images in class folders.
+/// * a zip archive of images in class folders;
+/// * where boxes, instances or label maps are wanted, a folder, an archive or a file of annotations: COCO's JSON
+///   (`coco:FILE?images=FOLDER`), YOLO's `data.yaml`, VOC, Cityscapes, or class maps beside the images. The format is told by the files, or
+///   named in front of the path (`coco:`, `yolo:`, `voc:`, `cityscapes:`, `class-maps:`).
 ///
-/// A path without splits of its own (class folders without `train/` or `test/` around them) is opened whole
+/// `?split=val` behind a path opens that split, whichever is asked for. A path without splits of its own (class folders without `train/` or `test/` around them) is opened whole
 /// for either split.
 ///
 /// # Errors
@@ -75,7 +79,9 @@ fn open_whole(
     options: &OpenOptions,
 ) -> Result<Box<dyn Dataset>, DataError> {
     let (name, own) = match Source::parse(source)? {
-        Source::Path(path) => return with_targets(open_path(path, split, options)?, target),
+        Source::Path(format, path, query) => {
+            return open_at(format, path, &query, query.split(split)?, target, options);
+        }
         Source::Named(name, own) => (name, own),
     };
     if let Some(entry) = DatasetEntry::of(name) {
@@ -88,11 +94,12 @@ fn open_whole(
             options: &own,
             split,
             target,
+            reports_mistakes: options.report_mistakes,
         });
     }
     // A folder beside the user is a path even without a separator in it.
     if Path::new(source).exists() {
-        return with_targets(open_path(Path::new(source), split, options)?, target);
+        return open_at(None, Path::new(source), &Query::default(), split, target, options);
     }
     let known: Vec<String> = registry().iter().map(|entry| entry.name.to_owned()).collect();
     let nearest = nearest(name, known.iter().map(String::as_str)).map(str::to_owned);
@@ -101,6 +108,56 @@ fn open_whole(
         nearest,
         known,
     })
+}
+
+/// Opens a path: annotations where objects or label maps are wanted or a format is named, and else images with a class each.
+fn open_at(
+    format: Option<Format>,
+    path: &Path,
+    query: &Query<'_>,
+    split: Split,
+    target: TargetKind,
+    options: &OpenOptions,
+) -> Result<Box<dyn Dataset>, DataError> {
+    let is_dense = matches!(
+        target,
+        TargetKind::Boxes | TargetKind::Instances | TargetKind::Map
+    );
+    if !path.exists() || !(is_dense || format.is_some()) {
+        return with_targets(open_path(path, split, options)?, target);
+    }
+    if let Some(recognised) = Recognised::at(path, format)? {
+        return Ok(Box::new(recognised.open(split, target, options, query)?));
+    }
+    match open_path(path, split, options) {
+        Ok(images) => with_targets(images, target),
+        Err(DataError::Unrecognised { .. } | DataError::Format { .. }) => Err(DataError::Unrecognised {
+            path: path.to_owned(),
+            looked_for: formats::looked_for(),
+        }),
+        Err(other) => Err(other),
+    }
+}
+
+/// The kinds of targets that a source has, the usual one first: those of an entry of the [`registry`], of annotations, or a class for each
+/// image.
+///
+/// # Errors
+/// A source that cannot be read as text; a path that cannot be listed.
+pub fn target_kinds(source: &str) -> Result<Vec<TargetKind>, DataError> {
+    let (format, path) = match Source::parse(source)? {
+        Source::Path(format, path, _) => (format, path),
+        Source::Named(name, _) => match DatasetEntry::of(name) {
+            Some(entry) => return Ok(entry.targets.to_vec()),
+            None => (None, Path::new(source)),
+        },
+    };
+    let recognised = if path.exists() {
+        Recognised::at(path, format)?
+    } else {
+        None
+    };
+    Ok(recognised.map_or_else(|| vec![TargetKind::Class], |recognised| recognised.offered()))
 }
 
 /// The data set, if its targets are of this kind.

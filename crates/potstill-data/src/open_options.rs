@@ -25,6 +25,9 @@ pub struct OpenOptions {
     pub decode: DecodeOptions,
     /// Up to so many images that cannot be decoded are left out; more are an error.
     pub skip_unreadable: usize,
+    /// Annotations that are wrong are told by [`DatasetInfo::findings`](crate::DatasetInfo::findings) and left out, where they would
+    /// otherwise be an error: to look at all of them.
+    pub report_mistakes: bool,
 }
 
 impl Default for OpenOptions {
@@ -35,6 +38,7 @@ impl Default for OpenOptions {
             labels: None,
             decode: DecodeOptions::default(),
             skip_unreadable: 0,
+            report_mistakes: false,
         }
     }
 }

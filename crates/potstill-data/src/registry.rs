@@ -15,11 +15,14 @@ impl DatasetEntry {
     }
 }
 
-static REGISTRY: [DatasetEntry; 4] = [
+static REGISTRY: [DatasetEntry; 7] = [
     named::shapes::SHAPES,
+    named::shapes::SHAPES_SCENES,
     named::cifar::CIFAR10,
     named::cifar::CIFAR100,
     named::mnist::MNIST,
+    named::small_dense::COCO_MINI,
+    named::small_dense::CAMVID_SMALL,
 ];
 
 #[cfg(test)]

@@ -1,27 +1,87 @@
-//! The text that names a data set: `NAME`, `NAME:key=value,key=value`, or a path.
+//! The text that names a data set: `NAME`, `NAME:key=value,key=value`, or `[FORMAT:]PATH[?key=value&key=value]`.
 
 use std::path::Path;
 use std::str::FromStr;
 
-use crate::DataError;
+use potstill_settings::UnknownName;
+
+use crate::formats::Format;
+use crate::{DataError, DatasetEntry, Split};
 
 /// A source, told apart but not yet looked up.
 #[derive(Debug)]
 pub(crate) enum Source<'a> {
-    /// A file or folder.
-    Path(&'a Path),
+    /// A file or folder, of a format that may be named in front of it, with what stands behind a `?`.
+    Path(Option<Format>, &'a Path, Query<'a>),
     /// A name with its options.
     Named(&'a str, Options<'a>),
 }
 
 impl<'a> Source<'a> {
-    /// A text with a separator or a dot is a path; anything else is a name.
+    /// A text with a separator or a dot is a path, and so is what stands behind the name of a format; anything else is a name.
     pub fn parse(text: &'a str) -> Result<Self, DataError> {
         let (name, options) = text.split_once(':').unwrap_or((text, ""));
-        if name.contains(['/', '\\', '.']) || text.contains(":\\") {
-            return Ok(Self::Path(Path::new(text)));
+        let format = Format::named(name).filter(|_| text.contains(':') && DatasetEntry::of(name).is_none());
+        let is_path = name.contains(['/', '\\', '.']) || text.contains(":\\");
+        if format.is_none() && !is_path {
+            return Ok(Self::Named(name, Options::parse(name, options)?));
         }
-        Ok(Self::Named(name, Options::parse(name, options)?))
+        let rest = if format.is_some() { options } else { text };
+        // A file may have a question mark in its name.
+        let (path, query) = match rest.split_once('?') {
+            Some((path, query)) if !Path::new(rest).exists() => (path, Query::parse(text, query)?),
+            _ => (rest, Query::default()),
+        };
+        Ok(Self::Path(format, Path::new(path), query))
+    }
+}
+
+/// The `key=value` pairs behind a path: `?images=train2017&ignore=255`.
+#[derive(Debug, Default)]
+pub(crate) struct Query<'a> {
+    source: &'a str,
+    pairs: Vec<(&'a str, &'a str)>,
+}
+
+impl<'a> Query<'a> {
+    /// What may stand behind a path.
+    const KEYS: [&'static str; 3] = ["images", "ignore", "split"];
+
+    fn parse(source: &'a str, text: &'a str) -> Result<Self, DataError> {
+        let mut pairs = Vec::new();
+        for option in text.split('&').filter(|option| !option.is_empty()) {
+            let (key, value) = option.split_once('=').unwrap_or((option, ""));
+            if value.is_empty() || !Self::KEYS.contains(&key) {
+                return Err(DataError::DatasetOption {
+                    dataset: source.to_owned(),
+                    option: option.to_owned(),
+                    problem: format!("is written `key=value`, with one of {}", Self::KEYS.join(", ")),
+                    nearest: potstill_base::nearest(key, Self::KEYS).map(str::to_owned),
+                });
+            }
+            pairs.push((key, value));
+        }
+        Ok(Self { source, pairs })
+    }
+
+    /// The text given for `key`, if one is.
+    pub fn text(&self, key: &str) -> Option<&'a str> {
+        let given = self.pairs.iter().find(|(given, _)| *given == key);
+        given.map(|(_, text)| *text)
+    }
+
+    /// The split that is named, or else this one.
+    pub fn split(&self, split: Split) -> Result<Split, DataError> {
+        let Some(text) = self.text("split") else {
+            return Ok(split);
+        };
+        text.parse()
+            .map_err(|error: UnknownName| DataError::DatasetOption {
+                dataset: self.source.to_owned(),
+                option: format!("split={text}"),
+                problem: error.to_string(),
+                nearest: None,
+            })
     }
 }
 
@@ -93,16 +153,51 @@ impl<'a> Options<'a> {
 #[cfg(test)]
 mod tests {
     use super::{Options, Source};
+    use crate::Split;
+    use crate::formats::Format;
 
     #[test]
     fn names_and_paths_are_told_apart() {
-        let is_path = |text| matches!(Source::parse(text).unwrap(), Source::Path(_));
+        let is_path = |text| matches!(Source::parse(text).unwrap(), Source::Path(..));
         assert!(
             ["./x", "data/x", "x.tar", "C:\\x", "..", "/a:b=c"]
                 .into_iter()
                 .all(is_path)
         );
-        assert!(!["cifar10", "shapes:size=9", "shapes:"].into_iter().any(is_path));
+        assert!(
+            !["cifar10", "shapes:size=9", "shapes:", "coco"]
+                .into_iter()
+                .any(is_path)
+        );
+    }
+
+    #[test]
+    fn a_format_stands_in_front_of_a_path_and_options_behind() {
+        let source = Source::parse("coco:annotations/a.json?images=train2017&split=val").unwrap();
+        let Source::Path(Some(Format::Coco), path, query) = source else {
+            panic!("{source:?}");
+        };
+        assert_eq!(
+            (path, query.text("images")),
+            ("annotations/a.json".as_ref(), Some("train2017"))
+        );
+        assert_eq!(query.split(Split::Train).unwrap(), Split::Validation);
+        assert!(matches!(
+            Source::parse("yolo:pets").unwrap(),
+            Source::Path(Some(Format::Yolo), ..)
+        ));
+        let refused = Source::parse("a.json?image=x").unwrap_err().to_string();
+        assert!(refused.contains("did you mean `images`"), "{refused}");
+        let Source::Path(None, _, query) = Source::parse("./a?split=half").unwrap() else {
+            panic!("no path");
+        };
+        assert!(
+            query
+                .split(Split::Train)
+                .unwrap_err()
+                .to_string()
+                .contains("split=half")
+        );
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use potstill_random::Seed;
 
-use crate::{DataError, Dataset, DatasetInfo, Image, LeftOut, Sample, Target, TargetKind};
+use crate::{DataError, Dataset, DatasetInfo, Findings, Image, LeftOut, Sample, Target, TargetKind};
 
 /// How many images of each class to keep.
 ///
@@ -103,6 +103,7 @@ impl Subset {
         self.info.name = name;
         self.info.left_out = LeftOut::default();
         self.info.notes.clear();
+        self.info.findings = Findings::default();
         self
     }
 

@@ -8,7 +8,7 @@ use std::{
 use potstill_metrics::coco::TrueObject;
 use serde::{Deserialize, Deserializer};
 
-use super::{RegionKind, Segmentation, checked_box, read_json, segmentation::region};
+use super::{RegionKind, Segmentation, checked_box, parse_json, read_json, segmentation::region};
 use crate::DataError;
 
 /// What a COCO annotation file says.
@@ -96,21 +96,30 @@ impl CocoAnnotations {
     /// A file that is not there or no annotations, two images or categories of one id, an object of an unknown image or category, boxes
     /// that are none; with the object's id.
     pub fn read(path: &Path) -> Result<Self, DataError> {
+        let read = Self::of(read_json(path)?, path);
+        read.check()?;
+        Ok(read)
+    }
+
+    /// The same from the bytes of a file, without looking at what they say.
+    pub(crate) fn parse(bytes: &[u8], path: &Path) -> Result<Self, DataError> {
+        Ok(Self::of(parse_json(bytes, path)?, path))
+    }
+
+    fn of(file: File, path: &Path) -> Self {
         let File {
             mut images,
             mut categories,
             annotations,
-        } = read_json(path)?;
+        } = file;
         images.sort_by_key(|image| image.id);
         categories.sort_by_key(|category| category.id);
-        let read = Self {
+        Self {
             path: path.into(),
             images,
             categories,
             annotations,
-        };
-        read.check()?;
-        Ok(read)
+        }
     }
 
     fn check(&self) -> Result<(), DataError> {

@@ -24,12 +24,31 @@ pub enum RegionKind {
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, DataError> {
-    let bytes = fs::read(path).map_err(DataError::io("read", path))?;
-    serde_json::from_slice(&bytes).map_err(|error| DataError::Format {
+    parse_json(&fs::read(path).map_err(DataError::io("read", path))?, path)
+}
+
+fn parse_json<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<T, DataError> {
+    serde_json::from_slice(bytes).map_err(|error| DataError::Format {
         file: path.display().to_string(),
         place: format!("line {}, column {}", error.line(), error.column()),
-        problem: said(&error),
+        problem: match not_a_number(bytes, &error) {
+            Some(word) => format!("`{word}` is no number of JSON; correct the value, or remove the object"),
+            None => said(&error),
+        },
     })
+}
+
+/// What Python writes where there is no number, if the error is about that.
+fn not_a_number(bytes: &[u8], error: &serde_json::Error) -> Option<&'static str> {
+    let line = bytes
+        .split(|&byte| byte == b'\n')
+        .nth(error.line().checked_sub(1)?)?;
+    // The column is that of the first letter that does not fit.
+    let start = error.column().saturating_sub(2).min(line.len());
+    let near = &line[start..line.len().min(start + 12)];
+    ["NaN", "-Infinity", "Infinity"]
+        .into_iter()
+        .find(|word| near.windows(word.len()).any(|window| window == word.as_bytes()))
 }
 
 /// What serde says, without the place.

@@ -10,6 +10,7 @@ pub(crate) mod format;
 mod gif;
 mod header;
 mod jpeg;
+mod labels;
 mod netpbm;
 mod options;
 mod png;
@@ -22,6 +23,7 @@ use std::io::{BufRead, Cursor, Read, Seek};
 pub(crate) use self::exif::Orientation;
 use self::format::{ImageFormat, SNIFFED};
 pub(crate) use self::header::Header;
+pub(crate) use self::labels::LabelImage;
 pub use self::options::DecodeOptions;
 use crate::{DataError, Image};
 

@@ -4,6 +4,7 @@ use potstill_random::Seed;
 
 /// How to load.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a switch of its own")]
 pub struct LoaderConfig {
     /// Images in a batch.
     pub batch: usize,

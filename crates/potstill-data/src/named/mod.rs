@@ -3,6 +3,7 @@
 pub(crate) mod cifar;
 pub(crate) mod mnist;
 pub(crate) mod shapes;
+pub(crate) mod small_dense;
 
 use std::path::{Path, PathBuf};
 

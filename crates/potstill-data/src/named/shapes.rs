@@ -23,3 +23,23 @@ pub(crate) const SHAPES: DatasetEntry = DatasetEntry {
         Ok(Box::new(Shapes::new(options, request.split, request.target)?))
     },
 };
+
+/// Drawn scenes for detection and segmentation: the same painter with other settings where nothing is said.
+pub(crate) const SHAPES_SCENES: DatasetEntry = DatasetEntry {
+    name: "shapes-scenes",
+    targets: &[
+        TargetKind::Boxes,
+        TargetKind::Instances,
+        TargetKind::Map,
+        TargetKind::Classes,
+    ],
+    classes: 6,
+    shape: [96, 96, 3],
+    description: "drawn scenes of several shapes with boxes, masks and label maps, made on the fly; options size, classes, objects, train, test, seed",
+    licence: "none needed: the pictures are computed",
+    open: |request| {
+        let options = ShapesOptions::parse_scenes(request.options)?;
+        Ok(Box::new(Shapes::new(options, request.split, request.target)?))
+    },
+    ..SHAPES
+};

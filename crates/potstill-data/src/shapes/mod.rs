@@ -101,7 +101,7 @@ impl Dataset for Shapes {
     fn len(&self) -> usize {
         match self.split {
             Split::Train => self.options.train,
-            Split::Test => self.options.test,
+            Split::Validation | Split::Test => self.options.test,
         }
     }
 

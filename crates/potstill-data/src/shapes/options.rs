@@ -47,25 +47,45 @@ impl Default for ShapesOptions {
 }
 
 impl ShapesOptions {
+    /// The settings of scenes where nothing else is said.
+    pub const SCENES: Self = Self {
+        size: 96,
+        classes: 6,
+        train: 2_000,
+        test: 500,
+        seed: 0,
+        figures: Some([1, 4]),
+    };
+
     /// Reads the text behind `shapes:`.
     pub(crate) fn parse(options: &Options<'_>) -> Result<Self, DataError> {
         options.only(&["size", "classes", "figures", "train", "test", "seed"])?;
-        let mut read = Self::default();
-        options.number("size", &mut read.size)?;
-        options.number("classes", &mut read.classes)?;
-        options.number("train", &mut read.train)?;
-        options.number("test", &mut read.test)?;
-        options.number("seed", &mut read.seed)?;
-        if let Some(text) = options.text("figures") {
+        Self::default().changed(options, "figures")
+    }
+
+    /// Reads the text behind `shapes-scenes:`.
+    pub(crate) fn parse_scenes(options: &Options<'_>) -> Result<Self, DataError> {
+        options.only(&["size", "classes", "objects", "train", "test", "seed"])?;
+        Self::SCENES.changed(options, "objects")
+    }
+
+    /// The same with what the text says; the number of figures goes by this name.
+    fn changed(mut self, options: &Options<'_>, figures: &str) -> Result<Self, DataError> {
+        options.number("size", &mut self.size)?;
+        options.number("classes", &mut self.classes)?;
+        options.number("train", &mut self.train)?;
+        options.number("test", &mut self.test)?;
+        options.number("seed", &mut self.seed)?;
+        if let Some(text) = options.text(figures) {
             let (least, most) = text.split_once('-').unwrap_or((text, text));
-            let figures = [least, most].map(|number| number.trim().parse().ok());
-            let [Some(least), Some(most)] = figures else {
+            let range = [least, most].map(|number| number.trim().parse().ok());
+            let [Some(least), Some(most)] = range else {
                 let problem = "needs a whole number, or two as in `1-4`".to_owned();
-                return Err(wrong(format!("figures={text}"), problem));
+                return Err(wrong(format!("{figures}={text}"), problem));
             };
-            read.figures = Some([least, most]);
+            self.figures = Some([least, most]);
         }
-        Ok(read)
+        Ok(self)
     }
 
     /// Whether such pictures can be drawn, and have such targets.

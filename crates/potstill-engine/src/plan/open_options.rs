@@ -12,7 +12,7 @@ use potstill_recipe::Data;
 pub(crate) fn open_options(data: &Data, split: Split) -> Result<OpenOptions, DataError> {
     let labels = match split {
         Split::Train => data.labels.as_ref(),
-        Split::Test => data.test_labels.as_ref().or(data.labels.as_ref()),
+        Split::Validation | Split::Test => data.test_labels.as_ref().or(data.labels.as_ref()),
     };
     let usual = DecodeOptions::default();
     Ok(OpenOptions {
