@@ -4,7 +4,8 @@ use std::{fmt::Write, path::PathBuf};
 
 use clap::Subcommand;
 use indicatif::{ProgressBar, ProgressStyle};
-use potstill_data::{CheckReport, DATA_ROOT, Split, check, fetch};
+use potstill_data::{CheckReport, DATA_ROOT, Split, check, check_as, fetch};
+use potstill_tasks::{TaskKind, TaskOptions};
 
 use crate::{
     choice::choice,
@@ -16,13 +17,16 @@ use crate::{
 /// Commands on data.
 #[derive(Debug, Subcommand)]
 pub enum DataCommand {
-    /// Read every image once: classes, sizes, mean and deviation, unreadable files.
+    /// Read every image once: classes, sizes, mean and deviation, unreadable files, and everything that is wrong in annotations.
     Check {
         /// A name or a path.
         source: String,
         /// Which part.
         #[arg(long, value_parser = choice::<Split>(), default_value_t = Split::Train)]
         split: Split,
+        /// For which task: what is known of an image differs. What the files are usually for, if not given.
+        #[arg(long, value_parser = choice::<TaskKind>())]
+        task: Option<TaskKind>,
         /// How the images are opened.
         #[command(flatten)]
         open: OpenArguments,
@@ -46,19 +50,31 @@ pub fn run(command: &DataCommand, quiet: bool) -> Result<(), Failure> {
         DataCommand::Check {
             source,
             split,
+            task,
             open,
             json,
         } => {
-            let report = check(source, *split, &open.options()?)?;
+            let options = open.options()?;
+            let target = task.map(|kind| potstill_tasks::task(kind, TaskOptions::default()).target_kind());
+            let report = match target {
+                Some(target) => check_as(source, *split, target, &options)?,
+                None => check(source, *split, &options)?,
+            };
             if *json {
                 print_json(&report)?;
             } else {
                 print(&describe(&report))?;
             }
-            match report.unreadable.len() {
-                0 => Ok(()),
-                count => Err(Failure::Work(format!(
+            match (report.unreadable.len(), report.mistakes()) {
+                (0, 0) => Ok(()),
+                (0, count) => Err(Failure::Work(format!(
+                    "{count} annotations of {source} are wrong"
+                ))),
+                (count, 0) => Err(Failure::Work(format!(
                     "{count} images of {source} cannot be read"
+                ))),
+                (images, count) => Err(Failure::Work(format!(
+                    "{images} images of {source} cannot be read, and {count} annotations are wrong"
                 ))),
             }
         }
@@ -86,8 +102,11 @@ pub fn run(command: &DataCommand, quiet: bool) -> Result<(), Failure> {
 }
 
 fn describe(report: &CheckReport) -> String {
+    let objects = report
+        .objects
+        .map_or(String::new(), |objects| format!(", {objects} objects"));
     let mut text = format!(
-        "{}: {} images, {} classes\n",
+        "{}: {} images{objects}, {} classes\n",
         report.name,
         report.images,
         report.classes.len()
@@ -108,14 +127,26 @@ fn describe(report: &CheckReport) -> String {
         numbers(&report.mean),
         numbers(&report.std)
     );
+    if report.objects.is_some() {
+        let _ = writeln!(text, "  images  objects");
+    }
     for class in &report.classes {
-        let _ = writeln!(text, "{:>8}  {}", class.images, class.name);
+        let _ = match class.objects {
+            Some(objects) => writeln!(text, "{:>8} {objects:>8}  {}", class.images, class.name),
+            None => writeln!(text, "{:>8}  {}", class.images, class.name),
+        };
     }
     for note in &report.notes {
         let _ = writeln!(text, "{note}");
     }
     for unreadable in &report.unreadable {
         let _ = writeln!(text, "unreadable: {}", unreadable.reason);
+    }
+    for finding in &report.findings {
+        let _ = writeln!(text, "{finding}");
+    }
+    for count in &report.finding_counts {
+        let _ = writeln!(text, "{:>8}  {} ({})", count.count, count.kind, count.severity);
     }
     text
 }

@@ -50,7 +50,7 @@ pub struct EvalArguments {
     #[arg(long, value_name = "NAME_OR_PATH", required_unless_present = "predictions")]
     pub data: Option<String>,
     /// Which part of them.
-    #[arg(long, value_parser = choice::<Part>(), default_value_t = Part::Test)]
+    #[arg(long, value_parser = data_part::parser(), default_value_t = Part::Test)]
     pub split: Part,
     /// What the network's classes are called: a file with a name a line, in the order of its outputs. By these names, or those of the
     /// weights' config, the classes of the data are told.
