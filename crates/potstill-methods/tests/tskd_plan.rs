@@ -108,7 +108,7 @@ fn remembering(options: &str) -> (Pair, Box<dyn Method>) {
 
 #[test]
 fn the_taps_are_the_stem_and_the_first_two_stages() {
-    let cases = [
+    let cases = vec![
         (
             Pair::resnets(),
             "",

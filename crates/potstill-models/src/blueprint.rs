@@ -6,6 +6,8 @@ use crate::{
     HeadConfig, LastStage, NeckConfig, OutputKind, Shortcut, Stage, StageEnd,
     assembly::{Assembly, below},
     backbones::Architecture,
+    heads::DetectorConfig,
+    levels::Levels,
     model::Source,
 };
 
@@ -19,6 +21,13 @@ pub(crate) enum Blueprint {
         architecture: Architecture,
         neck: Option<NeckConfig>,
         head: HeadConfig,
+    },
+    /// Levels of a backbone, a pyramid on them, and the head of a detector.
+    Detector {
+        architecture: Architecture,
+        levels: Levels,
+        neck: NeckConfig,
+        head: DetectorConfig,
     },
 }
 
@@ -34,6 +43,12 @@ impl Blueprint {
                 neck,
                 head,
             } => Assembly::dense(architecture, (neck, head), [channels, classes], scope),
+            Self::Detector {
+                architecture,
+                levels,
+                neck,
+                head,
+            } => Assembly::detector(architecture, (levels, neck, head), [channels, classes], scope),
         })
     }
 
@@ -42,13 +57,16 @@ impl Blueprint {
         match self {
             Self::Classification(_) => OutputKind::Logits,
             Self::Dense { .. } => OutputKind::DenseLogits,
+            Self::Detector { head, .. } => head.output_kind(),
         }
     }
 
     /// The backbone, where there is one that stands for itself.
     pub fn architecture(&self) -> Architecture {
         match *self {
-            Self::Classification(architecture) | Self::Dense { architecture, .. } => architecture,
+            Self::Classification(architecture)
+            | Self::Dense { architecture, .. }
+            | Self::Detector { architecture, .. } => architecture,
         }
     }
 
@@ -59,6 +77,14 @@ impl Blueprint {
             Self::Classification(_) => Self::Classification(chosen),
             Self::Dense { neck, head, .. } => Self::Dense {
                 architecture: chosen,
+                neck,
+                head,
+            },
+            Self::Detector {
+                levels, neck, head, ..
+            } => Self::Detector {
+                architecture: chosen,
+                levels,
                 neck,
                 head,
             },
@@ -88,6 +114,16 @@ impl Blueprint {
         match self {
             Self::Classification(architecture) => architecture.stage_ends(),
             Self::Dense { .. } => self.stages().into_iter().map(|stage| stage.end).collect(),
+            Self::Detector {
+                architecture,
+                levels,
+                neck,
+                ..
+            } => {
+                let points = neck.points(levels.of(*architecture).len()).into_iter();
+                let end = |point| StageEnd::linear(format!("backbone.{}.{point}", neck.path()));
+                points.map(end).collect()
+            }
         }
     }
 
@@ -97,10 +133,10 @@ impl Blueprint {
         let Some(path) = self.path() else {
             return own;
         };
-        let ends = self.stage_ends();
+        let stages = self.stages();
         LastStage {
             first_block: own.first_block.below(path),
-            last_map: ends.last().map_or(own.last_map, |end| end.post.clone()),
+            last_map: stages.last().map_or(own.last_map, |stage| stage.end.post.clone()),
         }
     }
 
@@ -109,6 +145,7 @@ impl Blueprint {
         match self {
             Self::Classification(_) => None,
             Self::Dense { neck, .. } => Some(below(*neck)),
+            Self::Detector { neck, .. } => Some(below(Some(*neck))),
         }
     }
 }

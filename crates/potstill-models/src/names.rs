@@ -36,7 +36,9 @@ pub struct Names {
     pub scheme: Scheme,
     /// The path of the last layer, whose weight has one row per class.
     pub head: &'static str,
-    /// Path segments that the published network calls otherwise: `(ours, theirs)`.
+    /// Rows of that weight that are no classes: one of a detector that has one for the background.
+    pub(crate) background: usize,
+    /// Path segments that the published network calls otherwise, or leaves out: `(ours, theirs)`.
     pub(crate) published: &'static [(&'static str, &'static str)],
     /// Path segments that files in circulation call otherwise: `(theirs, ours)`.
     pub(crate) aliases: &'static [(&'static str, &'static str)],
@@ -48,6 +50,7 @@ impl Names {
         Self {
             scheme,
             head,
+            background: 0,
             published: &[],
             aliases: &[],
         }
@@ -63,6 +66,12 @@ impl Names {
         rename(path, self.published)
     }
 
+    /// Of a network whose last layer has a row for the background besides its classes.
+    pub(crate) const fn with_background(mut self) -> Self {
+        self.background = 1;
+        self
+    }
+
     /// With segments that the published network calls otherwise: `(ours, theirs)`.
     pub(crate) const fn published_as(mut self, pairs: &'static [(&'static str, &'static str)]) -> Self {
         self.published = pairs;
@@ -76,7 +85,7 @@ impl Names {
     }
 }
 
-/// `path` with every segment that has another name in `pairs` (`(from, to)`) replaced.
+/// `path` with every segment that has another name in `pairs` (`(from, to)`) replaced; one whose other name is empty is left out.
 pub(crate) fn rename(path: &str, pairs: &[(&str, &str)]) -> String {
     let segments = path.split('.').map(|segment| {
         pairs
@@ -84,5 +93,6 @@ pub(crate) fn rename(path: &str, pairs: &[(&str, &str)]) -> String {
             .find(|(from, _)| *from == segment)
             .map_or(segment, |(_, to)| to)
     });
+    let segments = segments.filter(|segment| !segment.is_empty());
     segments.collect::<Vec<_>>().join(".")
 }

@@ -4,15 +4,18 @@ use std::fmt;
 
 use burn::tensor::Tensor;
 
-use crate::DenseLogits;
+use crate::{DenseLogits, Detections, RegionDetections};
 
 /// What a forward pass of a network gives for a batch of N images.
 #[derive(Debug, Clone)]
+#[allow(clippy::large_enum_variant, reason = "there are a few of them at a time")]
 pub enum Outputs {
     /// One row of K class scores for each image, `[N, K]`, before any softmax.
     Logits(Tensor<2>),
     /// K class scores for each place of each image, before any softmax.
     DenseLogits(DenseLogits),
+    /// Boxes of objects with scores for K classes, not yet chosen from.
+    Detections(Box<Detections>),
 }
 
 /// The kind of [`Outputs`], known before a network is run.
@@ -22,6 +25,10 @@ pub enum OutputKind {
     Logits,
     /// [`Outputs::DenseLogits`].
     DenseLogits,
+    /// [`Outputs::Detections`] of boxes.
+    Boxes,
+    /// [`Outputs::Detections`] of boxes and outlines.
+    Masks,
 }
 
 impl OutputKind {
@@ -30,6 +37,8 @@ impl OutputKind {
         match self {
             Self::Logits => "classification",
             Self::DenseLogits => "segmentation",
+            Self::Boxes => "detection",
+            Self::Masks => "instance-segmentation",
         }
     }
 }
@@ -39,6 +48,8 @@ impl fmt::Display for OutputKind {
         f.write_str(match self {
             Self::Logits => "one row of logits for each image",
             Self::DenseLogits => "logits for each pixel",
+            Self::Boxes => "boxes of objects",
+            Self::Masks => "boxes and outlines of objects",
         })
     }
 }
@@ -59,6 +70,8 @@ impl Outputs {
         match self {
             Self::Logits(_) => OutputKind::Logits,
             Self::DenseLogits(_) => OutputKind::DenseLogits,
+            Self::Detections(detections) if detections.has_masks() => OutputKind::Masks,
+            Self::Detections(_) => OutputKind::Boxes,
         }
     }
 
@@ -67,6 +80,7 @@ impl Outputs {
         match self {
             Self::Logits(logits) => logits.dims()[1],
             Self::DenseLogits(dense) => dense.classes(),
+            Self::Detections(detections) => detections.classes(),
         }
     }
 
@@ -77,7 +91,7 @@ impl Outputs {
     pub fn logits(&self) -> Result<&Tensor<2>, OutputError> {
         match self {
             Self::Logits(logits) => Ok(logits),
-            Self::DenseLogits(_) => Err(self.no(OutputKind::Logits)),
+            Self::DenseLogits(_) | Self::Detections(_) => Err(self.no(OutputKind::Logits)),
         }
     }
 
@@ -88,7 +102,7 @@ impl Outputs {
     pub fn into_logits(self) -> Result<Tensor<2>, OutputError> {
         match self {
             Self::Logits(logits) => Ok(logits),
-            Self::DenseLogits(_) => Err(self.no(OutputKind::Logits)),
+            Self::DenseLogits(_) | Self::Detections(_) => Err(self.no(OutputKind::Logits)),
         }
     }
 
@@ -99,7 +113,7 @@ impl Outputs {
     pub fn dense_logits(&self) -> Result<&DenseLogits, OutputError> {
         match self {
             Self::DenseLogits(dense) => Ok(dense),
-            Self::Logits(_) => Err(self.no(OutputKind::DenseLogits)),
+            Self::Logits(_) | Self::Detections(_) => Err(self.no(OutputKind::DenseLogits)),
         }
     }
 
@@ -110,8 +124,29 @@ impl Outputs {
     pub fn into_dense_logits(self) -> Result<DenseLogits, OutputError> {
         match self {
             Self::DenseLogits(dense) => Ok(dense),
-            Self::Logits(_) => Err(self.no(OutputKind::DenseLogits)),
+            Self::Logits(_) | Self::Detections(_) => Err(self.no(OutputKind::DenseLogits)),
         }
+    }
+
+    /// What a detector gives.
+    ///
+    /// # Errors
+    /// [`OutputError`] if they are outputs of another kind.
+    pub fn detections(&self) -> Result<&Detections, OutputError> {
+        match self {
+            Self::Detections(detections) => Ok(detections),
+            Self::Logits(_) | Self::DenseLogits(_) => Err(self.no(OutputKind::Boxes)),
+        }
+    }
+
+    /// What a detector that outlines objects gives.
+    ///
+    /// # Errors
+    /// [`OutputError`] if they are outputs of another kind.
+    pub fn outlined(&self) -> Result<&RegionDetections, OutputError> {
+        let regions = self.detections().ok().and_then(Detections::regions);
+        let outlined = regions.filter(|regions| regions.heads.has_masks());
+        outlined.ok_or_else(|| self.no(OutputKind::Masks))
     }
 
     /// The same values on the plain device: constants, through which no gradient goes.
@@ -120,6 +155,7 @@ impl Outputs {
         match self {
             Self::Logits(logits) => Self::Logits(logits.inner()),
             Self::DenseLogits(dense) => Self::DenseLogits(dense.detached()),
+            Self::Detections(detections) => Self::Detections(Box::new(detections.detached())),
         }
     }
 

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::{HeadConfig, ModelEntry, OutputKind, registry};
+use crate::{HeadConfig, ModelEntry, OutputKind, detectors, registry};
 
 /// What a name must look like, and what it then builds on a backbone.
 struct Pattern {
@@ -14,11 +14,23 @@ struct Pattern {
     entry: fn(&ModelEntry) -> ModelEntry,
 }
 
-static PATTERNS: &[Pattern] = &[Pattern {
-    before: "fcn_",
-    after: "",
-    entry: |backbone| backbone.dense(None, HeadConfig::Fcn),
-}];
+static PATTERNS: &[Pattern] = &[
+    Pattern {
+        before: "fcn_",
+        after: "",
+        entry: |backbone| backbone.dense(None, HeadConfig::Fcn),
+    },
+    Pattern {
+        before: "fasterrcnn_",
+        after: "_fpn",
+        entry: detectors::faster,
+    },
+    Pattern {
+        before: "maskrcnn_",
+        after: "_fpn",
+        entry: detectors::mask,
+    },
+];
 
 /// Entries that were asked for. There are at most as many as patterns times backbones, so they may stay.
 static KNOWN: Mutex<BTreeMap<String, &'static ModelEntry>> = Mutex::new(BTreeMap::new());

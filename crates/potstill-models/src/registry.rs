@@ -11,6 +11,7 @@ use crate::{
     Shortcut, Stage, StageEnd,
     backbones::{Extent, FAMILIES},
     blueprint::Blueprint,
+    detectors::DETECTORS,
     patterns,
 };
 
@@ -57,7 +58,7 @@ pub struct BuildOptions {
 /// assert!(small.into_iter().any(|entry| entry.name == "cifar_resnet8"));
 /// ```
 pub fn registry() -> impl Iterator<Item = &'static ModelEntry> + Clone {
-    FAMILIES.iter().copied().flatten()
+    FAMILIES.iter().chain(DETECTORS).copied().flatten()
 }
 
 /// The network with this name: one of the [`registry`], or one whose name is a pattern around the name of a backbone there, such as
@@ -113,13 +114,13 @@ impl ModelEntry {
     ///
     /// ```
     /// use burn::tensor::{Device, Tensor};
-    /// use potstill_models::{BuildOptions, HeadConfig, NeckConfig, find};
+    /// use potstill_models::{BuildOptions, FpnConfig, HeadConfig, NeckConfig, find};
     /// use potstill_ops::{Mode, Pass, Scope};
     /// use potstill_random::Seed;
     ///
     /// let scope = Scope::new(&Device::flex(), Seed::new(0), "example");
     /// let options = BuildOptions { classes: Some(4), ..BuildOptions::default() };
-    /// let neck = Some(NeckConfig::Fpn { channels: 16 });
+    /// let neck = Some(NeckConfig::Fpn(FpnConfig::new(16)));
     /// let model = find("cifar_resnet8")?.build_dense(neck, HeadConfig::Fcn, options, &scope)?;
     /// let images = Tensor::zeros([2, 24, 40, 3], &Device::flex());
     /// let outputs = model.forward(images, &mut Pass::new(Mode::Running));

@@ -8,7 +8,7 @@ mod formula;
 
 use burn::tensor::{DType, Device, Tensor};
 use formula::{digest, fill, noise};
-use potstill_models::{BuildOptions, HeadConfig, Model, NeckConfig, OutputKind, find, probe};
+use potstill_models::{BuildOptions, FpnConfig, HeadConfig, Model, NeckConfig, OutputKind, find, probe};
 use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Point, Taps, count_trainable};
 use potstill_testing::numbers::{assert_near, map, nchw, numbers as all, recorded, scope, values};
 use serde_json::Value;
@@ -25,7 +25,7 @@ fn records() -> Vec<Value> {
 
 /// A model of the registry's `backbone` with FCN's head, and a feature pyramid of so many channels or none.
 fn segmenter(backbone: &str, pyramid: Option<usize>) -> Model {
-    let neck = pyramid.map(|channels| NeckConfig::Fpn { channels });
+    let neck = pyramid.map(|channels| NeckConfig::Fpn(FpnConfig::new(channels)));
     let options = BuildOptions {
         classes: Some(CLASSES),
         ..BuildOptions::default()
@@ -187,7 +187,7 @@ fn logits_for_each_image_are_refused_by_name() {
 #[test]
 fn a_neck_of_no_channels_is_refused() {
     let entry = find("resnet18").unwrap();
-    let neck = Some(NeckConfig::Fpn { channels: 0 });
+    let neck = Some(NeckConfig::Fpn(FpnConfig::new(0)));
     let error = entry
         .build_dense(neck, HeadConfig::Fcn, BuildOptions::default(), &scope())
         .unwrap_err();

@@ -1,7 +1,7 @@
 //! A backbone of any family, built: images in, maps out.
 
 use burn::tensor::Tensor;
-use potstill_ops::{Parameters, Pass, Scope};
+use potstill_ops::{Parameters, Pass, Point, Scope};
 
 use super::{
     Stage,
@@ -55,17 +55,24 @@ impl Backbone {
     /// They are the maps that the backbone goes on with, after what inserted layers and the pass's visitor
     /// made of them.
     pub fn stages(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Vec<Tensor<4>> {
-        self.maps(self.stage_info(), images, pass)
+        let points = self.stage_info().into_iter().map(|stage| stage.end.post);
+        self.maps_at(points.collect(), images, pass)
     }
 
     /// The last map of the last stage, `[N, H_l, W_l, C_l]`.
     pub(crate) fn last_stage(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let last = self.stage_info().split_off(self.stage_info().len() - 1);
-        self.maps(last, images, pass).swap_remove(0)
+        let points = last.into_iter().map(|stage| stage.end.post);
+        self.maps_at(points.collect(), images, pass).swap_remove(0)
     }
 
-    fn maps(&self, stages: Vec<Stage>, images: Tensor<4>, pass: &mut Pass<'_>) -> Vec<Tensor<4>> {
-        let points = stages.into_iter().map(|stage| stage.end.post);
+    /// The maps at these points of the backbone, which it comes by.
+    pub(crate) fn maps_at(
+        &self,
+        points: Vec<Point>,
+        images: Tensor<4>,
+        pass: &mut Pass<'_>,
+    ) -> Vec<Tensor<4>> {
         let (_, maps) = pass.keeping(points, |pass| self.network.forward(images, pass));
         let maps: Option<Vec<_>> = maps.into_iter().collect();
         // A test holds every family to it.

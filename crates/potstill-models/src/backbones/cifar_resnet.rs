@@ -48,6 +48,7 @@ const fn thin(
         depth,
         widths: [16, 16, 32, 64],
         shortcut: Shortcut::Subsample,
+        stem_stride: 1,
     };
     ModelEntry {
         name,
@@ -75,6 +76,7 @@ const fn times_four(
         depth,
         widths: [32, 64, 128, 256],
         shortcut: Shortcut::Projection,
+        stem_stride: 1,
     };
     let names = cifar_benchmark::names("linear")
         .published_as(&[("linear", "fc")])
@@ -100,9 +102,21 @@ pub(crate) struct CifarResNetConfig {
     widths: [usize; 4],
     /// What a block adds where the size changes.
     shortcut: Shortcut,
+    /// The stride of the stem; 1 in the published networks.
+    stem_stride: usize,
 }
 
 impl CifarResNetConfig {
+    /// The thin network of this depth with a stem of stride 2, for images that are large for it: what small detectors stand on.
+    pub const fn halving(depth: usize) -> Self {
+        Self {
+            depth,
+            widths: [16, 16, 32, 64],
+            shortcut: Shortcut::Subsample,
+            stem_stride: 2,
+        }
+    }
+
     /// Blocks of a stage.
     fn blocks(&self) -> usize {
         (self.depth - 2) / 6
@@ -134,7 +148,10 @@ impl Family for CifarResNetConfig {
                 .collect()
         };
         CifarResNet {
-            conv1: Conv2d::he_normal(Conv2dConfig::new(channels, stem, 3), &scope.at("conv1")),
+            conv1: Conv2d::he_normal(
+                Conv2dConfig::new(channels, stem, 3).stride(self.stem_stride),
+                &scope.at("conv1"),
+            ),
             bn1: BatchNorm::new(stem, &scope.at("bn1")),
             layer1: stage("layer1", stem, narrow, 1),
             layer2: stage("layer2", narrow, middle, 2),
@@ -157,7 +174,13 @@ impl Family for CifarResNetConfig {
 
     fn stages(&self) -> Vec<Stage> {
         let last = self.blocks() - 1;
-        let stage = |i: usize| Stage::activated(format!("layer{i}.{last}"), self.widths[i], 1 << (i - 1));
+        let stage = |i: usize| {
+            Stage::activated(
+                format!("layer{i}.{last}"),
+                self.widths[i],
+                self.stem_stride << (i - 1),
+            )
+        };
         (1..=3).map(stage).collect()
     }
 

@@ -55,7 +55,7 @@ const SMALL: MobileNetV3Config = MobileNetV3Config {
     hidden: 1024,
 };
 
-const LARGE: MobileNetV3Config = MobileNetV3Config {
+pub(crate) const LARGE: MobileNetV3Config = MobileNetV3Config {
     rows: &[
         (3, 16, 16, false, RE, 1),
         (3, 64, 24, false, RE, 2),

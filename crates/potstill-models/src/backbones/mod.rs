@@ -2,6 +2,7 @@
 //!
 //! A family is one file and a line in each list of `family.rs`.
 
+mod architectures;
 mod backbone;
 mod cifar_benchmark;
 mod cifar_mobilenet_v2;
@@ -27,3 +28,4 @@ mod wide_resnet;
 pub use backbone::Backbone;
 pub(crate) use family::{Architecture, Extent, FAMILIES};
 pub use family::{LastStage, Stage, StageEnd};
+pub(crate) use inverted_residual::{ConvNorm, conv_and_norm};

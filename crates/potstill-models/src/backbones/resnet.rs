@@ -52,6 +52,18 @@ const fn large(
     imagenet::entry(name, Architecture::ResNet(config), names, counts, about)
 }
 
+impl ResNetConfig {
+    /// ResNet-18, 34, 50 or 101, with the stem for large images; any other depth is 101.
+    pub const fn of_depth(depth: usize) -> Self {
+        match depth {
+            18 => basic([2, 2, 2, 2]),
+            34 => basic([3, 4, 6, 3]),
+            50 => bottleneck([3, 4, 6, 3], 1, 64),
+            _ => bottleneck([3, 4, 23, 3], 1, 64),
+        }
+    }
+}
+
 const fn basic(blocks: [usize; 4]) -> ResNetConfig {
     ResNetConfig {
         stem: Stem::Large,

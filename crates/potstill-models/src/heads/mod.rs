@@ -1,15 +1,21 @@
 //! Heads: from the maps of a backbone, or of a neck, to outputs. One head per file.
 
 mod classification;
+mod detector;
 mod fcn;
+mod regions;
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Pass, Scope};
 
-use crate::{DenseLogits, Outputs};
+use crate::{DenseLogits, Detections, Outputs};
 
 pub(crate) use classification::{ClassificationHead, Pooling};
+pub(crate) use detector::{DetectorConfig, Pyramid};
 use fcn::FcnHead;
+pub(crate) use regions::TwoStageConfig;
+use regions::TwoStageHead;
+pub use regions::{Proposed, RegionHeads, SaidOfRegions};
 
 /// Which head for every pixel is put on a backbone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -47,18 +53,24 @@ impl HeadConfig {
 pub(crate) enum Head {
     Classification(ClassificationHead),
     Fcn(FcnHead),
+    TwoStage(TwoStageHead),
 }
 
 impl Head {
-    /// Outputs of the map `[N, h, w, C]` that it reads, for images of this size `[H, W]`.
-    pub fn forward(&self, map: Tensor<4>, size: [usize; 2], pass: &mut Pass<'_>) -> Outputs {
+    /// Outputs of the maps `[N, h, w, C]` that it reads, fine to coarse, for images of this size `[H, W]`. Only a detector reads more than
+    /// the first.
+    pub fn forward(&self, mut maps: Vec<Tensor<4>>, size: [usize; 2], pass: &mut Pass<'_>) -> Outputs {
         match self {
-            Self::Classification(head) => Outputs::Logits(head.forward(map, pass)),
+            Self::Classification(head) => Outputs::Logits(head.forward(maps.swap_remove(0), pass)),
             Self::Fcn(head) => Outputs::DenseLogits(DenseLogits {
-                logits: head.forward(map, pass),
+                logits: head.forward(maps.swap_remove(0), pass),
                 auxiliary: None,
                 size,
             }),
+            Self::TwoStage(head) => {
+                let regions = head.forward(maps, size, pass);
+                Outputs::Detections(Box::new(Detections::Regions(regions)))
+            }
         }
     }
 }

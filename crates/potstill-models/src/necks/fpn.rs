@@ -50,12 +50,29 @@ pub struct FpnConfig {
 
 impl FpnConfig {
     /// With biases, and without coarser levels.
-    pub fn new(channels: usize) -> Self {
+    pub const fn new(channels: usize) -> Self {
         Self {
             channels,
             extra: ExtraLevels::None,
             norm: false,
         }
+    }
+
+    /// The same with these coarser levels.
+    #[must_use]
+    pub const fn with(self, extra: ExtraLevels) -> Self {
+        Self { extra, ..self }
+    }
+
+    /// The points of the maps that come out of so many levels, fine to coarse.
+    pub(crate) fn points(self, levels: usize) -> Vec<String> {
+        let extra = match self.extra {
+            ExtraLevels::None => &[][..],
+            ExtraLevels::Pool => &["pool"],
+            ExtraLevels::Convolutions { count, .. } => &EXTRA[..count.min(EXTRA.len())],
+        };
+        let layers = (0..levels).map(|level| format!("layer_blocks.{level}"));
+        layers.chain(extra.iter().map(|&name| name.to_owned())).collect()
     }
 }
 

@@ -7,6 +7,7 @@
 mod archive;
 mod asked;
 mod candidates;
+mod detector_names;
 mod head;
 mod pytorch;
 mod renamed;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{StoredTensor, TensorFile, timm_names};
+use super::{StoredTensor, TensorFile, detector_names, timm_names};
 use crate::{Model, names::rename};
 
 /// A file's tensors by the network's names, each still behind what stands before it in the file.
@@ -29,9 +29,12 @@ pub(super) fn renamed<'a>(file: &'a TensorFile, network: &Model) -> Result<Renam
         .collect();
     let wrapped = Wrapped::find(&all, network);
     let timm = timm_names::Timm::find(&all, network)?;
+    let entries = network.parameters().entries();
+    let known: BTreeSet<String> = entries.into_iter().map(|entry| entry.path).collect();
     let ours = |name: &str| {
         let name = wrapped.unwrap(name);
         let name = timm.as_ref().and_then(|timm| timm.ours(&name)).unwrap_or(name);
+        let name = detector_names::present_name(&name, &known).unwrap_or(name);
         rename(&name, names.aliases)
     };
     let mut found = Renamed {

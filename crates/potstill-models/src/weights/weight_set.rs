@@ -41,6 +41,8 @@ pub struct WeightSet<'a> {
     file: PathBuf,
     tensors: BTreeMap<String, &'a StoredTensor>,
     head: &'static str,
+    /// Rows of the last layer that are no classes.
+    background: usize,
     stem: Option<String>,
     /// Whether the network was recognised in it.
     is_whole: bool,
@@ -116,6 +118,7 @@ impl<'a> WeightSet<'a> {
             file: file.path.clone(),
             tensors,
             head,
+            background: network.names().background,
             stem: network
                 .parameters()
                 .entries()
@@ -127,10 +130,10 @@ impl<'a> WeightSet<'a> {
         })
     }
 
-    /// The number of classes that the network tells apart: the rows of its last layer.
+    /// The number of classes that the network tells apart: the rows of its last layer, without the background's.
     pub fn classes(&self) -> Option<usize> {
         let weight = self.tensors.get(&format!("{}.weight", self.head))?;
-        weight.shape.first().copied()
+        weight.shape.first()?.checked_sub(self.background)
     }
 
     /// The channels of the images that it takes: the columns of its first layer, a convolution.

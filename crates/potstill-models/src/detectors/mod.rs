@@ -1,0 +1,10 @@
+//! The detectors of the registry: which head stands on which pyramid of which backbone.
+
+mod two_stage;
+
+use crate::ModelEntry;
+
+pub(crate) use two_stage::{faster, mask};
+
+/// The entries of every kind, in the order of the documentation.
+pub(crate) static DETECTORS: &[&[ModelEntry]] = &[two_stage::ENTRIES];

@@ -1,0 +1,199 @@
+//! Two-stage detectors equal their namesakes in torchvision: names, parameters, and what they say of an image and of four boxes.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+mod formula;
+
+use std::fs;
+
+use burn::tensor::{DType, Device, Tensor};
+use formula::{fill, noise};
+use potstill_base::Digest;
+use potstill_models::{BuildOptions, Model, Outputs, RegionDetections, find};
+use potstill_ops::{Mode, Pass, Role};
+use potstill_testing::{
+    command::shared,
+    numbers::{assert_near, map, nchw, numbers, scope, values},
+};
+use serde_json::Value;
+
+/// The vectors have six digits.
+const SIX_DIGITS: f64 = 5e-6;
+
+fn record(name: &str) -> Option<Value> {
+    let file = shared(&format!("methods/dense/{name}.json"))?;
+    Some(serde_json::from_slice(&fs::read(file).unwrap()).unwrap())
+}
+
+fn fresh(name: &str) -> Model {
+    find(name)
+        .unwrap()
+        .build(BuildOptions::default(), &scope())
+        .unwrap()
+}
+
+/// The first 16 digits of the SHA-256 of the lines `name [shape]` in their order, with the counters that PyTorch's batch norms have.
+fn hash(network: &Model) -> String {
+    let mut lines = Vec::new();
+    for entry in network.parameters().entries() {
+        let name = network.names().published_name(&entry.path);
+        lines.push(format!("{name} {:?}", entry.shape));
+        if let Some(norm) = name.strip_suffix("running_var") {
+            lines.push(format!("{norm}num_batches_tracked []"));
+        }
+    }
+    Digest::of(lines.join("\n"))[..16].to_owned()
+}
+
+fn parameters(network: &Model) -> usize {
+    let entries = network.parameters().entries().into_iter();
+    let learned = entries.filter(|entry| entry.role == Role::Weight);
+    learned.map(|entry| entry.shape.iter().product::<usize>()).sum()
+}
+
+#[test]
+#[ignore = "builds seven networks of 40 million parameters"]
+fn names_and_parameters_are_those_of_torchvision() {
+    let Some(record) = record("networks") else { return };
+    for name in [
+        "fasterrcnn_resnet50_fpn",
+        "fasterrcnn_resnet50_fpn_v2",
+        "fasterrcnn_mobilenet_v3_large_fpn",
+        "fasterrcnn_mobilenet_v3_large_320_fpn",
+        "maskrcnn_resnet50_fpn",
+        "maskrcnn_resnet50_fpn_v2",
+    ] {
+        let network = fresh(name);
+        let wanted = &record[name];
+        assert_eq!(
+            parameters(&network) as u64,
+            wanted["parameters"].as_u64().unwrap(),
+            "{name}"
+        );
+        assert_eq!(
+            hash(&network),
+            wanted["names_sha256_16"].as_str().unwrap(),
+            "{name}"
+        );
+    }
+}
+
+/// `[1, 64, 96, 3]`.
+fn image() -> Tensor<4> {
+    map([1, 3, 64, 96], |i| {
+        let (c, y, x) = (i / (64 * 96), i / 96 % 64, i % 96);
+        (((c * 7 + y * 3 + x * 5) % 256) as f64 / 255.0 - 0.5) / 0.25
+    })
+}
+
+/// Sum, sum of squares, the first four values and the last two in `[N, C, H, W]` order.
+#[track_caller]
+fn assert_summary(what: &str, found: &[f64], wanted: &Value) {
+    let size: f64 = numbers(&wanted["shape"]).iter().product();
+    assert_eq!(found.len() as f64, size, "{what}");
+    let squares: f64 = found.iter().map(|value| value * value).sum();
+    let wanted_squares = numbers(&wanted["sum_of_squares"]);
+    assert_near(what, &[squares], &wanted_squares, SIX_DIGITS);
+    let scale = (squares * size).sqrt();
+    let sum: f64 = found.iter().sum();
+    let difference = (sum - numbers(&wanted["sum"])[0]).abs();
+    assert!(
+        difference <= SIX_DIGITS * scale.max(sum.abs()),
+        "{what}: the sum is {sum}"
+    );
+    assert_near(what, &found[..4], &numbers(&wanted["first"]), 2e-5);
+    assert_near(what, &found[found.len() - 2..], &numbers(&wanted["last"]), 2e-5);
+}
+
+fn regions(outputs: &Outputs) -> RegionDetections {
+    outputs.detections().unwrap().regions().unwrap().clone()
+}
+
+fn says_what_it_should(name: &str) {
+    let Some(record) = record("formula_networks") else {
+        return;
+    };
+    let wanted = &record[name];
+    let mut network = fresh(name);
+    fill(&mut network, noise, DType::F64);
+    let mut pass = Pass::new(Mode::Running);
+    let found = regions(&network.forward(image(), &mut pass));
+    let levels = wanted["fpn"].as_object().unwrap();
+    assert_eq!(found.maps.len(), levels.len());
+    for (map, (level, wanted)) in found.maps.iter().zip(levels) {
+        assert_summary(&format!("{name}, level {level}"), &nchw(map), wanted);
+    }
+    for (level, proposed) in found.proposed.iter().enumerate() {
+        let what = format!("{name}, proposals of level {level}");
+        assert_summary(
+            &what,
+            &nchw(&proposed.objectness),
+            &wanted["rpn_objectness"][level],
+        );
+        assert_summary(&what, &nchw(&proposed.codes), &wanted["rpn_deltas"][level]);
+    }
+    let boxes: Vec<[f32; 4]> = serde_json::from_value(wanted["boxes"].clone()).unwrap();
+    let boxes = [boxes];
+    let pooled = found.heads.pooled(&found.maps, &boxes);
+    assert_summary("pooled", &nchw(&pooled), &wanted["pooled"]);
+    let said = found.look(&boxes, &mut pass);
+    assert_summary("logits", &values(&said.logits), &wanted["class_logits"]);
+    assert_summary("boxes", &values(&said.codes), &wanted["box_regression"]);
+    if let Some(wanted) = wanted.get("mask_logits") {
+        let masks = found.heads.outline(&found.maps, &boxes, &mut pass).unwrap();
+        assert_summary("masks", &nchw(&masks), wanted);
+    }
+}
+
+#[test]
+#[ignore = "a large network in double precision"]
+fn a_mobile_detector_says_what_torchvisions_says() {
+    says_what_it_should("fasterrcnn_mobilenet_v3_large_320_fpn");
+}
+
+#[test]
+#[ignore = "a large network in double precision"]
+fn a_mask_detector_says_what_torchvisions_says() {
+    says_what_it_should("fasterrcnn_resnet50_fpn");
+    says_what_it_should("maskrcnn_resnet50_fpn");
+}
+
+/// A small detector with masks, as it comes: proposals lie in their image, detections too, and each has its mask.
+#[test]
+fn detections_lie_in_their_images() {
+    let options = BuildOptions {
+        classes: Some(3),
+        ..BuildOptions::default()
+    };
+    let network = find("maskrcnn_cifar_resnet8")
+        .unwrap()
+        .build(options, &scope())
+        .unwrap();
+    let images = Tensor::ones([2, 32, 48, 3], &Device::flex());
+    let mut found = regions(&network.forward(images, &mut Pass::new(Mode::Running)));
+    found.rules.detections.threshold = 0.0;
+    let sizes = [[32, 48], [20, 30]];
+    let proposals = found.proposals(&sizes, &found.rules.measuring);
+    let detections = found.detections(&sizes);
+    for ((proposals, detections), [height, width]) in proposals.iter().zip(&detections).zip(sizes) {
+        let is_inside = |[left, top, right, bottom]: [f32; 4]| {
+            0.0 <= left
+                && left <= right
+                && right <= width as f32
+                && 0.0 <= top
+                && top <= bottom
+                && bottom <= height as f32
+        };
+        assert!(!proposals.is_empty() && proposals.iter().all(|corners| is_inside(*corners)));
+        assert!(!detections.is_empty());
+        for one in detections {
+            assert!(
+                is_inside(one.found.corners) && one.found.class < 3,
+                "{:?}",
+                one.found
+            );
+            let mask = one.mask.as_ref().unwrap();
+            assert!(mask.len() == 28 * 28 && mask.iter().all(|value| (0.0..=1.0).contains(value)));
+        }
+    }
+}
