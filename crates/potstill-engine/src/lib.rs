@@ -15,6 +15,7 @@ mod machine;
 mod model_config;
 mod network_input;
 mod observer;
+mod pictures;
 mod plan;
 mod predictor;
 mod preprocess;
@@ -37,6 +38,7 @@ pub use machine::peak_rss_mb;
 pub use model_config::{InputConfig, ModelConfig};
 pub use network_input::NetworkInput;
 pub use observer::{EpochProgress, NoObserver, Observer, StepProgress, epoch_line};
+pub use pictures::scene;
 pub use plan::{
     Plan,
     data::{PlannedData, default_input},

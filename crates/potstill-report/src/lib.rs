@@ -7,7 +7,7 @@
 //! * [`compare`] puts runs side by side: student alone, distilled, teacher; mean, spread and gain;
 //! * [`curves_svg`] draws accuracy and loss, [`html_report`] a whole page without scripts or other files;
 //! * [`model_card`] writes the `README.md` beside a student's weights;
-//! * [`tiles_svg`] puts images side by side with text below them;
+//! * [`TileSheet`] puts images side by side with marks on them and text below;
 //! * [`tensorboard::EventWriter`] writes the event files that `TensorBoard` reads.
 //!
 //! No function prints; each gives back text, or writes the one file it names.
@@ -43,4 +43,4 @@ pub use potstill_metrics::{Details, MetricInfo, MetricSet, Metrics, Unit};
 pub use schema::SCHEMA_VERSION;
 pub use spread::Spread;
 pub use summary::{EpochResult, Network, Summary, Teacher, Validated, read_summary, write_summary};
-pub use tiles::{Tile, tiles_svg};
+pub use tiles::{MarkedBox, Tile, TileSheet};

@@ -1,16 +1,20 @@
 //! A network is asked what images show.
 
+use std::sync::Arc;
+
 use burn::tensor::{
     Tensor, TensorData,
     activation::{sigmoid, softmax},
 };
-use potstill_data::{FloatImage, Image};
+use potstill_data::{
+    Dataset, DatasetInfo, FloatImage, Image, InMemory, LoaderConfig, Sample, Target, TargetKind,
+};
 use potstill_random::Seed;
-use potstill_tasks::{Probabilities, TaskOptions};
+use potstill_tasks::{Prediction, Probabilities, TaskOptions};
 use serde::Serialize;
 
 use super::Predictor;
-use crate::{device::cpu, error::EngineError};
+use crate::{device::cpu, error::EngineError, evaluate::padded_for};
 
 /// A class and how likely an image shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -22,6 +26,43 @@ pub struct Ranked {
 }
 
 impl Predictor {
+    /// What the network says of each image, in the size of that image: boxes, masks, a class map, or the classes of the whole image. Images
+    /// may have any size. Of a detector these are all its detections, those of low scores as well.
+    ///
+    /// # Errors
+    /// An image that the network does not take.
+    pub fn answer(&self, images: &[Image]) -> Result<Vec<Prediction>, EngineError> {
+        let options = TaskOptions {
+            classes: (0..self.network.classes())
+                .map(|class| self.class_name(class))
+                .collect(),
+            ..TaskOptions::default()
+        };
+        let task = potstill_tasks::task(self.task, options);
+        let channels = self.network.channels();
+        let samples = images.iter().map(|image| {
+            Ok(Sample {
+                image: in_channels(image, channels)?,
+                target: Target::None,
+            })
+        });
+        let samples = samples.collect::<Result<Vec<_>, EngineError>>()?;
+        let info = DatasetInfo::new("images", TargetKind::None, &self.class_names);
+        let data: Arc<dyn Dataset> = Arc::new(InMemory::new(samples, info)?);
+        let config = LoaderConfig {
+            batch: 1,
+            keep_truth: true,
+            ..padded_for(task.as_ref(), LoaderConfig::default())
+        };
+        let (viewer, device) = (self.viewer()?, cpu());
+        let mut said = Vec::with_capacity(images.len());
+        for batch in viewer.batches(data, config)? {
+            let batch = batch?;
+            said.extend(task.predictions(&viewer.look(&batch, &device)?, &batch)?);
+        }
+        Ok(said)
+    }
+
     /// The `top` likeliest classes of each image, the likeliest first. Images may have any size.
     ///
     /// # Errors
@@ -29,15 +70,9 @@ impl Predictor {
     pub fn ask(&self, images: &[Image], top: usize) -> Result<Vec<Vec<Ranked>>, EngineError> {
         let augment = self.augment()?;
         let channels = self.network.channels();
-        let taken = images.iter().map(|image| {
-            let image = image.clone().into_channels(channels).ok_or_else(|| {
-                EngineError::Images(format!(
-                    "one has {} channels, the network takes {channels}",
-                    image.channels
-                ))
-            })?;
-            Ok(augment.apply(&image, Seed::new(0), 0, 0)?)
-        });
+        let taken = images
+            .iter()
+            .map(|image| Ok(augment.apply(&in_channels(image, channels)?, Seed::new(0), 0, 0)?));
         let taken = taken.collect::<Result<Vec<FloatImage>, EngineError>>()?;
         // Where no step gives all images one size, neighbours of one size are looked at together.
         let alike = taken.chunk_by(|a, b| a.shape() == b.shape());
@@ -85,4 +120,13 @@ impl Predictor {
         };
         order.into_iter().take(top).map(ranked).collect()
     }
+}
+
+/// The image in as many channels as a network takes.
+fn in_channels(image: &Image, channels: usize) -> Result<Image, EngineError> {
+    let found = image.channels;
+    image
+        .clone()
+        .into_channels(channels)
+        .ok_or_else(|| EngineError::Images(format!("one has {found} channels, the network takes {channels}")))
 }

@@ -1,5 +1,6 @@
 //! The run: a loop over the epochs of the plan's timeline and their steps.
 
+mod answers;
 mod details;
 mod epoch;
 mod epoch_end;

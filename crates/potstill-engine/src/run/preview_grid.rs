@@ -1,7 +1,10 @@
 //! Images before and after, with how sure both networks are of them, as a picture.
 
 use burn::tensor::Tensor;
-use potstill_report::{ReportError, Tile, tiles_svg};
+use potstill_report::{ReportError, Tile, TileSheet};
+
+/// The side of a tile in pixels.
+const SIDE: usize = 96;
 
 /// Some images before and after, with what both networks make of them.
 pub(super) struct Specimen {
@@ -28,11 +31,16 @@ pub(super) fn draw(specimen: &Specimen) -> Result<String, ReportError> {
             width,
             rgb,
             caption: caption(specimen, row, index),
+            ..Tile::default()
         };
         pictures.into_iter().enumerate().map(tile).collect()
     });
-    let rows: Vec<Vec<Tile>> = tiles.collect();
-    tiles_svg("Clean images, and what the augmentation makes of them", &rows)
+    let sheet = TileSheet {
+        title: "Clean images, and what the augmentation makes of them".into(),
+        side: SIDE,
+        rows: tiles.collect(),
+    };
+    sheet.svg()
 }
 
 fn caption(specimen: &Specimen, row: usize, index: usize) -> Vec<String> {

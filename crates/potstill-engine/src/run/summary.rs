@@ -34,6 +34,7 @@ impl Run {
             &folder.student(),
         )?;
         write_summary(folder.summary(), &summary)?;
+        self.draw_answers()?;
         let page = html_report(&summary, self.rows(), &recipe);
         let path = folder.report();
         potstill_base::write_atomically(&path, page.as_bytes()).map_err(EngineError::io("write", path))
