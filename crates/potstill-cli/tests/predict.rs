@@ -174,3 +174,51 @@ fn weights_without_a_config_need_a_network_and_may_have_names() {
         "{said}"
     );
 }
+
+const SEGMENTER: &str = r#"version = 1
+name = "maps"
+task = "segmentation"
+[data]
+train = "shapes:size=32,train=32,test=12,classes=3,figures=1-2"
+[student]
+model = "fcn_cifar_resnet8"
+[train]
+epochs = 1
+batch = 16
+optimizer = { kind = "sgd", lr = 0.05 }
+"#;
+
+#[test]
+fn a_segmenter_tells_shares_and_writes_class_maps() {
+    let place = Place::new(env!("CARGO_BIN_EXE_potstill"));
+    fs::write(place.path("maps.toml"), SEGMENTER).unwrap();
+    place.out(&["train", "maps.toml", "--quiet"]);
+    let picture = fs::read_to_string(place.path("runs/maps/pictures/answers.svg")).unwrap();
+    assert_eq!(picture.matches(">truth<").count(), 8);
+    assert_eq!(picture.matches(">student<").count(), 8);
+    write_png(&place.path("pictures/a.png"), [20, 30], |y, x| {
+        [(9 * y) as u8, (5 * x) as u8, 7]
+    });
+    let arguments = ["predict", "runs/maps", "pictures", "--json", "--quiet"];
+    let out = place.out(&[&arguments[..], &["--maps", "m", "--draw", "d"]].concat());
+    let answers: Vec<Value> = serde_json::from_str(&out).unwrap();
+    assert_eq!(answers[0]["size"], serde_json::json!([20, 30]));
+    let shares = answers[0]["classes"].as_array().unwrap();
+    let sum: f64 = shares.iter().map(|share| share["share"].as_f64().unwrap()).sum();
+    assert!((sum - 1.0).abs() < 1e-9, "{out}");
+    let map = fs::read(place.path("m/pictures-a.png")).unwrap();
+    // A PNG header has the sides at fixed places.
+    let sides = [&map[20..24], &map[16..20]].map(|side| u32::from_be_bytes(side.try_into().unwrap()));
+    assert_eq!((sides, map[24], map[25]), ([20, 30], 8, 0), "8 bits, grey");
+    assert!(place.path("d/pictures-a.svg").is_file());
+}
+
+#[test]
+fn a_classifier_has_no_places_to_draw() {
+    let place = with_run();
+    let said = place.refused(&["predict", "runs/tiny", "pictures", "--draw", "d"], 2);
+    assert!(
+        said.contains("`--draw` is for detectors and segmenters"),
+        "{said}"
+    );
+}

@@ -75,7 +75,8 @@ fn transposed(weights: &[Vec<f64>]) -> Vec<Vec<f64>> {
 }
 
 type Rows = fn(usize, usize) -> Vec<Vec<f64>>;
-const KINDS: [(fn(usize, usize) -> Axis, Rows); 3] = [
+type MakeAxis = fn(usize, usize) -> Axis;
+const KINDS: [(MakeAxis, Rows); 3] = [
     (Axis::linear, linear),
     (Axis::nearest, nearest),
     (Axis::means, means),

@@ -61,6 +61,18 @@ impl Names {
         Self::new(Scheme::Own, head)
     }
 
+    /// The names of a model that has another head on this backbone, its last layer at `head`: what a classifier's last layer is called
+    /// elsewhere would be taken for a path of that head.
+    pub(crate) fn with_other_head(self, head: &'static str) -> Self {
+        const SHORTCUT: &[(&str, &str)] = &[("shortcut", "downsample")];
+        let has_shortcut = self.aliases.contains(&SHORTCUT[0]);
+        Self {
+            head,
+            aliases: if has_shortcut { SHORTCUT } else { &[] },
+            ..self
+        }
+    }
+
     /// What the published network calls the tensor at this path of ours.
     pub fn published_name(&self, path: &str) -> String {
         rename(path, self.published)

@@ -152,10 +152,7 @@ impl ModelEntry {
         Self {
             parameters: None,
             macs: None,
-            names: Names {
-                head: head.last_layer(),
-                ..self.names
-            },
+            names: self.names.with_other_head(head.last_layer()),
             blueprint: Blueprint::Dense {
                 architecture: self.blueprint.architecture(),
                 neck,

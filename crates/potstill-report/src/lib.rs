@@ -43,4 +43,4 @@ pub use potstill_metrics::{Details, MetricInfo, MetricSet, Metrics, Unit};
 pub use schema::SCHEMA_VERSION;
 pub use spread::Spread;
 pub use summary::{EpochResult, Network, Summary, Teacher, Validated, read_summary, write_summary};
-pub use tiles::{MarkedBox, Tile, TileSheet};
+pub use tiles::{MarkedBox, Tile, TileSheet, label_map_png};

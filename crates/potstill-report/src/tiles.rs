@@ -136,23 +136,35 @@ impl Tile {
 
     /// Pixels of this kind as a PNG file.
     fn encoded(&self, pixels: &[u8], kind: png::ColorType) -> Result<Vec<u8>, ReportError> {
-        let wrong = |problem: String| ReportError::Tile {
-            height: self.height,
-            width: self.width,
-            problem,
-        };
-        let [height, width] = [self.height, self.width].map(|side| u32::try_from(side).unwrap_or(0));
-        let mut file = Vec::new();
-        let mut encoder = png::Encoder::new(&mut file, width, height);
-        encoder.set_color(kind);
-        encoder.set_depth(png::BitDepth::Eight);
-        let mut writer = encoder.write_header().map_err(|error| wrong(error.to_string()))?;
-        writer
-            .write_image_data(pixels)
-            .and_then(|()| writer.finish())
-            .map_err(|error| wrong(error.to_string()))?;
-        Ok(file)
+        encoded([self.height, self.width], pixels, kind)
     }
+}
+
+/// The class of every pixel of `[height, width]`, row by row, as a grey PNG of 8 bits.
+///
+/// # Errors
+/// [`ReportError::Tile`] where there are more or fewer labels than pixels.
+pub fn label_map_png(size: [usize; 2], labels: &[u8]) -> Result<Vec<u8>, ReportError> {
+    encoded(size, labels, png::ColorType::Grayscale)
+}
+
+fn encoded([height, width]: [usize; 2], pixels: &[u8], kind: png::ColorType) -> Result<Vec<u8>, ReportError> {
+    let wrong = |problem: String| ReportError::Tile {
+        height,
+        width,
+        problem,
+    };
+    let sides = [height, width].map(|side| u32::try_from(side).unwrap_or(0));
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, sides[1], sides[0]);
+    encoder.set_color(kind);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header().map_err(|error| wrong(error.to_string()))?;
+    writer
+        .write_image_data(pixels)
+        .and_then(|()| writer.finish())
+        .map_err(|error| wrong(error.to_string()))?;
+    Ok(file)
 }
 
 impl MarkedBox {

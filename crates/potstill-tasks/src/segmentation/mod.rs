@@ -1,7 +1,7 @@
 //! **Semantic segmentation**: every pixel has a class, or none that counts.
 //!
 //! The loss is the cross-entropy of the pixels that have a label, at the size of the images; an auxiliary head has the same loss with a
-//! weight of 0.4, as in PSPNet (Zhao et al. 2017, section 3.3). The headline is the mean intersection over union.
+//! weight of 0.4, as in `PSPNet` (Zhao et al. 2017, section 3.3). The headline is the mean intersection over union.
 
 mod answer;
 mod cross_entropy;

@@ -1,16 +1,24 @@
-//! `potstill predict`: what pictures show.
+//! `potstill predict`: what pictures show, and where.
 
-use std::{
-    io::{self, Write},
-    path::PathBuf,
-    thread,
-};
+mod classes;
+mod coco_file;
+mod outputs;
+mod places;
+mod printer;
+
+use std::{path::PathBuf, thread};
 
 use clap::Args;
-use potstill_data::{DecodeOptions, Pictures};
-use potstill_engine::{Predictor, Ranked};
-use serde::Serialize;
+use potstill_data::{DecodeOptions, Image, Pictures};
+use potstill_engine::Predictor;
+use potstill_models::OutputKind;
 
+use self::{
+    classes::Classes,
+    outputs::PlacesArguments,
+    places::Places,
+    printer::{Form, Printer},
+};
 use crate::{
     failure::Failure,
     network_arguments::{InputArguments, SourceArguments},
@@ -26,13 +34,16 @@ pub struct PredictArguments {
     /// Pictures: files, folders with all that is in them, tar archives. No labels are needed.
     #[arg(required = true, value_name = "IMAGES")]
     pub images: Vec<PathBuf>,
-    /// So many classes of each picture, the likeliest first.
+    /// So many classes of each picture, the likeliest first, of a network that tells what a whole picture shows.
     #[arg(long, default_value_t = 5, value_name = "K", value_parser = clap::value_parser!(u32).range(1..))]
     pub top: u32,
-    /// Print a list with an object for each picture: `file`, and `top`, a list of `class` and `probability`.
+    /// Print a list with an object for each picture: `file`, and `top`, a list of `class` and `probability`; of a detector `size` and
+    /// `objects`, a list of `class`, `score`, `box` (left, top, right, bottom) and, if it outlines, `mask`; of a segmenter `size` and
+    /// `classes`, a list of `class` and `share`.
     #[arg(long, conflicts_with = "csv")]
     pub json: bool,
-    /// Print comma-separated values: a line for each class of each picture, below `file,rank,class,probability`.
+    /// Print comma-separated values: a line for each class of each picture, below `file,rank,class,probability`; where places are told, below
+    /// `file,class,score,left,top,right,bottom`.
     #[arg(long)]
     pub csv: bool,
     /// Which network it is.
@@ -48,20 +59,26 @@ pub struct PredictArguments {
     /// How the network takes an image.
     #[command(flatten)]
     pub input: InputArguments,
+    /// What a network that tells places writes.
+    #[command(flatten)]
+    pub places: PlacesArguments,
     /// Pictures of a batch.
     #[arg(long, default_value_t = 32, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     pub batch: u32,
 }
 
+impl PredictArguments {
+    fn form(&self) -> Form {
+        match (self.json, self.csv) {
+            (true, _) => Form::Json,
+            (false, true) => Form::Csv,
+            (false, false) => Form::Text,
+        }
+    }
+}
+
 /// The size of images that a network without any word on it is shown.
 const USUAL_SIZE: [usize; 2] = [224, 224];
-
-/// A picture with its likeliest classes.
-#[derive(Debug, Serialize)]
-struct Answer {
-    file: String,
-    top: Vec<Ranked>,
-}
 
 /// Asks the network about every picture and prints what it says. A picture that cannot be read is named, and the rest goes on.
 pub fn run(arguments: &PredictArguments, quiet: bool) -> Result<(), Failure> {
@@ -74,7 +91,68 @@ pub fn run(arguments: &PredictArguments, quiet: bool) -> Result<(), Failure> {
             );
         }
     }
-    let mut printer = Printer::begin(arguments)?;
+    let (asked, unread) = match predictor.network.output_kind() {
+        OutputKind::Logits => ask_classes(&predictor, arguments, quiet)?,
+        _ => ask_places(&predictor, arguments, quiet)?,
+    };
+    match (asked, unread) {
+        (0, _) => Err(Failure::Work("there is no picture".into())),
+        (_, 0) => Ok(()),
+        _ => Err(Failure::Work(format!(
+            "{unread} of {asked} pictures could not be read"
+        ))),
+    }
+}
+
+/// Asks for the likeliest classes of every picture; the pictures, and how many of them could not be read.
+fn ask_classes(
+    predictor: &Predictor,
+    arguments: &PredictArguments,
+    quiet: bool,
+) -> Result<(usize, usize), Failure> {
+    arguments.places.refuse_for_classes()?;
+    let mut printer = Printer::begin::<Classes>(arguments.form())?;
+    let counts = each_batch(predictor, arguments, quiet, &mut |files, images| {
+        let top = arguments.top as usize;
+        for (file, top) in files.into_iter().zip(predictor.ask(&images, top)?) {
+            printer.answer(&Classes { file, top })?;
+        }
+        Ok(())
+    })?;
+    printer.end()?;
+    Ok(counts)
+}
+
+/// Asks where things are in every picture.
+fn ask_places(
+    predictor: &Predictor,
+    arguments: &PredictArguments,
+    quiet: bool,
+) -> Result<(usize, usize), Failure> {
+    let wanted = &arguments.places;
+    let mut outputs = wanted.open(predictor)?;
+    let mut printer = Printer::begin::<Places>(arguments.form())?;
+    let counts = each_batch(predictor, arguments, quiet, &mut |files, images| {
+        let said = predictor.answer(&images)?;
+        for ((file, image), said) in files.into_iter().zip(&images).zip(&said) {
+            let size = [image.height, image.width];
+            outputs.add(&file, image, said, predictor)?;
+            printer.answer(&Places::of(file, size, said, wanted.min_score, predictor))?;
+        }
+        Ok(())
+    })?;
+    printer.end()?;
+    outputs.end()?;
+    Ok(counts)
+}
+
+/// Does something with the pictures of all paths, batch by batch; tells how many there are, and how many of them could not be read.
+fn each_batch(
+    predictor: &Predictor,
+    arguments: &PredictArguments,
+    quiet: bool,
+    on_batch: &mut dyn FnMut(Vec<String>, Vec<Image>) -> Result<(), Failure>,
+) -> Result<(usize, usize), Failure> {
     let (mut asked, mut unread) = (0, 0);
     for path in &arguments.images {
         let pictures = match Pictures::open(path) {
@@ -92,16 +170,9 @@ pub fn run(arguments: &PredictArguments, quiet: bool) -> Result<(), Failure> {
             left_out(&pictures);
         }
         asked += pictures.len();
-        unread += ask(&predictor, &pictures, arguments, &mut printer)?;
+        unread += each_of_path(&pictures, arguments.batch as usize, on_batch)?;
     }
-    printer.end()?;
-    match (asked, unread) {
-        (0, _) => Err(Failure::Work("there is no picture".into())),
-        (_, 0) => Ok(()),
-        _ => Err(Failure::Work(format!(
-            "{unread} of {asked} pictures could not be read"
-        ))),
-    }
+    Ok((asked, unread))
 }
 
 fn network(arguments: &PredictArguments) -> Result<Predictor, Failure> {
@@ -134,15 +205,13 @@ fn left_out(pictures: &Pictures) {
     }
 }
 
-/// Asks about all pictures of a path, and tells how many of them could not be read.
-fn ask(
-    predictor: &Predictor,
+/// Does something with all pictures of a path, and tells how many of them could not be read.
+fn each_of_path(
     pictures: &Pictures,
-    arguments: &PredictArguments,
-    printer: &mut Printer<'_>,
+    batch: usize,
+    on_batch: &mut dyn FnMut(Vec<String>, Vec<Image>) -> Result<(), Failure>,
 ) -> Result<usize, Failure> {
     let threads = thread::available_parallelism().map_or(1, usize::from);
-    let (batch, top) = (arguments.batch as usize, arguments.top as usize);
     let mut unread = 0;
     for start in (0..pictures.len()).step_by(batch) {
         let places = start..pictures.len().min(start + batch);
@@ -159,94 +228,7 @@ fn ask(
                 }
             }
         }
-        for (file, top) in files.into_iter().zip(predictor.ask(&images, top)?) {
-            printer.answer(&Answer { file, top })?;
-        }
+        on_batch(files, images)?;
     }
     Ok(unread)
-}
-
-/// Prints answers as they come.
-struct Printer<'a> {
-    arguments: &'a PredictArguments,
-    printed: usize,
-}
-
-impl<'a> Printer<'a> {
-    fn begin(arguments: &'a PredictArguments) -> Result<Self, Failure> {
-        let first = match arguments {
-            PredictArguments { json: true, .. } => "[",
-            PredictArguments { csv: true, .. } => "file,rank,class,probability\n",
-            _ => "",
-        };
-        write(first)?;
-        Ok(Self {
-            arguments,
-            printed: 0,
-        })
-    }
-
-    fn answer(&mut self, answer: &Answer) -> Result<(), Failure> {
-        let text = match self.arguments {
-            PredictArguments { json: true, .. } => {
-                let comma = if self.printed > 0 { "," } else { "" };
-                format!("{comma}\n{}", serde_json::to_string(answer)?)
-            }
-            PredictArguments { csv: true, .. } => answer.csv(),
-            _ => answer.text(),
-        };
-        self.printed += 1;
-        write(&text)
-    }
-
-    fn end(&self) -> Result<(), Failure> {
-        if self.arguments.json {
-            write("\n]\n")?;
-        }
-        Ok(())
-    }
-}
-
-fn write(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
-}
-
-impl Answer {
-    /// The file, and its classes with their probabilities, in a line.
-    fn text(&self) -> String {
-        let classes = self.top.iter().map(|Ranked { class, probability }| {
-            let percent = 100.0 * f64::from(*probability);
-            format!("  {class} {percent:.2} %")
-        });
-        format!("{}{}\n", self.file, classes.collect::<String>())
-    }
-
-    fn csv(&self) -> String {
-        let lines = (1..).zip(&self.top).map(|(rank, Ranked { class, probability })| {
-            format!("{},{rank},{},{probability}\n", field(&self.file), field(class))
-        });
-        lines.collect()
-    }
-}
-
-/// A text as one field of comma-separated values (RFC 4180).
-fn field(text: &str) -> String {
-    if text.contains([',', '"', '\n', '\r']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::field;
-
-    #[test]
-    fn fields_are_quoted_where_they_must_be() {
-        assert_eq!(field("cat 1.png"), "cat 1.png");
-        assert_eq!(field("a,\"b\""), "\"a,\"\"b\"\"\"");
-    }
 }
