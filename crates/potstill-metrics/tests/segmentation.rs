@@ -5,7 +5,7 @@
 use potstill_metrics::{MEAN_IOU, PixelConfusion};
 use serde_json::Value;
 
-/// Made by plain NumPy from label maps and predictions.
+/// Made by plain `NumPy` from label maps and predictions.
 fn record() -> Value {
     serde_json::from_str(include_str!("reference/miou.json")).unwrap()
 }
