@@ -34,7 +34,13 @@ impl AnchorGrid {
 
     /// Those of RetinaNet (Lin et al. 2017): at five levels three sizes from 32 to 512, each in three ratios.
     pub fn retinanet() -> Self {
-        let sizes = powers().map(|size| {
+        Self::retinanet_at(&FIVE)
+    }
+
+    /// The same at levels of these strides: the least size is four strides.
+    pub fn retinanet_at(strides: &[usize]) -> Self {
+        let sizes = strides.iter().map(|stride| {
+            let size = (4 * stride) as f32;
             // Sizes are whole numbers, cut off.
             let scaled = |thirds: f64| (f64::from(size) * 2.0_f64.powf(thirds / 3.0)).trunc() as f32;
             vec![size, scaled(1.0), scaled(2.0)]
@@ -48,9 +54,14 @@ impl AnchorGrid {
         Self::new(&sizes, &[0.5, 1.0, 2.0])
     }
 
-    /// Those of FCOS (Tian et al. 2019): one square at each place, as long as the level's stride.
+    /// Those of FCOS (Tian et al. 2019): one square at each place, as long as the level's stride; at five levels.
     pub fn fcos() -> Self {
-        let sizes: Vec<Vec<f32>> = powers().map(|size| vec![size / 4.0]).collect();
+        Self::fcos_at(&FIVE)
+    }
+
+    /// The same at levels of these strides.
+    pub fn fcos_at(strides: &[usize]) -> Self {
+        let sizes: Vec<Vec<f32>> = strides.iter().map(|&stride| vec![stride as f32]).collect();
         Self::new(&sizes, &[1.0])
     }
 
@@ -76,6 +87,9 @@ impl AnchorGrid {
         anchors
     }
 }
+
+/// The strides of the levels of a one-stage detector.
+const FIVE: [usize; 5] = [8, 16, 32, 64, 128];
 
 /// 32, 64, 128, 256, 512.
 fn powers() -> impl Iterator<Item = f32> {

@@ -88,6 +88,17 @@ impl DecodeRule {
         }
     }
 
+    /// That of FastestDet when measuring.
+    pub fn fastestdet() -> Self {
+        Self {
+            threshold: 0.01,
+            candidates: usize::MAX,
+            least_side: 0.0,
+            overlap: 0.45,
+            most: 100,
+        }
+    }
+
     /// The detections among `candidates`, which are sorted out by class.
     fn detections(&self, mut candidates: Vec<Found>) -> Vec<Found> {
         candidates.retain(|found| has_sides(found.corners, self.least_side));
@@ -216,4 +227,40 @@ pub fn default_box_detections(
         })
     };
     rule.detections((1..classes).flat_map(of_class).collect())
+}
+
+/// The detections of FastestDet: each of `columns` cells of every row has an objectness, four numbers that mean a box, and a probability of each
+/// of so many `classes`, of which the likeliest counts. Boxes are in pixels of an image of `[height, width]`, and not clipped to it.
+pub fn cell_detections(
+    [objectness, probabilities]: [&[f32]; 2],
+    codes: &[[f32; 4]],
+    (columns, classes): (usize, usize),
+    [height, width]: [f32; 2],
+    rule: &DecodeRule,
+) -> Vec<Found> {
+    let rows = codes.len() / columns.max(1);
+    let of_cells = probabilities
+        .chunks_exact(classes.max(1))
+        .zip(objectness)
+        .zip(codes);
+    let candidates = of_cells
+        .enumerate()
+        .filter_map(|(at, ((own, objectness), code))| {
+            let likelier = |best: (usize, f32), next: (usize, f32)| if next.1 > best.1 { next } else { best };
+            let (class, probability) = own.iter().copied().enumerate().reduce(likelier)?;
+            let score = objectness.powf(0.6) * probability.powf(0.4);
+            let sigmoid = |value: f32| 1.0 / (1.0 + (-value).exp());
+            let [x, y] = [
+                code[0].tanh() + (at % columns) as f32,
+                code[1].tanh() + (at / columns) as f32,
+            ];
+            let (x, y) = (x / columns as f32 * width, y / rows as f32 * height);
+            let [across, down] = [0.5 * sigmoid(code[2]) * width, 0.5 * sigmoid(code[3]) * height];
+            (score > rule.threshold).then_some(Found {
+                corners: [x - across, y - down, x + across, y + down],
+                score,
+                class,
+            })
+        });
+    rule.detections(candidates.collect())
 }

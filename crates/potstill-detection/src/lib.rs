@@ -9,6 +9,7 @@
 //! A box is its corners `[x1, y1, x2, y2]` in pixels, with continuous coordinates: the box of a single pixel is one wide.
 
 mod anchors;
+mod box_loss;
 mod boxes;
 mod coder;
 mod decode;
@@ -21,10 +22,12 @@ mod sampler;
 mod suppress;
 
 pub use anchors::AnchorGrid;
+pub use box_loss::{BoxLoss, OverlapLoss};
 pub use boxes::{Corners, area, center, clip, generalized_overlap, has_sides, overlap};
 pub use coder::{BoxCoder, BoxCoding, DistanceCoder};
 pub use decode::{
-    DecodeRule, DenseLevel, Found, default_box_detections, dense_detections, proposals, region_detections,
+    DecodeRule, DenseLevel, Found, cell_detections, default_box_detections, dense_detections, proposals,
+    region_detections,
 };
 pub use default_boxes::DefaultBoxes;
 pub use levels::RegionLevels;

@@ -90,7 +90,7 @@ impl Assembly {
         Self {
             backbone: Named::new(below(Some(neck)), backbone),
             neck: Some(Named::new(path, neck.build(&widths, &scope.at(neck.path())))),
-            head: Named::new("", head.build(&pyramid, classes, scope)),
+            head: Named::new(head.path(), head.build(&pyramid, classes, scope)),
             levels,
         }
     }
@@ -153,7 +153,7 @@ impl Assembly {
         let architecture = self.backbone.get().architecture();
         let reads = match self.head.get() {
             Head::Classification(head) => head.takes_a_map() && *point == architecture.last_stage().last_map,
-            Head::Fcn(_) | Head::TwoStage(_) => false,
+            Head::Fcn(_) | Head::TwoStage(_) | Head::OneStage(_) => false,
         };
         if reads {
             let head = architecture.head(inputs, classes, scope);

@@ -34,7 +34,10 @@ pub mod weights;
 
 pub use backbones::{Backbone, LastStage, Stage, StageEnd};
 pub use dense_logits::DenseLogits;
-pub use detections::{Detections, FoundRegion, RegionDetections, RegionRules};
+pub use detections::{
+    DenseDetections, DenseLearning, DenseLevelOutputs, DenseRules, Detections, FoundRegion, RegionDetections,
+    RegionRules,
+};
 pub use error::ModelError;
 pub use frozen_model::FrozenModel;
 pub use heads::{HeadConfig, Proposed, RegionHeads, SaidOfRegions};

@@ -34,10 +34,12 @@ impl fmt::Display for Scheme {
 pub struct Names {
     /// Whose names they are.
     pub scheme: Scheme,
-    /// The path of the last layer, whose weight has one row per class.
+    /// The path of the last layer, whose weight has a row for each class.
     pub head: &'static str,
-    /// Rows of that weight that are no classes: one of a detector that has one for the background.
+    /// Classes of that weight that are none: one of a detector that has one for the background.
     pub(crate) background: usize,
+    /// Rows of that weight for each class: as many as a detector has anchors at a place.
+    pub(crate) rows_per_class: usize,
     /// Path segments that the published network calls otherwise, or leaves out: `(ours, theirs)`.
     pub(crate) published: &'static [(&'static str, &'static str)],
     /// Path segments that files in circulation call otherwise: `(theirs, ours)`.
@@ -51,6 +53,7 @@ impl Names {
             scheme,
             head,
             background: 0,
+            rows_per_class: 1,
             published: &[],
             aliases: &[],
         }
@@ -82,6 +85,18 @@ impl Names {
     pub(crate) const fn with_background(mut self) -> Self {
         self.background = 1;
         self
+    }
+
+    /// Of a network whose last layer has so many rows for each class.
+    pub(crate) const fn with_rows_per_class(mut self, rows: usize) -> Self {
+        self.rows_per_class = rows;
+        self
+    }
+
+    /// The number of classes of a network whose last layer has so many rows; `None` if there cannot be so many.
+    pub fn classes_of(&self, rows: usize) -> Option<usize> {
+        let columns = rows.checked_div(self.rows_per_class)?;
+        (columns * self.rows_per_class == rows).then(|| columns.checked_sub(self.background))?
     }
 
     /// With segments that the published network calls otherwise: `(ours, theirs)`.

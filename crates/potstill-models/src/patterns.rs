@@ -21,6 +21,16 @@ static PATTERNS: &[Pattern] = &[
         entry: |backbone| backbone.dense(None, HeadConfig::Fcn),
     },
     Pattern {
+        before: "retinanet_",
+        after: "_fpn",
+        entry: detectors::retinanet,
+    },
+    Pattern {
+        before: "fcos_",
+        after: "_fpn",
+        entry: detectors::fcos,
+    },
+    Pattern {
         before: "fasterrcnn_",
         after: "_fpn",
         entry: detectors::faster,

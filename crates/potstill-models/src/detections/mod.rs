@@ -1,9 +1,12 @@
 //! What detectors give: boxes of objects, not yet chosen from.
 
+mod dense;
 mod regions;
 
+use burn::tensor::Tensor;
 use potstill_detection::Found;
 
+pub use dense::{DenseDetections, DenseLearning, DenseLevelOutputs, DenseRules};
 pub use regions::{FoundRegion, RegionDetections, RegionRules};
 
 /// What a detector gives for a batch of N images, with how it is to be read.
@@ -12,6 +15,8 @@ pub use regions::{FoundRegion, RegionDetections, RegionRules};
 pub enum Detections {
     /// Of a two-stage detector: Faster R-CNN, Mask R-CNN.
     Regions(RegionDetections),
+    /// Of a one-stage detector with a pyramid: RetinaNet, FCOS.
+    Dense(DenseDetections),
 }
 
 impl Detections {
@@ -19,6 +24,7 @@ impl Detections {
     pub fn classes(&self) -> usize {
         match self {
             Self::Regions(regions) => regions.heads.classes(),
+            Self::Dense(dense) => dense.classes(),
         }
     }
 
@@ -26,6 +32,7 @@ impl Detections {
     pub fn has_masks(&self) -> bool {
         match self {
             Self::Regions(regions) => regions.heads.has_masks(),
+            Self::Dense(_) => false,
         }
     }
 
@@ -33,6 +40,7 @@ impl Detections {
     pub fn found(&self, sizes: &[[usize; 2]]) -> Vec<Vec<Found>> {
         match self {
             Self::Regions(regions) => regions.found(sizes),
+            Self::Dense(dense) => dense.found(sizes),
         }
     }
 
@@ -40,6 +48,7 @@ impl Detections {
     pub fn regions(&self) -> Option<&RegionDetections> {
         match self {
             Self::Regions(regions) => Some(regions),
+            Self::Dense(_) => None,
         }
     }
 
@@ -48,6 +57,12 @@ impl Detections {
     pub fn detached(self) -> Self {
         match self {
             Self::Regions(regions) => Self::Regions(regions.detached()),
+            Self::Dense(dense) => Self::Dense(dense.detached()),
         }
     }
+}
+
+/// The values of a tensor, row by row, in single precision.
+fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.inner().into_data().iter::<f32>().collect()
 }

@@ -13,6 +13,7 @@ use potstill_detection::{
 };
 use potstill_ops::{Mode, Pass};
 
+use super::numbers;
 use crate::{Proposed, RegionHeads, SaidOfRegions};
 
 /// The outputs of a two-stage detector for a batch of N images, before a region is looked at: which regions the heads see depends on what is
@@ -206,9 +207,4 @@ impl RegionDetections {
             ..self
         }
     }
-}
-
-/// The values of a tensor, row by row, in single precision.
-fn numbers<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
-    tensor.inner().into_data().iter::<f32>().collect()
 }

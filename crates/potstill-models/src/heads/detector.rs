@@ -2,7 +2,7 @@
 
 use potstill_ops::Scope;
 
-use super::{Head, TwoStageConfig, TwoStageHead};
+use super::{AnchorHeads, Head, OneStageConfig, TwoStageConfig, TwoStageHead};
 use crate::OutputKind;
 
 /// Which head of a detector is put on a pyramid.
@@ -10,6 +10,8 @@ use crate::OutputKind;
 pub(crate) enum DetectorConfig {
     /// Both stages of Faster R-CNN, or of Mask R-CNN.
     TwoStage(TwoStageConfig),
+    /// Heads that look at every anchor: RetinaNet, FCOS.
+    OneStage(OneStageConfig),
 }
 
 /// The pyramid that a head stands on.
@@ -37,6 +39,17 @@ impl DetectorConfig {
     pub fn build(self, pyramid: &Pyramid, classes: usize, scope: &Scope) -> Head {
         match self {
             Self::TwoStage(config) => Head::TwoStage(TwoStageHead::new(&config, pyramid, classes, scope)),
+            Self::OneStage(config) => {
+                Head::OneStage(AnchorHeads::new(&config, pyramid, classes, &scope.at("head")))
+            }
+        }
+    }
+
+    /// The path of its tensors and points.
+    pub fn path(self) -> &'static str {
+        match self {
+            Self::TwoStage(_) => "",
+            Self::OneStage(_) => "head",
         }
     }
 
@@ -44,7 +57,7 @@ impl DetectorConfig {
     pub fn output_kind(self) -> OutputKind {
         match self {
             Self::TwoStage(config) if config.masks => OutputKind::Masks,
-            Self::TwoStage(_) => OutputKind::Boxes,
+            Self::TwoStage(_) | Self::OneStage(_) => OutputKind::Boxes,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! Heads: from the maps of a backbone, or of a neck, to outputs. One head per file.
 
+mod anchors;
 mod classification;
 mod detector;
 mod fcn;
@@ -10,6 +11,8 @@ use potstill_ops::{Pass, Scope};
 
 use crate::{DenseLogits, Detections, Outputs};
 
+use anchors::AnchorHeads;
+pub(crate) use anchors::OneStageConfig;
 pub(crate) use classification::{ClassificationHead, Pooling};
 pub(crate) use detector::{DetectorConfig, Pyramid};
 use fcn::FcnHead;
@@ -54,6 +57,7 @@ pub(crate) enum Head {
     Classification(ClassificationHead),
     Fcn(FcnHead),
     TwoStage(TwoStageHead),
+    OneStage(AnchorHeads),
 }
 
 impl Head {
@@ -70,6 +74,10 @@ impl Head {
             Self::TwoStage(head) => {
                 let regions = head.forward(maps, size, pass);
                 Outputs::Detections(Box::new(Detections::Regions(regions)))
+            }
+            Self::OneStage(head) => {
+                let dense = head.forward(maps, size, pass);
+                Outputs::Detections(Box::new(Detections::Dense(dense)))
             }
         }
     }

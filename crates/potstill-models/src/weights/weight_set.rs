@@ -13,7 +13,7 @@ use super::{
     head::{find_last_layer, is_below, is_of_head},
     renamed::{Renamed, renamed},
 };
-use crate::{HeadWeights, Model, ModelError, Shortcut};
+use crate::{HeadWeights, Model, ModelError, Names, Shortcut};
 
 /// The tensors of a network that a file holds, by the network's names.
 ///
@@ -40,9 +40,7 @@ use crate::{HeadWeights, Model, ModelError, Shortcut};
 pub struct WeightSet<'a> {
     file: PathBuf,
     tensors: BTreeMap<String, &'a StoredTensor>,
-    head: &'static str,
-    /// Rows of the last layer that are no classes.
-    background: usize,
+    names: Names,
     stem: Option<String>,
     /// Whether the network was recognised in it.
     is_whole: bool,
@@ -117,8 +115,7 @@ impl<'a> WeightSet<'a> {
         Ok(Self {
             file: file.path.clone(),
             tensors,
-            head,
-            background: network.names().background,
+            names: *network.names(),
             stem: network
                 .parameters()
                 .entries()
@@ -132,8 +129,8 @@ impl<'a> WeightSet<'a> {
 
     /// The number of classes that the network tells apart: the rows of its last layer, without the background's.
     pub fn classes(&self) -> Option<usize> {
-        let weight = self.tensors.get(&format!("{}.weight", self.head))?;
-        weight.shape.first()?.checked_sub(self.background)
+        let weight = self.tensors.get(&format!("{}.weight", self.names.head))?;
+        self.names.classes_of(*weight.shape.first()?)
     }
 
     /// The channels of the images that it takes: the columns of its first layer, a convolution.
@@ -177,7 +174,8 @@ impl<'a> WeightSet<'a> {
         let known: BTreeSet<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
         let is_left_out = |path: &str| {
             head == HeadWeights::New
-                && (is_below(path, self.head) || is_of_head(path, self.head) && !known.contains(path))
+                && (is_below(path, self.names.head)
+                    || is_of_head(path, self.names.head) && !known.contains(path))
         };
         let left_out: Vec<String> = self
             .tensors
@@ -190,7 +188,7 @@ impl<'a> WeightSet<'a> {
             missing: Vec::new(),
             extra: Vec::new(),
             wrong_shape: Vec::new(),
-            head: self.head,
+            head: self.names.head,
             asked: self.asked.clone(),
         };
         for entry in entries.iter().filter(|entry| !is_left_out(&entry.path)) {

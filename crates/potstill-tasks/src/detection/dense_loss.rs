@@ -1,13 +1,15 @@
 //! The losses of detectors that look at every anchor of a pyramid: RetinaNet and FCOS, as torchvision reduces them.
 
 use burn::tensor::{Tensor, activation::log_sigmoid};
-use potstill_detection::{BoxCoding, Corners, DistanceCoder, Match, Matcher, PointMatcher};
+use potstill_detection::{
+    BoxCoding, BoxLoss, Corners, DistanceCoder, Match, Matcher, OverlapLoss, PointMatcher,
+};
 use potstill_ops::focal_loss;
 
 use super::{
     decoded::decoded_corners,
     objects::ImageObjects,
-    overlap_loss::OverlapLoss,
+    overlap_loss::overlap_losses,
     rows::{constant, selected},
 };
 
@@ -22,31 +24,26 @@ pub struct AnchorOutputs {
     pub centerness: Option<Tensor<3>>,
 }
 
-/// What boxes are compared by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BoxLoss {
-    /// The L1 distance of the codes.
-    L1,
-    /// The overlap of the decoded boxes.
-    Overlap(OverlapLoss),
-}
-
-impl BoxLoss {
-    /// Of each row: what the codes `[R, 4]` at these anchors pay for their objects. `[R, 1]`.
-    fn of(self, codes: Tensor<2>, coding: BoxCoding, anchors: &[Corners], objects: &[Corners]) -> Tensor<2> {
-        match self {
-            Self::L1 => {
-                let pairs = objects.iter().zip(anchors);
-                let wanted: Vec<[f32; 4]> = pairs
-                    .map(|(object, anchor)| coding.encode(*object, *anchor))
-                    .collect();
-                let wanted = constant(&wanted, &codes);
-                (codes - wanted).abs().sum_dim(1)
-            }
-            Self::Overlap(loss) => {
-                let wanted = constant(objects, &codes);
-                loss.of(&decoded_corners(&codes, coding, anchors), &wanted)
-            }
+/// Of each row: what the codes `[R, 4]` at these anchors pay for their objects. `[R, 1]`.
+fn box_losses(
+    loss: BoxLoss,
+    codes: Tensor<2>,
+    coding: BoxCoding,
+    anchors: &[Corners],
+    objects: &[Corners],
+) -> Tensor<2> {
+    match loss {
+        BoxLoss::L1 => {
+            let pairs = objects.iter().zip(anchors);
+            let wanted: Vec<[f32; 4]> = pairs
+                .map(|(object, anchor)| coding.encode(*object, *anchor))
+                .collect();
+            let wanted = constant(&wanted, &codes);
+            (codes - wanted).abs().sum_dim(1)
+        }
+        BoxLoss::Overlap(kind) => {
+            let wanted = constant(objects, &codes);
+            overlap_losses(kind, &decoded_corners(&codes, coding, anchors), &wanted)
         }
     }
 }
@@ -96,7 +93,7 @@ pub fn retinanet_losses(
     }
     let classification = focal_loss(outputs.logits.flatten(0, 1), &columns, &weights);
     let codes = selected(outputs.codes.flatten(0, 1), &positives.rows);
-    let boxes = loss.of(codes, coding, &positives.anchors, &positives.objects);
+    let boxes = box_losses(loss, codes, coding, &positives.anchors, &positives.objects);
     let weights = constant(&positives.weights, &boxes);
     [classification, (boxes * weights).sum()]
 }
@@ -129,14 +126,14 @@ pub fn fcos_losses(
     let classification = focal_loss(outputs.logits.flatten(0, 1), &columns, &weights);
     let codes = selected(outputs.codes.flatten(0, 1), &positives.rows);
     let loss = BoxLoss::Overlap(OverlapLoss::Generalized);
-    let boxes = loss
-        .of(
-            codes,
-            BoxCoding::Distances,
-            &positives.anchors,
-            &positives.objects,
-        )
-        .sum()
+    let boxes = box_losses(
+        loss,
+        codes,
+        BoxCoding::Distances,
+        &positives.anchors,
+        &positives.objects,
+    )
+    .sum()
         / count;
     let centerness = match outputs.centerness {
         Some(logits) => centerness_loss(selected(logits.flatten(0, 1), &positives.rows), &positives) / count,

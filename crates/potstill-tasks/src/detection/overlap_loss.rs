@@ -3,43 +3,31 @@
 use std::f64::consts::PI;
 
 use burn::tensor::Tensor;
+use potstill_detection::OverlapLoss;
 
 use super::columns::Columns;
 
 /// Keeps divisions from nothing, as in torchvision.
 const EPSILON: f64 = 1e-7;
 
-/// A measure of the overlap of two boxes whose loss has a gradient also where they lie apart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum OverlapLoss {
-    /// Less the share of the smallest box around both that neither covers (Rezatofighi et al. 2019).
-    Generalized,
-    /// Less the squared distance of the middles, by the squared diagonal of the smallest box around both (Zheng et al. 2020).
-    Distance,
-    /// As the distance, and less the difference of the boxes' proportions (Zheng et al. 2020). Its weight is a constant.
-    Complete,
-}
-
-impl OverlapLoss {
-    /// The loss of each row: of `boxes` `[R, 4]` against `objects` `[R, 4]`, both by their corners x1, y1, x2, y2. `[R, 1]`.
-    pub fn of(self, boxes: &Tensor<2>, objects: &Tensor<2>) -> Tensor<2> {
-        let (one, two) = (Columns::of(boxes), Columns::of(objects));
-        let common = one.common_with(&two);
-        let union = one.area() + two.area() - common.clone();
-        let overlap = common / (union.clone() + EPSILON);
-        let around = one.around(&two);
-        let loss = -overlap.clone() + 1.0;
-        match self {
-            Self::Generalized => {
-                let area = around.area();
-                loss + (area.clone() - union) / (area + EPSILON)
-            }
-            Self::Distance => loss + distance(&one, &two, &around),
-            Self::Complete => {
-                let shape = (two.proportion() - one.proportion()).powi_scalar(2) * (4.0 / PI.powi(2));
-                let weight = shape.clone() / (shape.clone() - overlap + (1.0 + EPSILON));
-                loss + distance(&one, &two, &around) + shape * weight.detach()
-            }
+/// The loss of each row: of `boxes` `[R, 4]` against `objects` `[R, 4]`, both by their corners x1, y1, x2, y2. `[R, 1]`.
+pub fn overlap_losses(kind: OverlapLoss, boxes: &Tensor<2>, objects: &Tensor<2>) -> Tensor<2> {
+    let (one, two) = (Columns::of(boxes), Columns::of(objects));
+    let common = one.common_with(&two);
+    let union = one.area() + two.area() - common.clone();
+    let overlap = common / (union.clone() + EPSILON);
+    let around = one.around(&two);
+    let loss = -overlap.clone() + 1.0;
+    match kind {
+        OverlapLoss::Generalized => {
+            let area = around.area();
+            loss + (area.clone() - union) / (area + EPSILON)
+        }
+        OverlapLoss::Distance => loss + distance(&one, &two, &around),
+        OverlapLoss::Complete => {
+            let shape = (two.proportion() - one.proportion()).powi_scalar(2) * (4.0 / PI.powi(2));
+            let weight = shape.clone() / (shape.clone() - overlap + (1.0 + EPSILON));
+            loss + distance(&one, &two, &around) + shape * weight.detach()
         }
     }
 }
