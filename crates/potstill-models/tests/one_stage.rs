@@ -125,18 +125,13 @@ fn assert_summary(what: &str, found: &[f64], wanted: &Value) {
     assert_near(what, &found[found.len() - 2..], &numbers(&wanted["last"]), 2e-5);
 }
 
-fn detections(outputs: Outputs) -> Detections {
-    match outputs {
-        Outputs::Detections(detections) => *detections,
-        other => panic!("{other:?}"),
-    }
-}
-
 fn dense(outputs: Outputs) -> DenseDetections {
-    match detections(outputs) {
-        Detections::Dense(dense) => dense,
-        other => panic!("{other:?}"),
+    if let Outputs::Detections(detections) = outputs
+        && let Detections::Dense(dense) = *detections
+    {
+        return dense;
     }
+    panic!("no anchors")
 }
 
 fn says_what_it_should(name: &str) {

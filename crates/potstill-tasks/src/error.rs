@@ -29,4 +29,9 @@ pub enum TaskError {
         /// The kind that is there.
         found: TargetKind,
     },
+    /// A detector whose losses are not those of this task.
+    #[error(
+        "a two-stage detector cannot be trained for boxes alone yet: `task = \"instance-segmentation\"` or a one-stage detector"
+    )]
+    Regions,
 }

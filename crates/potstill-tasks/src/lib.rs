@@ -7,6 +7,7 @@
 //! |---|---|---|---|---|
 //! | [`Classification`] | one class | a row of logits | cross-entropy | top-1 |
 //! | [`MultiLabel`] | a set of classes | a row of logits | binary cross-entropy | mAP |
+//! | [`DetectionTask`] | objects with boxes | boxes with scores | those of the detector's kind | AP |
 //! | [`Segmentation`] | a class for each pixel | logits for each place | cross-entropy of the pixels | mIoU |
 //!
 //! [`Verifier`] measures the embeddings of a trained network on pairs of images.
@@ -34,6 +35,7 @@ mod task;
 mod verification;
 
 pub use classification::{Classification, cross_entropy, weighted_cross_entropy};
+pub use detection::DetectionTask;
 pub use error::TaskError;
 pub use loss_term::LossTerm;
 pub use multi_label::{MultiLabel, binary_cross_entropy};

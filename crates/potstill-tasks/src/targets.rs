@@ -3,7 +3,7 @@
 use burn::tensor::{Int, Tensor};
 use potstill_data::TargetKind;
 
-use crate::TaskError;
+use crate::{TaskError, detection::ObjectTargets};
 
 /// What is known about the images of a batch, as tensors on the plain device.
 #[derive(Debug, Clone)]
@@ -14,6 +14,8 @@ pub enum Targets {
     Classes(Tensor<2>),
     /// The class of each pixel of the padded images, `[N, H, W]`; [`LabelMap::IGNORE`](potstill_data::LabelMap::IGNORE) where there is none, and in the padding.
     Map(Tensor<3, Int>),
+    /// The objects of each image.
+    Objects(ObjectTargets),
     /// Nothing.
     None,
 }
@@ -25,6 +27,7 @@ impl Targets {
             Self::Class(_) => TargetKind::Class,
             Self::Classes(_) => TargetKind::Classes,
             Self::Map(_) => TargetKind::Map,
+            Self::Objects(_) => TargetKind::Boxes,
             Self::None => TargetKind::None,
         }
     }
@@ -36,7 +39,9 @@ impl Targets {
     pub fn class(&self) -> Result<&Tensor<1, Int>, TaskError> {
         match self {
             Self::Class(classes) => Ok(classes),
-            Self::Classes(_) | Self::Map(_) | Self::None => Err(self.no(TargetKind::Class)),
+            Self::Classes(_) | Self::Map(_) | Self::Objects(_) | Self::None => {
+                Err(self.no(TargetKind::Class))
+            }
         }
     }
 
@@ -47,7 +52,9 @@ impl Targets {
     pub fn classes(&self) -> Result<&Tensor<2>, TaskError> {
         match self {
             Self::Classes(classes) => Ok(classes),
-            Self::Class(_) | Self::Map(_) | Self::None => Err(self.no(TargetKind::Classes)),
+            Self::Class(_) | Self::Map(_) | Self::Objects(_) | Self::None => {
+                Err(self.no(TargetKind::Classes))
+            }
         }
     }
 
@@ -58,7 +65,20 @@ impl Targets {
     pub fn map(&self) -> Result<&Tensor<3, Int>, TaskError> {
         match self {
             Self::Map(labels) => Ok(labels),
-            Self::Class(_) | Self::Classes(_) | Self::None => Err(self.no(TargetKind::Map)),
+            Self::Class(_) | Self::Classes(_) | Self::Objects(_) | Self::None => {
+                Err(self.no(TargetKind::Map))
+            }
+        }
+    }
+
+    /// The objects of each image.
+    ///
+    /// # Errors
+    /// [`TaskError::Targets`] if they are of another kind.
+    pub fn objects(&self) -> Result<&ObjectTargets, TaskError> {
+        match self {
+            Self::Objects(objects) => Ok(objects),
+            Self::Class(_) | Self::Classes(_) | Self::Map(_) | Self::None => Err(self.no(TargetKind::Boxes)),
         }
     }
 
@@ -69,6 +89,7 @@ impl Targets {
             Self::Class(classes) => Self::Class(Tensor::cat(vec![classes; times], 0)),
             Self::Classes(classes) => Self::Classes(Tensor::cat(vec![classes; times], 0)),
             Self::Map(labels) => Self::Map(Tensor::cat(vec![labels; times], 0)),
+            Self::Objects(objects) => Self::Objects(objects.repeated(times)),
             Self::None => Self::None,
         }
     }

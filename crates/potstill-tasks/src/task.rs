@@ -9,8 +9,8 @@ use potstill_models::{OutputKind, Outputs};
 use potstill_random::Seed;
 
 use crate::{
-    Classification, LossTerm, MultiLabel, Prediction, Probabilities, Segmentation, Targets, TaskError,
-    TaskKind,
+    Classification, DetectionTask, LossTerm, MultiLabel, Prediction, Probabilities, Segmentation, Targets,
+    TaskError, TaskKind,
 };
 
 /// What networks are trained for.
@@ -141,6 +141,7 @@ pub fn task(kind: TaskKind, options: TaskOptions) -> Arc<dyn Task> {
         TaskKind::Classification => Arc::new(Classification::new(options)),
         TaskKind::MultiLabel => Arc::new(MultiLabel::new(options)),
         TaskKind::Segmentation => Arc::new(Segmentation::new(options)),
+        TaskKind::Detection => Arc::new(DetectionTask::new(options)),
     }
 }
 

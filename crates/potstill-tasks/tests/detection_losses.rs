@@ -3,7 +3,9 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 use burn::tensor::{DType, Tensor, activation::softmax};
-use potstill_detection::{AnchorGrid, BoxCoder, BoxCoding, BoxLoss, Corners, OverlapLoss, PointMatcher};
+use potstill_detection::{
+    AnchorGrid, BoxCoder, BoxCoding, BoxLoss, Corners, Matcher, OverlapLoss, PointMatcher,
+};
 use potstill_ops::focal_loss;
 use potstill_tasks::detection::{
     AnchorOutputs, CellOutputs, ImageObjects, decoded_corners, default_box_losses, fcos_losses,
@@ -35,6 +37,7 @@ fn objects() -> [ImageObjects; 2] {
     let some = ImageObjects {
         boxes: vec![[10.0, 10.0, 40.0, 50.0], [20.0, 5.0, 90.0, 60.0]],
         classes: vec![1, 3],
+        ..ImageObjects::default()
     };
     [some, ImageObjects::default()]
 }
@@ -158,7 +161,14 @@ fn the_losses_of_retinanet_are_equal() {
         centerness: None,
     };
     let coding = BoxCoding::Differences(BoxCoder::default());
-    let losses = |loss| retinanet_losses(outputs.clone(), &anchors, &objects(), (coding, loss));
+    let losses = |loss| {
+        retinanet_losses(
+            outputs.clone(),
+            &anchors,
+            &objects(),
+            (Matcher::retinanet(), coding, loss),
+        )
+    };
     let [classification, boxes] = losses(BoxLoss::L1);
     near("classes", &classification, &case["classification"], SINGLE);
     near("boxes", &boxes, &case["bbox_regression_l1"], SINGLE);
@@ -213,6 +223,7 @@ fn the_losses_of_default_boxes_are_equal() {
     let objects = ImageObjects {
         boxes: vec![[4.0, 4.0, 19.0, 21.0], [28.0, 28.0, 64.0, 62.0]],
         classes: vec![1, 0],
+        ..ImageObjects::default()
     };
     let logits = tracked([1, 10, 4], |i| (1.3 * i).sin());
     let codes = tracked([1, 10, 4], |i| 0.5 * (0.6 * i).sin());
@@ -245,10 +256,12 @@ fn the_losses_of_fastestdet_are_equal() {
     let first = ImageObjects {
         boxes: vec![corners([0.4, 0.35, 0.5, 0.3]), corners([0.7, 0.75, 0.2, 0.4])],
         classes: vec![1, 3],
+        ..ImageObjects::default()
     };
     let second = ImageObjects {
         boxes: vec![corners([0.52, 0.5, 0.9, 0.8])],
         classes: vec![0],
+        ..ImageObjects::default()
     };
     let losses = one_scale_losses(outputs.clone(), &[first, second], [96, 96]);
     for (name, loss) in ["iou", "obj", "cls"].into_iter().zip(&losses) {
@@ -286,7 +299,12 @@ fn a_batch_without_objects_has_a_loss_with_gradients() {
         &logits,
     );
     let coding = BoxCoding::Differences(BoxCoder::default());
-    let losses = retinanet_losses(outputs.clone(), &anchors, &none, (coding, BoxLoss::L1));
+    let losses = retinanet_losses(
+        outputs.clone(),
+        &anchors,
+        &none,
+        (Matcher::retinanet(), coding, BoxLoss::L1),
+    );
     check(losses.into(), &logits);
     let losses = default_box_losses(outputs.logits, outputs.codes, &anchors, &none);
     assert!(losses.iter().all(|loss| number(loss) == 0.0));

@@ -154,7 +154,7 @@ fn what_is_measured_is_the_loss_that_is_trained_and_the_metrics_of_the_scores() 
     let outputs = Outputs::Logits(tensor([4, 6], student));
     let targets = match task.targets(&batch, &Device::flex()).unwrap() {
         Targets::Classes(has) => Targets::Classes(has.cast(burn::tensor::DType::F64)),
-        other @ (Targets::Class(_) | Targets::Map(_) | Targets::None) => other,
+        other @ (Targets::Class(_) | Targets::Map(_) | Targets::Objects(_) | Targets::None) => other,
     };
     let terms = task.terms(&outputs, &targets, &TermContext::undrawn()).unwrap();
     assert_eq!((terms.len(), terms[0].name.as_str()), (1, "binary_cross_entropy"));

@@ -72,6 +72,8 @@ choice! {
         MultiLabel = "multi-label",
         /// Names the class of every pixel.
         Segmentation = "segmentation",
+        /// Finds objects by boxes.
+        Detection = "detection",
     }
 }
 

@@ -75,12 +75,12 @@ pub fn retinanet_losses(
     outputs: AnchorOutputs,
     anchors: &[Corners],
     objects: &[ImageObjects],
-    (coding, loss): (BoxCoding, BoxLoss),
+    (matcher, coding, loss): (Matcher, BoxCoding, BoxLoss),
 ) -> [Tensor<1>; 2] {
     let images = objects.len().max(1) as f64;
     let (mut columns, mut weights, mut positives) = (Vec::new(), Vec::new(), Positives::default());
     for (image, own) in objects.iter().enumerate() {
-        let matches = Matcher::retinanet().matches(&own.boxes, anchors);
+        let matches = matcher.matches(&own.boxes, anchors);
         let count = matches.iter().filter(|one| one.object().is_some()).count();
         let weight = 1.0 / (count.max(1) as f64 * images);
         for (at, one) in matches.into_iter().enumerate() {

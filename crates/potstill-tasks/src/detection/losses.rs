@@ -1,0 +1,49 @@
+//! The loss terms of each kind of detector.
+
+use burn::tensor::Tensor;
+use potstill_models::{DenseDetections, DenseLearning, Detections};
+
+use super::{
+    dense_loss::{AnchorOutputs, fcos_losses, retinanet_losses},
+    objects::ObjectTargets,
+};
+use crate::{LossTerm, TaskError, TermContext};
+
+/// The terms of what a detector gives for these images.
+pub(super) fn terms(
+    detections: &Detections,
+    targets: &ObjectTargets,
+    _: &TermContext<'_>,
+) -> Result<Vec<LossTerm>, TaskError> {
+    match detections {
+        Detections::Dense(dense) => Ok(of_dense(dense, targets)),
+        Detections::Regions(_) => Err(TaskError::Regions),
+    }
+}
+
+/// The terms of RetinaNet, or of FCOS.
+fn of_dense(dense: &DenseDetections, targets: &ObjectTargets) -> Vec<LossTerm> {
+    let outputs = AnchorOutputs {
+        logits: dense.logits(),
+        codes: dense.codes(),
+        centerness: dense.centerness(),
+    };
+    let anchors = dense.anchors();
+    match dense.rules.learning {
+        DenseLearning::Overlap(matcher, loss) => {
+            let how = (matcher, dense.rules.coding, loss);
+            let [classes, boxes] = retinanet_losses(outputs, &anchors, &targets.images, how);
+            named(["classes", "boxes"], [classes, boxes])
+        }
+        DenseLearning::Points(matcher) => {
+            let levels = dense.anchors_of_levels();
+            let losses = fcos_losses(outputs, (&anchors, &levels), &targets.images, matcher);
+            named(["classes", "boxes", "centerness"], losses)
+        }
+    }
+}
+
+fn named<const N: usize>(names: [&str; N], losses: [Tensor<1>; N]) -> Vec<LossTerm> {
+    let pairs = names.into_iter().zip(losses);
+    pairs.map(|(name, loss)| LossTerm::loss(name, loss)).collect()
+}
