@@ -102,6 +102,39 @@ pub enum MethodError {
         /// The teacher's points.
         teacher: usize,
     },
+    /// Pyramids without a common level.
+    #[error(
+        "`{method}` pairs levels by stride, and the student's ({student}) and the teacher's ({teacher}) have none in common: name points"
+    )]
+    NoCommonLevel {
+        /// The method.
+        method: &'static str,
+        /// The student's strides.
+        student: String,
+        /// The teacher's.
+        teacher: String,
+    },
+    /// Pyramids whose levels have other strides.
+    #[error(
+        "`{method}` reviews level by level, and level {level} of the student has stride {student}, that of the teacher {teacher}: take \
+         networks with the same levels, or name points"
+    )]
+    Strides {
+        /// The method.
+        method: &'static str,
+        /// The first level that differs, from the finest.
+        level: usize,
+        /// The student's stride there.
+        student: String,
+        /// The teacher's.
+        teacher: String,
+    },
+    /// A method that tells the true class from others, where rows of logits have none, or several.
+    #[error("`{0}` tells the true class of each row from the others, and the rows here have no single one")]
+    NoRowClasses(&'static str),
+    /// Logits of no map.
+    #[error("`{0}` compares logits place by place, and these are of no map")]
+    NoLogitMap(&'static str),
     /// A training that ends before the method has done what it is there for.
     #[error(
         "`{method}` reviews for the first time in epoch {needed}, and the recipe trains for {epochs}: train longer, or take a smaller \
@@ -152,7 +185,8 @@ pub enum MethodError {
     Output(#[from] OutputError),
     /// A method whose targets the task does not have.
     #[error(
-        "`{method}` needs {needed} of each image ({reason}), and the task `{task}` gives {found}: take the method out"
+        "`{method}` needs {} of each image ({reason}), and the task `{task}` gives {found}: take the method out",
+        either(needed)
     )]
     Targets {
         /// The entry.
@@ -160,7 +194,7 @@ pub enum MethodError {
         /// The task's name.
         task: String,
         /// What it needs.
-        needed: TargetKind,
+        needed: &'static [TargetKind],
         /// What there is.
         found: TargetKind,
         /// What the method does with the targets.
@@ -209,4 +243,10 @@ pub enum MethodError {
     /// An option that the method does not have, or a value of the wrong kind.
     #[error(transparent)]
     Options(#[from] RecipeError),
+}
+
+/// Kinds of target in words: `boxes or masks`.
+fn either(kinds: &[TargetKind]) -> String {
+    let kinds: Vec<_> = kinds.iter().map(TargetKind::to_string).collect();
+    kinds.join(" or ")
 }

@@ -48,8 +48,8 @@ impl TeacherUse {
 /// What a method needs of the targets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TargetNeed {
-    /// The kind of target.
-    pub kind: TargetKind,
+    /// The kinds of target that it can do with.
+    pub kinds: &'static [TargetKind],
     /// What it does with them, for the message where the task has others: "its heads are trained by cross-entropy".
     pub reason: &'static str,
 }
@@ -57,8 +57,25 @@ pub struct TargetNeed {
 impl TargetNeed {
     /// The one class of each image.
     pub const fn class(reason: &'static str) -> Self {
-        let kind = TargetKind::Class;
-        Self { kind, reason }
+        let kinds = &[TargetKind::Class];
+        Self { kinds, reason }
+    }
+
+    /// One class of whatever is told apart: of each image, object or pixel.
+    pub const fn single_classes(reason: &'static str) -> Self {
+        let kinds = &[
+            TargetKind::Class,
+            TargetKind::Map,
+            TargetKind::Boxes,
+            TargetKind::Instances,
+        ];
+        Self { kinds, reason }
+    }
+
+    /// Where objects are.
+    pub const fn boxes(reason: &'static str) -> Self {
+        let kinds = &[TargetKind::Boxes, TargetKind::Instances];
+        Self { kinds, reason }
     }
 }
 

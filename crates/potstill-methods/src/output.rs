@@ -59,8 +59,8 @@ impl NetworkOutput {
 pub struct TeacherOutput {
     output: NetworkOutput,
     tracked: Option<NetworkOutput>,
-    /// The weights and logits of several teachers; empty for one.
-    members: Vec<(f64, Tensor<2>)>,
+    /// The shares and outputs of several teachers; empty for one.
+    members: Vec<(f64, Outputs)>,
 }
 
 impl TeacherOutput {
@@ -82,28 +82,39 @@ impl TeacherOutput {
         }
     }
 
-    /// The mean of several teachers: a constant without maps, whose logits are those of the mean of their probabilities. `None` of none.
-    /// The weights are taken as shares of their sum.
+    /// The mean of several teachers: a constant without maps. `None` of none. The weights are taken as shares of their sum. Rows of logits
+    /// are those of the mean of their softened probabilities, see [`StepContext::rows`](crate::StepContext::rows).
     ///
     /// # Errors
-    /// [`MethodError::Output`] if one of them gives no logits.
+    /// [`MethodError::Output`] if they give outputs of different kinds.
     pub fn mean(members: &[(f64, &Self)], probabilities: Probabilities) -> Result<Option<Self>, MethodError> {
         let Some((_, first)) = members.first() else {
             return Ok(None);
         };
         let total: f64 = members.iter().map(|(weight, _)| weight).sum();
-        let members = members
-            .iter()
-            .map(|(weight, member)| Ok((weight / total, member.output.logits()?)));
-        let members = members.collect::<Result<Vec<_>, MethodError>>()?;
-        Ok(probabilities.mean(&members, 1.0).map(|logits| Self {
+        let shares = || {
+            members
+                .iter()
+                .map(|(weight, member)| (weight / total, &member.output.outputs))
+        };
+        // Of other outputs the mean is taken of rows only.
+        let outputs = if let Outputs::Logits(_) = &first.output.outputs {
+            let logits = shares().map(|(share, outputs)| Ok((share, outputs.logits()?.clone())));
+            let logits = logits.collect::<Result<Vec<_>, MethodError>>()?;
+            probabilities.mean(&logits, 1.0).map(Outputs::Logits)
+        } else {
+            Some(first.output.outputs.clone())
+        };
+        Ok(outputs.map(|outputs| Self {
             output: NetworkOutput {
                 images: first.output.images.clone(),
-                outputs: Outputs::Logits(logits),
+                outputs,
                 taps: Taps::default(),
             },
             tracked: None,
-            members,
+            members: shares()
+                .map(|(share, outputs)| (share, outputs.clone()))
+                .collect(),
         }))
     }
 
@@ -117,15 +128,11 @@ impl TeacherOutput {
         self.tracked.as_ref()
     }
 
-    /// Logits `[N, K]` whose probabilities at this temperature are the teacher's: of one teacher its own, of several those of the mean of
-    /// their softened probabilities, see [`Probabilities::mean`].
-    ///
-    /// # Errors
-    /// [`MethodError::Output`] if the teacher gives no logits.
-    pub fn logits(&self, temperature: f64, probabilities: Probabilities) -> Result<Tensor<2>, MethodError> {
-        match probabilities.mean(&self.members, temperature) {
-            Some(mean) => Ok(mean),
-            None => self.output.logits(),
+    /// What it gives, or what each of several gives, with its share in the mean: constants.
+    pub fn members(&self) -> Vec<(f64, &Outputs)> {
+        match &self.members[..] {
+            [] => vec![(1.0, &self.output.outputs)],
+            several => several.iter().map(|(share, outputs)| (*share, outputs)).collect(),
         }
     }
 }

@@ -7,7 +7,7 @@ use potstill_ops::{Point, Scope};
 use potstill_random::Seed;
 use potstill_tasks::TaskKind;
 
-use crate::MethodError;
+use crate::{MethodError, levels::is_dense};
 
 /// One network as a method meets it while planning.
 #[derive(Debug, Clone)]
@@ -217,6 +217,15 @@ impl NetworkInfo {
         let mut pairs = own.iter().zip(names).filter(|_| !in_place);
         let (own, other) = pairs.find(|(own, other)| own != other)?;
         Some([own.clone(), other.clone()])
+    }
+
+    /// Where its stages end, or the outputs of its pyramid, fine to coarse: those that are maps. The pooled embedding of a network that says
+    /// one thing of an image is none.
+    pub fn spatial_ends(&self, task: TaskKind) -> &[StageEnd] {
+        match &self.stage_ends[..] {
+            [maps @ .., _] if !is_dense(task) => maps,
+            all => all,
+        }
     }
 
     /// The size `[H, W, C]` of the map at a point.

@@ -3,7 +3,9 @@
 use potstill_recipe::{MethodSpec, Schema};
 use potstill_settings::{Key, Named, Variant};
 
-use crate::{Ekd, Kd, LetKd, Method, MethodError, PlanContext, ReviewKd, Tskd, Tst};
+use crate::{
+    Cwd, Dkd, Ekd, FitNet, Kd, LetKd, Method, MethodError, Mgd, Pkd, PlanContext, ReviewKd, Tskd, Tst,
+};
 
 type PlanMethod = fn(&MethodSpec, &PlanContext) -> Result<Box<dyn Method>, MethodError>;
 
@@ -63,6 +65,41 @@ static REGISTRY: &[MethodEntry] = &[
         source: "Shao, Chen, Huang, Gong, Wang, Wu 2023, arXiv 2212.05422",
         keys: Tst::KEYS,
         plan: |spec, context| Ok(Box::new(Tst::plan(spec, context)?)),
+    },
+    MethodEntry {
+        name: Dkd::NAME,
+        about: "the true class and the others among themselves follow the teacher's, each by a weight of its own",
+        source: "Zhao, Cui, Song, Qiu, Liang 2022, arXiv 2203.08679",
+        keys: Dkd::KEYS,
+        plan: |spec, context| Ok(Box::new(Dkd::plan(spec, context)?)),
+    },
+    MethodEntry {
+        name: FitNet::NAME,
+        about: "maps follow the teacher's through a 1x1 convolution (hints, mimic)",
+        source: "Romero, Ballas, Kahou, Chassang, Gatta, Bengio 2015, arXiv 1412.6550",
+        keys: FitNet::KEYS,
+        plan: |spec, context| Ok(Box::new(FitNet::plan(spec, context)?)),
+    },
+    MethodEntry {
+        name: Cwd::NAME,
+        about: "where each channel is strong in the image follows the teacher's",
+        source: "Shu, Liu, Gao, Yan, Shen 2021, arXiv 2011.13256",
+        keys: Cwd::KEYS,
+        plan: |spec, context| Ok(Box::new(Cwd::plan(spec, context)?)),
+    },
+    MethodEntry {
+        name: Pkd::NAME,
+        about: "channels correlate with the teacher's, whatever their size",
+        source: "Cao, Li, Kong, Zhang, Ding 2022, arXiv 2207.02039",
+        keys: Pkd::KEYS,
+        plan: |spec, context| Ok(Box::new(Pkd::plan(spec, context)?)),
+    },
+    MethodEntry {
+        name: Mgd::NAME,
+        about: "the teacher's maps are made of what is left of erased ones",
+        source: "Yang, Li, Shao, Shi, Yuan, Yuan 2022, arXiv 2205.01529",
+        keys: Mgd::KEYS,
+        plan: |spec, context| Ok(Box::new(Mgd::plan(spec, context)?)),
     },
 ];
 

@@ -18,7 +18,8 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
 use crate::{
-    LossTerm, Method, MethodError, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    LossTerm, Method, MethodError, NetworkInfo, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    levels::{check_strides, is_pyramid, is_segmenter},
     plan_context::points_named,
 };
 
@@ -26,12 +27,15 @@ settings! {
     /// The options of ReviewKD in a recipe.
     struct Options {
         /// Epochs over which the weight grows linearly from 0; 0 for the full weight from the start.
-        ramp_epochs: usize = default 20,
+        ramp_epochs: Option<usize>
+            = without "20; a twentieth of the training for segmenters, 0 for detectors" like 20,
         /// The largest width of the fusion modules. The width is the deepest student level's if that is smaller.
-        mid_channels: usize [at_least(1.0)] = default 512,
-        /// Points of the student, shallow to deep; empty for its stage ends and pooled embedding, after activation.
+        mid_channels: Option<usize> [at_least(1.0)] = without "512, for detectors 256" like 512,
+        /// Points of the student, shallow to deep; empty for its stage ends, after activation, and its pooled embedding, or the
+        /// outputs of its pyramid.
         student_points: Vec<String> = default [],
-        /// Points of the teacher, as many; empty for its stage ends before activation, and the pooled embedding.
+        /// Points of the teacher, as many; empty for its stage ends, before activation, and its pooled embedding, or the outputs
+        /// of its pyramid.
         teacher_points: Vec<String> = default [],
     }
 }
@@ -79,21 +83,41 @@ impl ReviewKd {
                 teacher,
             });
         }
-        let mut channels = Vec::new();
-        for (ours, theirs) in reads.student.iter().zip(&reads.teacher) {
-            let [_, _, inputs] = context.student.size(ours, Self::NAME, "student")?;
-            let [_, _, outputs] = teacher.size(theirs, Self::NAME, "teacher")?;
-            channels.push((inputs, outputs));
+        let sized = |info: &NetworkInfo, points: &[Point], network| -> Result<Vec<_>, MethodError> {
+            let sizes = points
+                .iter()
+                .map(|point| Ok((point.clone(), info.size(point, Self::NAME, network)?)));
+            sizes.collect()
+        };
+        let ours = sized(&context.student, &reads.student, "student")?;
+        let theirs = sized(teacher, &reads.teacher, "teacher")?;
+        let is_usual = options.student_points.is_empty() && options.teacher_points.is_empty();
+        if is_usual && is_pyramid(context.task) {
+            check_strides(Self::NAME, context.image, &ours, &theirs)?;
         }
-        let mid = channels
-            .last()
-            .map_or(1, |&(inputs, _)| inputs.min(options.mid_channels));
-        let chain = ReviewChain::new(&channels, mid, &context.scope());
+        let channels = ours.iter().zip(&theirs);
+        let channels: Vec<_> = channels
+            .map(|((_, ours), (_, theirs))| (ours[2], theirs[2]))
+            .collect();
+        let usual = if is_pyramid(context.task) { 256 } else { 512 };
+        let widest = options.mid_channels.unwrap_or(usual);
+        let mid = channels.last().map_or(1, |&(inputs, _)| inputs.min(widest));
         Ok(Self {
-            ramp_epochs: options.ramp_epochs,
+            ramp_epochs: options.ramp_epochs.unwrap_or_else(|| usual_ramp(context)),
+            chain: ReviewChain::new(&channels, mid, &context.scope()),
             reads,
-            chain,
         })
+    }
+}
+
+/// The published ramp for classes of images; detectors have none; for segmenters a twentieth of the training is our design.
+fn usual_ramp(context: &PlanContext) -> usize {
+    if is_segmenter(context.task) {
+        context.epochs.div_ceil(20)
+    } else if is_pyramid(context.task) {
+        0
+    } else {
+        20
     }
 }
 

@@ -3,7 +3,7 @@
 use std::ops::Deref;
 
 use burn::tensor::Tensor;
-use potstill_tasks::{Probabilities, Targets};
+use potstill_tasks::{RowSet, Rows, Targets, Task, TermContext};
 
 use crate::{MethodError, NetworkOutput, StudentEpoch, TeacherOutput};
 
@@ -16,10 +16,10 @@ pub struct StudentStep<'a> {
     pub student: &'a NetworkOutput,
     /// What is known about each image.
     pub targets: &'a Targets,
-    /// How logits become probabilities.
-    pub probabilities: Probabilities,
-    /// The index of each image in the training images.
-    pub indices: &'a [usize],
+    /// What the networks are trained for.
+    pub task: &'a dyn Task,
+    /// What random draws start from: epoch and step, and the index of each image in the training images.
+    pub context: TermContext<'a>,
     /// The student's epoch.
     pub epoch: StudentEpoch,
 }
@@ -47,15 +47,38 @@ impl<'a> StepContext<'a> {
         self.teacher.constant()
     }
 
-    /// How far the student's probabilities, softened by the temperature, are from the teacher's, or from the mean of several teachers':
-    /// see [`Probabilities::divergence`]. A tensor with one element.
+    /// The student's rows of class scores, and the teacher's beside them, or those whose probabilities at this temperature are the mean of
+    /// several teachers'. Most networks give one set.
     ///
     /// # Errors
-    /// A network that gives no logits.
+    /// Outputs that the task has no rows of, or that do not stand beside each other.
+    pub fn rows(&self, temperature: f64) -> Result<Vec<(Rows, Tensor<2>)>, MethodError> {
+        let (weights, outputs): (Vec<f64>, Vec<_>) = self.teacher.members().into_iter().unzip();
+        let student = &self.student.outputs;
+        let sets = self.task.rows(student, &outputs, self.targets, &self.context)?;
+        let one = |RowSet { student, teachers }: RowSet| {
+            let probabilities = student.probabilities;
+            let mut members: Vec<_> = weights.iter().copied().zip(teachers).collect();
+            let teacher = match members.len() {
+                1 => Some(members.remove(0).1),
+                _ => probabilities.mean(&members, temperature),
+            };
+            teacher.map(|teacher| (student, teacher))
+        };
+        Ok(sets.into_iter().filter_map(one).collect())
+    }
+
+    /// How far the student's probabilities, softened by the temperature, are from the teacher's, or from the mean of several teachers':
+    /// [`Rows::divergence`], summed over the sets. A tensor with one element.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
     pub fn divergence(&self, temperature: f64) -> Result<Tensor<1>, MethodError> {
-        let teacher = self.teacher.logits(temperature, self.probabilities)?;
-        let student = self.student.logits()?;
-        Ok(self.probabilities.divergence(student, teacher, temperature))
+        let sets = self.rows(temperature)?.into_iter();
+        let sum = sets
+            .map(|(student, teacher)| student.divergence(teacher, temperature))
+            .reduce(|sum, set| sum + set);
+        sum.ok_or(MethodError::NoLoss("terms"))
     }
 }
 

@@ -21,6 +21,17 @@ pub enum TaskError {
         /// How many there are.
         classes: usize,
     },
+    /// Rows of logits that do not stand beside each other.
+    #[error(
+        "the student gives {} rows of {} scores and the teacher {} of {}, which cannot be compared one by one",
+        student[0], student[1], teacher[0], teacher[1]
+    )]
+    Rows {
+        /// Rows and scores of the student.
+        student: [usize; 2],
+        /// Of the teacher.
+        teacher: [usize; 2],
+    },
     /// Tensors of targets of another kind.
     #[error("{wanted} of each image is needed here, and the task gives {found}")]
     Targets {

@@ -23,17 +23,27 @@ impl Probabilities {
     ///   logits distillation of Yang et al., "Multi-Label Knowledge Distillation", ICCV 2023, section 3.2, whose program sums over the
     ///   classes too. The temperature with its factor is that of Hinton et al., carried over: our design.
     pub fn divergence(self, student: Tensor<2>, teacher: Tensor<2>, temperature: f64) -> Tensor<1> {
-        let rows = student.dims()[0] as f64;
+        let rows = student.dims()[0].max(1) as f64;
+        self.softened(student, teacher, temperature).sum() * (temperature * temperature / rows)
+    }
+
+    /// The same of each row by itself, `[N]`.
+    pub fn divergences(self, student: Tensor<2>, teacher: Tensor<2>, temperature: f64) -> Tensor<1> {
+        let each = self.softened(student, teacher, temperature).sum_dim(1);
+        each.squeeze_dim(1) * (temperature * temperature)
+    }
+
+    /// The divergence of every score, `[N, K]`.
+    fn softened(self, student: Tensor<2>, teacher: Tensor<2>, temperature: f64) -> Tensor<2> {
         let (student, teacher) = (student / temperature, teacher / temperature);
-        let divergence = match self {
-            Self::Softmax => divergence(log_softmax(student, 1), log_softmax(teacher, 1)).sum(),
+        match self {
+            Self::Softmax => divergence(log_softmax(student, 1), log_softmax(teacher, 1)),
             Self::Sigmoid => {
                 let is = divergence(log_sigmoid(student.clone()), log_sigmoid(teacher.clone()));
                 let is_not = divergence(log_sigmoid(-student), log_sigmoid(-teacher));
-                (is + is_not).sum()
+                is + is_not
             }
-        };
-        divergence * (temperature * temperature / rows)
+        }
     }
 
     /// Logits `[N, K]` whose probabilities at this temperature are the mean of those of several networks, by weights that sum to 1

@@ -9,8 +9,8 @@ use potstill_models::{OutputKind, Outputs};
 use potstill_random::Seed;
 
 use crate::{
-    Classification, DetectionTask, LossTerm, MultiLabel, Prediction, Probabilities, Segmentation, Targets,
-    TaskError, TaskKind,
+    Classification, DetectionTask, LossTerm, MultiLabel, Prediction, Probabilities, RowSet, Rows,
+    Segmentation, Targets, TaskError, TaskKind,
 };
 
 /// What networks are trained for.
@@ -54,6 +54,30 @@ pub trait Task: fmt::Debug + Send + Sync {
     /// Outputs or targets of another kind.
     fn counts(&self, _outputs: &Outputs, _batch: &Batch) -> Result<Metrics, TaskError> {
         Ok(Metrics::new())
+    }
+
+    /// The class scores that methods of logits compare, row by row: of the student, and of its teachers beside them. Of some networks there are several sets.
+    ///
+    /// # Errors
+    /// Outputs or targets of another kind, rows that do not stand beside each other.
+    fn rows(
+        &self,
+        student: &Outputs,
+        teachers: &[&Outputs],
+        targets: &Targets,
+        _context: &TermContext<'_>,
+    ) -> Result<Vec<RowSet>, TaskError> {
+        let classes = match targets {
+            Targets::Class(classes) => Some(classes.clone()),
+            _ => None,
+        };
+        let student = Rows {
+            classes,
+            ..Rows::alike(student.logits()?.clone(), self.probabilities())
+        };
+        let teachers = teachers.iter().map(|teacher| Ok(teacher.logits()?.clone()));
+        let teachers = teachers.collect::<Result<_, TaskError>>()?;
+        Ok(vec![RowSet::new(student, teachers)?])
     }
 
     /// Images of a batch may have different sizes if the task says of which number padded sides are multiples; they are then measured

@@ -3,13 +3,14 @@
 use burn::tensor::{DType, Device, Int, Tensor};
 use potstill_data::Normalise;
 use potstill_methods::{
-    Event, LossTerm, Method, MethodError, NetworkInfo, NetworkOutput, PlanContext, Probabilities, Reads,
-    StepContext, StudentEpoch, StudentStep, Targets, TeacherOutput, find,
+    Event, LossTerm, Method, MethodError, NetworkInfo, NetworkOutput, PlanContext, Reads, StepContext,
+    StudentEpoch, StudentStep, Targets, TeacherOutput, find,
 };
 use potstill_models::{BuildOptions, Model};
 use potstill_ops::{Frozen, Mode, Parameters, Pass, Point, Scope, Taps, Visitor};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, Recipe, TaskKind};
+use potstill_tasks::{Classification, TermContext};
 
 use crate::numbers::map;
 
@@ -160,8 +161,8 @@ pub fn terms(
         id,
         student,
         targets: &Targets::Class(labels.clone()),
-        probabilities: Probabilities::Softmax,
-        indices: &[],
+        task: &Classification::default(),
+        context: TermContext::undrawn(),
         epoch: StudentEpoch(epoch),
     };
     method.terms(&StepContext { step, teacher }, &mut Pass::new(Mode::Batch))

@@ -170,10 +170,10 @@ impl Ground<'_> {
                 images: self.data.train.name().to_owned(),
                 reason: need.reason,
             }),
-            Some(need) if need.kind != self.task.target_kind() => Err(MethodError::Targets {
+            Some(need) if !need.kinds.contains(&self.task.target_kind()) => Err(MethodError::Targets {
                 method: id.to_owned(),
                 task: self.task.kind().to_string(),
-                needed: need.kind,
+                needed: need.kinds,
                 found: self.task.target_kind(),
                 reason: need.reason,
             }),

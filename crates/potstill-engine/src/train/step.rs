@@ -172,8 +172,8 @@ impl Learner {
                 id: &planned.id,
                 student,
                 targets: &inputs.targets,
-                probabilities: self.task.probabilities(),
-                indices: &inputs.indices,
+                task: self.task.as_ref(),
+                context: inputs.context(self.seed),
                 epoch: trace.epoch,
             };
             let terms = match self.teacher_output(planned, teachers)? {

@@ -6,6 +6,7 @@
 mod answer;
 mod cross_entropy;
 mod evaluator;
+mod rows;
 
 use burn::tensor::{Device, Tensor, TensorData, activation::softmax};
 use potstill_data::{Batch, DataError, LabelMap, Target, TargetKind};
@@ -18,7 +19,7 @@ use self::{
     evaluator::Pixels,
 };
 use crate::{
-    Evaluator, LossTerm, Prediction, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions,
+    Evaluator, LossTerm, Prediction, Probabilities, RowSet, Targets, Task, TaskError, TaskKind, TaskOptions,
     TermContext, task::names,
 };
 
@@ -99,6 +100,28 @@ impl Task for Segmentation {
             terms.push(LossTerm::loss("auxiliary_cross_entropy", loss(logits)).scaled(AUXILIARY));
         }
         Ok(terms)
+    }
+
+    fn rows(
+        &self,
+        student: &Outputs,
+        teachers: &[&Outputs],
+        targets: &Targets,
+        _: &TermContext<'_>,
+    ) -> Result<Vec<RowSet>, TaskError> {
+        let teachers = teachers.iter().map(|teacher| teacher.dense_logits());
+        let teachers: Vec<_> = teachers.collect::<Result<_, _>>()?;
+        let labels = match targets {
+            Targets::None => None,
+            targets => Some(targets.map()?),
+        };
+        let classes = self.options.classes.len();
+        Ok(vec![rows::rows(
+            student.dense_logits()?,
+            &teachers,
+            labels,
+            classes,
+        )?])
     }
 
     fn evaluator(&self) -> Box<dyn Evaluator> {

@@ -1,0 +1,82 @@
+//! **FitNet**: hints from the teacher's features.
+//!
+//! Romero, Ballas, Kahou, Chassang, Gatta and Bengio, "FitNets: Hints for Thin Deep Nets", ICLR 2015. A 1x1 convolution takes the student's
+//! map to the teacher's channels, and the mean squared error of both is added to the task's loss from the first step on: one stage, as later work has it, where
+//! the paper trains the hint first. For detectors it is also called mimic.
+
+use burn::tensor::Tensor;
+use potstill_ops::{Parameters, Pass};
+use potstill_recipe::MethodSpec;
+use potstill_settings::{Key, settings};
+
+use crate::{
+    LossTerm, Method, MethodError, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    levels::{Aligners, Levels, Named, at_the_size_of, summed},
+};
+
+settings! {
+    /// The options of FitNet in a recipe.
+    struct Options {
+        /// Points of the student, shallow to deep; empty for the outputs of its pyramid, or the ends of its stages.
+        student_points: Vec<String> = default [],
+        /// Points of the teacher, as many; empty for the outputs of its pyramid, or the ends of its stages.
+        teacher_points: Vec<String> = default [],
+    }
+}
+
+/// Hints, planned for two networks.
+#[derive(Debug, Clone)]
+pub struct FitNet {
+    levels: Levels,
+    regressors: Aligners,
+}
+
+impl FitNet {
+    /// The name in recipes.
+    pub const NAME: &'static str = "fitnet";
+    /// The keys of its options.
+    pub(crate) const KEYS: &'static [Key] = Options::KEYS;
+
+    /// Plans the hints: finds the levels, with a convolution for each.
+    ///
+    /// # Errors
+    /// No teacher, points that are not there or do not pair up.
+    pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
+        let options: Options = spec.options()?;
+        let named = Named {
+            student: &options.student_points,
+            teacher: &options.teacher_points,
+        };
+        let levels = Levels::plan(Self::NAME, context, named)?;
+        let regressors = Aligners::everywhere(&levels, &context.scope());
+        Ok(Self { levels, regressors })
+    }
+}
+
+impl Method for FitNet {
+    fn reads(&self, _: StudentEpoch) -> Reads {
+        self.levels.reads()
+    }
+
+    fn parts(&self) -> Vec<Part<&dyn Parameters>> {
+        vec![Part::beside_student(&self.regressors)]
+    }
+
+    fn parts_mut(&mut self) -> Vec<Part<&mut dyn Parameters>> {
+        vec![Part::beside_student(&mut self.regressors)]
+    }
+
+    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        let maps = self.levels.maps(step.student, step.teacher())?;
+        let value = summed(maps.into_iter().enumerate().map(|(level, [ours, theirs])| {
+            let ours = at_the_size_of(self.regressors.forward(level, ours, pass), &theirs);
+            hint_loss(ours, theirs)
+        }))?;
+        Ok(vec![LossTerm::loss(step.id, value)])
+    }
+}
+
+/// The mean squared error of a map and its target, both `[N, H, W, C]`. A tensor with one element.
+pub fn hint_loss(map: Tensor<4>, target: Tensor<4>) -> Tensor<1> {
+    (map - target).powi_scalar(2).mean()
+}

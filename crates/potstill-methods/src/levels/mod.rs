@@ -1,0 +1,151 @@
+//! Levels: pairs of maps, one of the student and one of the teacher, that a method of features compares.
+//!
+//! Where a recipe names no points they are the ends of the stages of a classifier or segmenter, and the outputs of a detector's
+//! pyramid. Stages pair in their order. Levels of pyramids pair by the size of their maps, that is by stride, because P3 to P7 of
+//! one detector stand beside P2 to P6 of another.
+
+mod aligners;
+mod pairing;
+
+use burn::tensor::Tensor;
+use potstill_ops::{Point, resize_bilinear};
+use potstill_tasks::TaskKind;
+
+pub(crate) use self::aligners::Aligners;
+pub(crate) use self::pairing::{by_size, check_strides};
+use crate::{MethodError, NetworkInfo, NetworkOutput, PlanContext, Reads, plan_context::points_named};
+
+/// A pair of maps.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Level {
+    /// The place in the student.
+    pub student: Point,
+    /// The place in the teacher.
+    pub teacher: Point,
+    /// Channels of the student and of the teacher.
+    pub channels: [usize; 2],
+}
+
+/// The levels of a method, shallow to deep.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Levels(Vec<Level>);
+
+/// The points that the options of a method name, student and teacher; empty lists for the usual ones.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Named<'a> {
+    pub student: &'a [String],
+    pub teacher: &'a [String],
+}
+
+impl Levels {
+    /// The levels that a recipe names, or the usual ones.
+    ///
+    /// # Errors
+    /// No teacher, points that are not there or do not pair up, pyramids without a common level.
+    pub fn plan(method: &'static str, context: &PlanContext, named: Named<'_>) -> Result<Self, MethodError> {
+        let teacher = context.teacher(method)?;
+        let usual = |info: &NetworkInfo| -> Vec<Point> {
+            let ends = info.spatial_ends(context.task).iter();
+            ends.map(|end| end.post.clone()).collect()
+        };
+        let choose = |named: &[String], info: &NetworkInfo| match named {
+            [] => Ok(usual(info)),
+            named => points_named(named, method),
+        };
+        let student = choose(named.student, &context.student)?;
+        let theirs = choose(named.teacher, teacher)?;
+        for (points, network, option) in [
+            (&student, "student", "student_points"),
+            (&theirs, "teacher", "teacher_points"),
+        ] {
+            if points.is_empty() {
+                return Err(MethodError::NoStages {
+                    method,
+                    network,
+                    option,
+                });
+            }
+        }
+        let sized = |info: &NetworkInfo, points: Vec<Point>, network| -> Result<Vec<_>, MethodError> {
+            let sizes = points.into_iter().map(|point| {
+                let size = info.size(&point, method, network)?;
+                Ok((point, size))
+            });
+            sizes.collect()
+        };
+        let student = sized(&context.student, student, "student")?;
+        let theirs = sized(teacher, theirs, "teacher")?;
+        let is_usual = named.student.is_empty() && named.teacher.is_empty();
+        let pairs = if is_usual && is_pyramid(context.task) {
+            by_size(method, context.image, &student, &theirs)?
+        } else if student.len() == theirs.len() {
+            (0..student.len()).map(|level| [level; 2]).collect()
+        } else {
+            return Err(MethodError::Unpaired {
+                method,
+                student: student.len(),
+                teacher: theirs.len(),
+            });
+        };
+        let levels = pairs.into_iter().map(|[s, t]| {
+            let ((student, ours), (teacher, theirs)) = (student[s].clone(), theirs[t].clone());
+            Level {
+                student,
+                teacher,
+                channels: [ours[2], theirs[2]],
+            }
+        });
+        Ok(Self(levels.collect()))
+    }
+
+    /// Every level, shallow to deep.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Level> {
+        self.0.iter()
+    }
+
+    /// The points.
+    pub fn reads(&self) -> Reads {
+        Reads {
+            student: self.iter().map(|level| level.student.clone()).collect(),
+            teacher: self.iter().map(|level| level.teacher.clone()).collect(),
+        }
+    }
+
+    /// The maps of a step, of the student and the teacher, level by level.
+    pub fn maps(
+        &self,
+        student: &NetworkOutput,
+        teacher: &NetworkOutput,
+    ) -> Result<Vec<[Tensor<4>; 2]>, MethodError> {
+        let pair = |level: &Level| Ok([student.tap(&level.student)?, teacher.tap(&level.teacher)?]);
+        self.iter().map(pair).collect()
+    }
+}
+
+/// Whether the levels of a network of this task are those of a pyramid.
+pub(crate) fn is_pyramid(task: TaskKind) -> bool {
+    is_dense(task) && !is_segmenter(task)
+}
+
+/// Whether a network of this task says something of every pixel.
+pub(crate) fn is_segmenter(task: TaskKind) -> bool {
+    task == TaskKind::Segmentation
+}
+
+/// Whether a network of this task says more of an image than what it shows.
+pub(crate) fn is_dense(task: TaskKind) -> bool {
+    !matches!(task, TaskKind::Classification | TaskKind::MultiLabel)
+}
+
+/// A map at the height and width of another: bilinear where they differ, corners not aligned.
+pub(crate) fn at_the_size_of(map: Tensor<4>, other: &Tensor<4>) -> Tensor<4> {
+    let [_, height, width, _] = other.dims();
+    resize_bilinear(map, [height, width])
+}
+
+/// The sum of the losses of all levels, in their order; none of none.
+pub(crate) fn summed(losses: impl Iterator<Item = Tensor<1>>) -> Result<Tensor<1>, MethodError> {
+    losses
+        .reduce(|sum, loss| sum + loss)
+        .ok_or(MethodError::NoLoss("terms"))
+}

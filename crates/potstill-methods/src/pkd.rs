@@ -1,0 +1,107 @@
+//! **PKD**: features by their Pearson correlation.
+//!
+//! Cao, Li, Kong, Zhang and Ding, "PKD: General Distillation Framework for Object Detectors via Pearson Correlation Coefficient",
+//! NeurIPS 2022. Both maps are brought to mean 0 and deviation 1, channel by channel, and half the mean squared error of them is one
+//! minus their correlation ([`correlation_loss`]): the size of the features, which differs from detector to detector, does not count.
+
+use burn::tensor::Tensor;
+use potstill_ops::{Parameters, Pass};
+use potstill_recipe::MethodSpec;
+use potstill_settings::{Key, settings};
+
+use crate::{
+    LossTerm, Method, MethodError, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    levels::{Aligners, Levels, Named, at_the_size_of, summed},
+};
+
+settings! {
+    /// The options of PKD in a recipe.
+    struct Options {
+        /// Points of the student, shallow to deep; empty for the outputs of its pyramid, or the ends of its stages.
+        student_points: Vec<String> = default [],
+        /// Points of the teacher, as many; empty for the outputs of its pyramid, or the ends of its stages.
+        teacher_points: Vec<String> = default [],
+    }
+}
+
+/// Distillation by correlation, planned for two networks.
+#[derive(Debug, Clone)]
+pub struct Pkd {
+    levels: Levels,
+    aligners: Aligners,
+}
+
+impl Pkd {
+    /// The name in recipes.
+    pub const NAME: &'static str = "pkd";
+    /// The keys of its options.
+    pub(crate) const KEYS: &'static [Key] = Options::KEYS;
+
+    /// Plans the comparison: finds the levels, with a convolution where their channels differ.
+    ///
+    /// # Errors
+    /// No teacher, points that are not there or do not pair up.
+    pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
+        let options: Options = spec.options()?;
+        let named = Named {
+            student: &options.student_points,
+            teacher: &options.teacher_points,
+        };
+        let levels = Levels::plan(Self::NAME, context, named)?;
+        let aligners = Aligners::where_needed(&levels, &context.scope());
+        Ok(Self { levels, aligners })
+    }
+}
+
+impl Method for Pkd {
+    fn reads(&self, _: StudentEpoch) -> Reads {
+        self.levels.reads()
+    }
+
+    fn parts(&self) -> Vec<Part<&dyn Parameters>> {
+        vec![Part::beside_student(&self.aligners)]
+    }
+
+    fn parts_mut(&mut self) -> Vec<Part<&mut dyn Parameters>> {
+        vec![Part::beside_student(&mut self.aligners)]
+    }
+
+    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        let maps = self.levels.maps(step.student, step.teacher())?;
+        let value = summed(maps.into_iter().enumerate().map(|(level, [ours, theirs])| {
+            let ours = at_the_size_of(self.aligners.forward(level, ours, pass), &theirs);
+            correlation_loss(ours, theirs)
+        }))?;
+        Ok(vec![LossTerm::loss(step.id, value)])
+    }
+}
+
+/// What is added to a deviation before something is divided by it.
+const EPSILON: f64 = 1e-6;
+
+/// Half the mean squared error of a map and its target, `[N, H, W, C]`, each channel brought to mean 0 and deviation 1 over all images
+/// and places (the deviation unbiased, plus 1e-6): one minus the mean of the channels' correlations, times `(n - 1) / n` for `n` values
+/// a channel. A tensor with one element.
+///
+/// A channel without variation counts as 0, a constant: what it is divided by would make its gradient a million times too large. A map of
+/// one value a channel has no deviation and gives 0.
+pub fn correlation_loss(map: Tensor<4>, target: Tensor<4>) -> Tensor<1> {
+    let [n, h, w, c] = map.dims();
+    if n * h * w < 2 {
+        return (map * 0.0).sum();
+    }
+    let standard = |map: Tensor<4>| standardised(map.reshape([n * h * w, c]));
+    (standard(map) - standard(target)).powi_scalar(2).mean() * 0.5
+}
+
+/// Columns with mean 0 and deviation 1; 0 for one without variation.
+fn standardised(values: Tensor<2>) -> Tensor<2> {
+    let rows = values.dims()[0];
+    let centred = values.clone() - values.mean_dim(0);
+    let variance = centred.clone().powi_scalar(2).sum_dim(0) * (1.0 / (rows - 1) as f64);
+    let is_constant = variance.clone().inner().lower_equal_elem(EPSILON * EPSILON);
+    let deviation = variance.mask_fill(is_constant.clone(), 1.0).sqrt() + EPSILON;
+    let standard = centred * deviation.recip();
+    let shape = standard.shape();
+    standard.mask_fill(is_constant.expand(shape), 0.0)
+}
