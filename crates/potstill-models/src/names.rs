@@ -37,7 +37,7 @@ pub struct Names {
     /// The path of the last layer, whose weight has a row for each class.
     pub head: &'static str,
     /// Classes of that weight that are none: one of a detector that has one for the background.
-    pub(crate) background: usize,
+    pub background: usize,
     /// Rows of that weight for each class: as many as a detector has anchors at a place.
     pub(crate) rows_per_class: usize,
     /// Path segments that the published network calls otherwise, or leaves out: `(ours, theirs)`.

@@ -40,9 +40,12 @@ pub enum TaskError {
         /// The kind that is there.
         found: TargetKind,
     },
-    /// A detector whose losses are not those of this task.
+    /// A teacher whose scores are not those of regions.
     #[error(
-        "a two-stage detector cannot be trained for boxes alone yet: `task = \"instance-segmentation\"` or a one-stage detector"
+        "the student tells the class of regions, and a teacher does not: distil its maps, or take a two-stage teacher"
     )]
     Regions,
+    /// A one-stage student, whose scores no method compares.
+    #[error("methods of logits compare the regions of two-stage detectors; distil the maps of this one")]
+    Places,
 }

@@ -8,6 +8,7 @@
 //! | [`Classification`] | one class | a row of logits | cross-entropy | top-1 |
 //! | [`MultiLabel`] | a set of classes | a row of logits | binary cross-entropy | mAP |
 //! | [`DetectionTask`] | objects with boxes | boxes with scores | those of the detector's kind | AP |
+//! | [`InstanceSegmentation`] | objects with outlines | boxes and masks with scores | those of the detector and its masks | mask AP |
 //! | [`Segmentation`] | a class for each pixel | logits for each place | cross-entropy of the pixels | mIoU |
 //!
 //! [`Verifier`] measures the embeddings of a trained network on pairs of images.
@@ -25,6 +26,7 @@
 mod classification;
 pub mod detection;
 mod error;
+mod instances;
 mod loss_term;
 mod multi_label;
 mod prediction;
@@ -38,6 +40,7 @@ mod verification;
 pub use classification::{Classification, cross_entropy, weighted_cross_entropy};
 pub use detection::DetectionTask;
 pub use error::TaskError;
+pub use instances::InstanceSegmentation;
 pub use loss_term::LossTerm;
 pub use multi_label::{MultiLabel, binary_cross_entropy};
 pub use potstill_recipe::TaskKind;

@@ -9,8 +9,8 @@ use potstill_models::{OutputKind, Outputs};
 use potstill_random::Seed;
 
 use crate::{
-    Classification, DetectionTask, LossTerm, MultiLabel, Prediction, Probabilities, RowSet, Rows,
-    Segmentation, Targets, TaskError, TaskKind,
+    Classification, DetectionTask, InstanceSegmentation, LossTerm, MultiLabel, Prediction, Probabilities,
+    RowSet, Rows, Segmentation, Targets, TaskError, TaskKind,
 };
 
 /// What networks are trained for.
@@ -166,6 +166,7 @@ pub fn task(kind: TaskKind, options: TaskOptions) -> Arc<dyn Task> {
         TaskKind::MultiLabel => Arc::new(MultiLabel::new(options)),
         TaskKind::Segmentation => Arc::new(Segmentation::new(options)),
         TaskKind::Detection => Arc::new(DetectionTask::new(options)),
+        TaskKind::InstanceSegmentation => Arc::new(InstanceSegmentation::new(options)),
     }
 }
 

@@ -74,6 +74,8 @@ choice! {
         Segmentation = "segmentation",
         /// Finds objects by boxes.
         Detection = "detection",
+        /// Finds objects by boxes, and outlines them.
+        InstanceSegmentation = "instance-segmentation",
     }
 }
 

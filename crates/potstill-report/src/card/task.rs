@@ -12,6 +12,9 @@ pub(super) fn use_of(task: &str, classes: usize, data: &str) -> String {
         "segmentation" => {
             format!("Telling which of {classes} classes every pixel of a picture like those of {data} shows")
         }
+        "instance-segmentation" => {
+            format!("Finding and outlining objects of {classes} classes in pictures like those of {data}")
+        }
         "detection" => {
             format!("Finding objects of {classes} classes in pictures like those of {data} by their boxes")
         }
@@ -23,7 +26,7 @@ pub(super) fn use_of(task: &str, classes: usize, data: &str) -> String {
 pub(super) fn pipeline(task: &str) -> Option<&'static str> {
     match task {
         "classification" | "multi-label" => Some("image-classification"),
-        "segmentation" => Some("image-segmentation"),
+        "segmentation" | "instance-segmentation" => Some("image-segmentation"),
         "detection" => Some("object-detection"),
         _ => None,
     }

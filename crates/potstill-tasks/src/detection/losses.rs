@@ -6,18 +6,19 @@ use potstill_models::{DenseDetections, DenseLearning, Detections};
 use super::{
     dense_loss::{AnchorOutputs, fcos_losses, retinanet_losses},
     objects::ObjectTargets,
+    regions::{self, Sense},
 };
-use crate::{LossTerm, TaskError, TermContext};
+use crate::{LossTerm, TermContext};
 
 /// The terms of what a detector gives for these images.
-pub(super) fn terms(
+pub(crate) fn terms(
     detections: &Detections,
     targets: &ObjectTargets,
-    _: &TermContext<'_>,
-) -> Result<Vec<LossTerm>, TaskError> {
+    context: &TermContext<'_>,
+) -> Vec<LossTerm> {
     match detections {
-        Detections::Dense(dense) => Ok(of_dense(dense, targets)),
-        Detections::Regions(_) => Err(TaskError::Regions),
+        Detections::Dense(dense) => of_dense(dense, targets),
+        Detections::Regions(found) => regions::terms(found, targets, context, Sense::Usual),
     }
 }
 

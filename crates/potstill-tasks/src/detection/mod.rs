@@ -2,7 +2,7 @@
 //!
 //! The losses are those of the detector's kind, reduced as torchvision reduces them; the headline is COCO's average precision.
 
-mod answer;
+pub(crate) mod answer;
 mod columns;
 mod decoded;
 mod default_box_loss;
@@ -12,6 +12,7 @@ mod losses;
 mod objects;
 mod one_scale_loss;
 mod overlap_loss;
+pub mod regions;
 mod rows;
 mod smooth_l1;
 
@@ -19,7 +20,7 @@ use burn::tensor::Device;
 use potstill_data::{Batch, Target, TargetKind};
 use potstill_detection::{Found, overlap};
 use potstill_metrics::{MetricSet, coco::box_metric_set};
-use potstill_models::{OutputKind, Outputs};
+use potstill_models::{Detections, OutputKind, Outputs};
 
 pub use decoded::decoded_corners;
 pub use default_box_loss::default_box_losses;
@@ -34,7 +35,7 @@ use self::{
     evaluator::Boxes,
 };
 use crate::{
-    Evaluator, LossTerm, Prediction, Probabilities, Targets, Task, TaskError, TaskKind, TaskOptions,
+    Evaluator, LossTerm, Prediction, Probabilities, RowSet, Targets, Task, TaskError, TaskKind, TaskOptions,
     TermContext, task::names,
 };
 
@@ -93,7 +94,23 @@ impl Task for DetectionTask {
         targets: &Targets,
         context: &TermContext<'_>,
     ) -> Result<Vec<LossTerm>, TaskError> {
-        losses::terms(outputs.detections()?, targets.objects()?, context)
+        Ok(losses::terms(outputs.detections()?, targets.objects()?, context))
+    }
+
+    fn rows(
+        &self,
+        student: &Outputs,
+        teachers: &[&Outputs],
+        targets: &Targets,
+        context: &TermContext<'_>,
+    ) -> Result<Vec<RowSet>, TaskError> {
+        let teachers = teachers.iter().map(|teacher| teacher.detections());
+        let teachers: Vec<&Detections> = teachers.collect::<Result<_, _>>()?;
+        let student = student.detections()?;
+        match student.regions() {
+            Some(own) => Ok(vec![regions::rows(own, &teachers, targets.objects()?, context)?]),
+            None => Err(TaskError::Places),
+        }
     }
 
     fn evaluator(&self) -> Box<dyn Evaluator> {
