@@ -64,9 +64,38 @@ pub(super) fn cut(image: &FloatImage, window: Window) -> FloatImage {
     }
 }
 
+/// A picture of `[height, width]` in which the old one lies so far `[down, right]`; the rest has the level `fill`.
+pub(super) fn canvas(
+    image: &FloatImage,
+    [down, right]: [isize; 2],
+    [height, width]: [usize; 2],
+    fill: f32,
+) -> FloatImage {
+    let channels = image.channels;
+    let mut pixels = vec![fill; height * width * channels];
+    // The columns of the canvas that have a picture.
+    let first = right.clamp(0, width as isize) as usize;
+    let end = (right + image.width as isize).clamp(0, width as isize) as usize;
+    for (y, line) in pixels.chunks_exact_mut((width * channels).max(1)).enumerate() {
+        let from_y = y as isize - down;
+        if !(0..image.height as isize).contains(&from_y) || first >= end {
+            continue;
+        }
+        let from = (from_y as usize * image.width + (first as isize - right) as usize) * channels;
+        let length = (end - first) * channels;
+        line[first * channels..][..length].copy_from_slice(&image.pixels[from..][..length]);
+    }
+    FloatImage {
+        height,
+        width,
+        channels,
+        pixels,
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{FloatImage, PadMode, Window, cut, flip, shift};
+    use super::{FloatImage, PadMode, Window, canvas, cut, flip, shift};
 
     /// A picture of one channel.
     fn grey(height: usize, width: usize, pixels: &[f32]) -> FloatImage {
@@ -97,6 +126,16 @@ mod tests {
         // Row 3 is row 1 mirrored at row 2; column -1 is column 1, column -2 is column 2.
         let reflect = shift(&image, 1, -2, PadMode::Reflect);
         assert_eq!(reflect.pixels, [6.0, 5.0, 4.0, 9.0, 8.0, 7.0, 6.0, 5.0, 4.0]);
+    }
+
+    #[test]
+    fn a_canvas_shows_the_picture_at_its_place() {
+        let image = grey(2, 3, &[1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let inside = canvas(&image, [1, 1], [3, 5], 9.0).pixels;
+        let rows = [[9.0; 5], [9.0, 1.0, 2.0, 3.0, 9.0], [9.0, 4.0, 5.0, 6.0, 9.0]];
+        assert_eq!(inside, rows.as_flattened());
+        assert_eq!(canvas(&image, [-1, -2], [2, 2], 0.0).pixels, [6.0, 0.0, 0.0, 0.0]);
+        assert_eq!(canvas(&image, [5, 0], [1, 1], 7.0).pixels, [7.0]);
     }
 
     #[test]

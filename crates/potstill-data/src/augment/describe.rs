@@ -17,6 +17,7 @@ impl fmt::Display for Interpolation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Bilinear => "bilinear",
+            Self::BilinearPlain => "bilinear-plain",
             Self::Bicubic => "bicubic",
         })
     }
@@ -27,14 +28,35 @@ impl fmt::Display for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.name();
         match self {
-            Self::Flip | Self::Affine { .. } => f.write_str(name),
+            Self::Flip
+            | Self::Affine { .. }
+            | Self::Photometric { .. }
+            | Self::SsdCrop { .. }
+            | Self::NarrowCrop { .. } => f.write_str(name),
+            Self::ZoomOut { most, .. } => write!(f, "{name} {most}"),
+            Self::ResizeRange {
+                shorter,
+                longer,
+                interpolation,
+            } => {
+                let lengths: Vec<String> = shorter.all().iter().map(ToString::to_string).collect();
+                write!(
+                    f,
+                    "{name} {} at most {longer} ({interpolation})",
+                    lengths.join(", ")
+                )
+            }
+            Self::ScaleJitter { range, .. } => write!(f, "{name} {} to {}", range[0], range[1]),
             Self::PadCrop { pad, .. } => write!(f, "{name} {pad}"),
             Self::RandomResizedCrop {
                 size, interpolation, ..
             }
-            | Self::Resize { size, interpolation } => write!(f, "{name} {size} ({interpolation})"),
+            | Self::Resize { size, interpolation }
+            | Self::Letterbox {
+                size, interpolation, ..
+            } => write!(f, "{name} {size} ({interpolation})"),
             Self::ResizeShorter { size, interpolation } => write!(f, "{name} {size} ({interpolation})"),
-            Self::CentreCrop { size } => write!(f, "{name} {size}"),
+            Self::CentreCrop { size } | Self::Crop { size, .. } => write!(f, "{name} {size}"),
         }
     }
 }

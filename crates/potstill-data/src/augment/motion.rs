@@ -1,5 +1,6 @@
 //! What a step does to one image once its draws are made: the same to its pixels, its boxes, its masks.
 
+use super::colour::ColourChange;
 use super::float_image::FloatImage;
 use super::matrix::AffineMatrix;
 use super::resample::Interpolation;
@@ -30,15 +31,66 @@ pub(super) enum Motion {
     },
     /// Moved in any way within the same size.
     Affine(AffineMatrix),
+    /// An image of `[height, width]` in which the old one lies so far down and to the right; what is beyond it has this level.
+    Canvas {
+        down: isize,
+        right: isize,
+        size: [usize; 2],
+        fill: f32,
+    },
+    /// Other colours at the same places.
+    Colours(ColourChange),
+}
+
+/// Which objects stay when an image is moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Keep {
+    /// Those of which enough is left.
+    Share,
+    /// Those whose centre is inside, or of which enough is left.
+    CentreOrShare,
+    /// Those whose centre is inside.
+    Centre,
+}
+
+/// A motion, and which objects stay.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Move {
+    pub motion: Motion,
+    pub keep: Keep,
+}
+
+impl From<Motion> for Move {
+    fn from(motion: Motion) -> Self {
+        Self {
+            motion,
+            keep: Keep::Share,
+        }
+    }
 }
 
 impl Motion {
+    /// A canvas of this level, of 255.
+    pub fn canvas([down, right]: [isize; 2], size: [usize; 2], fill: u8) -> Self {
+        Self::Canvas {
+            down,
+            right,
+            size,
+            fill: f32::from(fill) / 255.0,
+        }
+    }
+
+    /// Whether everything stays where it is.
+    pub fn is_still(&self) -> bool {
+        matches!(self, Self::Stay | Self::Colours(_))
+    }
+
     /// The `[height, width]` that an image of this size has afterwards.
     pub fn size(&self, size: [usize; 2]) -> [usize; 2] {
         match self {
-            Self::Stay | Self::Flip | Self::Shift { .. } | Self::Affine(_) => size,
+            Self::Stay | Self::Flip | Self::Shift { .. } | Self::Affine(_) | Self::Colours(_) => size,
             Self::Cut(window) => [window.height, window.width],
-            Self::Scale { size, .. } => *size,
+            Self::Scale { size, .. } | Self::Canvas { size, .. } => *size,
         }
     }
 
@@ -46,7 +98,7 @@ impl Motion {
     pub fn matrix(&self, [_, width]: [usize; 2]) -> AffineMatrix {
         let back = |[left, top]: [f64; 2]| AffineMatrix::translation([-left, -top]);
         match self {
-            Self::Stay => AffineMatrix::identity(),
+            Self::Stay | Self::Colours(_) => AffineMatrix::identity(),
             Self::Flip => AffineMatrix::flip(width as f64),
             Self::Shift { down, right, .. } => back([*right as f64, *down as f64]),
             Self::Cut(window) => back([window.left as f64, window.top as f64]),
@@ -62,6 +114,7 @@ impl Motion {
                 back([window.left as f64, window.top as f64]).then(&AffineMatrix::scaling(factors))
             }
             Self::Affine(matrix) => *matrix,
+            Self::Canvas { down, right, .. } => back([-(*right as f64), -(*down as f64)]),
         }
     }
 
@@ -74,6 +127,13 @@ impl Motion {
             Self::Cut(window) => crop::cut(&image, *window),
             Self::Scale { window, size, filter } => resample::resize(&image, *window, *size, *filter),
             Self::Affine(matrix) => warp::bilinear(&image, matrix),
+            Self::Canvas {
+                down,
+                right,
+                size,
+                fill,
+            } => crop::canvas(&image, [*down, *right], *size, *fill),
+            Self::Colours(change) => change.applied(image),
         }
     }
 
@@ -91,9 +151,16 @@ impl Motion {
             (0..rows).map(of_row).flat_map(line).collect()
         };
         // The middle of new pixel `at` is (at + 1/2) * from / to, whose whole part is computed exactly.
-        let nearest = |at: usize, from: usize, to: usize| (2 * at + 1) * from / (2 * to);
+        let nearest = |at: usize, from: usize, to: usize| match self {
+            // Where pixels are scaled as by PyTorch and OpenCV, labels are as well.
+            Self::Scale {
+                filter: Interpolation::BilinearPlain,
+                ..
+            } => at * from / to,
+            _ => (2 * at + 1) * from / (2 * to),
+        };
         match self {
-            Self::Stay => (0..height * width).map(Some).collect(),
+            Self::Stay | Self::Colours(_) => (0..height * width).map(Some).collect(),
             Self::Flip => each(&Some, &|x| Some(width - 1 - x)),
             Self::Shift { down, right, mode } => {
                 each(&|y| crop::source(y as isize + down, height, *mode), &|x| {
@@ -107,6 +174,12 @@ impl Motion {
                 })
             }
             Self::Affine(matrix) => warp::nearest([height, width], matrix),
+            Self::Canvas { down, right, .. } => {
+                let inside = |at: usize, offset: isize, side: usize| {
+                    usize::try_from(at as isize - offset).ok().filter(|&at| at < side)
+                };
+                each(&|y| inside(y, *down, height), &|x| inside(x, *right, width))
+            }
         }
     }
 }

@@ -123,7 +123,7 @@ fn label_map(rows: &[String]) -> LabelMap {
 /// The target after one motion, and what it keeps of each object.
 fn moved(target: Target, motion: &Motion, size: [usize; 2]) -> (Target, Vec<f64>) {
     let mut moving = MovingTarget::new(target);
-    moving.step(motion, size);
+    moving.step(&(*motion).into(), size);
     let visible = moving.visible().to_vec();
     (moving.finish(0.0), visible)
 }

@@ -1,7 +1,7 @@
 //! Targets that move with their image.
 
 use super::matrix::AffineMatrix;
-use super::motion::Motion;
+use super::motion::{Keep, Motion, Move};
 use crate::{BoundingBox, Instance, InstanceShape, LabelMap, LabelledBox, Mask, Polygon, Target};
 
 /// A target on its way through a pipeline, with what is still visible of each object.
@@ -24,19 +24,25 @@ impl MovingTarget {
         }
     }
 
+    /// What it is now.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
     /// Moves it as its image of this size.
-    pub fn step(&mut self, motion: &Motion, size: [usize; 2]) {
-        if *motion == Motion::Stay {
+    pub fn step(&mut self, Move { motion, keep }: &Move, size: [usize; 2]) {
+        if motion.is_still() {
             return;
         }
         let (matrix, new) = (motion.matrix(size), motion.size(size));
+        let kept = |bounds: &BoundingBox, share: f64| kept_share(bounds, &matrix, new, *keep, share);
         match &mut self.target {
             Target::Class(_) | Target::Classes(_) | Target::None => {}
             Target::Boxes(boxes) => {
                 for (labelled, visible) in boxes.iter_mut().zip(&mut self.visible) {
                     let (bounds, share) = moved_box(&labelled.bounds, &matrix, new);
+                    *visible *= kept(&labelled.bounds, share);
                     labelled.bounds = bounds;
-                    *visible *= share;
                 }
             }
             Target::Instances(instances) => {
@@ -46,7 +52,7 @@ impl MovingTarget {
                         InstanceShape::Mask(mask) => moved_mask(mask, &sources, &matrix, new),
                         InstanceShape::Polygons(polygons) => moved_polygons(polygons, &matrix, new),
                     };
-                    *visible *= share;
+                    *visible *= kept(&instance.bounds, share);
                     instance.bounds = shape.bounds().unwrap_or(BoundingBox::new(0.0, 0.0, 0.0, 0.0));
                     instance.shape = shape;
                 }
@@ -108,8 +114,20 @@ impl Target {
     #[must_use]
     pub fn warped(self, size: [usize; 2], matrix: &AffineMatrix, min_visible: f64) -> Self {
         let mut moving = MovingTarget::new(self);
-        moving.step(&Motion::Affine(*matrix), size);
+        moving.step(&Motion::Affine(*matrix).into(), size);
         moving.finish(min_visible)
+    }
+}
+
+/// The share by which an object counts as still visible, of which this share is inside the new image.
+fn kept_share(bounds: &BoundingBox, matrix: &AffineMatrix, new: [usize; 2], keep: Keep, share: f64) -> f64 {
+    let [x, y] = matrix.point(bounds.centre());
+    let [height, width] = new.map(|side| side as f64);
+    let is_inside = 0.0 < x && x < width && 0.0 < y && y < height;
+    match keep {
+        Keep::CentreOrShare | Keep::Centre if is_inside && share > 0.0 => 1.0,
+        Keep::Centre => 0.0,
+        Keep::Share | Keep::CentreOrShare => share,
     }
 }
 

@@ -88,8 +88,8 @@ impl Augment {
         let sizes = self.steps.iter();
         sizes.fold(None, |known, step| match (known, step.sets_size()) {
             (_, Some(set)) => Some(set),
-            (Some(size), None) => Some(step.output_size(size)),
-            (None, None) => None,
+            (Some(size), None) if !step.draws_size() => Some(step.output_size(size)),
+            _ => None,
         })
     }
 
@@ -118,15 +118,15 @@ impl Augment {
         let mut image = FloatImage::from(&sample.image);
         let mut target = MovingTarget::new(sample.target);
         for step in &self.steps {
-            let size = [image.height, image.width];
-            let motion = step.draw(size, &mut stream)?;
-            target.step(&motion, size);
-            image = motion.image(image);
+            for drawn in step.draw([image.height, image.width], target.target(), &mut stream)? {
+                target.step(&drawn, [image.height, image.width]);
+                image = drawn.motion.image(image);
+            }
         }
         Ok((image, target.finish(self.min_visible)))
     }
 
-    /// Augments an image alone, with the same draws.
+    /// Augments an image alone, with the same draws; except that `crop` and `ssd-crop` look at no target.
     ///
     /// # Errors
     /// Where a step does not fit the image.
@@ -135,8 +135,8 @@ impl Augment {
         self.steps
             .iter()
             .try_fold(FloatImage::from(image), |image, step| {
-                let motion = step.draw([image.height, image.width], &mut stream)?;
-                Ok(motion.image(image))
+                let drawn = step.draw([image.height, image.width], &Target::None, &mut stream)?;
+                Ok(drawn.iter().fold(image, |image, drawn| drawn.motion.image(image)))
             })
     }
 

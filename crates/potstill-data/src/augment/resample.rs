@@ -1,5 +1,5 @@
 //! Scaling with antialiasing, the algorithm of Pillow's `ImagingResample`: where the picture shrinks, the
-//! filter widens with it. Not rounded to bytes between the passes, so that a value is within one level of
+//! filter widens with it; and bilinear without. Not rounded to bytes between the passes, so that a value is within one level of
 //! Pillow's for 8 bits.
 
 use serde::{Deserialize, Serialize};
@@ -7,13 +7,16 @@ use serde::{Deserialize, Serialize};
 use super::float_image::FloatImage;
 use super::window::Window;
 
-/// By which filter a picture is scaled; both are Pillow's, with antialiasing.
+/// By which filter a picture is scaled; `bilinear` and `bicubic` are Pillow's, with antialiasing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Interpolation {
     /// The triangle filter.
     #[default]
     Bilinear,
+    /// Of the four nearest pixels alone, however much the picture shrinks: `interpolate(antialias=False)` of PyTorch, and `OpenCV`'s
+    /// `INTER_LINEAR`. Labels take the pixel of `floor(x * old / new)`, as by their `nearest`.
+    BilinearPlain,
     /// Cubic convolution with a = -0.5 (Keys 1981). What it gives beyond black and white is cut off.
     Bicubic,
 }
@@ -22,7 +25,7 @@ impl Interpolation {
     /// How far the filter reaches where the picture does not shrink.
     fn support(self) -> f64 {
         match self {
-            Self::Bilinear => 1.0,
+            Self::Bilinear | Self::BilinearPlain => 1.0,
             Self::Bicubic => 2.0,
         }
     }
@@ -31,7 +34,7 @@ impl Interpolation {
     fn weight(self, distance: f64) -> f64 {
         let x = distance.abs();
         match self {
-            Self::Bilinear => (1.0 - x).max(0.0),
+            Self::Bilinear | Self::BilinearPlain => (1.0 - x).max(0.0),
             Self::Bicubic if x < 1.0 => (1.5 * x - 2.5) * x * x + 1.0,
             Self::Bicubic if x < 2.0 => ((-0.5 * x + 2.5) * x - 4.0) * x + 2.0,
             Self::Bicubic => 0.0,
@@ -108,6 +111,9 @@ struct Taps {
 /// The taps of each of `to` new pixels along a side of `from` old ones.
 fn taps(from: usize, to: usize, filter: Interpolation) -> Vec<Taps> {
     let scale = from as f64 / to as f64;
+    if filter == Interpolation::BilinearPlain {
+        return (0..to).map(|at| plain_tap(at, from, scale)).collect();
+    }
     let widening = scale.max(1.0);
     let support = filter.support() * widening;
     let tap = |at: usize| {
@@ -124,6 +130,19 @@ fn taps(from: usize, to: usize, filter: Interpolation) -> Vec<Taps> {
         }
     };
     (0..to).map(tap).collect()
+}
+
+/// The two nearest pixels along a side; at the edges, where there is one, that one.
+fn plain_tap(at: usize, from: usize, scale: f64) -> Taps {
+    let centre = ((at as f64 + 0.5) * scale - 0.5).max(0.0);
+    let start = (centre as usize).min(from - 1);
+    let share = (centre - start as f64) as f32;
+    let weights = if start + 1 < from {
+        vec![1.0 - share, share]
+    } else {
+        vec![1.0]
+    };
+    Taps { start, weights }
 }
 
 /// `[height, width]` scaled so that the shorter side has `size` pixels; the other is rounded down, as in

@@ -87,6 +87,24 @@ pub(super) fn random_window(
     Window::middle([height, width], sides)
 }
 
+/// The top and left of a random window of this size within an image; 0 along a side where it does not fit.
+pub(super) fn random_place(size: [usize; 2], inner: [usize; 2], stream: &mut Stream) -> [usize; 2] {
+    [0, 1].map(|axis| stream.below(size[axis].saturating_sub(inner[axis]) + 1))
+}
+
+/// `[height, width]` scaled so that the shorter side has `shorter` pixels, or the longer one `longer` if it would have more; rounded down,
+/// as by torchvision's detectors.
+pub(super) fn shorter_within([height, width]: [usize; 2], shorter: usize, longer: usize) -> [usize; 2] {
+    let (least, most) = (height.min(width).max(1), height.max(width).max(1));
+    let factor = (shorter as f64 / least as f64).min(longer as f64 / most as f64);
+    [height, width].map(|side| ((side as f64 * factor).floor() as usize).max(1))
+}
+
+/// `[height, width]` scaled by a factor, rounded to the nearest pixel.
+pub(super) fn jittered(size: [usize; 2], factor: f64) -> [usize; 2] {
+    size.map(|side| ((side as f64 * factor + 0.5) as usize).max(1))
+}
+
 #[cfg(test)]
 mod tests {
     use potstill_random::Seed;

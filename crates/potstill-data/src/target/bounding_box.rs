@@ -63,6 +63,14 @@ impl BoundingBox {
         self.bottom - self.top
     }
 
+    /// The middle, `[x, y]`.
+    pub fn centre(&self) -> [f64; 2] {
+        [
+            f64::midpoint(self.left, self.right),
+            f64::midpoint(self.top, self.bottom),
+        ]
+    }
+
     /// Width times height; 0 for a box without inside.
     pub fn area(&self) -> f64 {
         self.width().max(0.0) * self.height().max(0.0)
