@@ -218,3 +218,64 @@ fn images_without_a_test_split_are_held_back_and_nothing_else_is_claimed() {
         "{told}"
     );
 }
+
+/// Two pictures in YOLO's layout, with these lines for the first.
+fn with_boxes(lines: &str) -> Place {
+    let place = Place::new(env!("CARGO_BIN_EXE_potstill"));
+    for folder in ["images/train", "images/val", "labels/train"] {
+        fs::create_dir_all(place.path(&format!("pets/{folder}"))).unwrap();
+    }
+    for file in ["train/1", "train/2", "val/3"] {
+        write_png(
+            &place.path(&format!("pets/images/{file}.png")),
+            [16, 32],
+            |y, x| [y as u8 * 9, x as u8 * 7, 50],
+        );
+    }
+    let names = "path: .\ntrain: images/train\nval: images/val\nnames: [cat, dog]\n";
+    fs::write(place.path("pets/data.yaml"), names).unwrap();
+    fs::write(place.path("pets/labels/train/1.txt"), lines).unwrap();
+    place
+}
+
+#[test]
+fn annotations_are_checked_with_file_line_value_and_cure() {
+    let place = with_boxes("0 0.5 0.5 0.5 0.5\n1 0.9 0.5 0.5 0.5\n");
+    let told = place.out(&["data", "check", "pets"]);
+    assert!(
+        told.starts_with("pets train: 2 images, 2 objects, 2 classes\n"),
+        "{told}"
+    );
+    let warning = "warning: pets/labels/train/1.txt, line 2: a part of the object lies outside of the image";
+    assert!(told.contains(warning), "{told}");
+    assert_eq!(
+        place.json(&["data", "check", "pets", "--split", "val", "--json"])["images"],
+        1
+    );
+    let place = with_boxes("0 0.5 0.5 0.5 0.5\n5 0.5 0.5 0.5 0.5\n0 0.5 0.5 0 0.5\n");
+    let told = place.run(&["data", "check", "pets", "--json"]);
+    assert_eq!(told.status.code(), Some(1));
+    let report: serde_json::Value = serde_json::from_slice(&told.stdout).unwrap();
+    let first = &report["findings"][0];
+    assert_eq!(
+        (
+            &first["kind"],
+            &first["line"],
+            &first["value"],
+            &first["severity"]
+        ),
+        (
+            &"class-out-of-range".into(),
+            &2.into(),
+            &"5".into(),
+            &"error".into()
+        )
+    );
+    assert_eq!(report["finding_counts"][1]["kind"], "box-without-area");
+    assert!(said(&place, &["data", "check", "pets"]).contains("2 annotations of pets are wrong"));
+    let refused = place.refused(&["data", "check", "pets", "--task", "classification"], 1);
+    assert!(
+        refused.contains("images, labels belong to a detection or segmentation set"),
+        "{refused}"
+    );
+}

@@ -93,6 +93,11 @@ pub trait Dataset: Send + Sync {
         Ok(self.image(index)?.shape())
     }
 
+    /// The number of an image in the files of its annotations, by which results are told; its index where there is none.
+    fn image_id(&self, index: usize) -> i64 {
+        index as i64
+    }
+
     /// The class of an image, an index into [`classes`](Self::classes), in a set for classification.
     ///
     /// # Errors
@@ -160,6 +165,9 @@ where
     }
     fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
         (**self).shape(index)
+    }
+    fn image_id(&self, index: usize) -> i64 {
+        (**self).image_id(index)
     }
 }
 

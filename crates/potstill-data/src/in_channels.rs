@@ -61,6 +61,10 @@ impl Dataset for InChannels {
         Ok([height, width, self.channels])
     }
 
+    fn image_id(&self, index: usize) -> i64 {
+        self.dataset.image_id(index)
+    }
+
     fn source(&self, index: usize) -> String {
         self.dataset.source(index)
     }

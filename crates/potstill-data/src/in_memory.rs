@@ -17,6 +17,8 @@ pub struct InMemory {
     samples: Vec<Sample>,
     /// Where each image comes from; nothing for images that were given.
     sources: Vec<String>,
+    /// The number of each in its annotations; nothing for images that were given.
+    ids: Vec<i64>,
 }
 
 impl InMemory {
@@ -67,6 +69,7 @@ impl InMemory {
             info,
             samples,
             sources: Vec::new(),
+            ids: Vec::new(),
         })
     }
 
@@ -83,6 +86,7 @@ impl InMemory {
             info: dataset.info().clone(),
             samples,
             sources: (0..dataset.len()).map(|index| dataset.source(index)).collect(),
+            ids: (0..dataset.len()).map(|index| dataset.image_id(index)).collect(),
         })
     }
 }
@@ -114,6 +118,10 @@ impl Dataset for InMemory {
     fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
         self.in_range(index)?;
         Ok(self.samples[index].image.shape())
+    }
+
+    fn image_id(&self, index: usize) -> i64 {
+        self.ids.get(index).copied().unwrap_or(index as i64)
     }
 
     fn source(&self, index: usize) -> String {

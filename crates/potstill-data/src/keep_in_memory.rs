@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{DataError, Dataset, InMemory};
+use crate::{DataError, Dataset, InMemory, TargetKind};
 
 /// The same images decoded once, on this many threads, if all of them need at most `most` bytes; else as they are.
 ///
@@ -25,11 +25,13 @@ pub fn keep_in_memory(
     threads: usize,
 ) -> Result<Arc<dyn Dataset>, DataError> {
     let mut bytes = 0u64;
+    // A label map has a byte for each pixel; boxes and outlines are small.
+    let labels = u64::from(dataset.info().target == TargetKind::Map);
     for index in 0..dataset.len() {
-        let shape = dataset.shape(index)?;
-        bytes = shape
-            .iter()
-            .fold(1, |bytes: u64, &side| bytes.saturating_mul(side as u64))
+        let [height, width, channels] = dataset.shape(index)?.map(|side| side as u64);
+        let pixels = height.saturating_mul(width);
+        bytes = pixels
+            .saturating_mul(channels.saturating_add(labels))
             .saturating_add(bytes);
         if bytes > most {
             return Ok(dataset);

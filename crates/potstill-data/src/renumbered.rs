@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::{DataError, Dataset, DatasetInfo, Image, Sample, Target, TargetKind};
+use crate::{DataError, Dataset, DatasetInfo, Image, LabelMap, Sample, Target, TargetKind};
 
 /// A data set whose labels are the numbers that a network gives the classes.
 pub struct Renumbered {
@@ -16,16 +16,18 @@ impl Renumbered {
     /// The images of `dataset`, whose class `i` becomes class `numbers[i]` of `classes`.
     ///
     /// # Errors
-    /// [`DataError::TargetKind`] where images have neither a class nor a set of classes.
+    /// [`DataError::TargetKind`] where images have no labels.
     pub fn new(dataset: Arc<dyn Dataset>, numbers: Vec<u32>, classes: &[String]) -> Result<Self, DataError> {
         let mut info = dataset.info().clone();
-        if !matches!(info.target, TargetKind::Class | TargetKind::Classes) {
+        if info.target == TargetKind::None {
             return Err(DataError::TargetKind {
                 wanted: TargetKind::Class,
                 found: info.target,
             });
         }
         info.classes = classes.to_vec();
+        // They belong to the old numbers.
+        info.class_ids = Vec::new();
         Ok(Self {
             info,
             dataset,
@@ -52,7 +54,25 @@ impl Renumbered {
                 classes.sort_unstable();
                 Ok(Target::Classes(classes))
             }
-            other => Ok(other),
+            Target::Boxes(mut boxes) => {
+                for labelled in &mut boxes {
+                    labelled.class = number(labelled.class)?;
+                }
+                Ok(Target::Boxes(boxes))
+            }
+            Target::Instances(mut instances) => {
+                for instance in &mut instances {
+                    instance.class = number(instance.class)?;
+                }
+                Ok(Target::Instances(instances))
+            }
+            Target::Map(mut map) => {
+                for label in map.labels.iter_mut().filter(|label| **label != LabelMap::IGNORE) {
+                    *label = number(u32::from(*label))? as u8;
+                }
+                Ok(Target::Map(map))
+            }
+            Target::None => Ok(Target::None),
         }
     }
 }
@@ -84,6 +104,10 @@ impl Dataset for Renumbered {
         self.dataset.shape(index)
     }
 
+    fn image_id(&self, index: usize) -> i64 {
+        self.dataset.image_id(index)
+    }
+
     fn source(&self, index: usize) -> String {
         self.dataset.source(index)
     }
@@ -93,7 +117,10 @@ impl Dataset for Renumbered {
 mod tests {
     use std::sync::Arc;
 
-    use crate::{Dataset, DatasetInfo, Image, InMemory, Renumbered, Sample, Target, TargetKind};
+    use crate::{
+        BoundingBox, Dataset, DatasetInfo, Image, InMemory, LabelMap, LabelledBox, Renumbered, Sample,
+        Target, TargetKind,
+    };
 
     fn set(kind: TargetKind, targets: Vec<Target>) -> Arc<dyn Dataset> {
         let image = Image {
@@ -122,5 +149,21 @@ mod tests {
         let sets = set(TargetKind::Classes, vec![Target::Classes(vec![0, 1])]);
         let other = Renumbered::new(sets, vec![2, 1], &classes).unwrap();
         assert_eq!(other.target(0).unwrap(), Target::Classes(vec![1, 2]));
+        let labels = |labels: [u8; 1]| LabelMap {
+            height: 1,
+            width: 1,
+            labels: labels.to_vec(),
+        };
+        let maps = set(
+            TargetKind::Map,
+            vec![Target::Map(labels([0])), Target::Map(labels([LabelMap::IGNORE]))],
+        );
+        let other = Renumbered::new(maps, vec![2, 1], &classes).unwrap();
+        assert_eq!(other.target(0).unwrap(), Target::Map(labels([2])));
+        assert_eq!(other.target(1).unwrap(), Target::Map(labels([LabelMap::IGNORE])));
+        let bounds = BoundingBox::new(0.0, 0.0, 1.0, 1.0);
+        let boxes = |class| Target::Boxes(vec![LabelledBox::new(class, bounds)]);
+        let other = Renumbered::new(set(TargetKind::Boxes, vec![boxes(0)]), vec![2, 1], &classes).unwrap();
+        assert_eq!(other.target(0).unwrap(), boxes(2));
     }
 }

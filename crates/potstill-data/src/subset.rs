@@ -4,7 +4,10 @@ use std::sync::Arc;
 
 use potstill_random::Seed;
 
-use crate::{DataError, Dataset, DatasetInfo, Findings, Image, LeftOut, Sample, Target, TargetKind};
+use crate::{
+    BoundingBox, DataError, Dataset, DatasetInfo, Findings, Image, LeftOut, ObjectNotes, Sample, Target,
+    TargetKind,
+};
 
 /// How many images of each class to keep.
 ///
@@ -82,6 +85,30 @@ impl Subset {
         Ok(Self::kept(dataset, indices))
     }
 
+    /// The images that show an object that can be learned from: with both sides above a pixel, and no crowd. It is the rule of torchvision's
+    /// and Detectron2's training; without it images of background stay.
+    ///
+    /// ```
+    /// use std::sync::Arc;
+    /// use potstill_data::{Dataset, Split, Subset, TargetKind, open_for};
+    /// let scenes: Arc<dyn Dataset> = open_for("shapes:size=32,figures=0-1,train=40", Split::Train, TargetKind::Boxes)?.into();
+    /// let shown = Subset::with_objects(Arc::clone(&scenes))?;
+    /// assert!(shown.len() < scenes.len());
+    /// # Ok::<(), potstill_data::DataError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// A target that cannot be read; [`DataError::TargetKind`] for images without objects of their own.
+    pub fn with_objects(dataset: Arc<dyn Dataset>) -> Result<Self, DataError> {
+        let mut indices = Vec::new();
+        for index in 0..dataset.len() {
+            if shows_object(&dataset.target(index)?)? {
+                indices.push(index);
+            }
+        }
+        Ok(Self::kept(dataset, indices))
+    }
+
     fn kept(dataset: Arc<dyn Dataset>, indices: Vec<usize>) -> Self {
         Self {
             info: dataset.info().clone(),
@@ -110,6 +137,21 @@ impl Subset {
     /// The index in the whole data set of each image of this part.
     pub fn indices(&self) -> &[usize] {
         &self.indices
+    }
+}
+
+/// Whether there is an object to learn from.
+fn shows_object(target: &Target) -> Result<bool, DataError> {
+    let is_object = |bounds: &BoundingBox, notes: &ObjectNotes| {
+        !notes.crowd && bounds.width() > 1.0 && bounds.height() > 1.0
+    };
+    match target {
+        Target::Boxes(boxes) => Ok(boxes.iter().any(|own| is_object(&own.bounds, &own.notes))),
+        Target::Instances(instances) => Ok(instances.iter().any(|own| is_object(&own.bounds, &own.notes))),
+        other => Err(DataError::TargetKind {
+            wanted: TargetKind::Boxes,
+            found: other.kind(),
+        }),
     }
 }
 
@@ -192,6 +234,12 @@ impl Dataset for Subset {
     fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
         self.in_range(index)?;
         self.dataset.shape(self.indices[index])
+    }
+
+    fn image_id(&self, index: usize) -> i64 {
+        self.indices
+            .get(index)
+            .map_or(index as i64, |&index| self.dataset.image_id(index))
     }
 
     fn source(&self, index: usize) -> String {

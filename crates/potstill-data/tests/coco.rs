@@ -4,7 +4,9 @@
 
 use std::{fs, path::Path};
 
-use potstill_data::coco::{CocoAnnotations, CocoResults, RegionKind};
+use potstill_data::BoundingBox;
+use potstill_data::coco::{CocoAnnotations, CocoFound, CocoResults, RegionKind};
+use potstill_metrics::RunMask;
 use potstill_metrics::coco::{ClassScores, CocoScores, average_precision};
 use serde_json::{Value, json};
 
@@ -158,4 +160,21 @@ fn a_missing_file_is_told() {
         .unwrap_err()
         .to_string();
     assert!(said.starts_with("cannot read none.json"), "{said}");
+}
+
+#[test]
+fn what_is_written_is_read_and_measured() {
+    let place = tempfile::tempdir().unwrap();
+    let path = place.path().join("found.json");
+    let bounds = BoundingBox::new(2.0, 3.0, 12.0, 13.0);
+    let inside: Vec<bool> = (0..600)
+        .map(|at| (2..12).contains(&(at % 30)) && (3..13).contains(&(at / 30)))
+        .collect();
+    let found = CocoFound::new(7, 90, bounds, 0.5).with_mask(&RunMask::from_rows([20, 30], &inside));
+    CocoFound::write(&[found], &path).unwrap();
+    let results = CocoResults::read(&path).unwrap();
+    let both = (read(&truth(), &json!([])).unwrap().0, results);
+    for kind in [RegionKind::Box, RegionKind::Mask] {
+        assert_near(scores(&both, kind).ap, &json!(1.0), "AP");
+    }
 }

@@ -160,6 +160,11 @@ impl Dataset for Annotated {
     }
 
     fn target(&self, index: usize) -> Result<Target, DataError> {
+        self.in_range(index)?;
+        // Known without opening the image.
+        if let (Some(stated), Truth::Objects(..)) = (self.images[index].stated, &self.images[index].truth) {
+            return self.target_of(index, stated);
+        }
         let header = self.header(index)?;
         self.target_of(index, [header.height, header.width])
     }
@@ -178,6 +183,11 @@ impl Dataset for Annotated {
 
     fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
         Ok(self.header(index)?.shape(&self.decode))
+    }
+
+    fn image_id(&self, index: usize) -> i64 {
+        let id = self.images.get(index).and_then(|record| record.id);
+        id.unwrap_or(index as i64)
     }
 
     fn source(&self, index: usize) -> String {

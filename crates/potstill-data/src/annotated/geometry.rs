@@ -39,6 +39,11 @@ pub(crate) fn settled(
     let Some([height, width]) = sides else {
         return Some(object);
     };
+    let frame = if [height, width] == [1.0; 2] {
+        "coordinates go from 0 to 1".to_owned()
+    } else {
+        format!("it has {height}x{width}, height x width")
+    };
     let BoundingBox {
         left,
         top,
@@ -55,7 +60,7 @@ pub(crate) fn settled(
         report.left_out(
             "outside-of-image",
             written,
-            &format!("all of the object lies outside of the image of {height}x{width} (height x width)"),
+            &format!("all of the object lies outside of the image ({frame})"),
             "move it into the image, or remove it",
         );
         return None;
@@ -68,7 +73,7 @@ pub(crate) fn settled(
         report.warning(
             "outside-of-image",
             written,
-            &format!("a part of the object lies outside of the image of {height}x{width} (height x width), and is clipped"),
+            &format!("a part of the object lies outside of the image ({frame}), and is clipped"),
             "move the corner into the image",
         );
     }

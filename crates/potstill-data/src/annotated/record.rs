@@ -31,6 +31,8 @@ pub(crate) struct Records {
 /// An image with its annotation.
 pub(crate) struct Record {
     pub image: StoredFile,
+    /// Its number in the file of annotations.
+    pub id: Option<i64>,
     /// The size of the image as the annotation states it.
     pub stated: Option<[usize; 2]>,
     pub truth: Truth,

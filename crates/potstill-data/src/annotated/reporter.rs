@@ -43,6 +43,15 @@ impl Reporter {
         self.line = None;
     }
 
+    /// What follows is about an annotation that begins on this line.
+    pub fn annotation(&mut self, place: String, line: Option<usize>) {
+        self.place = match line {
+            Some(line) => format!("line {line}, {place}"),
+            None => place,
+        };
+        self.line = line;
+    }
+
     /// The data set cannot be used before this is mended.
     pub fn error(&mut self, kind: &'static str, value: impl ToString, problem: &str, fix: &str) {
         self.add(Severity::Error, kind, &value, problem, fix);

@@ -9,7 +9,7 @@ use std::{fs, path::Path};
 use serde::de::DeserializeOwned;
 
 pub use annotations::{CocoAnnotation, CocoAnnotations, CocoCategory, CocoImage};
-pub use results::CocoResults;
+pub use results::{CocoFound, CocoResults, FoundMask};
 pub use segmentation::Segmentation;
 
 use crate::DataError;

@@ -5,11 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use potstill_metrics::coco::{Detection, Region};
-use serde::Deserialize;
+use potstill_base::write_atomically;
+use potstill_metrics::{
+    RunMask,
+    coco::{Detection, Region},
+};
+use serde::{Deserialize, Serialize};
 
 use super::{CocoAnnotations, RegionKind, Segmentation, checked_box, read_json, segmentation::region};
-use crate::DataError;
+use crate::{BoundingBox, DataError};
 
 /// What a COCO result file says: a list of `image_id`, `category_id`, `score` and `bbox` or `segmentation`.
 #[derive(Debug, Clone, PartialEq)]
@@ -124,5 +128,74 @@ impl CocoResult {
             (None, Region::Box(_), Some(mask)) => Ok(mask.mask(size)?.area() as f64),
             (None, ..) => Ok(region.area()),
         }
+    }
+}
+
+/// A detection on its way into a result file.
+///
+/// ```
+/// use potstill_data::{BoundingBox, coco::CocoFound};
+/// let found = CocoFound::new(42, 18, BoundingBox::new(10.0, 4.0, 30.0, 14.5), 0.75);
+/// assert_eq!(found.bbox, [10.0, 4.0, 20.0, 10.5]);
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct CocoFound {
+    /// The image's id in the annotations.
+    pub image_id: i64,
+    /// The category's id in the annotations.
+    pub category_id: i64,
+    /// x, y, width and height.
+    pub bbox: [f64; 4],
+    /// How sure the detector is.
+    pub score: f64,
+    /// The pixels, as compressed runs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub segmentation: Option<FoundMask>,
+}
+
+/// Pixels in a result file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FoundMask {
+    /// Height and width of the image.
+    pub size: [usize; 2],
+    /// COCO's compressed runs.
+    pub counts: String,
+}
+
+impl CocoFound {
+    /// A detection with its box.
+    pub fn new(image_id: i64, category_id: i64, bounds: BoundingBox, score: f64) -> Self {
+        Self {
+            image_id,
+            category_id,
+            bbox: [bounds.left, bounds.top, bounds.width(), bounds.height()],
+            score,
+            segmentation: None,
+        }
+    }
+
+    /// The same with its pixels.
+    #[must_use]
+    pub fn with_mask(self, mask: &RunMask) -> Self {
+        Self {
+            segmentation: Some(FoundMask {
+                size: mask.size(),
+                counts: mask.to_text(),
+            }),
+            ..self
+        }
+    }
+
+    /// Writes a result file, as COCO's servers and [`CocoResults::read`] take it.
+    ///
+    /// # Errors
+    /// A file that cannot be written.
+    pub fn write(all: &[Self], path: &Path) -> Result<(), DataError> {
+        let text = serde_json::to_string(all).map_err(|error| DataError::Format {
+            file: path.display().to_string(),
+            place: "results".to_owned(),
+            problem: error.to_string(),
+        })?;
+        write_atomically(path, text.as_bytes()).map_err(DataError::io("write", path))
     }
 }

@@ -73,6 +73,7 @@ pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
                 let file = file.clone();
                 images.push(Record {
                     image: image.clone(),
+                    id: None,
                     stated: None,
                     truth: if of_things {
                         Truth::InstanceIds(file, Arc::clone(&table))

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use super::Request;
 use super::class_names::ClassNames;
 use super::splits;
-use super::tree::{Tree, stem};
+use super::tree::{Tree, file_name, stem};
 use crate::annotated::{LabelTable, Record, Records, Reporter, Truth};
 use crate::{DataError, TargetKind};
 
@@ -113,13 +113,13 @@ fn pair(request: &Request<'_>) -> Result<(Pair, bool), DataError> {
     Ok((pair, false))
 }
 
-/// The names of the classes. `CamVid` has no file of them and is known by its name.
+/// The names of the classes. `CamVid` has no file of them and is known by its name, or those of its images.
 fn classes(request: &Request<'_>) -> Result<ClassNames, DataError> {
     if let Some(names) = ClassNames::find(&request.tree, request.options)? {
         return Ok(names);
     }
     let path = request.path.to_string_lossy().to_lowercase();
-    if path.contains("camvid") {
+    if path.contains("camvid") || is_camvid(&request.tree) {
         return Ok(ClassNames {
             names: CAMVID.map(str::to_owned).to_vec(),
             ignore: Some(CAMVID_VOID),
@@ -128,6 +128,13 @@ fn classes(request: &Request<'_>) -> Result<ClassNames, DataError> {
     let problem = "there are no names of classes; write one a line into classes.txt, in the order of the values of the label files, and \
                    perhaps a line `ignore = 255`";
     Err(request.wrong("classes.txt", problem))
+}
+
+/// Whether all images are frames of the drives that `CamVid` is of.
+fn is_camvid(tree: &Tree) -> bool {
+    const DRIVES: [&str; 4] = ["0001TP_", "0006R0_", "0016E5_", "Seq05VD_"];
+    let mut images = tree.images("").map(|(name, _)| file_name(name)).peekable();
+    images.peek().is_some() && images.all(|name| DRIVES.iter().any(|drive| name.starts_with(drive)))
 }
 
 /// The images that have a file of labels.
@@ -146,6 +153,7 @@ fn matched(
             used.insert(label);
             records.push(Record {
                 image: image.clone(),
+                id: None,
                 stated: None,
                 truth: Truth::Map(file.clone(), Arc::clone(table)),
             });

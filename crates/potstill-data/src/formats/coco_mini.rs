@@ -95,6 +95,7 @@ fn maps(request: &Request<'_>, split: &str, names: &[(i64, String)]) -> Result<V
         let file = tree.file(&format!("{split}/semantic/{}.png", stem(file_name(name))))?;
         Some(Record {
             image: image.clone(),
+            id: None,
             stated: None,
             truth: Truth::Map(file.clone(), Arc::clone(&table)),
         })
@@ -133,6 +134,7 @@ fn objects(
         };
         records.push(Record {
             image: image.clone(),
+            id: None,
             stated: None,
             truth: Truth::Objects(objects, Extent::Sides),
         });

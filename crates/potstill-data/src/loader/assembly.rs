@@ -1,6 +1,6 @@
 //! The making of a batch: its images read, augmented and laid out one after the other.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::batch::{Batch, Truth};
 use super::config::LoaderConfig;
@@ -12,6 +12,8 @@ pub(super) struct Shared {
     pub dataset: Arc<dyn Dataset>,
     pub augment: Augment,
     pub config: LoaderConfig,
+    /// Whether each image is upright, once it was asked.
+    pub upright: OnceLock<Vec<bool>>,
 }
 
 /// Makes the batch of these images.
@@ -106,6 +108,7 @@ fn make_image(shared: &Shared, index: usize, epoch: u64) -> Result<MadeImage, Da
         dataset,
         augment,
         config,
+        ..
     } = shared;
     let named = |cause| DataError::Image {
         index,

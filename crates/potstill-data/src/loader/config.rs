@@ -22,6 +22,9 @@ pub struct LoaderConfig {
     pub pad: bool,
     /// Padded heights and widths are multiples of this; 0 counts as 1.
     pub pad_multiple: usize,
+    /// Whether a random order has batches of upright images alone or of lying ones alone, as far as their numbers go, which need less
+    /// padding.
+    pub aspect_groups: bool,
     /// Whether batches say what each image was [before any step](crate::Batch::truth).
     pub keep_truth: bool,
     /// Where the order comes from, and the augmentation if it has no seed of its own.
@@ -66,6 +69,7 @@ impl Default for LoaderConfig {
             drop_last: false,
             pad: false,
             pad_multiple: 1,
+            aspect_groups: false,
             keep_truth: false,
             seed: Seed::new(0),
             augment_seed: None,

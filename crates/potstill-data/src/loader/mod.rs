@@ -4,12 +4,13 @@
 //! puts it into a queue from which the iterator takes the numbers in order. Workers wait while they are a
 //! queue's length ahead.
 
+mod aspect;
 mod assembly;
 mod batch;
 mod config;
 mod queue;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::thread;
 
 use crate::{Augment, DataError, Dataset};
@@ -62,6 +63,7 @@ impl Loader {
                     dataset,
                     augment,
                     config,
+                    upright: OnceLock::new(),
                 }),
             });
         };
@@ -141,6 +143,10 @@ impl Shared {
         let mut order: Vec<usize> = (0..self.dataset.len()).collect();
         if self.config.shuffle {
             self.config.seed.stream("order", &[epoch]).shuffle(&mut order);
+            if self.config.aspect_groups {
+                let upright = self.upright.get_or_init(|| aspect::upright(&*self.dataset));
+                order = aspect::grouped(&order, self.config.batch, upright);
+            }
         }
         order
     }

@@ -55,7 +55,7 @@ fn of_coco_everything_is_told() {
     };
     let second =
         |key: &'static str, value: Value| move |file: &mut Value| file["annotations"][1][key] = value.clone();
-    let at = |kind, severity| (kind, severity, "annotation 1 (id 2)".to_owned());
+    let at = |kind, severity| (kind, severity, "line 1, annotation 1 (id 2)".to_owned());
     assert_eq!(
         told(&second("category_id", json!(7))),
         at("class-out-of-range", Error)
@@ -114,7 +114,7 @@ fn the_first_mistake_is_the_error_and_says_what_to_do() {
     let (_, opened) = of_coco(|file| file["annotations"][1]["category_id"] = json!(7));
     assert_eq!(
         opened.unwrap_err(),
-        "annotations/instances_train.json, annotation 1 (id 2): there is no category of this id (`7`); correct `category_id`, or add the \
+        "annotations/instances_train.json, line 1, annotation 1 (id 2): there is no category of this id (`7`); correct `category_id`, or add the \
          category"
     );
 }

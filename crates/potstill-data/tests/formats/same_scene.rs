@@ -1,8 +1,10 @@
 //! One scene of 16x32 pixels in every format: a dog in a box, and a cat of three corners.
 
+use std::sync::Arc;
+
 use potstill_data::{
-    BoundingBox, InstanceShape, LabelMap, OpenOptions, Polygon, Split, Target, TargetKind, open_with,
-    target_kinds,
+    BoundingBox, Dataset, InMemory, InstanceShape, LabelMap, OpenOptions, Polygon, Split, Subset, Target,
+    TargetKind, open_with, target_kinds,
 };
 use serde_json::json;
 
@@ -171,6 +173,10 @@ fn coco_keeps_ids_areas_and_crowds() {
     std::fs::write(&path, text).unwrap();
     let set = files.open(TargetKind::Instances).unwrap();
     assert_eq!(set.info().class_ids, [17, 18]);
+    assert_eq!(
+        (set.image_id(0), InMemory::decode(&*set, 1).unwrap().image_id(0)),
+        (70, 70)
+    );
     let Target::Instances(instances) = set.target(0).unwrap() else {
         panic!()
     };
@@ -331,4 +337,24 @@ fn splits_are_found_in_every_format() {
             .to_string()
             .contains("there is no test split: train found")
     );
+}
+
+#[test]
+fn images_with_nothing_to_learn_can_be_left_out() {
+    let files = coco();
+    files.picture("train2017/8.png", SIZE);
+    files.picture("train2017/9.png", SIZE);
+    let path = files.path().join("annotations/instances_train2017.json");
+    let text = std::fs::read_to_string(&path).unwrap();
+    let image = |id: u32| json!({ "id": id, "file_name": format!("{id}.png"), "height": 16, "width": 32 });
+    let text = text.replace("\"images\":[", &format!("\"images\":[{},{},", image(8), image(9)));
+    let crowd = json!({ "id": 9, "image_id": 8, "category_id": 17, "bbox": [0, 0, 2, 16], "iscrowd": 1 });
+    std::fs::write(
+        &path,
+        text.replace("\"annotations\":[", &format!("\"annotations\":[{crowd},")),
+    )
+    .unwrap();
+    let whole: Arc<dyn Dataset> = files.open(TargetKind::Boxes).unwrap().into();
+    let shown = Subset::with_objects(Arc::clone(&whole)).unwrap();
+    assert_eq!((whole.len(), shown.len(), shown.image_id(0)), (3, 1, 70));
 }

@@ -2,9 +2,11 @@
 
 use std::sync::Arc;
 
-use potstill_data::{Augment, Dataset, DatasetEntry, FewSamples, Normalise, Subset, keep_in_memory};
+use potstill_data::{
+    Augment, Dataset, DatasetEntry, FewSamples, Normalise, Subset, TargetKind, keep_in_memory,
+};
 use potstill_random::Seed;
-use potstill_recipe::Recipe;
+use potstill_recipe::{Data, Recipe};
 use potstill_tasks::TaskOptions;
 
 use super::splits::Splits;
@@ -165,7 +167,8 @@ impl PlannedData {
         });
         let limit = |limit: Option<usize>| limit.map(|total| (FewSamples::Total(total), seed));
         let part = few.or_else(|| limit(data.train_limit));
-        let train = kept(Arc::clone(&splits.train), "data.train", part, data.workers)?;
+        let shown = shown(Arc::clone(&splits.train), data)?;
+        let train = kept(shown, "data.train", part, data.workers)?;
         let part = data.validation_limit.map(|total| {
             let seed = Seed::new(data.validation_seed.unwrap_or_default());
             (FewSamples::Total(total), seed)
@@ -223,6 +226,19 @@ fn check_images(key: &str, set: &dyn Dataset) -> Result<(), EngineError> {
         return Err(EngineError::invalid_plan(key, reason));
     }
     Ok(())
+}
+
+/// The training images, without those that show nothing where the recipe says so.
+fn shown(set: Arc<dyn Dataset>, data: &Data) -> Result<Arc<dyn Dataset>, EngineError> {
+    if !data.skip_empty.unwrap_or(false) {
+        return Ok(set);
+    }
+    let target = set.info().target;
+    if !matches!(target, TargetKind::Boxes | TargetKind::Instances) {
+        let reason = format!("is for tasks with objects, and these images have {target}; leave it out");
+        return Err(EngineError::invalid_plan("data.skip_empty", reason));
+    }
+    Ok(Arc::new(Subset::with_objects(set)?))
 }
 
 /// These images, or a part of them chosen by a seed; in memory where they are small.

@@ -30,6 +30,8 @@ pub struct Settings {
     pub augment_seed: Option<u64>,
     /// How many augmented views of each image there are; a new one in every epoch if `None`.
     pub views: Option<usize>,
+    /// Whether batches are of upright images alone or of lying ones alone.
+    pub aspect_groups: bool,
     /// The weight of the task's own loss.
     pub task_weight: f64,
     /// The share of each label given to all classes.
@@ -52,6 +54,7 @@ impl Settings {
             drop_last: true,
             augment_seed: None,
             views: None,
+            aspect_groups: false,
             task_weight: 1.0,
             label_smoothing: 0.0,
             clip_norm: None,
@@ -69,6 +72,7 @@ impl Settings {
             seed: Seed::new(self.seed),
             augment_seed: Some(Seed::new(self.augment_seed.unwrap_or(self.seed))),
             views: self.views,
+            aspect_groups: self.aspect_groups,
             ..LoaderConfig::default()
         }
     }
@@ -94,6 +98,7 @@ impl From<&Recipe> for Settings {
             drop_last: train.drop_last,
             augment_seed: data.augment_seed,
             views: data.views,
+            aspect_groups: data.aspect_groups.unwrap_or(false),
             task_weight: train.task_weight,
             label_smoothing: train.label_smoothing,
             clip_norm: train.clip_norm,

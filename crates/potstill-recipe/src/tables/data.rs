@@ -54,6 +54,10 @@ settings! {
         /// The share of an object that must be left in an augmented image, in tasks with objects; one with
         /// less is dropped.
         pub min_visible: Option<f64> [at_least(0.0).at_most(1.0)] = without "0.3 of it" like 0.5,
+        /// Leave out training images without an object (larger than a pixel, and no crowd), in tasks with objects.
+        pub skip_empty: Option<bool> = without "false: they are images of background" like true,
+        /// Batches of upright training images alone or of lying ones alone, which need less padding.
+        pub aspect_groups: Option<bool> = without "false" like true,
         /// The seed of the augmentation. Runs with the same one see the same images.
         pub augment_seed: Option<u64> = without "`seed`" like 0,
         /// How many augmented views of each image there are: epoch `e`, from 0, sees view `e % views`.

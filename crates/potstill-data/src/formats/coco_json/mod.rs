@@ -1,6 +1,7 @@
 //! COCO's JSON as a data set: `coco:FILE?images=FOLDER`, a `.json` file, or a folder with the usual layout (`annotations/instances_SPLIT.json`
 //! beside `SPLIT/` or `images/SPLIT/`; `SPLIT/_annotations.coco.json` among the images).
 
+mod lines;
 mod objects;
 mod place;
 
@@ -19,6 +20,7 @@ use crate::{DataError, TargetKind};
 pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
     let Place {
         annotations,
+        lines,
         tree,
         folder,
         has_splits,
@@ -35,7 +37,12 @@ pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
         );
     }
     report_twice(&annotations, &mut report);
-    let mut objects = by_image(&annotations, request.target == TargetKind::Instances, &mut report);
+    let mut objects = by_image(
+        &annotations,
+        &lines,
+        request.target == TargetKind::Instances,
+        &mut report,
+    );
     let mut images = Vec::with_capacity(annotations.images.len());
     for (at, image) in annotations.images.iter().enumerate() {
         report.place(format!("image {}", image.id));
@@ -44,6 +51,7 @@ pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
         };
         images.push(Record {
             image: file,
+            id: Some(image.id),
             stated: image.size(),
             truth: Truth::Objects(std::mem::take(&mut objects[at]), Extent::Pixels),
         });

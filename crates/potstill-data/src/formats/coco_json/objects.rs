@@ -9,6 +9,7 @@ use crate::{BoundingBox, ObjectNotes, Polygon};
 /// The objects of each image, in the order of the file.
 pub(super) fn by_image(
     file: &CocoAnnotations,
+    lines: &[usize],
     needs_outlines: bool,
     report: &mut Reporter,
 ) -> Vec<Vec<RawObject>> {
@@ -16,7 +17,7 @@ pub(super) fn by_image(
     let mut ids = HashMap::new();
     for (at, annotation) in file.annotations.iter().enumerate() {
         let id = annotation.id.map_or(String::new(), |id| format!(" (id {id})"));
-        report.place(format!("annotation {at}{id}"));
+        report.annotation(format!("annotation {at}{id}"), lines.get(at).copied());
         if let Some(earlier) = annotation.id.and_then(|id| ids.insert(id, at)) {
             report.error(
                 "duplicate-id",

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::super::Request;
 use super::super::splits;
 use super::super::tree::{Tree, file_name, normalised, stem};
+use super::lines::lines_of;
 use crate::coco::CocoAnnotations;
 use crate::file_store::{FileStore, StoredFile};
 use crate::{DataError, Split};
@@ -17,6 +18,8 @@ const FOLDERS: [&str; 2] = ["annotations", ""];
 /// The annotations of a split, read, with the folder of its images.
 pub(super) struct Place {
     pub annotations: CocoAnnotations,
+    /// The line on which each annotation begins.
+    pub lines: Vec<usize>,
     /// The files, where they are not those of the request.
     pub tree: Option<Tree>,
     /// The folder of images in the tree.
@@ -114,6 +117,7 @@ impl Place {
         };
         Ok(Self {
             annotations,
+            lines: lines_of(&bytes, "annotations"),
             tree: None,
             folder,
             has_splits,
@@ -137,6 +141,7 @@ impl Place {
         };
         Ok(Self {
             annotations,
+            lines: lines_of(&bytes, "annotations"),
             tree: Some(Tree::of(FileStore::list(&folder)?)),
             folder: String::new(),
             has_splits: false,

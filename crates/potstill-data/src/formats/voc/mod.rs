@@ -129,6 +129,7 @@ pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
         }
         images.push(Record {
             image,
+            id: None,
             stated: annotation.size,
             truth: Truth::Objects(
                 objects(&annotation.objects, annotation.size, &classes, &mut report),
@@ -312,6 +313,7 @@ fn maps(request: &Request<'_>) -> Result<Records, DataError> {
         if let Some(image) = tree.image(&format!("JPEGImages/{}", file_name(stem(name)))) {
             images.push(Record {
                 image: image.clone(),
+                id: None,
                 stated: None,
                 truth: Truth::Map(file.clone(), Arc::clone(&table)),
             });

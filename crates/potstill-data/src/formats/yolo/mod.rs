@@ -60,6 +60,7 @@ pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
         used.insert(label);
         records.push(Record {
             image: image.clone(),
+            id: None,
             stated: None,
             truth: Truth::Objects(objects, Extent::Sides),
         });
@@ -191,6 +192,7 @@ fn own_tree(request: &Request<'_>, config: &Config) -> Result<Option<Tree>, Data
     let named = config
         .root
         .as_ref()
+        .filter(|root| !matches!(root.trim_end_matches('/'), "" | "."))
         .map(|root| beside.join(root))
         .filter(|root| root.is_dir());
     match named {
