@@ -196,6 +196,19 @@ fn a_segmenter_tells_shares_and_writes_class_maps() {
     let picture = fs::read_to_string(place.path("runs/maps/pictures/answers.svg")).unwrap();
     assert_eq!(picture.matches(">truth<").count(), 8);
     assert_eq!(picture.matches(">student<").count(), 8);
+    place.out(&["train", "maps.toml", "name=other", "seed=1", "--quiet"]);
+    place.out(&[
+        "compare",
+        "runs/maps",
+        "runs/other",
+        "--pictures",
+        "both.svg",
+        "--images",
+        "3",
+    ]);
+    let picture = fs::read_to_string(place.path("both.svg")).unwrap();
+    let columns = ["truth", "maps", "other"].map(|name| picture.matches(&format!(">{name}<")).count());
+    assert_eq!(columns, [3, 3, 3]);
     write_png(&place.path("pictures/a.png"), [20, 30], |y, x| {
         [(9 * y) as u8, (5 * x) as u8, 7]
     });

@@ -38,7 +38,7 @@ pub use machine::peak_rss_mb;
 pub use model_config::{InputConfig, ModelConfig};
 pub use network_input::NetworkInput;
 pub use observer::{EpochProgress, NoObserver, Observer, StepProgress, epoch_line};
-pub use pictures::scene;
+pub use pictures::{pictures_of_runs, scene};
 pub use plan::{
     Plan,
     data::{PlannedData, default_input},

@@ -2,7 +2,8 @@
 
 mod answers;
 mod colour;
+mod of_runs;
 mod scene;
 
 pub(crate) use self::answers::{Answers, answers_svg};
-pub use self::scene::scene;
+pub use self::{of_runs::pictures_of_runs, scene::scene};
