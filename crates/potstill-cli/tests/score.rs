@@ -82,21 +82,6 @@ fn what_does_not_fit_is_told() {
     );
     let said = place.refused(&eval("classification", &[]), 2);
     assert!(said.contains("--task detection"), "{said}");
-    let said = place.refused(
-        &[
-            "eval",
-            "--task",
-            "detection",
-            "--model",
-            "cifar_resnet8",
-            "--weights",
-            "w",
-            "--data",
-            "shapes",
-        ],
-        2,
-    );
-    assert!(said.contains("--predictions"), "{said}");
     let mut two = found(77).as_array().unwrap().clone();
     two.extend(found(1).as_array().unwrap().clone());
     fs::write(place.path("found.json"), Value::from(two).to_string()).unwrap();

@@ -6,6 +6,7 @@ use crate::{
     HeadConfig, LastStage, NeckConfig, OutputKind, Shortcut, Stage, StageEnd,
     assembly::{Assembly, below},
     backbones::Architecture,
+    detectors::WholeConfig,
     heads::DetectorConfig,
     levels::Levels,
     model::Source,
@@ -29,12 +30,15 @@ pub(crate) enum Blueprint {
         neck: NeckConfig,
         head: DetectorConfig,
     },
+    /// A detector in one piece.
+    Whole(WholeConfig),
 }
 
 impl Blueprint {
     /// The network for images of so many channels and so many classes, with fresh weights from the scope's streams.
     pub fn build(&self, [channels, classes]: [usize; 2], scope: &Scope) -> Source {
         Source::Assembly(match *self {
+            Self::Whole(config) => return Source::Whole(config.build([channels, classes], scope)),
             Self::Classification(architecture) => {
                 Assembly::classification(architecture, [channels, classes], scope)
             }
@@ -58,23 +62,29 @@ impl Blueprint {
             Self::Classification(_) => OutputKind::Logits,
             Self::Dense { .. } => OutputKind::DenseLogits,
             Self::Detector { head, .. } => head.output_kind(),
+            Self::Whole(_) => OutputKind::Boxes,
         }
     }
 
     /// The backbone, where there is one that stands for itself.
-    pub fn architecture(&self) -> Architecture {
+    pub fn architecture(&self) -> Option<Architecture> {
         match *self {
             Self::Classification(architecture)
             | Self::Dense { architecture, .. }
-            | Self::Detector { architecture, .. } => architecture,
+            | Self::Detector { architecture, .. } => Some(architecture),
+            Self::Whole(_) => None,
         }
     }
 
     /// The same with this shortcut, or why there is no such choice.
     pub fn with_shortcut(self, shortcut: Shortcut) -> Result<Self, &'static str> {
-        let chosen = self.architecture().with_shortcut(shortcut)?;
+        let Some(architecture) = self.architecture() else {
+            return Err("a detector in one piece has no choice of shortcuts");
+        };
+        let chosen = architecture.with_shortcut(shortcut)?;
         Ok(match self {
             Self::Classification(_) => Self::Classification(chosen),
+            Self::Whole(_) => self,
             Self::Dense { neck, head, .. } => Self::Dense {
                 architecture: chosen,
                 neck,
@@ -93,19 +103,33 @@ impl Blueprint {
 
     /// Where the stem ends: the first map of the network, after its activation.
     pub fn stem(&self) -> Point {
-        let stem = self.architecture().stem();
-        match self.path() {
-            Some(path) => stem.below(path),
-            None => stem,
+        match *self {
+            Self::Classification(architecture) => architecture.stem(),
+            Self::Dense {
+                architecture, neck, ..
+            } => architecture.stem().below(below(neck)),
+            Self::Detector {
+                architecture, neck, ..
+            } => architecture.stem().below(below(Some(neck))),
+            Self::Whole(config) => config.stem().post,
         }
     }
 
     /// The stages of the backbone, fine to coarse.
     pub fn stages(&self) -> Vec<Stage> {
-        let stages = self.architecture().stages();
-        match self.path() {
-            Some(path) => stages.into_iter().map(|stage| stage.below(path)).collect(),
-            None => stages,
+        let stages_below = |architecture: Architecture, path: &str| {
+            let stages = architecture.stages().into_iter();
+            stages.map(|stage| stage.below(path)).collect()
+        };
+        match *self {
+            Self::Classification(architecture) => architecture.stages(),
+            Self::Dense {
+                architecture, neck, ..
+            } => stages_below(architecture, below(neck)),
+            Self::Detector {
+                architecture, neck, ..
+            } => stages_below(architecture, below(Some(neck))),
+            Self::Whole(config) => config.stages(),
         }
     }
 
@@ -113,7 +137,7 @@ impl Blueprint {
     pub fn stage_ends(&self) -> Vec<StageEnd> {
         match self {
             Self::Classification(architecture) => architecture.stage_ends(),
-            Self::Dense { .. } => self.stages().into_iter().map(|stage| stage.end).collect(),
+            Self::Dense { .. } | Self::Whole(_) => self.stages().into_iter().map(|stage| stage.end).collect(),
             Self::Detector {
                 architecture,
                 levels,
@@ -129,23 +153,20 @@ impl Blueprint {
 
     /// The ends of the last stage.
     pub fn last_stage(&self) -> LastStage {
-        let own = self.architecture().last_stage();
-        let Some(path) = self.path() else {
-            return own;
+        let (own, path) = match *self {
+            Self::Classification(architecture) => return architecture.last_stage(),
+            Self::Whole(config) => return config.last_stage(),
+            Self::Dense {
+                architecture, neck, ..
+            } => (architecture.last_stage(), below(neck)),
+            Self::Detector {
+                architecture, neck, ..
+            } => (architecture.last_stage(), below(Some(neck))),
         };
         let stages = self.stages();
         LastStage {
             first_block: own.first_block.below(path),
             last_map: stages.last().map_or(own.last_map, |stage| stage.end.post.clone()),
-        }
-    }
-
-    /// Where the backbone stands; `None` at the top.
-    fn path(&self) -> Option<&'static str> {
-        match self {
-            Self::Classification(_) => None,
-            Self::Dense { neck, .. } => Some(below(*neck)),
-            Self::Detector { neck, .. } => Some(below(Some(*neck))),
         }
     }
 }

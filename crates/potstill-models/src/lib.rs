@@ -35,8 +35,8 @@ pub mod weights;
 pub use backbones::{Backbone, LastStage, Stage, StageEnd};
 pub use dense_logits::DenseLogits;
 pub use detections::{
-    DenseDetections, DenseLearning, DenseLevelOutputs, DenseRules, Detections, FoundRegion, RegionDetections,
-    RegionRules,
+    BoxMaps, CellDetections, CellMaps, DefaultBoxDetections, DenseDetections, DenseLearning,
+    DenseLevelOutputs, DenseRules, Detections, FoundRegion, RegionDetections, RegionRules,
 };
 pub use error::ModelError;
 pub use frozen_model::FrozenModel;

@@ -5,7 +5,7 @@ use potstill_ops::{Frozen, Inserted, Insertion, Mode, Parameters, Pass, Point, S
 
 use crate::{
     LastStage, ModelError, Names, Network, NetworkDescription, OutputError, OutputKind, Outputs, StageEnd,
-    assembly::Assembly, own_network::OwnNetwork, probe,
+    assembly::Assembly, detectors::WholeDetector, own_network::OwnNetwork, probe,
 };
 
 /// A network with the layers that were put into it: one of the registry, or a program's own.
@@ -40,6 +40,7 @@ pub struct Model {
 #[allow(clippy::large_enum_variant, reason = "a program has a few networks")]
 pub(crate) enum Source {
     Assembly(Assembly),
+    Whole(WholeDetector),
     Own(OwnNetwork),
 }
 
@@ -47,6 +48,7 @@ impl Source {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs {
         match self {
             Self::Assembly(assembly) => assembly.forward(images, pass),
+            Self::Whole(detector) => detector.forward(images, pass),
             Self::Own(network) => network.forward(images, pass),
         }
     }
@@ -54,6 +56,7 @@ impl Source {
     fn refuses(&self, size: [usize; 2]) -> Option<String> {
         match self {
             Self::Assembly(assembly) => assembly.refuses(size),
+            Self::Whole(_) => None,
             Self::Own(network) => network.refuses(size),
         }
     }
@@ -156,7 +159,7 @@ impl Model {
         let classes = self.description.classes;
         match self.network.get_mut() {
             Source::Assembly(assembly) => assembly.redraw_head(point, [inputs, classes], scope),
-            Source::Own(_) => false,
+            Source::Whole(_) | Source::Own(_) => false,
         }
     }
 

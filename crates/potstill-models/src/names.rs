@@ -13,6 +13,8 @@ pub enum Scheme {
     Torchvision,
     /// timm.
     Timm,
+    /// FastestDet's author.
+    FastestDet,
     /// A program's own: the names of its fields.
     Own,
 }
@@ -24,6 +26,7 @@ impl fmt::Display for Scheme {
             Self::DistillationBenchmark => "distillation-benchmark",
             Self::Torchvision => "torchvision",
             Self::Timm => "timm",
+            Self::FastestDet => "fastestdet",
             Self::Own => "own",
         })
     }

@@ -11,14 +11,14 @@ use crate::{HeadConfig, ModelEntry, OutputKind, detectors, registry};
 struct Pattern {
     before: &'static str,
     after: &'static str,
-    entry: fn(&ModelEntry) -> ModelEntry,
+    entry: fn(&ModelEntry) -> Option<ModelEntry>,
 }
 
 static PATTERNS: &[Pattern] = &[
     Pattern {
         before: "fcn_",
         after: "",
-        entry: |backbone| backbone.dense(None, HeadConfig::Fcn),
+        entry: |backbone| backbone.dense(None, HeadConfig::Fcn).ok(),
     },
     Pattern {
         before: "retinanet_",
@@ -57,11 +57,9 @@ pub(crate) fn resolve(name: &str) -> Option<&'static ModelEntry> {
     if let Some(entry) = known.get(name) {
         return Some(entry);
     }
+    let made = (pattern.entry)(backbone)?;
     let kept: &'static str = Box::leak(name.into());
-    let entry: &'static ModelEntry = Box::leak(Box::new(ModelEntry {
-        name: kept,
-        ..(pattern.entry)(backbone)
-    }));
+    let entry: &'static ModelEntry = Box::leak(Box::new(ModelEntry { name: kept, ..made }));
     known.insert(kept.into(), entry);
     Some(entry)
 }

@@ -9,7 +9,7 @@ use potstill_ops::{Point, Scope};
 use crate::{
     Backbone, HeadConfig, LastStage, Model, ModelError, Names, NeckConfig, NetworkDescription, OutputKind,
     Shortcut, Stage, StageEnd,
-    backbones::{Extent, FAMILIES},
+    backbones::{Architecture, Extent, FAMILIES},
     blueprint::Blueprint,
     detectors::DETECTORS,
     patterns,
@@ -141,25 +141,30 @@ impl ModelEntry {
             return Err(self.impossible("a neck of 0 channels".into()));
         }
         let name = format!("{}_{}", head.name(), self.name);
-        let entry = self.dense(neck, head);
+        let entry = self.dense(neck, head)?;
         let mut model = entry.build(options, scope)?;
         model.rename(name);
         Ok(model)
     }
 
     /// The entry of a model for every pixel on this backbone; its name is that of the backbone.
-    pub(crate) fn dense(&self, neck: Option<NeckConfig>, head: HeadConfig) -> Self {
-        Self {
+    pub(crate) fn dense(&self, neck: Option<NeckConfig>, head: HeadConfig) -> Result<Self, ModelError> {
+        Ok(Self {
             parameters: None,
             macs: None,
             names: self.names.with_other_head(head.last_layer()),
             blueprint: Blueprint::Dense {
-                architecture: self.blueprint.architecture(),
+                architecture: self.architecture()?,
                 neck,
                 head,
             },
             ..*self
-        }
+        })
+    }
+
+    fn architecture(&self) -> Result<Architecture, ModelError> {
+        let architecture = self.blueprint.architecture();
+        architecture.ok_or_else(|| self.impossible("a backbone: the network is none with a head".into()))
     }
 
     /// Builds the backbone alone, up to its last stage, with fresh weights from the scope's streams, for
@@ -172,7 +177,7 @@ impl ModelEntry {
             return Err(self.impossible("0 image channels".into()));
         }
         Ok(Backbone::new(
-            self.blueprint.architecture(),
+            self.architecture()?,
             channels,
             Extent::Stages,
             scope,

@@ -6,10 +6,11 @@ use burn::tensor::{DType, Tensor, activation::softmax};
 use potstill_detection::{
     AnchorGrid, BoxCoder, BoxCoding, BoxLoss, Corners, Matcher, OverlapLoss, PointMatcher,
 };
+use potstill_models::CellMaps;
 use potstill_ops::focal_loss;
 use potstill_tasks::detection::{
-    AnchorOutputs, CellOutputs, ImageObjects, decoded_corners, default_box_losses, fcos_losses,
-    one_scale_losses, overlap_losses, retinanet_losses, smooth_l1,
+    AnchorOutputs, ImageObjects, decoded_corners, default_box_losses, fcos_losses, one_scale_losses,
+    overlap_losses, retinanet_losses, smooth_l1,
 };
 use potstill_testing::numbers::{assert_near, dense_vectors, map, number, numbers, tensor, values};
 use serde_json::{Value, from_value};
@@ -243,7 +244,7 @@ fn the_losses_of_fastestdet_are_equal() {
         .autodiff()
         .require_grad();
     let part = |first, count| raw.clone().narrow(3, first, count);
-    let outputs = CellOutputs {
+    let outputs = CellMaps {
         objectness: part(0, 1),
         codes: part(1, 4),
         logits: part(5, 4),
@@ -263,7 +264,7 @@ fn the_losses_of_fastestdet_are_equal() {
         classes: vec![0],
         ..ImageObjects::default()
     };
-    let losses = one_scale_losses(outputs.clone(), &[first, second], [96, 96]);
+    let losses = one_scale_losses(&outputs, &[first, second], [96, 96]);
     for (name, loss) in ["iou", "obj", "cls"].into_iter().zip(&losses) {
         near(name, loss, &case[name], SINGLE);
     }
@@ -311,12 +312,12 @@ fn a_batch_without_objects_has_a_loss_with_gradients() {
 
     let raw = tracked([2, 6, 6, 9], |i| (0.37 * i).sin());
     let part = |first, count| raw.clone().narrow(3, first, count);
-    let outputs = CellOutputs {
+    let outputs = CellMaps {
         objectness: part(0, 1),
         codes: part(1, 4),
         logits: part(5, 4),
     };
-    let [boxes, objectness, classes] = one_scale_losses(outputs, &none, [96, 96]);
+    let [boxes, objectness, classes] = one_scale_losses(&outputs, &none, [96, 96]);
     assert_eq!([number(&boxes), number(&classes)], [0.0, 0.0]);
     assert!(number(&objectness) > 0.0);
     let gradient = raw.grad(&(boxes + objectness + classes).backward()).unwrap();

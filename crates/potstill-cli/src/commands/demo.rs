@@ -5,7 +5,7 @@ use std::{
     time::Instant,
 };
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use potstill_recipe::Recipe;
 use potstill_report::{Metrics, read_summary};
 use serde::Serialize;
@@ -14,9 +14,37 @@ use serde_json::json;
 use super::{compare, print, print_json, train};
 use crate::{failure::Failure, interrupt, recipes};
 
+/// What the networks of the demo do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Story {
+    /// Name what a picture shows.
+    Classification,
+    /// Find objects by boxes.
+    Detection,
+    /// Find objects and outline them.
+    Instances,
+    /// Name the class of every pixel.
+    Segmentation,
+}
+
+impl Story {
+    /// The recipes of its teacher and its student.
+    fn recipes(self) -> [&'static str; 2] {
+        match self {
+            Self::Classification => ["demo-teacher", "demo-student"],
+            Self::Detection => ["demo-detection-teacher", "demo-detection-student"],
+            Self::Instances => ["demo-instances-teacher", "demo-instances-student"],
+            Self::Segmentation => ["demo-segmentation-teacher", "demo-segmentation-student"],
+        }
+    }
+}
+
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
 pub struct DemoArguments {
+    /// What the networks do.
+    #[arg(long, value_enum, default_value_t = Story::Classification, value_name = "TASK")]
+    pub task: Story,
     /// Where the runs are written; a folder that has runs already is left alone and the next free number taken.
     #[arg(long, default_value = "runs/demo", value_name = "DIR")]
     pub out: PathBuf,
@@ -56,7 +84,8 @@ pub fn run(arguments: &DemoArguments, quiet: bool) -> Result<(), Failure> {
         |recipe: Recipe, folder: &Path| train::once(recipe, folder, train::Existing::Refuse, &stop, quiet);
 
     let teacher = out.join("teacher");
-    go(recipes::read("demo-teacher", &[])?, &teacher)?;
+    let [of_teacher, of_student] = arguments.task.recipes();
+    go(recipes::read(of_teacher, &[])?, &teacher)?;
     let by_teacher = format!("teacher.run={}", json!(teacher));
     let (mut alone, mut distilled) = (Vec::new(), Vec::new());
     for seed in 0..arguments.seeds {
@@ -69,7 +98,7 @@ pub fn run(arguments: &DemoArguments, quiet: bool) -> Result<(), Failure> {
                 .collect();
             let recipe = Recipe {
                 name: name.into(),
-                ..recipes::read("demo-student", &overrides)?
+                ..recipes::read(of_student, &overrides)?
             };
             let folder = out.join(name).join(format!("seed-{seed}"));
             go(recipe, &folder)?;

@@ -16,10 +16,7 @@ use potstill_tasks::{TaskKind, TaskOptions};
 
 use crate::{
     choice::choice,
-    commands::{
-        print, print_json,
-        score::{self, Measured},
-    },
+    commands::{print, print_json, score},
     data_part::{self, Part},
     failure::Failure,
     network_arguments::{InputArguments, SourceArguments},
@@ -63,9 +60,9 @@ pub struct EvalArguments {
     /// Name so many of the pictures that are told most wrong.
     #[arg(long, default_value_t = 5, value_name = "N")]
     pub worst: usize,
-    /// What is measured; what the network was trained for if not given, where its config.json says so, and else classification.
-    #[arg(long, value_parser = Measured::parser())]
-    pub task: Option<Measured>,
+    /// What is measured; what the network was trained for if not given: as its config.json says, or by what it gives.
+    #[arg(long, value_parser = choice::<TaskKind>())]
+    pub task: Option<TaskKind>,
     /// Instead of a network: what a detector of any origin found, as a COCO result file.
     #[arg(long, value_name = "FILE", requires_all = ["truth", "task"], conflicts_with_all = ["network", "weights", "data"])]
     pub predictions: Option<PathBuf>,
@@ -91,22 +88,13 @@ pub struct EvalArguments {
 
 /// Evaluates and prints.
 pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {
-    let asked = match (arguments.task, &arguments.predictions, &arguments.truth) {
-        (Some(Measured::Objects(kind)), Some(predictions), Some(truth)) => {
-            return score::run(kind, predictions, truth, arguments.json, quiet);
-        }
-        (Some(Measured::Objects(_)), ..) => {
-            let problem = "networks that find objects are not there yet: `--predictions FILE --truth FILE` measures what another program found";
-            return Err(Failure::Usage(problem.into()));
-        }
-        (_, Some(_), _) => {
-            let problem = "predictions are measured as `--task detection` or `--task instance-segmentation`";
-            return Err(Failure::Usage(problem.into()));
-        }
-        (Some(Measured::Task(task)), ..) => Some(task),
-        (None, ..) => None,
-    };
-    let (predictor, data) = subject(arguments, asked)?;
+    if let (Some(predictions), Some(truth)) = (&arguments.predictions, &arguments.truth) {
+        let kind = arguments.task.and_then(score::regions);
+        let problem = "predictions are measured as `--task detection` or `--task instance-segmentation`";
+        let kind = kind.ok_or_else(|| Failure::Usage(problem.into()))?;
+        return score::run(kind, predictions, truth, arguments.json, quiet);
+    }
+    let (predictor, data) = subject(arguments, arguments.task)?;
     let teacher = arguments
         .teacher
         .as_deref()

@@ -2,13 +2,11 @@
 
 use std::path::Path;
 
-use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use potstill_data::coco::{CocoAnnotations, CocoCategory, CocoResults, RegionKind};
 use potstill_metrics::{
     Unit,
     coco::{ClassScores, CocoScores, average_precision},
 };
-use potstill_settings::Choice;
 use potstill_tasks::TaskKind;
 use serde_json::{Value, json};
 
@@ -17,43 +15,12 @@ use crate::{
     failure::Failure,
 };
 
-/// What `eval` measures: a network at its task, or objects in files.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Measured {
-    /// A network at a task.
-    Task(TaskKind),
-    /// Objects of result files.
-    Objects(RegionKind),
-}
-
-/// The tasks of result files, with their sentences.
-const OBJECTS: [(&str, &str, RegionKind); 2] = [
-    (
-        "detection",
-        "Finds objects by boxes: of result files",
-        RegionKind::Box,
-    ),
-    (
-        "instance-segmentation",
-        "Finds objects by their pixels: of result files",
-        RegionKind::Mask,
-    ),
-];
-
-impl Measured {
-    /// Reads a task's name. Help and completions list them with their sentences.
-    pub fn parser() -> impl TypedValueParser<Value = Self> {
-        let tasks = TaskKind::NAMES
-            .iter()
-            .map(|named| PossibleValue::new(named.name).help(named.about));
-        let objects = OBJECTS.map(|(name, about, _)| PossibleValue::new(name).help(about));
-        PossibleValuesParser::new(tasks.chain(objects)).try_map(|name| {
-            let objects = OBJECTS.iter().find(|(known, ..)| *known == name);
-            match objects {
-                Some((_, _, kind)) => Ok(Self::Objects(*kind)),
-                None => name.parse().map(Self::Task),
-            }
-        })
+/// By what the objects of a task's results are compared; `None` where results are no objects.
+pub fn regions(task: TaskKind) -> Option<RegionKind> {
+    match task {
+        TaskKind::Detection => Some(RegionKind::Box),
+        TaskKind::InstanceSegmentation => Some(RegionKind::Mask),
+        _ => None,
     }
 }
 

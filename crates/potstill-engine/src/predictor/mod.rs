@@ -11,7 +11,7 @@ mod verification;
 use std::path::Path;
 
 use potstill_data::{Augment, Dataset};
-use potstill_models::{FrozenModel, OnnxModel};
+use potstill_models::{FrozenModel, OnnxModel, OutputKind};
 use potstill_recipe::TaskKind;
 
 pub use self::{ask::Ranked, evaluation::EvaluationSettings, prepared::Prepared};
@@ -48,10 +48,20 @@ pub struct Predictor {
     pub preprocess: Preprocess,
     /// How it takes an image then.
     pub input: NetworkInput,
-    /// What it was trained for; classification if nothing says so.
+    /// What it was trained for; what such a network does as a rule if nothing says so.
     pub task: TaskKind,
     /// The names of its classes in the order of its outputs; empty if nothing says so.
     pub class_names: Vec<String>,
+}
+
+/// The task of networks with such outputs. Those that give a row of logits classify, if nothing else is known.
+fn usual_task(outputs: OutputKind) -> TaskKind {
+    match outputs {
+        OutputKind::Logits => TaskKind::Classification,
+        OutputKind::DenseLogits => TaskKind::Segmentation,
+        OutputKind::Boxes => TaskKind::Detection,
+        OutputKind::Masks => TaskKind::InstanceSegmentation,
+    }
 }
 
 impl From<&VisionModel> for Predictor {
@@ -61,7 +71,9 @@ impl From<&VisionModel> for Predictor {
             network: FrozenModel::from(&model.network),
             preprocess: model.preprocess.clone().unwrap_or_default(),
             input: model.input(),
-            task: model.task.unwrap_or_default(),
+            task: model
+                .task
+                .unwrap_or_else(|| usual_task(model.network.output_kind())),
             class_names: model.class_names.clone(),
         }
     }

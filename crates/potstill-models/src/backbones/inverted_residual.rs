@@ -50,9 +50,19 @@ pub(crate) struct InvertedResidual {
 
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant, reason = "both are large")]
-enum Part {
+pub(crate) enum Part {
     Unit(ConvNorm),
     Squeeze(SqueezeExcitation),
+}
+
+impl Part {
+    /// The layer, with this activation if it is a convolution.
+    pub fn forward(&self, x: Tensor<4>, activation: Activation, pass: &mut Pass<'_>) -> Tensor<4> {
+        match self {
+            Self::Unit((conv, norm)) => conv_norm(x, conv, norm, activation, pass),
+            Self::Squeeze(squeeze) => squeeze.forward(x, pass),
+        }
+    }
 }
 
 impl InvertedResidual {
@@ -93,6 +103,15 @@ impl InvertedResidual {
         }
     }
 
+    /// Its first layer, and the others at their places; nothing stands at that of the first. `None` if a block begins with no convolution.
+    pub fn split(self) -> Option<(ConvNorm, Vec<Option<Part>>)> {
+        let mut parts = self.block.into_iter();
+        let Some(Part::Unit(first)) = parts.next() else {
+            return None;
+        };
+        Some((first, std::iter::once(None).chain(parts.map(Some)).collect()))
+    }
+
     /// `[N, H, W, I]` to `[N, H / stride, W / stride, O]`, ending at the point `path` without an activation.
     pub fn forward(&self, x: Tensor<4>, path: &str, pass: &mut Pass<'_>) -> Tensor<4> {
         let mut shortcut = self.adds.then(|| x.clone());
@@ -103,8 +122,7 @@ impl InvertedResidual {
                 Part::Unit((conv, norm)) if i == last => {
                     conv_norm_act(x, conv, norm, shortcut.take(), Activation::Identity, path, pass)
                 }
-                Part::Unit((conv, norm)) => conv_norm(x, conv, norm, self.activation, pass),
-                Part::Squeeze(squeeze) => squeeze.forward(x, pass),
+                part => part.forward(x, self.activation, pass),
             };
         }
         x

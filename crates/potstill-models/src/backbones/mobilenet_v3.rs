@@ -77,6 +77,27 @@ pub(crate) const LARGE: MobileNetV3Config = MobileNetV3Config {
     hidden: 1280,
 };
 
+const THIN: MobileNetV3Config = MobileNetV3Config {
+    rows: &[
+        (3, 16, 16, false, RE, 1),
+        (3, 64, 24, false, RE, 2),
+        (3, 72, 24, false, RE, 1),
+        (5, 72, 40, true, RE, 2),
+        (5, 120, 40, true, RE, 1),
+        (5, 120, 40, true, RE, 1),
+        (3, 240, 80, false, HS, 2),
+        (3, 200, 80, false, HS, 1),
+        (3, 184, 80, false, HS, 1),
+        (3, 184, 80, false, HS, 1),
+        (3, 480, 112, true, HS, 1),
+        (3, 672, 112, true, HS, 1),
+        (5, 672, 80, true, HS, 2),
+        (5, 480, 80, true, HS, 1),
+        (5, 480, 80, true, HS, 1),
+    ],
+    ..LARGE
+};
+
 /// Channels of the stem.
 const STEM: usize = 16;
 /// Momentum and epsilon of every batch norm.
@@ -178,20 +199,38 @@ pub(crate) struct MobileNetV3 {
 
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant, reason = "nearly all features are blocks")]
-enum Feature {
+pub(crate) enum Feature {
     Unit(ConvNorm),
     Block(InvertedResidual),
+}
+
+impl Feature {
+    /// The layer, which ends at the point `path`.
+    pub fn forward(&self, x: Tensor<4>, path: &str, pass: &mut Pass<'_>) -> Tensor<4> {
+        match self {
+            Self::Unit((conv, norm)) => conv_norm_act(x, conv, norm, None, HS, path, pass),
+            Self::Block(block) => block.forward(x, path, pass),
+        }
+    }
+}
+
+impl MobileNetV3 {
+    /// All layers in order.
+    pub fn into_features(self) -> Vec<Feature> {
+        self.features
+    }
+}
+
+/// MobileNetV3-Large whose last stage has half of the channels, up to its last convolution: what SSDLite is made from.
+pub(crate) fn thin_mobilenet_v3(channels: usize, scope: &Scope) -> MobileNetV3 {
+    THIN.backbone(channels, Extent::Whole, scope)
 }
 
 impl BackboneNetwork for MobileNetV3 {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let mut x = images;
         for (i, feature) in self.features.iter().enumerate() {
-            let path = format!("features.{i}");
-            x = match feature {
-                Feature::Unit((conv, norm)) => conv_norm_act(x, conv, norm, None, HS, &path, pass),
-                Feature::Block(block) => block.forward(x, &path, pass),
-            };
+            x = feature.forward(x, &format!("features.{i}"), pass);
         }
         x
     }

@@ -28,4 +28,6 @@ mod wide_resnet;
 pub use backbone::Backbone;
 pub(crate) use family::{Architecture, Extent, FAMILIES};
 pub use family::{LastStage, Stage, StageEnd};
-pub(crate) use inverted_residual::{ConvNorm, conv_and_norm};
+pub(crate) use inverted_residual::{ConvNorm, Part, conv_and_norm};
+pub(crate) use mobilenet_v3::{Feature, thin_mobilenet_v3};
+pub(crate) use sequence::{Sequence, sequence, sequence_with, units};

@@ -1,11 +1,15 @@
 //! What detectors give: boxes of objects, not yet chosen from.
 
+mod cells;
+mod default_boxes;
 mod dense;
 mod regions;
 
 use burn::tensor::Tensor;
 use potstill_detection::Found;
 
+pub use cells::{CellDetections, CellMaps};
+pub use default_boxes::{BoxMaps, DefaultBoxDetections};
 pub use dense::{DenseDetections, DenseLearning, DenseLevelOutputs, DenseRules};
 pub use regions::{FoundRegion, RegionDetections, RegionRules};
 
@@ -17,6 +21,10 @@ pub enum Detections {
     Regions(RegionDetections),
     /// Of a one-stage detector with a pyramid: RetinaNet, FCOS.
     Dense(DenseDetections),
+    /// Of a detector with one map of cells: FastestDet.
+    Cells(CellDetections),
+    /// Of a detector with default boxes: SSDLite.
+    DefaultBoxes(DefaultBoxDetections),
 }
 
 impl Detections {
@@ -25,6 +33,8 @@ impl Detections {
         match self {
             Self::Regions(regions) => regions.heads.classes(),
             Self::Dense(dense) => dense.classes(),
+            Self::Cells(cells) => cells.classes(),
+            Self::DefaultBoxes(boxes) => boxes.classes(),
         }
     }
 
@@ -32,7 +42,7 @@ impl Detections {
     pub fn has_masks(&self) -> bool {
         match self {
             Self::Regions(regions) => regions.heads.has_masks(),
-            Self::Dense(_) => false,
+            Self::Dense(_) | Self::Cells(_) | Self::DefaultBoxes(_) => false,
         }
     }
 
@@ -41,6 +51,8 @@ impl Detections {
         match self {
             Self::Regions(regions) => regions.found(sizes),
             Self::Dense(dense) => dense.found(sizes),
+            Self::Cells(cells) => cells.found(sizes),
+            Self::DefaultBoxes(boxes) => boxes.found(sizes),
         }
     }
 
@@ -48,7 +60,7 @@ impl Detections {
     pub fn regions(&self) -> Option<&RegionDetections> {
         match self {
             Self::Regions(regions) => Some(regions),
-            Self::Dense(_) => None,
+            Self::Dense(_) | Self::Cells(_) | Self::DefaultBoxes(_) => None,
         }
     }
 
@@ -58,6 +70,8 @@ impl Detections {
         match self {
             Self::Regions(regions) => Self::Regions(regions.detached()),
             Self::Dense(dense) => Self::Dense(dense.detached()),
+            Self::Cells(cells) => Self::Cells(cells.detached()),
+            Self::DefaultBoxes(boxes) => Self::DefaultBoxes(boxes.detached()),
         }
     }
 }

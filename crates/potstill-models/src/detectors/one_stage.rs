@@ -147,27 +147,21 @@ const fn blueprint(architecture: Architecture, pyramid: FpnConfig, config: OneSt
 }
 
 /// RetinaNet on all stages of a backbone but the finest; its name is that of the backbone.
-pub(crate) fn retinanet(backbone: &ModelEntry) -> ModelEntry {
+pub(crate) fn retinanet(backbone: &ModelEntry) -> Option<ModelEntry> {
     on_backbone(backbone, RETINANET)
 }
 
 /// FCOS on the same.
-pub(crate) fn fcos(backbone: &ModelEntry) -> ModelEntry {
+pub(crate) fn fcos(backbone: &ModelEntry) -> Option<ModelEntry> {
     on_backbone(backbone, FCOS)
 }
 
-fn on_backbone(backbone: &ModelEntry, config: OneStageConfig) -> ModelEntry {
-    ModelEntry {
+fn on_backbone(backbone: &ModelEntry, config: OneStageConfig) -> Option<ModelEntry> {
+    Some(ModelEntry {
         parameters: None,
         macs: None,
-        names: names(
-            Names {
-                head: HEAD,
-                ..backbone.names
-            },
-            &config,
-        ),
-        blueprint: blueprint(backbone.blueprint.architecture(), pyramid(false), config),
+        names: names(backbone.names.with_other_head(HEAD), &config),
+        blueprint: blueprint(backbone.blueprint.architecture()?, pyramid(false), config),
         ..*backbone
-    }
+    })
 }

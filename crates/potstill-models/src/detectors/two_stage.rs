@@ -146,27 +146,23 @@ const fn blueprint(
 }
 
 /// Faster R-CNN on all stages of a backbone; its name is that of the backbone.
-pub(crate) fn faster(backbone: &ModelEntry) -> ModelEntry {
+pub(crate) fn faster(backbone: &ModelEntry) -> Option<ModelEntry> {
     on_backbone(backbone, FASTER)
 }
 
 /// Mask R-CNN on the same.
-pub(crate) fn mask(backbone: &ModelEntry) -> ModelEntry {
+pub(crate) fn mask(backbone: &ModelEntry) -> Option<ModelEntry> {
     on_backbone(backbone, MASK)
 }
 
-fn on_backbone(backbone: &ModelEntry, config: TwoStageConfig) -> ModelEntry {
-    let levels = (backbone.blueprint.architecture(), Levels::Stages);
+fn on_backbone(backbone: &ModelEntry, config: TwoStageConfig) -> Option<ModelEntry> {
+    let levels = (backbone.blueprint.architecture()?, Levels::Stages);
     let pyramid = FpnConfig::new(256).with(ExtraLevels::Pool);
-    ModelEntry {
+    Some(ModelEntry {
         parameters: None,
         macs: None,
-        names: Names {
-            head: HEAD,
-            ..backbone.names
-        }
-        .with_background(),
+        names: backbone.names.with_other_head(HEAD).with_background(),
         blueprint: blueprint(levels, pyramid, config),
         ..*backbone
-    }
+    })
 }

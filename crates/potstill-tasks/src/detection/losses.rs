@@ -1,11 +1,13 @@
 //! The loss terms of each kind of detector.
 
 use burn::tensor::Tensor;
-use potstill_models::{DenseDetections, DenseLearning, Detections};
+use potstill_models::{CellDetections, DefaultBoxDetections, DenseDetections, DenseLearning, Detections};
 
 use super::{
+    default_box_loss::default_box_losses,
     dense_loss::{AnchorOutputs, fcos_losses, retinanet_losses},
     objects::ObjectTargets,
+    one_scale_loss::{ONE_SCALE_WEIGHTS, one_scale_losses},
     regions::{self, Sense},
 };
 use crate::{LossTerm, TermContext};
@@ -18,6 +20,8 @@ pub(crate) fn terms(
 ) -> Vec<LossTerm> {
     match detections {
         Detections::Dense(dense) => of_dense(dense, targets),
+        Detections::Cells(cells) => of_cells(cells, targets),
+        Detections::DefaultBoxes(boxes) => of_default_boxes(boxes, targets),
         Detections::Regions(found) => regions::terms(found, targets, context, Sense::Usual),
     }
 }
@@ -42,6 +46,23 @@ fn of_dense(dense: &DenseDetections, targets: &ObjectTargets) -> Vec<LossTerm> {
             named(["classes", "boxes", "centerness"], losses)
         }
     }
+}
+
+/// The terms of FastestDet.
+fn of_cells(detections: &CellDetections, targets: &ObjectTargets) -> Vec<LossTerm> {
+    let losses = one_scale_losses(&detections.cells, &targets.images, detections.size);
+    let terms = named(["boxes", "objectness", "classes"], losses).into_iter();
+    terms
+        .zip(ONE_SCALE_WEIGHTS)
+        .map(|(term, weight)| term.scaled(weight))
+        .collect()
+}
+
+/// The terms of SSD.
+fn of_default_boxes(detections: &DefaultBoxDetections, targets: &ObjectTargets) -> Vec<LossTerm> {
+    let outputs = (detections.logits(), detections.codes());
+    let losses = default_box_losses(outputs.0, outputs.1, &detections.default_boxes(), &targets.images);
+    named(["classes", "boxes"], losses)
 }
 
 fn named<const N: usize>(names: [&str; N], losses: [Tensor<1>; N]) -> Vec<LossTerm> {

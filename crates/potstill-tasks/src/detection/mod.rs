@@ -26,7 +26,7 @@ pub use decoded::decoded_corners;
 pub use default_box_loss::default_box_losses;
 pub use dense_loss::{AnchorOutputs, fcos_losses, retinanet_losses};
 pub use objects::{ImageObjects, ObjectTargets};
-pub use one_scale_loss::{CellOutputs, ONE_SCALE_WEIGHTS, one_scale_losses};
+pub use one_scale_loss::{ONE_SCALE_WEIGHTS, one_scale_losses};
 pub use overlap_loss::overlap_losses;
 pub use smooth_l1::smooth_l1;
 

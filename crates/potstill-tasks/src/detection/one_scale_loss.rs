@@ -6,6 +6,7 @@ use burn::tensor::{
     Int, Tensor, TensorData,
     activation::{log_softmax, sigmoid},
 };
+use potstill_models::CellMaps;
 
 use super::{
     columns::Columns,
@@ -21,17 +22,6 @@ const BACKGROUND: f64 = 0.75;
 const OBJECTS: f64 = 0.25;
 /// What the losses of boxes, objectness and classes count.
 pub const ONE_SCALE_WEIGHTS: [f64; 3] = [8.0, 16.0, 1.0];
-
-/// What the head says of every cell of N maps of `rows x columns` cells.
-#[derive(Debug, Clone)]
-pub struct CellOutputs {
-    /// Logits of the objectness, `[N, rows, columns, 1]`.
-    pub objectness: Tensor<4>,
-    /// Middle and sides of the box, `[N, rows, columns, 4]`.
-    pub codes: Tensor<4>,
-    /// Logits of the classes, `[N, rows, columns, K]`.
-    pub logits: Tensor<4>,
-}
 
 /// A cell that may learn an object.
 #[derive(Debug, Clone, Copy)]
@@ -51,13 +41,13 @@ struct Candidate {
 ///
 /// An object is offered to the four cells around its middle. Those whose box overlaps it more than the mean of all of them learn it; their
 /// objectness learns the overlap, and gradients go through that as well.
-pub fn one_scale_losses(outputs: CellOutputs, objects: &[ImageObjects], image: [usize; 2]) -> [Tensor<1>; 3] {
+pub fn one_scale_losses(outputs: &CellMaps, objects: &[ImageObjects], image: [usize; 2]) -> [Tensor<1>; 3] {
     let [_, height, width, _] = outputs.objectness.dims();
-    let cells = |map: Tensor<4>| map.flatten::<2>(0, 2);
-    let objectness = sigmoid(cells(outputs.objectness));
+    let cells = |map: &Tensor<4>| map.clone().flatten::<2>(0, 2);
+    let objectness = sigmoid(cells(&outputs.objectness));
     let candidates = candidates(objects, [height, width], image);
     let none = objectness.clone().sum() * 0.0;
-    let similarity = similarities(cells(outputs.codes), &candidates, [height, width]);
+    let similarity = similarities(cells(&outputs.codes), &candidates, [height, width]);
     let chosen = above_mean(&similarity);
     if chosen.is_empty() {
         let loss = objectness_loss(objectness, &[], None, height * width);
@@ -68,7 +58,7 @@ pub fn one_scale_losses(outputs: CellOutputs, objects: &[ImageObjects], image: [
         chosen.iter().map(|&at| candidates[at]).collect(),
     );
     let boxes = -similarity.clone().mean() + 1.0;
-    let classes = class_loss(cells(outputs.logits), &chosen);
+    let classes = class_loss(cells(&outputs.logits), &chosen);
     let objectness = objectness_loss(objectness, &chosen, Some(similarity), height * width);
     [boxes, objectness, classes]
 }
