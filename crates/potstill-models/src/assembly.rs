@@ -51,6 +51,14 @@ fn with_plain_norms(scope: &Scope) -> Scope {
     })
 }
 
+/// The scope of what stands on a detector's backbone: frozen batch norms are the backbone's alone.
+fn with_trained_norms(scope: &Scope) -> Scope {
+    scope.with_norms(NormRule {
+        frozen: false,
+        ..scope.norm_rule()
+    })
+}
+
 /// The path of a dense head.
 const HEAD: &str = "classifier";
 
@@ -87,6 +95,7 @@ impl Assembly {
         };
         let backbone = Backbone::new(architecture, channels, levels.extent(), &with_plain_norms(scope));
         let path = format!("backbone.{}", neck.path());
+        let scope = &with_trained_norms(scope);
         Self {
             backbone: Named::new(below(Some(neck)), backbone),
             neck: Some(Named::new(path, neck.build(&widths, &scope.at(neck.path())))),

@@ -36,7 +36,7 @@ pub use backbones::{Backbone, LastStage, Stage, StageEnd};
 pub use dense_logits::DenseLogits;
 pub use detections::{
     BoxMaps, CellDetections, CellMaps, DefaultBoxDetections, DenseDetections, DenseLearning,
-    DenseLevelOutputs, DenseRules, Detections, FoundRegion, RegionDetections, RegionRules,
+    DenseLevelOutputs, DenseRules, Detections, FoundRegion, LatePass, RegionDetections, RegionRules,
 };
 pub use error::ModelError;
 pub use frozen_model::FrozenModel;

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use burn::tensor::Tensor;
+use potstill_ops::BatchStatistics;
 
 use crate::{DenseLogits, Detections, RegionDetections};
 
@@ -147,6 +148,13 @@ impl Outputs {
         let regions = self.detections().ok().and_then(Detections::regions);
         let outlined = regions.filter(|regions| regions.heads.has_masks());
         outlined.ok_or_else(|| self.no(OutputKind::Masks))
+    }
+
+    /// Takes what heads left behind that ran after the forward pass: statistics of batch norms, and multiply-accumulates. Only a detector
+    /// that looks at regions has such heads.
+    pub fn take_late(&self) -> (Vec<BatchStatistics>, u64) {
+        let regions = self.detections().ok().and_then(Detections::regions);
+        regions.map_or((Vec::new(), 0), |regions| regions.late.take())
     }
 
     /// The same values on the plain device: constants, through which no gradient goes.

@@ -40,6 +40,16 @@ static PATTERNS: &[Pattern] = &[
         after: "_fpn",
         entry: detectors::mask,
     },
+    Pattern {
+        before: "fasterrcnn_",
+        after: "_fpn_v2",
+        entry: detectors::faster_v2,
+    },
+    Pattern {
+        before: "maskrcnn_",
+        after: "_fpn_v2",
+        entry: detectors::mask_v2,
+    },
 ];
 
 /// Entries that were asked for. There are at most as many as patterns times backbones, so they may stay.

@@ -193,6 +193,31 @@ fn what_is_found_is_measured_and_told_in_pixels_of_the_file() {
     }
 }
 
+/// Batch norms of the heads see regions only after the forward pass, and their running statistics have to move all the same.
+#[test]
+#[ignore = "heads of 256 channels"]
+fn what_the_heads_leave_behind_is_there_to_be_taken() {
+    let (task, batch) = (task(), batch());
+    let outputs = outputs(&network("maskrcnn_cifar_resnet8_fpn_v2"), Mode::Batch);
+    // A few of the many regions of a detector for large images.
+    let mut regions = outputs.outlined().unwrap().clone();
+    regions.rules.region_sampler.size = 4;
+    let outputs = Outputs::Detections(Box::new(potstill_models::Detections::Regions(regions)));
+    let targets = task.targets(&batch, &Device::flex()).unwrap();
+    let context = context(&batch.indices);
+    task.rows(&outputs, &[], &targets, &context).unwrap();
+    assert!(outputs.take_late().0.is_empty(), "looking on leaves nothing");
+    task.terms(&outputs, &targets, &context).unwrap();
+    let (statistics, macs) = outputs.take_late();
+    assert_eq!(
+        statistics.len(),
+        8,
+        "four convolutions of the boxes, four of the masks"
+    );
+    assert!(macs > 0);
+    assert!(outputs.take_late().0.is_empty());
+}
+
 #[test]
 fn teachers_look_at_the_regions_of_the_student() {
     let (task, batch) = (task(), batch());

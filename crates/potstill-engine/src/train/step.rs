@@ -138,8 +138,10 @@ impl Learner {
             let terms = terms.map_err(StepError::of(&planned.id))?;
             weighted.extend(Weighted::of_entry(&planned.id, planned.weight, terms));
         }
-        let losses = pass.macs();
+        let (late, of_late) = tracked.outputs.take_late();
+        let losses = pass.macs() + of_late;
         trace.profile.record(StepPart::Losses, losses);
+        trace.statistics.extend(late);
         trace.statistics.extend(pass.into_batch_statistics());
         let lead = values(&weighted)?;
         self.backward_and_update(weighted, update, macs + losses, trace.profile);
@@ -186,7 +188,13 @@ impl Learner {
             let terms = terms.map_err(StepError::of(&planned.id))?;
             weighted.extend(Weighted::of_entry(&planned.id, planned.weight, terms));
         }
-        let tracked = pass.macs();
+        let mut tracked = pass.macs();
+        let online = teachers.iter().filter_map(TeacherOutput::tracked);
+        for network in online.chain([student]) {
+            let (late, macs) = network.outputs.take_late();
+            trace.statistics.extend(late);
+            tracked += macs;
+        }
         trace.profile.record(StepPart::Losses, tracked + pass.untracked());
         trace.statistics.extend(pass.into_batch_statistics());
         Ok((weighted, tracked))

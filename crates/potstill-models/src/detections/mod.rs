@@ -3,6 +3,7 @@
 mod cells;
 mod default_boxes;
 mod dense;
+mod late_pass;
 mod regions;
 
 use burn::tensor::Tensor;
@@ -11,6 +12,7 @@ use potstill_detection::Found;
 pub use cells::{CellDetections, CellMaps};
 pub use default_boxes::{BoxMaps, DefaultBoxDetections};
 pub use dense::{DenseDetections, DenseLearning, DenseLevelOutputs, DenseRules};
+pub use late_pass::LatePass;
 pub use regions::{FoundRegion, RegionDetections, RegionRules};
 
 /// What a detector gives for a batch of N images, with how it is to be read.

@@ -13,7 +13,7 @@ use potstill_detection::{
 };
 use potstill_ops::{Mode, Pass};
 
-use super::numbers;
+use super::{LatePass, numbers};
 use crate::{Proposed, RegionHeads, SaidOfRegions};
 
 /// The outputs of a two-stage detector for a batch of N images, before a region is looked at: which regions the heads see depends on what is
@@ -32,6 +32,8 @@ pub struct RegionDetections {
     pub size: [usize; 2],
     /// What batch norm does in the heads, as in the pass that these outputs come from.
     pub mode: Mode,
+    /// What the heads leave behind in a training step.
+    pub late: LatePass,
 }
 
 /// How the outputs of a two-stage detector are read.

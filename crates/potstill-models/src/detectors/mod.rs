@@ -10,7 +10,7 @@ mod whole;
 use crate::ModelEntry;
 
 pub(crate) use one_stage::{fcos, retinanet};
-pub(crate) use two_stage::{faster, mask};
+pub(crate) use two_stage::{faster, faster_v2, mask, mask_v2};
 pub(crate) use whole::{WholeConfig, WholeDetector};
 
 /// The entries of every kind, in the order of the documentation.

@@ -155,9 +155,22 @@ pub(crate) fn mask(backbone: &ModelEntry) -> Option<ModelEntry> {
     on_backbone(backbone, MASK)
 }
 
+/// The second generation of Faster R-CNN on the same.
+pub(crate) fn faster_v2(backbone: &ModelEntry) -> Option<ModelEntry> {
+    on_backbone(backbone, FASTER.second_generation())
+}
+
+/// The second generation of Mask R-CNN on the same.
+pub(crate) fn mask_v2(backbone: &ModelEntry) -> Option<ModelEntry> {
+    on_backbone(backbone, MASK.second_generation())
+}
+
 fn on_backbone(backbone: &ModelEntry, config: TwoStageConfig) -> Option<ModelEntry> {
     let levels = (backbone.blueprint.architecture()?, Levels::Stages);
-    let pyramid = FpnConfig::new(256).with(ExtraLevels::Pool);
+    let pyramid = FpnConfig {
+        norm: config.second_generation,
+        ..FpnConfig::new(256).with(ExtraLevels::Pool)
+    };
     Some(ModelEntry {
         parameters: None,
         macs: None,

@@ -15,7 +15,7 @@ pub use rpn::Proposed;
 use rpn::Rpn;
 
 use super::Pyramid;
-use crate::detections::{RegionDetections, RegionRules};
+use crate::detections::{LatePass, RegionDetections, RegionRules};
 
 /// Both stages, as torchvision's `FasterRCNN` and `MaskRCNN` have them: `rpn` and `roi_heads`.
 #[derive(Module, Debug)]
@@ -50,6 +50,7 @@ impl TwoStageHead {
             rules: self.rules.clone(),
             size,
             mode: pass.mode(),
+            late: LatePass::default(),
         }
     }
 }

@@ -63,6 +63,7 @@ pub(super) fn terms(
         let masks = masks_term(regions, targets, &sampled, sense, &mut pass);
         terms.extend(masks.map(|masks| LossTerm::loss("masks", masks)));
     }
+    regions.late.add(pass);
     terms
 }
 
