@@ -11,13 +11,15 @@ use potstill_ops::Pass;
 use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
-use crate::{LossTerm, Method, MethodError, MethodInfo, PlanContext, StepContext, TeacherUse};
+use crate::{ClassMap, LossTerm, Method, MethodError, MethodInfo, PlanContext, StepContext, TeacherUse};
 
 settings! {
     /// The options of KD in a recipe.
     struct Options {
         /// T: how much both distributions are softened.
         temperature: f64 [above(0.0)] = default 4.0,
+        /// How the class maps of one-stage detectors are compared.
+        retina_class_map: ClassMap = default "sigmoid",
     }
 }
 
@@ -31,6 +33,7 @@ settings! {
 #[derive(Debug, Clone)]
 pub struct Kd {
     temperature: f64,
+    class_map: ClassMap,
 }
 
 impl Kd {
@@ -41,7 +44,10 @@ impl Kd {
 
     /// KD at this temperature, above 0, for two networks with the same classes.
     pub fn with_temperature(temperature: f64) -> Self {
-        Self { temperature }
+        Self {
+            temperature,
+            class_map: ClassMap::default(),
+        }
     }
 
     /// Plans KD: both networks must have the same classes.
@@ -53,6 +59,7 @@ impl Kd {
         context.teacher_of_same_classes(Self::NAME)?;
         Ok(Self {
             temperature: options.temperature,
+            class_map: options.retina_class_map,
         })
     }
 }
@@ -66,7 +73,7 @@ impl Method for Kd {
     }
 
     fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let value = step.divergence(self.temperature)?;
+        let value = step.divergence_of(self.class_map, self.temperature)?;
         Ok(vec![LossTerm::loss(step.id, value)])
     }
 }

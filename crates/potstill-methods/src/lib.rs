@@ -6,6 +6,7 @@
 
 mod augmentation;
 mod cached_tensors;
+mod class_map;
 mod cwd;
 mod dkd;
 mod ekd;
@@ -34,13 +35,14 @@ pub mod tst;
 
 pub use augmentation::{LearnedAugmentation, SearchOutputs};
 pub use cached_tensors::CachedTensors;
+pub use class_map::ClassMap;
 pub use cwd::{Cwd, channel_wise_divergence};
 pub use dkd::{Dkd, decoupled_divergences};
 pub use ekd::{Ekd, GuidedStudent, GuidedTeacher, ImitationLoss, at_the_smaller_size, imitation_loss};
 pub use epoch::StudentEpoch;
 pub use error::MethodError;
 pub use event::Event;
-pub use fgd::{Attention, BoxMasks, ContextBlock, FgdTerms, FgdWeights, attention, fgd_terms};
+pub use fgd::{Attention, BoxMasks, ContextBlock, Fgd, FgdTerms, FgdWeights, attention, fgd_terms};
 pub use fitnet::{FitNet, hint_loss};
 pub use info::{MethodInfo, SearchRound, TargetNeed, TeacherUpdate, TeacherUse};
 pub use kd::Kd;

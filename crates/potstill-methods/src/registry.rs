@@ -4,7 +4,7 @@ use potstill_recipe::{MethodSpec, Schema};
 use potstill_settings::{Key, Named, Variant};
 
 use crate::{
-    Cwd, Dkd, Ekd, FitNet, Kd, LetKd, Method, MethodError, Mgd, Pkd, PlanContext, ReviewKd, Tskd, Tst,
+    Cwd, Dkd, Ekd, Fgd, FitNet, Kd, LetKd, Method, MethodError, Mgd, Pkd, PlanContext, ReviewKd, Tskd, Tst,
 };
 
 type PlanMethod = fn(&MethodSpec, &PlanContext) -> Result<Box<dyn Method>, MethodError>;
@@ -100,6 +100,13 @@ static REGISTRY: &[MethodEntry] = &[
         source: "Yang, Li, Shao, Shi, Yuan, Yuan 2022, arXiv 2205.01529",
         keys: Mgd::KEYS,
         plan: |spec, context| Ok(Box::new(Mgd::plan(spec, context)?)),
+    },
+    MethodEntry {
+        name: Fgd::NAME,
+        about: "features of objects and of the background follow where the teacher attends to them",
+        source: "Yang, Li, Jiang, Gong, Yuan, Zhao, Yuan 2022, arXiv 2111.11837",
+        keys: Fgd::KEYS,
+        plan: |spec, context| Ok(Box::new(Fgd::plan(spec, context)?)),
     },
 ];
 

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use burn::tensor::Tensor;
 use potstill_tasks::{RowSet, Rows, Targets, Task, TermContext};
 
-use crate::{MethodError, NetworkOutput, StudentEpoch, TeacherOutput};
+use crate::{ClassMap, MethodError, NetworkOutput, StudentEpoch, TeacherOutput};
 
 /// One training step without a teacher.
 #[derive(Clone, Copy)]
@@ -74,10 +74,22 @@ impl<'a> StepContext<'a> {
     /// # Errors
     /// As [`rows`](Self::rows).
     pub fn divergence(&self, temperature: f64) -> Result<Tensor<1>, MethodError> {
-        let sets = self.rows(temperature)?.into_iter();
-        let sum = sets
-            .map(|(student, teacher)| student.divergence(teacher, temperature))
-            .reduce(|sum, set| sum + set);
+        self.divergence_of(ClassMap::Sigmoid, temperature)
+    }
+
+    /// The same with the class maps of one-stage detectors compared so.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows).
+    pub fn divergence_of(&self, class_map: ClassMap, temperature: f64) -> Result<Tensor<1>, MethodError> {
+        let sets = self.rows(temperature)?.into_iter().map(|(student, teacher)| {
+            let (student, teacher) = match class_map {
+                ClassMap::Sigmoid => (student, teacher),
+                ClassMap::SoftmaxOverAnchors => student.over_anchors(teacher),
+            };
+            student.divergence(teacher, temperature)
+        });
+        let sum = sets.reduce(|sum, set| sum + set);
         sum.ok_or(MethodError::NoLoss("terms"))
     }
 }

@@ -387,19 +387,21 @@ fn both_comparisons_of_class_maps_are_the_recorded_ones() {
         |i: usize| (0.4 * i as f64).cos(),
     ]
     .map(|formula| map([1, anchors * classes, 2, 3], formula));
-    // A row for each place with all its anchors: what TST's authors compare.
-    let all = |map: &Tensor<4>| map.clone().reshape([places, anchors * classes]);
-    let by_place = Rows::alike(all(&student), Probabilities::Softmax);
-    near(
-        "softmax over anchors",
-        number(&by_place.divergence(all(&teacher), 1.0)),
-        &recorded["tst_softmax_over_A_times_K"],
-    );
     // A row for each anchor, every class a question of its own: summed over the classes.
     let each = |map: &Tensor<4>| map.clone().reshape([places * anchors, classes]);
-    let by_anchor = Rows::alike(each(&student), Probabilities::Sigmoid);
+    let by_anchor = Rows {
+        per_place: anchors,
+        ..Rows::alike(each(&student), Probabilities::Sigmoid)
+    };
     let summed = number(&by_anchor.divergence(each(&teacher), 1.0));
     near("questions", summed / classes as f64, &recorded["binary_kl_mean"]);
+    // A row for each place with all its anchors: what TST's authors compare.
+    let (by_place, beside) = by_anchor.over_anchors(each(&teacher));
+    near(
+        "softmax over anchors",
+        number(&by_place.divergence(beside, 1.0)),
+        &recorded["tst_softmax_over_A_times_K"],
+    );
 }
 
 #[test]

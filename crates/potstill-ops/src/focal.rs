@@ -11,15 +11,25 @@ const ALPHA: f64 = 0.25;
 /// The target of a row is 1 in the column `columns[row]` and 0 elsewhere; a column that is not there is the background, 0 everywhere. Rows of
 /// weight 0 take no part. Both slices have R numbers.
 pub fn focal_loss(logits: Tensor<2>, columns: &[Option<usize>], weights: &[f64]) -> Tensor<1> {
+    focal(logits, columns, weights, 1.0)
+}
+
+/// The focal loss of the opposite: every probability in it is replaced by what is left of it to 1, while a target of 1 counts as before. It is
+/// small where the network is wrong ("TST", Shao et al. 2023).
+pub fn inverted_focal_loss(logits: Tensor<2>, columns: &[Option<usize>], weights: &[f64]) -> Tensor<1> {
+    focal(logits, columns, weights, -1.0)
+}
+
+fn focal(logits: Tensor<2>, columns: &[Option<usize>], weights: &[f64], towards: f64) -> Tensor<1> {
     let [rows, count] = logits.dims();
     let (device, dtype) = (logits.device(), logits.dtype());
-    let mut signs = vec![-1.0; rows * count];
+    let mut signs = vec![-towards; rows * count];
     let mut factors = vec![0.0; rows * count];
     for row in 0..rows.min(columns.len()).min(weights.len()) {
         let range = row * count..(row + 1) * count;
         factors[range.clone()].fill((1.0 - ALPHA) * weights[row]);
         if let Some(column) = columns[row].filter(|column| *column < count) {
-            signs[range.start + column] = 1.0;
+            signs[range.start + column] = towards;
             factors[range.start + column] = ALPHA * weights[row];
         }
     }

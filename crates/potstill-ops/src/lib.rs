@@ -54,7 +54,7 @@ pub use conv::{Conv2d, Conv2dConfig};
 pub use conv_transpose::{ConvTranspose2d, ConvTranspose2dConfig};
 pub use divergence::{LOG_ZERO, softmax_divergence};
 pub use fast::{Form, instruction_set, peak_gflops, set_threads, threads, update_in_place};
-pub use focal::focal_loss;
+pub use focal::{focal_loss, inverted_focal_loss};
 pub use frozen::Frozen;
 pub use gated_sum::gated_sum;
 pub use group_norm::GroupNorm;

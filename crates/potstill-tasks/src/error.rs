@@ -45,7 +45,15 @@ pub enum TaskError {
         "the student tells the class of regions, and a teacher does not: distil its maps, or take a two-stage teacher"
     )]
     Regions,
-    /// A one-stage student, whose scores no method compares.
-    #[error("methods of logits compare the regions of two-stage detectors; distil the maps of this one")]
+    /// A teacher whose scores are not those of the same places.
+    #[error(
+        "the student tells the classes of places, and a teacher does not tell them of the same: distil its maps, or take a teacher of \
+         the same kind"
+    )]
     Places,
+    /// A detector whose losses point one way only.
+    #[error(
+        "the losses of this kind of detector cannot be inverted: take RetinaNet, FCOS or a two-stage detector"
+    )]
+    NotInverted,
 }

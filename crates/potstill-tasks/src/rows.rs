@@ -19,6 +19,8 @@ pub struct Rows {
     pub classes: Option<Tensor<1, Int>>,
     /// Images, height and width of the map whose places the rows are, one after the other; `None` if they are no map's.
     pub map: Option<[usize; 3]>,
+    /// How many rows in a row are of one place: the anchors of a detector.
+    pub per_place: usize,
 }
 
 /// The rows of the student, and those of its teachers beside them.
@@ -39,7 +41,21 @@ impl Rows {
             weights: None,
             classes: None,
             map: None,
+            per_place: 1,
         }
+    }
+
+    /// The same scores in one row for each place, as if they excluded each other: what TST's program compares of RetinaNet and FCOS. Rows of a single score
+    /// stay as they are. Of the teacher's logits as well.
+    #[must_use]
+    pub fn over_anchors(self, teacher: Tensor<2>) -> (Self, Tensor<2>) {
+        let [rows, columns] = self.logits.dims();
+        if self.probabilities == Probabilities::Softmax || columns == 1 || rows % self.per_place != 0 {
+            return (self, teacher);
+        }
+        let shape = [rows / self.per_place, columns * self.per_place];
+        let rows = Self::alike(self.logits.reshape(shape), Probabilities::Softmax);
+        (rows, teacher.reshape(shape))
     }
 
     /// How far these rows are from the teacher's `[R, K]`, softened by the temperature T: the mean over the rows that count of

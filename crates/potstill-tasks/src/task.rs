@@ -10,7 +10,7 @@ use potstill_random::Seed;
 
 use crate::{
     Classification, DetectionTask, InstanceSegmentation, LossTerm, MultiLabel, Prediction, Probabilities,
-    RowSet, Rows, Segmentation, Targets, TaskError, TaskKind,
+    RowSet, Rows, Segmentation, Sense, Targets, TaskError, TaskKind,
 };
 
 /// What networks are trained for.
@@ -117,6 +117,8 @@ pub struct TermContext<'a> {
     pub counters: [u64; 2],
     /// The index of each image in the training images. Images that an augmentation made of the batch come first.
     pub indices: &'a [usize],
+    /// Which way the losses point.
+    pub sense: Sense,
 }
 
 impl TermContext<'static> {
@@ -126,6 +128,7 @@ impl TermContext<'static> {
             seed: Seed::new(0),
             counters: [0, 0],
             indices: &[],
+            sense: Sense::Usual,
         }
     }
 }

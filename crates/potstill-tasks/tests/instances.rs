@@ -73,6 +73,7 @@ fn context(indices: &[usize]) -> TermContext<'_> {
         seed: Seed::new(5),
         counters: [2, 9],
         indices,
+        ..TermContext::undrawn()
     }
 }
 

@@ -4,9 +4,12 @@
 
 use burn::tensor::{Device, Tensor};
 use potstill_data::{BoundingBox, Instance, InstanceShape, Mask};
-use potstill_tasks::detection::{
-    ImageObjects, ObjectTargets,
-    regions::{SampledAnchors, SampledRegions, Sense, anchor_losses, mask_loss, mask_targets, region_losses},
+use potstill_tasks::{
+    Sense,
+    detection::{
+        ImageObjects, ObjectTargets,
+        regions::{SampledAnchors, SampledRegions, anchor_losses, mask_loss, mask_targets, region_losses},
+    },
 };
 use potstill_testing::numbers::{assert_near, dense_vectors as record, map, number, numbers, tensor, values};
 use serde_json::{Value, from_value};

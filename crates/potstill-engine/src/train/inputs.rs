@@ -4,7 +4,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use potstill_data::{Batch, DataError, Target};
 use potstill_methods::StudentEpoch;
 use potstill_random::Seed;
-use potstill_tasks::{Targets, TermContext};
+use potstill_tasks::{Sense, Targets, TermContext};
 
 use super::{error::StepError, learner::Learner};
 use crate::network_input::NetworkInput;
@@ -29,6 +29,7 @@ impl Inputs {
             seed,
             counters: self.counters,
             indices: &self.indices,
+            sense: Sense::Usual,
         }
     }
 }

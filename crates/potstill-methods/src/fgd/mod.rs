@@ -9,7 +9,136 @@ mod box_masks;
 mod context_block;
 mod loss;
 
+use burn::module::Module;
+use potstill_ops::{Parameters, Pass};
+use potstill_recipe::MethodSpec;
+use potstill_settings::{Key, settings};
+
 pub use self::attention::{Attention, attention};
 pub use self::box_masks::BoxMasks;
 pub use self::context_block::ContextBlock;
 pub use self::loss::{FgdTerms, FgdWeights, fgd_terms};
+use crate::{
+    LossTerm, Method, MethodError, MethodInfo, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    TargetNeed,
+    levels::{Aligners, Levels, Named, at_the_size_of, summed},
+};
+
+settings! {
+    /// The options of FGD in a recipe.
+    struct Options {
+        /// T: how much both attentions are softened. The paper has 0.8 for FCOS.
+        temperature: f64 [above(0.0)] = default 0.5,
+        /// The weight of the features of objects. For two-stage detectors the paper has 5e-5, for FCOS 1.6e-3.
+        alpha: f64 [at_least(0.0)] = default 1e-3,
+        /// The weight of the features of the background. For two-stage detectors the paper has 2.5e-5, for FCOS 8e-4.
+        beta: f64 [at_least(0.0)] = default 5e-4,
+        /// The weight of the attentions. For two-stage detectors the paper has 5e-5, for FCOS 8e-4.
+        gamma: f64 [at_least(0.0)] = default 5e-4,
+        /// The weight of the relation. For two-stage detectors the paper has 5e-7, for FCOS 8e-6.
+        lambda: f64 [at_least(0.0)] = default 5e-6,
+        /// Points of the student, fine to coarse; empty for the outputs of its pyramid.
+        student_points: Vec<String> = default [],
+        /// Points of the teacher, as many; empty for the outputs of its pyramid.
+        teacher_points: Vec<String> = default [],
+    }
+}
+
+/// Focal and global distillation, planned for two detectors.
+#[derive(Debug, Clone)]
+pub struct Fgd {
+    temperature: f64,
+    weights: FgdWeights,
+    levels: Levels,
+    modules: Modules,
+}
+
+/// What trains beside the student.
+#[derive(Module, Debug)]
+struct Modules {
+    align: Aligners,
+    student: Vec<ContextBlock>,
+    teacher: Vec<ContextBlock>,
+}
+
+impl Fgd {
+    /// The name in recipes.
+    pub const NAME: &'static str = "fgd";
+    /// The keys of its options.
+    pub(crate) const KEYS: &'static [Key] = Options::KEYS;
+
+    /// Plans the comparison: finds the levels and builds the context blocks, with a convolution where the channels differ.
+    ///
+    /// # Errors
+    /// No teacher, points that are not there or do not pair up.
+    pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
+        let options: Options = spec.options()?;
+        let named = Named {
+            student: &options.student_points,
+            teacher: &options.teacher_points,
+        };
+        let levels = Levels::plan(Self::NAME, context, named)?;
+        let scope = context.scope();
+        let blocks = |side: &str| {
+            let outputs = levels.iter().map(|level| level.channels[1]).enumerate();
+            let block = |(level, channels)| ContextBlock::new(channels, &scope.at(side).at(level));
+            outputs.map(block).collect()
+        };
+        let modules = Modules {
+            student: blocks("student"),
+            teacher: blocks("teacher"),
+            align: Aligners::where_needed(&levels, &scope.at("align")),
+        };
+        Ok(Self {
+            temperature: options.temperature,
+            weights: FgdWeights {
+                objects: options.alpha,
+                background: options.beta,
+                attention: options.gamma,
+                relation: options.lambda,
+            },
+            levels,
+            modules,
+        })
+    }
+}
+
+impl Method for Fgd {
+    fn info(&self) -> MethodInfo {
+        MethodInfo {
+            targets: Some(TargetNeed::boxes("objects and background are compared apart")),
+            ..MethodInfo::default()
+        }
+    }
+
+    fn reads(&self, _: StudentEpoch) -> Reads {
+        self.levels.reads()
+    }
+
+    fn parts(&self) -> Vec<Part<&dyn Parameters>> {
+        vec![Part::beside_student(&self.modules)]
+    }
+
+    fn parts_mut(&mut self) -> Vec<Part<&mut dyn Parameters>> {
+        vec![Part::beside_student(&mut self.modules)]
+    }
+
+    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        let maps = self.levels.maps(step.student, step.teacher())?;
+        let objects = step.targets.objects()?;
+        let corners = |corners: &[f32; 4]| corners.map(f64::from);
+        let images = objects.images.iter();
+        let boxes: Vec<Vec<[f64; 4]>> = images
+            .map(|image| image.boxes.iter().map(corners).collect())
+            .collect();
+        let blocks = self.modules.student.iter().zip(&self.modules.teacher);
+        let levels = maps.into_iter().zip(blocks).enumerate();
+        let value = summed(levels.map(|(level, ([ours, theirs], blocks))| {
+            let ours = at_the_size_of(self.modules.align.forward(level, ours, pass), &theirs);
+            let masks = BoxMasks::of(&boxes, objects.size, &theirs);
+            let terms = fgd_terms([ours, theirs], &masks, blocks, self.temperature, pass);
+            terms.weighted(&self.weights)
+        }))?;
+        Ok(vec![LossTerm::loss(step.id, value)])
+    }
+}

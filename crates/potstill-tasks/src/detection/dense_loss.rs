@@ -4,7 +4,7 @@ use burn::tensor::{Tensor, activation::log_sigmoid};
 use potstill_detection::{
     BoxCoding, BoxLoss, Corners, DistanceCoder, Match, Matcher, OverlapLoss, PointMatcher,
 };
-use potstill_ops::focal_loss;
+use potstill_ops::{focal_loss, inverted_focal_loss};
 
 use super::{
     decoded::decoded_corners,
@@ -12,6 +12,7 @@ use super::{
     overlap_loss::overlap_losses,
     rows::{constant, selected},
 };
+use crate::Sense;
 
 /// What the heads say of every anchor of N images.
 #[derive(Debug, Clone)]
@@ -75,6 +76,17 @@ pub fn retinanet_losses(
     outputs: AnchorOutputs,
     anchors: &[Corners],
     objects: &[ImageObjects],
+    how: (Matcher, BoxCoding, BoxLoss),
+) -> [Tensor<1>; 2] {
+    retinanet_losses_of(Sense::Usual, outputs, anchors, objects, how)
+}
+
+/// The same, pointing either way. Inverted, the losses of the boxes change their signs, and the focal loss is [that of the opposite](inverted_focal_loss).
+pub fn retinanet_losses_of(
+    sense: Sense,
+    outputs: AnchorOutputs,
+    anchors: &[Corners],
+    objects: &[ImageObjects],
     (matcher, coding, loss): (Matcher, BoxCoding, BoxLoss),
 ) -> [Tensor<1>; 2] {
     let images = objects.len().max(1) as f64;
@@ -91,17 +103,29 @@ pub fn retinanet_losses(
             }
         }
     }
-    let classification = focal_loss(outputs.logits.flatten(0, 1), &columns, &weights);
+    let classification = classes_loss(sense, outputs.logits, &columns, &weights);
     let codes = selected(outputs.codes.flatten(0, 1), &positives.rows);
     let boxes = box_losses(loss, codes, coding, &positives.anchors, &positives.objects);
     let weights = constant(&positives.weights, &boxes);
-    [classification, (boxes * weights).sum()]
+    [classification, signed(sense, (boxes * weights).sum())]
 }
 
 /// The losses of FCOS (Tian et al. 2019): the focal loss of the classes at every place, GIoU of the boxes and the binary cross-entropy of the centre-ness at
 /// places that learn an object; each summed and divided by the number of those places in the batch. `levels` are the places of each
 /// level.
 pub fn fcos_losses(
+    outputs: AnchorOutputs,
+    (anchors, levels): (&[Corners], &[usize]),
+    objects: &[ImageObjects],
+    matcher: PointMatcher,
+) -> [Tensor<1>; 3] {
+    fcos_losses_of(Sense::Usual, outputs, (anchors, levels), objects, matcher)
+}
+
+/// The same, pointing either way. Inverted, the losses of the boxes change their signs, the focal loss is [that of the
+/// opposite](inverted_focal_loss), and so is the cross-entropy of the centre-ness.
+pub fn fcos_losses_of(
+    sense: Sense,
     outputs: AnchorOutputs,
     (anchors, levels): (&[Corners], &[usize]),
     objects: &[ImageObjects],
@@ -123,7 +147,7 @@ pub fn fcos_losses(
     }
     let count = positives.rows.len().max(1) as f64;
     let weights = vec![1.0 / count; columns.len()];
-    let classification = focal_loss(outputs.logits.flatten(0, 1), &columns, &weights);
+    let classification = classes_loss(sense, outputs.logits, &columns, &weights);
     let codes = selected(outputs.codes.flatten(0, 1), &positives.rows);
     let loss = BoxLoss::Overlap(OverlapLoss::Generalized);
     let boxes = box_losses(
@@ -136,10 +160,44 @@ pub fn fcos_losses(
     .sum()
         / count;
     let centerness = match outputs.centerness {
-        Some(logits) => centerness_loss(selected(logits.flatten(0, 1), &positives.rows), &positives) / count,
+        Some(logits) => {
+            let logits = selected(logits.flatten(0, 1), &positives.rows);
+            centerness_loss(opposite(sense, logits), &positives) / count
+        }
         None => boxes.clone() * 0.0,
     };
-    [classification, boxes, centerness]
+    [classification, signed(sense, boxes), centerness]
+}
+
+/// The focal loss of the classes, `[N, A, K]`. Inverted it is the plain mean over all scores of rows that count.
+fn classes_loss(sense: Sense, logits: Tensor<3>, columns: &[Option<usize>], weights: &[f64]) -> Tensor<1> {
+    let classes = logits.dims()[2];
+    let logits = logits.flatten(0, 1);
+    if sense == Sense::Usual {
+        return focal_loss(logits, columns, weights);
+    }
+    let counts = weights.iter().filter(|weight| **weight > 0.0).count() * classes;
+    let share = 1.0 / counts.max(1) as f64;
+    let weights: Vec<f64> = weights
+        .iter()
+        .map(|weight| if *weight > 0.0 { share } else { 0.0 })
+        .collect();
+    inverted_focal_loss(logits, columns, &weights)
+}
+
+fn signed(sense: Sense, loss: Tensor<1>) -> Tensor<1> {
+    match sense {
+        Sense::Usual => loss,
+        Sense::Inverted => -loss,
+    }
+}
+
+/// Logits of the opposite: a cross-entropy of them points the other way.
+fn opposite(sense: Sense, logits: Tensor<2>) -> Tensor<2> {
+    match sense {
+        Sense::Usual => logits,
+        Sense::Inverted => -logits,
+    }
 }
 
 /// The binary cross-entropy of logits `[R, 1]` with the centre-ness of each place in its object, summed.

@@ -5,29 +5,33 @@ use potstill_models::{CellDetections, DefaultBoxDetections, DenseDetections, Den
 
 use super::{
     default_box_loss::default_box_losses,
-    dense_loss::{AnchorOutputs, fcos_losses, retinanet_losses},
+    dense_loss::{AnchorOutputs, fcos_losses_of, retinanet_losses_of},
     objects::ObjectTargets,
     one_scale_loss::{ONE_SCALE_WEIGHTS, one_scale_losses},
-    regions::{self, Sense},
+    regions,
 };
-use crate::{LossTerm, TermContext};
+use crate::{LossTerm, Sense, TaskError, TermContext};
 
 /// The terms of what a detector gives for these images.
+///
+/// # Errors
+/// [`TaskError::NotInverted`] for a kind of detector whose losses point one way only.
 pub(crate) fn terms(
     detections: &Detections,
     targets: &ObjectTargets,
     context: &TermContext<'_>,
-) -> Vec<LossTerm> {
+) -> Result<Vec<LossTerm>, TaskError> {
     match detections {
-        Detections::Dense(dense) => of_dense(dense, targets),
-        Detections::Cells(cells) => of_cells(cells, targets),
-        Detections::DefaultBoxes(boxes) => of_default_boxes(boxes, targets),
-        Detections::Regions(found) => regions::terms(found, targets, context, Sense::Usual),
+        Detections::Dense(dense) => Ok(of_dense(dense, targets, context.sense)),
+        Detections::Regions(found) => Ok(regions::terms(found, targets, context)),
+        _ if context.sense == Sense::Inverted => Err(TaskError::NotInverted),
+        Detections::Cells(cells) => Ok(of_cells(cells, targets)),
+        Detections::DefaultBoxes(boxes) => Ok(of_default_boxes(boxes, targets)),
     }
 }
 
 /// The terms of RetinaNet, or of FCOS.
-fn of_dense(dense: &DenseDetections, targets: &ObjectTargets) -> Vec<LossTerm> {
+fn of_dense(dense: &DenseDetections, targets: &ObjectTargets, sense: Sense) -> Vec<LossTerm> {
     let outputs = AnchorOutputs {
         logits: dense.logits(),
         codes: dense.codes(),
@@ -37,12 +41,12 @@ fn of_dense(dense: &DenseDetections, targets: &ObjectTargets) -> Vec<LossTerm> {
     match dense.rules.learning {
         DenseLearning::Overlap(matcher, loss) => {
             let how = (matcher, dense.rules.coding, loss);
-            let [classes, boxes] = retinanet_losses(outputs, &anchors, &targets.images, how);
+            let [classes, boxes] = retinanet_losses_of(sense, outputs, &anchors, &targets.images, how);
             named(["classes", "boxes"], [classes, boxes])
         }
         DenseLearning::Points(matcher) => {
             let levels = dense.anchors_of_levels();
-            let losses = fcos_losses(outputs, (&anchors, &levels), &targets.images, matcher);
+            let losses = fcos_losses_of(sense, outputs, (&anchors, &levels), &targets.images, matcher);
             named(["classes", "boxes", "centerness"], losses)
         }
     }

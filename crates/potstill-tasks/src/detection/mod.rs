@@ -12,6 +12,7 @@ mod losses;
 mod objects;
 mod one_scale_loss;
 mod overlap_loss;
+mod places;
 pub mod regions;
 mod rows;
 mod smooth_l1;
@@ -94,7 +95,7 @@ impl Task for DetectionTask {
         targets: &Targets,
         context: &TermContext<'_>,
     ) -> Result<Vec<LossTerm>, TaskError> {
-        Ok(losses::terms(outputs.detections()?, targets.objects()?, context))
+        losses::terms(outputs.detections()?, targets.objects()?, context)
     }
 
     fn rows(
@@ -109,7 +110,7 @@ impl Task for DetectionTask {
         let student = student.detections()?;
         match student.regions() {
             Some(own) => Ok(vec![regions::rows(own, &teachers, targets.objects()?, context)?]),
-            None => Err(TaskError::Places),
+            None => places::rows(student, &teachers),
         }
     }
 

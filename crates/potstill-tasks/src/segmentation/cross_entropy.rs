@@ -42,3 +42,23 @@ pub fn pixel_cross_entropy(
     let all = (all.sum_dim(1).squeeze_dim(1) * pixels).sum();
     -(loss + all * (smoothing / classes as f64)) / total
 }
+
+/// `-log(1 - p)` of the probability of the label's class, summed over the pixels that have a label and divided by the number of all scores of all
+/// pixels: what TST's program has, where the loss is a mean over one-hot maps. A tensor with one element.
+pub fn inverted_pixel_cross_entropy(logits: Tensor<4>, labels: Tensor<3, Int>) -> Tensor<1> {
+    let [images, height, width, classes] = logits.dims();
+    let rows = images * height * width;
+    let labels = labels.reshape([rows]);
+    let ignored = labels.clone().equal_elem(i64::from(LabelMap::IGNORE));
+    let labels = labels.mask_fill(ignored.clone(), 0);
+    let every = Tensor::<1, Int>::arange(0..classes as i64, &labels.device());
+    let is_true = every
+        .unsqueeze_dim::<2>(0)
+        .expand([rows, classes])
+        .equal(labels.unsqueeze_dim::<2>(1).expand([rows, classes]));
+    let others = log_softmax(logits.reshape([rows, classes]), 1).mask_fill(is_true, -1e9);
+    let largest = others.clone().detach().max_dim(1);
+    let left = (others - largest.clone()).exp().sum_dim(1).log() + largest;
+    let left = left.squeeze_dim::<1>(1).mask_fill(ignored, 0.0);
+    -left.sum() / (rows * classes).max(1) as f64
+}

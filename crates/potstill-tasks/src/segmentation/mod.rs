@@ -13,14 +13,14 @@ use potstill_data::{Batch, DataError, LabelMap, Target, TargetKind};
 use potstill_metrics::{CLASS_ACCURACY, FREQUENCY_WEIGHTED_IOU, LOSS, MEAN_IOU, MetricSet, PIXEL_ACCURACY};
 use potstill_models::{OutputKind, Outputs};
 
-pub use self::cross_entropy::pixel_cross_entropy;
+pub use self::cross_entropy::{inverted_pixel_cross_entropy, pixel_cross_entropy};
 use self::{
     answer::{class_map, logits_of},
     evaluator::Pixels,
 };
 use crate::{
-    Evaluator, LossTerm, Prediction, Probabilities, RowSet, Targets, Task, TaskError, TaskKind, TaskOptions,
-    TermContext, task::names,
+    Evaluator, LossTerm, Prediction, Probabilities, RowSet, Sense, Targets, Task, TaskError, TaskKind,
+    TaskOptions, TermContext, task::names,
 };
 
 /// How much the loss of an auxiliary head counts.
@@ -89,12 +89,15 @@ impl Task for Segmentation {
         &self,
         outputs: &Outputs,
         targets: &Targets,
-        _: &TermContext<'_>,
+        context: &TermContext<'_>,
     ) -> Result<Vec<LossTerm>, TaskError> {
         let (dense, labels) = (outputs.dense_logits()?, targets.map()?);
         let smoothing = self.options.label_smoothing;
         let weights = self.options.class_weights.as_deref();
-        let loss = |logits| pixel_cross_entropy(logits, labels.clone(), smoothing, weights);
+        let loss = |logits| match context.sense {
+            Sense::Usual => pixel_cross_entropy(logits, labels.clone(), smoothing, weights),
+            Sense::Inverted => inverted_pixel_cross_entropy(logits, labels.clone()),
+        };
         let mut terms = vec![LossTerm::loss("cross_entropy", loss(dense.full()))];
         if let Some(logits) = dense.full_auxiliary() {
             terms.push(LossTerm::loss("auxiliary_cross_entropy", loss(logits)).scaled(AUXILIARY));

@@ -6,9 +6,8 @@ use burn::tensor::{
     activation::{log_sigmoid, log_softmax},
 };
 
-use super::Sense;
 use super::sampling::{SampledAnchors, SampledRegions};
-use crate::detection::smooth_l1;
+use crate::{Sense, detection::smooth_l1};
 
 /// Below this distance the loss of a box is quadratic.
 const BETA: f64 = 1.0 / 9.0;

@@ -19,17 +19,7 @@ pub(super) use rows::rows;
 pub use sampling::{SampledAnchors, SampledRegions, sample_anchors, sample_regions};
 
 use super::ObjectTargets;
-use crate::{LossTerm, TermContext};
-
-/// Which way losses point.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Sense {
-    /// What is true is to become likely.
-    #[default]
-    Usual,
-    /// What is true is to become unlikely: what a learned augmentation wants of a student (Liu et al. 2023, "TST").
-    Inverted,
-}
+use crate::{LossTerm, Sense, TermContext};
 
 /// The terms of what a two-stage detector gives for these images: `objectness` and `rpn_boxes` of its proposals, `classes` and `boxes` of its
 /// heads, and `masks` if it outlines objects and their outlines are known.
@@ -37,8 +27,8 @@ pub(super) fn terms(
     regions: &RegionDetections,
     targets: &ObjectTargets,
     context: &TermContext<'_>,
-    sense: Sense,
 ) -> Vec<LossTerm> {
+    let sense = context.sense;
     let anchors = regions.anchors();
     let sampled = sample_anchors(
         &anchors,

@@ -1,0 +1,104 @@
+//! Methods on detectors, in whole runs: each has a loss that the student learns from.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+use potstill_report::read_metrics;
+use potstill_testing::{
+    recipe::{TestRecipe, tiny_recipe},
+    runs::{checkpoint, finish, part},
+};
+
+fn detectors(task: &str, student: &str, teacher: &str) -> TestRecipe {
+    tiny_recipe()
+        .set(&format!("task={task}"))
+        .set("data.train=shapes:size=32,train=4,test=2,classes=3")
+        .set("data.augment=[\"flip\"]")
+        .set(&format!("student.model={student}"))
+        .set(&format!("teacher.model={teacher}"))
+        .set("train.batch=4")
+        .set("train.epochs=1")
+        .set("train.optimizer.lr=0.001")
+}
+
+fn one_stage() -> TestRecipe {
+    detectors("detection", "fcos_cifar_resnet8", "fcos_cifar_resnet20")
+}
+
+fn two_stage() -> TestRecipe {
+    detectors(
+        "instance-segmentation",
+        "maskrcnn_cifar_resnet8",
+        "maskrcnn_cifar_resnet20",
+    )
+}
+
+/// The terms of a run with these methods, which must have moved the student; at weight 0 they must not.
+fn learned(recipe: &dyn Fn() -> TestRecipe, methods: &[(&str, &str)]) {
+    let place = tempfile::tempdir().unwrap();
+    let with = |weight: f64| {
+        methods.iter().fold(recipe(), |recipe, (kind, options)| {
+            recipe.method(kind, &format!("weight = {weight}\n{options}"))
+        })
+    };
+    let [alone, taught, idle] = ["alone", "taught", "idle"].map(|name| place.path().join(name));
+    finish(&mut recipe().start(&["methods=[]"], &alone));
+    finish(&mut with(0.5).start(&[], &taught));
+    finish(&mut with(0.0).start(&[], &idle));
+    let rows = read_metrics(taught.join("metrics.jsonl")).unwrap();
+    for (kind, _) in methods {
+        let value = rows[0].train.terms[*kind];
+        assert!(value.is_finite() && value > 0.0, "{kind} is {value}");
+    }
+    let student = |folder| part(&checkpoint(folder), "student");
+    assert!(
+        student(&alone) != student(&taught),
+        "it learned nothing from them"
+    );
+    assert!(
+        student(&alone) == student(&idle),
+        "methods without weight moved the student"
+    );
+}
+
+#[test]
+fn one_stage_detectors_learn_from_every_method_that_serves_them() {
+    let methods = [
+        (
+            "kd",
+            "temperature = 1.0\nretina_class_map = \"softmax-over-anchors\"",
+        ),
+        ("cwd", ""),
+        ("pkd", ""),
+        ("fitnet", ""),
+        ("mgd", ""),
+        ("fgd", ""),
+        ("review-kd", "mid_channels = 8"),
+    ];
+    learned(&one_stage, &methods);
+}
+
+#[test]
+fn two_stage_detectors_compare_what_they_say_of_the_students_regions() {
+    learned(
+        &two_stage,
+        &[
+            ("kd", "temperature = 1.0"),
+            ("dkd", ""),
+            ("review-kd", "mid_channels = 8"),
+            ("fgd", ""),
+        ],
+    );
+}
+
+#[test]
+fn what_does_not_serve_a_detector_is_refused_with_the_reason() {
+    let refused = |recipe: TestRecipe| recipe.plan(&[]).err().unwrap();
+    let levels = refused(
+        one_stage()
+            .set("teacher.model=retinanet_cifar_resnet8_fpn")
+            .method("review-kd", ""),
+    );
+    assert!(levels.contains("stride") || levels.contains("pairs"), "{levels}");
+    let boxes = refused(tiny_recipe().method("fgd", ""));
+    assert!(boxes.contains("`fgd` needs boxes or instances"), "{boxes}");
+}
