@@ -47,6 +47,7 @@ impl Annotated {
         if let Some(first) = findings.first_error().filter(|_| !reported) {
             let more = match findings.of(Severity::Error) - 1 {
                 0 => String::new(),
+                1 => " (and another mistake; `potstill data check` lists both)".to_owned(),
                 more => format!(" ({more} more mistakes; `potstill data check` lists them)"),
             };
             return Err(DataError::Format {

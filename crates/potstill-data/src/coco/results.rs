@@ -147,7 +147,7 @@ pub struct CocoFound {
     /// x, y, width and height.
     pub bbox: [f64; 4],
     /// How sure the detector is.
-    pub score: f64,
+    pub score: f32,
     /// The pixels, as compressed runs.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub segmentation: Option<FoundMask>,
@@ -164,7 +164,7 @@ pub struct FoundMask {
 
 impl CocoFound {
     /// A detection with its box.
-    pub fn new(image_id: i64, category_id: i64, bounds: BoundingBox, score: f64) -> Self {
+    pub fn new(image_id: i64, category_id: i64, bounds: BoundingBox, score: f32) -> Self {
         Self {
             image_id,
             category_id,

@@ -2,12 +2,14 @@
 
 use std::{collections::HashMap, path::Path};
 
-use potstill_data::{BoundingBox, Target, coco::CocoAnnotations};
+use potstill_data::{
+    BoundingBox, Target,
+    coco::{CocoAnnotations, CocoFound},
+};
 use potstill_engine::Predictor;
+use potstill_metrics::RunMask;
 use potstill_tasks::Prediction;
-use serde::Serialize;
 
-use super::places::Mask;
 use crate::failure::Failure;
 
 /// Gathers detections under the ids of an annotation file.
@@ -16,18 +18,7 @@ pub(super) struct CocoFile {
     images: HashMap<String, i64>,
     /// The id of the category of each class of the network.
     categories: Vec<i64>,
-    results: Vec<ResultLine>,
-}
-
-#[derive(Debug, Serialize)]
-struct ResultLine {
-    image_id: i64,
-    category_id: i64,
-    /// x, y, width and height.
-    bbox: [f64; 4],
-    score: f32,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    segmentation: Option<Mask>,
+    results: Vec<CocoFound>,
 }
 
 fn last_part(name: &str) -> &str {
@@ -68,25 +59,26 @@ impl CocoFile {
         let Some(&image_id) = known else {
             return Err(Failure::Work(format!("the annotations know no image `{file}`")));
         };
-        let objects: Vec<(u32, BoundingBox, Option<Mask>)> = match &said.target {
+        let objects: Vec<(u32, BoundingBox, Option<RunMask>)> = match &said.target {
             Target::Boxes(boxes) => boxes
                 .iter()
                 .map(|found| (found.class, found.bounds, None))
                 .collect(),
             Target::Instances(instances) => instances
                 .iter()
-                .map(|found| (found.class, found.bounds, Some(Mask::of(&found.shape.mask(size)))))
+                .map(|found| {
+                    let mask = RunMask::from_rows(size, &found.shape.mask(size).inside);
+                    (found.class, found.bounds, Some(mask))
+                })
                 .collect(),
             _ => Vec::new(),
         };
-        for ((class, bounds, segmentation), &score) in objects.into_iter().zip(&said.scores) {
+        for ((class, bounds, mask), &score) in objects.into_iter().zip(&said.scores) {
             if let Some(&category_id) = self.categories.get(class as usize) {
-                self.results.push(ResultLine {
-                    image_id,
-                    category_id,
-                    bbox: [bounds.left, bounds.top, bounds.width(), bounds.height()],
-                    score,
-                    segmentation,
+                let found = CocoFound::new(image_id, category_id, bounds, score);
+                self.results.push(match &mask {
+                    Some(mask) => found.with_mask(mask),
+                    None => found,
                 });
             }
         }
@@ -95,8 +87,6 @@ impl CocoFile {
 
     /// Writes the file.
     pub fn write(&self, path: &Path) -> Result<(), Failure> {
-        let text = serde_json::to_vec(&self.results)?;
-        potstill_base::write_atomically(path, &text)
-            .map_err(|error| Failure::Work(format!("cannot write {}: {error}", path.display())))
+        Ok(CocoFound::write(&self.results, path)?)
     }
 }
