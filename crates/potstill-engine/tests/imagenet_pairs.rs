@@ -106,6 +106,7 @@ fn assert_loss_falls(student: &str, teacher: &str) {
         student: student.into(),
         teacher: Some(teacher.into()),
         methods: vec!["kd".into(), "review-kd".into()],
+        size: None,
         batch: 2,
         steps: 8,
         epoch: None,

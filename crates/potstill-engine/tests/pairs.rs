@@ -185,6 +185,7 @@ fn assert_loss_falls(student: &str, teacher: &str) {
         student: student.into(),
         teacher: Some(teacher.into()),
         methods: vec!["review-kd".into()],
+        size: None,
         batch: 4,
         steps: 18,
         epoch: None,

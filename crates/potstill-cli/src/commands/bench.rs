@@ -11,6 +11,7 @@ use crate::{
     choice::choice,
     commands::{print, print_json},
     failure::Failure,
+    image_size::image_size,
     model_name::ModelName,
 };
 
@@ -35,6 +36,9 @@ pub struct BenchArguments {
     /// Images of a batch.
     #[arg(long, default_value_t = 64, value_name = "N")]
     pub batch: usize,
+    /// The height and width of the images, or `HxW`; those that the network was published for if not given.
+    #[arg(long, value_name = "N|HxW", value_parser = image_size)]
+    pub size: Option<[usize; 2]>,
     /// Counted steps; two more come first.
     #[arg(long, default_value_t = 10, value_name = "N")]
     pub steps: usize,
@@ -56,6 +60,7 @@ pub fn run(arguments: BenchArguments) -> Result<(), Failure> {
         teacher: arguments.teacher,
         methods: arguments.method,
         batch: arguments.batch,
+        size: arguments.size,
         steps: arguments.steps,
         rate: arguments.lr,
         epoch: arguments.epoch,

@@ -1,5 +1,6 @@
 //! How long a step takes: training steps of a student, alone or distilled, and inference, on synthetic images.
 
+mod noise;
 mod report;
 mod synthetic;
 
@@ -35,6 +36,8 @@ pub struct BenchSetup {
     pub methods: Vec<String>,
     /// Images of a batch.
     pub batch: usize,
+    /// Height and width of the images; those that the network was published for if none.
+    pub size: Option<[usize; 2]>,
     /// Counted steps; two more come first.
     pub steps: usize,
     /// The learning rate.
@@ -93,7 +96,7 @@ pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, E
     let (device, entry) = (cpu(), find(model)?);
     let network = synthetic::network(entry, entry.classes, "teacher", &device)?;
     let network = FrozenModel::from(&network.network).with_precision(setup.precision);
-    let data = synthetic::data(entry, setup.batch)?;
+    let data = synthetic::data(entry, setup)?;
     let batch = synthetic::batch(&data, &synthetic::settings(setup))?;
     let input = NetworkInput::from(data.normalise);
     timed(setup, || {
@@ -103,13 +106,22 @@ pub fn bench_inference(model: &str, setup: &BenchSetup) -> Result<BenchReport, E
         let mut pass = Pass::new(Mode::Running);
         let outputs = images.map(|images| network.forward(images, &mut pass));
         // The numbers are wanted: computing may wait until they are.
-        if let Ok(Ok(Ok(logits))) = outputs.map(|outputs| outputs.map(Outputs::into_logits)) {
-            let _ = logits.into_data();
+        if let Ok(Ok(outputs)) = outputs {
+            settle(outputs);
         }
         profile.record(StepPart::Teacher, pass.macs());
         [(StepPart::Batch, "batch"), (StepPart::Teacher, "forward")]
             .map(|(part, name)| (name, profile.seconds(part), profile.macs(part)))
     })
+}
+
+/// Waits until the numbers are there. Boxes are not decoded: their maps are what a network computes.
+fn settle(outputs: Outputs) {
+    match outputs {
+        Outputs::Logits(logits) => drop(logits.into_data()),
+        Outputs::DenseLogits(dense) => drop(dense.full().into_data()),
+        Outputs::Detections(_) => {}
+    }
 }
 
 /// Runs the step and measures it. What the step gives are the seconds and multiply-accumulates of its named parts.

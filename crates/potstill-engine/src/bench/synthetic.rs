@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
-use potstill_data::{
-    Augment, Batch, DataError, Dataset, DatasetInfo, Image, Loader, Sample, Target, TargetKind,
-};
+use potstill_data::{Augment, Batch, Dataset, Loader};
 use potstill_models::{BuildOptions, Model, ModelEntry, find};
 use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Scope};
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, OptimizerSpec, Sgd};
 
-use super::BenchSetup;
+use super::{BenchSetup, noise::Noise};
 use crate::{
     device::cpu,
     error::EngineError,
@@ -20,16 +18,18 @@ use crate::{
         data::PlannedData, methods::MethodParts, parts::PlanParts, phases::Phase, settings::Settings,
         teachers::PlannedTeacher,
     },
+    predictor::usual_task,
     vision_model::VisionModel,
 };
 
 /// What the plan of a bench is made from.
 pub(super) fn parts(setup: &BenchSetup, epochs: usize) -> Result<PlanParts, EngineError> {
     let (device, entry) = (cpu(), find(&setup.student)?);
-    let data = data(entry, setup.batch)?;
+    let data = data(entry, setup)?;
     let student = network(entry, entry.classes, "student", &device)?;
     let phase = Phase::whole(epochs, rule(setup.rate));
-    let mut parts = PlanParts::new(settings(setup), student, data, phase, &device)?;
+    let task = usual_task(entry.output_kind());
+    let mut parts = PlanParts::new(settings(setup), student, data, phase, &device)?.for_task(task);
     if let Some(name) = &setup.teacher {
         let mut teacher = network(find(name)?, entry.classes, "teacher", &device)?;
         let images = NetworkInput::from(parts.data.normalise.clone());
@@ -89,15 +89,10 @@ fn settled(mut teacher: Model, images: Tensor<4>) -> Model {
     teacher
 }
 
-/// So many images of noise, of the size and the classes that a network is for.
-pub(super) fn data(entry: &ModelEntry, images: usize) -> Result<PlannedData, EngineError> {
-    let classes = (0..entry.classes).map(|class| class.to_string());
-    let noise = Noise {
-        info: DatasetInfo::new("noise", TargetKind::Class, classes),
-        size: entry.input,
-        images,
-    };
-    let noise: Arc<dyn Dataset> = Arc::new(noise);
+/// Images of noise, of the size and the classes that a network is for.
+pub(super) fn data(entry: &ModelEntry, setup: &BenchSetup) -> Result<PlannedData, EngineError> {
+    let size = setup.size.unwrap_or(entry.input);
+    let noise: Arc<dyn Dataset> = Arc::new(Noise::new(entry, size, setup.batch));
     PlannedData::new(Arc::clone(&noise), noise, Augment::none())
 }
 
@@ -107,36 +102,4 @@ pub(super) fn batch(data: &PlannedData, settings: &Settings) -> Result<Batch, En
     let batch = loader.epoch(0, 0).next();
     let none = || EngineError::invalid_plan("batch", "a bench needs at least 2 images");
     Ok(batch.ok_or_else(none)??)
-}
-
-/// Images of noise of random classes.
-struct Noise {
-    info: DatasetInfo,
-    size: [usize; 2],
-    images: usize,
-}
-
-impl Dataset for Noise {
-    fn info(&self) -> &DatasetInfo {
-        &self.info
-    }
-
-    fn len(&self) -> usize {
-        self.images
-    }
-
-    fn sample(&self, index: usize) -> Result<Sample, DataError> {
-        self.in_range(index)?;
-        let mut stream = Seed::new(0).stream("bench", &[index as u64]);
-        let [height, width] = self.size;
-        let target = Target::Class(stream.below(self.info.classes.len()) as u32);
-        let pixels = (0..height * width * 3).map(|_| stream.below(256) as u8);
-        let image = Image {
-            height,
-            width,
-            channels: 3,
-            pixels: pixels.collect(),
-        };
-        Ok(Sample { image, target })
-    }
 }

@@ -55,7 +55,7 @@ pub struct Predictor {
 }
 
 /// The task of networks with such outputs. Those that give a row of logits classify, if nothing else is known.
-fn usual_task(outputs: OutputKind) -> TaskKind {
+pub(crate) fn usual_task(outputs: OutputKind) -> TaskKind {
     match outputs {
         OutputKind::Logits => TaskKind::Classification,
         OutputKind::DenseLogits => TaskKind::Segmentation,
