@@ -6,6 +6,7 @@ use potstill_data::{Augment, Normalise};
 use potstill_models::{BuildOptions, Model, Shortcut, find};
 use potstill_ops::{Insertion, Scope};
 use potstill_recipe::{LowResolution, TaskKind};
+use potstill_settings::ChannelOrder;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Map, Value};
 
@@ -57,7 +58,10 @@ pub struct InputConfig {
     pub exif_orientation: bool,
     /// 1 for grey, 3 for red, green, blue.
     pub channels: usize,
-    /// Subtracted from each channel, of pixels in `[0, 1]`.
+    /// In which order the colours come.
+    #[serde(default, skip_serializing_if = "is_usual")]
+    pub order: ChannelOrder,
+    /// Subtracted from each channel, of pixels in `[0, 1]`, in that order.
     pub mean: Vec<f32>,
     /// Divides each channel.
     pub std: Vec<f32>,
@@ -96,6 +100,7 @@ impl ModelConfig {
     pub(crate) fn network_input(&self) -> NetworkInput {
         NetworkInput {
             low_resolution: self.input.low_resolution,
+            order: self.input.order,
             normalise: Normalise {
                 mean: self.input.mean.clone(),
                 std: self.input.std.clone(),
@@ -124,6 +129,12 @@ impl ModelConfig {
         }
         Ok(())
     }
+}
+
+/// Whether there is nothing to say of an order.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde calls it so")]
+fn is_usual(order: &ChannelOrder) -> bool {
+    *order == ChannelOrder::default()
 }
 
 /// Reads inserted layers. Files of version 0.1 knew one kind and do not name it.

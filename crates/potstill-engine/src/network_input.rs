@@ -6,8 +6,10 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_data::{Batch, DataError, Normalise};
+use potstill_models::InputRule;
 use potstill_ops::{adaptive_avg_pool, normalise_pixels, resize_bilinear, resize_nearest};
 use potstill_recipe::{Enlarge, Input, LowResolution};
+use potstill_settings::ChannelOrder;
 
 use crate::error::EngineError;
 
@@ -29,6 +31,8 @@ use crate::error::EngineError;
 pub struct NetworkInput {
     /// Degrades the image; none for all of it.
     pub low_resolution: Option<LowResolution>,
+    /// In which order the colours of a pixel come; mean and std are in that order.
+    pub order: ChannelOrder,
     /// Normalises what is left.
     pub normalise: Normalise,
 }
@@ -38,7 +42,22 @@ impl From<Normalise> for NetworkInput {
     fn from(normalise: Normalise) -> Self {
         Self {
             low_resolution: None,
+            order: ChannelOrder::Rgb,
             normalise,
+        }
+    }
+}
+
+/// As a published network takes it, once it is scaled.
+impl From<InputRule> for NetworkInput {
+    fn from(rule: InputRule) -> Self {
+        let normalise = Normalise {
+            mean: rule.mean.into(),
+            std: rule.std.into(),
+        };
+        Self {
+            order: rule.order,
+            ..normalise.into()
         }
     }
 }
@@ -46,12 +65,13 @@ impl From<Normalise> for NetworkInput {
 impl NetworkInput {
     /// What a recipe asks for; what it leaves out is as `known` from the weights, and else as `usual`.
     pub(crate) fn of(asked: Option<&Input>, known: Option<Self>, usual: impl FnOnce() -> Normalise) -> Self {
-        let (normalise, low_resolution) = match known {
-            Some(known) => (Some(known.normalise), known.low_resolution),
-            None => (None, None),
+        let (normalise, order, low_resolution) = match known {
+            Some(known) => (Some(known.normalise), known.order, known.low_resolution),
+            None => (None, ChannelOrder::Rgb, None),
         };
         Self {
             low_resolution: asked.and_then(|input| input.low_resolution).or(low_resolution),
+            order: asked.and_then(|input| input.order).unwrap_or(order),
             normalise: asked.and_then(normalise_of).or(normalise).unwrap_or_else(usual),
         }
     }
@@ -99,8 +119,32 @@ impl NetworkInput {
             let pixels = TensorData::new(batch.images.clone(), batch.shape);
             return Ok(self.of_pixels(Tensor::from_data(pixels, device)));
         }
-        let pixels = batch.normalised(&self.normalise)?;
-        Ok(Tensor::from_data(TensorData::new(pixels, batch.shape), device))
+        let pixels = batch.normalised(&self.in_order_of_pixels())?;
+        let pixels = Tensor::from_data(TensorData::new(pixels, batch.shape), device);
+        Ok(self.ordered(pixels))
+    }
+
+    /// Pixels of red, green, blue in the network's order.
+    fn ordered(&self, pixels: Tensor<4>) -> Tensor<4> {
+        let channels = pixels.dims()[3];
+        match self.order {
+            ChannelOrder::Rgb => pixels,
+            ChannelOrder::Bgr => {
+                let reversed = (0..channels).rev();
+                let planes = reversed.map(|channel| pixels.clone().narrow(3, channel, 1));
+                Tensor::cat(planes.collect(), 3)
+            }
+        }
+    }
+
+    /// Mean and std in the order of red, green, blue.
+    fn in_order_of_pixels(&self) -> Normalise {
+        let mut normalise = self.normalise.clone();
+        if self.order == ChannelOrder::Bgr {
+            normalise.mean.reverse();
+            normalise.std.reverse();
+        }
+        normalise
     }
 
     /// The same of pixels `[N, H, W, C]` in `[0, 1]`, differentiable.
@@ -109,7 +153,7 @@ impl NetworkInput {
             Some(low_resolution) => degrade(pixels, low_resolution),
             None => pixels,
         };
-        normalise_pixels(pixels, &self.normalise.mean, &self.normalise.std)
+        normalise_pixels(self.ordered(pixels), &self.normalise.mean, &self.normalise.std)
     }
 }
 

@@ -2,8 +2,9 @@
 
 use potstill_data::{
     Augment,
-    augment::{Size, Step},
+    augment::{Interpolation, Lengths, Size, Step},
 };
+use potstill_models::{InputRule, InputScaling};
 
 use crate::error::EngineError;
 
@@ -46,6 +47,33 @@ impl Preprocess {
         Self {
             steps: None,
             size: Some(size),
+            exif_orientation: false,
+        }
+    }
+
+    /// As a published network takes images.
+    pub fn published(rule: InputRule) -> Self {
+        let interpolation = Interpolation::BilinearPlain;
+        let (step, size) = match rule.scaling {
+            InputScaling::Stretched(size) => {
+                let step = Step::Resize {
+                    size: Size::Sides(size),
+                    interpolation,
+                };
+                (step, Some(size))
+            }
+            InputScaling::Shorter([shorter, longer]) => {
+                let step = Step::ResizeRange {
+                    shorter: Lengths::One(shorter),
+                    longer,
+                    interpolation,
+                };
+                (step, None)
+            }
+        };
+        Self {
+            steps: Augment::new(vec![step]).ok(),
+            size,
             exif_orientation: false,
         }
     }

@@ -16,6 +16,8 @@ use crate::{
     device::cpu,
     error::EngineError,
     model_config::{CONFIG, MODEL, ModelConfig},
+    network_input::NetworkInput,
+    preprocess::Preprocess,
     vision_model::VisionModel,
 };
 
@@ -119,12 +121,18 @@ impl Source {
             let left_out = set.load(&mut network, self.head)?;
             notes.extend(head_note(owner, self.head, &left_out));
         }
+        // Published weights without a config want their images as their network was published.
+        let rule = stored.as_ref().and_then(|_| entry.input_rule());
+        let (known, scaled) = match &config {
+            Some(config) => (Some(config.network_input()), Some(config.preprocess())),
+            None => (rule.map(NetworkInput::from), rule.map(Preprocess::published)),
+        };
         Ok(VisionModel {
             architecture: model,
             shortcut: options.shortcut,
             network,
-            input: config.as_ref().map(ModelConfig::network_input),
-            preprocess: config.as_ref().map(ModelConfig::preprocess),
+            input: known,
+            preprocess: scaled,
             task: config.as_ref().map(|config| config.task),
             class_names: config.map(|config| config.class_names).unwrap_or_default(),
             notes,

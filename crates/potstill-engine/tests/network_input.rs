@@ -12,6 +12,7 @@ const RECORD: &str = "potstill-engine/tests/reference/low_resolution.json";
 
 fn input(low_resolution: Option<(usize, Enlarge)>, mean: &[f32], std: &[f32]) -> NetworkInput {
     NetworkInput {
+        order: potstill_settings::ChannelOrder::Rgb,
         low_resolution: low_resolution.map(|(size, enlarge)| LowResolution { size, enlarge }),
         normalise: Normalise {
             mean: mean.to_vec(),

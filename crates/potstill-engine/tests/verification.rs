@@ -23,12 +23,13 @@ fn verified(low_resolution: Option<LowResolution>, point: &str) -> Result<Verifi
     };
     let network = source.open(&Device::flex(), Seed::new(1), "test").unwrap();
     let pairs = Pairs::draw(&data, 4, 30, Seed::new(2)).unwrap();
+    let normalise = Normalise {
+        mean: vec![0.5; 3],
+        std: vec![0.25; 3],
+    };
     let input = NetworkInput {
         low_resolution,
-        normalise: Normalise {
-            mean: vec![0.5; 3],
-            std: vec![0.25; 3],
-        },
+        ..normalise.into()
     };
     let point: Point = point.parse().unwrap();
     let config = LoaderConfig {

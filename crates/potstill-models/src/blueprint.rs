@@ -3,7 +3,7 @@
 use potstill_ops::{Point, Scope};
 
 use crate::{
-    HeadConfig, LastStage, NeckConfig, OutputKind, Shortcut, Stage, StageEnd,
+    HeadConfig, InputRule, LastStage, NeckConfig, OutputKind, Shortcut, Stage, StageEnd,
     assembly::{Assembly, below},
     backbones::Architecture,
     detectors::WholeConfig,
@@ -99,6 +99,18 @@ impl Blueprint {
                 head,
             },
         })
+    }
+
+    /// How the published network, for images of about this size, takes them.
+    pub fn input_rule(&self, [height, _]: [usize; 2]) -> Option<InputRule> {
+        match self {
+            Self::Classification(_) | Self::Dense { .. } => None,
+            // Torchvision's mobile detector for small images has its own lengths.
+            Self::Detector { .. } if height == 320 => Some(InputRule::pyramid(320, 640)),
+            Self::Detector { .. } if height < 320 => None,
+            Self::Detector { .. } => Some(InputRule::pyramid(800, 1333)),
+            Self::Whole(config) => Some(config.input_rule()),
+        }
     }
 
     /// Where the stem ends: the first map of the network, after its activation.

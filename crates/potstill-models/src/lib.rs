@@ -18,6 +18,7 @@ mod detectors;
 mod error;
 mod frozen_model;
 mod heads;
+mod input_rule;
 mod levels;
 mod model;
 mod named;
@@ -41,6 +42,7 @@ pub use detections::{
 pub use error::ModelError;
 pub use frozen_model::FrozenModel;
 pub use heads::{HeadConfig, Proposed, RegionHeads, SaidOfRegions};
+pub use input_rule::{InputRule, InputScaling};
 pub use model::Model;
 pub use names::{Names, Scheme};
 pub use necks::{ExtraLevels, FpnConfig, NeckConfig};

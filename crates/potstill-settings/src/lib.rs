@@ -36,7 +36,7 @@ pub use choice::{Choice, Named, UnknownName};
 pub use described::Described;
 pub use key::{Key, Kind, Presence, Variant};
 pub use range::{ANY, Bound, Range, above, at_least, at_most, not_empty};
-pub use shared::{BatchNorms, HeadWeights, Precision, Shortcut};
+pub use shared::{BatchNorms, ChannelOrder, HeadWeights, Precision, Shortcut};
 
 /// What the macros need in the crate that calls them.
 #[doc(hidden)]

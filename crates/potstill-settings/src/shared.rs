@@ -43,9 +43,19 @@ choice! {
     }
 }
 
+choice! {
+    /// In which order a network takes the colours of a pixel.
+    pub enum ChannelOrder = Rgb {
+        /// Red, green, blue.
+        Rgb = "rgb",
+        /// Blue, green, red.
+        Bgr = "bgr",
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{BatchNorms, HeadWeights, Precision, Shortcut};
+    use super::{BatchNorms, ChannelOrder, HeadWeights, Precision, Shortcut};
     use crate::Choice;
 
     /// Text, serde and the list of names agree on every value.
@@ -74,6 +84,7 @@ mod tests {
         assert_one_spelling::<Precision>();
         assert_one_spelling::<BatchNorms>();
         assert_one_spelling::<Shortcut>();
+        assert_one_spelling::<ChannelOrder>();
         assert_one_spelling::<HeadWeights>();
     }
 

@@ -135,6 +135,7 @@ impl Run {
                 mean: input.normalise.mean.clone(),
                 std: input.normalise.std.clone(),
                 low_resolution: input.low_resolution,
+                order: input.order,
             },
             potstill: env!("CARGO_PKG_VERSION").into(),
         }

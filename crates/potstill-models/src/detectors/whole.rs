@@ -8,7 +8,9 @@ use super::{
     fastestdet::{FastestDet, FastestDetConfig},
     ssdlite::{self, SsdLite},
 };
-use crate::{CellDetections, DefaultBoxDetections, Detections, LastStage, Outputs, Stage, StageEnd};
+use crate::{
+    CellDetections, DefaultBoxDetections, Detections, InputRule, LastStage, Outputs, Stage, StageEnd,
+};
 
 /// The configuration of a detector in one piece.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,6 +33,14 @@ impl WholeConfig {
         match self {
             Self::FastestDet(config) => WholeDetector::FastestDet(FastestDet::new(config, sizes, scope)),
             Self::SsdLite => WholeDetector::SsdLite(SsdLite::new(sizes, scope)),
+        }
+    }
+
+    /// How the published network takes images.
+    pub fn input_rule(self) -> InputRule {
+        match self {
+            Self::FastestDet(_) => InputRule::FASTESTDET,
+            Self::SsdLite => InputRule::SSDLITE,
         }
     }
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use potstill_settings::{Described, HeadWeights, Kind, Shortcut, choice, settings};
+use potstill_settings::{ChannelOrder, Described, HeadWeights, Kind, Shortcut, choice, settings};
 use serde::{Deserialize, Serialize};
 
 settings! {
@@ -102,6 +102,8 @@ settings! {
         /// One value for each channel, by which the difference is divided. Not without `mean`.
         pub std: Option<Vec<f64>> [above(0.0).not_empty()]
             = without "as is usual for the data set" like [0.229, 0.224, 0.225],
+        /// In which order the network takes the colours of a pixel; mean and std are in that order.
+        pub order: Option<ChannelOrder> = without "as its weights say, or rgb" like "bgr",
         /// Degrades the augmented image before it is normalised.
         pub low_resolution: Option<LowResolution> = without "the whole image" like { size = 16 },
     }

@@ -186,7 +186,8 @@ fn network(arguments: &PredictArguments) -> Result<Predictor, Failure> {
         opened::network(&source, "predict", &arguments.input)?
     };
     let mut predictor = opened::named(predictor, arguments.class_names.as_deref())?;
-    if predictor.preprocess.size.is_none() && arguments.input.preprocess.is_none() {
+    let is_open = predictor.preprocess.size.is_none() && predictor.preprocess.steps.is_none();
+    if is_open && arguments.input.preprocess.is_none() {
         // Weights without a config.json: pictures come in every size, and the network was published for one.
         let published = potstill_models::find(&predictor.name).map(|entry| entry.input);
         predictor.preprocess.size = Some(published.unwrap_or(USUAL_SIZE));
