@@ -6,6 +6,7 @@
 
 mod archive;
 mod asked;
+mod backbone_file;
 mod candidates;
 mod detector_names;
 mod head;

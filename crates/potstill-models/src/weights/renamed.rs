@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{StoredTensor, TensorFile, detector_names, timm_names};
+use super::{StoredTensor, TensorFile, backbone_file::BackboneFile, detector_names, timm_names};
 use crate::{Model, names::rename};
 
 /// A file's tensors by the network's names, each still behind what stands before it in the file.
@@ -13,6 +13,8 @@ pub(super) struct Renamed<'a> {
     pub others: BTreeMap<String, &'a str>,
     /// What has to be said about the names.
     pub notes: Vec<String>,
+    /// The path of the network's backbone, if that is all that the file holds.
+    pub backbone: Option<&'static str>,
 }
 
 /// Gives the tensors of `file` the names of `network`.
@@ -37,7 +39,15 @@ pub(super) fn renamed<'a>(file: &'a TensorFile, network: &Model) -> Result<Renam
         let name = detector_names::present_name(&name, &known).unwrap_or(name);
         rename(&name, names.aliases)
     };
+    let present: Vec<String> = all.iter().map(|name| ours(name)).collect();
+    let backbone = BackboneFile::find(present.iter().map(String::as_str), network);
+    let ours = |name: &str| {
+        let name = ours(name);
+        let of_backbone = backbone.as_ref().and_then(|backbone| backbone.name(&name));
+        of_backbone.unwrap_or(name)
+    };
     let mut found = Renamed {
+        backbone: backbone.as_ref().map(|backbone| backbone.path),
         tensors: BTreeMap::new(),
         others: file
             .others

@@ -44,6 +44,8 @@ pub struct WeightSet<'a> {
     stem: Option<String>,
     /// Whether the network was recognised in it.
     is_whole: bool,
+    /// The path of the network's backbone, if that is all that there is.
+    backbone: Option<&'static str>,
     asked: Asked,
     /// What has to be said about how the tensors were found, in a line each.
     pub notes: Vec<String>,
@@ -122,6 +124,7 @@ impl<'a> WeightSet<'a> {
                 .first()
                 .map(|entry| entry.path.clone()),
             is_whole,
+            backbone: renamed.backbone,
             asked: asked.clone(),
             notes,
         })
@@ -163,7 +166,7 @@ impl<'a> WeightSet<'a> {
     }
 
     /// Puts every tensor into `network`. Tells which tensors of the file were left out: those of the head if it
-    /// is to start anew.
+    /// is to start anew. A file of a backbone alone, a classifier's, then starts the backbone, and all else is fresh.
     ///
     /// # Errors
     /// [`ModelError::WeightMismatch`] listing every missing, extra and wrongly shaped tensor;
@@ -175,7 +178,8 @@ impl<'a> WeightSet<'a> {
         let is_left_out = |path: &str| {
             head == HeadWeights::New
                 && (is_below(path, self.names.head)
-                    || is_of_head(path, self.names.head) && !known.contains(path))
+                    || is_of_head(path, self.names.head) && !known.contains(path)
+                    || self.backbone.is_some_and(|backbone| !is_below(path, backbone)))
         };
         let left_out: Vec<String> = self
             .tensors
