@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::finding::Severity;
+use super::finding::{Finding, Severity};
 use super::map_reader::instances_of_ids;
 use super::record::{Extent, Outline, RawObject, Record, Records, Truth};
 use crate::decode::{Header, LabelImage, decode_with};
@@ -75,14 +75,17 @@ impl Annotated {
         };
         let turned = turned_images(opened.images.len(), |index| opened.header(index));
         if let Some((first, count, looked_at)) = turned {
-            let note = format!(
-                "warning: {}: {count} of {looked_at} images that were looked at have an EXIF orientation ({}). Annotations belong to the \
-                 pixels as they are stored, so it is not followed; turn these images upright, and their annotations, if they were drawn on \
-                 what a viewer shows",
-                opened.info.name,
-                opened.source(first)
-            );
-            opened.info.notes.push(note);
+            opened.info.findings.add(Finding {
+                severity: Severity::Warning,
+                kind: "exif-orientation",
+                file: opened.source(first),
+                place: String::new(),
+                line: None,
+                value: format!("{count} of {looked_at} images that were looked at"),
+                problem: "the image has an EXIF orientation, which is not followed: annotations belong to the pixels as they are stored"
+                    .to_owned(),
+                fix: "turn such images upright, and their annotations, if they were drawn on what a viewer shows".to_owned(),
+            });
         }
         Ok(opened)
     }

@@ -160,6 +160,16 @@ fn matched(
             continue;
         }
         report.file(tree.source(image));
+        if let Some((found, _)) = tree.file_by_case(&label) {
+            report.error(
+                "file-name-case",
+                found,
+                "its file of labels differs in upper and lower case",
+                "give both the same name: other systems tell them apart",
+            );
+            used.insert(found.to_owned());
+            continue;
+        }
         let fix = format!("add {label}, or remove the image");
         report.left_out("image-without-label", "", "it has no file of labels", &fix);
     }

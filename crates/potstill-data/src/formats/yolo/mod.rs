@@ -12,7 +12,7 @@ use std::sync::Arc;
 use self::config::Config;
 use self::lines::{Classes, read_objects};
 use super::Request;
-use super::tree::{Tree, normalised, stem};
+use super::tree::{Tree, file_name, normalised, stem};
 use crate::annotated::{Extent, Record, Records, Reporter, Truth};
 use crate::decode::format::extension;
 use crate::file_store::{FileStore, StoredFile};
@@ -66,16 +66,18 @@ pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
         });
     }
     report_unused(tree, &used, &mut report);
+    if without > 0 {
+        report.file(request.path.display().to_string());
+        report.warning(
+            "image-without-label",
+            format!("{without} of {}", records.len()),
+            "images have no label file, and count as images without objects",
+            "add the files if there are objects; an empty file says that there are none",
+        );
+    }
     let other = match request.split {
         Split::Train => Split::Test,
         Split::Validation | Split::Test => Split::Train,
-    };
-    let notes = match without {
-        0 => Vec::new(),
-        count => vec![format!(
-            "{count} of {} images have no label file, and count as images without objects",
-            records.len()
-        )],
     };
     Ok(Records {
         format: "YOLO",
@@ -86,7 +88,7 @@ pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
         class_ids: Vec::new(),
         target: request.target,
         findings: report.findings(),
-        notes,
+        notes: Vec::new(),
     })
 }
 
@@ -250,6 +252,7 @@ fn label_of(image: &str) -> String {
 fn report_unused(tree: &Tree, used: &HashSet<String>, report: &mut Reporter) {
     let folder = |name: &str| name.rsplit_once('/').map_or("", |(folder, _)| folder).to_owned();
     let folders: HashSet<String> = used.iter().map(|name| folder(name)).collect();
+    let by_case: HashSet<String> = used.iter().map(|name| name.to_lowercase()).collect();
     for name in tree.names() {
         let is_label = extension(name) == "txt" && folder(name).contains("labels");
         if !is_label
@@ -261,6 +264,15 @@ fn report_unused(tree: &Tree, used: &HashSet<String>, report: &mut Reporter) {
         }
         let Some(file) = tree.file(name) else { continue };
         report.file(tree.source(file));
+        if by_case.contains(&name.to_lowercase()) {
+            report.error(
+                "file-name-case",
+                file_name(name),
+                "the image of this label file differs in upper and lower case",
+                "give both the same name: other systems tell them apart",
+            );
+            continue;
+        }
         report.left_out(
             "label-without-image",
             "",
