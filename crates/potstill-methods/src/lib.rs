@@ -33,7 +33,7 @@ mod step;
 pub mod tskd;
 pub mod tst;
 
-pub use augmentation::{LearnedAugmentation, SearchOutputs};
+pub use augmentation::{Augmented, LearnedAugmentation, SearchOutputs};
 pub use cached_tensors::CachedTensors;
 pub use class_map::ClassMap;
 pub use cwd::{Cwd, channel_wise_divergence};

@@ -75,8 +75,8 @@ fn made(method: &dyn Method) -> Vec<f64> {
     let draws = (0..6).flat_map(|draw| {
         let mut stream = Seed::new(1).stream("test", &[draw]);
         let mut again = stream.clone();
-        let tracked = augmentation.augment(batch(0, 0, 2), &mut stream, true);
-        let still = augmentation.augment(batch(0, 0, 2), &mut again, false);
+        let tracked = augmentation.augment(batch(0, 0, 2), &mut stream, true).pixels;
+        let still = augmentation.augment(batch(0, 0, 2), &mut again, false).pixels;
         // An autodiff graph without a backward pass is never freed.
         assert!(tracked.is_autodiff());
         assert!(!still.is_autodiff());

@@ -7,12 +7,13 @@ use potstill_data::{Batch, Loader, LoaderConfig, Subset};
 
 use crate::{
     error::EngineError,
+    evaluate::padded_for,
     plan::timeline::SearchEpoch,
     run::{
         Run,
         preview_grid::{Specimen, draw},
     },
-    train::inputs::pixels,
+    train::warped::warped,
 };
 
 impl Run {
@@ -37,7 +38,7 @@ impl Run {
             self.learner.frozen_pair(method)?,
         );
         let task = &self.learner.task;
-        let clean = pixels(&batch, &self.learner.device);
+        let clean = self.learner.filled_pixels(&batch);
         // Each image has draws of its own; a batch shares them.
         let counters = |image: usize| [before.0 as u64, image as u64];
         let made = (0..wanted).map(|image| {
@@ -45,11 +46,20 @@ impl Run {
             let mut stream = self.learner.seed.stream(&name, &counters(image));
             augmentation.augment(clean.clone().narrow(0, image, 1), &mut stream, false)
         });
-        let after = Tensor::cat(made.collect(), 0);
+        let (after, maps): (Vec<_>, Vec<_>) = made.map(|made| (made.pixels, made.maps)).unzip();
+        let after = Tensor::cat(after, 0);
+        let maps: Option<Vec<_>> = maps.into_iter().collect();
+        let moved = match maps {
+            Some(maps) => warped(&batch, &Tensor::cat(maps, 0)),
+            None => batch.clone(),
+        };
         let mut confidence = [[Vec::new(), Vec::new()], [Vec::new(), Vec::new()]];
-        for (index, images) in [clean.clone(), after.clone()].into_iter().enumerate() {
+        for (index, (images, batch)) in [(clean.clone(), &batch), (after.clone(), &moved)]
+            .into_iter()
+            .enumerate()
+        {
             for (network, outputs) in pair.forward(images)?.iter().enumerate() {
-                confidence[network][index] = task.confidence(outputs, &batch)?;
+                confidence[network][index] = task.confidence(outputs, batch)?;
             }
         }
         let [student, teacher] = confidence;
@@ -75,7 +85,7 @@ impl Run {
         let some = Subset::of(Arc::clone(all), spread.collect())?;
         let config = LoaderConfig {
             batch: wanted,
-            ..LoaderConfig::default()
+            ..padded_for(self.learner.task.as_ref(), LoaderConfig::default())
         };
         let loader = Loader::new(Arc::new(some), self.spec.data.preprocess.clone(), config)?;
         Ok(loader.epoch(0, 0).next().transpose()?)

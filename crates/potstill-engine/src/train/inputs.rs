@@ -1,12 +1,14 @@
 //! From a batch to what each network takes: pixels, augmentations, normalisation.
 
+use std::borrow::Cow;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_data::{Batch, DataError, Target};
-use potstill_methods::StudentEpoch;
+use potstill_methods::{Augmented, StudentEpoch};
 use potstill_random::Seed;
 use potstill_tasks::{Sense, Targets, TermContext};
 
-use super::{error::StepError, learner::Learner};
+use super::{error::StepError, learner::Learner, warped::warped};
 use crate::network_input::NetworkInput;
 
 /// The images of a step as each network takes them, `[N, H, W, C]`, and what they are.
@@ -42,29 +44,54 @@ impl Learner {
         epoch: StudentEpoch,
         step: usize,
     ) -> Result<Inputs, StepError> {
-        let clean = || pixels(batch, &self.device);
         let counters = [epoch.0 as u64, step as u64];
-        let mut made = Vec::new();
+        let clean = || self.filled_pixels(batch);
+        let (mut made, mut batches) = (Vec::new(), Vec::new());
         for planned in &self.methods {
             if let Some(augmentation) = planned.method.augmentation() {
                 let name = format!("{}.augment", planned.id);
                 let mut stream = self.seed.stream(&name, &counters);
-                made.push(augmentation.augment(clean(), &mut stream, false));
+                let Augmented { pixels, maps } = augmentation.augment(clean(), &mut stream, false);
+                made.push(pixels);
+                batches.push(match maps {
+                    Some(maps) => Cow::Owned(warped(batch, &maps)),
+                    None => Cow::Borrowed(batch),
+                });
             }
         }
-        let targets = self.targets(batch)?;
         if made.is_empty() {
+            let targets = self.targets(batch)?;
             let take = |input: &NetworkInput| input.of_batch(batch, &self.device);
             return self.taken(&take, targets, (batch.indices.clone(), counters));
         }
         made.push(clean());
-        let copies = made.len();
+        batches.push(Cow::Borrowed(batch));
+        let all = joined(&batches);
         let pixels = Tensor::cat(made, 0);
         self.taken(
             &|input| Ok(input.of_pixels(pixels.clone())),
-            targets.repeated(copies),
-            (batch.indices.repeat(copies), counters),
+            self.targets(&all)?,
+            (all.indices, counters),
         )
+    }
+
+    /// The pixels of a batch for an augmentation: padding has the colour that is 0 to the student, as in a batch without one.
+    pub(crate) fn filled_pixels(&self, batch: &Batch) -> Tensor<4> {
+        if !batch.is_padded() {
+            return pixels(batch, &self.device);
+        }
+        let [_, height, width, channels] = batch.shape;
+        let mean = &self.student_input.normalise.mean;
+        let mut filled = batch.images.clone();
+        let images = filled.chunks_exact_mut((height * width * channels).max(1));
+        for (image, [rows, columns]) in images.zip(&batch.valid) {
+            for (place, pixel) in image.chunks_exact_mut(channels.max(1)).enumerate() {
+                if place / width >= *rows || place % width >= *columns {
+                    pixel.copy_from_slice(mean);
+                }
+            }
+        }
+        Tensor::from_data(TensorData::new(filled, batch.shape), &self.device)
     }
 
     /// What is known about the images; nothing of those without labels.
@@ -101,6 +128,20 @@ impl Learner {
             indices,
             counters,
         })
+    }
+}
+
+/// What is known of the images of several batches of one size, one after the other; their pixels are left out.
+fn joined(batches: &[Cow<'_, Batch>]) -> Batch {
+    let [_, height, width, channels] = batches.first().map_or([0; 4], |batch| batch.shape);
+    let count = batches.iter().map(|batch| batch.len()).sum();
+    Batch {
+        images: Vec::new(),
+        shape: [count, height, width, channels],
+        valid: batches.iter().flat_map(|batch| batch.valid.clone()).collect(),
+        targets: batches.iter().flat_map(|batch| batch.targets.clone()).collect(),
+        truth: Vec::new(),
+        indices: batches.iter().flat_map(|batch| batch.indices.clone()).collect(),
     }
 }
 

@@ -15,3 +15,4 @@ pub(crate) mod step;
 pub(crate) mod teacher;
 pub(crate) mod teacher_cache;
 pub(crate) mod terms;
+pub(crate) mod warped;

@@ -6,15 +6,17 @@ use potstill_methods::{MethodError, OptimizerGroup, SearchOutputs};
 use potstill_metrics::Metrics;
 use potstill_models::{FrozenModel, Model, ModelError, Outputs};
 use potstill_ops::{Frozen, Mode, Pass};
+use potstill_optim::clip_by_global_norm;
+use potstill_tasks::{Sense, TermContext};
 
 use super::{
     backward::{Optimizers, gradients},
     error::StepError,
-    inputs::pixels,
     learner::Learner,
     parts::OptimizerKey,
     step::StepReport,
     terms::{StepLoss, Weighted, values},
+    warped::warped,
 };
 use crate::{error::EngineError, network_input::NetworkInput};
 
@@ -55,12 +57,23 @@ impl Learner {
         let mut stream = self
             .seed
             .stream(&format!("{id}.round"), &[epoch as u64, step as u64]);
-        let made = augmentation.augment(pixels(batch, &self.device), &mut stream, true);
-        let [student, teacher] = pair.forward(made)?;
+        let made = augmentation.augment(self.filled_pixels(batch), &mut stream, true);
+        let [student, teacher] = pair.forward(made.pixels)?;
+        let targets = match &made.maps {
+            Some(maps) => self.task.targets(&warped(batch, maps), &self.device)?,
+            None => self.task.targets(batch, &self.device)?,
+        };
         let outputs = SearchOutputs {
             student: &student,
             teacher: &teacher,
-            targets: &self.task.targets(batch, &self.device)?,
+            targets: &targets,
+            task: self.task.as_ref(),
+            context: TermContext {
+                seed: self.seed,
+                counters: [epoch as u64, step as u64],
+                indices: &batch.indices,
+                sense: Sense::Usual,
+            },
         };
         let terms = augmentation.terms(&outputs).map_err(StepError::of(&id))?;
         // There are no other terms in a round, so they keep their names.
@@ -70,14 +83,21 @@ impl Learner {
         });
         let weighted: Vec<_> = terms.collect();
         let StepLoss { loss, terms } = values(&weighted)?;
-        let rate = augmentation.rate();
+        let (rate, limit) = (augmentation.rate(), augmentation.clip_norm());
         if let Some(mut gradients) = gradients(weighted) {
             let optimizer = optimizers.of(OptimizerKey::Search);
+            let parts = self.methods[method].method.parts().into_iter();
+            let learning: Vec<_> = parts
+                .filter(|part| part.group == Some(OptimizerGroup::Search))
+                .map(|part| part.module)
+                .collect();
+            let scale = limit.map_or(1.0, |limit| clip_by_global_norm(&learning, &gradients, limit));
             let parts = self.methods[method].method.parts_mut().into_iter();
             for part in parts.filter(|part| part.group == Some(OptimizerGroup::Search)) {
                 let name = part.full_name(&id);
                 part.module
                     .update_with_gradients(&mut gradients, &mut |entry, value, gradient| {
+                        let gradient = if scale < 1.0 { gradient * scale } else { gradient };
                         optimizer.update(&format!("{name}/{}", entry.path), value, gradient, rate)
                     });
             }

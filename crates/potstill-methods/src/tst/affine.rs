@@ -14,7 +14,7 @@ const FEATURES: usize = 6;
 /// How much these, and the magnitude, are shaken for each image.
 const SHAKE: f64 = 0.01;
 /// The map that changes nothing.
-const IDENTITY: [f64; 6] = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0];
+pub(super) const IDENTITY: [f64; 6] = [1.0, 0.0, 0.0, 0.0, 1.0, 0.0];
 
 /// An affine network.
 #[derive(Module, Debug)]

@@ -6,8 +6,8 @@ use potstill_ops::Scope;
 use potstill_random::Stream;
 
 use super::{
-    affine::AffineNetwork,
-    closed_form::closed_form,
+    affine::{AffineNetwork, gated},
+    closed_form::{closed_form, closed_form_map},
     colour::{ColourNetwork, constant},
     operation::{Kind, MAGNITUDES, Operation},
     pixels::PixelRange,
@@ -106,10 +106,7 @@ impl Bank {
             return self.fixed(operation, x, stream);
         };
         let images = x.dims()[0];
-        let gates: Vec<f64> = match self.inner_gate {
-            Some(logit) => (0..images).map(|_| fixed_gate(logit, uniform(stream))).collect(),
-            None => Vec::new(),
-        };
+        let gates = self.image_gates(images, stream);
         let index = operation as usize;
         match &self.forms {
             BankKind::ClosedForm => closed_form(operation, x.clone(), magnitude, &gates, &self.scale),
@@ -126,6 +123,38 @@ impl Bank {
                     None => x.clone(),
                 }
             }
+        }
+    }
+
+    /// How an operation on places moves each image, `[N, 2, 3]`, at the `magnitude` (`[1]`): where each new place takes its colour from. `None`
+    /// for an operation of another kind.
+    pub fn maps(
+        &self,
+        operation: Operation,
+        x: &Tensor<4>,
+        magnitude: Tensor<1>,
+        stream: &mut Stream,
+    ) -> Option<Tensor<3>> {
+        if operation.kind() != Kind::Affine {
+            return None;
+        }
+        let images = x.dims()[0];
+        let gates = self.image_gates(images, stream);
+        let maps = match &self.forms {
+            BankKind::ClosedForm => closed_form_map(operation, magnitude, x)?.expand([images, 2, 3]),
+            BankKind::Networks(networks) => {
+                let network = networks.affine.get(operation as usize - networks.colour.len())?;
+                network.maps(x, magnitude, &AffineNetwork::noise(images, stream))
+            }
+        };
+        Some(gated(maps, &gates, x))
+    }
+
+    /// The gate of each image within an operation; none if there are no such gates.
+    fn image_gates(&self, images: usize, stream: &mut Stream) -> Vec<f64> {
+        match self.inner_gate {
+            Some(logit) => (0..images).map(|_| fixed_gate(logit, uniform(stream))).collect(),
+            None => Vec::new(),
         }
     }
 

@@ -10,6 +10,7 @@ use potstill_ops::{Parameters, Pass, Scope};
 use potstill_random::{Seed, Stream};
 use potstill_recipe::{MethodSpec, OptimizerSpec, Sgd};
 use potstill_settings::Key;
+use potstill_tasks::{Sense, TermContext};
 use serde_json::Value;
 
 use super::{
@@ -20,13 +21,16 @@ use super::{
     search::{SearchLoss, SearchRate},
 };
 use crate::{
-    CacheKey, CachedTensors, Event, LearnedAugmentation, LossTerm, Method, MethodError, MethodInfo, Part,
-    PlanContext, PrepareContext, Prepared, SearchOutputs, SearchRound, StepContext, TargetNeed,
+    Augmented, CacheKey, CachedTensors, Event, LearnedAugmentation, LossTerm, Method, MethodError,
+    MethodInfo, Part, PlanContext, PrepareContext, Prepared, SearchOutputs, SearchRound, StepContext,
+    TargetNeed, levels::is_dense,
 };
 
 /// TST, planned.
 pub struct Tst {
     temperature: f64,
+    /// Whether targets have places, which move with the images.
+    is_dense: bool,
     augmenter: Augmenter,
     rounds: Vec<SearchRound>,
     first_rate: f64,
@@ -57,13 +61,14 @@ impl Tst {
     pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
         let options = Options::read(spec, context.epochs)?;
         context.teacher_of_same_classes(Self::NAME)?;
-        let rounds = options.rounds(context.epochs);
+        let rounds = options.rounds(context.epochs, is_dense(context.task));
         let [height, width, channels] = context.image;
         if channels != 3 {
             let problem = format!("changes colours and needs images of 3 channels, not {channels}");
             return Err(spec.invalid_option("kind", problem).into());
         }
-        let cutout = options.cutout.unwrap_or((height.min(width) / 2).max(1));
+        let is_dense = is_dense(context.task);
+        let cutout = options.cutout(height.min(width), is_dense);
         let bank = Bank::new(
             // The networks take this place when they are trained.
             BankKind::ClosedForm,
@@ -71,8 +76,10 @@ impl Tst {
             options.inner_gate.logit(),
             cutout,
         );
+        let bank_option = options.bank(is_dense);
         Ok(Self {
-            temperature: options.temperature,
+            temperature: options.temperature(is_dense),
+            is_dense,
             augmenter: Augmenter {
                 strengths: PolicyParameters::new(&context.scope().at("strengths")),
                 gate: options.gate,
@@ -82,8 +89,8 @@ impl Tst {
             first_rate: options.search_lr,
             rate: SearchRate::new(options.search_lr),
             pictures: options.pictures,
-            training: options.bank.lengths(1).map(|_| BankTraining {
-                option: options.bank.clone(),
+            training: bank_option.lengths(1).map(|_| BankTraining {
+                option: bank_option.clone(),
                 // Every entry has the same bank: it is kept for whoever has the same images.
                 scope: Scope::new(&context.device, context.seed, Self::NAME).at("bank"),
                 seed: context.seed,
@@ -98,8 +105,8 @@ impl Method for Tst {
         MethodInfo {
             rounds: self.rounds.clone(),
             prepares: self.training.is_some(),
-            targets: Some(TargetNeed::class(
-                "its rounds look for images of that class that the student misses",
+            targets: Some(TargetNeed::single_classes(
+                "its rounds look for images of which the student misses what is known",
             )),
             ..MethodInfo::default()
         }
@@ -286,16 +293,54 @@ fn wrong(reason: String) -> MethodError {
     }
 }
 
+/// The largest norm of the gradients of a round of a dense task, as in the authors' program.
+const LARGEST_NORM: f64 = 20.0;
+
+/// The teacher's usual losses, which make images that it gets right, and the student's inverted ones, which make images that it gets wrong.
+fn dense_terms(outputs: &SearchOutputs<'_>) -> Result<Vec<LossTerm>, MethodError> {
+    let of = |network, name: &str, sense| -> Result<Vec<LossTerm>, MethodError> {
+        let context = TermContext {
+            sense,
+            ..outputs.context
+        };
+        let terms = outputs.task.terms(network, outputs.targets, &context)?;
+        Ok(terms
+            .into_iter()
+            .map(|term| LossTerm {
+                name: format!("{name}_{}", term.name),
+                ..term
+            })
+            .collect())
+    };
+    let mut terms = of(outputs.teacher, "teacher", Sense::Usual)?;
+    terms.extend(of(outputs.student, "student_inverted", Sense::Inverted)?);
+    Ok(terms)
+}
+
 impl LearnedAugmentation for Tst {
-    fn augment(&self, pixels: Tensor<4>, stream: &mut Stream, learns: bool) -> Tensor<4> {
-        if learns {
+    fn augment(&self, pixels: Tensor<4>, stream: &mut Stream, learns: bool) -> Augmented {
+        if self.is_dense {
+            let (pixels, maps) = self.augmenter.augment_once(pixels, stream, learns);
+            return Augmented {
+                pixels,
+                maps: Some(maps),
+            };
+        }
+        Augmented::in_place(if learns {
             self.augmenter.augment(pixels, stream)
         } else {
             self.augmenter.augment_untracked(pixels, stream)
-        }
+        })
+    }
+
+    fn clip_norm(&self) -> Option<f64> {
+        self.is_dense.then_some(LARGEST_NORM)
     }
 
     fn terms(&self, outputs: &SearchOutputs<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        if self.is_dense {
+            return dense_terms(outputs);
+        }
         let [student, teacher] = [outputs.student, outputs.teacher].map(Outputs::logits);
         let labels = outputs.targets.class()?;
         let loss = SearchLoss::new(student?.clone(), teacher?.clone(), labels);

@@ -11,12 +11,14 @@ settings! {
     /// The options of TST in a recipe.
     pub(super) struct Options {
         /// T of the distillation on logits.
-        pub temperature: f64 [above(0.0)] = default 4.0,
+        pub temperature: Option<f64> [above(0.0)] = without "4, for dense tasks 1" like 4.0,
         /// The epochs of the student, counted from 0, before which the augmentation learns; empty for one
         /// that learns nothing.
-        pub rounds: Option<Vec<usize>> = without "epochs / 8 and 3 epochs / 8, each at least 1" like [30, 90],
+        pub rounds: Option<Vec<usize>> = without "epochs / 8 and 3 epochs / 8, each at least 1; for dense tasks epochs / 4 and epochs / 2"
+            like [30, 90],
         /// How many epochs it then learns.
-        pub round_epochs: Option<usize> [at_most(1_000_000.0)] = without "epochs / 8, at least 1" like 30,
+        pub round_epochs: Option<usize> [at_most(1_000_000.0)]
+            = without "epochs / 8, at least 1; for dense tasks 1" like 30,
         /// The first learning rate of each round (SGD, momentum 0.9); a tenth less after an epoch that gained
         /// too little.
         pub search_lr: f64 [above(0.0)] = default 0.01,
@@ -26,9 +28,11 @@ settings! {
         /// published weights.
         pub inner_gate: InnerGate = default 4.0,
         /// Half the side of the square that Cutout leaves out.
-        pub cutout: Option<usize> [at_least(1.0)] = without "half the image's shorter side" like 16,
+        pub cutout: Option<usize> [at_least(1.0)]
+            = without "half the image's shorter side; for dense tasks an eighth, at most 64" like 16,
         /// Where the bank of operations comes from.
-        pub bank: BankOption = default { kind = "trained" },
+        pub bank: Option<BankOption> = without "trained networks; for dense tasks the closed form"
+            like { kind = "trained" },
         /// Images drawn before and after, with both networks' confidence, at the end of each round; 0 for
         /// none.
         pub pictures: usize = default 8,
@@ -129,15 +133,19 @@ impl Options {
     }
 
     /// When the augmentation learns. Unless a recipe says otherwise, in proportion to the published 30 epochs
-    /// before the epochs 30 and 90 of 240, but never before the student has learned anything.
-    pub fn rounds(&self, epochs: usize) -> Vec<SearchRound> {
-        let mut starts = self
-            .rounds
-            .clone()
-            .unwrap_or_else(|| vec![(epochs / 8).max(1), (3 * epochs / 8).max(1)]);
+    /// before the epochs 30 and 90 of 240, for dense tasks to the one epoch before the epochs 6 and 12 of 24; but
+    /// never before the student has learned anything.
+    pub fn rounds(&self, epochs: usize, is_dense: bool) -> Vec<SearchRound> {
+        let (usual, length) = if is_dense {
+            ([epochs / 4, epochs / 2], 1)
+        } else {
+            ([epochs / 8, 3 * epochs / 8], (epochs / 8).max(1))
+        };
+        let usual = || usual.map(|start| start.max(1)).to_vec();
+        let mut starts = self.rounds.clone().unwrap_or_else(usual);
         starts.sort_unstable();
         starts.dedup();
-        let epochs = self.round_epochs.unwrap_or((epochs / 8).max(1));
+        let epochs = self.round_epochs.unwrap_or(length);
         starts
             .into_iter()
             .map(|before| SearchRound {
@@ -145,5 +153,30 @@ impl Options {
                 epochs,
             })
             .collect()
+    }
+
+    /// T of the distillation on logits.
+    pub fn temperature(&self, is_dense: bool) -> f64 {
+        self.temperature.unwrap_or(if is_dense { 1.0 } else { 4.0 })
+    }
+
+    /// Half the side of the square that Cutout leaves out, for images of this shorter side. The authors' programs for dense
+    /// tasks leave out 128 pixels of about 800.
+    pub fn cutout(&self, side: usize, is_dense: bool) -> usize {
+        let usual = if is_dense { (side / 8).min(64) } else { side / 2 };
+        self.cutout.unwrap_or(usual.max(1))
+    }
+
+    /// Where the bank comes from. Networks are not trained on the large images of dense tasks: the authors have theirs from
+    /// small ones.
+    pub fn bank(&self, is_dense: bool) -> BankOption {
+        match &self.bank {
+            Some(bank) => bank.clone(),
+            None if is_dense => BankOption::ClosedForm,
+            None => BankOption::Trained(TrainedBank {
+                affine_epochs: None,
+                colour_epochs: None,
+            }),
+        }
     }
 }
