@@ -65,6 +65,16 @@ impl AnchorGrid {
         Self::new(&sizes, &[1.0])
     }
 
+    /// How many levels there are.
+    pub fn levels(&self) -> usize {
+        self.levels.len()
+    }
+
+    /// The anchors of a level around the place at 0, 0.
+    pub fn around(&self, level: usize) -> &[Corners] {
+        self.levels.get(level).map_or(&[], Vec::as_slice)
+    }
+
     /// How many anchors a place of this level has.
     pub fn per_place(&self, level: usize) -> usize {
         self.levels.get(level).map_or(0, Vec::len)

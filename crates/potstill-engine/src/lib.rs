@@ -6,6 +6,7 @@
 
 mod bench;
 mod checkpoint;
+mod detector_config;
 mod device;
 mod error;
 mod estimate;
@@ -29,6 +30,7 @@ mod vision_model;
 
 pub use bench::{BenchReport, BenchSetup, Milliseconds, PartReport, bench, bench_inference};
 pub use checkpoint::{Checkpoint, Position};
+pub use detector_config::DetectorConfig;
 pub use device::cpu;
 pub use error::EngineError;
 pub use estimate::Estimate;

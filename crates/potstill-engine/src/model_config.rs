@@ -4,13 +4,15 @@ use std::{fs, path::Path};
 
 use potstill_data::{Augment, Normalise};
 use potstill_models::{BuildOptions, Model, Shortcut, find};
-use potstill_ops::{Insertion, Scope};
+use potstill_ops::{Insertion, NormRule, Scope};
 use potstill_recipe::{LowResolution, TaskKind};
 use potstill_settings::ChannelOrder;
 use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Map, Value};
 
-use crate::{error::EngineError, network_input::NetworkInput, preprocess::Preprocess};
+use crate::{
+    detector_config::DetectorConfig, error::EngineError, network_input::NetworkInput, preprocess::Preprocess,
+};
 
 /// The name of the weights in an exported folder.
 pub(crate) const MODEL: &str = "model.safetensors";
@@ -32,6 +34,12 @@ pub struct ModelConfig {
     /// The shortcut of a residual network for small images, where it is not the published one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shortcut: Option<Shortcut>,
+    /// What the batch norms of its backbone add to the variance, where that is not what the network has.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub norm_eps: Option<f64>,
+    /// Where a detector looks, and which of what it sees it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub detector: Option<DetectorConfig>,
     /// The layers that a method put in, in that order.
     #[serde(
         default,
@@ -92,7 +100,11 @@ impl ModelConfig {
             channels: Some(self.input.channels),
             shortcut: self.shortcut,
         };
-        let mut classifier = find(&self.architecture)?.build(options, scope)?;
+        let norms = NormRule {
+            epsilon: self.norm_eps,
+            ..NormRule::default()
+        };
+        let mut classifier = find(&self.architecture)?.build(options, &scope.with_norms(norms))?;
         self.insert(&mut classifier, scope)?;
         Ok(classifier)
     }

@@ -7,9 +7,9 @@ use potstill_models::{
     BuildOptions, HeadWeights, Model, ModelEntry, Shortcut, find,
     weights::{self, Asked, TensorFile, WeightSet},
 };
-use potstill_ops::Scope;
+use potstill_ops::{NormRule, Scope};
 use potstill_random::Seed;
-use potstill_recipe::Network;
+use potstill_recipe::{Network, Norms};
 
 use crate::{
     checkpoint::{Checkpoint, METADATA_KEY},
@@ -48,6 +48,8 @@ pub struct Source {
     pub head: HeadWeights,
     /// The shortcut of a residual network for small images; none for what the weights have, or the published one.
     pub shortcut: Option<Shortcut>,
+    /// How its batch norms are made; of a network with a neck those of the backbone.
+    pub norms: NormRule,
     /// Output classes of a fresh network or head; none for what the weights say, or the published number.
     pub classes: Option<usize>,
     /// Image channels; none for what `config.json` or the weights say, or 3.
@@ -66,6 +68,11 @@ impl Source {
             prefix: weights.and_then(|weights| weights.prefix().map(str::to_owned)),
             head: spec.head,
             shortcut: spec.shortcut,
+            norms: NormRule {
+                frozen: spec.norm == Norms::Frozen,
+                momentum: None,
+                epsilon: spec.norm_eps,
+            },
             classes: None,
             channels: None,
             asked: Asked::Recipe(table.into()),
@@ -95,7 +102,14 @@ impl Source {
             .or_else(|| config.as_ref().map(|config| config.architecture.clone()));
         let model = model.ok_or(EngineError::NoArchitecture)?;
         let entry = find(&model)?;
-        let scope = Scope::new(device, seed, owner);
+        let norms = NormRule {
+            epsilon: self
+                .norms
+                .epsilon
+                .or(config.as_ref().and_then(|config| config.norm_eps)),
+            ..self.norms
+        };
+        let scope = Scope::new(device, seed, owner).with_norms(norms);
         let mut options = BuildOptions {
             classes: self.classes,
             channels: self

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use potstill_ops::{NormRule, Pass, Point, Scope};
 
 use crate::{
-    Backbone, Outputs,
+    Backbone, DetectorFacts, Outputs,
     backbones::{Architecture, Extent},
     heads::{DetectorConfig, Head, HeadConfig, Pyramid},
     levels::Levels,
@@ -53,10 +53,7 @@ fn with_plain_norms(scope: &Scope) -> Scope {
 
 /// The scope of what stands on a detector's backbone: frozen batch norms are the backbone's alone.
 fn with_trained_norms(scope: &Scope) -> Scope {
-    scope.with_norms(NormRule {
-        frozen: false,
-        ..scope.norm_rule()
-    })
+    scope.with_norms(NormRule::default())
 }
 
 /// The path of a dense head.
@@ -149,6 +146,11 @@ impl Assembly {
         let points = levels.map(|level| level.end.post).collect();
         let maps = pass.within(path, |pass| backbone.maps_at(points, images, pass));
         pass.within(neck.path(), |pass| neck.get().forward(maps, pass))
+    }
+
+    /// What is to be known of a detector; `None` of any other model.
+    pub fn detector_facts(&self) -> Option<DetectorFacts> {
+        self.head.get().detector_facts()
     }
 
     /// Why images of this height and width cannot pass; `None` if they can.

@@ -37,7 +37,8 @@ pub use backbones::{Backbone, LastStage, Stage, StageEnd};
 pub use dense_logits::DenseLogits;
 pub use detections::{
     BoxMaps, CellDetections, CellMaps, DefaultBoxDetections, DenseDetections, DenseLearning,
-    DenseLevelOutputs, DenseRules, Detections, FoundRegion, LatePass, RegionDetections, RegionRules,
+    DenseLevelOutputs, DenseRules, Detections, DetectorFacts, FoundRegion, LatePass, RegionDetections,
+    RegionRules,
 };
 pub use error::ModelError;
 pub use frozen_model::FrozenModel;

@@ -4,8 +4,8 @@ use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Frozen, Inserted, Insertion, Mode, Parameters, Pass, Point, Scope};
 
 use crate::{
-    LastStage, ModelError, Names, Network, NetworkDescription, OutputError, OutputKind, Outputs, StageEnd,
-    assembly::Assembly, detectors::WholeDetector, own_network::OwnNetwork, probe,
+    DetectorFacts, LastStage, ModelError, Names, Network, NetworkDescription, OutputError, OutputKind,
+    Outputs, StageEnd, assembly::Assembly, detectors::WholeDetector, own_network::OwnNetwork, probe,
 };
 
 /// A network with the layers that were put into it: one of the registry, or a program's own.
@@ -229,6 +229,15 @@ impl Model {
     /// The ends of the last stage. `None` if a program's own network does not say.
     pub fn last_stage(&self) -> Option<LastStage> {
         self.description.last_stage.clone()
+    }
+
+    /// Where a detector looks, and which of what it sees it tells; `None` of any other network.
+    pub fn detector(&self) -> Option<DetectorFacts> {
+        match self.network.get() {
+            Source::Assembly(assembly) => assembly.detector_facts(),
+            Source::Whole(detector) => Some(detector.detector()),
+            Source::Own(_) => None,
+        }
     }
 
     /// Output classes.

@@ -6,7 +6,7 @@ use potstill_methods::{NetworkInfo, PlannedMethod};
 use potstill_models::{Model, Shortcut};
 use potstill_ops::Scope;
 use potstill_random::Seed;
-use potstill_recipe::Recipe;
+use potstill_recipe::{Norms, Recipe};
 
 use super::data::PlannedData;
 use crate::{error::EngineError, network_input::NetworkInput, source::Source, vision_model::VisionModel};
@@ -92,6 +92,10 @@ impl PlannedStudent {
         if let Some(run) = start.as_ref().filter(|run| !run.exists()) {
             let reason = format!("there is no run in {}", run.display());
             return Err(EngineError::invalid_plan("start", reason));
+        }
+        if spec.norm == Norms::Frozen && !spec.has_weights() && start.is_none() {
+            let reason = "frozen batch norms of random weights would be constants that mean nothing: give the student `weights`, or leave `norm` out";
+            return Err(EngineError::invalid_plan("student.norm", reason));
         }
         let named = Source::of(spec, "student");
         let source = Source {

@@ -5,6 +5,7 @@ use potstill_report::{Details, EpochResult, Summary, Teacher, Validated, html_re
 
 use super::Run;
 use crate::{
+    detector_config::DetectorConfig,
     error::EngineError,
     export::deploy,
     machine::peak_rss_mb,
@@ -126,6 +127,8 @@ impl Run {
             classes: network.classes(),
             class_names: data.train.classes().to_vec(),
             shortcut: student.shortcut,
+            norm_eps: spec.recipe.as_ref().and_then(|recipe| recipe.student.norm_eps),
+            detector: network.detector().map(DetectorConfig::from),
             inserted: network.insertions(),
             input: InputConfig {
                 size: data.shown_size(),

@@ -3,6 +3,7 @@
 mod cells;
 mod default_boxes;
 mod dense;
+mod facts;
 mod late_pass;
 mod regions;
 
@@ -12,6 +13,7 @@ use potstill_detection::Found;
 pub use cells::{CellDetections, CellMaps};
 pub use default_boxes::{BoxMaps, DefaultBoxDetections};
 pub use dense::{DenseDetections, DenseLearning, DenseLevelOutputs, DenseRules};
+pub use facts::DetectorFacts;
 pub use late_pass::LatePass;
 pub use regions::{FoundRegion, RegionDetections, RegionRules};
 

@@ -9,7 +9,8 @@ use super::{
     ssdlite::{self, SsdLite},
 };
 use crate::{
-    CellDetections, DefaultBoxDetections, Detections, InputRule, LastStage, Outputs, Stage, StageEnd,
+    CellDetections, DefaultBoxDetections, Detections, DetectorFacts, InputRule, LastStage, Outputs, Stage,
+    StageEnd,
 };
 
 /// The configuration of a detector in one piece.
@@ -70,6 +71,14 @@ impl WholeConfig {
 }
 
 impl WholeDetector {
+    /// What is to be known of it.
+    pub fn detector(&self) -> DetectorFacts {
+        match self {
+            Self::FastestDet(_) => DetectorFacts::of_cells(),
+            Self::SsdLite(_) => DetectorFacts::of_default_boxes(),
+        }
+    }
+
     /// What it gives for normalised images `[N, H, W, C]`.
     pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs {
         let [_, height, width, _] = images.dims();

@@ -9,7 +9,7 @@ mod regions;
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Pass, Scope};
 
-use crate::{DenseLogits, Detections, Outputs};
+use crate::{DenseLogits, Detections, DetectorFacts, Outputs};
 
 use anchors::AnchorHeads;
 pub(crate) use anchors::OneStageConfig;
@@ -61,6 +61,15 @@ pub(crate) enum Head {
 }
 
 impl Head {
+    /// What is to be known of a detector's head; `None` of any other.
+    pub fn detector_facts(&self) -> Option<DetectorFacts> {
+        match self {
+            Self::OneStage(head) => Some(head.rules().into()),
+            Self::TwoStage(head) => Some(head.rules().into()),
+            _ => None,
+        }
+    }
+
     /// Outputs of the maps `[N, h, w, C]` that it reads, fine to coarse, for images of this size `[H, W]`. Only a detector reads more than
     /// the first.
     pub fn forward(&self, mut maps: Vec<Tensor<4>>, size: [usize; 2], pass: &mut Pass<'_>) -> Outputs {

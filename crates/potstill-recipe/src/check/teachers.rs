@@ -39,7 +39,9 @@ fn check_source(teacher: &Table, at: &Origin) -> Option<Problem> {
         Some("run") => (
             "run",
             "takes the student of that run as it is",
-            &["onnx", "logits", "model", "weights", "head", "shortcut", "input"],
+            &[
+                "onnx", "logits", "model", "weights", "head", "shortcut", "norm", "norm_eps", "input",
+            ],
         ),
         Some("onnx") => (
             "onnx",
@@ -49,6 +51,8 @@ fn check_source(teacher: &Table, at: &Origin) -> Option<Problem> {
                 "weights",
                 "head",
                 "shortcut",
+                "norm",
+                "norm_eps",
                 "precision",
                 "batch_norm",
                 "optimizer",

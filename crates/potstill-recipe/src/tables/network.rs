@@ -20,6 +20,11 @@ settings! {
         /// How the network takes an image.
         pub input: Option<Input> = without "whole, normalised as its weights say or as is usual for the data set"
             like { mean = [0.5, 0.5, 0.5], std = [0.25, 0.25, 0.25] } (also "normalize", "normalise"),
+        /// How batch norms are: `frozen` ones normalise by their running statistics and learn nothing, as in a detector that starts from a
+        /// pretrained backbone and sees few images at once. Of a network with a neck those of the backbone; the others are ordinary.
+        pub norm: Norms = default "ordinary",
+        /// What those batch norms add to the variance. Weights do not say: 0 for torchvision's detectors of the first generation.
+        pub norm_eps: Option<f64> [at_least(0.0)] = without "as the network has it" like 0.0,
         /// Parts of the student whose weights do not train, by the beginnings of their paths. Running statistics of batch
         /// norms move all the same. Not of a teacher.
         pub freeze: Option<Vec<String>> [not_empty()] = without "everything trains" like ["conv1", "layer1"],
@@ -117,6 +122,16 @@ settings! {
         pub size: usize [at_least(1.0)] = example 16,
         /// How the image gets its old size back.
         pub enlarge: Enlarge = default "nearest",
+    }
+}
+
+choice! {
+    /// Whether batch norms learn.
+    pub enum Norms = Ordinary {
+        /// They normalise by the batch in training, and learn.
+        Ordinary = "ordinary",
+        /// They are constant.
+        Frozen = "frozen",
     }
 }
 

@@ -75,6 +75,11 @@ impl AnchorHeads {
         }
     }
 
+    /// How what they say is read and taught.
+    pub fn rules(&self) -> &DenseRules {
+        &self.rules
+    }
+
     /// What they say of every anchor of each map `[N, H_l, W_l, C]`, fine to coarse, of images of this padded size `[H, W]`.
     pub fn forward(&self, maps: Vec<Tensor<4>>, size: [usize; 2], pass: &mut Pass<'_>) -> DenseDetections {
         let of_level = |(level, map)| self.of_level(level, map, pass);

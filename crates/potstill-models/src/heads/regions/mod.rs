@@ -39,6 +39,11 @@ impl TwoStageHead {
         }
     }
 
+    /// How what it says is read.
+    pub fn rules(&self) -> &RegionRules {
+        &self.rules
+    }
+
     /// What there is to say of a pyramid `[N, H_l, W_l, C]`, fine to coarse, of images of this padded size `[H, W]`, before a region is
     /// looked at.
     pub fn forward(&self, maps: Vec<Tensor<4>>, size: [usize; 2], pass: &mut Pass<'_>) -> RegionDetections {
