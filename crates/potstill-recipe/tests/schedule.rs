@@ -109,6 +109,7 @@ fn per_step_is_a_scheduler_stepped_at_each_step() {
         decay,
         per: Per::Step,
         warmup_epochs: 1,
+        warmup_steps: 0,
         warmup_start: 0.25,
     };
     let expected = [
@@ -142,4 +143,32 @@ fn odd_numbers_give_a_rate_all_the_same() {
             assert!(lr.is_finite() && (0.0..=LR).contains(&lr), "{lr}");
         }
     }
+}
+
+/// By torch 2.15: `LinearLR(o, 0.001, 1.0, 3)` stepped at each step, and `MultiStepLR(o, [2])` stepped after each of 3 epochs of 4 steps,
+/// as torchvision trains detectors.
+#[test]
+fn a_warm_up_in_steps_goes_beneath_a_decay_by_epochs() {
+    let decay = Decay::Milestones(Milestones {
+        at: vec![2],
+        gamma: 0.1,
+    });
+    let schedule = Schedule {
+        warmup_steps: 3,
+        warmup_start: 0.001,
+        ..schedule(decay)
+    };
+    let expected = [
+        0.0001, 0.0334, 0.0667, 0.1, 0.1, 0.1, 0.1, 0.1, 0.01, 0.01, 0.01, 0.01,
+    ];
+    assert_near(&per_step(&schedule, 3, 4), &expected);
+    let longer = Schedule {
+        warmup_epochs: 1,
+        ..schedule
+    };
+    assert_eq!(
+        longer.lr(LR, 0, 1, 4, 3),
+        longer.lr(LR, 0, 0, 4, 3),
+        "an epoch is longer"
+    );
 }

@@ -16,6 +16,9 @@ settings! {
         pub per: Per = default "epoch",
         /// Epochs in which the rate first grows to the optimizer's; 0 for none.
         pub warmup_epochs: usize = default 0,
+        /// Steps in which the rate first grows at each step, whatever `per` says; the longer one of this and
+        /// `warmup_epochs` counts.
+        pub warmup_steps: usize = quiet 0,
         /// The share of the optimizer's rate that warm-up starts from.
         pub warmup_start: f64 [above(0.0).at_most(1.0)] = default 0.1,
     }
@@ -85,7 +88,8 @@ impl Schedule {
     /// `total_epochs`, both counted within the phase), for an optimizer whose own rate is `base_lr`.
     ///
     /// In the warm-up the rate is `base_lr (s + (1 - s) t / W)` with `s` the `warmup_start` (`LinearLR`), and
-    /// the decay takes over at `t = W` (`SequentialLR`). Beyond the last epoch the rate stays where the decay
+    /// the decay takes over at `t = W` (`SequentialLR`). A warm-up of so many steps is counted in steps, and the decay goes by
+    /// the epochs beneath it. Beyond the last epoch the rate stays where the decay
     /// ended.
     pub fn lr(
         &self,
@@ -100,6 +104,11 @@ impl Schedule {
             Per::Step => step_in_epoch as f64 / steps_per_epoch.max(1) as f64,
         };
         let time = epoch as f64 + within;
+        let steps = epoch * steps_per_epoch + step_in_epoch;
+        if steps < self.warmup_steps && self.warmup_epochs * steps_per_epoch < self.warmup_steps {
+            let done = steps as f64 / self.warmup_steps as f64;
+            return base_lr * (self.warmup_start + (1.0 - self.warmup_start) * done);
+        }
         let warmup = self.warmup_epochs as f64;
         if time < warmup {
             return base_lr * (self.warmup_start + (1.0 - self.warmup_start) * time / warmup);
