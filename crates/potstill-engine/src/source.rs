@@ -69,7 +69,7 @@ impl Source {
             head: spec.head,
             shortcut: spec.shortcut,
             norms: NormRule {
-                frozen: spec.norm == Norms::Frozen,
+                frozen: spec.norm == Some(Norms::Frozen),
                 momentum: None,
                 epsilon: spec.norm_eps,
             },

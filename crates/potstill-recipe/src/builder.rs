@@ -6,7 +6,7 @@ use toml::{Table, Value};
 use crate::document::Places;
 use crate::error::Place;
 use crate::{
-    MethodSpec, Network, Norms, OnnxTeacher, OptimizerSpec, Origin, Problem, Recipe, RecipeError, RunTeacher,
+    MethodSpec, Network, OnnxTeacher, OptimizerSpec, Origin, Problem, Recipe, RecipeError, RunTeacher,
     Schedule, Schema, TaskKind, Teacher, TeacherSource, overrides,
 };
 
@@ -186,7 +186,7 @@ impl From<&str> for Network {
             head: HeadWeights::Kept,
             shortcut: None,
             input: None,
-            norm: Norms::Ordinary,
+            norm: None,
             norm_eps: None,
             freeze: None,
             inherit: None,

@@ -93,7 +93,7 @@ impl PlannedStudent {
             let reason = format!("there is no run in {}", run.display());
             return Err(EngineError::invalid_plan("start", reason));
         }
-        if spec.norm == Norms::Frozen && !spec.has_weights() && start.is_none() {
+        if spec.norm == Some(Norms::Frozen) && !spec.has_weights() && start.is_none() {
             let reason = "frozen batch norms of random weights would be constants that mean nothing: give the student `weights`, or leave `norm` out";
             return Err(EngineError::invalid_plan("student.norm", reason));
         }

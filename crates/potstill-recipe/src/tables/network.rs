@@ -22,7 +22,7 @@ settings! {
             like { mean = [0.5, 0.5, 0.5], std = [0.25, 0.25, 0.25] } (also "normalize", "normalise"),
         /// How batch norms are: `frozen` ones normalise by their running statistics and learn nothing, as in a detector that starts from a
         /// pretrained backbone and sees few images at once. Of a network with a neck those of the backbone; the others are ordinary.
-        pub norm: Norms = default "ordinary",
+        pub norm: Option<Norms> = without "ordinary" like "frozen",
         /// What those batch norms add to the variance. Weights do not say: 0 for torchvision's detectors of the first generation.
         pub norm_eps: Option<f64> [at_least(0.0)] = without "as the network has it" like 0.0,
         /// Parts of the student whose weights do not train, by the beginnings of their paths. Running statistics of batch
