@@ -88,6 +88,8 @@ impl Described for TeacherSource {
             OnnxTeacher::KEYS[0].optional("`model` or `run` is needed"),
             OnnxTeacher::KEYS[1],
             Network::KEYS[4],
+            Network::KEYS[5],
+            Network::KEYS[6],
         ];
         Kind::table(KEYS)
     };
