@@ -40,6 +40,9 @@ pub struct ModelConfig {
     /// Where a detector looks, and which of what it sees it tells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub detector: Option<DetectorConfig>,
+    /// Whether a segmenter has an auxiliary classifier for its loss; of no other network is anything said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub auxiliary: Option<bool>,
     /// The layers that a method put in, in that order.
     #[serde(
         default,
@@ -99,6 +102,7 @@ impl ModelConfig {
             classes: Some(self.classes),
             channels: Some(self.input.channels),
             shortcut: self.shortcut,
+            auxiliary: self.auxiliary,
         };
         let norms = NormRule {
             epsilon: self.norm_eps,

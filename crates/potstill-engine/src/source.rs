@@ -50,6 +50,8 @@ pub struct Source {
     pub shortcut: Option<Shortcut>,
     /// How its batch norms are made; of a network with a neck those of the backbone.
     pub norms: NormRule,
+    /// Whether a segmenter has an auxiliary classifier; none for what the weights have, or as the published network is built.
+    pub auxiliary: Option<bool>,
     /// Output classes of a fresh network or head; none for what the weights say, or the published number.
     pub classes: Option<usize>,
     /// Image channels; none for what `config.json` or the weights say, or 3.
@@ -73,6 +75,7 @@ impl Source {
                 momentum: None,
                 epsilon: spec.norm_eps,
             },
+            auxiliary: spec.auxiliary,
             classes: None,
             channels: None,
             asked: Asked::Recipe(table.into()),
@@ -118,6 +121,7 @@ impl Source {
             shortcut: self
                 .shortcut
                 .or(config.as_ref().and_then(|config| config.shortcut)),
+            auxiliary: self.auxiliary,
         };
         let mut network = entry.build(options, &scope)?;
         let mut notes = Vec::new();
@@ -164,6 +168,9 @@ impl Source {
         let mut told = BuildOptions {
             classes: options.classes.or_else(|| set.classes()),
             channels: options.channels.or_else(|| set.channels()),
+            auxiliary: options
+                .auxiliary
+                .or_else(|| set.auxiliary().filter(|_| entry.takes_auxiliary())),
             ..options
         };
         let has_choice = |shortcut: &Shortcut| entry.takes_shortcut(*shortcut);

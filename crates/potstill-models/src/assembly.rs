@@ -6,7 +6,7 @@ use potstill_ops::{NormRule, Pass, Point, Scope};
 use crate::{
     Backbone, DetectorFacts, Outputs,
     backbones::{Architecture, Extent},
-    heads::{DetectorConfig, Head, HeadConfig, Pyramid},
+    heads::{DetectorConfig, FcnHead, Head, HeadConfig, Pyramid},
     levels::Levels,
     named::{Named, module_of_parts},
     necks::{Neck, NeckConfig},
@@ -17,21 +17,39 @@ use crate::{
 /// | model | backbone | neck | head |
 /// |---|---|---|---|
 /// | classification | top level | – | top level |
-/// | segmentation | `backbone` | – | `classifier` |
-/// | segmentation, with a neck | `backbone.body` | `backbone.fpn` | `classifier` |
+/// | segmentation | `backbone` | – | `classifier`, `aux_classifier` |
+/// | segmentation, with a neck | `backbone.body` | `backbone.fpn` | `classifier`, `aux_classifier` |
+/// | PSPNet, as MMSegmentation has it | `backbone` | – | `decode_head`, `auxiliary_head` |
 /// | detection | `backbone.body` | `backbone.fpn` | top level |
 #[derive(Debug, Clone)]
 pub(crate) struct Assembly {
     backbone: Named<Backbone>,
     neck: Option<Named<Neck>>,
     head: Named<Head>,
+    auxiliary: Option<Named<FcnHead>>,
     /// What the neck reads.
     levels: Levels,
 }
 
-module_of_parts!(Assembly { backbone, neck, head } with { levels });
+module_of_parts!(Assembly { backbone, neck, head, auxiliary } with { levels });
 
-/// The path of the backbone of a dense model.
+/// What stands on a backbone in a model for every pixel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct DenseConfig {
+    pub neck: Option<NeckConfig>,
+    pub head: HeadConfig,
+    /// Whether a second classifier reads an earlier stage, for the loss alone.
+    pub auxiliary: bool,
+}
+
+impl DenseConfig {
+    /// The path of the backbone in such a model.
+    pub fn below(self) -> &'static str {
+        below(self.neck)
+    }
+}
+
+/// The path of the backbone in a model with a head of its own.
 pub(crate) fn below(neck: Option<NeckConfig>) -> &'static str {
     if neck.is_some() {
         "backbone.body"
@@ -51,13 +69,10 @@ fn with_plain_norms(scope: &Scope) -> Scope {
     })
 }
 
-/// The scope of what stands on a detector's backbone: frozen batch norms are the backbone's alone.
+/// The scope of what stands on a backbone: frozen batch norms are the backbone's alone.
 fn with_trained_norms(scope: &Scope) -> Scope {
     scope.with_norms(NormRule::default())
 }
-
-/// The path of a dense head.
-const HEAD: &str = "classifier";
 
 impl Assembly {
     /// A whole backbone with its family's classification head.
@@ -72,6 +87,7 @@ impl Assembly {
             backbone: Named::new("", backbone),
             neck: None,
             head: Named::new("", Head::Classification(head)),
+            auxiliary: None,
             levels: Levels::Stages,
         }
     }
@@ -97,6 +113,7 @@ impl Assembly {
             backbone: Named::new(below(Some(neck)), backbone),
             neck: Some(Named::new(path, neck.build(&widths, &scope.at(neck.path())))),
             head: Named::new(head.path(), head.build(&pyramid, classes, scope)),
+            auxiliary: None,
             levels,
         }
     }
@@ -104,23 +121,38 @@ impl Assembly {
     /// The stages of a backbone with a head for every pixel.
     pub fn dense(
         architecture: Architecture,
-        (neck, head): (Option<NeckConfig>, HeadConfig),
+        config: DenseConfig,
         [channels, classes]: [usize; 2],
         scope: &Scope,
     ) -> Self {
+        let DenseConfig {
+            neck,
+            head,
+            auxiliary,
+        } = config;
         let stages = architecture.stages();
         let widths: Vec<usize> = stages.iter().map(|stage| stage.channels).collect();
-        let inputs = neck.map_or(widths[widths.len() - 1], NeckConfig::channels);
-        let below = below(neck);
+        let inputs = match neck {
+            Some(neck) => [neck.channels(); 2],
+            None => [architecture.fine().channels, widths[widths.len() - 1]],
+        };
+        let [head_path, auxiliary_path] = head.paths();
         let backbone = Backbone::new(architecture, channels, Extent::Stages, scope);
+        let scope = &with_trained_norms(scope);
         let neck = neck.map(|neck| {
             let built = neck.build(&widths, &scope.at(neck.path()));
             Named::new(format!("backbone.{}", neck.path()), built)
         });
+        let auxiliary = auxiliary.then(|| {
+            let inputs = architecture.auxiliary().channels;
+            let built = head.auxiliary(inputs, classes, &scope.at(auxiliary_path));
+            Named::new(auxiliary_path, built)
+        });
         Self {
-            backbone: Named::new(below, backbone),
+            backbone: Named::new(config.below(), backbone),
             neck,
-            head: Named::new(HEAD, head.build(inputs, classes, &scope.at(HEAD))),
+            head: Named::new(head_path, head.build(inputs, classes, &scope.at(head_path))),
+            auxiliary,
             levels: Levels::Stages,
         }
     }
@@ -128,24 +160,52 @@ impl Assembly {
     /// Outputs of normalised images `[N, H, W, C]`.
     pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs {
         let [_, height, width, _] = images.dims();
-        let maps = self.maps(images, pass);
+        let (maps, earlier) = self.maps(images, pass);
         let head = self.head.get();
-        pass.within(self.head.path(), |pass| head.forward(maps, [height, width], pass))
+        let mut outputs = pass.within(self.head.path(), |pass| head.forward(maps, [height, width], pass));
+        if let (Outputs::DenseLogits(dense), Some(auxiliary), Some(map)) =
+            (&mut outputs, &self.auxiliary, earlier)
+        {
+            let logits = pass.within(auxiliary.path(), |pass| auxiliary.get().forward(map, pass));
+            dense.auxiliary = Some(logits);
+        }
+        outputs
     }
 
-    /// The maps that the head may read: what a whole backbone gives, its last stage, or all maps of the neck, the finest first.
-    fn maps(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Vec<Tensor<4>> {
+    /// The maps that the head may read (what a whole backbone gives, the stages that a head without a neck reads, or all maps of the
+    /// neck), the finest first, and the one that the auxiliary classifier reads.
+    fn maps(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, Option<Tensor<4>>) {
         let (path, backbone) = (self.backbone.path(), self.backbone.get());
-        if let Head::Classification(_) = self.head.get() {
-            return vec![pass.within(path, |pass| backbone.forward(images, pass))];
-        }
-        let Some(neck) = &self.neck else {
-            return vec![pass.within(path, |pass| backbone.last_stage(images, pass))];
+        let architecture = backbone.architecture();
+        let mut wanted = match (self.head.get(), &self.neck) {
+            (Head::Classification(_), _) => {
+                let map = pass.within(path, |pass| backbone.forward(images, pass));
+                return (vec![map], None);
+            }
+            (_, Some(_)) => self.levels.of(architecture),
+            (Head::LrAspp(_), None) => vec![architecture.fine(), backbone.last_stage()],
+            (_, None) => vec![backbone.last_stage()],
         };
-        let levels = self.levels.of(backbone.architecture()).into_iter();
-        let points = levels.map(|level| level.end.post).collect();
-        let maps = pass.within(path, |pass| backbone.maps_at(points, images, pass));
-        pass.within(neck.path(), |pass| neck.get().forward(maps, pass))
+        let levels = wanted.len();
+        wanted.extend(self.auxiliary.as_ref().map(|_| architecture.auxiliary()));
+        let points = wanted.into_iter().map(|stage| stage.end.post).collect();
+        let mut maps = pass.within(path, |pass| backbone.maps_at(points, images, pass));
+        let earlier = maps.split_off(levels).pop();
+        let maps = match &self.neck {
+            Some(neck) => pass.within(neck.path(), |pass| neck.get().forward(maps, pass)),
+            None => maps,
+        };
+        (maps, earlier)
+    }
+
+    /// Whether there is an auxiliary classifier; `None` of a network that is no segmenter.
+    pub fn auxiliary(&self) -> Option<bool> {
+        match self.head.get() {
+            Head::Fcn(_) | Head::DeepLabV3(_) | Head::LrAspp(_) | Head::Psp(_) => {
+                Some(self.auxiliary.is_some())
+            }
+            Head::Classification(_) | Head::TwoStage(_) | Head::OneStage(_) => None,
+        }
     }
 
     /// What is to be known of a detector; `None` of any other model.
@@ -164,7 +224,12 @@ impl Assembly {
         let architecture = self.backbone.get().architecture();
         let reads = match self.head.get() {
             Head::Classification(head) => head.takes_a_map() && *point == architecture.last_stage().last_map,
-            Head::Fcn(_) | Head::TwoStage(_) | Head::OneStage(_) => false,
+            Head::Fcn(_)
+            | Head::DeepLabV3(_)
+            | Head::LrAspp(_)
+            | Head::Psp(_)
+            | Head::TwoStage(_)
+            | Head::OneStage(_) => false,
         };
         if reads {
             let head = architecture.head(inputs, classes, scope);

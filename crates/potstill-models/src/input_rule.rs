@@ -38,6 +38,14 @@ impl InputRule {
         std: [1.0; 3],
     };
 
+    /// ENet's: nothing subtracted.
+    pub(crate) const ENET: Self = Self {
+        scaling: InputScaling::Stretched([512, 512]),
+        order: ChannelOrder::Rgb,
+        mean: [0.0; 3],
+        std: [1.0; 3],
+    };
+
     /// SSDLite's.
     pub(crate) const SSDLITE: Self = Self {
         scaling: InputScaling::Stretched([320, 320]),

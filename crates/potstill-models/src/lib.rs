@@ -31,6 +31,7 @@ mod own_network;
 mod patterns;
 mod probe;
 mod registry;
+mod segmenters;
 pub mod weights;
 
 pub use backbones::{Backbone, LastStage, Stage, StageEnd};

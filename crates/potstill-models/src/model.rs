@@ -6,6 +6,7 @@ use potstill_ops::{Frozen, Inserted, Insertion, Mode, Parameters, Pass, Point, S
 use crate::{
     DetectorFacts, LastStage, ModelError, Names, Network, NetworkDescription, OutputError, OutputKind,
     Outputs, StageEnd, assembly::Assembly, detectors::WholeDetector, own_network::OwnNetwork, probe,
+    segmenters::Enet,
 };
 
 /// A network with the layers that were put into it: one of the registry, or a program's own.
@@ -41,6 +42,7 @@ pub struct Model {
 pub(crate) enum Source {
     Assembly(Assembly),
     Whole(WholeDetector),
+    Enet(Enet),
     Own(OwnNetwork),
 }
 
@@ -49,6 +51,7 @@ impl Source {
         match self {
             Self::Assembly(assembly) => assembly.forward(images, pass),
             Self::Whole(detector) => detector.forward(images, pass),
+            Self::Enet(network) => network.outputs(images, pass),
             Self::Own(network) => network.forward(images, pass),
         }
     }
@@ -57,6 +60,7 @@ impl Source {
         match self {
             Self::Assembly(assembly) => assembly.refuses(size),
             Self::Whole(_) => None,
+            Self::Enet(_) => Enet::refuses(size),
             Self::Own(network) => network.refuses(size),
         }
     }
@@ -159,7 +163,15 @@ impl Model {
         let classes = self.description.classes;
         match self.network.get_mut() {
             Source::Assembly(assembly) => assembly.redraw_head(point, [inputs, classes], scope),
-            Source::Whole(_) | Source::Own(_) => false,
+            Source::Enet(_) | Source::Whole(_) | Source::Own(_) => false,
+        }
+    }
+
+    /// Whether there is an auxiliary classifier for the loss; `None` of a network that is no segmenter on a backbone.
+    pub fn auxiliary(&self) -> Option<bool> {
+        match self.network.get() {
+            Source::Assembly(assembly) => assembly.auxiliary(),
+            Source::Enet(_) | Source::Whole(_) | Source::Own(_) => None,
         }
     }
 

@@ -37,6 +37,11 @@ impl<M> Named<M> {
         &self.module
     }
 
+    /// The module, taken out.
+    pub fn into_inner(self) -> M {
+        self.module
+    }
+
     fn on_module(self, change: impl FnOnce(M) -> M) -> Self {
         Self {
             path: self.path,

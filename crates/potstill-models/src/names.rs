@@ -15,6 +15,10 @@ pub enum Scheme {
     Timm,
     /// FastestDet's author.
     FastestDet,
+    /// MMSegmentation.
+    MmSegmentation,
+    /// The PyTorch program of ENet by iArunava.
+    Enet,
     /// A program's own: the names of its fields.
     Own,
 }
@@ -27,6 +31,8 @@ impl fmt::Display for Scheme {
             Self::Torchvision => "torchvision",
             Self::Timm => "timm",
             Self::FastestDet => "fastestdet",
+            Self::MmSegmentation => "mmsegmentation",
+            Self::Enet => "enet",
             Self::Own => "own",
         })
     }
@@ -39,12 +45,18 @@ pub struct Names {
     pub scheme: Scheme,
     /// The path of the last layer, whose weight has a row for each class.
     pub head: &'static str,
+    /// The paths of further layers of which the same is true, where a network has several.
+    pub more_heads: &'static [&'static str],
+    /// The axis of the classes in the weight of the last layer: 0, or 1 of a transposed convolution.
+    pub class_axis: usize,
     /// Classes of that weight that are none: one of a detector that has one for the background.
     pub background: usize,
     /// Rows of that weight for each class: as many as a detector has anchors at a place.
     pub(crate) rows_per_class: usize,
     /// Path segments that the published network calls otherwise, or leaves out: `(ours, theirs)`.
     pub(crate) published: &'static [(&'static str, &'static str)],
+    /// Path segments that stand for one tensor in the published network, which files store under both: `(ours, copy)`.
+    pub(crate) copies: &'static [(&'static str, &'static str)],
     /// Path segments that files in circulation call otherwise: `(theirs, ours)`.
     pub(crate) aliases: &'static [(&'static str, &'static str)],
 }
@@ -55,9 +67,12 @@ impl Names {
         Self {
             scheme,
             head,
+            more_heads: &[],
+            class_axis: 0,
             background: 0,
             rows_per_class: 1,
             published: &[],
+            copies: &[],
             aliases: &[],
         }
     }
@@ -67,16 +82,59 @@ impl Names {
         Self::new(Scheme::Own, head)
     }
 
-    /// The names of a model that has another head on this backbone, its last layer at `head`: what a classifier's last layer is called
+    /// The names of a model that has another head on this backbone, with these last layers: what a classifier's last layer is called
     /// elsewhere would be taken for a path of that head.
-    pub(crate) fn with_other_head(self, head: &'static str) -> Self {
+    pub(crate) fn with_other_heads(self, heads: &'static [&'static str]) -> Self {
         const SHORTCUT: &[(&str, &str)] = &[("shortcut", "downsample")];
         let has_shortcut = self.aliases.contains(&SHORTCUT[0]);
         Self {
-            head,
             aliases: if has_shortcut { SHORTCUT } else { &[] },
             ..self
         }
+        .with_heads(heads)
+    }
+
+    /// With these last layers, the one that gives the logits first.
+    pub(crate) const fn with_heads(mut self, heads: &'static [&'static str]) -> Self {
+        if let [head, more @ ..] = heads {
+            (self.head, self.more_heads) = (head, more);
+        }
+        self
+    }
+
+    /// With segments under which one tensor is stored once more: `(ours, copy)`.
+    pub(crate) const fn with_copies(mut self, pairs: &'static [(&'static str, &'static str)]) -> Self {
+        self.copies = pairs;
+        self
+    }
+
+    /// The further names under which the tensor at this path of ours is stored.
+    pub(crate) fn copies_of(&self, path: &str) -> impl Iterator<Item = String> {
+        let copies = self
+            .copies
+            .iter()
+            .map(|(ours, copy)| rename(path, &[(*ours, *copy)]));
+        copies.filter(move |copy| *copy != path)
+    }
+
+    /// The path of ours of which this is a copy.
+    pub(crate) fn original(&self, name: &str) -> Option<String> {
+        let originals = self
+            .copies
+            .iter()
+            .map(|(ours, copy)| rename(name, &[(*copy, *ours)]));
+        originals.into_iter().find(|original| original != name)
+    }
+
+    /// The last layer is a transposed convolution.
+    pub(crate) const fn transposed(mut self) -> Self {
+        self.class_axis = 1;
+        self
+    }
+
+    /// The paths of all layers whose weights have one row per class.
+    pub fn heads(&self) -> impl Iterator<Item = &'static str> {
+        [self.head].into_iter().chain(self.more_heads.iter().copied())
     }
 
     /// What the published network calls the tensor at this path of ours.

@@ -5,7 +5,7 @@ use std::{
     sync::{Mutex, PoisonError},
 };
 
-use crate::{HeadConfig, ModelEntry, OutputKind, detectors, registry};
+use crate::{HeadConfig, ModelEntry, OutputKind, detectors, registry, segmenters};
 
 /// What a name must look like, and what it then builds on a backbone.
 struct Pattern {
@@ -18,7 +18,22 @@ static PATTERNS: &[Pattern] = &[
     Pattern {
         before: "fcn_",
         after: "",
-        entry: |backbone| backbone.dense(None, HeadConfig::Fcn).ok(),
+        entry: |backbone| segmenters::on(backbone, HeadConfig::Fcn),
+    },
+    Pattern {
+        before: "deeplabv3_",
+        after: "",
+        entry: |backbone| segmenters::on(backbone, HeadConfig::DeepLabV3),
+    },
+    Pattern {
+        before: "lraspp_",
+        after: "",
+        entry: |backbone| segmenters::on(backbone, HeadConfig::LrAspp),
+    },
+    Pattern {
+        before: "pspnet_",
+        after: "",
+        entry: |backbone| segmenters::on(backbone, HeadConfig::Psp),
     },
     Pattern {
         before: "retinanet_",

@@ -9,6 +9,7 @@ use potstill_ops::{Point, Scope};
 use crate::{
     Backbone, HeadConfig, LastStage, Model, ModelError, Names, NeckConfig, NetworkDescription, OutputKind,
     Shortcut, Stage, StageEnd,
+    assembly::DenseConfig,
     backbones::{Architecture, Extent, FAMILIES},
     blueprint::Blueprint,
     detectors::DETECTORS,
@@ -49,6 +50,8 @@ pub struct BuildOptions {
     pub channels: Option<usize>,
     /// The shortcut of a residual network for small images; the published one if none.
     pub shortcut: Option<Shortcut>,
+    /// Whether a segmenter has an auxiliary classifier for its loss; if none, as the published network is built.
+    pub auxiliary: Option<bool>,
 }
 
 /// Every network, in the order of the documentation.
@@ -109,8 +112,8 @@ impl ModelEntry {
     ///
     /// It is called after its head and its backbone, such as `fcn_resnet18`. The backbone's tensors and
     /// points stand below `backbone`, or below `backbone.body` where there is a neck (`backbone.fpn`), and
-    /// the head's below `classifier`. Those are torchvision's names if the backbone is a ResNet; of a
-    /// MobileNet torchvision leaves `features` out.
+    /// the head's below `classifier`, or below `decode_head` of PSPNet. Those are torchvision's names if the backbone is a ResNet.
+    /// The backbone keeps its strides; the published segmenters, whose last stages are dilated, are entries of their own.
     ///
     /// ```
     /// use burn::tensor::{Device, Tensor};
@@ -141,30 +144,28 @@ impl ModelEntry {
             return Err(self.impossible("a neck of 0 channels".into()));
         }
         let name = format!("{}_{}", head.name(), self.name);
-        let entry = self.dense(neck, head)?;
+        let auxiliary = false;
+        let entry = self.dense(DenseConfig {
+            neck,
+            head,
+            auxiliary,
+        })?;
         let mut model = entry.build(options, scope)?;
         model.rename(name);
         Ok(model)
     }
 
     /// The entry of a model for every pixel on this backbone; its name is that of the backbone.
-    pub(crate) fn dense(&self, neck: Option<NeckConfig>, head: HeadConfig) -> Result<Self, ModelError> {
+    pub(crate) fn dense(&self, config: DenseConfig) -> Result<Self, ModelError> {
+        let architecture = self.architecture()?;
+        let head = config.head;
         Ok(Self {
             parameters: None,
             macs: None,
-            names: self.names.with_other_head(head.last_layer()),
-            blueprint: Blueprint::Dense {
-                architecture: self.architecture()?,
-                neck,
-                head,
-            },
+            names: self.names.with_other_heads(head.last_layers()),
+            blueprint: Blueprint::Dense(architecture, config),
             ..*self
         })
-    }
-
-    fn architecture(&self) -> Result<Architecture, ModelError> {
-        let architecture = self.blueprint.architecture();
-        architecture.ok_or_else(|| self.impossible("a backbone: the network is none with a head".into()))
     }
 
     /// Builds the backbone alone, up to its last stage, with fresh weights from the scope's streams, for
@@ -176,12 +177,13 @@ impl ModelEntry {
         if channels == 0 {
             return Err(self.impossible("0 image channels".into()));
         }
-        Ok(Backbone::new(
-            self.architecture()?,
-            channels,
-            Extent::Stages,
-            scope,
-        ))
+        let architecture = self.architecture()?;
+        Ok(Backbone::new(architecture, channels, Extent::Stages, scope))
+    }
+
+    fn architecture(&self) -> Result<Architecture, ModelError> {
+        let architecture = self.blueprint.architecture();
+        architecture.ok_or_else(|| self.impossible("a backbone: the network is none with a head".into()))
     }
 
     /// What is built by these options: channels and classes come last.
@@ -193,21 +195,36 @@ impl ModelEntry {
                 "{classes} classes and {channels} image channels: both must be at least 1"
             )));
         }
-        let Some(shortcut) = options.shortcut else {
-            return Ok((self.blueprint, [channels, classes]));
+        if let Some(reason) = self.blueprint.refuses_channels(channels) {
+            return Err(self.impossible(reason));
+        }
+        let refused = |option: String| {
+            move |reason| ModelError::Option {
+                model: self.name.into(),
+                option,
+                reason,
+            }
         };
-        let chosen = self.blueprint.with_shortcut(shortcut);
-        let blueprint = chosen.map_err(|reason| ModelError::Option {
-            model: self.name.into(),
-            option: format!("shortcut {shortcut}"),
-            reason,
-        })?;
+        let mut blueprint = self.blueprint;
+        if let Some(shortcut) = options.shortcut {
+            let chosen = blueprint.with_shortcut(shortcut);
+            blueprint = chosen.map_err(refused(format!("shortcut {shortcut}")))?;
+        }
+        if let Some(auxiliary) = options.auxiliary {
+            let chosen = blueprint.with_auxiliary(auxiliary);
+            blueprint = chosen.map_err(refused("an auxiliary classifier".into()))?;
+        }
         Ok((blueprint, [channels, classes]))
     }
 
     /// Whether the network can be built with this shortcut.
     pub fn takes_shortcut(&self, shortcut: Shortcut) -> bool {
         self.blueprint.with_shortcut(shortcut).is_ok()
+    }
+
+    /// Whether the network can be built with an auxiliary classifier for its loss.
+    pub fn takes_auxiliary(&self) -> bool {
+        self.blueprint.with_auxiliary(true).is_ok()
     }
 
     fn impossible(&self, what: String) -> ModelError {

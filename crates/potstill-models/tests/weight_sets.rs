@@ -354,6 +354,7 @@ fn the_file_tells_shortcut_classes_and_channels() {
         classes: Some(7),
         channels: Some(1),
         shortcut: Some(shortcut),
+        ..BuildOptions::default()
     };
     let scope = Scope::new(&Device::flex(), Seed::new(1), "test");
     let entry = find("cifar_resnet8").unwrap();

@@ -185,6 +185,7 @@ impl From<&str> for Network {
             weights: None,
             head: HeadWeights::Kept,
             shortcut: None,
+            auxiliary: None,
             input: None,
             norm: None,
             norm_eps: None,

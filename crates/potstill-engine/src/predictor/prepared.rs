@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use potstill_data::{ClassMatch, Dataset, InChannels};
+use potstill_models::OutputKind;
 
 use super::Predictor;
 use crate::{error::EngineError, preprocess::Preprocess};
@@ -27,7 +28,7 @@ impl Predictor {
     pub fn prepare(&self, data: Arc<dyn Dataset>) -> Result<Prepared, EngineError> {
         check_images(data.as_ref())?;
         let found = self.classes_of(data.as_ref())?;
-        let notes = self.notes(&found, data.name());
+        let notes = self.notes(&found, data.name(), data.classes().len());
         let data = found.apply(data, &self.class_names)?;
         let missing_classes = match found {
             ClassMatch::ByName { missing, .. } => missing,
@@ -76,7 +77,9 @@ impl Predictor {
         }
         let found = ClassMatch::of(data.name(), data.classes(), &self.class_names)?;
         let theirs = data.classes().len();
-        if found == ClassMatch::ByPosition && outputs != theirs {
+        // A segmenter may have one answer more, for pixels that are nothing; it is left out where it is measured.
+        let is_more = self.network.output_kind() == OutputKind::DenseLogits && outputs == theirs + 1;
+        if found == ClassMatch::ByPosition && outputs != theirs && !is_more {
             return Err(EngineError::ClassCount {
                 network: self.name.clone(),
                 classes: outputs,
@@ -87,7 +90,7 @@ impl Predictor {
         Ok(found)
     }
 
-    fn notes(&self, found: &ClassMatch, data: &str) -> Vec<String> {
+    fn notes(&self, found: &ClassMatch, data: &str, theirs: usize) -> Vec<String> {
         match found {
             ClassMatch::Same => Vec::new(),
             ClassMatch::ByName { missing, .. } if missing.is_empty() => {
@@ -105,6 +108,9 @@ impl Predictor {
             }
             ClassMatch::ByNumber { .. } => vec![format!(
                 "the classes of {data} are called by numbers, which are taken for the network's, counted from 0"
+            )],
+            ClassMatch::ByPosition if self.network.classes() > theirs => vec![format!(
+                "the network's last answer is none of the {theirs} classes of {data}, and is left out"
             )],
             ClassMatch::ByPosition if self.class_names.is_empty() => vec![format!(
                 "nothing says what the network's classes are called: those of {data} are taken in their order"

@@ -129,6 +129,7 @@ impl Run {
             shortcut: student.shortcut,
             norm_eps: spec.recipe.as_ref().and_then(|recipe| recipe.student.norm_eps),
             detector: network.detector().map(DetectorConfig::from),
+            auxiliary: network.auxiliary(),
             inserted: network.insertions(),
             input: InputConfig {
                 size: data.shown_size(),

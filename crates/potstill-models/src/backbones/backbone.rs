@@ -59,11 +59,10 @@ impl Backbone {
         self.maps_at(points.collect(), images, pass)
     }
 
-    /// The last map of the last stage, `[N, H_l, W_l, C_l]`.
-    pub(crate) fn last_stage(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
-        let last = self.stage_info().split_off(self.stage_info().len() - 1);
-        let points = last.into_iter().map(|stage| stage.end.post);
-        self.maps_at(points.collect(), images, pass).swap_remove(0)
+    /// The last stage.
+    pub(crate) fn last_stage(&self) -> Stage {
+        let mut stages = self.stage_info();
+        stages.swap_remove(stages.len() - 1)
     }
 
     /// The maps at these points of the backbone, which it comes by.

@@ -63,12 +63,15 @@ impl Family for EfficientNetConfig {
             let scope = place(features.len());
             let block = |k| {
                 let from = if k == 0 { inputs } else { outputs };
+                let stride = if k == 0 { stride } else { 1 };
                 let config = InvertedResidualConfig {
                     inputs: from,
                     wide: from * expansion,
                     outputs,
                     kernel,
-                    stride: if k == 0 { stride } else { 1 },
+                    stride,
+                    dilation: 1,
+                    adds: stride == 1 && from == outputs,
                     squeezed: from / 4,
                     activation: Activation::Silu,
                     excitation: (Activation::Silu, Gate::Sigmoid),

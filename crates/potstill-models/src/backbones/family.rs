@@ -24,7 +24,7 @@ use super::{
     vit::{self, Vit, VitConfig},
     wide_resnet::{self, WideResNet, WideResNetConfig},
 };
-use crate::{ModelEntry, Shortcut, heads::ClassificationHead};
+use crate::{ModelEntry, Shortcut, heads::ClassificationHead, segmenters};
 
 /// Where a stage ends, as distillation reads it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,6 +160,31 @@ pub(crate) trait Family: Copy {
     /// The ends of the last stage.
     fn last_stage(&self) -> LastStage;
 
+    /// The same network with its last stages dilated instead of strided, as torchvision's segmenters have it: their maps stay at an
+    /// eighth (ResNet) or a sixteenth (MobileNetV3) of the image. A family without such a form stays as it is.
+    fn dilated(self) -> Self {
+        self
+    }
+
+    /// The same network with the stem that MMSegmentation's PSPNet has. A family without such a form stays as it is.
+    fn with_deep_stem(self) -> Self {
+        self
+    }
+
+    /// The map that an auxiliary classifier reads: the end of the last stage but one.
+    fn auxiliary(&self) -> Stage {
+        let mut stages = self.stages();
+        stages.swap_remove(stages.len().saturating_sub(2))
+    }
+
+    /// The fine map that a head reads beside the deepest one: the last at an eighth of the image, or else the first.
+    fn fine(&self) -> Stage {
+        let mut stages = self.stages();
+        let last = stages.len() - 1;
+        let at = stages[..last].iter().rposition(|stage| stage.stride <= 8);
+        stages.swap_remove(at.unwrap_or(0))
+    }
+
     /// Why images of this height and width cannot pass; none if they can. Only asked for sizes of at least 1.
     fn refuses(&self, _size: [usize; 2]) -> Option<String> {
         None
@@ -226,6 +251,30 @@ macro_rules! families {
                 }
             }
 
+            pub(crate) fn dilated(self) -> Self {
+                match self {
+                    $(Self::$family(config) => Self::$family(config.dilated()),)*
+                }
+            }
+
+            pub(crate) fn with_deep_stem(self) -> Self {
+                match self {
+                    $(Self::$family(config) => Self::$family(config.with_deep_stem()),)*
+                }
+            }
+
+            pub(crate) fn auxiliary(&self) -> Stage {
+                match self {
+                    $(Self::$family(config) => config.auxiliary(),)*
+                }
+            }
+
+            pub(crate) fn fine(&self) -> Stage {
+                match self {
+                    $(Self::$family(config) => config.fine(),)*
+                }
+            }
+
             pub(crate) fn refuses(&self, size: [usize; 2]) -> Option<String> {
                 match self {
                     $(Self::$family(config) => config.refuses(size),)*
@@ -282,7 +331,7 @@ families! {
     Swin: SwinConfig => Swin,
 }
 
-/// The entries of every family, in the order of the documentation.
+/// The entries of every family, and of the networks that stand on them, in the order of the documentation.
 pub(crate) static FAMILIES: &[&[ModelEntry]] = &[
     cifar_resnet::ENTRIES,
     wide_resnet::ENTRIES,
@@ -299,4 +348,5 @@ pub(crate) static FAMILIES: &[&[ModelEntry]] = &[
     convnext::ENTRIES,
     vit::ENTRIES,
     swin::ENTRIES,
+    segmenters::ENTRIES,
 ];

@@ -30,7 +30,7 @@ pub(crate) const fn entry(
     let weights = match names.scheme {
         Scheme::Torchvision => TORCHVISION_WEIGHTS,
         Scheme::Timm => TIMM_WEIGHTS,
-        Scheme::CifarResNet | Scheme::DistillationBenchmark | Scheme::FastestDet | Scheme::Own => "",
+        _ => "",
     };
     ModelEntry {
         name,

@@ -29,6 +29,10 @@ pub(crate) struct InvertedResidualConfig {
     /// Of the convolution of each channel by itself.
     pub kernel: usize,
     pub stride: usize,
+    /// Distance between the elements of that kernel.
+    pub dilation: usize,
+    /// Whether the input is added; it must have the size of the output.
+    pub adds: bool,
     /// Channels of the squeezed map; 0 for no squeeze and excitation.
     pub squeezed: usize,
     pub activation: Activation,
@@ -84,7 +88,11 @@ impl InvertedResidual {
             block.push(unit(0, Conv2dConfig::new(inputs, wide, 1)));
         }
         let across = Conv2dConfig::new(wide, wide, config.kernel);
-        block.push(unit(block.len(), across.stride(config.stride).groups(wide)));
+        let across = across
+            .dilation(config.dilation)
+            .stride(config.stride)
+            .groups(wide);
+        block.push(unit(block.len(), across));
         if squeezed > 0 {
             let (activation, gate) = config.excitation;
             let scope = scope.at("block").at(block.len());
@@ -99,7 +107,7 @@ impl InvertedResidual {
         Self {
             block,
             activation: config.activation,
-            adds: config.stride == 1 && inputs == outputs,
+            adds: config.adds,
         }
     }
 

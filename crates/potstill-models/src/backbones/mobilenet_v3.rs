@@ -10,6 +10,9 @@
 //! | 7x7 | `features.12` | 576 | `features.16` | 960 |
 //! | 1x1 | `pool` | 576 | `pool` | 960 |
 //!
+//! As the body of a segmenter or a detector it has torchvision's names without `features`, such as `0` and `16`, and the last
+//! convolution is its last stage; of a segmenter, the last three blocks have dilation 2 and keep the size of the map.
+//!
 //! The dropout in the classifier is left out. Points: the first and last of `features` before and after their
 //! hard swish, every block (which ends without an activation), and `pool`.
 
@@ -21,7 +24,11 @@ use super::{
     imagenet,
     inverted_residual::{ConvNorm, InvertedResidual, InvertedResidualConfig, conv_and_norm},
 };
-use crate::{LastStage, ModelEntry, Stage, heads::ClassificationHead};
+use crate::{
+    LastStage, ModelEntry, Stage,
+    heads::ClassificationHead,
+    named::{Named, module_of_parts},
+};
 
 #[rustfmt::skip]
 pub(crate) static ENTRIES: &[ModelEntry] = &[
@@ -53,6 +60,8 @@ const SMALL: MobileNetV3Config = MobileNetV3Config {
     ],
     ends: [1, 3, 8, 11],
     hidden: 1024,
+    is_body: false,
+    dilated: false,
 };
 
 pub(crate) const LARGE: MobileNetV3Config = MobileNetV3Config {
@@ -75,6 +84,8 @@ pub(crate) const LARGE: MobileNetV3Config = MobileNetV3Config {
     ],
     ends: [3, 6, 12, 15],
     hidden: 1280,
+    is_body: false,
+    dilated: false,
 };
 
 const THIN: MobileNetV3Config = MobileNetV3Config {
@@ -111,6 +122,10 @@ pub(crate) struct MobileNetV3Config {
     ends: [usize; 4],
     /// Channels between the two layers of the classifier.
     hidden: usize,
+    /// Whether it is cut out for a segmenter or a detector.
+    is_body: bool,
+    /// Whether the last stage is dilated and keeps the size of the map.
+    dilated: bool,
 }
 
 impl MobileNetV3Config {
@@ -118,26 +133,62 @@ impl MobileNetV3Config {
     fn channels(&self, place: usize) -> usize {
         self.rows[place - 1].2
     }
+
+    /// As torchvision cuts it out for segmenters.
+    pub const fn of_segmenters(self) -> Self {
+        Self {
+            is_body: true,
+            dilated: true,
+            ..self
+        }
+    }
+
+    /// What stands before the place of a layer in its path.
+    fn container(&self) -> &'static str {
+        if self.is_body { "" } else { "features" }
+    }
+
+    /// The path of the layer at this place.
+    fn path(&self, place: usize) -> String {
+        if self.is_body {
+            place.to_string()
+        } else {
+            format!("features.{place}")
+        }
+    }
+
+    /// Stride and dilation of the block at this place.
+    fn steps(&self, place: usize) -> [usize; 2] {
+        if self.dilated && place > self.ends[2] {
+            [1, 2]
+        } else {
+            [self.rows[place - 1].5, 1]
+        }
+    }
 }
 
 impl Family for MobileNetV3Config {
     type Backbone = MobileNetV3;
 
     fn backbone(&self, channels: usize, extent: Extent, scope: &Scope) -> MobileNetV3 {
-        let place = |i: usize| scope.at("features").at(i);
+        let place = |i: usize| scope.at(self.path(i));
         let unit = |config, i| {
             let (conv, norm) = conv_and_norm(config, &place(i));
             Feature::Unit((conv, norm.with(NORM.0, NORM.1)))
         };
         let mut features = vec![unit(Conv2dConfig::new(channels, STEM, 3).stride(2), 0)];
         let mut inputs = STEM;
-        for &(kernel, wide, outputs, squeezes, activation, stride) in self.rows {
+        for &(kernel, wide, outputs, squeezes, activation, published_stride) in self.rows {
+            let [stride, dilation] = self.steps(features.len());
             let config = InvertedResidualConfig {
                 inputs,
                 wide,
                 outputs,
                 kernel,
                 stride,
+                dilation,
+                // A block that is strided in the published network has no shortcut here either.
+                adds: published_stride == 1 && inputs == outputs,
                 squeezed: if squeezes { divisible_by_8(wide / 4) } else { 0 },
                 activation,
                 excitation: (RE, Gate::HardSigmoid),
@@ -147,11 +198,13 @@ impl Family for MobileNetV3Config {
             features.push(Feature::Block(InvertedResidual::new(&config, &scope)));
             inputs = outputs;
         }
-        if extent == Extent::Whole {
+        if extent == Extent::Whole || self.is_body {
             let last = Conv2dConfig::new(inputs, self.embedding(), 1);
             features.push(unit(last, features.len()));
         }
-        MobileNetV3 { features }
+        MobileNetV3 {
+            features: Named::new(self.container(), features),
+        }
     }
 
     fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
@@ -167,21 +220,36 @@ impl Family for MobileNetV3Config {
     }
 
     fn stem(&self) -> &'static str {
-        "features.0"
+        if self.is_body { "0" } else { "features.0" }
     }
 
     fn stages(&self) -> Vec<Stage> {
         let stage = |(i, place): (usize, usize)| {
-            Stage::linear(format!("features.{place}"), self.channels(place), 4 << i)
+            let halvings = if self.dilated { i.min(2) } else { i };
+            match i {
+                3 if self.is_body => Stage::activated(self.path(place + 1), self.embedding(), 4 << halvings),
+                _ => Stage::linear(self.path(place), self.channels(place), 4 << halvings),
+            }
         };
         self.ends.into_iter().enumerate().map(stage).collect()
     }
 
     fn last_stage(&self) -> LastStage {
-        LastStage::between(
-            format!("features.{}", self.ends[2] + 1),
-            format!("features.{}", self.ends[3] + 1),
-        )
+        LastStage::between(self.path(self.ends[2] + 1), self.path(self.ends[3] + 1))
+    }
+
+    fn dilated(self) -> Self {
+        self.of_segmenters()
+    }
+
+    /// torchvision's takes the first block at an eighth of the image.
+    fn auxiliary(&self) -> Stage {
+        self.fine()
+    }
+
+    fn fine(&self) -> Stage {
+        let place = self.ends[0] + 1;
+        Stage::linear(self.path(place), self.channels(place), 8)
     }
 }
 
@@ -192,10 +260,12 @@ fn divisible_by_8(channels: usize) -> usize {
 }
 
 /// MobileNetV3.
-#[derive(Module, Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct MobileNetV3 {
-    features: Vec<Feature>,
+    features: Named<Vec<Feature>>,
 }
+
+module_of_parts!(MobileNetV3 { features } with {});
 
 #[derive(Module, Debug)]
 #[allow(clippy::large_enum_variant, reason = "nearly all features are blocks")]
@@ -217,7 +287,7 @@ impl Feature {
 impl MobileNetV3 {
     /// All layers in order.
     pub fn into_features(self) -> Vec<Feature> {
-        self.features
+        self.features.into_inner()
     }
 }
 
@@ -229,9 +299,12 @@ pub(crate) fn thin_mobilenet_v3(channels: usize, scope: &Scope) -> MobileNetV3 {
 impl BackboneNetwork for MobileNetV3 {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let mut x = images;
-        for (i, feature) in self.features.iter().enumerate() {
-            x = feature.forward(x, &format!("features.{i}"), pass);
-        }
-        x
+        let features = self.features.get().iter().enumerate();
+        pass.within(self.features.path(), |pass| {
+            for (i, feature) in features {
+                x = feature.forward(x, &i.to_string(), pass);
+            }
+            x
+        })
     }
 }

@@ -12,6 +12,10 @@
 //!
 //! The large stem is a 7x7 convolution of stride 2 and the largest of 3x3 at stride 2, the small one a 3x3
 //! convolution. Points: `conv1` and every block `layer1.0` before and after the last ReLU, and `pool`.
+//!
+//! Segmenters have the last two stages dilated instead of strided (Chen et al. 2017): their maps stay those of `layer2`, and the
+//! first block of a stage has the dilation of the stage before. In a basic block only the first convolution is dilated, as
+//! MMSegmentation has it. PSPNet has a stem of three 3x3 convolutions, `stem`, the first of stride 2.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{
@@ -23,6 +27,7 @@ use super::{
     cifar_benchmark,
     family::{Architecture, BackboneNetwork, Extent, Family},
     imagenet,
+    sequence::{Sequence, sequence, units},
 };
 use crate::{LastStage, ModelEntry, Names, Stage, heads::ClassificationHead};
 
@@ -71,6 +76,7 @@ const fn basic(blocks: [usize; 4]) -> ResNetConfig {
         blocks,
         groups: 1,
         group_width: 64,
+        dilated: false,
     }
 }
 
@@ -81,6 +87,7 @@ const fn bottleneck(blocks: [usize; 4], groups: usize, group_width: usize) -> Re
         blocks,
         groups,
         group_width,
+        dilated: false,
     }
 }
 
@@ -90,6 +97,7 @@ const CIFAR_RESNET50: ResNetConfig = ResNetConfig {
     blocks: [3, 4, 6, 3],
     groups: 1,
     group_width: 64,
+    dilated: false,
 };
 
 const CIFAR_NAMES: Names = cifar_benchmark::names("fc")
@@ -107,6 +115,8 @@ pub(crate) struct ResNetConfig {
     pub groups: usize,
     /// Channels of each group in the first stage; 64 is the plain network.
     pub group_width: usize,
+    /// Whether the last two stages are dilated and keep the size of the map.
+    pub dilated: bool,
 }
 
 /// The layers before the first stage.
@@ -114,6 +124,8 @@ pub(crate) struct ResNetConfig {
 pub(crate) enum Stem {
     Small,
     Large,
+    /// Three 3x3 convolutions, and the largest of 3x3 at stride 2.
+    Deep,
 }
 
 /// The kind of block.
@@ -133,6 +145,38 @@ impl ResNetConfig {
             Kind::Bottleneck => 4,
         }
     }
+
+    /// With the last two stages dilated instead of strided.
+    pub const fn with_dilation(self) -> Self {
+        Self {
+            dilated: true,
+            ..self
+        }
+    }
+
+    /// With the stem of three 3x3 convolutions.
+    pub const fn with_three_convolutions(self) -> Self {
+        Self {
+            stem: Stem::Deep,
+            ..self
+        }
+    }
+
+    /// Stride and dilation of a block.
+    fn steps(&self, stage: usize, block: usize) -> [usize; 2] {
+        let is_dilated = self.dilated && stage > 1;
+        let stride = if block == 0 && stage > 0 && !is_dilated {
+            2
+        } else {
+            1
+        };
+        let dilation = match (is_dilated, block) {
+            (false, _) => 1,
+            (true, 0) => 1 << (stage - 2),
+            (true, _) => 1 << (stage - 1),
+        };
+        [stride, dilation]
+    }
 }
 
 impl Family for ResNetConfig {
@@ -145,27 +189,31 @@ impl Family for ResNetConfig {
             let width = 64 << stage;
             let inputs = if stage == 0 { 64 } else { width / 2 * growth };
             let block = |i| {
-                let (inputs, stride) = match i {
-                    0 if stage > 0 => (inputs, 2),
-                    0 => (inputs, 1),
-                    _ => (width * growth, 1),
-                };
-                Block::new(self, inputs, width, stride, &scope.at(name).at(i))
+                let inputs = if i == 0 { inputs } else { width * growth };
+                Block::new(self, [inputs, width], self.steps(stage, i), &scope.at(name).at(i))
             };
             (0..self.blocks[stage]).map(block).collect()
         };
-        let stem = match self.stem {
-            Stem::Small => Conv2dConfig::new(channels, 64, 3),
-            Stem::Large => Conv2dConfig::new(channels, 64, 7).stride(2),
+        let plain = match self.stem {
+            Stem::Small => Some(Conv2dConfig::new(channels, 64, 3)),
+            Stem::Large => Some(Conv2dConfig::new(channels, 64, 7).stride(2)),
+            Stem::Deep => None,
         };
+        let deep = [
+            Conv2dConfig::new(channels, 32, 3).stride(2),
+            Conv2dConfig::new(32, 32, 3),
+            Conv2dConfig::new(32, 64, 3),
+        ];
         ResNet {
-            conv1: Conv2d::he_normal_fan_out(stem, &scope.at("conv1")),
-            bn1: BatchNorm::new(64, &scope.at("bn1")),
+            conv1: plain.map(|config| Conv2d::he_normal_fan_out(config, &scope.at("conv1"))),
+            bn1: plain.map(|_| BatchNorm::new(64, &scope.at("bn1"))),
+            stem: (self.stem == Stem::Deep)
+                .then(|| sequence(deep, Conv2d::he_normal_fan_out, &scope.at("stem"))),
             layer1: stage("layer1", 0),
             layer2: stage("layer2", 1),
             layer3: stage("layer3", 2),
             layer4: stage("layer4", 3),
-            stem: self.stem,
+            pools: self.stem != Stem::Small,
         }
     }
 
@@ -178,17 +226,21 @@ impl Family for ResNetConfig {
     }
 
     fn stem(&self) -> &'static str {
-        "conv1"
+        match self.stem {
+            Stem::Small | Stem::Large => "conv1",
+            Stem::Deep => DEEP_STEM_END,
+        }
     }
 
     fn stages(&self) -> Vec<Stage> {
         let first = match self.stem {
             Stem::Small => 1,
-            Stem::Large => 4,
+            Stem::Large | Stem::Deep => 4,
         };
         let stage = |(i, blocks): (usize, usize)| {
             let path = format!("layer{}.{}", i + 1, blocks - 1);
-            Stage::activated(path, (64 << i) * self.growth(), first << i)
+            let halvings = if self.dilated { i.min(1) } else { i };
+            Stage::activated(path, (64 << i) * self.growth(), first << halvings)
         };
         self.blocks.into_iter().enumerate().map(stage).collect()
     }
@@ -196,26 +248,57 @@ impl Family for ResNetConfig {
     fn last_stage(&self) -> LastStage {
         LastStage::between("layer4.0", format!("layer4.{}", self.blocks[3] - 1))
     }
+
+    fn dilated(self) -> Self {
+        self.with_dilation()
+    }
+
+    fn with_deep_stem(self) -> Self {
+        self.with_three_convolutions()
+    }
 }
+
+/// The last ReLU of a deep stem.
+const DEEP_STEM_END: &str = "stem.8";
 
 /// A residual network of four stages.
 #[derive(Module, Debug)]
 pub(crate) struct ResNet {
-    conv1: Conv2d,
-    bn1: BatchNorm,
+    conv1: Option<Conv2d>,
+    bn1: Option<BatchNorm>,
+    stem: Option<Sequence>,
     layer1: Vec<Block>,
     layer2: Vec<Block>,
     layer3: Vec<Block>,
     layer4: Vec<Block>,
     #[module(skip)]
-    stem: Stem,
+    pools: bool,
+}
+
+impl ResNet {
+    /// The first map of the network, after its activation.
+    fn first(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+        let relu = Activation::Relu;
+        if let (Some(conv), Some(norm)) = (&self.conv1, &self.bn1) {
+            return conv_norm_act(images, conv, norm, None, relu, "conv1", pass);
+        }
+        let units: Vec<_> = self.stem.iter().flat_map(units).collect();
+        let mut x = images;
+        for (i, (conv, norm)) in units.iter().enumerate() {
+            x = if i + 1 == units.len() {
+                conv_norm_act(x, conv, norm, None, relu, DEEP_STEM_END, pass)
+            } else {
+                conv_norm(x, conv, norm, relu, pass)
+            };
+        }
+        x
+    }
 }
 
 impl BackboneNetwork for ResNet {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
-        let relu = Activation::Relu;
-        let mut x = conv_norm_act(images, &self.conv1, &self.bn1, None, relu, "conv1", pass);
-        if self.stem == Stem::Large {
+        let mut x = self.first(images, pass);
+        if self.pools {
             x = max_pool(x, Window::new(3).stride(2).padding(1));
         }
         let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
@@ -241,18 +324,25 @@ struct Block {
 }
 
 impl Block {
-    fn new(config: &ResNetConfig, inputs: usize, width: usize, stride: usize, scope: &Scope) -> Self {
+    fn new(
+        config: &ResNetConfig,
+        [inputs, width]: [usize; 2],
+        [stride, dilation]: [usize; 2],
+        scope: &Scope,
+    ) -> Self {
         let conv = |name, config| Conv2d::he_normal_fan_out(config, &scope.at(name));
         let norm = |name, channels| BatchNorm::new(channels, &scope.at(name));
         let (first, second, third) = match config.kind {
             Kind::Basic => (
-                Conv2dConfig::new(inputs, width, 3).stride(stride),
+                Conv2dConfig::new(inputs, width, 3)
+                    .stride(stride)
+                    .dilation(dilation),
                 Conv2dConfig::new(width, width, 3),
                 None,
             ),
             Kind::Bottleneck => {
                 let inner = width * config.group_width / 64 * config.groups;
-                let across = Conv2dConfig::new(inner, inner, 3);
+                let across = Conv2dConfig::new(inner, inner, 3).dilation(dilation);
                 (
                     Conv2dConfig::new(inputs, inner, 1),
                     across.stride(stride).groups(config.groups),

@@ -160,7 +160,7 @@ fn on_backbone(backbone: &ModelEntry, config: OneStageConfig) -> Option<ModelEnt
     Some(ModelEntry {
         parameters: None,
         macs: None,
-        names: names(backbone.names.with_other_head(HEAD), &config),
+        names: names(backbone.names.with_other_heads(&[HEAD]), &config),
         blueprint: blueprint(backbone.blueprint.architecture()?, pyramid(false), config),
         ..*backbone
     })

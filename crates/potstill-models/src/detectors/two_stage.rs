@@ -174,7 +174,7 @@ fn on_backbone(backbone: &ModelEntry, config: TwoStageConfig) -> Option<ModelEnt
     Some(ModelEntry {
         parameters: None,
         macs: None,
-        names: backbone.names.with_other_head(HEAD).with_background(),
+        names: backbone.names.with_other_heads(&[HEAD]).with_background(),
         blueprint: blueprint(levels, pyramid, config),
         ..*backbone
     })

@@ -21,11 +21,16 @@ use crate::{Model, ModelError};
 /// [`ModelError::Unwritable`] if the folder is missing or the disk is full. What was at `path` is then still
 /// there.
 pub fn save(network: &Model, metadata: &BTreeMap<String, String>, path: &Path) -> Result<(), ModelError> {
-    let mut tensors = Vec::new();
+    let (mut tensors, mut copies) = (Vec::new(), Vec::new());
     network.parameters().each(&mut |entry, values| {
         let name = network.names().published_name(&entry.path);
+        for copy in network.names().copies_of(&name) {
+            copies.push((copy, entry.shape.clone(), values.clone()));
+        }
         tensors.push((name, entry.shape.clone(), values));
     });
+    let own: BTreeSet<String> = tensors.iter().map(|(name, ..)| name.clone()).collect();
+    tensors.extend(copies.into_iter().filter(|(copy, ..)| !own.contains(copy)));
     write_tensors(tensors, metadata, path)
 }
 

@@ -15,6 +15,9 @@ use super::{
 };
 use crate::{HeadWeights, Model, ModelError, Names, Shortcut};
 
+/// Where auxiliary classifiers stand.
+const AUXILIARY: [&str; 2] = ["aux_classifier", "auxiliary_head"];
+
 /// The tensors of a network that a file holds, by the network's names.
 ///
 /// Names may carry any prefix (`module.`, `state_dict.`, `model.`), last layers and shortcuts may be called as
@@ -112,12 +115,13 @@ impl<'a> WeightSet<'a> {
             .filter(|(name, _)| !name.ends_with("num_batches_tracked"))
             .map(|(name, tensor)| (name.to_owned(), tensor))
             .collect();
-        let head = network.names().head;
-        find_last_layer(&mut tensors, head);
+        let names = *network.names();
+        drop_copies(&mut tensors, network);
+        find_last_layer(&mut tensors, names.head);
         Ok(Self {
             file: file.path.clone(),
             tensors,
-            names: *network.names(),
+            names,
             stem: network
                 .parameters()
                 .entries()
@@ -133,7 +137,13 @@ impl<'a> WeightSet<'a> {
     /// The number of classes that the network tells apart: the rows of its last layer, without the background's.
     pub fn classes(&self) -> Option<usize> {
         let weight = self.tensors.get(&format!("{}.weight", self.names.head))?;
-        self.names.classes_of(*weight.shape.first()?)
+        self.names.classes_of(*weight.shape.get(self.names.class_axis)?)
+    }
+
+    /// Whether there is an auxiliary classifier for the loss; `None` if the network was not recognised.
+    pub fn auxiliary(&self) -> Option<bool> {
+        let is_auxiliary = |name: &String| AUXILIARY.iter().any(|path| is_below(name, path));
+        self.is_whole.then(|| self.tensors.keys().any(is_auxiliary))
     }
 
     /// The channels of the images that it takes: the columns of its first layer, a convolution.
@@ -177,7 +187,7 @@ impl<'a> WeightSet<'a> {
         let known: BTreeSet<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
         let is_left_out = |path: &str| {
             head == HeadWeights::New
-                && (is_below(path, self.names.head)
+                && (self.names.heads().any(|head| is_below(path, head))
                     || is_of_head(path, self.names.head) && !known.contains(path)
                     || self.backbone.is_some_and(|backbone| !is_below(path, backbone)))
         };
@@ -264,6 +274,27 @@ fn shortcut_among<'n>(mut names: impl Iterator<Item = &'n str>) -> Shortcut {
 pub fn load(network: &mut Model, file: &TensorFile) -> Result<(), ModelError> {
     let set = WeightSet::choose(file, network, None, &Asked::Program)?;
     set.load(network, HeadWeights::Kept).map(drop)
+}
+
+/// Leaves out what a file stores twice and the network has once, where both are the same.
+fn drop_copies(tensors: &mut BTreeMap<String, &StoredTensor>, network: &Model) {
+    let (names, entries) = (network.names(), network.parameters().entries());
+    if names.copies.is_empty() {
+        return;
+    }
+    let known: BTreeSet<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
+    let is_copy = |(name, tensor): &(&String, &&StoredTensor)| {
+        let original = names.original(name).and_then(|original| tensors.get(&original));
+        !known.contains(name.as_str()) && original.is_some_and(|original| original.values == tensor.values)
+    };
+    let copies: Vec<String> = tensors
+        .iter()
+        .filter(is_copy)
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in copies {
+        tensors.remove(&name);
+    }
 }
 
 /// Averages that could not be taken.

@@ -17,6 +17,8 @@ settings! {
         pub head: HeadWeights = quiet "kept",
         /// The shortcut of a CIFAR ResNet.
         pub shortcut: Option<Shortcut> = without "as published" like "b",
+        /// Whether a segmenter has a second classifier on an earlier stage, for its loss alone.
+        pub auxiliary: Option<bool> = without "as its weights have it, or as the published network is built" like true,
         /// How the network takes an image.
         pub input: Option<Input> = without "whole, normalised as its weights say or as is usual for the data set"
             like { mean = [0.5, 0.5, 0.5], std = [0.25, 0.25, 0.25] } (also "normalize", "normalise"),
