@@ -4,15 +4,17 @@
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
 use potstill_data::{Batch, Normalise, Target};
-use potstill_engine::NetworkInput;
+use potstill_engine::{NetworkInput, Preprocess, cpu};
+use potstill_models::find;
 use potstill_recipe::{Enlarge, LowResolution};
-use potstill_testing::numbers::{NINE_DIGITS, assert_near, map, nchw, numbers as all, recorded};
+use potstill_settings::ChannelOrder;
+use potstill_testing::numbers::{NINE_DIGITS, assert_near, map, nchw, numbers as all, recorded, values};
 
 const RECORD: &str = "potstill-engine/tests/reference/low_resolution.json";
 
 fn input(low_resolution: Option<(usize, Enlarge)>, mean: &[f32], std: &[f32]) -> NetworkInput {
     NetworkInput {
-        order: potstill_settings::ChannelOrder::Rgb,
+        order: ChannelOrder::Rgb,
         low_resolution: low_resolution.map(|(size, enlarge)| LowResolution { size, enlarge }),
         normalise: Normalise {
             mean: mean.to_vec(),
@@ -163,4 +165,50 @@ fn sizes_are_told_or_refused() {
         message.contains("3 values") && message.contains("1 channels"),
         "{message}"
     );
+}
+
+/// Blue first: mean and std are in that order, and padding stays 0.
+#[test]
+fn colours_come_in_the_order_that_a_network_wants() {
+    let whole = NetworkInput {
+        order: ChannelOrder::Bgr,
+        ..input(None, &[0.1, 0.2, 0.3], &[1.0, 2.0, 4.0])
+    };
+    let batch = Batch {
+        images: vec![0.5, 0.6, 0.9, 0.0, 0.0, 0.0],
+        shape: [1, 1, 2, 3],
+        valid: vec![[1, 1]],
+        targets: vec![Target::None],
+        truth: Vec::new(),
+        indices: vec![0],
+    };
+    let taken = whole.of_batch(&batch, &cpu()).unwrap();
+    let expected = [(0.9 - 0.1), (0.6 - 0.2) / 2.0, (0.5 - 0.3) / 4.0, 0.0, 0.0, 0.0];
+    assert_near("taken", &values(&taken), &expected, 1e-6);
+    let pixels = map([1, 3, 1, 1], |i| [0.5, 0.6, 0.9][i]);
+    assert_near("pixels", &values(&whole.of_pixels(pixels)), &expected[..3], 1e-6);
+}
+
+/// What weights without a config want is known of their network.
+#[test]
+fn published_networks_say_how_they_take_images() {
+    let rule = |name: &str| find(name).unwrap().input_rule();
+    let fastestdet = rule("fastestdet").unwrap();
+    assert_eq!(NetworkInput::from(fastestdet).order, ChannelOrder::Bgr);
+    let steps = Preprocess::published(fastestdet).augment().unwrap();
+    assert_eq!(steps.output_shape([277, 416, 3]), [352, 352, 3]);
+    let steps = Preprocess::published(rule("retinanet_resnet50_fpn").unwrap())
+        .augment()
+        .unwrap();
+    // The record of torchvision's transform.
+    for (size, wanted) in [
+        ([480, 640], [800, 1066]),
+        ([100, 1000], [133, 1333]),
+        ([1080, 1920], [749, 1333]),
+    ] {
+        let [height, width] = size;
+        assert_eq!(steps.output_shape([height, width, 3])[..2], wanted);
+    }
+    assert_eq!(rule("resnet18"), None);
+    assert_eq!(rule("fcos_cifar_resnet8"), None);
 }
