@@ -248,7 +248,7 @@ impl Model {
         match self.network.get() {
             Source::Assembly(assembly) => assembly.detector_facts(),
             Source::Whole(detector) => Some(detector.detector()),
-            Source::Own(_) => None,
+            Source::Own(_) | Source::Enet(_) => None,
         }
     }
 

@@ -50,7 +50,7 @@ pub struct Names {
     /// The axis of the classes in the weight of the last layer: 0, or 1 of a transposed convolution.
     pub class_axis: usize,
     /// Classes of that weight that are none: one of a detector that has one for the background.
-    pub background: usize,
+    pub(crate) background: usize,
     /// Rows of that weight for each class: as many as a detector has anchors at a place.
     pub(crate) rows_per_class: usize,
     /// Path segments that the published network calls otherwise, or leaves out: `(ours, theirs)`.
