@@ -1,5 +1,5 @@
-//! The tables of networks: all but the last column is the registry's; the last is measured by a test and kept
-//! as it is.
+//! The tables of networks: all is the registry's, but for the last column of classifiers, which is measured by a test and kept as it
+//! is.
 
 use serde_json::Value;
 
@@ -8,15 +8,27 @@ use super::{Error, page};
 /// The largest side of what counts as a small image.
 const SMALL: u64 = 64;
 
-/// The page with both tables.
+/// The page with its tables.
 pub fn page(page: &str, models: &[Value]) -> Result<String, Error> {
     let is_small = |model: &&Value| model["input"][0].as_u64().is_some_and(|side| side <= SMALL);
-    let (small, large): (Vec<&Value>, Vec<&Value>) = models.iter().partition(is_small);
-    let with_small = page::replace(page, "small networks", &table(page, &small))?;
-    page::replace(&with_small, "imagenet networks", &table(page, &large))
+    let is_classifier = |model: &&Value| model["task"] == "classification";
+    let (classifiers, dense): (Vec<&Value>, Vec<&Value>) = models.iter().partition(is_classifier);
+    let (small, large): (Vec<&Value>, Vec<&Value>) = classifiers.into_iter().partition(is_small);
+    let difference = |model: &Value| {
+        let name = format!("`{}`", page::text(model, "name"));
+        measured(page, &name).unwrap_or("not measured yet").to_owned()
+    };
+    let task = |model: &Value| page::text(model, "task").to_owned();
+    let with_small = page::replace(page, "small networks", &table(&small, "difference", difference))?;
+    let with_large = page::replace(
+        &with_small,
+        "imagenet networks",
+        &table(&large, "difference", difference),
+    )?;
+    page::replace(&with_large, "dense networks", &table(&dense, "task", task))
 }
 
-fn table(page: &str, models: &[&Value]) -> String {
+fn table(models: &[&Value], last: &str, cell: impl Fn(&Value) -> String) -> String {
     let head = [
         "network",
         "parameters",
@@ -24,7 +36,7 @@ fn table(page: &str, models: &[&Value]) -> String {
         "input",
         "classes",
         "names",
-        "difference",
+        last,
     ];
     let mut table = page::row(&head) + "|---|---|---|---|---|---|---|\n";
     for model in models {
@@ -38,7 +50,7 @@ fn table(page: &str, models: &[&Value]) -> String {
             &format!("{height}x{width}"),
             &number("classes").to_string(),
             page::text(model, "weight_names"),
-            measured(page, &name).unwrap_or("not measured yet"),
+            &cell(model),
         ]);
     }
     table
