@@ -58,3 +58,45 @@ fn a_classifier_starts_the_backbone_and_nothing_else() {
         assert!(matches!(refused, Err(ModelError::WeightMismatch(_))), "{name}");
     }
 }
+
+#[test]
+fn a_detector_of_other_classes_starts_all_but_the_layers_of_its_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("detector.safetensors");
+    let of_classes = |name: &str, classes, seed| {
+        let scope = Scope::new(&Device::flex(), Seed::new(seed), "test");
+        let options = BuildOptions {
+            classes: Some(classes),
+            ..BuildOptions::default()
+        };
+        find(name).unwrap().build(options, &scope).unwrap()
+    };
+    for (name, layers) in [
+        ("fasterrcnn_cifar_resnet8", 2),
+        ("maskrcnn_cifar_resnet8", 3),
+        ("fcos_cifar_resnet8", 1),
+        ("fastestdet_0_5", 2),
+        ("ssdlite320_mobilenet_v3_large", 6),
+    ] {
+        let published = of_classes(name, 5, 1);
+        save(&published, &BTreeMap::new(), &path).unwrap();
+        let file = TensorFile::read(&path).unwrap();
+        let mut own = of_classes(name, 3, 2);
+        let fresh = tensors(&own);
+        let set = WeightSet::choose(&file, &own, None, &Asked::Program).unwrap();
+        let left_out = set.load(&mut own, HeadWeights::New).unwrap();
+        let theirs = tensors(&published);
+        let (mut started, mut anew) = (0, std::collections::BTreeSet::new());
+        for (path, values) in tensors(&own) {
+            if left_out.contains(&path) {
+                assert_eq!(values, fresh[&path], "{name}: {path}");
+                anew.insert(path.rsplit_once('.').unwrap().0.to_owned());
+            } else {
+                assert_eq!(values, theirs[&path], "{name}: {path}");
+                started += 1;
+            }
+        }
+        assert!(started > 20, "{name}");
+        assert_eq!(anew.len(), layers, "{name}: {anew:?}");
+    }
+}

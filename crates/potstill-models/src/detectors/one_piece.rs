@@ -14,10 +14,25 @@ pub(crate) static ENTRIES: &[ModelEntry] = &[
         classes: 90,
         parameters: Some(3_440_060),
         macs: Some(583_171_904),
-        names: Names::new(Scheme::Torchvision, "head.classification_head.module_list.0.1").with_background().with_rows_per_class(6),
+        names: Names::new(Scheme::Torchvision, "").with_heads(SSD_HEADS).with_background().with_rows_per_class(6),
         weights: "COCO: torchvision (code BSD-3-Clause; for the weights the terms of COCO may count: pytorch.org/vision)",
         blueprint: Blueprint::Whole(WholeConfig::SsdLite),
     },
+];
+
+/// The last convolution of each map's classes.
+const SSD_HEADS: &[&str] = &[
+    "head.classification_head.module_list.0.1",
+    "head.classification_head.module_list.1.1",
+    "head.classification_head.module_list.2.1",
+    "head.classification_head.module_list.3.1",
+    "head.classification_head.module_list.4.1",
+    "head.classification_head.module_list.5.1",
+];
+/// The last convolution of the classes, and the batch norm behind it.
+const CELL_HEADS: &[&str] = &[
+    "detect_head.cls_layers.conv5x5.3",
+    "detect_head.cls_layers.conv5x5.4",
 ];
 
 const fn fastestdet(
@@ -37,7 +52,7 @@ const fn fastestdet(
         classes: 80,
         parameters: Some(parameters),
         macs: Some(macs),
-        names: Names::new(Scheme::FastestDet, "detect_head.cls_layers.conv5x5.3"),
+        names: Names::new(Scheme::FastestDet, "").with_heads(CELL_HEADS),
         weights,
         blueprint: Blueprint::Whole(WholeConfig::FastestDet(FastestDetConfig { divisor })),
     }

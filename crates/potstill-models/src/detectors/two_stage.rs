@@ -38,9 +38,15 @@ pub(crate) static ENTRIES: &[ModelEntry] = &[
     small("maskrcnn_cifar_resnet56", 56, true, [1_557_577, 339_247_872], "A small Mask R-CNN on ResNet-56 with a stem of stride 2, of this project"),
 ];
 
-/// Where the weight with one row for each class stands.
-const HEAD: &str = "roi_heads.box_predictor.cls_score";
-const NAMES: Names = Names::new(Scheme::Torchvision, HEAD).with_background();
+/// Where weights have rows for each class; the last one is Mask R-CNN's alone.
+const HEADS: &[&str] = &[
+    "roi_heads.box_predictor.cls_score",
+    "roi_heads.box_predictor.bbox_pred",
+    "roi_heads.mask_predictor.mask_fcn_logits",
+];
+const NAMES: Names = Names::new(Scheme::Torchvision, "")
+    .with_heads(HEADS)
+    .with_background();
 /// torchvision leaves `features` out of a MobileNet below `backbone.body`.
 const MOBILE_NAMES: Names = NAMES
     .published_as(&[("features", "")])
@@ -126,7 +132,7 @@ const fn small(
         classes: 6,
         parameters: Some(parameters),
         macs: Some(macs),
-        names: Names::new(Scheme::Own, HEAD).with_background(),
+        names: Names::new(Scheme::Own, "").with_heads(HEADS).with_background(),
         weights: "",
         blueprint: blueprint(levels, pyramid, config),
     }
@@ -174,7 +180,7 @@ fn on_backbone(backbone: &ModelEntry, config: TwoStageConfig) -> Option<ModelEnt
     Some(ModelEntry {
         parameters: None,
         macs: None,
-        names: backbone.names.with_other_heads(&[HEAD]).with_background(),
+        names: backbone.names.with_other_heads(HEADS).with_background(),
         blueprint: blueprint(levels, pyramid, config),
         ..*backbone
     })
