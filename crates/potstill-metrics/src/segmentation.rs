@@ -31,6 +31,8 @@ pub struct PixelConfusion {
     classes: usize,
     /// Row by row: a row is a label, a column what was told.
     counts: Vec<u64>,
+    /// For each label the pixels that were told to be none of the classes.
+    missed: Vec<u64>,
     /// For each label the images that have it.
     images: Vec<u64>,
 }
@@ -41,14 +43,18 @@ impl PixelConfusion {
         Self {
             classes,
             counts: vec![0; classes * classes],
+            missed: vec![0; classes],
             images: vec![0; classes],
         }
     }
 
-    /// Adds a pixel. One whose label or prediction is no class is left out.
+    /// Adds a pixel. One whose label is no class is left out; one that was told to be no class (a network may have an answer for void) is
+    /// missed: it counts to its label, and to nothing else.
     pub fn add(&mut self, label: usize, told: usize) {
-        if label < self.classes && told < self.classes {
-            self.counts[label * self.classes + told] += 1;
+        match (self.missed.get_mut(label), told < self.classes) {
+            (Some(_), true) => self.counts[label * self.classes + told] += 1,
+            (Some(missed), false) => *missed += 1,
+            (None, _) => {}
         }
     }
 
@@ -71,9 +77,15 @@ impl PixelConfusion {
     }
 
     fn row(&self, class: usize) -> u64 {
-        self.counts[class * self.classes..(class + 1) * self.classes]
+        let told: u64 = self.counts[class * self.classes..(class + 1) * self.classes]
             .iter()
-            .sum()
+            .sum();
+        told + self.missed[class]
+    }
+
+    /// All pixels with a label.
+    fn labelled(&self) -> u64 {
+        (0..self.classes).map(|class| self.row(class)).sum()
     }
 
     fn column(&self, class: usize) -> u64 {
@@ -104,14 +116,14 @@ impl PixelConfusion {
 
     /// The share of all pixels that are told right; `None` without pixels.
     pub fn pixel_accuracy(&self) -> Option<f64> {
-        let all: u64 = self.counts.iter().sum();
+        let all = self.labelled();
         let right: u64 = (0..self.classes).map(|class| self.right(class)).sum();
         (all > 0).then(|| right as f64 / all as f64)
     }
 
     /// The IoU of the classes, each counted by its share of the labelled pixels; `None` without pixels.
     pub fn frequency_weighted_iou(&self) -> Option<f64> {
-        let all: u64 = self.counts.iter().sum();
+        let all = self.labelled();
         let weighted = self.iou().into_iter().enumerate();
         let sum: f64 = weighted
             .filter_map(|(class, iou)| Some(self.row(class) as f64 * iou?))

@@ -83,3 +83,14 @@ fn one_table_stands_for_the_whole_set() {
 fn nothing_measured_is_no_number() {
     assert_eq!(PixelConfusion::new(3).metrics().of(&MEAN_IOU), None);
 }
+
+#[test]
+fn an_answer_that_is_no_class_misses_its_pixel_and_hits_no_other_class() {
+    let mut pixels = PixelConfusion::new(2);
+    for (label, told) in [(0, 0), (0, 2), (1, 1), (1, 0), (7, 0)] {
+        pixels.add(label, told);
+    }
+    // By hand: of class 0 one is right of two labelled and one more told; of class 1 one of two.
+    assert_eq!(pixels.iou(), [Some(1.0 / 3.0), Some(0.5)]);
+    assert_eq!(pixels.pixel_accuracy(), Some(0.5));
+}

@@ -77,7 +77,7 @@ impl Predictor {
         }
         let found = ClassMatch::of(data.name(), data.classes(), &self.class_names)?;
         let theirs = data.classes().len();
-        // A segmenter may have one answer more, for pixels that are nothing; it is left out where it is measured.
+        // A segmenter may have one answer more, for pixels that are nothing; such an answer misses its pixel.
         let is_more = self.network.output_kind() == OutputKind::DenseLogits && outputs == theirs + 1;
         if found == ClassMatch::ByPosition && outputs != theirs && !is_more {
             return Err(EngineError::ClassCount {
@@ -110,7 +110,7 @@ impl Predictor {
                 "the classes of {data} are called by numbers, which are taken for the network's, counted from 0"
             )],
             ClassMatch::ByPosition if self.network.classes() > theirs => vec![format!(
-                "the network's last answer is none of the {theirs} classes of {data}, and is left out"
+                "the network's last answer is none of the {theirs} classes of {data}: it counts as a pixel that was missed"
             )],
             ClassMatch::ByPosition if self.class_names.is_empty() => vec![format!(
                 "nothing says what the network's classes are called: those of {data} are taken in their order"

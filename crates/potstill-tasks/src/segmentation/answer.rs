@@ -16,8 +16,8 @@ pub(super) fn logits_of(full: &Tensor<4>, batch: &Batch, image: usize) -> Tensor
     }
 }
 
-/// The columns of a network's logits that are classes of the images. A network may have one more for pixels that are nothing: such an
-/// answer is no answer. All columns where nothing says how many classes there are.
+/// The columns of a network's logits that are classes of the images. A network may have one more for pixels that are nothing. All columns
+/// where nothing says how many classes there are.
 pub(super) fn columns(logits: usize, classes: usize) -> usize {
     match classes {
         0 => logits,
@@ -25,13 +25,14 @@ pub(super) fn columns(logits: usize, classes: usize) -> usize {
     }
 }
 
-/// The class with the largest logit, the first of equals, at every place of `[1, H, W, K]`.
+/// The class with the largest logit, the first of equals, at every place of `[1, H, W, K]`; no label where that is none of the classes.
 pub(super) fn class_map(logits: Tensor<4>, classes: usize) -> LabelMap {
     let [_, height, width, all] = logits.dims();
     let columns = columns(all, classes);
     let logits: Vec<f32> = logits.into_data().iter().collect();
     let rows = logits.chunks_exact(all.max(1));
-    let labels = rows.map(|row| u8::try_from(largest(&row[..columns])).unwrap_or(LabelMap::IGNORE));
+    let label = |told: usize| u8::try_from(told).ok().filter(|_| told < columns);
+    let labels = rows.map(|row| label(largest(row)).unwrap_or(LabelMap::IGNORE));
     LabelMap {
         height,
         width,

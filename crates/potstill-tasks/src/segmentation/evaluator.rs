@@ -37,12 +37,12 @@ impl Pixels {
         let all = logits.dims()[3];
         let classes = columns(all, self.names.len());
         let logits: Vec<f32> = logits.into_data().iter().collect();
-        let rows = logits.chunks_exact(all.max(1)).map(|row| &row[..classes]);
+        let rows = logits.chunks_exact(all.max(1));
         let mut told = Vec::with_capacity(map.labels.len());
         for (row, &label) in rows.zip(&map.labels) {
             told.push(largest(row));
             if label != LabelMap::IGNORE && usize::from(label) < classes {
-                self.loss += cross_entropy(row, usize::from(label));
+                self.loss += cross_entropy(&row[..classes], usize::from(label));
                 self.labelled += 1;
             }
         }
