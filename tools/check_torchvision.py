@@ -20,6 +20,7 @@ from safetensors.torch import load_file
 from torchvision.models import resnet
 from torchvision.models.detection import FCOS, FasterRCNN, MaskRCNN, RetinaNet
 from torchvision.models.detection.backbone_utils import _resnet_fpn_extractor
+from torchvision.ops import FrozenBatchNorm2d
 from torchvision.ops.feature_pyramid_network import LastLevelP6P7
 from torchvision.transforms.functional import pil_to_tensor
 
@@ -31,7 +32,7 @@ def build(config, state, score):
     """The torchvision network of a config, with its weights."""
     kind, body = config["architecture"].removesuffix("_fpn").split("_", 1)
     has_counters = any(name.endswith("num_batches_tracked") for name in state)
-    norm = torch.nn.BatchNorm2d if has_counters else resnet.misc_nn_ops.FrozenBatchNorm2d
+    norm = torch.nn.BatchNorm2d if has_counters else FrozenBatchNorm2d
     network = resnet.__dict__[body](weights=None, norm_layer=norm)
     if kind in TWO_STAGES:
         backbone, classes = _resnet_fpn_extractor(network, 5), config["classes"] + 1

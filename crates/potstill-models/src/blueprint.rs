@@ -10,6 +10,7 @@ use crate::{
     heads::DetectorConfig,
     levels::Levels,
     model::Source,
+    named::Named,
     segmenters::{Enet, EnetConfig},
 };
 
@@ -44,7 +45,7 @@ impl Blueprint {
             Self::Dense(architecture, config) => {
                 Source::Assembly(Assembly::dense(architecture, config, sizes, scope))
             }
-            Self::Enet(config) => Source::Enet(Enet::new(config, sizes, scope)),
+            Self::Enet(config) => Source::Enet(Named::new("", Enet::new(config, sizes, scope))),
             Self::Detector {
                 architecture,
                 levels,

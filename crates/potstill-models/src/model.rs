@@ -5,8 +5,8 @@ use potstill_ops::{Frozen, Inserted, Insertion, Mode, Parameters, Pass, Point, S
 
 use crate::{
     DetectorFacts, LastStage, ModelError, Names, Network, NetworkDescription, OutputError, OutputKind,
-    Outputs, StageEnd, assembly::Assembly, detectors::WholeDetector, own_network::OwnNetwork, probe,
-    segmenters::Enet,
+    Outputs, StageEnd, assembly::Assembly, detectors::WholeDetector, named::Named, own_network::OwnNetwork,
+    probe, segmenters::Enet,
 };
 
 /// A network with the layers that were put into it: one of the registry, or a program's own.
@@ -42,7 +42,7 @@ pub struct Model {
 pub(crate) enum Source {
     Assembly(Assembly),
     Whole(WholeDetector),
-    Enet(Enet),
+    Enet(Named<Enet>),
     Own(OwnNetwork),
 }
 
@@ -51,7 +51,7 @@ impl Source {
         match self {
             Self::Assembly(assembly) => assembly.forward(images, pass),
             Self::Whole(detector) => detector.forward(images, pass),
-            Self::Enet(network) => network.outputs(images, pass),
+            Self::Enet(network) => network.get().outputs(images, pass),
             Self::Own(network) => network.forward(images, pass),
         }
     }

@@ -14,17 +14,21 @@ const CONTAINER: &str = "Named";
 
 /// A module with the path below which its tensors stand, such as `backbone` or `classifier.1`. With an empty
 /// path they stand where the module around it stands.
+///
+/// The module lies on the heap: a network is some ten thousand bytes of handles, and every copy of a model on a thread's small stack counts.
 #[derive(Debug, Clone)]
 pub(crate) struct Named<M> {
     path: String,
-    module: M,
+    module: Box<M>,
 }
 
 impl<M> Named<M> {
     /// The module under this path.
     pub fn new(path: impl Into<String>, module: M) -> Self {
-        let path = path.into();
-        Self { path, module }
+        Self {
+            path: path.into(),
+            module: Box::new(module),
+        }
     }
 
     /// The path.
@@ -39,14 +43,11 @@ impl<M> Named<M> {
 
     /// The module, taken out.
     pub fn into_inner(self) -> M {
-        self.module
+        *self.module
     }
 
     fn on_module(self, change: impl FnOnce(M) -> M) -> Self {
-        Self {
-            path: self.path,
-            module: change(self.module),
-        }
+        Self::new(self.path, change(*self.module))
     }
 }
 
@@ -87,12 +88,12 @@ impl<M: Module> Module for Named<M> {
     fn map<V: ModuleMapper>(self, mapper: &mut V) -> Self {
         let Self { path, module } = self;
         if path.is_empty() {
-            return Self::new(path, module.map(mapper));
+            return Self::new(path, (*module).map(mapper));
         }
         mapper.enter_module(&path, CONTAINER);
-        let module = module.map(mapper);
+        let module = (*module).map(mapper);
         mapper.exit_module(&path, CONTAINER);
-        Self { path, module }
+        Self::new(path, module)
     }
 }
 
