@@ -129,13 +129,22 @@ fn measured(folder: &Path) -> Evaluation {
 
 #[test]
 fn methods_that_need_one_class_of_each_image_are_refused_by_name() {
-    for (kind, reason) in [
-        ("ekd", "its heads are trained by cross-entropy"),
-        ("letkd", "it clusters the teacher's features class by class"),
-        ("tst", "its rounds look for images of that class"),
+    let dense = "a class or a label map or boxes or instances";
+    for (kind, needed, reason) in [
+        ("ekd", "a class", "its heads are trained by cross-entropy"),
+        (
+            "letkd",
+            "a class",
+            "it clusters the teacher's features class by class",
+        ),
+        (
+            "tst",
+            dense,
+            "its rounds look for images of which the student misses what is known",
+        ),
     ] {
         let error = tiny().method(kind, "name = \"mine\"").plan(&[]).err().unwrap();
-        let expected = format!("`mine` needs a class of each image ({reason}");
+        let expected = format!("`mine` needs {needed} of each image ({reason}");
         assert!(
             error.contains(&expected) && error.contains("the task `multi-label`"),
             "{error}"
