@@ -86,7 +86,7 @@ fn told_is_seen(entries: impl Iterator<Item = &'static ModelEntry>) {
             .entries()
             .into_iter()
             .find(|entry| entry.path == head)
-            .and_then(|found| entry.names.classes_of(found.shape[0]));
+            .and_then(|found| entry.names.classes_of(found.shape[entry.names.class_axis]));
         if rows != Some(entry.classes) {
             wrong.push(format!("{}: {head} is no classifier: {rows:?}", entry.name));
         }
