@@ -102,3 +102,18 @@ fn what_does_not_serve_a_detector_is_refused_with_the_reason() {
     let boxes = refused(tiny_recipe().method("fgd", ""));
     assert!(boxes.contains("`fgd` needs boxes or instances"), "{boxes}");
 }
+
+#[test]
+fn a_small_image_whose_places_are_not_those_of_the_boxes_is_refused() {
+    let segmenter = || detectors("segmentation", "fcn_cifar_resnet8", "fcn_cifar_resnet20");
+    for recipe in [one_stage(), two_stage(), segmenter()] {
+        let recipe = recipe.method("kd", "");
+        for side in ["student", "teacher"] {
+            let input = format!("{side}.input={{ low_resolution = {{ size = 16, enlarge = \"none\" }} }}");
+            let refused = recipe.clone().plan(&[&input]).err().unwrap();
+            assert!(refused.contains("low_resolution.enlarge"), "{refused}");
+            let enlarged = input.replace("none", "bilinear");
+            assert!(recipe.clone().plan(&[&enlarged]).is_ok(), "{enlarged}");
+        }
+    }
+}

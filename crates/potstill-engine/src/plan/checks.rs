@@ -4,12 +4,13 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use potstill_data::{DataError, TargetKind};
 use potstill_methods::{PlannedMethod, TeacherUpdate};
+use potstill_recipe::Enlarge;
 use potstill_tasks::Task;
 
 use super::{
     data::PlannedData, networks::PlannedStudent, phases::Phase, settings::Settings, teachers::PlannedTeacher,
 };
-use crate::error::EngineError;
+use crate::{error::EngineError, network_input::NetworkInput};
 
 /// Whether batches can be made of so many training images.
 pub(crate) fn check_batches(settings: &Settings, images: usize) -> Result<(), EngineError> {
@@ -90,6 +91,27 @@ pub(crate) fn check_outputs(student: &PlannedStudent, task: &dyn Task) -> Result
         task.kind()
     );
     Err(EngineError::invalid_plan("student.model", reason))
+}
+
+/// Whether what a network sees has the places of the image, where answers have a place: boxes and labels are in pixels of the image.
+pub(crate) fn check_places(
+    student: &PlannedStudent,
+    teachers: &[PlannedTeacher],
+    task: &dyn Task,
+) -> Result<(), EngineError> {
+    if task.pads_to().is_none() {
+        return Ok(());
+    }
+    let inputs = teachers.iter().map(|teacher| &teacher.facts.network.input);
+    let is_small = |input: &NetworkInput| {
+        let small = input.low_resolution;
+        small.is_some_and(|small| small.enlarge == Enlarge::None)
+    };
+    if inputs.chain([&student.facts.input]).any(is_small) {
+        let reason = "boxes and labels lie elsewhere in a small image: take `nearest` or `bilinear`, which give it its old size back";
+        return Err(EngineError::invalid_plan("low_resolution.enlarge", reason));
+    }
+    Ok(())
 }
 
 /// Whether teachers and entries have names of their own, and whether each can begin the name of a tensor.

@@ -30,7 +30,7 @@ use potstill_recipe::Recipe;
 use self::{
     checks::{
         check_accumulation, check_batches, check_losses, check_names, check_outputs, check_phases,
-        check_targets,
+        check_places, check_targets,
     },
     methods::Ground,
     parts::PlanParts,
@@ -99,6 +99,7 @@ impl Plan {
         check_batches(&settings, data.train.len())?;
         check_targets(&data, task.as_ref(), settings.task_weight)?;
         check_outputs(&student, task.as_ref())?;
+        check_places(&student, &teachers, task.as_ref())?;
         check_names(&teachers, methods.iter().map(|method| method.id.as_str()))?;
         let seed = Seed::new(settings.seed);
         let epochs = phases.last().map_or(0, |phase| phase.epochs.end);
