@@ -7,7 +7,7 @@ use potstill_data::{Augment, Batch, Dataset, Epoch, Loader, LoaderConfig};
 use potstill_metrics::{Agreement, Details, Metrics};
 use potstill_models::{FrozenModel, ModelError, Outputs};
 use potstill_ops::{Mode, Pass};
-use potstill_tasks::{Probabilities, Task};
+use potstill_tasks::{Prediction, Probabilities, Task};
 use serde::Serialize;
 
 use crate::{device::cpu, error::EngineError, network_input::NetworkInput};
@@ -88,6 +88,14 @@ pub(crate) fn padded_for(task: &dyn Task, config: LoaderConfig) -> LoaderConfig 
     }
 }
 
+/// The same, where what a network says is measured or drawn: batches know the size and the truth of the files.
+fn evaluated_for(task: &dyn Task, config: LoaderConfig) -> LoaderConfig {
+    LoaderConfig {
+        keep_truth: task.pads_to().is_some(),
+        ..padded_for(task, config)
+    }
+}
+
 /// A network that looks at images in order.
 pub(crate) struct Viewer<'a> {
     pub network: &'a FrozenModel,
@@ -116,6 +124,24 @@ impl Viewer<'_> {
             .network
             .forward(self.input.of_batch(batch, device)?, &mut pass)?)
     }
+
+    /// What the network says of every image, in order and in the size of its file. Images may have any size.
+    pub fn predictions(
+        &self,
+        task: &dyn Task,
+        data: Arc<dyn Dataset>,
+    ) -> Result<Vec<Prediction>, EngineError> {
+        let one = LoaderConfig {
+            batch: 1,
+            ..LoaderConfig::default()
+        };
+        let (device, mut said) = (cpu(), Vec::with_capacity(data.len()));
+        for batch in self.batches(data, evaluated_for(task, one))? {
+            let batch = batch?;
+            said.extend(task.predictions(&self.look(&batch, &device)?, &batch)?);
+        }
+        Ok(said)
+    }
 }
 
 /// A teacher that looks at the same images.
@@ -136,10 +162,7 @@ pub(crate) fn examine(
     progress: &mut dyn FnMut(usize),
 ) -> Result<Evaluation, EngineError> {
     let device = cpu();
-    let config = LoaderConfig {
-        keep_truth: task.pads_to().is_some(),
-        ..padded_for(task, config)
-    };
+    let config = evaluated_for(task, config);
     let batches = viewer.batches(Arc::clone(data), config)?;
     let mut theirs = teacher
         .map(|teacher| teacher.viewer.batches(Arc::clone(data), config))

@@ -8,11 +8,10 @@ use burn::tensor::{Tensor, activation::log_softmax};
 use potstill_ops::{Parameters, Pass};
 use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, choice, settings};
-use potstill_tasks::TaskKind;
 
 use crate::{
     LossTerm, Method, MethodError, Part, PlanContext, Reads, StepContext, StudentEpoch,
-    levels::{Aligners, Levels, Named, at_the_size_of, is_pyramid, summed},
+    levels::{Aligners, Levels, Named, is_pyramid, is_segmenter, summed},
 };
 
 settings! {
@@ -63,7 +62,7 @@ impl Cwd {
             student: &options.student_points,
             teacher: &options.teacher_points,
         };
-        let is_segmenter = context.task == TaskKind::Segmentation;
+        let is_segmenter = is_segmenter(context.task);
         let is_named = !(named.student.is_empty() && named.teacher.is_empty());
         let usual = if is_segmenter && !is_named {
             Maps::Logits
@@ -147,11 +146,8 @@ impl Method for Cwd {
     fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
         let value = match &self.features {
             Some((levels, aligners)) => {
-                let maps = levels.maps(step.student, step.teacher())?;
-                summed(maps.into_iter().enumerate().map(|(level, [ours, theirs])| {
-                    let ours = at_the_size_of(aligners.forward(level, ours, pass), &theirs);
-                    channel_wise_divergence(ours, theirs, self.temperature)
-                }))?
+                let maps = levels.aligned(aligners, step, pass)?.into_iter();
+                summed(maps.map(|[ours, theirs]| channel_wise_divergence(ours, theirs, self.temperature)))?
             }
             None => self.of_logits(step)?,
         };

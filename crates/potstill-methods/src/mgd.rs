@@ -15,7 +15,7 @@ use potstill_settings::{Key, settings};
 
 use crate::{
     LossTerm, Method, MethodError, Part, PlanContext, Reads, StepContext, StudentEpoch,
-    levels::{Aligners, Levels, Named, at_the_size_of, is_segmenter, summed},
+    levels::{Aligners, Levels, Named, is_segmenter, summed},
 };
 
 settings! {
@@ -109,10 +109,9 @@ impl Method for Mgd {
     }
 
     fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let maps = self.levels.maps(step.student, step.teacher())?;
+        let maps = self.levels.aligned(&self.modules.align, step, pass)?;
         let levels = maps.into_iter().zip(&self.modules.generation).enumerate();
         let value = summed(levels.map(|(level, ([ours, theirs], generator))| {
-            let ours = at_the_size_of(self.modules.align.forward(level, ours, pass), &theirs);
             let kept = self.kept(step, level, &ours);
             summed_squares(generator.forward(ours * kept, pass), theirs)
         }))?;

@@ -11,7 +11,7 @@ use potstill_settings::{Key, settings};
 
 use crate::{
     LossTerm, Method, MethodError, Part, PlanContext, Reads, StepContext, StudentEpoch,
-    levels::{Aligners, Levels, Named, at_the_size_of, summed},
+    levels::{Aligners, Levels, Named, summed},
 };
 
 settings! {
@@ -67,11 +67,11 @@ impl Method for Pkd {
     }
 
     fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let maps = self.levels.maps(step.student, step.teacher())?;
-        let value = summed(maps.into_iter().enumerate().map(|(level, [ours, theirs])| {
-            let ours = at_the_size_of(self.aligners.forward(level, ours, pass), &theirs);
-            correlation_loss(ours, theirs)
-        }))?;
+        let maps = self.levels.aligned(&self.aligners, step, pass)?;
+        let value = summed(
+            maps.into_iter()
+                .map(|[ours, theirs]| correlation_loss(ours, theirs)),
+        )?;
         Ok(vec![LossTerm::loss(step.id, value)])
     }
 }

@@ -5,7 +5,7 @@ use potstill_data::{ClassMatch, Normalise};
 use potstill_models::{FrozenModel, LastStage, ModelError, Probe, StageEnd};
 use potstill_ops::{Point, Scope};
 use potstill_random::Seed;
-use potstill_tasks::TaskKind;
+use potstill_tasks::{TaskKind, fits_classes};
 
 use crate::{MethodError, levels::is_dense};
 
@@ -124,9 +124,8 @@ impl PlanContext {
         }
         let student = self.student.probe.classes;
         let mut classes = self.teachers.iter().map(|teacher| teacher.probe.classes);
-        // A segmenter may have one answer more, for pixels that are nothing: it is left out where rows are compared.
-        let is_more = |teacher| self.task == TaskKind::Segmentation && teacher == student + 1;
-        if let Some(teacher) = classes.find(|&teacher| teacher != student && !is_more(teacher)) {
+        // An answer for void is left out where rows are compared.
+        if let Some(teacher) = classes.find(|&teacher| !fits_classes(self.task, teacher, student)) {
             return Err(MethodError::Classes {
                 method,
                 teacher,
@@ -255,5 +254,21 @@ impl NetworkInfo {
                 hint,
             }
         })
+    }
+
+    /// These points with the sizes `[H, W, C]` of their maps.
+    ///
+    /// # Errors
+    /// As [`size`](Self::size), of the first point that is not there.
+    pub(crate) fn sized(
+        &self,
+        points: &[Point],
+        method: &'static str,
+        network: &'static str,
+    ) -> Result<Vec<(Point, [usize; 3])>, MethodError> {
+        let sizes = points
+            .iter()
+            .map(|point| Ok((point.clone(), self.size(point, method, network)?)));
+        sizes.collect()
     }
 }

@@ -18,8 +18,8 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
 use crate::{
-    LossTerm, Method, MethodError, NetworkInfo, Part, PlanContext, Reads, StepContext, StudentEpoch,
-    levels::{check_strides, is_pyramid, is_segmenter},
+    LossTerm, Method, MethodError, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    levels::{check_strides, is_pyramid, is_segmenter, summed},
     plan_context::points_named,
 };
 
@@ -83,14 +83,8 @@ impl ReviewKd {
                 teacher,
             });
         }
-        let sized = |info: &NetworkInfo, points: &[Point], network| -> Result<Vec<_>, MethodError> {
-            let sizes = points
-                .iter()
-                .map(|point| Ok((point.clone(), info.size(point, Self::NAME, network)?)));
-            sizes.collect()
-        };
-        let ours = sized(&context.student, &reads.student, "student")?;
-        let theirs = sized(teacher, &reads.teacher, "teacher")?;
+        let ours = context.student.sized(&reads.student, Self::NAME, "student")?;
+        let theirs = teacher.sized(&reads.teacher, Self::NAME, "teacher")?;
         let is_usual = options.student_points.is_empty() && options.teacher_points.is_empty();
         if is_usual && is_pyramid(context.task) {
             check_strides(Self::NAME, context.image, &ours, &theirs)?;
@@ -154,9 +148,7 @@ impl Method for ReviewKd {
             .into_iter()
             .zip(targets)
             .map(|(out, target)| hierarchical_context_loss(out, target));
-        let value = losses
-            .reduce(|sum, loss| sum + loss)
-            .ok_or(MethodError::NoLoss("terms"))?;
+        let value = summed(losses)?;
         let ramp = step.epoch.ramp(self.ramp_epochs);
         Ok(vec![LossTerm::loss(step.id, value).scaled(ramp)])
     }

@@ -5,7 +5,7 @@ use std::ops::Deref;
 use burn::tensor::Tensor;
 use potstill_tasks::{RowSet, Rows, Targets, Task, TermContext};
 
-use crate::{ClassMap, MethodError, NetworkOutput, StudentEpoch, TeacherOutput};
+use crate::{ClassMap, MethodError, NetworkOutput, StudentEpoch, TeacherOutput, levels::summed};
 
 /// One training step without a teacher.
 #[derive(Clone, Copy)]
@@ -89,8 +89,7 @@ impl<'a> StepContext<'a> {
             };
             student.divergence(teacher, temperature)
         });
-        let sum = sets.reduce(|sum, set| sum + set);
-        sum.ok_or(MethodError::NoLoss("terms"))
+        summed(sets)
     }
 }
 

@@ -390,7 +390,7 @@ fn both_comparisons_of_class_maps_are_the_recorded_ones() {
     // A row for each anchor, every class a question of its own: summed over the classes.
     let each = |map: &Tensor<4>| map.clone().reshape([places * anchors, classes]);
     let by_anchor = Rows {
-        per_place: anchors,
+        per_place: Some(anchors),
         ..Rows::alike(each(&student), Probabilities::Sigmoid)
     };
     let summed = number(&by_anchor.divergence(each(&teacher), 1.0));

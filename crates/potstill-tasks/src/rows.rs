@@ -19,8 +19,8 @@ pub struct Rows {
     pub classes: Option<Tensor<1, Int>>,
     /// Images, height and width of the map whose places the rows are, one after the other; `None` if they are no map's.
     pub map: Option<[usize; 3]>,
-    /// How many rows in a row are of one place: the anchors of a detector.
-    pub per_place: usize,
+    /// How many rows in a row are of one place of a detector's map: its anchors. `None` of rows that are no places of a detector.
+    pub per_place: Option<usize>,
 }
 
 /// The rows of the student, and those of its teachers beside them.
@@ -41,7 +41,7 @@ impl Rows {
             weights: None,
             classes: None,
             map: None,
-            per_place: 1,
+            per_place: None,
         }
     }
 
@@ -50,10 +50,15 @@ impl Rows {
     #[must_use]
     pub fn over_anchors(self, teacher: Tensor<2>) -> (Self, Tensor<2>) {
         let [rows, columns] = self.logits.dims();
-        if self.probabilities == Probabilities::Softmax || columns == 1 || rows % self.per_place != 0 {
+        let per_place = self.per_place.filter(|&anchors| rows % anchors.max(1) == 0);
+        let (Some(per_place), true) = (per_place, columns > 1) else {
+            return (self, teacher);
+        };
+        if self.probabilities == Probabilities::Softmax {
             return (self, teacher);
         }
-        let shape = [rows / self.per_place, columns * self.per_place];
+        let per_place = per_place.max(1);
+        let shape = [rows / per_place, columns * per_place];
         let rows = Self::alike(self.logits.reshape(shape), Probabilities::Softmax);
         (rows, teacher.reshape(shape))
     }

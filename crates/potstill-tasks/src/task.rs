@@ -173,6 +173,13 @@ pub fn task(kind: TaskKind, options: TaskOptions) -> Arc<dyn Task> {
     }
 }
 
+/// Whether a network with so many answers serves a task of so many classes. A segmenter may have one answer more, for pixels that are
+/// nothing: void is no class of the data.
+pub fn fits_classes(kind: TaskKind, answers: usize, classes: usize) -> bool {
+    let has_void = kind == TaskKind::Segmentation && answers == classes + 1;
+    answers == classes || has_void
+}
+
 /// The names of these classes; a number for a class without a name.
 pub(crate) fn names(known: &[String], classes: &[u32]) -> String {
     let name = |class: &u32| match known.get(*class as usize) {

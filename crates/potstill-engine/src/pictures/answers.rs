@@ -2,16 +2,12 @@
 
 use std::sync::Arc;
 
-use potstill_data::{Dataset, LoaderConfig, Subset};
+use potstill_data::{Dataset, Subset};
 use potstill_report::{Tile, TileSheet};
 use potstill_tasks::{Prediction, Task};
 
 use super::scene;
-use crate::{
-    device::cpu,
-    error::EngineError,
-    evaluate::{Viewer, padded_for},
-};
+use crate::{error::EngineError, evaluate::Viewer};
 
 /// A network whose answers are drawn.
 pub(crate) struct Answers<'a> {
@@ -49,7 +45,8 @@ pub(crate) fn answers_svg(
         rows.push(vec![captioned(scene(&sample.image, &truth, names), "truth")]);
     }
     for network in networks {
-        let said = answers(task, &network.viewer, data, &places)?;
+        let some = Subset::of(Arc::clone(data), places.clone())?;
+        let said = network.viewer.predictions(task, Arc::new(some))?;
         for ((row, place), said) in rows.iter_mut().zip(&places).zip(said) {
             let image = data.image(*place)?;
             row.push(captioned(scene(&image, &said, names), &network.name));
@@ -61,26 +58,4 @@ pub(crate) fn answers_svg(
         rows,
     };
     Ok(sheet.svg()?)
-}
-
-/// What a network says of the images at these places.
-fn answers(
-    task: &dyn Task,
-    viewer: &Viewer<'_>,
-    data: &Arc<dyn Dataset>,
-    places: &[usize],
-) -> Result<Vec<Prediction>, EngineError> {
-    let some: Arc<dyn Dataset> = Arc::new(Subset::of(Arc::clone(data), places.to_vec())?);
-    let config = LoaderConfig {
-        batch: 1,
-        keep_truth: true,
-        ..padded_for(task, LoaderConfig::default())
-    };
-    let (device, mut said) = (cpu(), Vec::with_capacity(places.len()));
-    for batch in viewer.batches(some, config)? {
-        let batch = batch?;
-        let outputs = viewer.look(&batch, &device)?;
-        said.extend(task.predictions(&outputs, &batch)?);
-    }
-    Ok(said)
 }

@@ -6,10 +6,10 @@ use potstill_base::Digest;
 use potstill_data::{Dataset, LoaderConfig};
 use potstill_methods::{PlannedMethod, StudentEpoch};
 use potstill_metrics::Metrics;
-use potstill_models::{FrozenModel, OutputKind};
+use potstill_models::FrozenModel;
 use potstill_ops::count_trainable;
 use potstill_recipe::{Recipe, Validation};
-use potstill_tasks::Task;
+use potstill_tasks::{Task, fits_classes};
 
 use super::{
     data::PlannedData, networks::NetworkFacts, phases::Phase, settings::Settings, teachers::TeacherFacts,
@@ -159,11 +159,9 @@ impl RunSpec {
 
     /// Whether a network gives what the task measures, for as many classes as the images have.
     pub(crate) fn can_measure(&self, network: &FrozenModel) -> bool {
-        let (found, classes) = (network.classes(), self.data.train.classes().len());
-        // A segmenter may have one answer more, for pixels that are nothing.
-        let fits =
-            found == classes || network.output_kind() == OutputKind::DenseLogits && found == classes + 1;
-        fits && network.output_kind() == self.task.output_kind()
+        let alike = network.output_kind() == self.task.output_kind();
+        let (answers, classes) = (network.classes(), self.data.train.classes().len());
+        alike && fits_classes(self.task.kind(), answers, classes)
     }
 
     /// How batches are loaded for training.

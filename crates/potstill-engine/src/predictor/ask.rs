@@ -6,15 +6,13 @@ use burn::tensor::{
     Tensor, TensorData,
     activation::{sigmoid, softmax},
 };
-use potstill_data::{
-    Dataset, DatasetInfo, FloatImage, Image, InMemory, LoaderConfig, Sample, Target, TargetKind,
-};
+use potstill_data::{DatasetInfo, FloatImage, Image, InMemory, Sample, Target, TargetKind};
 use potstill_random::Seed;
 use potstill_tasks::{Prediction, Probabilities, TaskOptions};
 use serde::Serialize;
 
 use super::Predictor;
-use crate::{device::cpu, error::EngineError, evaluate::padded_for};
+use crate::{device::cpu, error::EngineError};
 
 /// A class and how likely an image shows it.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -48,19 +46,8 @@ impl Predictor {
         });
         let samples = samples.collect::<Result<Vec<_>, EngineError>>()?;
         let info = DatasetInfo::new("images", TargetKind::None, &self.class_names);
-        let data: Arc<dyn Dataset> = Arc::new(InMemory::new(samples, info)?);
-        let config = LoaderConfig {
-            batch: 1,
-            keep_truth: true,
-            ..padded_for(task.as_ref(), LoaderConfig::default())
-        };
-        let (viewer, device) = (self.viewer()?, cpu());
-        let mut said = Vec::with_capacity(images.len());
-        for batch in viewer.batches(data, config)? {
-            let batch = batch?;
-            said.extend(task.predictions(&viewer.look(&batch, &device)?, &batch)?);
-        }
-        Ok(said)
+        self.viewer()?
+            .predictions(task.as_ref(), Arc::new(InMemory::new(samples, info)?))
     }
 
     /// The `top` likeliest classes of each image, the likeliest first. Images may have any size.

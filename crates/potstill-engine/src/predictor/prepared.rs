@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use potstill_data::{ClassMatch, Dataset, InChannels};
-use potstill_models::OutputKind;
+use potstill_tasks::fits_classes;
 
 use super::Predictor;
 use crate::{error::EngineError, preprocess::Preprocess};
@@ -77,9 +77,7 @@ impl Predictor {
         }
         let found = ClassMatch::of(data.name(), data.classes(), &self.class_names)?;
         let theirs = data.classes().len();
-        // A segmenter may have one answer more, for pixels that are nothing; such an answer misses its pixel.
-        let is_more = self.network.output_kind() == OutputKind::DenseLogits && outputs == theirs + 1;
-        if found == ClassMatch::ByPosition && outputs != theirs && !is_more {
+        if found == ClassMatch::ByPosition && !fits_classes(self.task, outputs, theirs) {
             return Err(EngineError::ClassCount {
                 network: self.name.clone(),
                 classes: outputs,

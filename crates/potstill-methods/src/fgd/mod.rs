@@ -21,7 +21,7 @@ pub use self::loss::{FgdTerms, FgdWeights, fgd_terms};
 use crate::{
     LossTerm, Method, MethodError, MethodInfo, Part, PlanContext, Reads, StepContext, StudentEpoch,
     TargetNeed,
-    levels::{Aligners, Levels, Named, at_the_size_of, summed},
+    levels::{Aligners, Levels, Named, summed},
 };
 
 settings! {
@@ -124,7 +124,7 @@ impl Method for Fgd {
     }
 
     fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let maps = self.levels.maps(step.student, step.teacher())?;
+        let maps = self.levels.aligned(&self.modules.align, step, pass)?;
         let objects = step.targets.objects()?;
         let corners = |corners: &[f32; 4]| corners.map(f64::from);
         let images = objects.images.iter();
@@ -132,9 +132,8 @@ impl Method for Fgd {
             .map(|image| image.boxes.iter().map(corners).collect())
             .collect();
         let blocks = self.modules.student.iter().zip(&self.modules.teacher);
-        let levels = maps.into_iter().zip(blocks).enumerate();
-        let value = summed(levels.map(|(level, ([ours, theirs], blocks))| {
-            let ours = at_the_size_of(self.modules.align.forward(level, ours, pass), &theirs);
+        let levels = maps.into_iter().zip(blocks);
+        let value = summed(levels.map(|([ours, theirs], blocks)| {
             let masks = BoxMasks::of(&boxes, objects.size, &theirs);
             let terms = fgd_terms([ours, theirs], &masks, blocks, self.temperature, pass);
             terms.weighted(&self.weights)

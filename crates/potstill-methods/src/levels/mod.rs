@@ -8,12 +8,12 @@ mod aligners;
 mod pairing;
 
 use burn::tensor::Tensor;
-use potstill_ops::{Point, resize_bilinear};
+use potstill_ops::{Pass, Point, resize_bilinear};
 use potstill_tasks::TaskKind;
 
 pub(crate) use self::aligners::Aligners;
 pub(crate) use self::pairing::{by_size, check_strides};
-use crate::{MethodError, NetworkInfo, NetworkOutput, PlanContext, Reads, plan_context::points_named};
+use crate::{MethodError, NetworkInfo, PlanContext, Reads, StepContext, plan_context::points_named};
 
 /// A pair of maps.
 #[derive(Debug, Clone, PartialEq)]
@@ -66,15 +66,8 @@ impl Levels {
                 });
             }
         }
-        let sized = |info: &NetworkInfo, points: Vec<Point>, network| -> Result<Vec<_>, MethodError> {
-            let sizes = points.into_iter().map(|point| {
-                let size = info.size(&point, method, network)?;
-                Ok((point, size))
-            });
-            sizes.collect()
-        };
-        let student = sized(&context.student, student, "student")?;
-        let theirs = sized(teacher, theirs, "teacher")?;
+        let student = context.student.sized(&student, method, "student")?;
+        let theirs = teacher.sized(&theirs, method, "teacher")?;
         let is_usual = named.student.is_empty() && named.teacher.is_empty();
         let pairs = if is_usual && is_pyramid(context.task) {
             by_size(method, context.image, &student, &theirs)?
@@ -111,14 +104,22 @@ impl Levels {
         }
     }
 
-    /// The maps of a step, of the student and the teacher, level by level.
-    pub fn maps(
+    /// The maps of a step, of the student and the teacher, level by level; the student's with the channels and the size of the teacher's.
+    pub fn aligned(
         &self,
-        student: &NetworkOutput,
-        teacher: &NetworkOutput,
+        aligners: &Aligners,
+        step: &StepContext<'_>,
+        pass: &mut Pass<'_>,
     ) -> Result<Vec<[Tensor<4>; 2]>, MethodError> {
-        let pair = |level: &Level| Ok([student.tap(&level.student)?, teacher.tap(&level.teacher)?]);
-        self.iter().map(pair).collect()
+        let levels = self.iter().enumerate();
+        levels
+            .map(|(index, level)| {
+                let ours = step.student.tap(&level.student)?;
+                let theirs = step.teacher().tap(&level.teacher)?;
+                let ours = aligners.forward(index, ours, pass);
+                Ok([at_the_size_of(ours, &theirs), theirs])
+            })
+            .collect()
     }
 }
 
@@ -138,7 +139,7 @@ pub(crate) fn is_dense(task: TaskKind) -> bool {
 }
 
 /// A map at the height and width of another: bilinear where they differ, corners not aligned.
-pub(crate) fn at_the_size_of(map: Tensor<4>, other: &Tensor<4>) -> Tensor<4> {
+fn at_the_size_of(map: Tensor<4>, other: &Tensor<4>) -> Tensor<4> {
     let [_, height, width, _] = other.dims();
     resize_bilinear(map, [height, width])
 }

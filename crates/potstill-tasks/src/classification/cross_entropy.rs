@@ -41,7 +41,7 @@ pub fn weighted_cross_entropy(
 }
 
 /// `-log softmax(row)[label]` of one image, in double precision: sums over a data set keep their digits.
-pub(super) fn of_row(row: &[f32], label: u32) -> f64 {
+pub(crate) fn of_row(row: &[f32], label: u32) -> f64 {
     log_sum(row) - row[label as usize] as f64
 }
 

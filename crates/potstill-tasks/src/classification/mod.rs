@@ -10,6 +10,7 @@ use potstill_data::{Batch, Target, TargetKind};
 use potstill_metrics::{Hits, LOSS, MetricSet, Metrics, TOP1, TOP5};
 use potstill_models::{OutputKind, Outputs};
 
+pub(crate) use self::cross_entropy::of_row;
 pub use self::cross_entropy::{cross_entropy, weighted_cross_entropy};
 use self::evaluator::Accuracy;
 use crate::{

@@ -1,11 +1,11 @@
 //! The losses of SSD.
 
-use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax};
+use burn::tensor::Tensor;
 use potstill_detection::{BoxCoder, Corners, match_default_boxes, overlap};
 
 use super::{
     objects::ImageObjects,
-    rows::{constant, selected},
+    rows::{constant, cross_entropies, selected},
     smooth_l1::smooth_l1,
 };
 
@@ -44,14 +44,6 @@ pub fn default_box_losses(
     let wanted = constant(&wanted, &codes);
     let boxes = smooth_l1(codes - wanted, 1.0).sum() / positives;
     [classification, boxes]
-}
-
-/// The cross-entropy of each row of `[R, K]` with its column, `[R, 1]`.
-fn cross_entropies(logits: Tensor<2>, columns: &[usize]) -> Tensor<2> {
-    let columns: Vec<i32> = columns.iter().map(|&column| column as i32).collect();
-    let columns = TensorData::new(columns.clone(), [columns.len(), 1]);
-    let columns = Tensor::<2, Int>::from_data(columns, &logits.device());
-    -log_softmax(logits, 1).gather(1, columns)
 }
 
 /// The rows of objects, and of each image of `count` rows the worst of the others.

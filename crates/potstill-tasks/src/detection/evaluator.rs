@@ -1,15 +1,16 @@
 //! The measurements of a detector: COCO's average precision of boxes.
 
-use std::collections::BTreeSet;
-
 use potstill_data::{Batch, BoundingBox, ObjectNotes, Target};
 use potstill_metrics::{
-    ClassResult, Details, Metrics,
-    coco::{BOX_METRICS, CocoScores, Detection, Region, TrueObject, average_precision},
+    Details, Metrics,
+    coco::{BOX_METRICS, Detection, Region, TrueObject},
 };
 use potstill_models::Outputs;
 
-use super::answer::{found_in_files, truth};
+use super::{
+    answer::{found_in_files, truth},
+    gathered::Gathered,
+};
 use crate::{Evaluator, TaskError};
 
 /// Gathers objects and detections, in pixels of the images' files where the batches know their sizes.
@@ -17,8 +18,7 @@ use crate::{Evaluator, TaskError};
 pub(super) struct Boxes {
     names: Vec<String>,
     classes: usize,
-    truth: Vec<TrueObject>,
-    found: Vec<Detection>,
+    gathered: Gathered,
 }
 
 impl Boxes {
@@ -27,19 +27,8 @@ impl Boxes {
         Self {
             names: names.to_vec(),
             classes: names.len(),
-            truth: Vec::new(),
-            found: Vec::new(),
+            gathered: Gathered::default(),
         }
-    }
-
-    fn scores(&self) -> CocoScores {
-        average_precision(&self.truth, &self.found, self.classes)
-    }
-
-    /// Images that show a class.
-    fn images_of(&self, class: usize) -> u64 {
-        let objects = self.truth.iter().filter(|object| object.class == class);
-        objects.map(|object| object.image).collect::<BTreeSet<_>>().len() as u64
     }
 }
 
@@ -51,7 +40,7 @@ impl Evaluator for Boxes {
         }
         for (image, found) in found_in_files(detections, batch).into_iter().enumerate() {
             let index = batch.indices[image];
-            self.truth.extend(objects(truth(batch, image), index));
+            self.gathered.add_truth(objects(truth(batch, image), index));
             let found = found.into_iter().map(|one| {
                 let [left, top, right, bottom] = one.corners.map(f64::from);
                 let region = Region::Box([left, top, right - left, bottom - top]);
@@ -63,31 +52,18 @@ impl Evaluator for Boxes {
                     score: f64::from(one.score),
                 }
             });
-            self.found.extend(found);
+            self.gathered.add_found(found);
         }
         Ok(())
     }
 
     fn finish(&self) -> Metrics {
-        self.scores().metrics(&BOX_METRICS)
+        self.gathered.scores(self.classes).metrics(&BOX_METRICS)
     }
 
     fn details(&self, _: usize) -> Details {
-        let scores = self.scores();
-        let of_class = self.names.iter().zip(&scores.classes).enumerate();
-        let result = |(class, (name, scores)): (usize, (&String, _))| {
-            let scores: &potstill_metrics::coco::ClassScores = scores;
-            let precision = scores.percent()?;
-            Some(ClassResult {
-                class: name.clone(),
-                images: self.images_of(class),
-                accuracy: None,
-                average_precision: Some(precision),
-                iou: None,
-            })
-        };
         Details {
-            by_class: of_class.filter_map(result).collect(),
+            by_class: self.gathered.by_class(&self.names, self.classes),
             ..Details::default()
         }
     }

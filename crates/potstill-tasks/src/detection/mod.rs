@@ -8,6 +8,7 @@ mod decoded;
 mod default_box_loss;
 mod dense_loss;
 mod evaluator;
+pub(crate) mod gathered;
 mod losses;
 mod objects;
 mod one_scale_loss;

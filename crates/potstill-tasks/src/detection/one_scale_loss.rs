@@ -2,16 +2,13 @@
 
 use std::collections::HashMap;
 
-use burn::tensor::{
-    Int, Tensor, TensorData,
-    activation::{log_softmax, sigmoid},
-};
+use burn::tensor::{Tensor, activation::sigmoid};
 use potstill_models::CellMaps;
 
 use super::{
     columns::Columns,
     objects::ImageObjects,
-    rows::{constant, selected},
+    rows::{constant, cross_entropies, selected},
     smooth_l1::smooth_l1,
 };
 
@@ -154,10 +151,8 @@ fn above_mean(similarity: &Tensor<2>) -> Vec<usize> {
 /// The mean cross-entropy of the classes of the chosen cells.
 fn class_loss(logits: Tensor<2>, chosen: &[Candidate]) -> Tensor<1> {
     let rows: Vec<usize> = chosen.iter().map(|one| one.row).collect();
-    let classes: Vec<i32> = chosen.iter().map(|one| one.class as i32).collect();
-    let classes = TensorData::new(classes, [chosen.len(), 1]);
-    let classes = Tensor::<2, Int>::from_data(classes, &logits.device());
-    -log_softmax(selected(logits, &rows), 1).gather(1, classes).mean()
+    let classes: Vec<usize> = chosen.iter().map(|one| one.class).collect();
+    cross_entropies(selected(logits, &rows), &classes).mean()
 }
 
 /// The smooth L1 loss of the objectness `[cells, 1]`: towards the similarity in the chosen cells, towards 0 elsewhere; the mean over all

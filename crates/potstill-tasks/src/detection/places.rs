@@ -67,7 +67,7 @@ fn of_cells(detections: &CellDetections) -> Vec<Rows> {
 fn of_map(logits: &Tensor<3>, [height, width]: [usize; 2], probabilities: Probabilities) -> Rows {
     let anchors = logits.dims()[1] / (height * width).max(1);
     Rows {
-        per_place: anchors.max(1),
+        per_place: Some(anchors.max(1)),
         ..Rows::alike(logits.clone().flatten(0, 1), probabilities)
     }
 }

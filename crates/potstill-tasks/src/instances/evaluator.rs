@@ -1,18 +1,19 @@
 //! The measurements of outlined objects: COCO's average precision of their masks and of their boxes.
 
-use std::collections::BTreeSet;
-
 use potstill_data::{Batch, DataError, Instance, Target, TargetKind};
 use potstill_metrics::{
-    ClassResult, Details, Metrics, RunMask,
-    coco::{BOX_METRICS, CocoScores, Detection, MASK_METRICS, Region, TrueObject, average_precision},
+    Details, Metrics, RunMask,
+    coco::{BOX_METRICS, Detection, MASK_METRICS, Region, TrueObject},
 };
 use potstill_models::Outputs;
 
 use super::answer::{Outlined, found_in_files};
 use crate::{
     Evaluator, TaskError,
-    detection::answer::{size_of_file, truth},
+    detection::{
+        answer::{size_of_file, truth},
+        gathered::Gathered,
+    },
 };
 
 /// Gathers what is true of each image and what was found in it, in pixels of the images' files where the batches know their sizes.
@@ -22,13 +23,6 @@ pub(super) struct InstancePrecision {
     classes: usize,
     boxes: Gathered,
     masks: Gathered,
-}
-
-/// All objects and all detections, by their boxes or by their masks.
-#[derive(Debug, Default)]
-struct Gathered {
-    truth: Vec<TrueObject>,
-    found: Vec<Detection>,
 }
 
 impl InstancePrecision {
@@ -54,8 +48,8 @@ impl InstancePrecision {
             area,
             crowd: object.notes.crowd,
         };
-        self.boxes.truth.push(truth(Region::Box(sides)));
-        self.masks.truth.push(truth(Region::Mask(mask)));
+        self.boxes.add_truth([truth(Region::Box(sides))]);
+        self.masks.add_truth([truth(Region::Mask(mask))]);
     }
 
     fn add_detection(&mut self, image: usize, one: &Outlined, size: [usize; 2]) {
@@ -68,21 +62,9 @@ impl InstancePrecision {
             score: f64::from(one.found.score),
         };
         let sides = [left, top, right - left, bottom - top];
-        self.boxes.found.push(detection(Region::Box(sides)));
+        self.boxes.add_found([detection(Region::Box(sides))]);
         let mask = RunMask::from_rows(size, &one.mask.inside);
-        self.masks.found.push(detection(Region::Mask(mask)));
-    }
-
-    /// Images that show a class.
-    fn images_of(&self, class: usize) -> u64 {
-        let objects = self.masks.truth.iter().filter(|object| object.class == class);
-        objects.map(|object| object.image).collect::<BTreeSet<_>>().len() as u64
-    }
-}
-
-impl Gathered {
-    fn scores(&self, classes: usize) -> CocoScores {
-        average_precision(&self.truth, &self.found, classes)
+        self.masks.add_found([detection(Region::Mask(mask))]);
     }
 }
 
@@ -113,19 +95,8 @@ impl Evaluator for InstancePrecision {
 
     /// The average precision of the masks of each class.
     fn details(&self, _: usize) -> Details {
-        let scores = self.masks.scores(self.classes);
-        let classes = self.names.iter().zip(&scores.classes).enumerate();
-        let result = |(class, (name, scores)): (usize, (&String, &potstill_metrics::coco::ClassScores))| {
-            Some(ClassResult {
-                class: name.clone(),
-                images: self.images_of(class),
-                accuracy: None,
-                average_precision: Some(scores.percent()?),
-                iou: None,
-            })
-        };
         Details {
-            by_class: classes.filter_map(result).collect(),
+            by_class: self.masks.by_class(&self.names, self.classes),
             ..Details::default()
         }
     }

@@ -3,6 +3,8 @@
 use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax};
 use potstill_data::LabelMap;
 
+use crate::log_of_others::log_of_others;
+
 /// Mean cross-entropy over the pixels whose label is not [`LabelMap::IGNORE`], of logits `[N, H, W, K]` with labels `[N, H, W]`; 0 where
 /// no pixel counts. The target gives `smoothing / K` to every class. Where classes have `weights`, the mean is weighted by those of the
 /// labels, as PyTorch's `CrossEntropyLoss(weight=...)`. A tensor with one element.
@@ -51,14 +53,7 @@ pub fn inverted_pixel_cross_entropy(logits: Tensor<4>, labels: Tensor<3, Int>) -
     let labels = labels.reshape([rows]);
     let ignored = labels.clone().equal_elem(i64::from(LabelMap::IGNORE));
     let labels = labels.mask_fill(ignored.clone(), 0);
-    let every = Tensor::<1, Int>::arange(0..classes as i64, &labels.device());
-    let is_true = every
-        .unsqueeze_dim::<2>(0)
-        .expand([rows, classes])
-        .equal(labels.unsqueeze_dim::<2>(1).expand([rows, classes]));
-    let others = log_softmax(logits.reshape([rows, classes]), 1).mask_fill(is_true, -1e9);
-    let largest = others.clone().detach().max_dim(1);
-    let left = (others - largest.clone()).exp().sum_dim(1).log() + largest;
+    let left = log_of_others(logits.reshape([rows, classes]), labels);
     let left = left.squeeze_dim::<1>(1).mask_fill(ignored, 0.0);
     -left.sum() / (rows * classes).max(1) as f64
 }

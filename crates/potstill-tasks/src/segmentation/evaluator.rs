@@ -9,7 +9,7 @@ use super::{
     answer::{columns, largest, logits_of},
     label_map,
 };
-use crate::{Evaluator, TaskError};
+use crate::{Evaluator, TaskError, classification::of_row};
 
 /// Counts pixels, and adds up their cross-entropy. An image is measured in the size of its file where the batch knows it: the logits of
 /// the image without its padding are resized to it.
@@ -42,7 +42,7 @@ impl Pixels {
         for (row, &label) in rows.zip(&map.labels) {
             told.push(largest(row));
             if label != LabelMap::IGNORE && usize::from(label) < classes {
-                self.loss += cross_entropy(&row[..classes], usize::from(label));
+                self.loss += of_row(&row[..classes], u32::from(label));
                 self.labelled += 1;
             }
         }
@@ -73,11 +73,4 @@ impl Evaluator for Pixels {
             ..Details::default()
         }
     }
-}
-
-/// `-log softmax(row)[label]` in double precision.
-fn cross_entropy(row: &[f32], label: usize) -> f64 {
-    let largest = f64::from(row.iter().copied().fold(f32::NEG_INFINITY, f32::max));
-    let sum: f64 = row.iter().map(|&logit| (f64::from(logit) - largest).exp()).sum();
-    sum.ln() + largest - f64::from(row[label])
 }

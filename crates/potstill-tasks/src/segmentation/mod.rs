@@ -158,10 +158,10 @@ impl Task for Segmentation {
 
     /// The class of every pixel, as it is measured.
     fn predictions(&self, outputs: &Outputs, batch: &Batch) -> Result<Vec<Prediction>, TaskError> {
-        let dense = outputs.dense_logits()?;
+        let full = outputs.dense_logits()?.full().inner();
         let classes = self.options.classes.len();
         let of_image = |image| {
-            let logits = logits_of(&dense.full().inner(), batch, image);
+            let logits = logits_of(&full, batch, image);
             Prediction {
                 target: Target::Map(class_map(logits, classes)),
                 scores: Vec::new(),

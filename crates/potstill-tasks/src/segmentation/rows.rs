@@ -5,6 +5,7 @@ use potstill_data::LabelMap;
 use potstill_models::DenseLogits;
 use potstill_ops::resize_bilinear;
 
+use super::answer::columns;
 use crate::{Probabilities, RowSet, Rows, TaskError};
 
 /// A row for each place of the student's logits, with the first `classes` scores of both networks: a column behind them is for what is not
@@ -16,12 +17,8 @@ pub(super) fn rows(
     labels: Option<&Tensor<3, Int>>,
     classes: usize,
 ) -> Result<RowSet, TaskError> {
-    let [images, height, width, columns] = student.logits.dims();
-    let classes = if classes == 0 {
-        columns
-    } else {
-        classes.min(columns)
-    };
+    let [images, height, width, all] = student.logits.dims();
+    let classes = columns(all, classes);
     let count = images * height * width;
     let flat = |logits: Tensor<4>| {
         let columns = logits.dims()[3];

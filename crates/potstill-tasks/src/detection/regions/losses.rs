@@ -1,13 +1,17 @@
 //! The losses of a two-stage detector (Ren et al. 2015, section 3.1.2; Girshick 2015, section 2.3; He et al. 2017, section 3), reduced as in
 //! torchvision.
 
-use burn::tensor::{
-    Device, Int, Tensor, TensorData,
-    activation::{log_sigmoid, log_softmax},
-};
+use burn::tensor::{Tensor, activation::log_sigmoid};
 
 use super::sampling::{SampledAnchors, SampledRegions};
-use crate::{Sense, detection::smooth_l1};
+use crate::{
+    Sense,
+    detection::{
+        rows::{constant, cross_entropies, indices, selected},
+        smooth_l1,
+    },
+    log_of_others::log_of_others,
+};
 
 /// Below this distance the loss of a box is quadratic.
 const BETA: f64 = 1.0 / 9.0;
@@ -25,13 +29,11 @@ pub fn anchor_losses(
     if drawn == 0 {
         return [nothing(objectness), nothing(codes)];
     }
-    let device = objectness.device();
-    let logits = objectness
-        .reshape([images * anchors])
-        .select(0, indices(&sampled.rows, &device));
+    let logits = selected(objectness.reshape([images * anchors, 1]), &sampled.rows);
     // The logit of what is true is to be large; a sign makes that one case.
-    let sign = |is: &bool| if *is == (sense == Sense::Usual) { 1.0 } else { -1.0 };
-    let signs = constant(sampled.is_object.iter().map(sign).collect(), [drawn], &logits);
+    let sign = |is: &bool| [if *is == (sense == Sense::Usual) { 1.0 } else { -1.0 }];
+    let signs: Vec<[f32; 1]> = sampled.is_object.iter().map(sign).collect();
+    let signs = constant(&signs, &logits);
     let there = -log_sigmoid(logits * signs).mean();
 
     let objects = sampled.rows.iter().zip(&sampled.is_object);
@@ -39,9 +41,7 @@ pub fn anchor_losses(
     let boxes = if objects.is_empty() {
         nothing(codes)
     } else {
-        let codes = codes
-            .reshape([images * anchors, 4])
-            .select(0, indices(&objects, &device));
+        let codes = selected(codes.reshape([images * anchors, 4]), &objects);
         box_loss(codes, &sampled.codes, drawn, sense)
     };
     [there, boxes]
@@ -59,12 +59,13 @@ pub fn region_losses(
     if regions == 0 {
         return [nothing(logits), nothing(codes)];
     }
-    let device = logits.device();
-    let true_log = match sense {
-        Sense::Usual => log_softmax(logits, 1).gather(1, indices(&sampled.columns, &device).unsqueeze_dim(1)),
-        Sense::Inverted => log_of_others(logits, &sampled.columns),
+    let classes = match sense {
+        Sense::Usual => cross_entropies(logits, &sampled.columns).mean(),
+        Sense::Inverted => {
+            let columns = indices(&sampled.columns, &logits.device());
+            -log_of_others(logits, columns).mean()
+        }
     };
-    let classes = -true_log.mean();
 
     let on_objects = sampled.on_objects();
     let boxes = if on_objects.is_empty() {
@@ -72,9 +73,7 @@ pub fn region_losses(
     } else {
         let row = |at: &usize| at * columns + sampled.columns[*at];
         let rows: Vec<usize> = on_objects.iter().map(row).collect();
-        let codes = codes
-            .reshape([regions * columns, 4])
-            .select(0, indices(&rows, &device));
+        let codes = selected(codes.reshape([regions * columns, 4]), &rows);
         box_loss(codes, &sampled.codes, regions, sense)
     };
     [classes, boxes]
@@ -103,8 +102,7 @@ pub fn mask_loss(logits: Tensor<4>, columns: &[usize], masks: Tensor<3>, sense: 
 
 /// The smooth L1 distance (Girshick 2015, equation 3) of codes `[P, 4]` from what they should be, summed, over `count`.
 fn box_loss(codes: Tensor<2>, wanted: &[[f32; 4]], count: usize, sense: Sense) -> Tensor<1> {
-    let wanted = wanted.iter().flatten().map(|&number| f64::from(number)).collect();
-    let wanted = constant(wanted, codes.dims(), &codes);
+    let wanted = constant(wanted, &codes);
     let loss = smooth_l1(codes - wanted, BETA).sum();
     let factor = match sense {
         Sense::Usual => 1.0,
@@ -113,38 +111,10 @@ fn box_loss(codes: Tensor<2>, wanted: &[[f32; 4]], count: usize, sense: Sense) -
     loss * (factor / count as f64)
 }
 
-/// `log(1 - softmax(row)[column])`, `[R, 1]`: the logarithm of what the other columns have together.
-fn log_of_others(logits: Tensor<2>, columns: &[usize]) -> Tensor<2> {
-    let [rows, count] = logits.dims();
-    let mut left_out = vec![0.0; rows * count];
-    for (row, column) in columns.iter().enumerate() {
-        left_out[row * count + column] = -1e30;
-    }
-    let left_out = constant(left_out, [rows, count], &logits);
-    let others = log_softmax(logits, 1) + left_out;
-    let largest = others.clone().max_dim(1).detach();
-    (others - largest.clone()).exp().sum_dim(1).log() + largest
-}
-
 /// Zero, with a graph behind it: a step without an object must not end at a tensor that nothing was computed for.
 fn nothing<const D: usize>(tensor: Tensor<D>) -> Tensor<1> {
     if tensor.shape().num_elements() == 0 {
         return Tensor::zeros([1], (&tensor.device(), tensor.dtype()));
     }
     tensor.sum() * 0.0
-}
-
-fn indices(of: &[usize], device: &Device) -> Tensor<1, Int> {
-    let of: Vec<i32> = of.iter().map(|&index| index as i32).collect();
-    let count = of.len();
-    Tensor::from_data(TensorData::new(of, [count]), device)
-}
-
-/// A constant like `like`: on its device, of its precision.
-fn constant<const D: usize, const E: usize>(
-    values: Vec<f64>,
-    shape: [usize; D],
-    like: &Tensor<E>,
-) -> Tensor<D> {
-    Tensor::from_data(TensorData::new(values, shape), (&like.device(), like.dtype()))
 }

@@ -1,11 +1,13 @@
 //! The rows of two-stage detectors: the class scores of the student's regions.
 
-use burn::tensor::{Int, Tensor, TensorData};
 use potstill_models::{Detections, RegionDetections};
 use potstill_ops::Pass;
 
 use super::sampled_regions;
-use crate::{Probabilities, RowSet, Rows, TaskError, TermContext, detection::ObjectTargets};
+use crate::{
+    Probabilities, RowSet, Rows, TaskError, TermContext,
+    detection::{ObjectTargets, rows::indices},
+};
 
 /// The class scores of the regions that a step draws for the student, the background among the columns. Teachers look at the same regions
 /// of their own pyramids, so that what they propose themselves does not matter.
@@ -21,9 +23,7 @@ pub(in crate::detection) fn rows(
         regions.look(&sampled.boxes, &mut pass).logits
     };
     let logits = look(student);
-    let classes: Vec<i32> = sampled.columns.iter().map(|&column| column as i32).collect();
-    let count = classes.len();
-    let classes = Tensor::<1, Int>::from_data(TensorData::new(classes, [count]), &logits.device());
+    let classes = indices(&sampled.columns, &logits.device());
     let theirs = |teacher: &&Detections| teacher.regions().map(look).ok_or(TaskError::Regions);
     let teachers = teachers.iter().map(theirs).collect::<Result<_, _>>()?;
     let student = Rows {
