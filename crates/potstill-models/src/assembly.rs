@@ -61,12 +61,7 @@ pub(crate) fn below(neck: Option<NeckConfig>) -> &'static str {
 /// The scope of a detector's backbone. Where nothing else is said its batch norms are PyTorch's plain ones: torchvision hands them to the
 /// backbone, in place of MobileNetV3's own.
 fn with_plain_norms(scope: &Scope) -> Scope {
-    let rule = scope.norm_rule();
-    scope.with_norms(NormRule {
-        momentum: rule.momentum.or(Some(0.1)),
-        epsilon: rule.epsilon.or(Some(1e-5)),
-        ..rule
-    })
+    scope.with_norms(scope.norm_rule().or(0.1, 1e-5))
 }
 
 /// The scope of what stands on a backbone: frozen batch norms are the backbone's alone.

@@ -157,7 +157,7 @@ impl Blueprint {
         }
     }
 
-    /// The stages of the backbone, fine to coarse.
+    /// The stages of the backbone, in the order of the network: fine to coarse, but for networks that enlarge their maps again.
     pub fn stages(&self) -> Vec<Stage> {
         let stages_below = |architecture: &Architecture, path: &str| {
             let stages = architecture.stages().into_iter();
@@ -174,7 +174,7 @@ impl Blueprint {
         }
     }
 
-    /// What a method may read, fine to coarse.
+    /// What a method may read, in the order of the network: fine to coarse, but for networks that enlarge their maps again.
     pub fn stage_ends(&self) -> Vec<StageEnd> {
         match self {
             Self::Classification(architecture) => architecture.stage_ends(),

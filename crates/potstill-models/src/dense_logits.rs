@@ -26,12 +26,14 @@ pub struct DenseLogits {
 impl DenseLogits {
     /// The scores of every pixel, `[N, H, W, K]`: those of the map, resized bilinearly with half-pixel centres (`align_corners = false`).
     pub fn full(&self) -> Tensor<4> {
-        resized(&self.logits, self.size)
+        resize_bilinear(self.logits.clone(), self.size)
     }
 
     /// The same of the auxiliary head.
     pub fn full_auxiliary(&self) -> Option<Tensor<4>> {
-        self.auxiliary.as_ref().map(|logits| resized(logits, self.size))
+        self.auxiliary
+            .as_ref()
+            .map(|logits| resize_bilinear(logits.clone(), self.size))
     }
 
     /// The number of classes K.
@@ -48,12 +50,4 @@ impl DenseLogits {
             size: self.size,
         }
     }
-}
-
-fn resized(logits: &Tensor<4>, size: [usize; 2]) -> Tensor<4> {
-    let [_, height, width, _] = logits.dims();
-    if [height, width] == size {
-        return logits.clone();
-    }
-    resize_bilinear(logits.clone(), size)
 }

@@ -11,6 +11,8 @@ use crate::{HeadConfig, ModelEntry, OutputKind, detectors, registry, segmenters}
 struct Pattern {
     before: &'static str,
     after: &'static str,
+    /// What is put on the backbone, in words.
+    head: &'static str,
     entry: fn(&ModelEntry) -> Option<ModelEntry>,
 }
 
@@ -18,51 +20,61 @@ static PATTERNS: &[Pattern] = &[
     Pattern {
         before: "fcn_",
         after: "",
+        head: "FCN",
         entry: |backbone| segmenters::on(backbone, HeadConfig::Fcn),
     },
     Pattern {
         before: "deeplabv3_",
         after: "",
+        head: "DeepLabV3",
         entry: |backbone| segmenters::on(backbone, HeadConfig::DeepLabV3),
     },
     Pattern {
         before: "lraspp_",
         after: "",
+        head: "LR-ASPP",
         entry: |backbone| segmenters::on(backbone, HeadConfig::LrAspp),
     },
     Pattern {
         before: "pspnet_",
         after: "",
+        head: "PSPNet",
         entry: |backbone| segmenters::on(backbone, HeadConfig::Psp),
     },
     Pattern {
         before: "retinanet_",
         after: "_fpn",
+        head: "RetinaNet",
         entry: detectors::retinanet,
     },
     Pattern {
         before: "fcos_",
         after: "_fpn",
+        head: "FCOS",
         entry: detectors::fcos,
     },
     Pattern {
         before: "fasterrcnn_",
         after: "_fpn",
+        head: "Faster R-CNN",
         entry: detectors::faster,
     },
     Pattern {
         before: "maskrcnn_",
         after: "_fpn",
+        head: "Mask R-CNN",
         entry: detectors::mask,
     },
     Pattern {
         before: "fasterrcnn_",
         after: "_fpn_v2",
+        head: "Faster R-CNN, second generation",
         entry: detectors::faster_v2,
     },
     Pattern {
         before: "maskrcnn_",
         after: "_fpn_v2",
+        head: "Mask R-CNN, second generation",
         entry: detectors::mask_v2,
     },
 ];
@@ -83,8 +95,13 @@ pub(crate) fn resolve(name: &str) -> Option<&'static ModelEntry> {
         return Some(entry);
     }
     let made = (pattern.entry)(backbone)?;
-    let kept: &'static str = Box::leak(name.into());
-    let entry: &'static ModelEntry = Box::leak(Box::new(ModelEntry { name: kept, ..made }));
-    known.insert(kept.into(), entry);
+    let about = format!("{} on the backbone of {}", pattern.head, backbone.name);
+    let entry: &'static ModelEntry = Box::leak(Box::new(ModelEntry {
+        name: Box::leak(name.into()),
+        about: Box::leak(about.into()),
+        weights: "",
+        ..made
+    }));
+    known.insert(name.into(), entry);
     Some(entry)
 }

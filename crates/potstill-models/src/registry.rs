@@ -237,7 +237,7 @@ impl ModelEntry {
         self.blueprint.stem()
     }
 
-    /// The stages of the backbone with their channels and strides, fine to coarse.
+    /// The stages of the backbone with their channels and strides, in the order of the network.
     pub fn stages(&self) -> Vec<Stage> {
         self.blueprint.stages()
     }
@@ -247,7 +247,7 @@ impl ModelEntry {
         self.blueprint.output_kind()
     }
 
-    /// What a method may read, fine to coarse: where the stages end, and the pooled embedding of a classifier.
+    /// What a method may read, in the order of the network: where the stages end, and the pooled embedding of a classifier.
     pub fn stage_ends(&self) -> Vec<StageEnd> {
         self.blueprint.stage_ends()
     }

@@ -27,6 +27,16 @@ impl NormRule {
             ..Self::default()
         }
     }
+
+    /// The same with this momentum and epsilon where nothing else is said.
+    #[must_use]
+    pub fn or(self, momentum: f64, epsilon: f64) -> Self {
+        Self {
+            momentum: self.momentum.or(Some(momentum)),
+            epsilon: self.epsilon.or(Some(epsilon)),
+            ..self
+        }
+    }
 }
 
 /// Batch norm over `[N, H, W, C]` maps, one mean and variance per channel (Ioffe and Szegedy 2015).

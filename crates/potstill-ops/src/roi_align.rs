@@ -1,5 +1,7 @@
 //! What maps show inside boxes, differentiable in the maps.
 
+use std::sync::Arc;
+
 use burn::tensor::{Tensor, TensorData};
 use potstill_kernels::{RoiAlign as Plan, RoiRule};
 
@@ -56,7 +58,7 @@ impl RoiAlign {
             if is_there { *region } else { NOWHERE }
         };
         let regions: Vec<Region> = regions.iter().map(known).collect();
-        let Ok(plan) = Plan::new(map.dims(), &regions, &self.rule()) else {
+        let Ok(plan) = Plan::new(map.dims(), &regions, &self.rule()).map(Arc::new) else {
             let [rows, columns] = self.bins;
             let dims = [regions.len(), rows, columns, map.dims()[3]];
             return Tensor::zeros(dims, (&map.device(), map.dtype()));

@@ -10,7 +10,7 @@
 //! | 7x7 | `features.12` | 576 | `features.16` | 960 |
 //! | 1x1 | `pool` | 576 | `pool` | 960 |
 //!
-//! As the body of a segmenter or a detector it has torchvision's names without `features`, such as `0` and `16`, and the last
+//! As the body of a segmenter it has torchvision's names without `features`, such as `0` and `16`, and the last
 //! convolution is its last stage; of a segmenter, the last three blocks have dilation 2 and keep the size of the map.
 //!
 //! The dropout in the classifier is left out. Points: the first and last of `features` before and after their
@@ -122,7 +122,7 @@ pub(crate) struct MobileNetV3Config {
     ends: [usize; 4],
     /// Channels between the two layers of the classifier.
     hidden: usize,
-    /// Whether it is cut out for a segmenter or a detector.
+    /// Whether it is cut out for a segmenter.
     is_body: bool,
     /// Whether the last stage is dilated and keeps the size of the map.
     dilated: bool,

@@ -33,11 +33,8 @@ const BOXES: usize = 6;
 /// The deviation of initial weights behind the backbone.
 const DEVIATION: f64 = 0.03;
 /// Momentum and epsilon of all batch norms.
-const NORMS: NormRule = NormRule {
-    frozen: false,
-    momentum: Some(0.03),
-    epsilon: Some(1e-3),
-};
+const MOMENTUM: f64 = 0.03;
+const EPSILON: f64 = 1e-3;
 
 /// Where the stem ends.
 pub(crate) fn stem() -> StageEnd {
@@ -65,8 +62,10 @@ module_of_parts!(SsdLite { backbone, head } with {});
 impl SsdLite {
     /// For images of `channels` channels and so many classes, the background not counted.
     pub fn new([channels, classes]: [usize; 2], scope: &Scope) -> Self {
-        let scope = scope.with_norms(NORMS);
-        let backbone = Backbone::new(channels, &scope.at("backbone"));
+        let norms = scope.norm_rule().or(MOMENTUM, EPSILON);
+        // Frozen batch norms are those of the MobileNet alone.
+        let scope = scope.with_norms(NormRule::default().or(MOMENTUM, EPSILON));
+        let backbone = Backbone::new(channels, norms, &scope.at("backbone"));
         Self {
             backbone: Named::new("backbone", backbone),
             head: Named::new("head", Heads::new(classes + 1, &scope.at("head"))),
@@ -100,8 +99,9 @@ enum Tail {
 }
 
 impl Backbone {
-    fn new(channels: usize, scope: &Scope) -> Self {
-        let mut begin = thin_mobilenet_v3(channels, scope).into_features();
+    /// The batch norms of the MobileNet are made by these `norms`.
+    fn new(channels: usize, norms: NormRule, scope: &Scope) -> Self {
+        let mut begin = thin_mobilenet_v3(channels, &scope.with_norms(norms)).into_features();
         let mut end = begin.split_off(CUT);
         let cut = end.remove(0);
         let mut tail: Vec<Tail> = end.into_iter().map(Tail::Whole).collect();

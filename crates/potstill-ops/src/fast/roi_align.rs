@@ -23,7 +23,7 @@ use super::{
 use crate::Form;
 
 /// See [`crate::RoiAlign`]; none if the fast form does not apply.
-pub(crate) fn pooled_regions(map: &Tensor<4>, plan: &RoiAlign) -> Option<Tensor<4>> {
+pub(crate) fn pooled_regions(map: &Tensor<4>, plan: &Arc<RoiAlign>) -> Option<Tensor<4>> {
     if Form::current() == Form::Portable || plan.pooled_dims().contains(&0) {
         return None;
     }
@@ -33,7 +33,7 @@ pub(crate) fn pooled_regions(map: &Tensor<4>, plan: &RoiAlign) -> Option<Tensor<
     plan.forward(map.buffer.as_slice(), &mut pooled, Pool::global())
         .ok()?;
     let saved = Saved {
-        plan: Arc::new(plan.clone()),
+        plan: Arc::clone(plan),
         dims,
     };
     let pooled = Buffer::new(pooled, plan.pooled_dims());

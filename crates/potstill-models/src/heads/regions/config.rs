@@ -20,7 +20,7 @@ pub(crate) struct TwoStageConfig {
     pub anchors: AnchorSides,
     /// Candidates of a level and proposals of an image: in a training step, otherwise.
     pub proposals: [[usize; 2]; 2],
-    /// What a proposal must score to be looked at outside of training.
+    /// What a proposal must score to be looked at.
     pub threshold: f32,
     /// Anchors and regions of an image that a step learns from.
     pub sampled: [usize; 2],
@@ -88,16 +88,14 @@ impl TwoStageConfig {
         let [training, measuring] = self.proposals.map(|[candidates, most]| DecodeRule {
             candidates,
             most,
+            threshold: self.threshold,
             ..DecodeRule::proposals()
         });
         let [anchors, regions] = self.sampled;
         RegionRules {
             anchors: self.anchors.grid(strides),
             training,
-            measuring: DecodeRule {
-                threshold: self.threshold,
-                ..measuring
-            },
+            measuring,
             detections: DecodeRule::roi_heads(),
             proposal_sampler: BalancedSampler {
                 size: anchors,
