@@ -148,6 +148,7 @@ impl Source {
         Ok(VisionModel {
             architecture: model,
             shortcut: options.shortcut,
+            norm_eps: norms.epsilon,
             network,
             input: known,
             preprocess: scaled,

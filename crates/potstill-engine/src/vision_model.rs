@@ -35,6 +35,8 @@ pub struct VisionModel {
     pub architecture: String,
     /// The shortcut of a residual network for small images, where it was chosen.
     pub shortcut: Option<Shortcut>,
+    /// What the batch norms of its backbone add to the variance, where that was chosen.
+    pub norm_eps: Option<f64>,
     /// The network.
     pub network: Model,
     /// How it takes an image; `None` if nothing says so.
@@ -106,6 +108,7 @@ impl From<Model> for VisionModel {
         Self {
             architecture: network.name().into(),
             shortcut: None,
+            norm_eps: None,
             network,
             input: None,
             preprocess: None,

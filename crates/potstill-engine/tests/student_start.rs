@@ -105,3 +105,30 @@ fn freezing_nothing_or_everything_is_refused() {
     let all = refused("student.freeze=[\"conv1\", \"bn1\", \"layer1\", \"layer2\", \"layer3\", \"linear\"]");
     assert!(all.contains("nothing of the student is left"), "{all}");
 }
+
+#[test]
+fn parts_inside_parts_are_counted_for_both() {
+    let (_, notes) = begun(&twins(), &["student.inherit=[\"layer3\", \"layer3.0\"]"]);
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("of `layer3`") && note.contains("of `layer3.0`")),
+        "{notes:?}"
+    );
+}
+
+/// Otherwise the exported network would compute other numbers than the one that was trained.
+#[test]
+fn a_student_that_starts_from_a_run_keeps_what_its_batch_norms_add() {
+    let place = tempfile::tempdir().unwrap();
+    let [first, second] = ["first", "second"].map(|name| place.path().join(name));
+    let alone = ["methods=[]", "train.epochs=1"];
+    finish(&mut twins().set("student.norm_eps=0.01").start(&alone, &first));
+    let start = format!("start=run:{}", first.display());
+    finish(&mut twins().set(&start).start(&alone, &second));
+    for run in [first, second] {
+        let config = std::fs::read_to_string(run.join("student/config.json")).unwrap();
+        let config: serde_json::Value = serde_json::from_str(&config).unwrap();
+        assert_eq!(config["norm_eps"], 0.01, "{}", run.display());
+    }
+}

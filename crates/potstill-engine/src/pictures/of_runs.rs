@@ -43,13 +43,13 @@ pub fn pictures_of_runs(runs: &[PathBuf], images: usize) -> Result<String, Engin
         return Err(EngineError::invalid_plan("task", reason));
     }
     let data = PlannedData::open(&mut recipes[0])?;
-    let with_teachers = recipes
-        .iter()
-        .find(|recipe| recipe.teacher.is_some() || !recipe.teachers.is_empty());
-    let teachers = match with_teachers {
-        Some(recipe) => PlannedTeacher::open_all(recipe, &data, &device)?,
-        None => Vec::new(),
-    };
+    // Of a student alone the recipe may name a teacher that no method uses.
+    let mut teachers = Vec::new();
+    for recipe in &recipes {
+        if teachers.is_empty() {
+            teachers = PlannedTeacher::open_all(recipe, &data, &device)?;
+        }
+    }
     let students = folders
         .iter()
         .zip(&recipes)
@@ -76,7 +76,7 @@ pub fn pictures_of_runs(runs: &[PathBuf], images: usize) -> Result<String, Engin
     );
     let taught = teachers
         .iter()
-        .filter(|teacher| teacher.network.output_kind() == task.output_kind());
+        .filter(|teacher| teacher.facts.answers(&teacher.network, task.as_ref(), names));
     let mut columns: Vec<Answers<'_>> = taught
         .map(|teacher| {
             column(

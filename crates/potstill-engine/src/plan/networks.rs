@@ -26,6 +26,8 @@ pub struct NetworkFacts {
     pub model: String,
     /// The shortcut of a residual network for small images, where it was chosen.
     pub shortcut: Option<Shortcut>,
+    /// What the batch norms of its backbone add to the variance, where that was chosen.
+    pub norm_eps: Option<f64>,
     /// How it takes an image.
     pub input: NetworkInput,
     /// Height and width of the images that it was trained on, where its weights say so.
@@ -56,6 +58,7 @@ impl PlannedStudent {
         let VisionModel {
             architecture,
             shortcut,
+            norm_eps,
             network,
             input,
             preprocess,
@@ -71,6 +74,7 @@ impl PlannedStudent {
             facts: NetworkFacts {
                 model: architecture,
                 shortcut,
+                norm_eps,
                 input,
                 trained_on: preprocess.and_then(|preprocess| preprocess.size),
                 info,

@@ -29,11 +29,15 @@ impl PlannedStudent {
         });
         let mut taken: BTreeMap<&String, usize> = prefixes.iter().map(|prefix| (prefix, 0)).collect();
         self.network.parameters_mut().rewrite(&mut |entry, _| {
-            let prefix = prefixes.iter().find(|prefix| is_below(&entry.path, prefix))?;
+            let mut of = prefixes
+                .iter()
+                .filter(|prefix| is_below(&entry.path, prefix))
+                .peekable();
+            of.peek()?;
             let (_, value) = offered
                 .remove(&entry.path)
                 .filter(|(shape, _)| *shape == entry.shape)?;
-            *taken.entry(prefix).or_default() += 1;
+            of.for_each(|prefix| *taken.entry(prefix).or_default() += 1);
             Some(value)
         });
         if let Some((prefix, _)) = taken.iter().find(|(_, count)| **count == 0) {

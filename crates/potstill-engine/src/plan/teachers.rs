@@ -6,6 +6,7 @@ use potstill_models::{FrozenModel, HeadWeights, Model, OnnxModel, weights::Asked
 use potstill_ops::Mode;
 use potstill_random::Seed;
 use potstill_recipe::{OptimizerSpec, Recipe, RunTeacher, Schedule, Teacher, TeacherSource};
+use potstill_tasks::{Task, fits_classes};
 
 use super::{
     data::{PlannedData, default_input},
@@ -54,6 +55,13 @@ pub struct TeacherFacts {
 }
 
 impl TeacherFacts {
+    /// Whether what its `network` says is an answer to a task with classes of these names, in this order.
+    pub(crate) fn answers(&self, network: &FrozenModel, task: &dyn Task, names: &[String]) -> bool {
+        network.output_kind() == task.output_kind()
+            && fits_classes(task.kind(), network.classes(), names.len())
+            && self.network.info.other_class(names).is_none()
+    }
+
     /// Its key in a recipe.
     pub(crate) fn key(&self) -> String {
         Self::key_of(&self.name)
@@ -94,6 +102,7 @@ impl PlannedTeacher {
         let VisionModel {
             architecture,
             shortcut,
+            norm_eps,
             network,
             input,
             task,
@@ -106,6 +115,7 @@ impl PlannedTeacher {
         let input = input.unwrap_or_else(|| default_input(data.image[2]).into());
         let mut teacher = Self::frozen(name, architecture, frozen, input, data, device)?;
         teacher.facts.network.shortcut = shortcut;
+        teacher.facts.network.norm_eps = norm_eps;
         teacher.facts.network.notes = notes;
         teacher.facts.network.info.task = task;
         teacher.facts.network.info.class_names = class_names;
@@ -137,6 +147,7 @@ impl PlannedTeacher {
                 network: NetworkFacts {
                     model,
                     shortcut: None,
+                    norm_eps: None,
                     input,
                     trained_on: None,
                     info: info.with_weights(true),

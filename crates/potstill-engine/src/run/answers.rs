@@ -16,7 +16,7 @@ use crate::{
 const IMAGES: usize = 8;
 
 impl Run {
-    /// Draws some test images with the truth, and with what teachers and student say, where answers have a place in the image: boxes,
+    /// Draws some of the images that the run is measured on, with the truth, and with what teachers and student say, where answers have a place in the image: boxes,
     /// masks and class maps.
     pub(super) fn draw_answers(&self) -> Result<(), EngineError> {
         let spec = &self.spec;
@@ -24,9 +24,10 @@ impl Run {
             return Ok(());
         };
         let mut networks: Vec<(String, FrozenModel, &NetworkInput)> = Vec::new();
-        for teacher in &self.learner.teachers {
+        let names = spec.data.judged_by().classes();
+        for (facts, teacher) in spec.teachers.iter().zip(&self.learner.teachers) {
             let network = teacher.network.frozen();
-            if spec.can_measure(&network) {
+            if facts.answers(&network, spec.task.as_ref(), names) {
                 networks.push((teacher.name.clone(), network, &teacher.input));
             }
         }
@@ -41,7 +42,7 @@ impl Run {
             },
         });
         let columns: Vec<Answers<'_>> = columns.collect();
-        let title = format!("What the networks of {} say of test images", spec.settings.name);
+        let title = format!("What the networks of {} say of some images", spec.settings.name);
         let picture = answers_svg(
             &title,
             spec.task.as_ref(),

@@ -187,6 +187,7 @@ impl Run {
         let NetworkFacts {
             model,
             shortcut,
+            norm_eps,
             input,
             ..
         } = self.spec.student;
@@ -194,6 +195,7 @@ impl Run {
         VisionModel {
             architecture: model,
             shortcut,
+            norm_eps,
             network: self.learner.student,
             input: Some(input),
             preprocess: Some(Preprocess {

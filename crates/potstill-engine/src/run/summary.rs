@@ -127,7 +127,7 @@ impl Run {
             classes: network.classes(),
             class_names: data.train.classes().to_vec(),
             shortcut: student.shortcut,
-            norm_eps: spec.recipe.as_ref().and_then(|recipe| recipe.student.norm_eps),
+            norm_eps: student.norm_eps,
             detector: network.detector().map(DetectorConfig::from),
             auxiliary: network.auxiliary(),
             inserted: network.insertions(),
