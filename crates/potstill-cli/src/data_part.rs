@@ -77,8 +77,8 @@ enum Place {
 
 /// Where the validation part of a source may be.
 fn validation(source: &str, target: TargetKind) -> Option<Place> {
-    if DatasetEntry::of(source).is_some() {
-        return None;
+    if let Some(entry) = DatasetEntry::of(source) {
+        return entry.has_validation.then_some(Place::Within);
     }
     let folder = Path::new(source);
     let has_annotations = matches!(

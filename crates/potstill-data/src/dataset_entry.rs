@@ -25,6 +25,8 @@ pub struct DatasetEntry {
     pub classes: usize,
     /// Height, width and channels of its images (by default, where that is an option).
     pub shape: [usize; 3],
+    /// Whether it has validation images of its own.
+    pub has_validation: bool,
     /// One line on what it is and where it is looked for.
     pub description: &'static str,
     /// Mean of the training pixels in `[0, 1]`, one value a channel.

@@ -9,6 +9,7 @@ pub(crate) const MNIST: DatasetEntry = DatasetEntry {
     targets: &[TargetKind::Class],
     classes: 10,
     shape: [28, 28, 1],
+    has_validation: false,
     description: "MNIST, 60,000 and 10,000 digits; IDX files, also gzipped; option channels (1 or 3)",
     mean: &[0.1307],
     std: &[0.3081],

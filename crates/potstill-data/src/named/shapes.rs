@@ -13,6 +13,7 @@ pub(crate) const SHAPES: DatasetEntry = DatasetEntry {
     ],
     classes: 12,
     shape: [32, 32, 3],
+    has_validation: false,
     description: "drawn shapes on clutter, made on the fly; options size, classes, figures (several in a picture), train, test, seed",
     mean: &[0.5, 0.5, 0.5],
     std: &[0.24, 0.24, 0.24],
@@ -35,6 +36,7 @@ pub(crate) const SHAPES_SCENES: DatasetEntry = DatasetEntry {
     ],
     classes: 6,
     shape: [96, 96, 3],
+    has_validation: false,
     description: "drawn scenes of several shapes with boxes, masks and label maps, made on the fly; options size, classes, objects, train, test, seed",
     licence: "none needed: the pictures are computed",
     open: |request| {

@@ -16,6 +16,9 @@ pub(crate) struct Answers<'a> {
     pub viewer: Viewer<'a>,
 }
 
+/// Detections of lower scores are not drawn.
+const SHOWN: f32 = 0.3;
+
 /// The longer side of an image in the picture.
 const SIDE: usize = 240;
 
@@ -42,14 +45,17 @@ pub(crate) fn answers_svg(
             target: sample.target,
             scores: Vec::new(),
         };
-        rows.push(vec![captioned(scene(&sample.image, &truth, names), "truth")]);
+        rows.push(vec![captioned(
+            scene(&sample.image, &truth, names, SHOWN),
+            "truth",
+        )]);
     }
     for network in networks {
         let some = Subset::of(Arc::clone(data), places.clone())?;
         let said = network.viewer.predictions(task, Arc::new(some))?;
         for ((row, place), said) in rows.iter_mut().zip(&places).zip(said) {
             let image = data.image(*place)?;
-            row.push(captioned(scene(&image, &said, names), &network.name));
+            row.push(captioned(scene(&image, &said, names, SHOWN), &network.name));
         }
     }
     let sheet = TileSheet {

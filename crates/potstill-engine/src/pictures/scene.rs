@@ -10,14 +10,11 @@ use super::colour;
 const MAP: u8 = 150;
 const MASK: u8 = 110;
 
-/// Detections of lower scores are not drawn.
-const SHOWN: f32 = 0.3;
-
 /// An image with an answer drawn on it: boxes with their classes and scores, masks, or the colours of a class map. Detections with scores
-/// below 0.3 are left out. A class of the whole image stands in the caption.
+/// below `least` are left out. A class of the whole image stands in the caption.
 ///
 /// `names` are the classes, in the order of their numbers.
-pub fn scene(image: &Image, said: &Prediction, names: &[String]) -> Tile {
+pub fn scene(image: &Image, said: &Prediction, names: &[String], least: f32) -> Tile {
     let Image {
         height,
         width,
@@ -40,7 +37,7 @@ pub fn scene(image: &Image, said: &Prediction, names: &[String]) -> Tile {
         Some(score) => format!("{} {:.0} %", name(class), 100.0 * score),
         None => name(class),
     };
-    let is_shown = |place: usize| said.scores.get(place).is_none_or(|&score| score >= SHOWN);
+    let is_shown = |place: usize| said.scores.get(place).is_none_or(|&score| score >= least);
     match &said.target {
         Target::Class(class) => tile.caption.push(label(*class, 0)),
         Target::Classes(classes) => {
@@ -138,7 +135,7 @@ mod tests {
             target: Target::Boxes(boxes.to_vec()),
             scores: vec![0.9, 0.29, 0.5],
         };
-        let tile = scene(&image(), &said, &names());
+        let tile = scene(&image(), &said, &names(), 0.3);
         let labels: Vec<&str> = tile.boxes.iter().map(|marked| marked.label.as_str()).collect();
         assert_eq!(labels, ["cat 90 %", "7 50 %"]);
         assert_eq!(tile.rgb, [10, 10, 10, 200, 200, 200]);
@@ -155,7 +152,7 @@ mod tests {
             target,
             scores: Vec::new(),
         };
-        let overlay = scene(&image(), &said(Target::Map(map)), &names()).overlay;
+        let overlay = scene(&image(), &said(Target::Map(map)), &names(), 0.3).overlay;
         assert_eq!((overlay[3], overlay[7] > 0), (0, true));
         let mask = Mask {
             height: 1,
@@ -164,7 +161,7 @@ mod tests {
         };
         let bounds = mask.bounds().unwrap();
         let object = Instance::new(1, bounds, InstanceShape::Mask(mask));
-        let tile = scene(&image(), &said(Target::Instances(vec![object])), &names());
+        let tile = scene(&image(), &said(Target::Instances(vec![object])), &names(), 0.3);
         assert_eq!((tile.overlay[3] > 0, tile.overlay[7]), (true, 0));
         assert_eq!(tile.boxes[0].label, "dog");
     }

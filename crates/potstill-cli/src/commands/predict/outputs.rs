@@ -1,6 +1,7 @@
 //! The files that answers about places go to.
 
 use std::{
+    collections::BTreeSet,
     fs,
     path::{Path, PathBuf},
 };
@@ -42,6 +43,9 @@ pub(super) struct Outputs {
     coco: Option<(PathBuf, CocoFile)>,
     draw: Option<PathBuf>,
     maps: Option<PathBuf>,
+    min_score: f32,
+    /// The names of files so far, without extension.
+    names: BTreeSet<String>,
 }
 
 impl PlacesArguments {
@@ -73,6 +77,8 @@ impl PlacesArguments {
             coco: coco.transpose()?,
             draw: self.draw.clone(),
             maps: self.maps.clone(),
+            min_score: self.min_score,
+            names: BTreeSet::new(),
         })
     }
 }
@@ -88,19 +94,29 @@ impl Outputs {
         if let Some((_, coco)) = &mut self.coco {
             coco.add(file, [image.height, image.width], said)?;
         }
+        let name = self.free_name(file);
         if let Some(folder) = &self.draw {
             let sheet = TileSheet {
                 title: file.to_owned(),
                 side: SIDE,
-                rows: vec![vec![scene(image, said, &predictor.class_names)]],
+                rows: vec![vec![scene(image, said, &predictor.class_names, self.min_score)]],
             };
-            write(&folder.join(flat_name(file, "svg")), sheet.svg()?.as_bytes())?;
+            write(&folder.join(format!("{name}.svg")), sheet.svg()?.as_bytes())?;
         }
         if let (Some(folder), Target::Map(map)) = (&self.maps, &said.target) {
             let png = label_map_png([map.height, map.width], &map.labels)?;
-            write(&folder.join(flat_name(file, "png")), &png)?;
+            write(&folder.join(format!("{name}.png")), &png)?;
         }
         Ok(())
+    }
+
+    /// The name of the files that are written for a picture: two pictures have never the same.
+    fn free_name(&mut self, file: &str) -> String {
+        let name = flat_name(file);
+        let numbered = (2..).map(|number| format!("{name}-{number}"));
+        let mut names = std::iter::once(name.clone()).chain(numbered);
+        let free = names.find(|name| self.names.insert(name.clone()));
+        free.unwrap_or(name)
     }
 
     pub fn end(&self) -> Result<(), Failure> {
@@ -111,14 +127,16 @@ impl Outputs {
     }
 }
 
-/// The name of the file that is written for a picture: its path in one word, so that pictures of one name in two folders stay apart.
-fn flat_name(file: &str, extension: &str) -> String {
-    let stem = file.rsplit_once('.').map_or(file, |(stem, _)| stem);
-    let words: Vec<&str> = stem
-        .split(['/', '\\', ':'])
+/// The path of a picture in one word, without its extension.
+fn flat_name(file: &str) -> String {
+    let words = file.split(['/', '\\', ':']);
+    let mut words: Vec<&str> = words
         .filter(|word| !word.is_empty() && *word != "." && *word != "..")
         .collect();
-    format!("{}.{extension}", words.join("-"))
+    if let Some(last) = words.last_mut() {
+        *last = last.rsplit_once('.').map_or(*last, |(stem, _)| stem);
+    }
+    words.join("-")
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
@@ -128,11 +146,21 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
 
 #[cfg(test)]
 mod tests {
-    use super::flat_name;
+    use super::{Outputs, flat_name};
 
     #[test]
     fn pictures_of_one_name_stay_apart() {
-        assert_eq!(flat_name("a/b.c/1.png", "svg"), "a-b.c-1.svg");
-        assert_eq!(flat_name("../a.tar:b/1.jpg", "png"), "a.tar-b-1.png");
+        assert_eq!(flat_name("a/b.c/1.png"), "a-b.c-1");
+        assert_eq!(flat_name("../a.tar:b/1.jpg"), "a.tar-b-1");
+        assert_eq!(flat_name("photos.v2/img1"), "photos.v2-img1");
+        let mut outputs = Outputs {
+            coco: None,
+            draw: None,
+            maps: None,
+            min_score: 0.3,
+            names: std::collections::BTreeSet::new(),
+        };
+        let names = ["x.jpg", "x.png", "a-b/c.png", "a/b-c.png", "../x"].map(|file| outputs.free_name(file));
+        assert_eq!(names, ["x", "x-2", "a-b-c", "a-b-c-2", "x-3"]);
     }
 }
