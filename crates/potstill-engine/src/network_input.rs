@@ -138,7 +138,7 @@ impl NetworkInput {
     }
 
     /// Mean and std in the order of red, green, blue.
-    fn in_order_of_pixels(&self) -> Normalise {
+    pub(crate) fn in_order_of_pixels(&self) -> Normalise {
         let mut normalise = self.normalise.clone();
         if self.order == ChannelOrder::Bgr {
             normalise.mean.reverse();

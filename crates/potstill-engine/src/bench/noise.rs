@@ -4,8 +4,11 @@ use potstill_data::{
     BoundingBox, DataError, Dataset, DatasetInfo, Image, Instance, InstanceShape, LabelMap, LabelledBox,
     Polygon, Sample, Target, TargetKind,
 };
-use potstill_models::{ModelEntry, OutputKind};
+use potstill_models::ModelEntry;
 use potstill_random::{Seed, Stream};
+use potstill_tasks::{TaskOptions, task};
+
+use crate::predictor::usual_task;
 
 /// How many objects an image has: the mean of COCO.
 const OBJECTS: usize = 7;
@@ -20,12 +23,8 @@ pub(super) struct Noise {
 impl Noise {
     /// So many images of this size, of which is known what the network learns from.
     pub fn new(entry: &ModelEntry, size: [usize; 2], images: usize) -> Self {
-        let target = match entry.output_kind() {
-            OutputKind::Logits => TargetKind::Class,
-            OutputKind::DenseLogits => TargetKind::Map,
-            OutputKind::Boxes => TargetKind::Boxes,
-            OutputKind::Masks => TargetKind::Instances,
-        };
+        let task = task(usual_task(entry.output_kind()), TaskOptions::default());
+        let target = task.target_kind();
         let classes = (0..entry.classes).map(|class| class.to_string());
         Self {
             info: DatasetInfo::new("noise", target, classes),

@@ -81,13 +81,13 @@ impl Learner {
             return pixels(batch, &self.device);
         }
         let [_, height, width, channels] = batch.shape;
-        let mean = &self.student_input.normalise.mean;
+        let mean = self.student_input.in_order_of_pixels().mean;
         let mut filled = batch.images.clone();
         let images = filled.chunks_exact_mut((height * width * channels).max(1));
         for (image, [rows, columns]) in images.zip(&batch.valid) {
             for (place, pixel) in image.chunks_exact_mut(channels.max(1)).enumerate() {
                 if place / width >= *rows || place % width >= *columns {
-                    pixel.copy_from_slice(mean);
+                    pixel.copy_from_slice(&mean);
                 }
             }
         }

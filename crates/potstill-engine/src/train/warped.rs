@@ -6,7 +6,7 @@ use potstill_data::{AffineMatrix, Batch, LabelMap, Target};
 /// The batch with its targets moved as its padded images were, by maps `[N, 2, 3]` that say where each new place takes its colour from,
 /// in coordinates from -1 to 1 between the edges of the padded images.
 ///
-/// Boxes become the smallest around their moved corners, cut at the edges of the padded images; what has no area there is dropped. Label maps take
+/// Pixels are left out: the augmentation has moved them itself. Boxes become the smallest around their moved corners, cut at the edges of the padded images; what has no area there is dropped. Label maps take
 /// the nearest label, and are to be ignored where there was no picture.
 pub(crate) fn warped(batch: &Batch, maps: &Tensor<3>) -> Batch {
     let [_, height, width, _] = batch.shape;
@@ -24,9 +24,12 @@ pub(crate) fn warped(batch: &Batch, maps: &Tensor<3>) -> Batch {
         }
     };
     Batch {
-        targets: batch.targets.iter().zip(rows).map(moved).collect(),
+        images: Vec::new(),
+        shape: batch.shape,
         valid: vec![size; batch.len()],
-        ..batch.clone()
+        targets: batch.targets.iter().zip(rows).map(moved).collect(),
+        truth: Vec::new(),
+        indices: batch.indices.clone(),
     }
 }
 
