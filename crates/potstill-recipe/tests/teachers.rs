@@ -233,3 +233,20 @@ fn what_was_read_is_written_and_read_again() {
     assert_eq!(again, recipe, "{written}");
     assert_eq!(again.to_toml().unwrap(), written);
 }
+
+#[test]
+fn batch_norms_of_a_teacher_by_its_name_are_read() {
+    let teacher =
+        "teacher = { model = \"m\", weights = \"w\", norm = \"frozen\", norm_eps = 0.0, auxiliary = true }";
+    let read = read(teacher).unwrap().teacher.unwrap();
+    let TeacherSource::Network(network) = read.source else {
+        panic!("{read:?}")
+    };
+    assert_eq!((network.norm_eps, network.auxiliary), (Some(0.0), Some(true)));
+    let beside_run = teacher.replace("model = \"m\", weights = \"w\"", "run = \"r\"");
+    let refused = self::read(&beside_run).unwrap_err().to_string();
+    assert!(
+        refused.contains("norm_eps") && refused.contains("auxiliary"),
+        "{refused}"
+    );
+}

@@ -75,21 +75,40 @@ settings! {
     }
 }
 
+/// The key of this name; a name that is not there does not compile.
+const fn key(keys: &'static [Key], name: &str) -> Key {
+    let mut at = 0;
+    while !is_same(keys[at].name, name) {
+        at += 1;
+    }
+    keys[at]
+}
+
+const fn is_same(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() && one[at] == other[at] {
+        at += 1;
+    }
+    at == one.len() && at == other.len()
+}
+
 /// The keys of all sources together. That exactly one source is named, without the keys of another, is
 /// checked apart.
 impl Described for TeacherSource {
     const KIND: Kind = {
         const KEYS: &[Key] = &[
-            RunTeacher::KEYS[0].optional("`model` or `onnx` is needed"),
-            Network::KEYS[0].optional("`run` or `onnx` is needed"),
-            Network::KEYS[1],
-            Network::KEYS[2],
-            Network::KEYS[3],
-            OnnxTeacher::KEYS[0].optional("`model` or `run` is needed"),
-            OnnxTeacher::KEYS[1],
-            Network::KEYS[4],
-            Network::KEYS[5],
-            Network::KEYS[6],
+            key(RunTeacher::KEYS, "run").optional("`model` or `onnx` is needed"),
+            key(Network::KEYS, "model").optional("`run` or `onnx` is needed"),
+            key(Network::KEYS, "weights"),
+            key(Network::KEYS, "head"),
+            key(Network::KEYS, "shortcut"),
+            key(OnnxTeacher::KEYS, "onnx").optional("`model` or `run` is needed"),
+            key(OnnxTeacher::KEYS, "logits"),
+            key(Network::KEYS, "auxiliary"),
+            key(Network::KEYS, "input"),
+            key(Network::KEYS, "norm"),
+            key(Network::KEYS, "norm_eps"),
         ];
         Kind::table(KEYS)
     };
