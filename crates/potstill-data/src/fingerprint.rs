@@ -86,17 +86,17 @@ fn encoded(target: &Target) -> Vec<u8> {
                     .iter()
                     .flat_map(|labelled| object(labelled.class, &labelled.bounds)),
             );
-            for labelled in boxes {
-                encode_notes(labelled.notes, &mut bytes);
+            for (at, labelled) in boxes.iter().enumerate() {
+                encode_notes(at, labelled.notes, &mut bytes);
             }
         }
         Target::Instances(instances) => {
             bytes.push(3);
             bytes.extend(count(instances.len()));
-            for instance in instances {
+            for (at, instance) in instances.iter().enumerate() {
                 bytes.extend(object(instance.class, &instance.bounds));
                 encode_shape(&instance.shape, &mut bytes);
-                encode_notes(instance.notes, &mut bytes);
+                encode_notes(at, instance.notes, &mut bytes);
             }
         }
         Target::Map(map) => {
@@ -110,8 +110,9 @@ fn encoded(target: &Target) -> Vec<u8> {
 }
 
 /// An object of which no more is known adds nothing, and has the bytes that it had before there were notes.
-fn encode_notes(notes: ObjectNotes, bytes: &mut Vec<u8>) {
+fn encode_notes(at: usize, notes: ObjectNotes, bytes: &mut Vec<u8>) {
     if notes != ObjectNotes::default() {
+        bytes.extend(count(at));
         bytes.extend([u8::from(notes.crowd), u8::from(notes.difficult)]);
         bytes.extend(notes.area.unwrap_or(-1.0).to_le_bytes());
     }

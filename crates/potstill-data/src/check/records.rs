@@ -61,8 +61,8 @@ fn record(dataset: &dyn Dataset, index: usize) -> Record {
 /// Whose fault an error is: an image that can be read by itself has an annotation that does not fit.
 fn wrong(dataset: &dyn Dataset, index: usize, error: DataError) -> Wrong {
     let image = guarded(|| dataset.image(index), || dataset.source(index));
-    match error {
-        DataError::Format { file, place, problem } if image.is_ok() => Wrong::Annotation(Finding {
+    let of_annotation = |file: String, place: String, problem: String| {
+        Wrong::Annotation(Finding {
             severity: Severity::Error,
             kind: "does-not-fit",
             file,
@@ -71,7 +71,14 @@ fn wrong(dataset: &dyn Dataset, index: usize, error: DataError) -> Wrong {
             value: String::new(),
             problem,
             fix: String::new(),
-        }),
+        })
+    };
+    match error {
+        other if image.is_err() => Wrong::Image(other.to_string()),
+        DataError::Format { file, place, problem } => of_annotation(file, place, problem),
+        // The image is fine, so this is the file of its labels.
+        DataError::Decode { file, reason } => of_annotation(file, String::new(), reason),
+        DataError::Sample { problem, .. } => of_annotation(dataset.source(index), String::new(), problem),
         other => Wrong::Image(other.to_string()),
     }
 }

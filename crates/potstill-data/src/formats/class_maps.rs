@@ -118,8 +118,8 @@ fn classes(request: &Request<'_>) -> Result<ClassNames, DataError> {
     if let Some(names) = ClassNames::find(&request.tree, request.options)? {
         return Ok(names);
     }
-    let path = request.path.to_string_lossy().to_lowercase();
-    if path.contains("camvid") || is_camvid(&request.tree) {
+    let name = request.path.file_name().unwrap_or_default();
+    if name.to_string_lossy().to_lowercase().contains("camvid") || is_camvid(&request.tree) {
         return Ok(ClassNames {
             names: CAMVID.map(str::to_owned).to_vec(),
             ignore: Some(CAMVID_VOID),

@@ -1,7 +1,7 @@
 //! Everything that can be wrong with annotations is told, with the file, the place, the value and what to do.
 
 use potstill_data::Severity::{Error, LeftOut, Warning};
-use potstill_data::{Finding, OpenOptions, Split, TargetKind, open_with};
+use potstill_data::{Finding, OpenOptions, Split, TargetKind, check_as, open_with};
 use serde_json::{Value, json};
 
 use crate::files::Files;
@@ -221,6 +221,18 @@ fn label_maps_tell_their_size_and_values() {
     let found = findings(&files, TargetKind::Map);
     let told: Vec<_> = found.iter().map(|own| own.kind).collect();
     assert_eq!(told, ["image-without-label", "label-without-image"]);
+    let path = files.path().to_str().unwrap();
+    let report = check_as(path, Split::Train, TargetKind::Map, &OpenOptions::default()).unwrap();
+    let unfit = report
+        .findings
+        .iter()
+        .find(|own| own.kind == "does-not-fit")
+        .unwrap();
+    assert!(
+        unfit.problem.contains("colours") && unfit.file.ends_with("labels/1.png"),
+        "{unfit}"
+    );
+    assert!(report.unreadable.is_empty(), "the image itself can be read");
 }
 
 #[test]

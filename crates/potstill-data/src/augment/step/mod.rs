@@ -136,7 +136,7 @@ pub enum Step {
         /// The window's sides as shares of the image's, at least; at most all of it.
         #[serde(default = "default_ssd_scale")]
         scale: f64,
-        /// Least and greatest width / height of the window as shares of the image's.
+        /// Least and greatest width / height of the window, in pixels.
         #[serde(default = "default_ssd_aspect")]
         aspect: [f64; 2],
     },

@@ -37,6 +37,15 @@ pub(super) fn parse(text: &str) -> Result<Vec<(String, Value)>, (usize, String)>
                 at += 1;
             }
             of_flow(&flow).map_err(|problem| (number, problem))?
+        } else if rest.starts_with(['|', '>']) {
+            // A text of several lines, such as the script of `download`.
+            while lines
+                .get(at)
+                .is_some_and(|line| line.is_empty() || line.starts_with([' ', '\t']))
+            {
+                at += 1;
+            }
+            Value::Text(String::new())
         } else {
             Value::Text(unquoted(rest))
         };
@@ -101,41 +110,38 @@ fn of_flow(flow: &str) -> Result<Value, String> {
 /// Texts between commas that are in no quotes; a comma at the end adds nothing.
 fn items_of(text: &str) -> Vec<String> {
     let mut items = vec![String::new()];
-    let mut quote = None;
-    for character in text.chars() {
-        match (character, quote) {
-            (',', None) => items.push(String::new()),
-            (character, _) => {
-                quote = quote_after(quote, character);
-                if let Some(last) = items.last_mut() {
-                    last.push(character);
-                }
-            }
+    for (_, character, is_quoted) in quoting(text) {
+        match items.last_mut() {
+            _ if character == ',' && !is_quoted => items.push(String::new()),
+            Some(last) => last.push(character),
+            None => {}
         }
     }
     items.retain(|item| !item.trim().is_empty());
     items
 }
 
-/// In which quotes one is behind a character.
-fn quote_after(quote: Option<char>, character: char) -> Option<char> {
-    match quote {
-        None if matches!(character, '\'' | '"') => Some(character),
-        Some(open) if open == character => None,
-        other => other,
-    }
+/// The characters of a text with their places, and whether each is in quotes. An apostrophe within a word opens nothing.
+fn quoting(text: &str) -> impl Iterator<Item = (usize, char, bool)> {
+    let (mut quote, mut before) = (None, ' ');
+    text.char_indices().map(move |(at, character)| {
+        let is_quoted = quote.is_some();
+        quote = match quote {
+            None if matches!(character, '\'' | '"') && !before.is_alphanumeric() => Some(character),
+            Some(open) if open == character => None,
+            other => other,
+        };
+        before = character;
+        (at, character, is_quoted)
+    })
 }
 
 /// A line up to a `#` that follows a space and is in no quotes.
 fn without_comment(line: &str) -> &str {
-    let (mut quote, mut before) = (None, ' ');
-    for (at, character) in line.char_indices() {
-        if character == '#' && quote.is_none() && before.is_whitespace() {
+    let mut before = ' ';
+    for (at, character, is_quoted) in quoting(line) {
+        if character == '#' && !is_quoted && before.is_whitespace() {
             return line[..at].trim_end();
-        }
-        // An apostrophe within a word opens nothing.
-        if quote.is_some() || !before.is_alphanumeric() {
-            quote = quote_after(quote, character);
         }
         before = character;
     }
@@ -166,6 +172,8 @@ mod tests {
         assert_eq!(value("train"), Value::Text("images/train".to_owned()));
         assert_eq!(value("names"), list(&["cat", "big, dog", "#1"]));
         assert_eq!((value("val"), value("x")), (list(&["a", "b"]), list(&["c"])));
+        let apostrophe = parse("names: [driver's license, cat]\n").unwrap();
+        assert_eq!(apostrophe[0].1, list(&["driver's license", "cat"]));
         assert_eq!(value("test"), Value::Text(String::new()));
     }
 
@@ -186,6 +194,13 @@ mod tests {
         assert_eq!(flow[0].1, map(&[("0", "cat"), ("1", "dog")]));
         let many = parse("names: ['a',\n 'b'\n ]").unwrap();
         assert_eq!(many[0].1, list(&["a", "b"]));
+    }
+
+    #[test]
+    fn scripts_below_a_key_are_passed_over() {
+        let read = parse("names: [a]\ndownload: |\n  import os\n\n  # all\n  os.run()\nnc: 1\n").unwrap();
+        let keys: Vec<&str> = read.iter().map(|(key, _)| key.as_str()).collect();
+        assert_eq!(keys, ["names", "download", "nc"]);
     }
 
     #[test]
