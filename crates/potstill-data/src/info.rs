@@ -2,7 +2,7 @@
 
 use std::sync::OnceLock;
 
-use crate::{DataError, Findings, Fingerprint, LeftOut, Sample, TargetKind};
+use crate::{DataError, Findings, Fingerprint, LeftOut, Sample, Target, TargetKind};
 
 /// What a data set says about all of its images.
 ///
@@ -31,6 +31,8 @@ pub struct DatasetInfo {
     /// Whether the images to train with and to test with are apart. Class folders without splits are the same
     /// images whichever is asked for.
     pub has_splits: bool,
+    /// Whether some images have no label: their target is [`Target::None`](crate::Target::None), whatever `target` says of the others.
+    pub partly_labelled: bool,
     /// Filled by the first call of [`Dataset::fingerprint`](crate::Dataset::fingerprint).
     fingerprint: OnceLock<Fingerprint>,
 }
@@ -51,6 +53,7 @@ impl DatasetInfo {
             notes: Vec::new(),
             findings: Findings::default(),
             has_splits: true,
+            partly_labelled: false,
             fingerprint: OnceLock::new(),
         }
     }
@@ -65,6 +68,15 @@ impl DatasetInfo {
     #[must_use]
     pub fn with_splits(self, has_splits: bool) -> Self {
         Self { has_splits, ..self }
+    }
+
+    /// The same, where some images may have no label.
+    #[must_use]
+    pub fn with_partly_labelled(self, partly_labelled: bool) -> Self {
+        Self {
+            partly_labelled,
+            ..self
+        }
     }
 
     /// Everything that is to be told about the images before they are used, a line each: what is left out, where
@@ -89,7 +101,7 @@ impl DatasetInfo {
     /// pixels or with more or fewer values than its size says, and for a target that does not fit the picture
     /// or the classes.
     pub fn check(&self, sample: &Sample, index: usize) -> Result<(), DataError> {
-        if sample.target.kind() != self.target {
+        if !self.allows(&sample.target) {
             return Err(DataError::TargetKind {
                 wanted: self.target,
                 found: sample.target.kind(),
@@ -112,6 +124,11 @@ impl DatasetInfo {
                 problem,
             }),
         }
+    }
+
+    /// Whether an image of the set may have this target, by its kind.
+    pub(crate) fn allows(&self, target: &Target) -> bool {
+        target.kind() == self.target || (self.partly_labelled && *target == Target::None)
     }
 
     /// The fingerprint that was kept, or the one that is now computed and kept.
@@ -139,6 +156,7 @@ impl Clone for DatasetInfo {
             notes,
             findings,
             has_splits,
+            partly_labelled,
             ..
         } = self;
         Self {
@@ -147,6 +165,7 @@ impl Clone for DatasetInfo {
             notes: notes.clone(),
             findings: findings.clone(),
             has_splits: *has_splits,
+            partly_labelled: *partly_labelled,
             ..Self::new(name, *target, classes)
         }
     }

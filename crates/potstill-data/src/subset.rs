@@ -169,7 +169,7 @@ pub(crate) fn groups(dataset: &dyn Dataset) -> Result<Vec<Vec<usize>>, DataError
         .iter()
         .flatten()
         .for_each(|&class| images[class as usize] += 1);
-    let may_be_empty = dataset.info().target != TargetKind::Class;
+    let may_be_empty = dataset.info().target != TargetKind::Class || dataset.info().partly_labelled;
     let mut groups = vec![Vec::new(); classes + usize::from(may_be_empty)];
     for (index, own) in shown.iter().enumerate() {
         let rarest = own
@@ -184,7 +184,7 @@ pub(crate) fn groups(dataset: &dyn Dataset) -> Result<Vec<Vec<usize>>, DataError
 /// The classes that an image shows.
 fn classes_of(dataset: &dyn Dataset, index: usize) -> Result<Vec<u32>, DataError> {
     let target = dataset.target(index)?;
-    if target.kind() != dataset.info().target {
+    if !dataset.info().allows(&target) {
         return Err(DataError::TargetKind {
             wanted: dataset.info().target,
             found: target.kind(),

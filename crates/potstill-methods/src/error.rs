@@ -212,6 +212,21 @@ pub enum MethodError {
         /// What the method does with the labels.
         reason: &'static str,
     },
+    /// A method that needs the labels of all images, of which some have none.
+    #[error(
+        "`{method}` needs the label of every image ({reason}), and {labelled} of the {images} training images have one: take the method \
+         out, or leave `data.labelled` out"
+    )]
+    FewLabels {
+        /// The entry.
+        method: String,
+        /// How many training images have a label.
+        labelled: usize,
+        /// How many there are.
+        images: usize,
+        /// What the method does with the labels.
+        reason: &'static str,
+    },
     /// A map that was not read.
     #[error("{0}: `Method::reads` has to list it for this epoch")]
     Tap(#[from] potstill_ops::UnmetTap),

@@ -3,6 +3,8 @@
 use burn::tensor::Tensor;
 use potstill_ops::resize_bilinear;
 
+use crate::outputs::selected;
+
 /// What a segmenter gives for a batch of N images: K class scores for each place of its map, before any softmax.
 ///
 /// ```
@@ -39,6 +41,15 @@ impl DenseLogits {
     /// The number of classes K.
     pub fn classes(&self) -> usize {
         self.logits.dims()[3]
+    }
+
+    /// The scores of the images at these places of the batch.
+    pub(crate) fn of_images(&self, places: &[usize]) -> Self {
+        Self {
+            logits: selected(&self.logits, places),
+            auxiliary: self.auxiliary.as_ref().map(|logits| selected(logits, places)),
+            size: self.size,
+        }
     }
 
     /// The same values on the plain device.

@@ -107,6 +107,7 @@ fn run(name: &str, methods: &[&str], seed: u64) -> (Summary, Vec<EpochRow>) {
             validation: None,
             test: "../data/cifar10/test.tar".to_owned(),
             train_images: 50_000,
+            labelled_images: None,
             validation_images: 0,
             test_images: 10_000,
             classes: 10,

@@ -1,5 +1,7 @@
 //! The images of a run: where they come from, how many there are, and which of them judge.
 
+use std::fmt::Write;
+
 use serde::{Deserialize, Serialize};
 
 use crate::human;
@@ -16,6 +18,9 @@ pub struct Data {
     pub test: String,
     /// Number of training images.
     pub train_images: usize,
+    /// How many of them have a label, where not all have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub labelled_images: Option<usize>,
     /// Number of validation images.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub validation_images: usize,
@@ -78,9 +83,12 @@ impl Data {
         let parts = parts
             .iter()
             .filter(|(name, count)| *name == "training" || *count > 0);
-        let parts: Vec<String> = parts
+        let mut parts: Vec<String> = parts
             .map(|(name, count)| format!("{} {name}", human::count(*count as u64)))
             .collect();
+        if let (Some(labelled), Some(training)) = (self.labelled_images, parts.first_mut()) {
+            let _ = write!(training, " ({} with labels)", human::count(labelled as u64));
+        }
         match parts.split_last() {
             Some((last, before)) if !before.is_empty() => format!("{} and {last} images", before.join(", ")),
             _ => format!("{} images", parts.join("")),
@@ -153,5 +161,12 @@ mod tests {
             "45,000 training, 5,000 validation and 10,000 test images"
         );
         assert_eq!(counts(5_000, 0), "45,000 training and 5,000 validation images");
+        let few = Data {
+            train_images: 184,
+            labelled_images: Some(46),
+            test_images: 78,
+            ..Data::default()
+        };
+        assert_eq!(few.counts(), "184 training (46 with labels) and 78 test images");
     }
 }

@@ -3,7 +3,7 @@
 use burn::tensor::{Int, Tensor};
 use potstill_data::TargetKind;
 
-use crate::{TaskError, detection::ObjectTargets};
+use crate::{PartialTargets, TaskError, detection::ObjectTargets};
 
 /// What is known about the images of a batch, as tensors on the plain device.
 #[derive(Debug, Clone)]
@@ -16,19 +16,21 @@ pub enum Targets {
     Map(Tensor<3, Int>),
     /// The objects of each image.
     Objects(ObjectTargets),
+    /// What is known of some of the images; nothing is known of the others.
+    Partial(PartialTargets),
     /// Nothing.
     None,
 }
 
 impl Targets {
-    /// Which kind they are.
+    /// Which kind they are; that of no targets where not all images have some.
     pub fn kind(&self) -> TargetKind {
         match self {
             Self::Class(_) => TargetKind::Class,
             Self::Classes(_) => TargetKind::Classes,
             Self::Map(_) => TargetKind::Map,
             Self::Objects(_) => TargetKind::Boxes,
-            Self::None => TargetKind::None,
+            Self::Partial(_) | Self::None => TargetKind::None,
         }
     }
 
@@ -39,7 +41,7 @@ impl Targets {
     pub fn class(&self) -> Result<&Tensor<1, Int>, TaskError> {
         match self {
             Self::Class(classes) => Ok(classes),
-            Self::Classes(_) | Self::Map(_) | Self::Objects(_) | Self::None => {
+            Self::Classes(_) | Self::Map(_) | Self::Objects(_) | Self::Partial(_) | Self::None => {
                 Err(self.no(TargetKind::Class))
             }
         }
@@ -52,7 +54,7 @@ impl Targets {
     pub fn classes(&self) -> Result<&Tensor<2>, TaskError> {
         match self {
             Self::Classes(classes) => Ok(classes),
-            Self::Class(_) | Self::Map(_) | Self::Objects(_) | Self::None => {
+            Self::Class(_) | Self::Map(_) | Self::Objects(_) | Self::Partial(_) | Self::None => {
                 Err(self.no(TargetKind::Classes))
             }
         }
@@ -65,7 +67,7 @@ impl Targets {
     pub fn map(&self) -> Result<&Tensor<3, Int>, TaskError> {
         match self {
             Self::Map(labels) => Ok(labels),
-            Self::Class(_) | Self::Classes(_) | Self::Objects(_) | Self::None => {
+            Self::Class(_) | Self::Classes(_) | Self::Objects(_) | Self::Partial(_) | Self::None => {
                 Err(self.no(TargetKind::Map))
             }
         }
@@ -78,19 +80,9 @@ impl Targets {
     pub fn objects(&self) -> Result<&ObjectTargets, TaskError> {
         match self {
             Self::Objects(objects) => Ok(objects),
-            Self::Class(_) | Self::Classes(_) | Self::Map(_) | Self::None => Err(self.no(TargetKind::Boxes)),
-        }
-    }
-
-    /// The same so many times, one batch after the other.
-    #[must_use]
-    pub fn repeated(self, times: usize) -> Self {
-        match self {
-            Self::Class(classes) => Self::Class(Tensor::cat(vec![classes; times], 0)),
-            Self::Classes(classes) => Self::Classes(Tensor::cat(vec![classes; times], 0)),
-            Self::Map(labels) => Self::Map(Tensor::cat(vec![labels; times], 0)),
-            Self::Objects(objects) => Self::Objects(objects.repeated(times)),
-            Self::None => Self::None,
+            Self::Class(_) | Self::Classes(_) | Self::Map(_) | Self::Partial(_) | Self::None => {
+                Err(self.no(TargetKind::Boxes))
+            }
         }
     }
 

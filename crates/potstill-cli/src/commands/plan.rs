@@ -60,6 +60,12 @@ fn describe(plan: &Plan) -> String {
     if spec.data.train.info().target == TargetKind::None {
         text.push_str("          the training images have no labels\n");
     }
+    if let Some(labelled) = spec.data.labelled {
+        let _ = writeln!(
+            text,
+            "          the task learns from the {labelled} images with labels, the methods learn from all of them"
+        );
+    }
     for line in spec.data.told() {
         let _ = writeln!(text, "          {line}");
     }

@@ -14,6 +14,8 @@ pub(super) struct Shared {
     pub config: LoaderConfig,
     /// Whether each image is upright, once it was asked.
     pub upright: OnceLock<Vec<bool>>,
+    /// Whether each image has a label, once it was asked.
+    pub labelled: OnceLock<Vec<bool>>,
 }
 
 /// Makes the batch of these images.

@@ -52,6 +52,27 @@ impl Batch {
         self.indices.is_empty()
     }
 
+    /// The places in the batch of the images that have a label.
+    pub fn labelled(&self) -> Vec<usize> {
+        let is_labelled = |place: &usize| self.targets[*place] != Target::None;
+        (0..self.targets.len()).filter(is_labelled).collect()
+    }
+
+    /// What is known of the images at these places of the batch; their pixels are left out.
+    #[must_use]
+    pub fn known_at(&self, places: &[usize]) -> Self {
+        let [_, height, width, channels] = self.shape;
+        let truth = places.iter().filter_map(|&place| self.truth.get(place));
+        Self {
+            images: Vec::new(),
+            shape: [places.len(), height, width, channels],
+            valid: places.iter().map(|&place| self.valid[place]).collect(),
+            targets: places.iter().map(|&place| self.targets[place].clone()).collect(),
+            truth: truth.cloned().collect(),
+            indices: places.iter().map(|&place| self.indices[place]).collect(),
+        }
+    }
+
     /// The class of each image, for classification.
     ///
     /// # Errors

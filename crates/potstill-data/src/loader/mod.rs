@@ -9,6 +9,7 @@ mod assembly;
 mod batch;
 mod config;
 mod queue;
+mod spread;
 
 use std::sync::{Arc, OnceLock};
 use std::thread;
@@ -64,6 +65,7 @@ impl Loader {
                     augment,
                     config,
                     upright: OnceLock::new(),
+                    labelled: OnceLock::new(),
                 }),
             });
         };
@@ -143,6 +145,10 @@ impl Shared {
         let mut order: Vec<usize> = (0..self.dataset.len()).collect();
         if self.config.shuffle {
             self.config.seed.stream("order", &[epoch]).shuffle(&mut order);
+            if self.dataset.info().partly_labelled {
+                let labelled = self.labelled.get_or_init(|| spread::labelled(&*self.dataset));
+                order = spread::evenly(&order, labelled);
+            }
             if self.config.aspect_groups {
                 let upright = self.upright.get_or_init(|| aspect::upright(&*self.dataset));
                 order = aspect::grouped(&order, self.config.batch, upright);

@@ -1,6 +1,6 @@
 //! How much each class counts in the loss.
 
-use potstill_data::Dataset;
+use potstill_data::{Dataset, Target};
 use potstill_recipe::{ClassWeightRule, ClassWeights};
 
 use crate::error::EngineError;
@@ -17,7 +17,11 @@ pub(crate) fn class_weights(asked: &ClassWeights, train: &dyn Dataset) -> Result
         ClassWeights::Rule(ClassWeightRule::Balanced) => {
             let mut counts = vec![0_usize; classes.len()];
             for index in 0..train.len() {
-                if let Some(count) = counts.get_mut(train.label(index)? as usize) {
+                let target = train.target(index)?;
+                if target == Target::None {
+                    continue;
+                }
+                if let Some(count) = counts.get_mut(target.class()? as usize) {
                     *count += 1;
                 }
             }
@@ -27,7 +31,8 @@ pub(crate) fn class_weights(asked: &ClassWeights, train: &dyn Dataset) -> Result
                     classes[at]
                 ));
             }
-            let of_class = train.len() as f64 / classes.len() as f64;
+            let labelled: usize = counts.iter().sum();
+            let of_class = labelled as f64 / classes.len() as f64;
             counts.iter().map(|&count| of_class / count as f64).collect()
         }
     };

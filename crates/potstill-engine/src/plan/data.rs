@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use potstill_data::{
-    Augment, Dataset, DatasetEntry, FewSamples, Normalise, Subset, TargetKind, keep_in_memory,
+    Augment, DataError, Dataset, DatasetEntry, FewSamples, Normalise, PartlyLabelled, Subset, Target,
+    TargetKind, keep_in_memory,
 };
 use potstill_random::Seed;
 use potstill_recipe::{Data, Recipe};
@@ -25,6 +26,8 @@ pub struct PlannedData {
     pub augment: Augment,
     /// The fixed steps that test images take, and every image that the student is shown later.
     pub preprocess: Augment,
+    /// How many training images have a label, where not all of them have one.
+    pub labelled: Option<usize>,
     /// The size `[H, W, C]` of an image as the networks see it.
     pub image: [usize; 3],
     /// How images are normalised where neither a recipe nor weights say it.
@@ -91,6 +94,7 @@ impl PlannedData {
         augment.check_target(train.info().target)?;
         let image = augment.output_shape(train.shape(0)?);
         Ok(Self {
+            labelled: labelled(train.as_ref())?,
             normalise: default_input(image[2]),
             preprocess: augment.for_evaluation(),
             train,
@@ -168,7 +172,8 @@ impl PlannedData {
         let limit = |limit: Option<usize>| limit.map(|total| (FewSamples::Total(total), seed));
         let part = few.or_else(|| limit(data.train_limit));
         let shown = shown(Arc::clone(&splits.train), data)?;
-        let train = kept(shown, "data.train", part, data.workers)?;
+        let few = partly_labelled(part_of(shown, part)?, data, recipe.methods.is_empty())?;
+        let train = kept(few, "data.train", None, data.workers)?;
         let part = data.validation_limit.map(|total| {
             let seed = Seed::new(data.validation_seed.unwrap_or_default());
             (FewSamples::Total(total), seed)
@@ -187,6 +192,11 @@ impl PlannedData {
         }
         let mut planned = Self::of(train, validation.transpose()?, test.transpose()?, augment)?;
         planned.decided.extend(splits.told);
+        if data.labelled.is_some_and(|share| share < 1.0) && recipe.methods.is_empty() {
+            planned.decided.push(
+                "there is no method to learn from images without labels: those that `data.labelled` leaves theirs are all".into(),
+            );
+        }
         if let Some(steps) = &data.test_augment {
             planned = planned.with_preprocess(steps.read_as()?)?;
         }
@@ -241,18 +251,59 @@ fn shown(set: Arc<dyn Dataset>, data: &Data) -> Result<Arc<dyn Dataset>, EngineE
     Ok(Arc::new(Subset::with_objects(set)?))
 }
 
+/// The training images, of which few keep their labels where the recipe says so. Without a method nothing is learned from the others, and
+/// only those that keep them stay.
+fn partly_labelled(
+    set: Arc<dyn Dataset>,
+    data: &Data,
+    is_alone: bool,
+) -> Result<Arc<dyn Dataset>, EngineError> {
+    let Some(share) = data.labelled.filter(|share| *share < 1.0) else {
+        return Ok(set);
+    };
+    if set.info().target == TargetKind::None {
+        let reason = "is a share of images with labels, and the training images have none; leave it out";
+        return Err(EngineError::invalid_plan("data.labelled", reason));
+    }
+    let amount = FewSamples::Fraction(share);
+    let seed = Seed::new(data.labelled_seed.unwrap_or_default());
+    Ok(if is_alone {
+        Arc::new(Subset::few_samples(set, amount, seed)?)
+    } else {
+        Arc::new(PartlyLabelled::few(set, amount, seed)?)
+    })
+}
+
+/// How many images have a label, where not all of them have one.
+fn labelled(set: &dyn Dataset) -> Result<Option<usize>, DataError> {
+    if !set.info().partly_labelled {
+        return Ok(None);
+    }
+    let mut count = 0;
+    for index in 0..set.len() {
+        count += usize::from(set.target(index)? != Target::None);
+    }
+    Ok(Some(count))
+}
+
 /// These images, or a part of them chosen by a seed; in memory where they are small.
 fn kept(
-    mut set: Arc<dyn Dataset>,
+    set: Arc<dyn Dataset>,
     key: &str,
     part: Option<(FewSamples, Seed)>,
     workers: usize,
 ) -> Result<Arc<dyn Dataset>, EngineError> {
-    if let Some((amount, seed)) = part {
-        set = Arc::new(Subset::few_samples(set, amount, seed)?);
-    }
+    let set = part_of(set, part)?;
     check_images(key, set.as_ref())?;
     Ok(keep_in_memory(set, KEPT_IN_MEMORY, workers)?)
+}
+
+/// These images, or a part of them chosen by a seed.
+fn part_of(set: Arc<dyn Dataset>, part: Option<(FewSamples, Seed)>) -> Result<Arc<dyn Dataset>, EngineError> {
+    Ok(match part {
+        Some((amount, seed)) => Arc::new(Subset::few_samples(set, amount, seed)?),
+        None => set,
+    })
 }
 
 /// Decoded images up to this many bytes are kept: 1 GiB, the whole of CIFAR several times over.

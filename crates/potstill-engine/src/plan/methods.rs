@@ -170,6 +170,12 @@ impl Ground<'_> {
                 images: self.data.train.name().to_owned(),
                 reason: need.reason,
             }),
+            Some(need) if self.data.labelled.is_some() => Err(MethodError::FewLabels {
+                method: id.to_owned(),
+                labelled: self.data.labelled.unwrap_or_default(),
+                images: self.data.train.len(),
+                reason: need.reason,
+            }),
             Some(need) if !need.kinds.contains(&self.task.target_kind()) => Err(MethodError::Targets {
                 method: id.to_owned(),
                 task: self.task.kind().to_string(),

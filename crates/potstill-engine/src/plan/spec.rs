@@ -151,6 +151,7 @@ impl RunSpec {
             validation: validation.as_ref().map(in_words),
             test: test.as_ref().map(of_test).unwrap_or_default(),
             train_images: train.len(),
+            labelled_images: self.data.labelled,
             validation_images: count(validation),
             test_images: count(test),
             classes: train.classes().len(),

@@ -81,10 +81,7 @@ impl Run {
         self.totals
             .add(batch.len(), report.loss, &report.terms, &report.counts);
         let totals = &self.totals;
-        let means = totals.terms.iter();
-        let means: Vec<_> = means
-            .map(|(name, sum)| (name.clone(), totals.mean(*sum)))
-            .collect();
+        let means: Vec<_> = totals.mean_terms().collect();
         observer.step(&StepProgress {
             epoch: self.position.epoch.0 + 1,
             epochs: self.spec.timeline.len(),
@@ -92,7 +89,7 @@ impl Run {
             steps: pace.steps,
             rate,
             images_per_second: pace.images as f64 / pace.began.elapsed().as_secs_f64(),
-            loss: totals.mean(totals.loss),
+            loss: totals.mean_loss(),
             terms: &means,
         });
     }

@@ -86,10 +86,6 @@ impl Run {
             epoch: RunEpoch(self.position.epoch.0 + 1),
             step: 0,
         };
-        let terms = totals
-            .terms
-            .iter()
-            .map(|(name, sum)| (name.clone(), totals.mean(*sum)));
         let (phase, lr) = match kind {
             EpochKind::Student { epoch } => {
                 let phase = Phase::at(&self.spec.phases, epoch);
@@ -101,7 +97,7 @@ impl Run {
             EpochKind::SearchRound(SearchEpoch { method, .. }) => {
                 let rate = self.learner.augmentation(method)?.rate();
                 // The rate of the next epoch hangs on the loss of this one.
-                let loss = totals.mean(totals.loss);
+                let loss = totals.mean_loss();
                 self.learner.notify(method, &Event::RoundEpochEnd { loss })?;
                 (format!("{} augmentation", self.learner.methods[method].id), rate)
             }
@@ -115,12 +111,12 @@ impl Run {
             seconds: self.seconds,
             images_per_second: totals.images as f64 / training,
             train: Training {
-                loss: totals.mean(totals.loss),
+                loss: totals.mean_loss(),
                 metrics: match kind {
                     EpochKind::Student { .. } => totals.metrics(&self.spec.task.metrics()),
                     EpochKind::SearchRound(_) => Metrics::new(),
                 },
-                terms: terms.collect::<IndexMap<_, _>>(),
+                terms: totals.mean_terms().collect::<IndexMap<_, _>>(),
                 ..Training::default()
             },
             validation: student.validation,

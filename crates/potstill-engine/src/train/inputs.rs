@@ -3,10 +3,10 @@
 use std::borrow::Cow;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use potstill_data::{Batch, DataError, Target};
+use potstill_data::{Batch, DataError};
 use potstill_methods::{Augmented, StudentEpoch};
 use potstill_random::Seed;
-use potstill_tasks::{Sense, Targets, TermContext};
+use potstill_tasks::{Sense, Targets, TermContext, targets_where_known};
 
 use super::{error::StepError, learner::Learner, warped::warped};
 use crate::network_input::NetworkInput;
@@ -96,10 +96,7 @@ impl Learner {
 
     /// What is known about the images; nothing of those without labels.
     fn targets(&self, batch: &Batch) -> Result<Targets, StepError> {
-        if is_unlabelled(batch) {
-            return Ok(Targets::None);
-        }
-        Ok(self.task.targets(batch, &self.device)?)
+        Ok(targets_where_known(self.task.as_ref(), batch, &self.device)?)
     }
 
     /// The images as each network takes them: one tensor for all that take them alike.
@@ -143,11 +140,6 @@ fn joined(batches: &[Cow<'_, Batch>]) -> Batch {
         truth: Vec::new(),
         indices: batches.iter().flat_map(|batch| batch.indices.clone()).collect(),
     }
-}
-
-/// Whether nothing is known of the images.
-pub(crate) fn is_unlabelled(batch: &Batch) -> bool {
-    batch.targets.iter().all(|target| *target == Target::None)
 }
 
 /// The pixels of a batch in `[0, 1]`, `[N, H, W, C]`, on the plain device.

@@ -8,13 +8,13 @@ use potstill_methods::{
 };
 use potstill_metrics::Metrics;
 use potstill_ops::{BatchStatistics, Mode, Pass};
-use potstill_tasks::Targets;
+use potstill_tasks::{LossTerm, terms_where_known};
 
 use super::{
     backward::UpdateContext,
     error::StepError,
     forward::Trace,
-    inputs::{Inputs, is_unlabelled},
+    inputs::Inputs,
     learner::Learner,
     profile::{StepPart, StepProfile},
     terms::{StepLoss, Weighted, values},
@@ -68,11 +68,7 @@ impl Learner {
                 BatchStatistics::update_running_stats(&trace.statistics, part.module);
             }
         }
-        let counts = if is_unlabelled(batch) {
-            Metrics::new()
-        } else {
-            self.task.counts(&student.outputs, batch)?
-        };
+        let counts = self.counts(&student, batch)?;
         trace.profile.record(StepPart::Bookkeeping, 0);
         Ok(StepReport {
             loss: teachers.lead.loss + loss,
@@ -156,12 +152,7 @@ impl Learner {
         inputs: &Inputs,
         trace: &mut Trace<'_>,
     ) -> Result<(Vec<Weighted>, u64), StepError> {
-        let own = match &inputs.targets {
-            Targets::None => Vec::new(),
-            targets => self
-                .task
-                .terms(&student.outputs, targets, &inputs.context(self.seed))?,
-        };
+        let own = self.task_terms(student, inputs)?;
         let mut weighted: Vec<_> = Weighted::of_task("", self.task_weight, own).collect();
         for (index, output) in teachers.iter().enumerate() {
             if let Some(tracked) = output.tracked() {
@@ -207,9 +198,34 @@ impl Learner {
         tracked: &NetworkOutput,
         inputs: &Inputs,
     ) -> Result<Vec<Weighted>, StepError> {
-        let context = inputs.context(self.seed);
-        let terms = self.task.terms(&tracked.outputs, &inputs.targets, &context)?;
+        let terms = self.task_terms(tracked, inputs)?;
         let prefix = format!("{}_", self.teachers[index].name);
         Ok(Weighted::of_task(&prefix, 1.0, terms).collect())
+    }
+
+    /// The task's terms of the images that have labels.
+    fn task_terms(&self, network: &NetworkOutput, inputs: &Inputs) -> Result<Vec<LossTerm>, StepError> {
+        let context = inputs.context(self.seed);
+        let terms = terms_where_known(self.task.as_ref(), &network.outputs, &inputs.targets, &context);
+        Ok(terms?)
+    }
+
+    /// What the task counts over the images that have labels, as if the others were like them; nothing where no image has one.
+    fn counts(&self, student: &NetworkOutput, batch: &Batch) -> Result<Metrics, StepError> {
+        let labelled = batch.labelled();
+        if labelled.is_empty() {
+            return Ok(Metrics::new());
+        }
+        if labelled.len() == batch.len() {
+            return Ok(self.task.counts(&student.outputs, batch)?);
+        }
+        // Images that an augmentation made come before those of the batch.
+        let made = student.images.dims()[0].saturating_sub(batch.len());
+        let places: Vec<usize> = labelled.iter().map(|place| made + place).collect();
+        let known = batch.known_at(&labelled);
+        let counts = self.task.counts(&student.outputs.of_images(&places), &known)?;
+        let share = labelled.len() as f64 / batch.len() as f64;
+        let of_all = |(name, count): (&str, f64)| (name.to_owned(), count / share);
+        Ok(counts.iter().map(of_all).collect())
     }
 }

@@ -5,6 +5,7 @@ mod default_boxes;
 mod dense;
 mod facts;
 mod late_pass;
+mod of_images;
 mod regions;
 
 use burn::tensor::Tensor;

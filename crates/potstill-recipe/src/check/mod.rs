@@ -98,6 +98,10 @@ fn few_samples(recipe: &Recipe, problems: &mut Vec<Problem>) {
         let text = "says which images `data.few_samples` takes, and does nothing without it";
         problems.push(recipe.origin.problem("data.few_samples_seed", text));
     }
+    if data.labelled_seed.is_some() && data.labelled.is_none() {
+        let text = "says which images `data.labelled` leaves their labels, and does nothing without it";
+        problems.push(recipe.origin.problem("data.labelled_seed", text));
+    }
 }
 
 /// What says more about validation images needs them.

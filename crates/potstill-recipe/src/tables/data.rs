@@ -28,6 +28,12 @@ settings! {
         /// The seed that chooses the images of `few_samples`, independent of the recipe's seed. Smaller shares are
         /// parts of larger ones.
         pub few_samples_seed: Option<u64> = without "0" like 1,
+        /// The task's own loss learns from this share of the training images only, chosen as those of `few_samples`; the methods
+        /// learn from all of them. Without a method the others are left out.
+        pub labelled: Option<f64> [above(0.0).at_most(1.0)] = without "all have labels" like 0.25,
+        /// The seed that chooses the images of `labelled`, independent of the recipe's seed. Smaller shares are parts of
+        /// larger ones.
+        pub labelled_seed: Option<u64> = without "0" like 1,
         /// Measure with this many images, as many of each class.
         pub test_limit: Option<usize> [at_least(1.0)] = without "all" like 1000,
         /// In which order class folders are numbered: `natural` (2 before 10), `ascii` as torchvision's

@@ -9,7 +9,7 @@ use potstill_metrics::{LOSS, Metrics};
 
 use crate::compare::escape_markdown as escape;
 use crate::human::{self, MISSING};
-use crate::{Comparison, MeasuredOn, Summary};
+use crate::{Comparison, Data, MeasuredOn, Summary};
 
 /// What a card is made from. Licences are told apart, because those of weights, teacher and images often
 /// differ.
@@ -197,7 +197,7 @@ fn training(facts: &CardFacts<'_>) -> String {
     table(&[
         ("teacher", teacher),
         ("methods", methods),
-        ("training images", human::count(summary.data.train_images as u64)),
+        ("training images", training_images(&summary.data)),
         ("epochs", format!("{} of {}", summary.last.epoch, summary.epochs)),
         ("seed", summary.seed.to_string()),
         ("time", human::duration(summary.seconds)),
@@ -205,6 +205,15 @@ fn training(facts: &CardFacts<'_>) -> String {
         ("processor threads", summary.threads.to_string()),
         ("Potstill", escape(&summary.potstill)),
     ])
+}
+
+/// How many training images there are, and of how many the label is known, if not of all.
+fn training_images(data: &Data) -> String {
+    let all = human::count(data.train_images as u64);
+    match data.labelled_images {
+        Some(labelled) => format!("{all}, of which {} have labels", human::count(labelled as u64)),
+        None => all,
+    }
 }
 
 fn reproduce(facts: &CardFacts<'_>) -> String {

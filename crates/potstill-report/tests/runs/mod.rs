@@ -38,6 +38,7 @@ pub fn run(name: &str, methods: &[&str], seed: u64, top1: f64) -> Summary {
             validation: None,
             test: "data/cifar10/test.tar".to_owned(),
             train_images: 50_000,
+            labelled_images: None,
             validation_images: 0,
             test_images: 10_000,
             classes: 10,

@@ -38,7 +38,7 @@ use self::{
 };
 use crate::{
     Evaluator, LossTerm, Prediction, Probabilities, RowSet, Targets, Task, TaskError, TaskKind, TaskOptions,
-    TermContext, task::names,
+    TermContext, partial_targets::objects_of_all, task::names,
 };
 
 /// Sides of padded images are multiples of this, so that the levels of a pyramid fit over one another.
@@ -110,7 +110,15 @@ impl Task for DetectionTask {
         let teachers: Vec<&Detections> = teachers.collect::<Result<_, _>>()?;
         let student = student.detections()?;
         match student.regions() {
-            Some(own) => Ok(vec![regions::rows(own, &teachers, targets.objects()?, context)?]),
+            Some(own) => {
+                let objects = objects_of_all(targets)?;
+                let mut rows = regions::rows(own, &teachers, &objects, context)?;
+                if matches!(targets, Targets::Partial(_)) {
+                    // What is no object in an image without labels may be one.
+                    rows.student.classes = None;
+                }
+                Ok(vec![rows])
+            }
             None => places::rows(student, &teachers),
         }
     }

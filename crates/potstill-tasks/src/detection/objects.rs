@@ -42,16 +42,6 @@ impl ObjectTargets {
         })
     }
 
-    /// The same so many times, one batch after the other.
-    #[must_use]
-    pub fn repeated(self, times: usize) -> Self {
-        Self {
-            images: vec![self.images; times].concat(),
-            valid: vec![self.valid; times].concat(),
-            size: self.size,
-        }
-    }
-
     /// Whether all objects have outlines.
     pub fn have_outlines(&self) -> bool {
         let mut images = self.images.iter();

@@ -17,6 +17,7 @@ pub use self::cross_entropy::{inverted_pixel_cross_entropy, pixel_cross_entropy}
 use self::{
     answer::{class_map, logits_of},
     evaluator::Pixels,
+    rows::Labels,
 };
 use crate::{
     Evaluator, LossTerm, Prediction, Probabilities, RowSet, Sense, Targets, Task, TaskError, TaskKind,
@@ -115,8 +116,9 @@ impl Task for Segmentation {
         let teachers = teachers.iter().map(|teacher| teacher.dense_logits());
         let teachers: Vec<_> = teachers.collect::<Result<_, _>>()?;
         let labels = match targets {
-            Targets::None => None,
-            targets => Some(targets.map()?),
+            Targets::None => Labels::None,
+            Targets::Partial(partial) => Labels::Counting(partial.map()?),
+            targets => Labels::Of(targets.map()?.clone()),
         };
         let classes = self.options.classes.len();
         Ok(vec![rows::rows(

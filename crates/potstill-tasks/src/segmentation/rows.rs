@@ -8,13 +8,23 @@ use potstill_ops::resize_bilinear;
 use super::answer::columns;
 use crate::{Probabilities, RowSet, Rows, TaskError};
 
+/// What is known of the pixels of a batch.
+pub(super) enum Labels {
+    /// Nothing: all places count.
+    None,
+    /// The class of each, `[N, H, W]`.
+    Of(Tensor<3, Int>),
+    /// Which of them count, those that are not [`LabelMap::IGNORE`], `[N, H, W]`; their classes are not all known.
+    Counting(Tensor<3, Int>),
+}
+
 /// A row for each place of the student's logits, with the first `classes` scores of both networks: a column behind them is for what is not
 /// labelled, and is cut off before any softmax. A teacher's logits are resized to the student's map. Places whose nearest pixel has
-/// no label do not count; without labels `[N, H, W]` all do.
+/// no label do not count; where nothing is known all do.
 pub(super) fn rows(
     student: &DenseLogits,
     teachers: &[&DenseLogits],
-    labels: Option<&Tensor<3, Int>>,
+    labels: Labels,
     classes: usize,
 ) -> Result<RowSet, TaskError> {
     let [images, height, width, all] = student.logits.dims();
@@ -27,15 +37,21 @@ pub(super) fn rows(
             .reshape([count as i64, -1])
     };
     let beside = |teacher: &&DenseLogits| flat(resize_bilinear(teacher.logits.clone(), [height, width]));
-    let labels = labels.map(|labels| at_places(labels.clone(), [height, width]).reshape([count]));
+    let at_rows = |labels| at_places(labels, [height, width]).reshape([count]);
+    let (labels, has_classes) = match labels {
+        Labels::None => (None, false),
+        Labels::Of(labels) => (Some(at_rows(labels)), true),
+        Labels::Counting(labels) => (Some(at_rows(labels)), false),
+    };
     let ignored = labels
         .clone()
         .map(|labels| labels.equal_elem(i64::from(LabelMap::IGNORE)));
+    let classes_of_rows = labels
+        .zip(ignored.clone())
+        .map(|(labels, ignored)| labels.mask_fill(ignored, 0));
     let rows = Rows {
-        weights: ignored.clone().map(|ignored| ignored.bool_not().float()),
-        classes: labels
-            .zip(ignored)
-            .map(|(labels, ignored)| labels.mask_fill(ignored, 0)),
+        weights: ignored.map(|ignored| ignored.bool_not().float()),
+        classes: classes_of_rows.filter(|_| has_classes),
         map: Some([images, height, width]),
         ..Rows::alike(flat(student.logits.clone()), Probabilities::Softmax)
     };

@@ -1,0 +1,77 @@
+//! What a detector gives for some images of a batch: those whose objects are known.
+
+use super::{
+    BoxMaps, CellDetections, CellMaps, DefaultBoxDetections, DenseDetections, DenseLevelOutputs, Detections,
+    RegionDetections,
+};
+use crate::{Proposed, outputs::selected};
+
+impl Detections {
+    /// Those of the images at these places of the batch, in this order.
+    pub(crate) fn of_images(&self, places: &[usize]) -> Self {
+        match self {
+            Self::Regions(regions) => Self::Regions(regions.of_images(places)),
+            Self::Dense(dense) => Self::Dense(dense.of_images(places)),
+            Self::Cells(cells) => Self::Cells(cells.of_images(places)),
+            Self::DefaultBoxes(boxes) => Self::DefaultBoxes(boxes.of_images(places)),
+        }
+    }
+}
+
+impl RegionDetections {
+    /// What its heads leave behind goes to the same place as that of the whole batch.
+    fn of_images(&self, places: &[usize]) -> Self {
+        let proposed = self.proposed.iter().map(|level| Proposed {
+            objectness: selected(&level.objectness, places),
+            codes: selected(&level.codes, places),
+        });
+        Self {
+            maps: self.maps.iter().map(|map| selected(map, places)).collect(),
+            proposed: proposed.collect(),
+            ..self.clone()
+        }
+    }
+}
+
+impl DenseDetections {
+    fn of_images(&self, places: &[usize]) -> Self {
+        let levels = self.levels.iter().map(|level| DenseLevelOutputs {
+            size: level.size,
+            logits: selected(&level.logits, places),
+            codes: selected(&level.codes, places),
+            centerness: level.centerness.as_ref().map(|own| selected(own, places)),
+        });
+        Self {
+            levels: levels.collect(),
+            ..self.clone()
+        }
+    }
+}
+
+impl CellDetections {
+    fn of_images(&self, places: &[usize]) -> Self {
+        let cells = CellMaps {
+            objectness: selected(&self.cells.objectness, places),
+            codes: selected(&self.cells.codes, places),
+            logits: selected(&self.cells.logits, places),
+        };
+        Self {
+            cells,
+            ..self.clone()
+        }
+    }
+}
+
+impl DefaultBoxDetections {
+    fn of_images(&self, places: &[usize]) -> Self {
+        let maps = self.maps.iter().map(|map| BoxMaps {
+            size: map.size,
+            logits: selected(&map.logits, places),
+            codes: selected(&map.codes, places),
+        });
+        Self {
+            maps: maps.collect(),
+            ..self.clone()
+        }
+    }
+}
