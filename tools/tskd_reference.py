@@ -204,6 +204,19 @@ def review_section():
     }
 
 
+def rectangle_section():
+    """A review of odd rectangles, two images, beside a larger teacher whose sides are no multiples: maps of a detector."""
+    shape = (2, 2, 5, 7)
+    remembered = [ar(shape, lambda i, k=k: math.sin((0.10 + 0.01 * k) * i + 0.1 * k)) for k in range(3)]
+    student = ar(shape, lambda i: math.sin(0.13 * i + 0.3)).requires_grad_()
+    teacher = F.adaptive_avg_pool2d(ar((2, 3, 9, 13), lambda i: math.cos(0.1 * i)), (5, 7))
+    maps = [attention(feature) for feature in [*remembered, student]]
+    out = forecast([(b - a).abs() for a, b in zip(maps, maps[1:])], small_layers())[2]
+    loss = (out - (maps[3] - attention(teacher)).abs()).square().mean()
+    loss.backward()
+    return {"forecast": out, "loss": loss, "gradient": student.grad}
+
+
 def logit_section():
     student = ar((2, 5), lambda i: math.sin(0.5 * i)).requires_grad_()
     teacher, labels = ar((2, 5), lambda i: 2 * math.cos(0.3 * i)), torch.tensor([1, 3])
@@ -240,6 +253,7 @@ def main():
         "made_by": made_by,
         "attention": attention_section(),
         "review": review_section(),
+        "rectangles": rectangle_section(),
         "logits": logit_section(),
         "schedule": schedule_section(),
     }

@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use potstill_data::{Batch, Loader, LoaderConfig};
-use potstill_methods::{Event, Reads, StudentEpoch, TeacherUpdate};
+use potstill_methods::{Event, Moment, Reads, StudentEpoch, TeacherUpdate};
 
 use crate::{
     error::EngineError,
@@ -40,7 +40,7 @@ pub struct Estimate {
 }
 
 impl Plan {
-    /// Tries steps on the first images, as many as take some tenths of a second: one of each kind of epoch and of each round, and one
+    /// Tries steps on the first images, as many as take some tenths of a second: one of each kind of step and of each round, and one
     /// before them to warm up. Scales them up to the recipe's batch, steps and test images. Time is taken to be in proportion to
     /// images.
     ///
@@ -55,17 +55,17 @@ impl Plan {
         let mut rehearsal = Rehearsal::new(&spec, learner, batch)?;
         let before = machine::rss_mb();
         machine::forget_peak_rss();
-        rehearsal.step(StudentEpoch(0))?;
+        rehearsal.step(Moment::default())?;
         let (mut sum, mut evaluated) = (Sum::default(), 0.0);
-        for (epoch, count) in kinds {
-            let profile = rehearsal.step(epoch)?;
+        for (at, epochs) in kinds {
+            let profile = rehearsal.step(at)?;
             let of_teacher = if rehearsal.learner.has_online_teacher() {
                 profile.seconds(StepPart::Teacher)
             } else {
                 0.0
             };
-            evaluated += count as f64 * (profile.seconds(StepPart::Student) + of_teacher);
-            sum.add(&profile, count);
+            evaluated += epochs * (profile.seconds(StepPart::Student) + of_teacher);
+            sum.add(&profile, epochs);
         }
         let mut searches = 0.0;
         for method in 0..rehearsal.learner.methods.len() {
@@ -120,25 +120,32 @@ fn specimen(spec: &RunSpec) -> Result<Batch, EngineError> {
     }
 }
 
-/// The kinds of the student's epochs, each with its first epoch and how many there are. Epochs in which the methods read the same
+/// What each method reads in a step, and whether it looks at its teacher.
+type WhatIsRead = Vec<(Reads, bool)>;
+
+/// The kinds of the student's steps, each with its first and how many epochs they make together. Steps in which the methods read the same
 /// are taken to cost the same.
-fn kinds(spec: &RunSpec, learner: &Learner) -> Vec<(StudentEpoch, usize)> {
-    let mut kinds: Vec<(Vec<Reads>, StudentEpoch, usize)> = Vec::new();
-    for epoch in (0..spec.epochs()).map(StudentEpoch) {
-        let methods = learner.methods.iter();
-        let reads: Vec<_> = methods.map(|planned| planned.method.reads(epoch)).collect();
-        match kinds.iter_mut().find(|(known, ..)| *known == reads) {
+fn kinds(spec: &RunSpec, learner: &Learner) -> Vec<(Moment, f64)> {
+    let steps = spec.steps_per_epoch();
+    let mut kinds: Vec<(WhatIsRead, Moment, usize)> = Vec::new();
+    let epochs = (0..spec.epochs()).map(StudentEpoch);
+    for at in epochs.flat_map(|epoch| (0..steps).map(move |step| Moment { epoch, step })) {
+        let methods = learner.methods.iter().map(|planned| &planned.method);
+        let read: WhatIsRead = methods
+            .map(|method| (method.reads_at(at), method.looks_at_teacher(at)))
+            .collect();
+        match kinds.iter_mut().find(|(known, ..)| *known == read) {
             Some((.., count)) => *count += 1,
-            None => kinds.push((reads, epoch, 1)),
+            None => kinds.push((read, at, 1)),
         }
     }
+    let kinds = kinds.into_iter();
     kinds
-        .into_iter()
-        .map(|(_, first, count)| (first, count))
+        .map(|(_, first, count)| (first, count as f64 / steps.max(1) as f64))
         .collect()
 }
 
-/// What epochs take together, of one step each.
+/// What epochs, or parts of them, take together, of one step each.
 #[derive(Default)]
 struct Sum {
     epochs: f64,
@@ -147,8 +154,7 @@ struct Sum {
 }
 
 impl Sum {
-    fn add(&mut self, profile: &StepProfile, epochs: usize) {
-        let epochs = epochs as f64;
+    fn add(&mut self, profile: &StepProfile, epochs: f64) {
         let seconds: f64 = StepPart::ALL.iter().map(|&part| profile.seconds(part)).sum();
         let macs: u64 = StepPart::ALL.iter().map(|&part| profile.macs(part)).sum();
         self.epochs += epochs;
@@ -163,28 +169,29 @@ struct Rehearsal<'a> {
     learner: Learner,
     optimizers: Optimizers,
     batch: Batch,
-    /// Epochs that the methods have heard of.
-    remembered: usize,
+    /// Up to where the methods have heard of the student.
+    heard: Moment,
 }
 
 impl<'a> Rehearsal<'a> {
     fn new(spec: &'a RunSpec, mut learner: Learner, batch: Batch) -> Result<Self, EngineError> {
-        learner.init_placeholders(0)?;
+        learner.init_placeholders()?;
         Ok(Self {
             spec,
             learner,
             optimizers: spec.optimizers(&spec.phases[0]),
             batch,
-            remembered: 0,
+            heard: Moment::default(),
         })
     }
 
-    /// A step of the student's epoch, which is not before that of the last.
-    fn step(&mut self, epoch: StudentEpoch) -> Result<StepProfile, EngineError> {
-        (self.remembered..epoch.0).try_for_each(|epoch| self.learner.end_epoch(StudentEpoch(epoch)))?;
-        self.remembered = epoch.0;
+    /// A step of the student, which is not before the last.
+    fn step(&mut self, at: Moment) -> Result<StepProfile, EngineError> {
+        let Moment { epoch, step } = at;
         let (phase, steps) = (Phase::at(&self.spec.phases, epoch), self.spec.steps_per_epoch());
-        let rates = self.spec.rates(phase, epoch, 0, steps);
+        self.learner.pretend(self.heard, at, steps)?;
+        self.heard = at;
+        let rates = self.spec.rates(phase, epoch, step, steps);
         let rate = rates.student;
         let mut update = UpdateContext {
             phase,
@@ -194,8 +201,8 @@ impl<'a> Rehearsal<'a> {
         };
         let mut profile = StepProfile::start();
         self.learner
-            .step(&self.batch, epoch, 0, &mut update, &mut profile)
-            .map_err(|refused| refused.at(epoch.0 + 1, 1, rate))?;
+            .step(&self.batch, epoch, step, &mut update, &mut profile)
+            .map_err(|refused| refused.at(epoch.0 + 1, step + 1, rate))?;
         Ok(profile)
     }
 

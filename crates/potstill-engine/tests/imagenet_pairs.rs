@@ -32,6 +32,7 @@ fn review(student: &str, teacher: &str, options: &str) -> Result<([Levels; 2], u
         image: [224, 224, 3],
         input: potstill_engine::default_input(3),
         epochs: 240,
+        steps: 390,
         device: Device::flex(),
         seed: Seed::new(0),
     };

@@ -143,6 +143,7 @@ fn levels_and_parameters_are_the_published_ones() {
             image: [32, 32, 3],
             input: potstill_engine::default_input(3),
             epochs: 240,
+            steps: 390,
             device: device.clone(),
             seed,
         };

@@ -16,3 +16,12 @@ impl StudentEpoch {
         }
     }
 }
+
+/// A step of the student's training.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Moment {
+    /// Its epoch.
+    pub epoch: StudentEpoch,
+    /// The step in the epoch, from 0.
+    pub step: usize,
+}

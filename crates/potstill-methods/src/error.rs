@@ -137,12 +137,14 @@ pub enum MethodError {
     NoLogitMap(&'static str),
     /// A training that ends before the method has done what it is there for.
     #[error(
-        "`{method}` reviews for the first time in epoch {needed}, and the recipe trains for {epochs}: train longer, or take a smaller \
+        "`{method}` reviews for the first time in {unit} {needed}, and the recipe trains for {epochs}: train longer, or take a smaller \
          `interval` or fewer `snapshots`"
     )]
     TooShort {
         /// The method.
         method: &'static str,
+        /// What is counted: `epoch` or `virtual epoch`.
+        unit: &'static str,
         /// Epochs of the recipe.
         epochs: usize,
         /// Epochs up to the first review.

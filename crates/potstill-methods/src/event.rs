@@ -1,12 +1,19 @@
-//! What happens between the steps of a run.
+//! What happens in a run, step by step.
 
 use potstill_models::Model;
 
-use crate::StudentEpoch;
+use crate::{Moment, StudentEpoch};
 
 /// Something that a method may react to.
 #[non_exhaustive]
 pub enum Event<'a> {
+    /// A step of the student has ended.
+    StepEnd {
+        /// The step.
+        at: Moment,
+        /// The student after it.
+        student: &'a Model,
+    },
     /// An epoch of the student has ended.
     EpochEnd {
         /// The epoch.

@@ -39,7 +39,7 @@ pub use class_map::ClassMap;
 pub use cwd::{Cwd, channel_wise_divergence};
 pub use dkd::{Dkd, decoupled_divergences};
 pub use ekd::{Ekd, GuidedStudent, GuidedTeacher, ImitationLoss, at_the_smaller_size, imitation_loss};
-pub use epoch::StudentEpoch;
+pub use epoch::{Moment, StudentEpoch};
 pub use error::MethodError;
 pub use event::Event;
 pub use fgd::{Attention, BoxMasks, ContextBlock, Fgd, FgdTerms, FgdWeights, attention, fgd_terms};

@@ -5,7 +5,7 @@ use potstill_ops::{Parameters, Pass, Point};
 use serde_json::Value;
 
 use crate::{
-    Event, LearnedAugmentation, LossTerm, MethodError, MethodInfo, Part, PrepareContext, Prepared,
+    Event, LearnedAugmentation, LossTerm, MethodError, MethodInfo, Moment, Part, PrepareContext, Prepared,
     StepContext, StudentEpoch, StudentStep, TeacherStep,
 };
 
@@ -50,6 +50,17 @@ pub trait Method: Send {
         Reads::default()
     }
 
+    /// The same of one step, for methods whose steps differ within an epoch: points of [`reads`](Self::reads) of its epoch, or fewer.
+    fn reads_at(&self, at: Moment) -> Reads {
+        self.reads(at.epoch)
+    }
+
+    /// Whether it looks at its teacher in this step. Where no method does, the teacher takes no forward pass, and
+    /// [`student_terms`](Self::student_terms) is the loss of that step.
+    fn looks_at_teacher(&self, _at: Moment) -> bool {
+        true
+    }
+
     /// The loss terms of one step. The method's own modules run in `pass`. Asked of a method that has a teacher.
     ///
     /// # Errors
@@ -58,7 +69,8 @@ pub trait Method: Send {
         Err(MethodError::NoLoss("terms"))
     }
 
-    /// The same of a method without a teacher ([`TeacherUse::None`](crate::TeacherUse::None)).
+    /// The same of a method without a teacher ([`TeacherUse::None`](crate::TeacherUse::None)), or in a step in which it does not look at
+    /// its teacher.
     ///
     /// # Errors
     /// As [`terms`](Self::terms).

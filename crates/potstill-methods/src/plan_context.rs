@@ -91,6 +91,8 @@ pub struct PlanContext {
     pub input: Normalise,
     /// Epochs of the student's training.
     pub epochs: usize,
+    /// Steps of each.
+    pub steps: usize,
     /// Where modules are created.
     pub device: Device,
     /// From which their initial values are drawn.

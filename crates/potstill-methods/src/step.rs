@@ -5,7 +5,7 @@ use std::ops::Deref;
 use burn::tensor::Tensor;
 use potstill_tasks::{RowSet, Rows, Targets, Task, TermContext};
 
-use crate::{ClassMap, MethodError, NetworkOutput, StudentEpoch, TeacherOutput, levels::summed};
+use crate::{ClassMap, MethodError, Moment, NetworkOutput, StudentEpoch, TeacherOutput, levels::summed};
 
 /// One training step without a teacher.
 #[derive(Clone, Copy)]
@@ -22,6 +22,17 @@ pub struct StudentStep<'a> {
     pub context: TermContext<'a>,
     /// The student's epoch.
     pub epoch: StudentEpoch,
+}
+
+impl StudentStep<'_> {
+    /// Which step it is.
+    pub fn moment(&self) -> Moment {
+        let [_, step] = self.context.counters;
+        Moment {
+            epoch: self.epoch,
+            step: step as usize,
+        }
+    }
 }
 
 /// One training step with a teacher. What a step without one has, it has as well.

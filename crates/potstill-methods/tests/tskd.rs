@@ -4,10 +4,10 @@
 
 use burn::tensor::{Device, Int, Tensor};
 use potstill_methods::{
-    NetworkOutput, StudentEpoch,
+    Moment, NetworkOutput, StudentEpoch,
     tskd::{
-        EpochRole, Forecaster, ForecasterConfig, MapNorm, ReviewInput, ReviewLoss, ReviewSchedule,
-        StopGradients, attention_map, increments,
+        EpochRole, Forecaster, ForecasterConfig, MapNorm, ReviewClock, ReviewEpoch, ReviewInput, ReviewLoss,
+        ReviewSchedule, StopGradients, attention_map, increments,
     },
 };
 use potstill_models::Outputs;
@@ -188,6 +188,34 @@ fn gradients_are_those_of_finite_differences() {
     }
 }
 
+/// Maps of a detector: odd rectangles, and a teacher's that are no whole multiple of them.
+#[test]
+fn a_review_of_odd_rectangles_is_the_recorded_one() {
+    const RECTANGLE: [usize; 4] = [2, 2, 5, 7];
+    let record = record("rectangles");
+    let taught = || map([2, 3, 9, 13], |i| (0.1 * i as f64).cos());
+    let remembered = || (0..3).map(|k| map(RECTANGLE, |i| feature(k, i)));
+    let now = || tensor(RECTANGLE, |i| feature(3, i));
+    let attention = remembered().chain([now().permute([0, 2, 3, 1])]);
+    let attention: Vec<_> = attention
+        .map(|features| attention_map(features, MapNorm::Column))
+        .collect();
+    let forecast = small().forward(increments(&attention), &mut Pass::new(Mode::Batch));
+    let forecast = nchw(&forecast.unwrap());
+    assert_near("forecast", &forecast, &all(&record["forecast"]), NINE_DIGITS);
+    let leaf = now().autodiff().require_grad();
+    let tapped = ReviewInput {
+        remembered: remembered().collect(),
+        student: leaf.clone().permute([0, 2, 3, 1]),
+        teacher: taught(),
+    };
+    let loss = ReviewLoss::default().loss(&small(), tapped, &mut Pass::new(Mode::Batch));
+    let loss = loss.unwrap();
+    assert_near("loss", &[number(&loss)], &all(&record["loss"]), NINE_DIGITS);
+    let gradient = values(&leaf.grad(&loss.backward()).unwrap());
+    assert_near("gradient", &gradient, &all(&record["gradient"]), DIVIDED);
+}
+
 fn seen(logits: Tensor<2>) -> NetworkOutput {
     NetworkOutput {
         images: Tensor::zeros([2, 1, 1, 3], &Device::flex()),
@@ -223,12 +251,13 @@ fn logit_losses_are_the_recorded_ones() {
 fn the_schedule_of_240_epochs_is_the_recorded_one() {
     let record = record("schedule");
     let schedule = ReviewSchedule {
+        clock: ReviewClock::Epochs,
         interval: ReviewSchedule::interval_for(240),
         slots: 3,
     };
     let epochs = |role: EpochRole| -> Vec<f64> {
         (0..240)
-            .filter(|&epoch| schedule.role(StudentEpoch(epoch)) == role)
+            .filter(|&epoch| schedule.role(ReviewEpoch(epoch)) == role)
             .map(|epoch| epoch as f64)
             .collect()
     };
@@ -237,7 +266,59 @@ fn the_schedule_of_240_epochs_is_the_recorded_one() {
         assert_eq!(epochs(EpochRole::Memory(slot)), all(&record["memory"][slot]));
     }
     assert_eq!(epochs(EpochRole::General).len() as f64, record["general"]);
-    assert_eq!(schedule.first_review(), StudentEpoch(15));
+    assert_eq!(schedule.first_review(), ReviewEpoch(15));
+}
+
+/// 180,000 steps, as published for detectors: virtual epochs of 750 steps.
+#[test]
+fn virtual_epochs_review_where_the_published_epochs_do() {
+    let (epochs, per_epoch) = (12, 15_000);
+    let clock = ReviewClock::virtual_epochs(epochs, per_epoch);
+    let length = 750;
+    assert_eq!(clock, ReviewClock::Steps { length, per_epoch });
+    assert_eq!(clock.epochs(epochs), 240);
+    let at = |step: usize| Moment {
+        epoch: StudentEpoch(step / per_epoch),
+        step: step % per_epoch,
+    };
+    assert_eq!(clock.epoch(at(749)), ReviewEpoch(0));
+    assert_eq!(clock.epoch(at(750)), ReviewEpoch(1));
+    assert_eq!(clock.ended_by(at(748)), None);
+    assert_eq!(clock.ended_by(at(749)), Some(ReviewEpoch(0)));
+    assert_eq!(clock.ended_by(at(179_999)), Some(ReviewEpoch(239)));
+    let schedule = ReviewSchedule {
+        clock,
+        interval: ReviewSchedule::interval_for(240),
+        slots: 3,
+    };
+    let reviews = (0..180_000).filter(|&step| schedule.role_at(at(step)) == EpochRole::Review);
+    assert_eq!(reviews.clone().count(), 12 * length);
+    assert_eq!(reviews.clone().next(), Some(15 * length));
+    assert!((0..epochs).all(|epoch| schedule.reviews_in(StudentEpoch(epoch))));
+}
+
+#[test]
+fn virtual_epochs_of_short_trainings_are_whole_steps() {
+    let clock = ReviewClock::virtual_epochs(3, 4);
+    assert_eq!(
+        clock,
+        ReviewClock::Steps {
+            length: 1,
+            per_epoch: 4
+        }
+    );
+    assert_eq!(clock.epochs(3), 12);
+    // An epoch of the student may begin within a virtual one.
+    let clock = ReviewClock::Steps {
+        length: 3,
+        per_epoch: 4,
+    };
+    let within: Vec<_> = (0..3).map(|epoch| clock.within(StudentEpoch(epoch))).collect();
+    assert_eq!(within, [0..2, 1..3, 2..4]);
+    assert_eq!(clock.epochs(2), 3);
+    assert_eq!(ReviewClock::Epochs.within(StudentEpoch(7)), 7..8);
+    assert_eq!(ReviewClock::Epochs.ended_by(Moment::default()), None);
+    assert_eq!(ReviewClock::virtual_epochs(0, 0).epochs(0), 0);
 }
 
 #[test]
@@ -246,12 +327,13 @@ fn a_shorter_training_has_as_many_cycles_if_it_can() {
         assert_eq!(ReviewSchedule::interval_for(epochs), interval, "{epochs}");
     }
     let two_slots = ReviewSchedule {
+        clock: ReviewClock::Epochs,
         interval: 2,
         slots: 2,
     };
     let roles: Vec<_> = (0..8)
         .step_by(2)
-        .map(|epoch| two_slots.role(StudentEpoch(epoch)))
+        .map(|epoch| two_slots.role(ReviewEpoch(epoch)))
         .collect();
     let expected = [
         EpochRole::Memory(0),

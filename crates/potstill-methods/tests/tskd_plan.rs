@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{DType, Device, Int, Tensor};
 use potstill_methods::{
     LossTerm, Method, NetworkOutput, Part, PlanContext, StudentEpoch, TeacherOutput,
-    tskd::{ReviewSchedule, Snapshots},
+    tskd::{ReviewClock, ReviewEpoch, ReviewSchedule, Snapshots},
 };
 use potstill_models::Model;
 use potstill_ops::{Mode, Parameters, Pass, Point, Role, Taps, count_trainable};
@@ -270,6 +270,7 @@ fn between_reviews_weights_decay_only_if_told_and_only_after_the_first() {
 }
 
 const THREE: ReviewSchedule = ReviewSchedule {
+    clock: ReviewClock::Epochs,
     interval: 1,
     slots: 3,
 };
@@ -281,7 +282,7 @@ fn snapshots_are_whole_independent_and_never_more_than_their_slots() {
     let mut taken = BTreeMap::new();
     for epoch in 0..12 {
         nudge(&mut student, epoch);
-        snapshots.remember(StudentEpoch(epoch), &student);
+        snapshots.remember(ReviewEpoch(epoch), &student);
         if epoch % 4 < 3 {
             taken.insert(epoch % 4, bits(student.parameters()));
         }
@@ -293,7 +294,7 @@ fn snapshots_are_whole_independent_and_never_more_than_their_slots() {
     }
     assert_eq!(
         snapshots.epochs(),
-        [Some(8), Some(9), Some(10)].map(|epoch| epoch.map(StudentEpoch))
+        [Some(8), Some(9), Some(10)].map(|epoch| epoch.map(ReviewEpoch))
     );
     let buffers =
         |bits: &BTreeMap<String, Vec<u32>>| bits.keys().filter(|path| path.contains("running")).count();
@@ -307,7 +308,7 @@ fn looking_at_snapshots_gives_what_the_student_would_and_moves_nothing() {
     let images = map([4, 3, 32, 32], |i| (0.1 * i as f64).sin()).cast(DType::F32);
     for mode in [Mode::Batch, Mode::Running] {
         let mut snapshots = Snapshots::new(THREE, mode);
-        (0..3).for_each(|epoch| snapshots.remember(StudentEpoch(epoch), &student));
+        (0..3).for_each(|epoch| snapshots.remember(ReviewEpoch(epoch), &student));
         let mut own = Taps::at(&points);
         student.forward(images.clone(), &mut Pass::visited(mode, &mut own));
         let mut pass = Pass::new(Mode::Batch);
@@ -342,7 +343,7 @@ fn a_memory_is_recalled_from_its_books_and_tensors() {
     let mut snapshots = Snapshots::new(THREE, Mode::Batch);
     for epoch in [4, 5] {
         nudge(&mut student, epoch);
-        snapshots.remember(StudentEpoch(epoch), &student);
+        snapshots.remember(ReviewEpoch(epoch), &student);
     }
     let mut recalled = Snapshots::new(THREE, Mode::Batch);
     recalled
@@ -350,7 +351,7 @@ fn a_memory_is_recalled_from_its_books_and_tensors() {
         .unwrap();
     assert_eq!(
         recalled.epochs(),
-        [Some(4), Some(5), None].map(|epoch| epoch.map(StudentEpoch))
+        [Some(4), Some(5), None].map(|epoch| epoch.map(ReviewEpoch))
     );
     assert!(!recalled.are_complete());
     for (from, to) in snapshots.parts().into_iter().zip(recalled.parts_mut()) {

@@ -167,6 +167,22 @@ impl Assembly {
         outputs
     }
 
+    /// Runs up to the head, and through it only if one of these points lies there.
+    pub fn come_by(&self, points: &[Point], images: Tensor<4>, pass: &mut Pass<'_>) {
+        let neck = self.neck.as_ref().map(Named::path);
+        let trunk = [Some(self.backbone.path()), neck];
+        let is_below = |point: &Point, path: &str| {
+            let rest = point.path.strip_prefix(path);
+            !path.is_empty() && rest.is_some_and(|rest| rest.starts_with('.'))
+        };
+        let is_before_heads = |point: &Point| trunk.iter().flatten().any(|path| is_below(point, path));
+        if points.iter().all(is_before_heads) {
+            self.maps(images, pass);
+        } else {
+            self.forward(images, pass);
+        }
+    }
+
     /// The maps that the head may read (what a whole backbone gives, the stages that a head without a neck reads, or all maps of the
     /// neck), the finest first, and the one that the auxiliary classifier reads.
     fn maps(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, Option<Tensor<4>>) {

@@ -98,6 +98,15 @@ impl Model {
             .forward(pass, |network, pass| network.forward(images, pass))
     }
 
+    /// Runs the network for the maps at these points, which the pass's visitor sees. Heads that no point lies in
+    /// are left out.
+    pub fn come_by(&self, points: &[Point], images: Tensor<4>, pass: &mut Pass<'_>) {
+        self.network.forward(pass, |network, pass| match network {
+            Source::Assembly(assembly) => assembly.come_by(points, images, pass),
+            network => drop(network.forward(images, pass)),
+        });
+    }
+
     /// Gives the network another name.
     pub(crate) fn rename(&mut self, name: String) {
         self.description.name = name;

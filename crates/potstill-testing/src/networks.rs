@@ -3,8 +3,8 @@
 use burn::tensor::{DType, Device, Int, Tensor};
 use potstill_data::Normalise;
 use potstill_methods::{
-    Event, LossTerm, Method, MethodError, NetworkInfo, NetworkOutput, PlanContext, Reads, StepContext,
-    StudentEpoch, StudentStep, Targets, TeacherOutput, find,
+    Event, LossTerm, Method, MethodError, Moment, NetworkInfo, NetworkOutput, PlanContext, Reads,
+    StepContext, StudentEpoch, StudentStep, Targets, TeacherOutput, find,
 };
 use potstill_models::{BuildOptions, Model};
 use potstill_ops::{Frozen, Mode, Parameters, Pass, Point, Scope, Taps, Visitor};
@@ -41,6 +41,7 @@ pub fn context(student: &Model, teacher: Option<&Model>) -> PlanContext {
             std: vec![0.229, 0.224, 0.225],
         },
         epochs: 240,
+        steps: 390,
         device: Device::flex(),
         seed: Seed::new(3),
     }
@@ -123,6 +124,11 @@ pub fn module<'a>(method: &'a dyn Method, part: &str) -> Option<&'a dyn Paramete
 /// The modules beside the student.
 pub fn own(method: &dyn Method) -> &dyn Parameters {
     module(method, "").unwrap()
+}
+
+/// Tells a method that a step has ended.
+pub fn end_step(method: &mut dyn Method, at: Moment, student: &Model) {
+    method.on_event(&Event::StepEnd { at, student }).unwrap();
 }
 
 /// Tells a method that an epoch has ended.

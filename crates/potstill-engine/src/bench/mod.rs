@@ -6,7 +6,7 @@ mod synthetic;
 
 use std::time::Instant;
 
-use potstill_methods::StudentEpoch;
+use potstill_methods::{Moment, StudentEpoch};
 use potstill_models::{FrozenModel, Outputs, find};
 use potstill_ops::{Mode, Pass, Precision, Recycler};
 
@@ -59,7 +59,11 @@ pub fn bench(setup: &BenchSetup) -> Result<BenchReport, EngineError> {
     let batch = synthetic::batch(&spec.data, &spec.settings)?;
     let phase = &spec.phases[0];
     let mut optimizers = spec.optimizers(phase);
-    learner.init_placeholders(setup.epoch.unwrap_or(0))?;
+    learner.init_placeholders()?;
+    if let Some(epoch) = setup.epoch {
+        let (epoch, step) = (StudentEpoch(epoch), 0);
+        learner.pretend(Moment::default(), Moment { epoch, step }, spec.steps_per_epoch())?;
+    }
     let epoch = StudentEpoch(setup.epoch.unwrap_or(PAST_EVERY_RAMP));
     let mut update = UpdateContext {
         phase,

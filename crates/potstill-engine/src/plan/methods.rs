@@ -111,6 +111,8 @@ pub(crate) struct Ground<'a> {
     pub teachers: &'a [PlannedTeacher],
     /// Epochs of the student's training.
     pub epochs: usize,
+    /// Steps of each.
+    pub steps: usize,
     pub device: &'a Device,
     pub seed: Seed,
 }
@@ -135,6 +137,7 @@ impl Ground<'_> {
             image: self.data.image,
             input: self.student.facts.input.normalise.clone(),
             epochs: self.epochs,
+            steps: self.steps,
             device: self.device.clone(),
             seed: self.seed,
         };

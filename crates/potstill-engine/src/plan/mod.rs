@@ -109,6 +109,7 @@ impl Plan {
             student: &student,
             teachers: &teachers,
             epochs,
+            steps: settings.steps_per_epoch(data.train.len()),
             device: &device,
             seed,
         };

@@ -62,6 +62,15 @@ impl Settings {
         }
     }
 
+    /// Steps of an epoch over so many images.
+    pub(crate) fn steps_per_epoch(&self, images: usize) -> usize {
+        if self.drop_last {
+            images / self.batch
+        } else {
+            images.div_ceil(self.batch)
+        }
+    }
+
     /// How batches are loaded for training.
     pub(crate) fn loading(&self) -> LoaderConfig {
         LoaderConfig {

@@ -76,12 +76,7 @@ impl RunSpec {
 
     /// Training steps of an epoch.
     pub fn steps_per_epoch(&self) -> usize {
-        let (images, batch) = (self.data.train.len(), self.settings.batch);
-        if self.settings.drop_last {
-            images / batch
-        } else {
-            images.div_ceil(batch)
-        }
+        self.settings.steps_per_epoch(self.data.train.len())
     }
 
     /// What a run folder keeps of it: the recipe, or a comment that says what a program made.

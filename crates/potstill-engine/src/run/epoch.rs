@@ -6,7 +6,7 @@ use std::{
 };
 
 use potstill_data::{Batch, DataError, Epoch, Loader};
-use potstill_methods::StudentEpoch;
+use potstill_methods::{Moment, StudentEpoch};
 
 use crate::{
     error::EngineError,
@@ -52,6 +52,7 @@ impl Run {
                 .learner
                 .step(&batch, epoch, step, &mut update, &mut StepProfile::start())
                 .map_err(|refused| refused.at(self.position.epoch.0 + 1, step + 1, rate))?;
+            self.learner.end_step(Moment { epoch, step })?;
             self.step_seconds.push(started.elapsed().as_secs_f64());
             self.record_step(&batch, &report, rate, &mut pace, observer);
         }

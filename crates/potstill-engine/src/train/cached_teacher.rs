@@ -19,7 +19,8 @@ impl Learner {
         trace: &mut Trace<'_>,
     ) -> Result<(TeacherOutput, u64), StepError> {
         let Some(mut cache) = self.teachers[index].cache.take() else {
-            return Ok(self.forward_teacher(index, images, trace)?);
+            let points = self.teacher_points(index, |planned| planned.method.reads_at(trace.at));
+            return Ok(self.forward_teacher(index, images, &points, trace)?);
         };
         let output = self.through_cache(&mut cache, index, images, indices, trace);
         self.teachers[index].cache = Some(cache);
@@ -34,8 +35,10 @@ impl Learner {
         indices: &[usize],
         trace: &mut Trace<'_>,
     ) -> Result<(TeacherOutput, u64), StepError> {
-        let points = self.teacher_points(index, trace.epoch);
-        let epoch = trace.epoch.0;
+        // A view is kept as a whole, with what is read in any step of the epoch.
+        let epoch = trace.at.epoch;
+        let points = self.teacher_points(index, |planned| planned.method.reads(epoch));
+        let epoch = epoch.0;
         if let Some((logits, taps)) = cache.read(epoch, indices, &points, &images.device())? {
             trace.profile.record(StepPart::Teacher, 0);
             let output = NetworkOutput {
@@ -45,7 +48,7 @@ impl Learner {
             };
             return Ok((TeacherOutput::frozen(output), 0));
         }
-        let (output, macs) = self.forward_teacher(index, images, trace)?;
+        let (output, macs) = self.forward_teacher(index, images, &points, trace)?;
         let kept = cache.write(epoch, indices, &points, output.constant().clone())?;
         Ok((TeacherOutput::frozen(kept), macs))
     }

@@ -1,7 +1,7 @@
 //! The forward passes of a step.
 
 use burn::tensor::Tensor;
-use potstill_methods::{NetworkOutput, PlannedMethod, Reads, StudentEpoch, TeacherOutput};
+use potstill_methods::{Moment, NetworkOutput, PlannedMethod, Reads, TeacherOutput};
 use potstill_models::{FrozenModel, ModelError};
 use potstill_ops::{BatchStatistics, Mode, Pass, Point, Taps};
 
@@ -13,7 +13,7 @@ use super::{
 
 /// What the forward passes of a step leave behind besides their outputs.
 pub(crate) struct Trace<'a> {
-    pub epoch: StudentEpoch,
+    pub at: Moment,
     /// Statistics of the batch, for the running ones of whatever trains.
     pub statistics: Vec<BatchStatistics>,
     pub profile: &'a mut StepProfile,
@@ -26,16 +26,17 @@ impl Learner {
         &self,
         index: usize,
         images: Tensor<4>,
+        points: &[Point],
         trace: &mut Trace<'_>,
     ) -> Result<(TeacherOutput, u64), ModelError> {
         let teacher = &self.teachers[index];
         match &teacher.network {
             TeacherNetwork::Frozen(network) => {
-                let output = self.forward_frozen(index, network, teacher.mode, images, trace)?;
+                let output = forward_frozen(network, teacher.mode, (images, points), trace)?;
                 Ok((TeacherOutput::frozen(output), 0))
             }
             TeacherNetwork::Online(network) => {
-                let mut taps = self.teacher_taps(index, trace.epoch);
+                let mut taps = Taps::at(points);
                 let mut pass = Pass::visited(Mode::Batch, &mut taps);
                 let outputs = network.forward(images.clone(), &mut pass);
                 let macs = pass.macs();
@@ -51,30 +52,10 @@ impl Learner {
         }
     }
 
-    /// The forward pass of a network that does not train, in the place of the teacher with this index. Whatever its batch norms see of
-    /// the batch is not kept.
-    pub(super) fn forward_frozen(
-        &self,
-        index: usize,
-        network: &FrozenModel,
-        mode: Mode,
-        images: Tensor<4>,
-        trace: &mut Trace<'_>,
-    ) -> Result<NetworkOutput, ModelError> {
-        let mut taps = self.teacher_taps(index, trace.epoch);
-        let mut pass = Pass::visited(mode, &mut taps);
-        let outputs = network.forward(images.clone(), &mut pass)?;
-        trace.profile.record(StepPart::Teacher, pass.macs());
-        Ok(NetworkOutput {
-            images,
-            outputs,
-            taps,
-        })
-    }
-
     /// The student's forward pass.
     pub(super) fn forward_student(&self, images: Tensor<4>, trace: &mut Trace<'_>) -> NetworkOutput {
-        let mut taps = Taps::at(&points(self.methods.iter(), trace.epoch, |reads| reads.student));
+        let read = |planned: &PlannedMethod| planned.method.reads_at(trace.at).student;
+        let mut taps = Taps::at(&self.methods.iter().flat_map(read).collect::<Vec<_>>());
         let mut pass = Pass::visited(Mode::Batch, &mut taps);
         let outputs = self.student.forward(images.clone(), &mut pass);
         trace.profile.record(StepPart::Student, pass.macs());
@@ -86,24 +67,34 @@ impl Learner {
         }
     }
 
-    /// Taps at what the methods of a teacher read from it.
-    fn teacher_taps(&self, index: usize, epoch: StudentEpoch) -> Taps {
-        Taps::at(&self.teacher_points(index, epoch))
+    /// What the methods of a teacher read from it, each by what it says that it reads.
+    pub(super) fn teacher_points(&self, index: usize, reads: impl Fn(&PlannedMethod) -> Reads) -> Vec<Point> {
+        let own = self.methods.iter().filter(|planned| planned.learns_from(index));
+        own.flat_map(|planned| reads(planned).teacher).collect()
     }
 
-    /// What the methods of a teacher read from it in an epoch.
-    pub(super) fn teacher_points(&self, index: usize, epoch: StudentEpoch) -> Vec<Point> {
-        let own = self.methods.iter().filter(|planned| planned.learns_from(index));
-        points(own, epoch, |reads| reads.teacher)
+    /// Whether the teacher with this index is to take a forward pass in a step: it trains, or a method looks at it.
+    pub(super) fn needs_teacher(&self, index: usize, at: Moment) -> bool {
+        let mut own = self.methods.iter().filter(|planned| planned.learns_from(index));
+        self.teachers[index].is_online() || own.any(|planned| planned.method.looks_at_teacher(at))
     }
 }
 
-fn points<'a>(
-    methods: impl Iterator<Item = &'a PlannedMethod>,
-    epoch: StudentEpoch,
-    of: fn(Reads) -> Vec<Point>,
-) -> Vec<Point> {
-    methods
-        .flat_map(|planned| of(planned.method.reads(epoch)))
-        .collect()
+/// The forward pass of a network that does not train, in the place of a teacher, with the maps at these points. Whatever its batch
+/// norms see of the batch is not kept.
+pub(super) fn forward_frozen(
+    network: &FrozenModel,
+    mode: Mode,
+    (images, points): (Tensor<4>, &[Point]),
+    trace: &mut Trace<'_>,
+) -> Result<NetworkOutput, ModelError> {
+    let mut taps = Taps::at(points);
+    let mut pass = Pass::visited(mode, &mut taps);
+    let outputs = network.forward(images.clone(), &mut pass)?;
+    trace.profile.record(StepPart::Teacher, pass.macs());
+    Ok(NetworkOutput {
+        images,
+        outputs,
+        taps,
+    })
 }

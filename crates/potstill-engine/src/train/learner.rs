@@ -3,7 +3,9 @@
 use std::{borrow::Cow, collections::BTreeMap, sync::Arc};
 
 use burn::tensor::Device;
-use potstill_methods::{Event, LearnedAugmentation, MethodError, PlannedMethod, StudentEpoch, TeacherOutput};
+use potstill_methods::{
+    Event, LearnedAugmentation, MethodError, Moment, PlannedMethod, StudentEpoch, TeacherOutput, TeacherRef,
+};
 use potstill_models::Model;
 use potstill_random::Seed;
 use potstill_tasks::Task;
@@ -32,18 +34,20 @@ impl Learner {
         self.device.clone().inner()
     }
 
-    /// What the teacher of an entry did, given what all teachers did; `None` without a teacher.
+    /// What the teacher of an entry did, given what all teachers did; `None` without a teacher, and where one of its teachers did nothing.
     pub fn teacher_output<'a>(
         &self,
         planned: &PlannedMethod,
-        teachers: &'a [TeacherOutput],
+        teachers: &'a [Option<TeacherOutput>],
     ) -> Result<Option<Cow<'a, TeacherOutput>>, StepError> {
         Ok(match &planned.teachers[..] {
             [] => None,
-            [one] => Some(Cow::Borrowed(&teachers[one.index])),
+            [one] => teachers[one.index].as_ref().map(Cow::Borrowed),
             several => {
-                let members = several.iter().map(|one| (one.weight, &teachers[one.index]));
-                let members: Vec<_> = members.collect();
+                let member = |one: &TeacherRef| Some((one.weight, teachers[one.index].as_ref()?));
+                let Some(members) = several.iter().map(member).collect::<Option<Vec<_>>>() else {
+                    return Ok(None);
+                };
                 let mean = TeacherOutput::mean(&members, self.task.probabilities());
                 mean.map_err(StepError::of(&planned.id))?.map(Cow::Owned)
             }
@@ -99,32 +103,49 @@ impl Learner {
         }
     }
 
+    /// Tells every method that a step of the student has ended.
+    pub fn end_step(&mut self, at: Moment) -> Result<(), EngineError> {
+        let student = &self.student;
+        let mut methods = self.methods.iter_mut();
+        methods.try_for_each(|planned| hear(planned, &Event::StepEnd { at, student }))
+    }
+
     /// Tells every method that an epoch of the student has ended.
     pub fn end_epoch(&mut self, epoch: StudentEpoch) -> Result<(), EngineError> {
         let student = &self.student;
-        for planned in &mut self.methods {
-            let event = Event::EpochEnd { epoch, student };
-            let heard = planned.method.on_event(&event);
-            heard.map_err(EngineError::of_entry(&planned.id))?;
-        }
-        Ok(())
+        let mut methods = self.methods.iter_mut();
+        methods.try_for_each(|planned| hear(planned, &Event::EpochEnd { epoch, student }))
     }
 
     /// Tells the entry with this index something about its rounds.
     pub fn notify(&mut self, method: usize, event: &Event<'_>) -> Result<(), EngineError> {
-        let planned = &mut self.methods[method];
-        let heard = planned.method.on_event(event);
-        heard.map_err(EngineError::of_entry(&planned.id))
+        hear(&mut self.methods[method], event)
     }
 
-    /// Makes the methods ready for steps whose cost is measured: nothing is prepared, and every method has heard of `epochs` epochs of
-    /// the student as it is.
-    pub fn init_placeholders(&mut self, epochs: usize) -> Result<(), EngineError> {
+    /// Makes the methods ready for steps whose cost is measured: nothing is prepared.
+    pub fn init_placeholders(&mut self) -> Result<(), EngineError> {
         let mut dry_run = DryRun(self.plain_device());
         for planned in &mut self.methods {
             planned.method.prepare(&mut dry_run)?;
         }
-        (0..epochs).try_for_each(|epoch| self.end_epoch(StudentEpoch(epoch)))
+        Ok(())
+    }
+
+    /// Lets every method hear that the student as it is has gone on from one step to another, in epochs of so many steps.
+    pub fn pretend(&mut self, from: Moment, to: Moment, steps: usize) -> Result<(), EngineError> {
+        let mut at = from;
+        while at < to {
+            self.end_step(at)?;
+            at.step += 1;
+            if at.step >= steps {
+                self.end_epoch(at.epoch)?;
+                at = Moment {
+                    epoch: StudentEpoch(at.epoch.0 + 1),
+                    step: 0,
+                };
+            }
+        }
+        Ok(())
     }
 
     /// The entries that prepare something before the first step.
@@ -154,4 +175,10 @@ impl Learner {
         }
         metrics
     }
+}
+
+/// Tells one method that something has happened.
+fn hear(planned: &mut PlannedMethod, event: &Event<'_>) -> Result<(), EngineError> {
+    let heard = planned.method.on_event(event);
+    heard.map_err(EngineError::of_entry(&planned.id))
 }

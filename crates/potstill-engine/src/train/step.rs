@@ -4,7 +4,7 @@ use std::mem;
 
 use potstill_data::Batch;
 use potstill_methods::{
-    NetworkOutput, StepContext, StudentEpoch, StudentStep, TeacherOutput, TeacherStep, TeacherUpdate,
+    Moment, NetworkOutput, StepContext, StudentEpoch, StudentStep, TeacherOutput, TeacherStep, TeacherUpdate,
 };
 use potstill_metrics::Metrics;
 use potstill_ops::{BatchStatistics, Mode, Pass};
@@ -13,7 +13,7 @@ use potstill_tasks::{LossTerm, terms_where_known};
 use super::{
     backward::UpdateContext,
     error::StepError,
-    forward::Trace,
+    forward::{Trace, forward_frozen},
     inputs::Inputs,
     learner::Learner,
     profile::{StepPart, StepProfile},
@@ -32,7 +32,7 @@ pub(crate) struct StepReport {
 
 /// What the teachers of a step did.
 struct Teachers {
-    outputs: Vec<TeacherOutput>,
+    outputs: Vec<Option<TeacherOutput>>,
     /// Multiply-accumulates of their passes that the student's step goes back through.
     macs: u64,
     /// What those learned from that were updated first.
@@ -52,7 +52,7 @@ impl Learner {
         let mut inputs = self.inputs(batch, epoch, step)?;
         profile.record(StepPart::Batch, 0);
         let mut trace = Trace {
-            epoch,
+            at: Moment { epoch, step },
             statistics: Vec::new(),
             profile,
         };
@@ -77,7 +77,7 @@ impl Learner {
         })
     }
 
-    /// One forward pass of every teacher. One that is updated first is updated, and looks again.
+    /// One forward pass of every teacher that the step needs. One that is updated first is updated, and looks again.
     fn forward_teachers(
         &mut self,
         inputs: &mut Inputs,
@@ -90,6 +90,10 @@ impl Learner {
             lead: StepLoss::default(),
         };
         for (index, images) in mem::take(&mut inputs.teachers).into_iter().enumerate() {
+            if !self.needs_teacher(index, trace.at) {
+                teachers.outputs.push(None);
+                continue;
+            }
             let (output, macs) = self.cached_teacher(index, images, &inputs.indices, trace)?;
             let is_first = self.teachers[index].update == TeacherUpdate::OnlineFirst;
             let output = match output.tracked() {
@@ -99,14 +103,16 @@ impl Learner {
                     teachers.lead.terms.extend(lead.terms);
                     let network = self.teachers[index].network.frozen();
                     let images = tracked.images.clone();
-                    TeacherOutput::frozen(self.forward_frozen(index, &network, Mode::Batch, images, trace)?)
+                    let points = self.teacher_points(index, |planned| planned.method.reads_at(trace.at));
+                    let images = (images, &points[..]);
+                    TeacherOutput::frozen(forward_frozen(&network, Mode::Batch, images, trace)?)
                 }
                 _ => {
                     teachers.macs += macs;
                     output
                 }
             };
-            teachers.outputs.push(output);
+            teachers.outputs.push(Some(output));
         }
         Ok(teachers)
     }
@@ -128,7 +134,7 @@ impl Learner {
                 id: &planned.id,
                 teacher: tracked,
                 targets: &inputs.targets,
-                epoch: trace.epoch,
+                epoch: trace.at.epoch,
             };
             let terms = planned.method.teacher_terms(&step, &mut pass);
             let terms = terms.map_err(StepError::of(&planned.id))?;
@@ -148,14 +154,14 @@ impl Learner {
     fn weighted_terms(
         &self,
         student: &NetworkOutput,
-        teachers: &[TeacherOutput],
+        teachers: &[Option<TeacherOutput>],
         inputs: &Inputs,
         trace: &mut Trace<'_>,
     ) -> Result<(Vec<Weighted>, u64), StepError> {
         let own = self.task_terms(student, inputs)?;
         let mut weighted: Vec<_> = Weighted::of_task("", self.task_weight, own).collect();
         for (index, output) in teachers.iter().enumerate() {
-            if let Some(tracked) = output.tracked() {
+            if let Some(tracked) = output.as_ref().and_then(TeacherOutput::tracked) {
                 weighted.extend(self.teacher_task(index, tracked, inputs)?);
             }
         }
@@ -167,20 +173,21 @@ impl Learner {
                 targets: &inputs.targets,
                 task: self.task.as_ref(),
                 context: inputs.context(self.seed),
-                epoch: trace.epoch,
+                epoch: trace.at.epoch,
             };
+            let looks = planned.method.looks_at_teacher(trace.at);
             let terms = match self.teacher_output(planned, teachers)? {
-                Some(teacher) => {
+                Some(teacher) if looks => {
                     let teacher = &teacher;
                     planned.method.terms(&StepContext { step, teacher }, &mut pass)
                 }
-                None => planned.method.student_terms(&step, &mut pass),
+                _ => planned.method.student_terms(&step, &mut pass),
             };
             let terms = terms.map_err(StepError::of(&planned.id))?;
             weighted.extend(Weighted::of_entry(&planned.id, planned.weight, terms));
         }
         let mut tracked = pass.macs();
-        let online = teachers.iter().filter_map(TeacherOutput::tracked);
+        let online = teachers.iter().flatten().filter_map(TeacherOutput::tracked);
         for network in online.chain([student]) {
             let (late, macs) = network.outputs.take_late();
             trace.statistics.extend(late);

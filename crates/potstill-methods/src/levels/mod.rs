@@ -6,6 +6,7 @@
 
 mod aligners;
 mod pairing;
+mod three;
 
 use burn::tensor::Tensor;
 use potstill_ops::{Pass, Point, resize_bilinear};
@@ -13,6 +14,7 @@ use potstill_tasks::TaskKind;
 
 pub(crate) use self::aligners::Aligners;
 pub(crate) use self::pairing::{by_size, check_strides};
+pub(crate) use self::three::{three_common_levels, three_levels};
 use crate::{MethodError, NetworkInfo, PlanContext, Reads, StepContext, plan_context::points_named};
 
 /// A pair of maps.

@@ -5,7 +5,8 @@
 //! epoch the remembered students and the present one see the same batch, and the changes of their attention
 //! maps ([`attention_map`]) form a short sequence. A convolutional LSTM for each tap forecasts the next
 //! change, which is matched with the gap that is left to the teacher's attention ([`ReviewLoss`]). In every
-//! epoch the logits follow the teacher's as in KD. Memory and forecasters exist in training only.
+//! epoch the logits follow the teacher's as in KD. Memory and forecasters exist in training only. Detectors and
+//! segmenters count in virtual epochs of so many steps ([`ReviewClock`]).
 //!
 //! The mathematics are those of the authors' program; what it leaves open is marked as our design.
 
@@ -16,6 +17,7 @@ mod options;
 mod review;
 mod schedule;
 mod snapshots;
+mod taps;
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_models::Model;
@@ -25,20 +27,19 @@ use potstill_settings::Key;
 use serde_json::Value;
 
 use crate::{
-    Event, LossTerm, Method, MethodError, NetworkInfo, Part, PlanContext, Reads, StepContext, StudentEpoch,
-    plan_context::points_named,
+    Event, LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    StudentStep,
+    levels::{is_dense, is_pyramid, is_segmenter},
 };
-use options::{Options, TeacherTap};
+use options::Options;
+use taps::taps;
 
 pub use attention_map::{MapNorm, attention_map};
 pub use conv_lstm::{ConvLstmCell, ConvLstmState, Peepholes};
 pub use forecaster::{Forecaster, ForecasterConfig};
 pub use review::{Forecasters, ReviewInput, ReviewLoss, StopGradients, increments};
-pub use schedule::{EpochRole, ReviewSchedule};
+pub use schedule::{EpochRole, ReviewClock, ReviewEpoch, ReviewSchedule};
 pub use snapshots::Snapshots;
-
-/// Stages that are read behind the stem: not the deepest, in a network of three.
-const STAGES: usize = 2;
 
 /// Temporal supervision, planned for two networks.
 #[derive(Debug)]
@@ -66,31 +67,24 @@ impl Tskd {
     /// No teacher, other classes, points that are not there or do not pair up, too few epochs for one review.
     pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
         let options: Options = spec.options()?;
-        let teacher = if options.kl_weight > 0.0 {
+        // The class scores of a detector's places or regions stand beside each other in detectors of one kind only.
+        let usual = if is_pyramid(context.task) { 0.0 } else { 1.0 };
+        let kl_weight = options.kl_weight.unwrap_or(usual);
+        let teacher = if kl_weight > 0.0 {
             context.teacher_of_same_classes(Self::NAME)?
         } else {
             context.teacher(Self::NAME)?
         };
-        let schedule = ReviewSchedule {
-            interval: options
-                .interval
-                .unwrap_or_else(|| ReviewSchedule::interval_for(context.epochs)),
-            slots: options.snapshots,
-        };
-        if options.review_weight > 0.0 && schedule.first_review().0 >= context.epochs {
-            return Err(MethodError::TooShort {
-                method: Self::NAME,
-                epochs: context.epochs,
-                needed: schedule.first_review().0 + 1,
-            });
-        }
-        let reads = taps(&options, &context.student, teacher)?;
+        let schedule = schedule(&options, context)?;
+        let reads = taps(&options, context, teacher)?;
         let configs = forecasters(spec, &options, &reads, context)?;
         let mode = options.snapshot_batch_norm.into();
         Ok(Self {
             schedule,
-            kl_weight: options.kl_weight,
-            temperature: options.temperature,
+            kl_weight,
+            temperature: options
+                .temperature
+                .unwrap_or(if is_segmenter(context.task) { 1.0 } else { 4.0 }),
             review_weight: options.review_weight,
             reviewing: ReviewLoss {
                 norm: options.attention,
@@ -143,8 +137,27 @@ impl Tskd {
         })
     }
 
+    /// Whether the step reviews: never with a copy missing or twice there. It is a general one then.
+    fn reviews_at(&self, at: Moment) -> bool {
+        self.schedule.role_at(at) == EpochRole::Review && self.snapshots.are_complete()
+    }
+
+    /// The terms of a step that does not review.
+    fn between_reviews(&self, step: &StudentStep<'_>) -> Option<LossTerm> {
+        let at = step.moment();
+        if self.schedule.role_at(at) == EpochRole::Review {
+            let one = Tensor::ones([1], &step.student.images.device());
+            return Some(LossTerm::metric(format!("{}-review-skipped", step.id), one));
+        }
+        let zero = self
+            .decays(self.schedule.clock.epoch(at))
+            .then(|| self.forecasters.zero_gradient_term());
+        zero.flatten()
+            .map(|zero| LossTerm::loss(format!("{}-decay", step.id), zero))
+    }
+
     /// Whether the forecasters, once they have learned something, go on decaying in this epoch.
-    fn decays(&self, epoch: StudentEpoch) -> bool {
+    fn decays(&self, epoch: ReviewEpoch) -> bool {
         self.decay_between_reviews
             && self.review_weight > 0.0
             && self.snapshots.are_complete()
@@ -154,10 +167,22 @@ impl Tskd {
 
 impl Method for Tskd {
     fn reads(&self, epoch: StudentEpoch) -> Reads {
-        match self.schedule.role(epoch) {
-            EpochRole::Review => self.reads.clone(),
-            _ => Reads::default(),
+        if self.schedule.reviews_in(epoch) {
+            self.reads.clone()
+        } else {
+            Reads::default()
         }
+    }
+
+    fn reads_at(&self, at: Moment) -> Reads {
+        match self.schedule.role_at(at) {
+            EpochRole::Review => self.reads.clone(),
+            EpochRole::Memory(_) | EpochRole::General => Reads::default(),
+        }
+    }
+
+    fn looks_at_teacher(&self, at: Moment) -> bool {
+        self.kl_weight > 0.0 || self.reviews_at(at)
     }
 
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {
@@ -183,8 +208,17 @@ impl Method for Tskd {
     }
 
     fn on_event(&mut self, event: &Event<'_>) -> Result<(), MethodError> {
-        if let Event::EpochEnd { epoch, student } = event {
-            self.snapshots.remember(*epoch, student);
+        let clock = self.schedule.clock;
+        match event {
+            Event::StepEnd { at, student } => {
+                if let Some(epoch) = clock.ended_by(*at) {
+                    self.snapshots.remember(epoch, student);
+                }
+            }
+            Event::EpochEnd { epoch, student } if clock == ReviewClock::Epochs => {
+                self.snapshots.remember(ReviewEpoch(epoch.0), student);
+            }
+            Event::EpochEnd { .. } | Event::RoundStart | Event::RoundEpochEnd { .. } => {}
         }
         Ok(())
     }
@@ -195,63 +229,49 @@ impl Method for Tskd {
             let value = step.divergence(self.temperature)?;
             terms.push(LossTerm::loss(format!("{}-kl", step.id), value).scaled(self.kl_weight));
         }
-        match self.schedule.role(step.epoch) {
-            EpochRole::Review if self.snapshots.are_complete() => terms.push(self.review(step, pass)?),
-            // Never with a copy missing or twice there: the epoch is a general one.
-            EpochRole::Review => {
-                let one = Tensor::ones([1], &step.teacher().images.device());
-                terms.push(LossTerm::metric(format!("{}-review-skipped", step.id), one));
-            }
-            _ if self.decays(step.epoch) => {
-                let zero = self.forecasters.zero_gradient_term();
-                terms.extend(zero.map(|zero| LossTerm::loss(format!("{}-decay", step.id), zero)));
-            }
-            _ => {}
+        if self.reviews_at(step.moment()) {
+            terms.push(self.review(step, pass)?);
+        } else {
+            terms.extend(self.between_reviews(step));
         }
         Ok(terms)
     }
+
+    fn student_terms(&self, step: &StudentStep<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        Ok(self.between_reviews(step).into_iter().collect())
+    }
 }
 
-/// The points that are read: by name, or the stem and the first stages, as the authors' program takes the
-/// first three of a network's features.
-fn taps(options: &Options, student: &NetworkInfo, teacher: &NetworkInfo) -> Result<Reads, MethodError> {
-    let usual = |side: &NetworkInfo, tap: TeacherTap| -> Vec<Point> {
-        let ends = side.stage_ends.iter().take(STAGES).map(|end| match tap {
-            TeacherTap::Pre => end.pre.clone(),
-            TeacherTap::Post => end.post.clone(),
-        });
-        // The stem is read after its activation from both.
-        side.stem.iter().cloned().chain(ends).collect()
-    };
-    let reads = Reads {
-        student: match &options.student_points[..] {
-            [] => usual(student, TeacherTap::Post),
-            names => points_named(names, Tskd::NAME)?,
+/// When is remembered and reviewed. Trainings for dense tasks are counted in steps, so their epochs here are virtual ones.
+fn schedule(options: &Options, context: &PlanContext) -> Result<ReviewSchedule, MethodError> {
+    let clock = match options.virtual_epoch_steps {
+        Some(length) => ReviewClock::Steps {
+            length,
+            per_epoch: context.steps,
         },
-        teacher: match &options.teacher_points[..] {
-            [] => usual(teacher, options.teacher_tap),
-            names => points_named(names, Tskd::NAME)?,
-        },
+        None if is_dense(context.task) => ReviewClock::virtual_epochs(context.epochs, context.steps),
+        None => ReviewClock::Epochs,
     };
-    if reads.teacher.is_empty() {
-        return Err(MethodError::NoStages {
+    let epochs = clock.epochs(context.epochs);
+    let schedule = ReviewSchedule {
+        clock,
+        interval: options
+            .interval
+            .unwrap_or_else(|| ReviewSchedule::interval_for(epochs)),
+        slots: options.snapshots,
+    };
+    if options.review_weight > 0.0 && schedule.first_review().0 >= epochs {
+        return Err(MethodError::TooShort {
             method: Tskd::NAME,
-            network: "teacher",
-            option: "teacher_points",
+            unit: match clock {
+                ReviewClock::Epochs => "epoch",
+                ReviewClock::Steps { .. } => "virtual epoch",
+            },
+            epochs,
+            needed: schedule.first_review().0 + 1,
         });
     }
-    if reads.student.len() != reads.teacher.len() {
-        let (student, teacher) = (reads.student.len(), reads.teacher.len());
-        return Err(MethodError::Unpaired {
-            method: Tskd::NAME,
-            student,
-            teacher,
-        });
-    }
-    for point in &reads.teacher {
-        teacher.size(point, Tskd::NAME, "teacher")?;
-    }
-    Ok(reads)
+    Ok(schedule)
 }
 
 /// The shape of the forecaster of each tap.
@@ -266,10 +286,15 @@ fn forecasters(
         let problem = format!("has {} widths for {taps} taps", options.hidden.len());
         return Err(spec.invalid_option("hidden", problem).into());
     }
+    let is_dense = is_dense(context.task);
+    if options.peepholes && is_dense {
+        let problem = "ties the forecasters to maps of one size, and images of this task may have several";
+        return Err(spec.invalid_option("peepholes", problem).into());
+    }
     let config = |(i, point): (usize, &Point)| {
         let [height, width, _] = context.student.size(point, Tskd::NAME, "student")?;
         // Attested for 32, 16 and 8 rows; our design for others.
-        let usual = if height == 32 { 64 } else { 32 };
+        let usual = if height == 32 && !is_dense { 64 } else { 32 };
         Ok(ForecasterConfig {
             features: options.features,
             hidden: options.hidden.get(i).copied().unwrap_or(usual),

@@ -6,14 +6,14 @@ use potstill_ops::{Frozen, Mode, Parameters, Pass, Point, Taps};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::schedule::{EpochRole, ReviewSchedule};
-use crate::{Part, StudentEpoch};
+use super::schedule::{EpochRole, ReviewEpoch, ReviewSchedule};
+use crate::Part;
 
 /// One student as it was.
 #[derive(Debug)]
 struct Snapshot {
-    /// The epoch, from 0, at whose end it was taken.
-    epoch: StudentEpoch,
+    /// The epoch of the schedule at whose end it was taken.
+    epoch: ReviewEpoch,
     network: Frozen<Model>,
 }
 
@@ -29,7 +29,7 @@ pub struct Snapshots {
 /// What is written down beside the tensors: the epoch of each slot that is filled.
 #[derive(Deserialize)]
 struct SavedState {
-    epochs: Vec<Option<StudentEpoch>>,
+    epochs: Vec<Option<ReviewEpoch>>,
 }
 
 impl Snapshots {
@@ -42,8 +42,8 @@ impl Snapshots {
         }
     }
 
-    /// The epoch, from 0, at which each slot was filled.
-    pub fn epochs(&self) -> Vec<Option<StudentEpoch>> {
+    /// The epoch of the schedule at which each slot was filled.
+    pub fn epochs(&self) -> Vec<Option<ReviewEpoch>> {
         let epoch = |slot: &Option<Snapshot>| slot.as_ref().map(|snapshot| snapshot.epoch);
         self.slots.iter().map(epoch).collect()
     }
@@ -53,13 +53,14 @@ impl Snapshots {
         self.slots.iter().all(Option::is_some)
     }
 
-    /// What every remembered student, the oldest first, has at `points` for these images `[N, H, W, C]`. The
-    /// students stay as they are: what their batch norms see is not kept. `pass` counts their work.
+    /// What every remembered student, the oldest first, has at `points` for these images `[N, H, W, C]`. A
+    /// head none of them lies in does not run. The students stay as they are: what their batch norms see is not
+    /// kept. `pass` counts their work.
     pub fn look_at(&self, images: &Tensor<4>, points: &[Point], pass: &mut Pass<'_>) -> Vec<Taps> {
         let look = |snapshot: &Snapshot| {
             let mut taps = Taps::at(points);
             let mut own = Pass::visited(self.mode, &mut taps);
-            snapshot.network.get().forward(images.clone(), &mut own);
+            snapshot.network.get().come_by(points, images.clone(), &mut own);
             pass.count_untracked(own.macs());
             taps
         };
@@ -79,7 +80,7 @@ fn name(slot: usize) -> String {
 
 impl Snapshots {
     /// Keeps the student at the end of an epoch, if the schedule says so.
-    pub fn remember(&mut self, epoch: StudentEpoch, student: &Model) {
+    pub fn remember(&mut self, epoch: ReviewEpoch, student: &Model) {
         if let EpochRole::Memory(slot) = self.schedule.role(epoch) {
             let network = Frozen::new(student);
             self.slots[slot] = Some(Snapshot { epoch, network });

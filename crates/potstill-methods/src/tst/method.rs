@@ -140,7 +140,7 @@ impl Method for Tst {
         match event {
             Event::RoundStart => self.rate = SearchRate::new(self.first_rate),
             Event::RoundEpochEnd { loss } => self.rate.end_epoch(*loss),
-            Event::EpochEnd { .. } => {}
+            Event::StepEnd { .. } | Event::EpochEnd { .. } => {}
         }
         Ok(())
     }
