@@ -128,7 +128,7 @@ fn a_mean_of_teachers_is_taken_of_rows() {
 #[test]
 fn what_does_not_serve_a_segmenter_is_refused_with_the_reason() {
     let refused = |recipe: TestRecipe| recipe.plan(&[]).err().unwrap();
-    let classes = refused(segmenters().method("ekd", ""));
+    let classes = refused(tiny_recipe().set("task=multi-label").method("ekd", ""));
     assert!(classes.contains("`ekd` needs a class of each image"), "{classes}");
     let logits = refused(tiny_recipe().method("cwd", "maps = \"logits\""));
     assert!(

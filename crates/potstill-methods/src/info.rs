@@ -72,6 +72,18 @@ impl TargetNeed {
         Self { kinds, reason }
     }
 
+    /// Whatever the task has.
+    pub const fn any(reason: &'static str) -> Self {
+        let kinds = &[
+            TargetKind::Class,
+            TargetKind::Classes,
+            TargetKind::Map,
+            TargetKind::Boxes,
+            TargetKind::Instances,
+        ];
+        Self { kinds, reason }
+    }
+
     /// Where objects are.
     pub const fn boxes(reason: &'static str) -> Self {
         let kinds = &[TargetKind::Boxes, TargetKind::Instances];

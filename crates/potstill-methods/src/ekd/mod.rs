@@ -10,6 +10,9 @@
 //! ```
 //!
 //! Nothing of the student's loss reaches the teacher or its halves: methods are given the teacher as a constant.
+//!
+//! On dense tasks the student's half imitates the teacher's own map, of a level of the pyramid or of a stage: there is no class of the
+//! whole image that a head could learn. No source has that; it is an extension of ours.
 
 mod guided_module;
 mod imitation;
@@ -30,7 +33,7 @@ pub use self::{
 };
 use self::{
     guided_module::{StudentHalves, TeacherHalves},
-    options::{GuideKind, Options, TeacherMode, UpdateOrder},
+    options::{GuideKind, Options, TeacherMode, Transfer, UpdateOrder},
 };
 use crate::{
     LossTerm, Method, MethodError, MethodInfo, NetworkOutput, Part, PlanContext, Reads, StepContext,
@@ -41,6 +44,8 @@ use crate::{
 #[derive(Debug, Clone)]
 pub struct Ekd {
     options: Options,
+    /// None where scores are not compared.
+    transfer: Option<Transfer>,
     reads: Reads,
     /// `[H, W]` at which the maps of each pair are compared: the smaller of theirs.
     sizes: Vec<[usize; 2]>,
@@ -60,20 +65,28 @@ impl Ekd {
     /// # Errors
     /// No teacher, another number of classes, points that are not there or do not pair up, values without sense.
     pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
-        let options = Options::read(spec)?;
-        let teacher = context.teacher_of_same_classes(Self::NAME)?;
+        let options = Options::read(spec, context.task)?;
+        // A teacher that stays as it is may know other classes where no scores are compared.
+        let transfer = options.transfer(context.task);
+        let teacher = if transfer.is_some() || options.teacher_mode != TeacherMode::Frozen {
+            context.teacher_of_same_classes(Self::NAME)?
+        } else {
+            context.teacher(Self::NAME)?
+        };
         options.check_teacher(teacher.has_weights)?;
         let classes = context.student.probe.classes;
-        let reads = options.paired_points(spec, &context.student, teacher)?;
+        let reads = options.paired_points(spec, context, teacher)?;
         let scope = context.scope();
+        let has_heads = options.guide(context.task) == GuideKind::Module;
         let (mut student_halves, mut teacher_halves, mut sizes) = (Vec::new(), Vec::new(), Vec::new());
         for (pair, (own, other)) in reads.student.iter().zip(&reads.teacher).enumerate() {
             let [h, w, inputs] = context.student.size(own, Self::NAME, "student")?;
             let [height, width, outputs] = teacher.size(other, Self::NAME, "teacher")?;
             sizes.push([h.min(height), w.min(width)]);
-            let width = match options.gm_teacher {
-                GuideKind::Module => options.gm_width.unwrap_or(inputs),
-                GuideKind::Identity => outputs,
+            let width = if has_heads {
+                options.gm_width.unwrap_or(inputs)
+            } else {
+                outputs
             };
             let at = |side: &str| scope.at(side).at(pair);
             student_halves.push(GuidedStudent::new(inputs, width, &at("student")));
@@ -83,11 +96,12 @@ impl Ekd {
             pairs: teacher_halves,
         };
         Ok(Self {
-            teacher: (options.gm_teacher == GuideKind::Module).then_some(teacher),
+            teacher: has_heads.then_some(teacher),
             student: StudentHalves {
                 pairs: student_halves,
             },
             options,
+            transfer,
             reads,
             sizes,
         })
@@ -192,7 +206,13 @@ impl Method for Ekd {
         };
         MethodInfo {
             teacher,
-            targets: Some(TargetNeed::class("its heads are trained by cross-entropy")),
+            targets: if self.teacher.is_some() {
+                Some(TargetNeed::class("its heads are trained by cross-entropy"))
+            } else if self.options.teacher_mode == TeacherMode::Frozen {
+                None
+            } else {
+                Some(TargetNeed::any("its teacher learns from them"))
+            },
             ..MethodInfo::default()
         }
     }
@@ -222,6 +242,9 @@ impl Method for Ekd {
         step: &TeacherStep<'_>,
         pass: &mut Pass<'_>,
     ) -> Result<Vec<LossTerm>, MethodError> {
+        if self.teacher.is_none() {
+            return Ok(Vec::new());
+        }
         let heads = if self.supervises_deeply() {
             self.heads(step.teacher, step.targets.class()?, pass)?
         } else {
@@ -236,7 +259,6 @@ impl Method for Ekd {
             Some(tracked) if self.supervises_deeply() => tracked,
             _ => step.teacher(),
         };
-        let transfer = step.divergence(options.temperature)?;
         let guided = self.guided(step, teacher, pass)?;
         let (name, ramp) = (
             |part: &str| format!("{}-{part}", step.id),
@@ -244,11 +266,11 @@ impl Method for Ekd {
         );
         let imitation = mean(guided.imitations)
             .map(|value| weighted_or_noted(name("imitation"), value, options.beta * ramp));
-        let mut terms = vec![weighted_or_noted(
-            name("transfer"),
-            transfer,
-            options.alpha * ramp,
-        )];
+        let mut terms = Vec::new();
+        if let Some(Transfer { alpha, temperature }) = self.transfer {
+            let transfer = step.divergence(temperature)?;
+            terms.push(weighted_or_noted(name("transfer"), transfer, alpha * ramp));
+        }
         terms.extend(imitation);
         terms.extend(self.heads_term(step.id, guided.heads));
         // A constant map imitates easily. About 1 is healthy behind a batch norm.

@@ -3,9 +3,14 @@
 use potstill_ops::Point;
 use potstill_recipe::MethodSpec;
 use potstill_settings::{choice, settings};
+use potstill_tasks::TaskKind;
 
 use super::imitation::ImitationLoss;
-use crate::{MethodError, NetworkInfo, Reads, plan_context::points_named};
+use crate::{
+    MethodError, NetworkInfo, PlanContext, Reads,
+    levels::{is_dense, is_pyramid, is_segmenter, three_common_levels, three_levels},
+    plan_context::points_named,
+};
 
 /// What a recipe calls the method.
 pub(super) const NAME: &str = "ekd";
@@ -17,26 +22,26 @@ settings! {
         pub teacher_mode: TeacherMode = default "evolving",
         /// How many pairs of blocks, counted from the deepest.
         pub pairs: Option<usize> [at_least(1.0)] = without "as many as both networks have" like 3,
-        /// Points of the student, shallow to deep; empty for the ends of its stages. A list that is longer
-        /// than the teacher's usual ones is cut from the shallow end.
+        /// Points of the student, shallow to deep; empty for the ends of its stages, or the levels of its pyramid at strides 8, 16 and
+        /// 32. A list that is longer than the teacher's usual ones is cut from the shallow end.
         pub student_points: Vec<String> = default [],
-        /// Points of the teacher, as many; empty for the ends of its stages.
+        /// Points of the teacher, as many; empty for the ends of its stages, or the levels of its pyramid.
         pub teacher_points: Vec<String> = default [],
         /// What stands between the teacher's block and the comparison.
-        pub gm_teacher: GuideKind = default "module",
+        pub gm_teacher: Option<GuideKind> = without "module, for dense tasks identity" like "module",
         /// The common width of all pairs.
         pub gm_width: Option<usize> [at_least(1.0).at_most(16384.0).because("more would not fit in memory")]
             = without "that of the student's block" like 64,
         /// Whether the heads' losses train the teacher's blocks too (deep supervision).
         pub aux_grad_to_backbone: bool = default false,
         /// The weight of the softened logits.
-        pub alpha: f64 [at_least(0.0)] = default 1.0,
+        pub alpha: Option<f64> [at_least(0.0)] = without "1, for detectors 0" like 1.0,
         /// The weight of the imitation of intermediate maps.
         pub beta: f64 [at_least(0.0)] = default 1.0,
         /// The weight of the heads of the teacher's halves.
         pub eta: f64 [at_least(0.0)] = default 1.0,
         /// tau: how much both distributions are softened.
-        pub temperature: f64 [above(0.0)] = default 4.0,
+        pub temperature: Option<f64> [above(0.0)] = without "4, for segmenters 1" like 4.0,
         /// How maps are compared.
         pub ir_loss: ImitationLoss = default "mse",
         /// Epochs over which `alpha` and `beta` grow linearly from 0, which they are in the first; 0 for the
@@ -62,7 +67,7 @@ choice! {
 choice! {
     /// What stands between the teacher's block and the comparison.
     pub(super) enum GuideKind {
-        /// A guided half with a head.
+        /// A guided half with a head, which tells the class of the image.
         Module = "module",
         /// Nothing: the student's half imitates the block's own map.
         Identity = "identity",
@@ -80,14 +85,29 @@ choice! {
     }
 }
 
+/// How the class scores follow the teacher's.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Transfer {
+    /// The weight. At 0 the divergence is only logged.
+    pub alpha: f64,
+    /// How much both distributions are softened.
+    pub temperature: f64,
+}
+
 impl Options {
     /// The options of a recipe's entry.
     ///
     /// # Errors
     /// Options that are not what their table says, or contradict each other.
-    pub(super) fn read(spec: &MethodSpec) -> Result<Self, MethodError> {
+    pub(super) fn read(spec: &MethodSpec, task: TaskKind) -> Result<Self, MethodError> {
         let options: Self = spec.options()?;
-        let identity = options.gm_teacher == GuideKind::Identity;
+        let identity = options.guide(task) == GuideKind::Identity;
+        if is_dense(task) && !identity {
+            let problem = format!(
+                "is `module`, whose head tells the class of a whole image, and the task is `{task}`: leave it out"
+            );
+            return Err(spec.invalid_option("gm_teacher", problem).into());
+        }
         if identity && options.gm_width.is_some() {
             let problem =
                 "does nothing beside `gm_teacher = \"identity\"`: the width is that of the teacher's blocks";
@@ -103,6 +123,29 @@ impl Options {
             return Err(spec.invalid_option("update_order", problem).into());
         }
         Ok(options)
+    }
+
+    /// What stands between the teacher's block and the comparison.
+    pub(super) fn guide(&self, task: TaskKind) -> GuideKind {
+        let usual = if is_dense(task) {
+            GuideKind::Identity
+        } else {
+            GuideKind::Module
+        };
+        self.gm_teacher.unwrap_or(usual)
+    }
+
+    /// How the class scores follow the teacher's. Those of detectors do only if they are asked to: they stand beside each other in
+    /// detectors of one kind only.
+    pub(super) fn transfer(&self, task: TaskKind) -> Option<Transfer> {
+        let usual = if is_pyramid(task) { 0.0 } else { 1.0 };
+        let alpha = self.alpha.unwrap_or(usual);
+        let softened = if is_segmenter(task) { 1.0 } else { 4.0 };
+        let is_noted = alpha > 0.0 || !is_pyramid(task);
+        is_noted.then_some(Transfer {
+            alpha,
+            temperature: self.temperature.unwrap_or(softened),
+        })
     }
 
     /// Whether the mode fits a teacher that starts from trained weights, or from random ones.
@@ -130,12 +173,28 @@ impl Options {
     pub(super) fn paired_points(
         &self,
         spec: &MethodSpec,
-        student: &NetworkInfo,
+        context: &PlanContext,
         teacher: &NetworkInfo,
     ) -> Result<Reads, MethodError> {
-        let mut own = blocks(&self.student_points, student, "student", "student_points")?;
-        let mut other = blocks(&self.teacher_points, teacher, "teacher", "teacher_points")?;
-        let named = !self.student_points.is_empty() && !self.teacher_points.is_empty();
+        let [of_student, of_teacher] = [&self.student_points, &self.teacher_points];
+        let is_usual = of_student.is_empty() && of_teacher.is_empty();
+        let Reads {
+            student: mut own,
+            teacher: mut other,
+        } = if is_usual && is_pyramid(context.task) {
+            three_common_levels(NAME, context, teacher, |end| &end.post)?
+        } else {
+            Reads {
+                student: blocks(
+                    of_student,
+                    context,
+                    (&context.student, "student"),
+                    "student_points",
+                )?,
+                teacher: blocks(of_teacher, context, (teacher, "teacher"), "teacher_points")?,
+            }
+        };
+        let named = !of_student.is_empty() && !of_teacher.is_empty();
         if named && own.len() != other.len() {
             return Err(MethodError::Unpaired {
                 method: NAME,
@@ -160,28 +219,27 @@ impl Options {
 }
 
 /// The named points, or the ends of the network's stages behind their last activation; in a network whose
-/// blocks begin with their batch norm, behind that and its activation.
+/// blocks begin with their batch norm, behind that and its activation. Of a detector the levels of its pyramid.
 fn blocks(
     named: &[String],
-    side: &NetworkInfo,
-    network: &'static str,
+    context: &PlanContext,
+    (side, network): (&NetworkInfo, &'static str),
     option: &'static str,
 ) -> Result<Vec<Point>, MethodError> {
-    if named.is_empty() {
-        // The last of the ends is the pooled embedding.
-        let Some((_, stages)) = side
-            .stage_ends
-            .split_last()
-            .filter(|(_, stages)| !stages.is_empty())
-        else {
-            let method = NAME;
-            return Err(MethodError::NoStages {
-                method,
-                network,
-                option,
-            });
-        };
-        return Ok(stages.iter().map(|end| Point::post(&*end.pre.path)).collect());
+    if !named.is_empty() {
+        return points_named(named, NAME);
     }
-    points_named(named, NAME)
+    let stages = side.spatial_ends(context.task);
+    if stages.is_empty() {
+        let method = NAME;
+        return Err(MethodError::NoStages {
+            method,
+            network,
+            option,
+        });
+    }
+    if is_pyramid(context.task) {
+        return three_levels(NAME, context.image, (side, network), |end| &end.post);
+    }
+    Ok(stages.iter().map(|end| Point::post(&*end.pre.path)).collect())
 }
