@@ -18,8 +18,10 @@
 mod activation;
 mod affine_warp;
 mod conv;
+mod cross_entropy;
 mod divergence;
 mod error;
+mod focal;
 mod gated_sum;
 mod isa;
 mod norm;
@@ -44,8 +46,10 @@ pub use conv::{
     ConvShape, Epilogue, PackedConv, Precision, conv_backward_data, conv_backward_data_add,
     conv_backward_weight, conv_forward,
 };
+pub use cross_entropy::softmax_cross_entropy;
 pub use divergence::softmax_divergence;
 pub use error::KernelError;
+pub use focal::FocalLoss;
 pub use gated_sum::{GateGradients, GateInputs, GatedSum};
 pub use isa::Isa;
 pub use norm::{

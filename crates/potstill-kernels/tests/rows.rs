@@ -1,11 +1,13 @@
-//! Norms of rows and divergences of their softmaxes against plain loops in double precision, on every instruction set.
+//! Norms of rows, divergences and cross-entropies of their softmaxes, and focal losses of their sigmoids, against plain loops in double precision, on every instruction set.
 
 #![allow(clippy::unwrap_used)]
 
 mod numbers;
 
 use numbers::{close, numbers};
-use potstill_kernels::{Isa, Pool, row_norms, row_norms_backward, softmax_divergence};
+use potstill_kernels::{
+    FocalLoss, Isa, Pool, row_norms, row_norms_backward, softmax_cross_entropy, softmax_divergence,
+};
 
 const SHAPES: [(usize, usize); 6] = [(1, 1), (3, 7), (5, 16), (130, 33), (70, 64), (4, 4096)];
 
@@ -100,4 +102,113 @@ fn what_does_not_fit_is_refused() {
     assert!(softmax_divergence(&x, &x[..3], 3, 1.0, &mut out, &pool).is_err());
     assert!(softmax_divergence(&x, &x, 0, 1.0, &mut out, &pool).is_err());
     assert!(softmax_divergence(&x, &x, 3, 1.0, &mut [0.0; 3], &pool).is_err());
+}
+
+/// Rows of some weight each, every fifth of none.
+fn weights(rows: usize) -> Vec<f32> {
+    let weight = |row: usize| [0.5, 0.5, 2.0, 2.0, 0.0][row % 5];
+    (0..rows).map(weight).collect()
+}
+
+#[test]
+fn cross_entropies() {
+    for (rows, columns) in [(1, 1), (3, 7), (5, 16), (1300, 11), (17, 33), (4, 4096)] {
+        let scores: Vec<f32> = numbers(rows * columns, 5).iter().map(|x| 20.0 * x).collect();
+        let weights = weights(rows);
+        // A row that takes no part may have any label.
+        let label = |row: usize| {
+            if weights[row] == 0.0 {
+                255
+            } else {
+                row * 3 % columns
+            }
+        };
+        let labels: Vec<u32> = (0..rows).map(|row| label(row) as u32).collect();
+        let (mut sum, mut expected) = (0.0, Vec::new());
+        for (row, scores) in scores.chunks(columns).enumerate() {
+            let weight = f64::from(weights[row]);
+            for (column, p) in softmax(scores).into_iter().enumerate() {
+                let is_label = column == labels[row] as usize;
+                sum -= if is_label && weight > 0.0 {
+                    weight * p.ln()
+                } else {
+                    0.0
+                };
+                expected.push(weight * (p - f64::from(u8::from(is_label))));
+            }
+        }
+        everywhere(|pool| {
+            let mut gradient = Vec::new();
+            let found =
+                softmax_cross_entropy(&scores, columns, &labels, &weights, &mut gradient, pool).unwrap();
+            assert!((found - sum).abs() <= 1e-5 * sum.max(1.0), "{found} is not {sum}");
+            close(&gradient, &expected, 1e-6, "gradient");
+            gradient
+        });
+    }
+}
+
+#[test]
+fn focal_losses() {
+    for (inverted, (rows, columns)) in [
+        (false, (1, 1)),
+        (false, (600, 6)),
+        (true, (600, 6)),
+        (false, (19, 91)),
+    ] {
+        let mut logits: Vec<f32> = numbers(rows * columns, 6).iter().map(|x| 8.0 * x).collect();
+        // Sure enough to leave the range of an exponential.
+        logits[0] = -120.0;
+        let weights = weights(rows);
+        let target = |row: usize| (row % 4 == 0).then_some(row % columns);
+        let targets: Vec<_> = (0..rows).map(target).collect();
+        let (mut sum, mut expected) = (0.0, Vec::new());
+        for (i, &x) in logits.iter().enumerate() {
+            let (row, column) = (i / columns, i % columns);
+            let is_target = targets[row] == Some(column);
+            let sigmoid = 1.0 / (1.0 + (-f64::from(x)).exp());
+            // The probability of the answer that is asked for, and how it follows the logit.
+            let aims_up = is_target != inverted;
+            let (p, direction) = if aims_up {
+                (sigmoid, 1.0)
+            } else {
+                (1.0 / (1.0 + f64::from(x).exp()), -1.0)
+            };
+            let factor = f64::from(weights[row]) * if is_target { 0.25 } else { 0.75 };
+            let log = p.max(f64::MIN_POSITIVE).ln();
+            sum -= factor * (1.0 - p).powi(2) * log;
+            expected.push(direction * factor * (1.0 - p).powi(2) * (2.0 * p * log - (1.0 - p)));
+        }
+        everywhere(|pool| {
+            let mut gradient = Vec::new();
+            let loss = FocalLoss {
+                alpha: 0.25,
+                inverted,
+            };
+            let found = loss
+                .of_rows(&logits, columns, &targets, &weights, &mut gradient, pool)
+                .unwrap();
+            assert!((found - sum).abs() <= 2e-6 * sum.max(1.0), "{found} is not {sum}");
+            close(&gradient, &expected, 1e-6, "gradient");
+            gradient
+        });
+    }
+}
+
+#[test]
+fn losses_of_odd_rows_are_refused() {
+    let (x, pool) = ([0.0; 6], Pool::new(1));
+    let mut out = Vec::new();
+    assert!(softmax_cross_entropy(&x, 3, &[0, 3], &[1.0, 1.0], &mut out, &pool).is_err());
+    assert!(softmax_cross_entropy(&x, 3, &[0, 1], &[1.0], &mut out, &pool).is_err());
+    assert!(softmax_cross_entropy(&x, 0, &[], &[], &mut out, &pool).is_err());
+    let loss = FocalLoss {
+        alpha: 0.25,
+        inverted: false,
+    };
+    assert!(loss.of_rows(&x, 4, &[None], &[1.0], &mut out, &pool).is_err());
+    assert!(
+        loss.of_rows(&x, 3, &[None, None], &[1.0], &mut out, &pool)
+            .is_err()
+    );
 }

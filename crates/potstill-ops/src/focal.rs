@@ -1,6 +1,9 @@
 //! The focal loss of rows of sigmoids.
 
 use burn::tensor::{Tensor, TensorData, activation::log_sigmoid};
+use potstill_kernels::FocalLoss;
+
+use crate::fast::fast_focal_loss;
 
 /// What a target of 1 counts; a target of 0 counts one less this.
 const ALPHA: f64 = 0.25;
@@ -11,16 +14,24 @@ const ALPHA: f64 = 0.25;
 /// The target of a row is 1 in the column `columns[row]` and 0 elsewhere; a column that is not there is the background, 0 everywhere. Rows of
 /// weight 0 take no part. Both slices have R numbers.
 pub fn focal_loss(logits: Tensor<2>, columns: &[Option<usize>], weights: &[f64]) -> Tensor<1> {
-    focal(logits, columns, weights, 1.0)
+    focal(logits, columns, weights, false)
 }
 
 /// The focal loss of the opposite: every probability in it is replaced by what is left of it to 1, while a target of 1 counts as before. It is
 /// small where the network is wrong ("TST", Shao et al. 2023).
 pub fn inverted_focal_loss(logits: Tensor<2>, columns: &[Option<usize>], weights: &[f64]) -> Tensor<1> {
-    focal(logits, columns, weights, -1.0)
+    focal(logits, columns, weights, true)
 }
 
-fn focal(logits: Tensor<2>, columns: &[Option<usize>], weights: &[f64], towards: f64) -> Tensor<1> {
+fn focal(logits: Tensor<2>, columns: &[Option<usize>], weights: &[f64], inverted: bool) -> Tensor<1> {
+    let loss = FocalLoss {
+        alpha: ALPHA as f32,
+        inverted,
+    };
+    if let Some(loss) = fast_focal_loss(&logits, columns, weights, loss) {
+        return loss;
+    }
+    let towards = if inverted { -1.0 } else { 1.0 };
     let [rows, count] = logits.dims();
     let (device, dtype) = (logits.device(), logits.dtype());
     let mut signs = vec![-towards; rows * count];

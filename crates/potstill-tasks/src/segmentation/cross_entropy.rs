@@ -2,6 +2,7 @@
 
 use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax};
 use potstill_data::LabelMap;
+use potstill_ops::cross_entropy_of_rows;
 
 use crate::log_of_others::log_of_others;
 
@@ -18,12 +19,12 @@ pub fn pixel_cross_entropy(
     let rows = images * height * width;
     let labels = labels.reshape([rows]);
     let ignored = labels.clone().equal_elem(i64::from(LabelMap::IGNORE));
-    let log_probabilities = log_softmax(logits.reshape([rows, classes]), 1);
-    let mut counts = ignored.clone().bool_not().float().cast(log_probabilities.dtype());
+    let scores = logits.reshape([rows, classes]);
+    let mut counts = ignored.clone().bool_not().float().cast(scores.dtype());
     let labels = labels.mask_fill(ignored, 0);
     let weights = weights.map(|weights| {
         let weights = TensorData::new(weights.to_vec(), [classes]);
-        Tensor::<1>::from_data(weights, &counts.device()).cast(log_probabilities.dtype())
+        Tensor::<1>::from_data(weights, &counts.device()).cast(scores.dtype())
     });
     let pixels = counts.clone();
     if let Some(weights) = &weights {
@@ -32,17 +33,17 @@ pub fn pixel_cross_entropy(
     let total = counts.clone().sum();
     // Where nothing counts the sum is 0 as well.
     let total = total.clone().mask_fill(total.equal_elem(0.0), 1.0);
-    let true_class = log_probabilities.clone().gather(1, labels.unsqueeze_dim(1));
-    let loss = (true_class.squeeze_dim(1) * counts).sum() * (1.0 - smoothing);
+    let loss = cross_entropy_of_rows(scores.clone(), labels, counts / total.clone());
     if smoothing == 0.0 {
-        return -loss / total;
+        return loss;
     }
+    let all = log_softmax(scores, 1);
     let all = match weights {
-        Some(weights) => log_probabilities * weights.unsqueeze_dim(0),
-        None => log_probabilities,
+        Some(weights) => all * weights.unsqueeze_dim(0),
+        None => all,
     };
-    let all = (all.sum_dim(1).squeeze_dim(1) * pixels).sum();
-    -(loss + all * (smoothing / classes as f64)) / total
+    let all = (all.sum_dim(1).squeeze_dim(1) * pixels).sum() / total;
+    loss * (1.0 - smoothing) - all * (smoothing / classes as f64)
 }
 
 /// `-log(1 - p)` of the probability of the label's class, summed over the pixels that have a label and divided by the number of all scores of all
