@@ -160,7 +160,7 @@ fn focal_losses() {
         // Sure enough to leave the range of an exponential.
         logits[0] = -120.0;
         let weights = weights(rows);
-        let target = |row: usize| (row % 4 == 0).then_some(row % columns);
+        let target = |row: usize| row.is_multiple_of(4).then_some(row % columns);
         let targets: Vec<_> = (0..rows).map(target).collect();
         let (mut sum, mut expected) = (0.0, Vec::new());
         for (i, &x) in logits.iter().enumerate() {

@@ -18,30 +18,24 @@ pub fn pixel_cross_entropy(
     let [images, height, width, classes] = logits.dims();
     let rows = images * height * width;
     let labels = labels.reshape([rows]);
-    let ignored = labels.clone().equal_elem(i64::from(LabelMap::IGNORE));
     let scores = logits.reshape([rows, classes]);
-    let mut counts = ignored.clone().bool_not().float().cast(scores.dtype());
-    let labels = labels.mask_fill(ignored, 0);
-    let weights = weights.map(|weights| {
-        let weights = TensorData::new(weights.to_vec(), [classes]);
-        Tensor::<1>::from_data(weights, &counts.device()).cast(scores.dtype())
-    });
-    let pixels = counts.clone();
-    if let Some(weights) = &weights {
-        counts = counts * weights.clone().gather(0, labels.clone());
-    }
-    let total = counts.clone().sum();
-    // Where nothing counts the sum is 0 as well.
-    let total = total.clone().mask_fill(total.equal_elem(0.0), 1.0);
-    let loss = cross_entropy_of_rows(scores.clone(), labels, counts / total.clone());
+    let ignore = i64::from(LabelMap::IGNORE);
+    let loss = cross_entropy_of_rows(scores.clone(), labels.clone(), ignore, weights);
     if smoothing == 0.0 {
         return loss;
     }
-    let all = log_softmax(scores, 1);
-    let all = match weights {
-        Some(weights) => all * weights.unsqueeze_dim(0),
-        None => all,
-    };
+    let ignored = labels.clone().equal_elem(ignore);
+    let pixels = ignored.clone().bool_not().float().cast(scores.dtype());
+    let (mut all, mut counts) = (log_softmax(scores, 1), pixels.clone());
+    if let Some(weights) = weights {
+        let weights = TensorData::new(weights.to_vec(), [classes]);
+        let weights = Tensor::<1>::from_data(weights, &counts.device()).cast(counts.dtype());
+        counts = counts * weights.clone().gather(0, labels.mask_fill(ignored, 0));
+        all = all * weights.unsqueeze_dim(0);
+    }
+    let total = counts.sum();
+    // Where nothing counts the sum below is 0 as well.
+    let total = total.clone().mask_fill(total.equal_elem(0.0), 1.0);
     let all = (all.sum_dim(1).squeeze_dim(1) * pixels).sum() / total;
     loss * (1.0 - smoothing) - all * (smoothing / classes as f64)
 }
