@@ -4,8 +4,8 @@
     python tools/compare_methods.py cifar10 [NAME ...] [--seeds 3] [--runs runs] [--print]
 
 A set is a recipe and named changes of it. Runs that are there already are kept, an interrupted one goes on. `--print`
-only shows the commands. At the end: the mean and the standard deviation over seeds of the last epoch's top-1 accuracy on the
-test images, as Markdown. Needs nothing but the program.
+only shows the commands. At the end: the mean and the standard deviation over seeds of the last epoch's headline (top-1, AP, mask AP,
+mIoU) on the test images, and of its difference to the student alone with the same seed, as Markdown. Needs nothing but the program.
 """
 
 import argparse
@@ -110,7 +110,31 @@ EVIDENCE = {
     "review-kd-kd": ['methods=[{ kind = "review-kd", ramp_epochs = 5, weight = 0.6 }, { kind = "kd" }]'],
 }
 
+
+def dense(recipe, rest):
+    """A recipe of ReviewKD, the same student alone, and the rest."""
+    return (recipe, {"alone": ["methods=[]"], "review-kd": []} | {name: [text] for name, text in rest.items()})
+
+
+# Weights of the method's papers for detectors and segmenters; PKD's and CWD's as in MMRazor.
+PYRAMID = {
+    "tskd": 'methods=[{ kind = "tskd" }]',
+    "cwd": 'methods=[{ kind = "cwd", weight = 10.0, temperature = 1.0 }]',
+    "pkd": 'methods=[{ kind = "pkd", weight = 6.0 }]',
+    "tst": 'methods=[{ kind = "tst" }]',
+}
+PIXELS = {
+    "kd": 'methods=[{ kind = "kd", temperature = 1.0, weight = 1.0 }]',
+    "cwd": 'methods=[{ kind = "cwd", weight = 3.0, temperature = 4.0 }]',
+    "tskd": 'methods=[{ kind = "tskd" }]',
+    "tst": 'methods=[{ kind = "tst" }]',
+}
+
 SETS = {
+    # Dense tasks. The teachers of drawn scenes are trained first: `potstill train scenes-detection-teacher`.
+    "scenes-detection": dense("scenes-detection-review-kd", PYRAMID),
+    "scenes-instances": dense("scenes-instances-review-kd", PYRAMID),
+    "camvid": dense("camvid-enet-review-kd", PIXELS),
     "evidence": ("evidence-cifar10", EVIDENCE),
     "cifar10": ("comparison-cifar10", CIFAR10 | LEARNED),
     "cifar10-longer": ("comparison-cifar10", longer(CIFAR10 | LEARNED_LONGER)),
@@ -226,7 +250,7 @@ def main():
     recipe, changes = SETS[given.set]
     rows = []
     for name in given.names or changes:
-        run = f"{recipe}-{name}"
+        run = f"{recipe.removesuffix('-review-kd')}-{name}"
         overrides = [f"name={run}"] + [text.replace("%RUNS%", given.runs) for text in changes[name]]
         command = [given.potstill, "train", f"recipes/{recipe}.toml", *overrides]
         command += ["--seeds", str(given.seeds), "--runs", given.runs, "--resume"]
@@ -236,11 +260,26 @@ def main():
         subprocess.run(command, check=True)
         summaries = sorted(Path(given.runs, run).glob("seed-*/summary.json"))
         rows.append((name, [json.loads(path.read_text()) for path in summaries]))
+    print_table(rows)
+
+
+def print_table(rows):
+    """A line for each name: the mean over seeds, the mean difference to the student alone of the same seed, each seed, minutes of a run."""
+    alone = {summary["seed"]: headline(summary) for name, summaries in rows if name == "alone" for summary in summaries}
     for name, summaries in rows:
-        values = [headline(summary) for summary in summaries]
-        spread = statistics.stdev(values) if len(values) > 1 else 0.0
+        by_seed = {summary["seed"]: headline(summary) for summary in summaries}
+        gains = [value - alone[seed] for seed, value in by_seed.items() if name != "alone" and seed in alone]
         minutes = sum(summary["seconds"] for summary in summaries) / 60 / len(summaries)
-        print(f"| {name} | {statistics.mean(values):.2f} ± {spread:.2f} | {len(values)} | {minutes:.1f} |")
+        each = ", ".join(f"{value:.2f}" for value in by_seed.values())
+        print(f"| {name} | {spread(list(by_seed.values()))} | {spread(gains)} | {each} | {minutes:.1f} |")
+
+
+def spread(values):
+    """The mean, and behind it the sample standard deviation where there are several."""
+    if not values:
+        return ""
+    deviation = f" ± {statistics.stdev(values):.2f}" if len(values) > 1 else ""
+    return f"{statistics.mean(values):.2f}{deviation}"
 
 
 if __name__ == "__main__":
