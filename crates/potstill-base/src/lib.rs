@@ -4,6 +4,8 @@
 //! * [`Digest`] and [`hexadecimal`]: SHA-256 as text;
 //! * [`CacheEntry`]: a folder of the cache that one run at a time works in, and files that are trusted by their checksum;
 //! * [`RecordFile`]: records that several runs read and write at once;
+//! * [`open_file`], [`read_file`], [`read_text`]: what a person names, with a limit; no pipes and devices;
+//! * [`printable`]: text of a stranger, made safe to be shown;
 //! * [`nearest`]: the name that somebody probably meant.
 //!
 //! Floor 0: no tensor library, nothing of Potstill.
@@ -11,11 +13,15 @@
 mod atomic;
 mod cache;
 mod digest;
+mod files;
 mod nearest;
+mod printable;
 mod records;
 
 pub use atomic::{write_atomically, write_atomically_with};
 pub use cache::{CacheEntry, CacheError, CacheUser, Lookup, cache_folder};
 pub use digest::{Digest, hexadecimal};
+pub use files::{MOST_TEXT, open_file, read_file, read_text};
 pub use nearest::{did_you_mean, nearest, quoted};
+pub use printable::{printable, printable_lines};
 pub use records::RecordFile;

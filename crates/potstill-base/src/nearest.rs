@@ -12,10 +12,13 @@
 /// assert_eq!(nearest("fitnet", ["kd", "review-kd", "tst"]), None);
 /// ```
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if name.len() > LONGEST {
+        return None;
+    }
     let name = plain(name);
     let mut near = None;
     let mut akin = None;
-    for candidate in candidates {
+    for candidate in candidates.into_iter().filter(|name| name.len() <= LONGEST) {
         let compared = plain(candidate);
         let distance = strsim::damerau_levenshtein(&name, &compared);
         let best = if distance <= allowed(&name, &compared) {
@@ -43,6 +46,9 @@ pub fn quoted<'a>(names: impl IntoIterator<Item = &'a str>) -> String {
     let names = names.into_iter().map(|name| format!("`{name}`"));
     names.collect::<Vec<_>>().join(", ")
 }
+
+/// Nobody types a longer name, and comparing takes time and memory by the product of both lengths.
+const LONGEST: usize = 200;
 
 fn plain(name: &str) -> String {
     name.to_lowercase().replace('-', "_")
@@ -112,6 +118,8 @@ mod tests {
             assert_eq!(nearest(name, KEYS), None, "{name}");
         }
         assert_eq!(nearest("lr", []), None);
+        let long = "epochs".repeat(100_000);
+        assert_eq!(nearest(&long, [long.as_str()]), None);
         let sets = ["cifar10", "cifar100", "mnist", "shapes"];
         assert_eq!(nearest("imagenet", sets), None);
     }

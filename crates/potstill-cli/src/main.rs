@@ -21,6 +21,7 @@ mod model_name;
 mod network_arguments;
 mod open_arguments;
 mod opened;
+mod printed;
 mod progress_lines;
 mod recipes;
 mod teacher_recipes;
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-use crate::{arguments::Arguments, failure::Failure};
+use crate::{arguments::Arguments, failure::Failure, printed::tell};
 
 /// Feature maps of one step are the memory of the next.
 #[global_allocator]
@@ -41,7 +42,7 @@ fn main() -> ExitCode {
     match commands::run(arguments) {
         Ok(()) | Err(Failure::ClosedPipe) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("{failure}");
+            tell!("{failure}");
             failure.exit_code()
         }
     }

@@ -1,12 +1,13 @@
 //! Networks as the command line names them, ready for use.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
+use potstill_base::read_text;
 use potstill_engine::{NetworkInput, Predictor, Source, cpu, default_input};
 use potstill_models::OnnxModel;
 use potstill_random::Seed;
 
-use crate::{failure::Failure, network_arguments::InputArguments};
+use crate::{failure::Failure, network_arguments::InputArguments, printed::tell};
 
 /// Whether a path on the command line means an ONNX file.
 pub fn is_onnx(path: &Path) -> bool {
@@ -24,7 +25,7 @@ pub fn network(source: &Source, owner: &str, input: &InputArguments) -> Result<P
 /// Says what was decided about weights on standard error, whatever else is asked to be quiet: it changes the result.
 pub fn say(notes: &[String]) {
     for note in notes {
-        eprintln!("note: {note}");
+        tell!("note: {note}");
     }
 }
 
@@ -45,8 +46,8 @@ pub fn onnx(
 
 /// The names in a file, one a line, in the order of a network's outputs.
 pub fn class_names(file: &Path) -> Result<Vec<String>, Failure> {
-    let text = fs::read_to_string(file)
-        .map_err(|error| Failure::Work(format!("cannot read {}: {error}", file.display())))?;
+    let text =
+        read_text(file).map_err(|error| Failure::Work(format!("cannot read {}: {error}", file.display())))?;
     let names = text.lines().map(str::trim).filter(|line| !line.is_empty());
     Ok(names.map(str::to_owned).collect())
 }

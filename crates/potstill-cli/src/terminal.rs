@@ -5,7 +5,7 @@ use std::{io::IsTerminal, time::Instant};
 use indicatif::{ProgressBar, ProgressStyle};
 use potstill_engine::{EpochProgress, Observer, StepProgress, epoch_line};
 
-use crate::progress_lines::ProgressLines;
+use crate::{printed::tell, progress_lines::ProgressLines};
 
 /// Shows a run on standard error.
 pub struct Terminal {
@@ -35,8 +35,8 @@ impl Terminal {
 
     fn line(&self, line: &str) {
         match &self.bar {
-            Some(bar) => bar.suspend(|| eprintln!("{line}")),
-            None if !self.quiet => eprintln!("{line}"),
+            Some(bar) => bar.suspend(|| tell!("{line}")),
+            None if !self.quiet => tell!("{line}"),
             None => {}
         }
     }

@@ -1,14 +1,16 @@
 //! Named files from a folder, from a tar archive or from one that is packed as a whole (gzip, xz), so that a reader need
 //! not care which.
 
-use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use flate2::bufread::MultiGzDecoder;
 use lzma_rust2::XzReader;
 
+use potstill_base::read_file;
+
 use crate::DataError;
+use crate::limits::{Bounded, MOST_ANNOTATIONS, most_unpacked};
 
 /// One file with its bytes.
 #[derive(Debug)]
@@ -53,12 +55,13 @@ pub(crate) fn read_unpacked(path: &Path) -> Result<Vec<u8>, DataError> {
 
 /// A reader of a file's content, unpacked where it is packed (told by its first bytes).
 pub(crate) fn reader(path: &Path) -> Result<Box<dyn Read>, DataError> {
-    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let file = potstill_base::open_file(path).map_err(DataError::io("open", path))?;
+    let most = most_unpacked(file.metadata().map_err(DataError::io("look at", path))?.len());
     let file = BufReader::with_capacity(1 << 16, file);
     Ok(match packing(path)? {
         Packing::None => Box::new(file),
-        Packing::Gzip => Box::new(MultiGzDecoder::new(file)),
-        Packing::Xz => Box::new(XzReader::new(file, true)),
+        Packing::Gzip => Box::new(Bounded::new(MultiGzDecoder::new(file), most)),
+        Packing::Xz => Box::new(Bounded::new(XzReader::new(file, true), most)),
     })
 }
 
@@ -77,7 +80,7 @@ enum Packing {
 
 fn packing(path: &Path) -> Result<Packing, DataError> {
     let mut start = Vec::new();
-    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let file = potstill_base::open_file(path).map_err(DataError::io("open", path))?;
     file.take(6)
         .read_to_end(&mut start)
         .map_err(DataError::io("read", path))?;
@@ -93,7 +96,7 @@ fn from_folder(folder: &Path, wanted: &[&str]) -> Result<Vec<Member>, DataError>
     for name in wanted {
         let path = folder.join(name);
         if path.is_file() {
-            let bytes = fs::read(&path).map_err(DataError::io("read", &path))?;
+            let bytes = read_file(&path, MOST_ANNOTATIONS).map_err(DataError::io("read", &path))?;
             found.push(Member {
                 name: (*name).to_owned(),
                 path,

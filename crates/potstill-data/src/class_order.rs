@@ -1,6 +1,5 @@
 //! The order in which classes are numbered.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::{DataError, natural_order};
@@ -47,7 +46,7 @@ impl ClassOrder {
                 advice: "the order of classes is `natural`, `ascii`, or a text file with the name of a class in each line".to_owned(),
             });
         }
-        let text = fs::read_to_string(file).map_err(DataError::io("read", file))?;
+        let text = potstill_base::read_text(file).map_err(DataError::io("read", file))?;
         let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
         let names: Vec<String> = text
             .lines()

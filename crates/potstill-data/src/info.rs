@@ -2,6 +2,8 @@
 
 use std::sync::OnceLock;
 
+use potstill_base::printable;
+
 use crate::{DataError, Findings, Fingerprint, LeftOut, Sample, Target, TargetKind};
 
 /// What a data set says about all of its images.
@@ -45,9 +47,9 @@ impl DatasetInfo {
         classes: impl IntoIterator<Item = impl AsRef<str>>,
     ) -> Self {
         Self {
-            name: name.into(),
+            name: printable(&name.into()).into_owned(),
             target,
-            classes: classes.into_iter().map(|name| name.as_ref().to_owned()).collect(),
+            classes: class_names(classes),
             class_ids: Vec::new(),
             left_out: LeftOut::default(),
             notes: Vec::new(),
@@ -91,7 +93,14 @@ impl DatasetInfo {
     pub(crate) fn told_of_files(&self) -> Vec<String> {
         let mut lines = self.left_out.notes(&self.name);
         lines.extend(self.notes.iter().cloned());
-        lines
+        if self.target == TargetKind::Class && self.classes.len() == 1 {
+            lines.push(format!(
+                "warning: {} has one class only: there is nothing to tell apart, and every network is right",
+                self.name
+            ));
+        }
+        let shown = lines.iter().map(|line| printable(line).into_owned());
+        shown.collect()
     }
 
     /// Holds a sample to what holds for all of them.
@@ -142,6 +151,12 @@ impl DatasetInfo {
         let computed = compute()?;
         Ok(*self.fingerprint.get_or_init(|| computed))
     }
+}
+
+/// Names of classes, in which characters that a terminal would obey are written out: they go on into logs, reports and models.
+pub(crate) fn class_names(names: impl IntoIterator<Item = impl AsRef<str>>) -> Vec<String> {
+    let names = names.into_iter();
+    names.map(|name| printable(name.as_ref()).into_owned()).collect()
 }
 
 /// A copy is for another data set (a part of this one, say), so it does not have the kept fingerprint.

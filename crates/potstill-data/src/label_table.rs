@@ -1,11 +1,11 @@
 //! A CSV file with the class of each image: columns `file` and `label`, and perhaps `split`.
 
-use std::fs;
 use std::path::Path;
 
 use csv::{ReaderBuilder, StringRecord, Trim};
 
 use crate::DataError;
+use crate::limits::MOST_ANNOTATIONS;
 
 /// What the columns are called in tables that people have, in lower case.
 const FILE: [&str; 11] = [
@@ -52,7 +52,7 @@ struct Columns {
 
 /// Reads a table. `is_image` says whether a text names an image that is there, which tells a first row from a header.
 pub(crate) fn read(table: &Path, is_image: impl Fn(&str) -> bool) -> Result<Vec<Row>, DataError> {
-    let text = fs::read(table).map_err(DataError::io("read", table))?;
+    let text = potstill_base::read_file(table, MOST_ANNOTATIONS).map_err(DataError::io("read", table))?;
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let mut reader = ReaderBuilder::new()
         .has_headers(false)

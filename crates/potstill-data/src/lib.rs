@@ -54,6 +54,7 @@ mod label_table;
 mod labelled;
 mod layout;
 mod left_out;
+mod limits;
 mod loader;
 mod mnist_idx;
 mod named;

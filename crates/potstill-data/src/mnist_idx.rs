@@ -3,10 +3,10 @@
 //! Format: <http://yann.lecun.com/exdb/mnist/>, "File formats". Images are `[n, rows, columns]`, labels
 //! `[n]`.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use crate::dataset::name_of;
+use crate::info::class_names;
 use crate::{DataError, Dataset, DatasetInfo, Image, Sample, Split, Target, TargetKind, archive_members};
 
 /// Grey images from IDX files, held in memory.
@@ -94,7 +94,7 @@ impl MnistIdx {
 
     /// Takes the class names from a file with one class a line, with or without its number before the name.
     fn name_classes(&mut self, path: &Path) -> Result<(), DataError> {
-        let text = fs::read_to_string(path).map_err(DataError::io("read", path))?;
+        let text = potstill_base::read_text(path).map_err(DataError::io("read", path))?;
         let names: Vec<String> = text
             .lines()
             .filter(|line| !line.trim().is_empty())
@@ -114,7 +114,7 @@ impl MnistIdx {
             );
             return Err(DataError::format(path, format!("line {}", names.len()), problem));
         }
-        self.info.classes = names;
+        self.info.classes = class_names(names);
         Ok(())
     }
 }

@@ -3,7 +3,6 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    fs,
     path::Path,
 };
 
@@ -47,7 +46,7 @@ impl Pairs {
     /// A file that cannot be read or is of another form, names and images that `dataset` lacks, with their
     /// line; a data set without one class for each image.
     pub fn read(path: &Path, dataset: &dyn Dataset) -> Result<Self, DataError> {
-        let text = fs::read_to_string(path).map_err(DataError::io("read", path))?;
+        let text = potstill_base::read_text(path).map_err(DataError::io("read", path))?;
         let broken = |line: usize, problem: String| DataError::Format {
             file: path.display().to_string(),
             place: format!("line {}", line + 1),

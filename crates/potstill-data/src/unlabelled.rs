@@ -1,11 +1,12 @@
 //! Images in a folder without classes, of which nothing is known: to learn from a teacher with.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use crate::decode::format::extension;
 use crate::decode::{decode_with, read_header};
+use crate::limits::MOST_IMAGE;
 use crate::{
     DataError, Dataset, DatasetInfo, DecodeOptions, LeftOut, LeftOutReason, Sample, Target, TargetKind,
     natural_order,
@@ -113,7 +114,7 @@ impl Dataset for Unlabelled {
     fn sample(&self, index: usize) -> Result<Sample, DataError> {
         self.in_range(index)?;
         let path = &self.files[index];
-        let bytes = fs::read(path).map_err(DataError::io("read", path))?;
+        let bytes = potstill_base::read_file(path, MOST_IMAGE).map_err(DataError::io("read", path))?;
         let image = decode_with(&bytes, &path.display().to_string(), &self.decode)?;
         Ok(Sample {
             image,
@@ -124,7 +125,7 @@ impl Dataset for Unlabelled {
     fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
         self.in_range(index)?;
         let path = &self.files[index];
-        let file = File::open(path).map_err(DataError::io("open", path))?;
+        let file = potstill_base::open_file(path).map_err(DataError::io("open", path))?;
         let source = path.display().to_string();
         let header = read_header(&mut BufReader::new(file), &source, &self.decode)?;
         Ok(header.shape(&self.decode))

@@ -120,16 +120,24 @@ fn specimen(spec: &RunSpec) -> Result<Batch, EngineError> {
     }
 }
 
+/// So many steps stand for all: a plan of any number of epochs answers at once.
+const LOOKED_AT: usize = 500_000;
+
 /// What each method reads in a step, and whether it looks at its teacher.
 type WhatIsRead = Vec<(Reads, bool)>;
 
 /// The kinds of the student's steps, each with its first and how many epochs they make together. Steps in which the methods read the same
-/// are taken to cost the same.
+/// are taken to cost the same. Of a longer run, steps at equal distances are looked at.
 fn kinds(spec: &RunSpec, learner: &Learner) -> Vec<(Moment, f64)> {
     let steps = spec.steps_per_epoch();
     let mut kinds: Vec<(WhatIsRead, Moment, usize)> = Vec::new();
-    let epochs = (0..spec.epochs()).map(StudentEpoch);
-    for at in epochs.flat_map(|epoch| (0..steps).map(move |step| Moment { epoch, step })) {
+    let all = spec.epochs().saturating_mul(steps);
+    let distance = all.div_ceil(LOOKED_AT).max(1);
+    for step in (0..all).step_by(distance) {
+        let at = Moment {
+            epoch: StudentEpoch(step / steps),
+            step: step % steps,
+        };
         let methods = learner.methods.iter().map(|planned| &planned.method);
         let read: WhatIsRead = methods
             .map(|method| (method.reads_at(at), method.looks_at_teacher(at)))
@@ -139,9 +147,10 @@ fn kinds(spec: &RunSpec, learner: &Learner) -> Vec<(Moment, f64)> {
             None => kinds.push((read, at, 1)),
         }
     }
+    let epochs_of_one = spec.epochs() as f64 / all.div_ceil(distance).max(1) as f64;
     let kinds = kinds.into_iter();
     kinds
-        .map(|(_, first, count)| (first, count as f64 / steps.max(1) as f64))
+        .map(|(_, first, count)| (first, count as f64 * epochs_of_one))
         .collect()
 }
 

@@ -1,6 +1,6 @@
 //! The `config.json` of a student: the file that makes its weights usable.
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use potstill_data::{Augment, Normalise};
 use potstill_models::{BuildOptions, Model, Shortcut, find};
@@ -84,7 +84,7 @@ pub struct InputConfig {
 impl ModelConfig {
     /// Reads a `config.json`.
     pub(crate) fn read(path: &Path) -> Result<Self, EngineError> {
-        let text = fs::read_to_string(path).map_err(EngineError::io("read", path))?;
+        let text = potstill_base::read_text(path).map_err(EngineError::io("read", path))?;
         serde_json::from_str(&text).map_err(|source| EngineError::ModelConfig {
             file: path.into(),
             source,

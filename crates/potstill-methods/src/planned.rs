@@ -27,16 +27,19 @@ pub struct TeacherRef {
     pub weight: f64,
 }
 
+/// Nobody waits for more epochs, and a plan of any number has to answer at once.
+const LOOKED_AT: usize = 100_000;
+
 impl PlannedMethod {
     /// Whether the teacher with this index is one of its own.
     pub fn learns_from(&self, teacher: usize) -> bool {
         self.teachers.iter().any(|own| own.index == teacher)
     }
 
-    /// Everything that it reads in a training of so many epochs of the student.
+    /// Everything that it reads in a training of so many epochs of the student, of which the first hundred thousand are looked at.
     pub fn all_reads(&self, epochs: usize) -> Reads {
         let mut all = Reads::default();
-        for epoch in 0..epochs {
+        for epoch in 0..epochs.min(LOOKED_AT) {
             let Reads { student, teacher } = self.method.reads(StudentEpoch(epoch));
             for (known, points) in [(&mut all.student, student), (&mut all.teacher, teacher)] {
                 let new: Vec<_> = points

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use potstill_base::printable;
 use toml::de::{DeTable, DeValue};
 use toml::{Spanned, Table};
 
@@ -79,6 +80,9 @@ pub(crate) fn parse(text: &str, file: &str) -> Result<(Table, Places), RecipeErr
     ))
 }
 
+/// As much of a wrong line is shown.
+const MOST_WRITTEN: usize = 200;
+
 /// What the parser says, in one line, with the text it says it of.
 pub(crate) fn parser_words(error: &toml::de::Error, written: &str) -> String {
     let message = error.message().trim().replace('\n', ", ");
@@ -92,7 +96,9 @@ pub(crate) fn parser_words(error: &toml::de::Error, written: &str) -> String {
     if written.is_empty() {
         message
     } else {
-        format!("{message}: {written}")
+        let start: String = written.chars().take(MOST_WRITTEN).collect();
+        let dots = if start.len() < written.len() { "..." } else { "" };
+        printable(&format!("{message}: {start}{dots}")).into_owned()
     }
 }
 

@@ -5,6 +5,8 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use potstill_base::{printable, printable_lines};
+
 /// What can be wrong with a recipe.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -32,7 +34,7 @@ pub enum RecipeError {
     /// The text is TOML but no recipe: one line for each problem.
     #[error("{}", lines(problems))]
     Invalid {
-        /// All that was found, in the order of the file, overrides last.
+        /// What was found, in the order of the file, overrides last; the first hundred.
         problems: Vec<Problem>,
     },
 
@@ -45,16 +47,22 @@ impl RecipeError {
     /// Many problems as one error, in the order in which a reader goes through the file.
     pub(crate) fn invalid(mut problems: Vec<Problem>) -> Self {
         problems.sort_by(|a, b| a.place.cmp(&b.place));
+        problems.truncate(MOST_TOLD);
         Self::Invalid { problems }
     }
 }
 
+/// Nobody reads on behind so many lines.
+const MOST_TOLD: usize = 100;
+
 fn lines(problems: &[Problem]) -> String {
-    problems
-        .iter()
-        .map(ToString::to_string)
-        .collect::<Vec<_>>()
-        .join("\n")
+    let mut lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    if problems.len() == MOST_TOLD {
+        lines.push(format!(
+            "… these are the first {MOST_TOLD} mistakes; there may be more"
+        ));
+    }
+    lines.join("\n")
 }
 
 /// One thing that is wrong.
@@ -70,7 +78,7 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.place, self.text)
+        write!(f, "{}: {}", self.place, printable_lines(&self.text))
     }
 }
 
@@ -90,7 +98,7 @@ impl fmt::Display for Place {
         match self {
             Self::File(file) => write!(f, "{file}"),
             Self::Line(file, line) => write!(f, "{file}:{line}"),
-            Self::Override(text) => write!(f, "override `{text}`"),
+            Self::Override(text) => write!(f, "override `{}`", printable(text)),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use potstill_base::read_text;
 use potstill_settings::Described;
 use toml::{Table, Value};
 
@@ -11,7 +12,7 @@ use crate::error::{Problem, RecipeError};
 use crate::nearest::nearest;
 use crate::origin::Origin;
 use crate::tables::recipe::{Recipe, VERSION};
-use crate::validate::validate;
+use crate::validate::{orders, validate};
 use crate::{Schema, defaults, document, overrides, read};
 
 impl Schema {
@@ -21,7 +22,7 @@ impl Schema {
     /// Where the file cannot be read, is not TOML, or is no valid recipe; see [`Schema::read_text`].
     pub fn read_path(&self, path: impl AsRef<Path>, overrides: &[String]) -> Result<Recipe, RecipeError> {
         let path = path.as_ref();
-        let text = fs::read_to_string(path).map_err(|source| {
+        let text = read_text(path).map_err(|source| {
             let advice = similar_file(path).map(|file| format!("; did you mean {}?", file.display()));
             RecipeError::Read {
                 path: path.to_owned(),
@@ -59,6 +60,7 @@ impl Schema {
                 problems = vec![foreign_version(&root, version)];
             }
             _ => {
+                problems.extend(orders(&table, &root));
                 problems.extend(validate(&table, &Recipe::KIND, &root, self));
                 problems.extend(check_sources(&table, &root));
             }

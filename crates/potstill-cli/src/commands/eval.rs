@@ -22,6 +22,7 @@ use crate::{
     network_arguments::{InputArguments, SourceArguments},
     open_arguments::OpenArguments,
     opened::{self, is_onnx},
+    printed::tell,
 };
 
 /// Arguments of `eval`.
@@ -104,10 +105,10 @@ pub fn run(arguments: &EvalArguments, quiet: bool) -> Result<(), Failure> {
     let prepared = predictor.prepare(data)?;
     if !quiet {
         for line in &told {
-            eprintln!("{line}");
+            tell!("{line}");
         }
-        eprintln!("{}", introduction(&predictor, prepared.data.len()));
-        prepared.notes.iter().for_each(|note| eprintln!("{note}"));
+        tell!("{}", introduction(&predictor, prepared.data.len()));
+        prepared.notes.iter().for_each(|note| tell!("{note}"));
     }
     let settings = EvaluationSettings {
         loading: LoaderConfig {

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use potstill_engine::{CheckpointChoice, RunFolder, export};
 
-use crate::failure::Failure;
+use crate::{failure::Failure, printed::tell};
 
 /// Arguments of `export`.
 #[derive(Debug, Args)]
@@ -30,7 +30,7 @@ pub fn run(arguments: &ExportArguments, quiet: bool) -> Result<(), Failure> {
     };
     export(&folder, choice, &arguments.out)?;
     if !quiet {
-        eprintln!(
+        tell!(
             "{}: model.safetensors, config.json, README.md",
             arguments.out.display()
         );

@@ -22,6 +22,7 @@ use crate::{
     failure::Failure,
     model_name::ModelName,
     opened::{is_onnx, say},
+    printed::tell,
 };
 
 /// Arguments of `inspect`.
@@ -120,7 +121,7 @@ fn loaded(arguments: &InspectArguments, file: &Path, device: &Device) -> Result<
     let opened = source.open(device, Seed::new(0), "inspect")?;
     let seconds = began.elapsed().as_secs_f64();
     say(&opened.notes);
-    eprintln!("{} fits, loaded in {seconds:.2} s", file.display());
+    tell!("{} fits, loaded in {seconds:.2} s", file.display());
     Ok(opened.network)
 }
 

@@ -16,14 +16,14 @@ pub mod score;
 pub mod train;
 pub mod verify;
 
-use std::io::{self, Write};
+use std::io;
 
 use clap::CommandFactory;
-use serde::Serialize;
 
 use crate::{
     arguments::{Arguments, Command},
     failure::Failure,
+    printed::{print, print_json},
 };
 
 /// Does what the arguments say.
@@ -57,19 +57,4 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
             Ok(())
         }
     }
-}
-
-/// Prints a result to standard output.
-fn print(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    if !text.ends_with('\n') {
-        out.write_all(b"\n")?;
-    }
-    Ok(out.flush()?)
-}
-
-/// Prints a result as JSON.
-fn print_json(value: &impl Serialize) -> Result<(), Failure> {
-    print(&serde_json::to_string_pretty(value)?)
 }

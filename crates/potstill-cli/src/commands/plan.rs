@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use potstill_data::TargetKind;
-use potstill_engine::{EpochKind, Estimate, NetworkInput, Plan, PlannedCache, RunSpec, SearchEpoch};
+use potstill_engine::{Estimate, NetworkInput, Plan, PlannedCache, RunSpec, SearchEpoch};
 use potstill_methods::{NetworkInfo, StudentEpoch, TeacherUpdate};
 use potstill_ops::{Mode, Point};
 use potstill_recipe::Enlarge;
@@ -168,22 +168,19 @@ fn cache(text: &mut String, kept: &PlannedCache) {
 
 /// When augmentations learn, between the student's epochs.
 fn rounds(text: &mut String, spec: &RunSpec) {
-    for kind in spec.timeline.kinds() {
-        if let EpochKind::SearchRound(SearchEpoch {
-            method,
-            epoch: 0,
-            epochs,
-            before: StudentEpoch(before),
-            ..
-        }) = *kind
-        {
-            let name = &spec.methods[method].id;
-            let (next, plural) = (before + 1, if epochs == 1 { "" } else { "s" });
-            let _ = writeln!(
-                text,
-                "round     {name}: {epochs} epoch{plural} before the student's epoch {next}"
-            );
-        }
+    for SearchEpoch {
+        method,
+        epochs,
+        before: StudentEpoch(before),
+        ..
+    } in spec.timeline.rounds()
+    {
+        let name = &spec.methods[method].id;
+        let (next, plural) = (before + 1, if epochs == 1 { "" } else { "s" });
+        let _ = writeln!(
+            text,
+            "round     {name}: {epochs} epoch{plural} before the student's epoch {next}"
+        );
     }
 }
 

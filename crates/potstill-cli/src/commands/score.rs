@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     commands::{print, print_json},
     failure::Failure,
+    printed::tell,
 };
 
 /// By what the objects of a task's results are compared; `None` where results are no objects.
@@ -40,7 +41,7 @@ pub fn run(
     }
     if !quiet {
         for (category, count) in &unknown {
-            eprintln!(
+            tell!(
                 "{count} results of category {category}, which {} does not have, are left out",
                 truth.path.display()
             );

@@ -12,6 +12,7 @@ use potstill_recipe::Recipe;
 use crate::{
     failure::Failure,
     interrupt,
+    printed::tell,
     recipes::{self, RecipeArguments},
     teacher_recipes,
     terminal::Terminal,
@@ -160,7 +161,7 @@ pub fn once(
 fn tell_that_tests_choose(title: &str) {
     static TOLD: Once = Once::new();
     TOLD.call_once(|| {
-        eprintln!(
+        tell!(
             "{title}: the test images choose the best epoch; with `data.validation = 0.1` a part of the training images does"
         );
     });
@@ -177,7 +178,7 @@ fn go(
     match run.go(&mut Terminal::new(title, quiet), stop)? {
         Outcome::Finished => {
             if !quiet {
-                eprintln!("{title}: the student is in {}", place.student().display());
+                tell!("{title}: the student is in {}", place.student().display());
             }
             Ok(())
         }

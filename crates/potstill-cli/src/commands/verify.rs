@@ -13,6 +13,7 @@ use crate::{
     failure::Failure,
     network_arguments::{InputArguments, SourceArguments},
     opened,
+    printed::tell,
 };
 
 /// Arguments of `verify`.
@@ -72,13 +73,13 @@ pub fn run(arguments: &VerifyArguments, quiet: bool) -> Result<(), Failure> {
     };
     let prepared = predictor.prepare_pairs(data)?;
     if !quiet {
-        eprintln!(
+        tell!(
             "{}: {} folds of {}",
             predictor.name,
             pairs.folds().len(),
             prepared.data.name()
         );
-        prepared.notes.iter().for_each(|note| eprintln!("{note}"));
+        prepared.notes.iter().for_each(|note| tell!("{note}"));
     }
     let config = LoaderConfig {
         batch: arguments.batch as usize,

@@ -4,7 +4,7 @@ mod annotations;
 mod results;
 mod segmentation;
 
-use std::{fs, path::Path};
+use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
@@ -13,6 +13,7 @@ pub use results::{CocoFound, CocoResults, FoundMask};
 pub use segmentation::Segmentation;
 
 use crate::DataError;
+use crate::limits::MOST_ANNOTATIONS;
 
 /// By what objects are compared.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,10 @@ pub enum RegionKind {
 }
 
 fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, DataError> {
-    parse_json(&fs::read(path).map_err(DataError::io("read", path))?, path)
+    parse_json(
+        &potstill_base::read_file(path, MOST_ANNOTATIONS).map_err(DataError::io("read", path))?,
+        path,
+    )
 }
 
 fn parse_json<T: DeserializeOwned>(bytes: &[u8], path: &Path) -> Result<T, DataError> {

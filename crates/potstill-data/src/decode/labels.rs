@@ -7,6 +7,7 @@ use png::{BitDepth, ColorType, Decoder, Transformations};
 
 use super::DecodeOptions;
 use crate::DataError;
+use crate::limits::can_hold;
 
 /// The values of a file of labels.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +45,12 @@ impl LabelImage {
                 width,
                 max_pixels: options.max_pixels,
             });
+        }
+        if !can_hold(bytes.len() as u64, (height as u64).saturating_mul(width as u64)) {
+            let bytes = bytes.len();
+            return Err(wrong(format!(
+                "it states {height}x{width} pixels, which its {bytes} bytes cannot hold"
+            )));
         }
         let size = reader
             .output_buffer_size()

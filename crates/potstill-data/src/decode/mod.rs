@@ -25,6 +25,7 @@ use self::format::{ImageFormat, SNIFFED};
 pub(crate) use self::header::Header;
 pub(crate) use self::labels::LabelImage;
 pub use self::options::DecodeOptions;
+use crate::limits::can_hold;
 use crate::{DataError, Image};
 
 /// What a file's header is read from.
@@ -69,7 +70,7 @@ pub fn decode_with(bytes: &[u8], file: &str, options: &DecodeOptions) -> Result<
         reason: reason.trim().to_owned(),
     };
     let (format, header) = sniffed(&mut Cursor::new(bytes)).map_err(wrong)?;
-    check_size(&header, file, options)?;
+    check_size(&header, bytes.len() as u64, file, options)?;
     let image = format.pixels(bytes).and_then(whole).map_err(wrong)?;
     Ok(if options.exif_orientation {
         header.orientation.applied(image)
@@ -87,11 +88,18 @@ pub(crate) fn read_header(
     file: &str,
     options: &DecodeOptions,
 ) -> Result<Header, DataError> {
-    let (_, header) = sniffed(reader).map_err(|reason| DataError::Decode {
+    let wrong = |reason: String| DataError::Decode {
         file: file.to_owned(),
         reason: reason.trim().to_owned(),
-    })?;
-    check_size(&header, file, options)?;
+    };
+    let (_, header) = sniffed(reader).map_err(wrong)?;
+    let length = reader.seek(std::io::SeekFrom::End(0));
+    check_size(
+        &header,
+        length.map_err(|error| wrong(error.to_string()))?,
+        file,
+        options,
+    )?;
     Ok(header)
 }
 
@@ -108,15 +116,25 @@ fn sniffed(reader: &mut dyn Bytes) -> Result<(ImageFormat, Header), String> {
     Ok((format, format.header(reader)?))
 }
 
-fn check_size(header: &Header, file: &str, options: &DecodeOptions) -> Result<(), DataError> {
-    if header.pixels() <= options.max_pixels {
+/// Holds what the header of a file of `bytes` bytes states to what is allowed, and to what so many bytes can hold.
+fn check_size(header: &Header, bytes: u64, file: &str, options: &DecodeOptions) -> Result<(), DataError> {
+    let Header { height, width, .. } = *header;
+    if header.pixels() > options.max_pixels {
+        return Err(DataError::TooLarge {
+            file: file.to_owned(),
+            height,
+            width,
+            max_pixels: options.max_pixels,
+        });
+    }
+    if can_hold(bytes, header.pixels()) {
         return Ok(());
     }
-    Err(DataError::TooLarge {
+    Err(DataError::Decode {
         file: file.to_owned(),
-        height: header.height,
-        width: header.width,
-        max_pixels: options.max_pixels,
+        reason: format!(
+            "it states {height}x{width} pixels (height x width), which its {bytes} bytes cannot hold"
+        ),
     })
 }
 

@@ -5,7 +5,6 @@ mod tar;
 mod zip;
 
 use std::borrow::Cow;
-use std::fs::{self, File};
 use std::io::{BufReader, Cursor, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
@@ -14,6 +13,7 @@ use flate2::read::DeflateDecoder;
 
 pub(crate) use self::zip::is_zip;
 use crate::decode::{Header, read_header};
+use crate::limits::MOST_IMAGE;
 use crate::{DataError, DecodeOptions, archive_members};
 
 /// Where the files are.
@@ -116,7 +116,7 @@ impl FileStore {
         match file.place {
             Place::Own => {
                 let path = self.path.join(&file.name);
-                fs::read(&path)
+                potstill_base::read_file(&path, MOST_IMAGE)
                     .map_err(DataError::io("read", &path))
                     .map(Cow::Owned)
             }
@@ -139,7 +139,7 @@ impl FileStore {
         }
         let mut bytes = vec![0; size];
         // A file handle for each read: workers share this value, and a shared handle has one position for all.
-        let mut file = File::open(&self.path).map_err(DataError::io("open", &self.path))?;
+        let mut file = potstill_base::open_file(&self.path).map_err(DataError::io("open", &self.path))?;
         file.seek(SeekFrom::Start(offset))
             .and_then(|_| file.read_exact(&mut bytes))
             .map_err(DataError::io("read", &self.path))?;
@@ -165,7 +165,7 @@ impl FileStore {
         let source = self.source(&file.name);
         if matches!(file.place, Place::Own) {
             let path = self.path.join(&file.name);
-            let opened = File::open(&path).map_err(DataError::io("open", &path))?;
+            let opened = potstill_base::open_file(&path).map_err(DataError::io("open", &path))?;
             return read_header(&mut BufReader::new(opened), &source, options);
         }
         read_header(&mut Cursor::new(&*self.read(file)?), &source, options)

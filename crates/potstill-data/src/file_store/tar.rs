@@ -1,6 +1,5 @@
 //! The files of a tar archive.
 
-use std::fs::File;
 use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
@@ -17,7 +16,7 @@ pub(super) fn list(path: &Path) -> Result<Listed, DataError> {
         let files = members(path, Cursor::new(&bytes), bytes.len() as u64)?;
         (Kind::InMemory(bytes), files)
     } else {
-        let file = File::open(path).map_err(DataError::io("open", path))?;
+        let file = potstill_base::open_file(path).map_err(DataError::io("open", path))?;
         let length = file.metadata().map_err(DataError::io("look at", path))?.len();
         (Kind::OnDisk, members(path, file, length)?)
     };

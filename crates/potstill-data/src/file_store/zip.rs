@@ -1,6 +1,5 @@
 //! The files of a zip archive, stored or deflated.
 
-use std::fs::File;
 use std::io::{BufReader, Read};
 use std::path::Path;
 
@@ -8,11 +7,12 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::{FileStore, Kind, Listed, Place, StoredFile};
 use crate::DataError;
+use crate::limits::most_unpacked;
 
 /// Whether a file starts as a zip archive does.
 pub(crate) fn is_zip(path: &Path) -> Result<bool, DataError> {
     let mut start = Vec::new();
-    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let file = potstill_base::open_file(path).map_err(DataError::io("open", path))?;
     file.take(4)
         .read_to_end(&mut start)
         .map_err(DataError::io("read", path))?;
@@ -21,7 +21,7 @@ pub(crate) fn is_zip(path: &Path) -> Result<bool, DataError> {
 
 /// Lists an archive. Its directory at the end says where everything is.
 pub(super) fn list(path: &Path) -> Result<Listed, DataError> {
-    let file = File::open(path).map_err(DataError::io("open", path))?;
+    let file = potstill_base::open_file(path).map_err(DataError::io("open", path))?;
     let length = file.metadata().map_err(DataError::io("look at", path))?.len();
     let broken = |error: zip::result::ZipError| {
         DataError::format(path, "directory", format!("{error}; get the archive again"))
@@ -48,6 +48,11 @@ pub(super) fn list(path: &Path) -> Result<Listed, DataError> {
             return Err(wrong(format!(
                 "starts at byte {offset} and has {packed} bytes: the archive is truncated; get it again"
             )));
+        }
+        if size > most_unpacked(packed) {
+            let problem =
+                format!("unpacks {packed} bytes to {size}, which no picture does; do not trust this archive");
+            return Err(wrong(problem));
         }
         let (packed, size, crc) = (packed as usize, size as usize, entry.crc32());
         let place = match entry.compression() {

@@ -22,9 +22,9 @@ pub struct ShapesOptions {
     pub size: usize,
     /// The first so many of [`Figure::ALL`]; 2 to 12. Later ones are harder to tell apart.
     pub classes: usize,
-    /// Images in the training split.
+    /// Images in the training split; at most ten million.
     pub train: usize,
-    /// Images in the test split.
+    /// Images in the test split; at most ten million.
     pub test: usize,
     /// Another seed, other images.
     pub seed: u64,
@@ -99,6 +99,8 @@ impl ShapesOptions {
         };
         range("size", self.size, 8..=1024)?;
         range("classes", self.classes, 2..=Figure::ALL.len())?;
+        range("train", self.train, 0..=MOST_IMAGES)?;
+        range("test", self.test, 0..=MOST_IMAGES)?;
         let Some([least, most]) = self.figures else {
             return Ok(());
         };
@@ -118,6 +120,9 @@ impl ShapesOptions {
         Ok(())
     }
 }
+
+/// A number for each image (its place in an order, its class) has to fit in memory.
+const MOST_IMAGES: usize = 10_000_000;
 
 /// More figures than there is ever room for.
 const MOST_FIGURES: usize = 16;

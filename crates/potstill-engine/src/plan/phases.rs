@@ -45,7 +45,7 @@ impl Phase {
     pub fn of(text: &Recipe) -> Vec<Self> {
         let mut begin = 0;
         let phases = text.phases().into_iter().map(|phase| {
-            let epochs = begin..begin + phase.epochs;
+            let epochs = begin..phase.epochs.saturating_add(begin);
             begin = epochs.end;
             let recipe::Phase {
                 name,

@@ -10,7 +10,7 @@ use crate::{
     error::EngineError,
     plan::{
         Plan,
-        timeline::{EpochKind, Timeline},
+        timeline::{EpochKind, RunEpoch, Timeline},
     },
     run_folder::RunFolder,
 };
@@ -89,9 +89,9 @@ fn finished_summary(folder: &RunFolder) -> Result<Summary, EngineError> {
 
 /// Whether the longer run would have had its rounds where this one had them.
 fn check_past(rows: &[EpochRow], timeline: &Timeline) -> Result<(), EngineError> {
-    let would_be = timeline.kinds().iter();
-    let would_be = would_be.map(|kind| matches!(kind, EpochKind::SearchRound(_)));
-    if rows.iter().map(|row| row.search).eq(would_be.take(rows.len())) {
+    let is_search = |epoch| matches!(timeline.at(RunEpoch(epoch)), Some(EpochKind::SearchRound(_)));
+    let would_be = (0..rows.len().min(timeline.len())).map(is_search);
+    if rows.iter().map(|row| row.search).eq(would_be) {
         return Ok(());
     }
     let reason = "a longer run would have had the rounds of a method between other epochs, so that this one cannot become it";

@@ -1,6 +1,7 @@
 //! A tree of values against the table of keys: finds everything that is wrong with names, types and ranges at
 //! once.
 
+mod letters;
 mod tables;
 mod words;
 
@@ -15,8 +16,9 @@ use crate::origin::Origin;
 use crate::schema::{Schema, all_keys};
 use crate::{defaults, read};
 
+pub(crate) use self::letters::orders;
 pub(crate) use self::words::describe;
-use self::words::{hint, is_written_as};
+use self::words::{hint, is_written_as, shown};
 
 /// Everything that is wrong with `table`, which is of this kind and was written at `root`.
 pub(crate) fn validate(table: &Table, kind: &Kind, root: &Origin, schema: &Schema) -> Vec<Problem> {
@@ -91,12 +93,23 @@ struct Validator<'a> {
     problems: Vec<Problem>,
 }
 
+/// A text of so many mistakes is no recipe: the rest is not looked for.
+const ENOUGH: usize = 100;
+
 impl Validator<'_> {
+    /// Whether enough is wrong to stop.
+    fn has_enough(&self) -> bool {
+        self.problems.len() >= ENOUGH
+    }
+
     fn wrong(&mut self, at: &str, problem: &str) {
         self.problems.push(self.root.problem(at, problem));
     }
 
     fn value(&mut self, at: &str, value: &Value, kind: &Kind, range: &Range) {
+        if self.has_enough() {
+            return;
+        }
         match (kind, value) {
             (Kind::Text, Value::String(text)) if text.trim().is_empty() => {
                 self.wrong(at, "must not be empty");
@@ -142,7 +155,7 @@ impl Validator<'_> {
     fn choice(&mut self, at: &str, text: &str, names: &[Named], phrase: &str) {
         if names.iter().all(|named| named.name != text) {
             let meant = did_you_mean(nearest(text, names.iter().map(|named| named.name)));
-            self.wrong(at, &format!("must be {phrase}, not \"{text}\"{meant}"));
+            self.wrong(at, &format!("must be {phrase}, not \"{}\"{meant}", shown(text)));
         }
     }
 

@@ -4,7 +4,7 @@ use potstill_settings::{Described, Key, Kind, Presence, Variant};
 use toml::{Table, Value};
 
 use super::Validator;
-use super::words::describe;
+use super::words::{describe, shown};
 use crate::document::join;
 use crate::nearest::{did_you_mean, nearest, nearest_key, quoted};
 use crate::schema::paths;
@@ -28,9 +28,14 @@ impl Validator<'_> {
         let unknown = table
             .keys()
             .filter(|name| keys.iter().all(|key| key.name != **name));
-        unknown
-            .filter_map(|name| self.unknown(at, name, keys, of))
-            .collect()
+        let mut meant = Vec::new();
+        for name in unknown {
+            if self.has_enough() {
+                break;
+            }
+            meant.extend(self.unknown(at, name, keys, of));
+        }
+        meant
     }
 
     /// The values of known keys. Those that were `meant` by a misspelled one are not missed as well.
@@ -52,7 +57,7 @@ impl Validator<'_> {
             Some(Value::String(kind)) => match variants.iter().find(|variant| variant.kind.name == kind) {
                 None => {
                     let meant = did_you_mean(nearest(kind, all()));
-                    let text = format!("must be one of {}, not \"{kind}\"{meant}", quoted(all()));
+                    let text = format!("must be one of {}, not \"{}\"{meant}", quoted(all()), shown(kind));
                     self.wrong(&path, &text);
                 }
                 Some(variant) => {
@@ -81,7 +86,7 @@ impl Validator<'_> {
                 Some(meant) => did_you_mean(Some(meant)),
                 None => format!("; there are {}", quoted(names())),
             };
-            let text = format!("is \"{kind}\", and no method has that name{meant}");
+            let text = format!("is \"{}\", and no method has that name{meant}", shown(kind));
             return self.wrong(&join(at, "kind"), &text);
         };
         let keys: Vec<&Key> = own.iter().chain(method.keys).collect();
@@ -129,7 +134,7 @@ impl Validator<'_> {
         };
         self.problems.push(
             self.root
-                .sentence(&path, format!("unknown key `{path}`{foreign}{help}")),
+                .sentence(&path, format!("unknown key `{}`{foreign}{help}", shown(&path))),
         );
         meant
     }

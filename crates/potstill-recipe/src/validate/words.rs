@@ -19,6 +19,14 @@ pub(crate) fn describe(value: &Value) -> String {
     }
 }
 
+/// A name as it was written, in a line and not at any length.
+pub(super) fn shown(name: &str) -> String {
+    const MOST: usize = 80;
+    let start: String = name.chars().take(MOST).collect();
+    let dots = if start.len() < name.len() { "..." } else { "" };
+    format!("{}{dots}", potstill_base::printable(&start))
+}
+
 /// Whether TOML writes a value of this kind as it writes `value`.
 pub(super) fn is_written_as(kind: &Kind, value: &Value) -> bool {
     match value {

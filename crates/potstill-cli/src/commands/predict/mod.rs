@@ -23,6 +23,7 @@ use crate::{
     failure::Failure,
     network_arguments::{InputArguments, SourceArguments},
     opened::{self, is_onnx},
+    printed::tell,
 };
 
 /// Arguments of `predict`.
@@ -84,9 +85,9 @@ const USUAL_SIZE: [usize; 2] = [224, 224];
 pub fn run(arguments: &PredictArguments, quiet: bool) -> Result<(), Failure> {
     let predictor = network(arguments)?;
     if !quiet {
-        eprintln!("{}: {}", predictor.name, predictor.preprocess);
+        tell!("{}: {}", predictor.name, predictor.preprocess);
         if predictor.class_names.is_empty() {
-            eprintln!(
+            tell!(
                 "nothing says what its classes are called: they are numbers; `--class-names FILE` names them"
             );
         }
@@ -161,7 +162,7 @@ fn each_batch(
                 ..DecodeOptions::default()
             }),
             Err(error) => {
-                eprintln!("{error}");
+                tell!("{error}");
                 (asked, unread) = (asked + 1, unread + 1);
                 continue;
             }
@@ -198,7 +199,7 @@ fn network(arguments: &PredictArguments) -> Result<Predictor, Failure> {
 fn left_out(pictures: &Pictures) {
     let left_out = pictures.left_out();
     if let Some(first) = left_out.first() {
-        eprintln!(
+        tell!(
             "left out: {} files that are no pictures by their names ({first}{})",
             left_out.len(),
             if left_out.len() > 1 { ", ..." } else { "" }
@@ -224,7 +225,7 @@ fn each_of_path(
                     images.push(image);
                 }
                 Err(error) => {
-                    eprintln!("{error}");
+                    tell!("{error}");
                     unread += 1;
                 }
             }

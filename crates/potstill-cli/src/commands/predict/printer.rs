@@ -1,10 +1,12 @@
 //! Answers on standard output as they come: a line of text, an object of JSON, or lines of comma-separated values for each picture.
 
-use std::io::{self, Write};
-
+use potstill_base::printable_lines;
 use serde::Serialize;
 
-use crate::failure::Failure;
+use crate::{
+    failure::Failure,
+    printed::{plain_json, write},
+};
 
 /// In which form answers are printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,10 +48,10 @@ impl Printer {
         let text = match self.form {
             Form::Json => {
                 let comma = if self.printed > 0 { "," } else { "" };
-                format!("{comma}\n{}", serde_json::to_string(answer)?)
+                format!("{comma}\n{}", plain_json(&serde_json::to_string(answer)?))
             }
-            Form::Csv => answer.csv(),
-            Form::Text => answer.text(),
+            Form::Csv => printable_lines(&answer.csv()).into_owned(),
+            Form::Text => printable_lines(&answer.text()).into_owned(),
         };
         self.printed += 1;
         write(&text)
@@ -61,12 +63,6 @@ impl Printer {
         }
         Ok(())
     }
-}
-
-fn write(text: &str) -> Result<(), Failure> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    Ok(out.flush()?)
 }
 
 /// A text as one field of comma-separated values (RFC 4180).

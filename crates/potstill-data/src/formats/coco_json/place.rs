@@ -8,6 +8,7 @@ use super::super::tree::{Tree, file_name, normalised, stem};
 use super::lines::lines_of;
 use crate::coco::CocoAnnotations;
 use crate::file_store::{FileStore, StoredFile};
+use crate::limits::MOST_ANNOTATIONS;
 use crate::{DataError, Split};
 
 /// Files of annotations among images, as Roboflow exports them.
@@ -126,7 +127,8 @@ impl Place {
 
     /// A file by itself: the images are in a folder that is named, or where layouts have them.
     fn of_file(request: &Request<'_>) -> Result<Self, DataError> {
-        let bytes = std::fs::read(request.path).map_err(DataError::io("read", request.path))?;
+        let bytes = potstill_base::read_file(request.path, MOST_ANNOTATIONS)
+            .map_err(DataError::io("read", request.path))?;
         let annotations = CocoAnnotations::parse(&bytes, request.path)?;
         let beside = request.path.parent().unwrap_or(Path::new(""));
         let folder = match request.query.text("images") {

@@ -105,7 +105,7 @@ impl Source {
     /// Reads `data.yaml`: the path itself, or a file in the folder or archive.
     fn of(request: &Request<'_>) -> Result<Self, DataError> {
         let (text, config_file) = if request.path.is_file() && config_name(&request.tree).is_none() {
-            let text = std::fs::read_to_string(request.path).map_err(DataError::io("read", request.path))?;
+            let text = potstill_base::read_text(request.path).map_err(DataError::io("read", request.path))?;
             (text, request.path.display().to_string())
         } else {
             let name = config_name(&request.tree)
