@@ -10,6 +10,7 @@ mod backbone_file;
 mod candidates;
 mod detector_names;
 mod head;
+mod pickle_scan;
 mod pytorch;
 mod renamed;
 mod save;

@@ -6,15 +6,27 @@ use half::{bf16, f16};
 use pytorch_reader::{DType, PickleError, PytorchError, PytorchReader};
 
 use super::{
-    archive,
+    archive, pickle_scan,
     tensor_file::{Read, StoredTensor, floats},
 };
 
+/// Values that are read of any file, however short it is: a tensor may be a view that repeats a few numbers.
+const FEW_BYTES: u64 = 16 << 20;
+
+/// How often the numbers of a file may be there: for the weights, for their names in other parts of a network, for averages that
+/// have not moved yet.
+const MOST_TIMES: u64 = 8;
+
 /// Every tensor of the file, by the names of the dicts and modules around it.
+///
+/// Nothing of a size that the file only states is made: the pickle is gone over before it is run, and the names and shapes are known
+/// before the first value is read.
 pub(super) fn read(path: &Path) -> Result<Vec<(String, Read)>, String> {
+    pickle_scan::check(path)?;
     let rewritten = archive::rewritten(path)?;
     let path = rewritten.as_ref().map_or(path, |file| file.path());
     let reader = PytorchReader::new(path).map_err(|error| worded(&error))?;
+    check_sizes(&reader, path)?;
     let mut tensors = Vec::new();
     for (name, tensor) in reader.into_tensors() {
         let decode: fn(&[u8]) -> Vec<f32> = match tensor.dtype() {
@@ -33,6 +45,27 @@ pub(super) fn read(path: &Path) -> Result<Vec<(String, Read)>, String> {
         tensors.push((name, Ok(StoredTensor { shape, values })));
     }
     Ok(tensors)
+}
+
+/// Holds what the tensors state to what the file has.
+fn check_sizes(reader: &PytorchReader, path: &Path) -> Result<(), String> {
+    let length = path.metadata().map_err(|error| error.to_string())?.len();
+    let most = length.saturating_mul(MOST_TIMES).max(FEW_BYTES);
+    let stated = reader
+        .tensors()
+        .values()
+        .fold(0u64, |sum, tensor| sum.saturating_add(tensor.byte_len() as u64));
+    if stated <= most {
+        return Ok(());
+    }
+    let largest = reader.tensors().values().max_by_key(|tensor| tensor.byte_len());
+    let largest = largest.map_or_else(String::new, |tensor| {
+        format!(" (`{}` is {:?})", tensor.name, tensor.shape())
+    });
+    Err(format!(
+        "its tensors state {stated} bytes{largest}, and the file has {length}: they are views that repeat a few numbers, or packed; \
+         save copies of them (`tensor.clone()`) unpacked"
+    ))
 }
 
 /// PyTorch's name of a type that holds no weights.

@@ -2,11 +2,12 @@
 
 use std::{
     collections::BTreeMap,
-    fs,
+    io::{self, Read as _},
     path::{Path, PathBuf},
 };
 
 use half::{bf16, f16};
+use potstill_base::{open_file, printable};
 use safetensors::{Dtype, SafeTensors};
 
 use super::pytorch;
@@ -47,9 +48,9 @@ impl TensorFile {
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         let unreadable = |reason: String| ModelError::Unreadable {
             file: path.into(),
-            reason,
+            reason: printable(&reason).into_owned(),
         };
-        let bytes = fs::read(path).map_err(|error| unreadable(error.to_string()))?;
+        let bytes = read_start(path).map_err(|error| unreadable(error.to_string()))?;
         let mut file = Self {
             path: path.into(),
             tensors: BTreeMap::new(),
@@ -57,12 +58,14 @@ impl TensorFile {
             metadata: BTreeMap::new(),
         };
         if looks_like_safetensors(&bytes) {
+            check_header(&bytes).map_err(unreadable)?;
+            let bytes =
+                potstill_base::read_file(path, u64::MAX).map_err(|error| unreadable(error.to_string()))?;
             file.take_safetensors(&bytes).map_err(unreadable)?;
         } else {
-            drop(bytes);
             let tensors = pytorch::read(path).map_err(unreadable)?;
             for (name, tensor) in tensors {
-                file.take(name, tensor);
+                file.take(&name, tensor).map_err(unreadable)?;
             }
         }
         if file.tensors.is_empty() && file.others.is_empty() {
@@ -71,11 +74,18 @@ impl TensorFile {
         Ok(file)
     }
 
-    fn take(&mut self, name: String, tensor: Read) {
+    /// Takes a tensor, in whose name the characters that a terminal would obey are written out: no network has such a name, and a
+    /// list of misfits shows it.
+    fn take(&mut self, name: &str, tensor: Read) -> Result<(), String> {
+        if name.len() > LONGEST_NAME {
+            return Err(format!("a tensor's name has {} bytes", name.len()));
+        }
+        let name = printable(name).into_owned();
         match tensor {
             Ok(tensor) => drop(self.tensors.insert(name, tensor)),
             Err(kind) => drop(self.others.insert(name, kind)),
         }
+        Ok(())
     }
 
     fn take_safetensors(&mut self, bytes: &[u8]) -> Result<(), String> {
@@ -99,10 +109,37 @@ impl TensorFile {
                 other => Err(format!("{other:?}").to_lowercase()),
             };
             let shape = view.shape().to_vec();
-            self.take(name, values.map(|values| StoredTensor { shape, values }));
+            self.take(&name, values.map(|values| StoredTensor { shape, values }))?;
         }
         Ok(())
     }
+}
+
+/// No path in a network is longer, and the ways to take a name apart are tried one by one.
+const LONGEST_NAME: usize = 1000;
+
+/// Bytes of a header: names, types and shapes of a hundred thousand tensors.
+const MOST_HEADER: u64 = 16 << 20;
+
+/// The first bytes of a file, by which formats are told apart.
+fn read_start(path: &Path) -> io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    open_file(path)?.take(9).read_to_end(&mut start)?;
+    Ok(start)
+}
+
+/// Whether the header that a safetensors file states is one that is read.
+fn check_header(start: &[u8]) -> Result<(), String> {
+    let length = start
+        .first_chunk()
+        .map_or(0, |length| u64::from_le_bytes(*length));
+    if length > MOST_HEADER {
+        let most = MOST_HEADER;
+        return Err(format!(
+            "not a whole safetensors file: its header has {length} bytes, and at most {most} are read"
+        ));
+    }
+    Ok(())
 }
 
 /// A safetensors file begins with the length of its JSON header and an opening brace.
