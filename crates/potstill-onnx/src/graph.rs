@@ -1,8 +1,18 @@
 //! What an ONNX file says about itself: its operators, its weights, what it takes and gives.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
+use potstill_base::printable;
 use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, ValueInfoProto};
+
+use crate::{
+    constants::{Constant, constants},
+    cost::{Settings, check_kind},
+    wire,
+};
 
 /// The graph of a file, without the values of its weights.
 #[derive(Debug, Clone)]
@@ -15,6 +25,8 @@ pub(crate) struct Graph {
     pub inputs: Vec<Input>,
     /// What the file gives.
     pub outputs: Vec<String>,
+    /// All tensors that are written in the file, by name.
+    pub constants: BTreeMap<String, Constant>,
 }
 
 /// One operator.
@@ -26,6 +38,8 @@ pub(crate) struct Node {
     pub inputs: Vec<String>,
     /// The tensors it makes.
     pub outputs: Vec<String>,
+    /// How it works.
+    pub settings: Settings,
 }
 
 /// Something that has to be given.
@@ -44,16 +58,20 @@ const CONSTANT: &str = "Constant";
 
 impl Graph {
     /// Reads the graph from the bytes of a file.
-    pub fn parse(bytes: &[u8]) -> Result<Self, String> {
+    pub fn parse(bytes: &[u8], file: &Path) -> Result<Self, String> {
+        wire::check(bytes)?;
         let model = ModelProto::parse_buf(bytes).map_err(|error| format!("it is no ONNX file ({error})"))?;
         let graph = model.graph.ok_or("it is no ONNX file (it has no graph)")?;
         if graph.node.is_empty() {
             return Err("it is no ONNX file (it has no operators)".into());
         }
-        Ok(Self::of(&graph))
+        graph.node.iter().try_for_each(check_kind)?;
+        check_names(&graph)?;
+        let constants = constants(&graph, file)?;
+        Ok(Self::of(&graph, constants))
     }
 
-    fn of(graph: &GraphProto) -> Self {
+    fn of(graph: &GraphProto, constants: BTreeMap<String, Constant>) -> Self {
         let named: BTreeSet<_> = graph
             .initializer
             .iter()
@@ -84,6 +102,7 @@ impl Graph {
                 .iter()
                 .filter_map(|output| output.name.clone())
                 .collect(),
+            constants,
         }
     }
 
@@ -111,8 +130,29 @@ impl Graph {
             .flat_map(|node| node.inputs.iter().skip(3))
             .collect();
         let learned = self.weights.iter().filter(|(name, _)| !statistics.contains(name));
+        // Constants hold every shape to the values that there are, so that no product is too large.
         learned.map(|(_, shape)| shape.iter().product::<usize>()).sum()
     }
+}
+
+/// Refuses names with characters that a terminal would obey: points of a network are listed by their names.
+fn check_names(graph: &GraphProto) -> Result<(), String> {
+    let of_nodes = graph
+        .node
+        .iter()
+        .flat_map(|node| node.output.iter().chain(&node.op_type));
+    let all = of_nodes
+        .chain(graph.input.iter().filter_map(|input| input.name.as_ref()))
+        .chain(graph.output.iter().filter_map(|output| output.name.as_ref()));
+    for name in all {
+        let shown = printable(name);
+        if shown != *name {
+            return Err(format!(
+                "it has a tensor or an operator with control characters in its name, `{shown}`"
+            ));
+        }
+    }
+    Ok(())
 }
 
 impl Node {
@@ -121,6 +161,7 @@ impl Node {
             kind: node.op_type.clone().unwrap_or_default(),
             inputs: node.input.clone(),
             outputs: node.output.clone(),
+            settings: Settings::of(node),
         }
     }
 }

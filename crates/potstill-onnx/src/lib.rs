@@ -4,11 +4,16 @@
 //! [`OnnxNetwork::run`] computes any of them for a batch. Everything is plain slices in the file's own layout (`[N, C, H, W]`); this
 //! crate knows no tensor library. The work is done by `rten`.
 
+mod constants;
+mod cost;
 mod error;
 mod graph;
 mod images;
 mod network;
+mod order;
+mod stepwise;
 mod survey;
+mod wire;
 
 pub use error::OnnxError;
 pub use network::{Array, OnnxNetwork};

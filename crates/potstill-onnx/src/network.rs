@@ -1,9 +1,13 @@
 //! An ONNX file, ready to run.
 
 use std::{
-    fmt, fs,
+    collections::HashMap,
+    fmt,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
 };
 
 use rten::{
@@ -14,7 +18,7 @@ use rten_tensor::Layout;
 
 use crate::{
     OnnxError,
-    graph::Graph,
+    graph::{Graph, Node},
     images::{pictured, takes_images},
 };
 
@@ -27,6 +31,9 @@ pub struct Array {
     pub values: Vec<f32>,
 }
 
+/// Protocol Buffers end here.
+const MOST_BYTES: u64 = 2 << 30;
+
 /// An ONNX file that takes images `[N, C, H, W]` and gives logits.
 pub struct OnnxNetwork {
     pub(crate) file: PathBuf,
@@ -37,6 +44,10 @@ pub struct OnnxNetwork {
     /// `[N, C, H, W]` as the file declares it, an open dimension as none.
     takes: [Option<usize>; 4],
     logits: Option<String>,
+    /// What is computed, by name.
+    nodes: HashMap<String, NodeId>,
+    /// The numbers of the most images that were run operator by operator.
+    tried: AtomicUsize,
 }
 
 impl OnnxNetwork {
@@ -51,8 +62,9 @@ impl OnnxNetwork {
             file: file.into(),
             reason,
         };
-        let bytes = fs::read(file).map_err(|error| unreadable(error.to_string()))?;
-        let graph = Graph::parse(&bytes).map_err(unreadable)?;
+        let bytes =
+            potstill_base::read_file(file, MOST_BYTES).map_err(|error| unreadable(error.to_string()))?;
+        let graph = Graph::parse(&bytes, file).map_err(unreadable)?;
         drop(bytes);
         let takes = takes_images(file, &graph.inputs)?;
         // Fused operators hide the tensors between them, and are not faster: 8 images of 224x224 take ResNet-50 0.43 s and ViT-Ti 0.14 s
@@ -66,8 +78,12 @@ impl OnnxNetwork {
             .input_ids()
             .first()
             .ok_or_else(|| unreadable("it takes nothing".into()))?;
+        let computed = graph.computed();
+        let nodes = computed.filter_map(|name| Some((name.to_owned(), model.find_node(name)?)));
         let network = Self {
             file: file.into(),
+            nodes: nodes.collect(),
+            tried: AtomicUsize::new(0),
             graph,
             model,
             images,
@@ -129,13 +145,13 @@ impl OnnxNetwork {
             .collect::<Result<Vec<_>, _>>()?;
         let count = images.shape[0];
         let Some(fixed) = self.takes[0].filter(|&fixed| fixed != count) else {
-            let values = self.compute(images, &nodes)?;
+            let values = self.compute(images, names, &nodes)?;
             return self.floats(values, names);
         };
         let mut whole: Vec<Array> = Vec::new();
         for start in (0..count).step_by(fixed) {
             let kept = fixed.min(count - start);
-            let values = self.compute(&images.rows(start, fixed), &nodes)?;
+            let values = self.compute(&images.rows(start, fixed), names, &nodes)?;
             let parts = self.floats(values, names)?;
             if whole.is_empty() {
                 whole = parts.iter().map(Array::emptied).collect();
@@ -151,8 +167,50 @@ impl OnnxNetwork {
         Ok(whole)
     }
 
-    /// Computes whatever these tensors hold.
-    pub(crate) fn compute(&self, images: &Array, nodes: &[NodeId]) -> Result<Vec<Value>, OnnxError> {
+    /// Computes whatever the tensors of these names hold: operator by operator where no run of so many images has shown yet what
+    /// they take.
+    fn compute(&self, images: &Array, names: &[&str], nodes: &[NodeId]) -> Result<Vec<Value>, OnnxError> {
+        if images.values.len() > self.tried.load(Ordering::Relaxed) {
+            let found = self.stepwise(images, names)?;
+            self.tried.fetch_max(images.values.len(), Ordering::Relaxed);
+            return Ok(found.kept);
+        }
+        self.at_once(images, nodes)
+    }
+
+    /// Runs one operator on the tensors that there are.
+    pub(crate) fn one_step(
+        &self,
+        images: &Array,
+        input: &str,
+        node: &Node,
+        live: &HashMap<&str, Value>,
+        outputs: &[(&str, NodeId)],
+    ) -> Result<Vec<Value>, OnnxError> {
+        let view = ValueView::from_shape(&images.shape, &images.values)
+            .map_err(|error| self.failure(images, error.to_string()))?;
+        let mut given = Vec::new();
+        for name in &node.inputs {
+            if name == input {
+                given.push((self.images, ValueOrView::View(view.clone())));
+            } else if let (Some(id), Some(value)) = (self.node(name), live.get(name.as_str())) {
+                given.push((id, ValueOrView::View(value.as_view())));
+            }
+        }
+        given.sort_by_key(|(id, _)| *id);
+        given.dedup_by_key(|(id, _)| *id);
+        let ids: Vec<NodeId> = outputs.iter().map(|(_, id)| *id).collect();
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
+        let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.threads)));
+        self.model
+            .run(given, &ids, Some(options))
+            .map_err(|error| self.failure(images, error.to_string()))
+    }
+
+    /// Runs the file as a whole.
+    fn at_once(&self, images: &Array, nodes: &[NodeId]) -> Result<Vec<Value>, OnnxError> {
         let view = ValueView::from_shape(&images.shape, &images.values)
             .map_err(|error| self.failure(images, error.to_string()))?;
         let options = RunOptions::default().with_thread_pool(Some(Arc::clone(&self.threads)));
@@ -175,21 +233,22 @@ impl OnnxNetwork {
     /// The tensor called `name`.
     pub(crate) fn tensor(&self, name: &str) -> Result<NodeId, OnnxError> {
         // `rten` knows operators and weights by name, too; only what is computed can be asked for.
-        let found = self.graph.computed().any(|computed| computed == name);
-        found
-            .then(|| self.model.find_node(name))
-            .flatten()
-            .ok_or_else(|| {
-                let hint = match potstill_base::nearest(name, self.graph.computed()) {
-                    Some(meant) => format!("did you mean `{meant}`?"),
-                    None => format!("its last are {}", potstill_base::quoted(self.last_computed())),
-                };
-                OnnxError::NoTensor {
-                    file: self.file.clone(),
-                    name: name.into(),
-                    hint,
-                }
-            })
+        self.node(name).ok_or_else(|| {
+            let hint = match potstill_base::nearest(name, self.graph.computed()) {
+                Some(meant) => format!("did you mean `{meant}`?"),
+                None => format!("its last are {}", potstill_base::quoted(self.last_computed())),
+            };
+            OnnxError::NoTensor {
+                file: self.file.clone(),
+                name: name.into(),
+                hint,
+            }
+        })
+    }
+
+    /// The tensor of this name, if it is computed.
+    pub(crate) fn node(&self, name: &str) -> Option<NodeId> {
+        self.nodes.get(name).copied()
     }
 
     /// Whether the file takes images of this shape `[N, C, H, W]`, of any N.
@@ -217,7 +276,7 @@ impl OnnxNetwork {
         })
     }
 
-    fn failure(&self, images: &Array, reason: String) -> OnnxError {
+    pub(crate) fn failure(&self, images: &Array, reason: String) -> OnnxError {
         OnnxError::Run {
             file: self.file.clone(),
             count: images.shape.first().copied().unwrap_or(0),

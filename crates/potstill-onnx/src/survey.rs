@@ -1,10 +1,5 @@
 //! One run that tells the shape of every tensor of a file.
 
-use std::collections::BTreeMap;
-
-use rten::Value;
-use rten_tensor::Layout;
-
 use crate::{Array, OnnxError, OnnxNetwork, graph::Node, images::pictured};
 
 /// What a survey found.
@@ -19,6 +14,9 @@ pub struct Survey {
     pub macs: u64,
 }
 
+/// Numbers of images at once, as many as a file is made for: four hundred of 224x224.
+const MOST_NUMBERS: f64 = 64e6;
+
 /// As many images as tell a batch from one image.
 const IMAGES: usize = 2;
 
@@ -29,38 +27,25 @@ impl OnnxNetwork {
     /// Images that do not fit, an operator that fails on them, logits that are none.
     pub fn survey(&self, [channels, height, width]: [usize; 3]) -> Result<Survey, OnnxError> {
         let count = self.fixed_batch().unwrap_or(IMAGES);
-        let shape = vec![count, channels, height, width];
-        let images = Array {
-            values: vec![0.0; shape.iter().product()],
-            shape,
-        };
+        let images = self.grey(count, [channels, height, width])?;
         self.check(&images.shape)?;
-        let names: Vec<&str> = self.graph.computed().collect();
-        let nodes = names
-            .iter()
-            .map(|name| self.tensor(name))
-            .collect::<Result<Vec<_>, _>>()?;
-        let values = self.compute(&images, &nodes)?;
-        let shapes: BTreeMap<&str, Vec<usize>> = names
-            .iter()
-            .zip(&values)
-            .map(|(name, value)| (*name, value.shape().to_vec()))
-            .collect();
-        let floats = names
-            .iter()
-            .zip(&values)
-            .filter(|(_, value)| matches!(value, Value::FloatTensor(_)));
-        let tensors: Vec<(String, Vec<usize>)> = floats
-            .filter_map(|(name, _)| match shapes[name].as_slice() {
-                [rows, rest @ ..] if *rows == count && !rest.is_empty() => {
-                    Some(((*name).to_owned(), rest.to_vec()))
-                }
+        let found = self.stepwise(&images, &[])?.tensors;
+        let tensors: Vec<(String, Vec<usize>)> = self
+            .graph
+            .computed()
+            .filter_map(|name| match found.get(name) {
+                Some((shape, true)) => match shape.as_slice() {
+                    [rows, rest @ ..] if *rows == count && !rest.is_empty() => {
+                        Some((name.to_owned(), rest.to_vec()))
+                    }
+                    _ => None,
+                },
                 _ => None,
             })
             .collect();
         let shape_of = |name: &str| {
             let weight = || self.graph.weights.get(name).cloned();
-            shapes.get(name).cloned().or_else(weight)
+            found.get(name).map(|(shape, _)| shape.clone()).or_else(weight)
         };
         let macs: u64 = self
             .graph
@@ -73,6 +58,24 @@ impl OnnxNetwork {
             tensors,
             macs: macs / count as u64,
         })
+    }
+
+    /// Grey images of a size that somebody asks for, and as many as the file states.
+    fn grey(&self, count: usize, [channels, height, width]: [usize; 3]) -> Result<Array, OnnxError> {
+        let shape = vec![count, channels, height, width];
+        let numbers = shape.iter().map(|&size| size as f64).product::<f64>();
+        let mut images = Array {
+            values: Vec::new(),
+            shape,
+        };
+        if numbers > MOST_NUMBERS {
+            return Err(self.failure(
+                &images,
+                format!("{numbers:.0} numbers of images at once are too many"),
+            ));
+        }
+        images.values = vec![0.0; numbers as usize];
+        Ok(images)
     }
 
     /// The number of classes: the logits must be one row an image, and no probabilities.
@@ -126,12 +129,17 @@ fn products(node: &Node, shape_of: &dyn Fn(&str) -> Option<Vec<usize>>) -> u64 {
         "Conv" => shape(&node.inputs, 1).map(|weight| weight[1..].iter().product()),
         "MatMul" => shape(&node.inputs, 0).and_then(|rows| rows.last().copied()),
         // The inner size, whichever way round the weight lies: products of all sizes are (n k) (k m) = (n m) k^2.
-        "Gemm" => shape(&node.inputs, 0)
-            .zip(shape(&node.inputs, 1))
-            .map(|(a, b)| inner_size(a.iter().product::<usize>() * b.iter().product::<usize>(), out)),
+        "Gemm" => shape(&node.inputs, 0).zip(shape(&node.inputs, 1)).map(|(a, b)| {
+            inner_size(
+                a.iter()
+                    .product::<usize>()
+                    .saturating_mul(b.iter().product::<usize>()),
+                out,
+            )
+        }),
         _ => None,
     };
-    (out * each.unwrap_or(0)) as u64
+    out.saturating_mul(each.unwrap_or(0)) as u64
 }
 
 fn inner_size(products: usize, out: usize) -> usize {
