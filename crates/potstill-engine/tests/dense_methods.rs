@@ -140,8 +140,6 @@ fn what_does_not_serve_a_segmenter_is_refused_with_the_reason() {
         "maps = \"logits\"\nstudent_points = [\"backbone.layer1.0\"]\nteacher_points = [\"backbone.layer1.0\"]",
     ));
     assert!(both.contains("leave one of both out"), "{both}");
-    let letkd = refused(segmenters().method("letkd", ""));
-    assert!(letkd.contains("segmentation"), "{letkd}");
     let multi = refused(tiny_recipe().set("task=multi-label").method("dkd", ""));
     assert!(multi.contains("`dkd` needs a class or a label map"), "{multi}");
 }

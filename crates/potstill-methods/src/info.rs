@@ -61,6 +61,12 @@ impl TargetNeed {
         Self { kinds, reason }
     }
 
+    /// The class of each image, or of each pixel.
+    pub const fn classes_of_places(reason: &'static str) -> Self {
+        let kinds = &[TargetKind::Class, TargetKind::Map];
+        Self { kinds, reason }
+    }
+
     /// One class of whatever is told apart: of each image, object or pixel.
     pub const fn single_classes(reason: &'static str) -> Self {
         let kinds = &[

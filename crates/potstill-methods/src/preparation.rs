@@ -25,6 +25,8 @@ pub struct TeacherBatch {
     pub first: usize,
     /// What is known about them.
     pub targets: Vec<Target>,
+    /// Which part of the height and width of each image of the batch is its own; the rest is padding.
+    pub own: Vec<[f64; 2]>,
     /// What it gives.
     pub outputs: Outputs,
     /// The maps that were asked for.

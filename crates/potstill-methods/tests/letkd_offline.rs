@@ -12,7 +12,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use potstill_data::Target;
 use potstill_methods::{
     CacheKey, MethodError, TeacherBatch,
-    letkd::{CentreSearch, DecisionSearch, Place},
+    letkd::{CentreSearch, DecisionSearch, Gathered, Place},
 };
 use potstill_models::Outputs;
 use potstill_ops::{Point, PointSide, Taps, Visitor};
@@ -64,6 +64,7 @@ fn lesson(images: Range<usize>, points: &[Point]) -> TeacherBatch {
     taps.visit("layer", PointSide::Post, map);
     TeacherBatch {
         first: images.start,
+        own: vec![[1.0, 1.0]; images.len()],
         targets: images.clone().map(label).map(Target::Class).collect(),
         outputs: Outputs::Logits(Tensor::zeros([images.len(), CLASSES], &Device::flex())),
         taps,
@@ -71,16 +72,18 @@ fn lesson(images: Range<usize>, points: &[Point]) -> TeacherBatch {
 }
 
 /// The teacher's maps are halved to the student's.
-fn place() -> Place {
+fn place(gathered: Gathered) -> Place {
     Place {
         point: Point::post("layer"),
-        size: [2, 2, CHANNELS],
+        pooling: 2,
+        channels: CHANNELS,
+        gathered,
     }
 }
 
 fn centres() -> CentreSearch {
     CentreSearch {
-        place: place(),
+        place: place(Gathered::All),
         count: 17,
         iterations: 6,
         seed: 0,
@@ -89,7 +92,7 @@ fn centres() -> CentreSearch {
 
 fn decisions() -> DecisionSearch {
     DecisionSearch {
-        place: place(),
+        place: place(Gathered::OfImages),
         components: 2,
         each: 4,
         iterations: 6,

@@ -51,7 +51,7 @@ pub use potstill_recipe::TaskKind;
 pub use prediction::Prediction;
 pub use probabilities::Probabilities;
 pub use rows::{RowSet, Rows};
-pub use segmentation::{Segmentation, inverted_pixel_cross_entropy, pixel_cross_entropy};
+pub use segmentation::{Segmentation, inverted_pixel_cross_entropy, labels_at_places, pixel_cross_entropy};
 pub use sense::Sense;
 pub use targets::Targets;
 pub use task::{Evaluator, Task, TaskOptions, TermContext, fits_classes, task};

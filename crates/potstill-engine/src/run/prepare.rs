@@ -174,8 +174,12 @@ impl PrepareContext for RunPrepareContext<'_> {
             let images = input.of_batch(&batch, &self.device).map_err(failed)?;
             let outputs = teacher.forward(images, &mut pass).map_err(failed)?;
             let first = first + batch.indices.first().copied().unwrap_or(0);
+            let [_, height, width, _] = batch.shape;
+            let share =
+                |[rows, columns]: &[usize; 2]| [*rows as f64 / height as f64, *columns as f64 / width as f64];
             let batch = TeacherBatch {
                 first,
+                own: batch.valid.iter().map(share).collect(),
                 targets: batch.targets,
                 outputs,
                 taps,

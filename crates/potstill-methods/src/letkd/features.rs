@@ -1,169 +1,56 @@
-//! The teacher's features of all training images in one file, place after place: too many for memory.
+//! The teacher's features of the training images in one file, place after place: too many for memory.
 
 use std::{
-    fs::{self, File, OpenOptions},
-    io::{Read, Seek, SeekFrom, Write},
+    fs,
     ops::ControlFlow,
     path::{Path, PathBuf},
 };
 
-use burn::tensor::Tensor;
 use potstill_base::Digest;
-use potstill_ops::{Point, adaptive_avg_pool};
 use serde::{Deserialize, Serialize};
 
-use super::failed;
+use super::{
+    failed,
+    place::{Chosen, Gathered, OneImage, Place},
+    rows::{InFile, Rows},
+};
 use crate::{MethodError, PrepareContext, TeacherBatch};
 
-/// Rows of numbers that are read a range at a time.
-pub trait Rows {
-    /// How many there are.
-    fn rows(&self) -> usize;
-
-    /// Numbers in a row.
-    fn columns(&self) -> usize;
-
-    /// The numbers of `count` rows from `first` on, row-major.
-    ///
-    /// # Errors
-    /// The file cannot be read.
-    fn read(&mut self, first: usize, count: usize) -> Result<Vec<f32>, MethodError>;
-}
-
-/// Rows in memory.
-pub struct InMemory<'a> {
-    /// The numbers, row-major.
-    pub values: &'a [f32],
-    /// Numbers in a row.
-    pub columns: usize,
-}
-
-impl Rows for InMemory<'_> {
-    fn rows(&self) -> usize {
-        self.values.len() / self.columns
-    }
-
-    fn columns(&self) -> usize {
-        self.columns
-    }
-
-    fn read(&mut self, first: usize, count: usize) -> Result<Vec<f32>, MethodError> {
-        Ok(self.values[first * self.columns..][..count * self.columns].to_vec())
-    }
-}
-
-/// Rows in a file.
-pub struct InFile {
-    file: File,
-    rows: usize,
-    columns: usize,
-}
-
-impl InFile {
-    /// A new file of rows of so many numbers, in the place of what is there.
-    ///
-    /// # Errors
-    /// The file cannot be made.
-    pub fn create(path: &Path, columns: usize) -> Result<Self, MethodError> {
-        Self::open(path, columns, true)
-    }
-
-    fn open(path: &Path, columns: usize, anew: bool) -> Result<Self, MethodError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(anew)
-            .open(path)
-            .map_err(failed)?;
-        let bytes = file.metadata().map_err(failed)?.len() as usize;
-        let rows = bytes / (4 * columns);
-        Ok(Self { file, rows, columns })
-    }
-
-    /// Cuts the file off after so many rows, and goes to its end.
-    fn keep(&mut self, rows: usize) -> Result<(), MethodError> {
-        self.rows = rows;
-        self.file
-            .set_len((rows * self.columns * 4) as u64)
-            .map_err(failed)?;
-        self.file.seek(SeekFrom::End(0)).map_err(failed)?;
-        Ok(())
-    }
-
-    /// Writes rows behind the last; gives their bytes.
-    ///
-    /// # Errors
-    /// The disk is full.
-    pub fn append(&mut self, values: &[f32]) -> Result<Vec<u8>, MethodError> {
-        let bytes: Vec<u8> = values.iter().flat_map(|value| value.to_le_bytes()).collect();
-        self.file.seek(SeekFrom::End(0)).map_err(failed)?;
-        self.file.write_all(&bytes).map_err(failed)?;
-        self.rows += values.len() / self.columns;
-        Ok(bytes)
-    }
-}
-
-impl Rows for InFile {
-    fn rows(&self) -> usize {
-        self.rows
-    }
-
-    fn columns(&self) -> usize {
-        self.columns
-    }
-
-    fn read(&mut self, first: usize, count: usize) -> Result<Vec<f32>, MethodError> {
-        let mut bytes = vec![0; count * self.columns * 4];
-        let start = (first * self.columns * 4) as u64;
-        self.file.seek(SeekFrom::Start(start)).map_err(failed)?;
-        self.file.read_exact(&mut bytes).map_err(failed)?;
-        let (values, _) = bytes.as_chunks::<4>();
-        Ok(values.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect())
-    }
-}
-
-/// Where features are read.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Place {
-    /// The point of the teacher.
-    pub point: Point,
-    /// The size `[H, W, C]` of its map after pooling to the student's.
-    pub size: [usize; 3],
-}
-
-impl Place {
-    /// The features of a map of the teacher, `[N H W, C]`: averaged where the map is larger.
-    pub fn rows(&self, map: Tensor<4>) -> Tensor<2> {
-        let [n, height, width, _] = map.dims();
-        let [h, w, channels] = self.size;
-        let map = if [height, width] == [h, w] {
-            map
-        } else {
-            adaptive_avg_pool(map, [h, w])
-        };
-        map.reshape([n * h * w, channels])
-    }
-
-    /// Places of an image.
-    pub fn per_image(&self) -> usize {
-        self.size[0] * self.size[1]
-    }
-}
-
-/// The features of every training image, with the images' classes.
+/// The teacher's features of the training images.
 pub struct Features {
-    /// `H W` rows for each image, in the order of the images.
+    /// The rows of each image, in the order of the images.
     pub rows: InFile,
-    /// The class of each image.
-    pub labels: Vec<u32>,
-    /// Rows of an image.
-    pub per_image: usize,
+    /// Their classes, if they have some.
+    pub labels: RowLabels,
+}
+
+/// The classes of rows.
+#[derive(Debug, Clone)]
+pub struct RowLabels {
+    labels: Vec<u32>,
+    /// Rows that a label counts for.
+    each: usize,
+}
+
+impl RowLabels {
+    /// The class of a row.
+    pub fn of(&self, row: usize) -> usize {
+        self.labels[row / self.each] as usize
+    }
+
+    /// The rows of a class: ranges of rows, each by its first and how many there are.
+    pub fn rows_of(&self, class: usize) -> impl Iterator<Item = (usize, usize)> {
+        let labels = self.labels.iter().enumerate();
+        let own = labels.filter(move |&(_, &label)| label as usize == class);
+        own.map(|(at, _)| (at * self.each, self.each))
+    }
 }
 
 /// How far the file has come.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct GatherProgress {
+    images: usize,
+    rows: usize,
     labels: Vec<u32>,
     sha256: String,
 }
@@ -183,22 +70,20 @@ pub fn collect(
     let mut gathering = Gathering::resume(context, place, folder)?;
     let images = context.images();
     let what = format!("the teacher's features at `{}`", place.point);
-    let (mut batches, first) = (0, gathering.progress.labels.len());
     // The study is borrowed while it teaches: what it hears is told afterwards, lesson by lesson.
-    let mut done = first;
+    let mut done = gathering.progress.images;
     while done < images {
         let mut heard = 0;
         context.for_each_teacher_batch(std::slice::from_ref(&place.point), done, &mut |batch| {
             gathering.add(place, &batch)?;
             heard += 1;
-            batches += 1;
             Ok(if heard == BETWEEN_BOOKS {
                 ControlFlow::Break(())
             } else {
                 ControlFlow::Continue(())
             })
         })?;
-        let now = gathering.progress.labels.len();
+        let now = gathering.progress.images;
         if now == done {
             return Err(failed_because("the teacher showed no images".into()));
         }
@@ -209,10 +94,16 @@ pub fn collect(
             return Ok(None);
         }
     }
+    let GatherProgress {
+        images, rows, labels, ..
+    } = gathering.progress;
+    let each = match place.gathered {
+        Gathered::OfImages => rows / images.max(1),
+        Gathered::All | Gathered::Drawn { .. } | Gathered::OfPixels { .. } => 1,
+    };
     Ok(Some(Features {
         rows: gathering.rows,
-        labels: gathering.progress.labels,
-        per_image: place.per_image(),
+        labels: RowLabels { labels, each },
     }))
 }
 
@@ -239,13 +130,13 @@ impl Gathering {
             .ok()
             .and_then(|text| serde_json::from_slice(&text).ok());
         let mut gathering = Self {
-            rows: InFile::open(&data, place.size[2], false)?,
+            rows: InFile::open(&data, place.channels, false)?,
             progress: progress.unwrap_or_default(),
             hash: Digest::new(),
             path,
         };
-        let rows = gathering.progress.labels.len() * place.per_image();
-        let is_whole = gathering.rows.rows >= rows && {
+        let rows = gathering.progress.rows;
+        let is_whole = gathering.rows.rows() >= rows && {
             gathering.rows.keep(rows)?;
             gathering.hash_all()?;
             gathering.progress.sha256 == gathering.hash.clone().hexadecimal()
@@ -265,8 +156,8 @@ impl Gathering {
 
     fn hash_all(&mut self) -> Result<(), MethodError> {
         const AT_ONCE: usize = 1 << 14;
-        for first in (0..self.rows.rows).step_by(AT_ONCE) {
-            let count = AT_ONCE.min(self.rows.rows - first);
+        for first in (0..self.rows.rows()).step_by(AT_ONCE) {
+            let count = AT_ONCE.min(self.rows.rows() - first);
             self.hash.update_floats(&self.rows.read(first, count)?);
         }
         Ok(())
@@ -279,11 +170,26 @@ impl Gathering {
                 place.point
             )));
         };
-        let values: Vec<f32> = place.rows(map).into_data().iter::<f32>().collect();
-        let bytes = self.rows.append(&values)?;
-        self.hash.update(&bytes);
-        for target in &batch.targets {
-            self.progress.labels.push(target.class().map_err(failed)?);
+        let map = place.pooled(map);
+        let [_, height, width, channels] = map.dims();
+        let values: Vec<f32> = map.into_data().iter::<f32>().collect();
+        let maps = values.chunks_exact((height * width * channels).max(1));
+        for (at, (values, target)) in maps.zip(&batch.targets).enumerate() {
+            let image = OneImage {
+                index: batch.first + at,
+                target,
+                own: batch.own.get(at).copied().unwrap_or([1.0, 1.0]),
+                size: [height, width],
+            };
+            let Chosen { places, labels } = place.gathered.of(&image)?;
+            let rows = places
+                .iter()
+                .flat_map(|place| &values[place * channels..][..channels]);
+            let bytes = self.rows.append(&rows.copied().collect::<Vec<f32>>())?;
+            self.hash.update(&bytes);
+            self.progress.images += 1;
+            self.progress.rows += places.len();
+            self.progress.labels.extend(labels);
         }
         Ok(())
     }

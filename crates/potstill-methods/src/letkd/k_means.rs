@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_random::Stream;
 
-use super::{LetKd, features::Rows};
+use super::{LetKd, rows::Rows};
 use crate::MethodError;
 
 /// Centres on their way.

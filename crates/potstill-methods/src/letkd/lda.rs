@@ -5,7 +5,7 @@
 
 use nalgebra::{DMatrix, DVector, SymmetricEigen};
 
-use super::features::Rows;
+use super::rows::Rows;
 use crate::MethodError;
 
 /// An affine map to the directions that tell classes apart.

@@ -5,36 +5,46 @@
 //! to a distribution that the teacher gives: at the last map soft assignments to centres of the teacher's features ([`Centres`]), behind
 //! the first block of the last stage what the teacher takes the place for ([`Decisions`]). letKD-1 has the first layer only, letKD-2
 //! both. Before the first step an offline pass over the teacher finds centres and decisions.
+//!
+//! On dense tasks, an extension that no source has, the penultimate layer stands behind a level of a detector's pyramid or in front of a
+//! segmenter's classifier, and the teacher decides by the label of each pixel.
 
 mod features;
 mod k_means;
 mod lda;
 mod offline;
 mod options;
+mod place;
+mod points;
+mod rows;
 mod sub_classes;
 mod targets;
 
 use std::error::Error;
 
-use burn::tensor::{Device, Tensor};
-use potstill_models::LastStage;
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use potstill_ops::{Insertion, LayerConfig, Pass, Point, softmax_divergence};
 use potstill_random::{Seed, Stream};
 use potstill_recipe::MethodSpec;
 use potstill_settings::Key;
+use potstill_tasks::labels_at_places;
 
-use self::options::Options;
 pub use self::{
-    features::{InFile, InMemory, Place, Rows},
     k_means::{KMeans, each_assigned},
     lda::Discriminants,
     offline::{CentreSearch, DecisionSearch, FoundDecisions},
+    place::{Gathered, Place},
+    rows::{InFile, InMemory, Rows},
     sub_classes::{SubClasses, nearest_of_class, score_matrix},
     targets::{Centres, Decisions},
 };
+use self::{
+    options::Options,
+    points::{place_beside, points_of},
+};
 use crate::{
-    LossTerm, Method, MethodError, MethodInfo, NetworkInfo, NetworkOutput, PlanContext, PrepareContext,
-    Prepared, Reads, StepContext, StudentEpoch, TargetNeed, plan_context::points_named,
+    LossTerm, Method, MethodError, MethodInfo, PlanContext, PrepareContext, Prepared, Reads, StepContext,
+    StudentEpoch, TargetNeed, Targets,
 };
 
 /// One layer of the student with the place of the teacher that supervises it.
@@ -45,21 +55,31 @@ struct Pair {
 }
 
 impl Pair {
-    /// The student's scores, `[N H W, K]`.
-    fn scores(&self, student: &NetworkOutput) -> Result<Tensor<2>, MethodError> {
-        let scores = student.tap(&self.point_of_scores())?;
+    /// What the student scores and the teacher's features beside it, a constant.
+    fn look(&self, step: &StepContext<'_>) -> Result<Look, MethodError> {
+        let scores = step.student.tap(&self.point_of_scores())?;
         let [n, h, w, k] = scores.dims();
-        Ok(scores.reshape([n * h * w, k]))
+        let map = step.teacher().tap(&self.place.point)?;
+        Ok(Look {
+            scores: scores.reshape([n * h * w, k]),
+            features: self.place.rows(map, [h, w]).inner(),
+            size: [n, h, w],
+        })
     }
 
     fn point_of_scores(&self) -> Point {
         Point::post(format!("{}.scores", self.layer.path))
     }
+}
 
-    /// The teacher's features, `[N H W, D]`, a constant.
-    fn features(&self, teacher: &NetworkOutput) -> Result<Tensor<2>, MethodError> {
-        Ok(self.place.rows(teacher.tap(&self.place.point)?).inner())
-    }
+/// Both networks at the places of a layer.
+struct Look {
+    /// The student's scores, `[N H W, K]`.
+    scores: Tensor<2>,
+    /// The teacher's features, `[N H W, D]`.
+    features: Tensor<2>,
+    /// N, H, W.
+    size: [usize; 3],
 }
 
 /// letKD, planned for two networks.
@@ -69,6 +89,7 @@ pub struct LetKd {
     /// None for letKD-1.
     intermediate: Option<Pair>,
     options: Options,
+    templates: usize,
     classes: usize,
     device: Device,
     /// What the preparation finds.
@@ -93,14 +114,10 @@ impl LetKd {
     pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
         let options: Options = spec.options()?;
         let teacher = context.teacher(Self::NAME)?;
-        let of_student = points(
-            &options.student_points,
-            &context.student,
-            "student",
-            options.variant,
-        )?;
-        let of_teacher = points(&options.teacher_points, teacher, "teacher", options.variant)?;
-        if of_student.len() != of_teacher.len() || of_student.len() != options.variant {
+        let variant = options.variant(spec, context.task)?;
+        let templates = options.templates(context.task);
+        let [of_student, of_teacher] = points_of(&options, context, teacher, variant)?;
+        if of_student.len() != of_teacher.len() || of_student.len() != variant {
             return Err(MethodError::Unpaired {
                 method: Self::NAME,
                 student: of_student.len(),
@@ -114,12 +131,13 @@ impl LetKd {
                 options.sub_classes * classes,
                 options.alpha_intermediate,
             ),
-            (PENULTIMATE, options.templates, options.alpha),
+            (PENULTIMATE, templates, options.alpha),
         ];
-        let layers = layers.into_iter().skip(2 - options.variant);
+        let layers = layers.into_iter().skip(2 - variant);
         let pairs = layers.zip(of_student.into_iter().zip(of_teacher));
         let pairs = pairs.map(|((path, templates, alpha), (point, of_teacher))| {
-            let place = place(context, teacher, &point, of_teacher)?;
+            let gathered = options.gathered(context.task, path == INTERMEDIATE);
+            let place = place_beside(context, teacher, &point, (of_teacher, gathered))?;
             let path = format!("{}.{path}", context.id);
             let layer = LayerConfig::KdLayer { templates, alpha };
             let layer = Insertion { path, point, layer };
@@ -133,6 +151,7 @@ impl LetKd {
             penultimate,
             intermediate: pairs.pop(),
             options,
+            templates,
             classes,
             device: context.device.clone().inner(),
             centres: None,
@@ -148,30 +167,45 @@ impl LetKd {
     fn penultimate_term(&self, step: &StepContext<'_>) -> Result<LossTerm, MethodError> {
         let (pair, centres) = (&self.penultimate, self.centres.as_ref());
         let centres = centres.ok_or(MethodError::NotPrepared)?;
-        let features = pair.features(step.teacher())?;
-        let value = softmax_divergence(pair.scores(step.student)?, &|range| {
+        let Look { scores, features, .. } = pair.look(step)?;
+        let value = softmax_divergence(scores, &|range| {
             centres.logits(features.clone().narrow(0, range.start, range.len()))
         });
         Ok(LossTerm::loss(&*pair.layer.path, value))
     }
 
-    /// The intermediate layer's loss: the divergence of its scores from the teacher's decisions, mean over places.
+    /// The intermediate layer's loss: the divergence of its scores from the teacher's decisions, mean over the places that have a class.
     fn intermediate_term(&self, pair: &Pair, step: &StepContext<'_>) -> Result<LossTerm, MethodError> {
         let decisions = self.decisions.as_ref().ok_or(MethodError::NotPrepared)?;
-        let features = pair.features(step.teacher())?;
-        let labels = step.targets.class()?.clone().into_data();
-        let labels: Vec<usize> = labels.iter::<i64>().map(|label| label as usize).collect();
-        let assigned = decisions.assign(features, &labels, pair.place.per_image());
-        let value = softmax_divergence(pair.scores(step.student)?, &|range| {
-            decisions.logits(&assigned[range])
-        });
+        let Look {
+            mut scores,
+            mut features,
+            size: [_, h, w],
+        } = pair.look(step)?;
+        let per_label = match step.targets {
+            Targets::Map(_) => 1,
+            _ => h * w,
+        };
+        let mut labels = labels_of(step.targets, [h, w])?;
+        if per_label == 1 {
+            let known: Vec<usize> = (0..labels.len())
+                .filter(|&row| labels[row] < self.classes)
+                .collect();
+            if known.is_empty() {
+                return Ok(LossTerm::loss(&*pair.layer.path, (scores * 0.0).sum()));
+            }
+            (scores, features) = (selected(scores, &known), selected(features, &known));
+            labels = known.into_iter().map(|row| labels[row]).collect();
+        }
+        let assigned = decisions.assign(features, &labels, per_label);
+        let value = softmax_divergence(scores, &|range| decisions.logits(&assigned[range]));
         Ok(LossTerm::loss(&*pair.layer.path, value))
     }
 
     fn centre_search(&self) -> CentreSearch {
         CentreSearch {
             place: self.penultimate.place.clone(),
-            count: self.options.templates,
+            count: self.templates,
             iterations: self.options.iterations,
             seed: self.options.cluster_seed,
         }
@@ -188,7 +222,7 @@ impl LetKd {
     }
 
     fn set_centres(&mut self, values: Vec<f32>) {
-        let columns = self.penultimate.place.size[2];
+        let columns = self.penultimate.place.channels;
         self.centres = Some(Centres::new(
             values,
             columns,
@@ -215,9 +249,10 @@ impl Method for LetKd {
         MethodInfo {
             insertions: self.pairs().map(|pair| pair.layer.clone()).collect(),
             prepares: true,
-            targets: Some(TargetNeed::class(
-                "it clusters the teacher's features class by class",
-            )),
+            targets: self
+                .intermediate
+                .as_ref()
+                .map(|_| TargetNeed::classes_of_places("it clusters the teacher's features class by class")),
             ..MethodInfo::default()
         }
     }
@@ -260,10 +295,10 @@ impl LetKd {
     /// Drawn values of the same shapes as centres and decisions.
     fn init_placeholder(&mut self) {
         let mut stream = Seed::new(0).stream("letkd.rehearsal", &[]);
-        let columns = self.penultimate.place.size[2];
-        self.set_centres(drawn(&mut stream, self.options.templates * columns));
+        let columns = self.penultimate.place.channels;
+        self.set_centres(drawn(&mut stream, self.templates * columns));
         if let Some(search) = self.decision_search() {
-            let (columns, count) = (search.place.size[2], self.classes * search.each);
+            let (columns, count) = (search.place.channels, self.classes * search.each);
             let r = search.components.min(columns);
             self.set_decisions(FoundDecisions {
                 projection: drawn(&mut stream, columns * r),
@@ -279,59 +314,21 @@ fn drawn(stream: &mut Stream, count: usize) -> Vec<f32> {
     (0..count).map(|_| stream.normal() as f32).collect()
 }
 
-/// The points that are named, or those of the last stage that the variant has.
-fn points(
-    named: &[String],
-    side: &NetworkInfo,
-    network: &'static str,
-    variant: usize,
-) -> Result<Vec<Point>, MethodError> {
-    if !named.is_empty() {
-        return points_named(named, LetKd::NAME);
-    }
-    let option = if network == "student" {
-        "student_points"
-    } else {
-        "teacher_points"
-    };
-    let Some(LastStage {
-        first_block,
-        last_map,
-    }) = side.last_stage.clone()
-    else {
-        return Err(MethodError::NoStages {
-            method: LetKd::NAME,
-            network,
-            option,
-        });
-    };
-    Ok(if variant == 1 {
-        vec![last_map]
-    } else {
-        vec![first_block, last_map]
-    })
+/// The rows of `[R, C]` at these places.
+fn selected(rows: Tensor<2>, places: &[usize]) -> Tensor<2> {
+    let indices: Vec<i32> = places.iter().map(|&place| place as i32).collect();
+    let data = TensorData::new(indices, [places.len()]);
+    let indices = Tensor::<1, Int>::from_data(data, &rows.device());
+    rows.select(0, indices)
 }
 
-/// Where the teacher is read for a layer at this point of the student.
-fn place(
-    context: &PlanContext,
-    teacher: &NetworkInfo,
-    point: &Point,
-    of_teacher: Point,
-) -> Result<Place, MethodError> {
-    let [h, w, _] = context.student.size(point, LetKd::NAME, "student")?;
-    let [height, width, channels] = teacher.size(&of_teacher, LetKd::NAME, "teacher")?;
-    if !(height.is_multiple_of(h) && width.is_multiple_of(w) && height / h == width / w) {
-        return Err(MethodError::Sizes {
-            method: LetKd::NAME,
-            student: (point.to_string(), [h, w]),
-            teacher: (of_teacher.to_string(), [height, width]),
-        });
-    }
-    Ok(Place {
-        point: of_teacher,
-        size: [h, w, channels],
-    })
+/// The class of each image, or of each place of maps of this size; that of a place without a label is none of the classes.
+fn labels_of(targets: &Targets, size: [usize; 2]) -> Result<Vec<usize>, MethodError> {
+    let data = match targets {
+        Targets::Map(labels) => labels_at_places(labels.clone(), size).into_data(),
+        targets => targets.class()?.clone().into_data(),
+    };
+    Ok(data.iter::<i64>().map(|label| label as usize).collect())
 }
 
 /// A file, or the study, that failed the preparation.

@@ -11,9 +11,11 @@ use potstill_random::Seed;
 
 use super::{
     LetKd,
-    features::{Features, InFile, Place, Rows, collect},
+    features::{Features, RowLabels, collect},
     k_means::KMeans,
     lda::Discriminants,
+    place::Place,
+    rows::{InFile, Rows},
     sub_classes::{SubClasses, nearest_of_class, score_matrix},
 };
 use crate::{CacheKey, CachedTensors, MethodError, PrepareContext};
@@ -52,7 +54,7 @@ impl CentreSearch {
     /// Fewer features than centres, or the study or the cache fails.
     pub fn find(&self, context: &mut dyn PrepareContext) -> Result<Option<Vec<f32>>, MethodError> {
         let mut entry = cache_entry(context, "letkd-centres", &format!("{self:?}"))?;
-        let shape = [self.count, self.place.size[2]];
+        let shape = [self.count, self.place.channels];
         let cached = |bytes: &[u8]| {
             let cached = CachedTensors::from_bytes(bytes)?;
             Some(cached.get("centres", &shape)?.to_vec())
@@ -183,7 +185,7 @@ impl DecisionSearch {
     /// Fewer than two classes, or the study or the cache fails.
     pub fn find(&self, context: &mut dyn PrepareContext) -> Result<Option<FoundDecisions>, MethodError> {
         let mut entry = cache_entry(context, "letkd-decisions", &format!("{self:?}"))?;
-        let (columns, classes) = (self.place.size[2], context.classes());
+        let (columns, classes) = (self.place.channels, context.classes());
         let count = classes * self.each;
         let cached = |bytes: &[u8]| FoundDecisions::of(&CachedTensors::from_bytes(bytes)?, columns, count);
         match entry.lookup(context, cached)? {
@@ -195,8 +197,8 @@ impl DecisionSearch {
             return Ok(None);
         };
         context.message("linear discriminant analysis of the teacher's features");
-        let (labels, per_image) = (features.labels.clone(), features.per_image);
-        let class = |row: usize| labels[row / per_image] as usize;
+        let labels = features.labels.clone();
+        let class = |row: usize| labels.of(row);
         let Some(discriminants) = Discriminants::of(&mut features.rows, &class, classes)? else {
             let reason = "the training images are of fewer than two classes, or too few".into();
             return Err(MethodError::Preparation {
@@ -212,7 +214,7 @@ impl DecisionSearch {
             &entry.path("projected.f32"),
             &context.device(),
         )?;
-        let Some(sub_classes) = self.cluster(&mut projected, &labels, per_image, context)? else {
+        let Some(sub_classes) = self.cluster(&mut projected, &labels, context)? else {
             return Ok(None);
         };
         let own =
@@ -230,17 +232,14 @@ impl DecisionSearch {
     fn cluster(
         &self,
         projected: &mut InFile,
-        labels: &[u32],
-        per_image: usize,
+        labels: &RowLabels,
         context: &mut dyn PrepareContext,
     ) -> Result<Option<SubClasses>, MethodError> {
         let (classes, columns) = (context.classes(), projected.columns());
         let mut rows_of = |class: usize| {
-            let images = labels.iter().enumerate();
-            let own = images.filter(|&(_, &label)| label as usize == class);
             let mut values = Vec::new();
-            for (image, _) in own {
-                values.extend(projected.read(image * per_image, per_image)?);
+            for (first, count) in labels.rows_of(class) {
+                values.extend(projected.read(first, count)?);
             }
             Ok(values)
         };

@@ -4,8 +4,8 @@ use burn::tensor::Device;
 use potstill_random::Seed;
 
 use super::{
-    features::{InMemory, Rows},
     k_means::{KMeans, each_assigned},
+    rows::{InMemory, Rows},
 };
 use crate::MethodError;
 

@@ -13,11 +13,14 @@ use potstill_data::{Batch, DataError, LabelMap, Target, TargetKind};
 use potstill_metrics::{CLASS_ACCURACY, FREQUENCY_WEIGHTED_IOU, LOSS, MEAN_IOU, MetricSet, PIXEL_ACCURACY};
 use potstill_models::{OutputKind, Outputs};
 
-pub use self::cross_entropy::{inverted_pixel_cross_entropy, pixel_cross_entropy};
 use self::{
     answer::{class_map, logits_of},
     evaluator::Pixels,
     rows::Labels,
+};
+pub use self::{
+    cross_entropy::{inverted_pixel_cross_entropy, pixel_cross_entropy},
+    rows::labels_at_places,
 };
 use crate::{
     Evaluator, LossTerm, Prediction, Probabilities, RowSet, Sense, Targets, Task, TaskError, TaskKind,

@@ -37,7 +37,7 @@ pub(super) fn rows(
             .reshape([count as i64, -1])
     };
     let beside = |teacher: &&DenseLogits| flat(resize_bilinear(teacher.logits.clone(), [height, width]));
-    let at_rows = |labels| at_places(labels, [height, width]).reshape([count]);
+    let at_rows = |labels| labels_at_places(labels, [height, width]).reshape([count]);
     let (labels, has_classes) = match labels {
         Labels::None => (None, false),
         Labels::Of(labels) => (Some(at_rows(labels)), true),
@@ -59,7 +59,7 @@ pub(super) fn rows(
 }
 
 /// The labels `[N, H, W]` at the nearest pixels of a map's places, `[N, h, w]`: that at the middle of each.
-fn at_places(labels: Tensor<3, Int>, [height, width]: [usize; 2]) -> Tensor<3, Int> {
+pub fn labels_at_places(labels: Tensor<3, Int>, [height, width]: [usize; 2]) -> Tensor<3, Int> {
     let [_, rows, columns] = labels.dims();
     let nearest = |from: usize, to: usize| {
         let middles: Vec<i32> = (0..to)
