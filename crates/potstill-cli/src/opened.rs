@@ -4,7 +4,7 @@ use std::path::Path;
 
 use potstill_base::read_text;
 use potstill_engine::{NetworkInput, Predictor, Source, cpu, default_input};
-use potstill_models::OnnxModel;
+use potstill_models::{OnnxModel, OnnxOutputs};
 use potstill_random::Seed;
 
 use crate::{failure::Failure, network_arguments::InputArguments, printed::tell};
@@ -33,7 +33,7 @@ pub fn say(notes: &[String]) {
 /// where it leaves the channels open, there are so many.
 pub fn onnx(
     file: &Path,
-    logits: Option<&str>,
+    asked: &OnnxOutputs,
     input: &InputArguments,
     [height, width, channels]: [usize; 3],
 ) -> Result<Predictor, Failure> {
@@ -41,7 +41,7 @@ pub fn onnx(
     let usual = NetworkInput::from(default_input(taken.unwrap_or(channels)));
     let resolved = input.network_input(usual);
     let size = input.size.unwrap_or([height, width]);
-    Ok(input.applied(Predictor::onnx(file, logits, resolved, size)?))
+    Ok(input.applied(Predictor::onnx(file, asked, resolved, size)?))
 }
 
 /// The names in a file, one a line, in the order of a network's outputs.

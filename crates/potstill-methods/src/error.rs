@@ -32,6 +32,15 @@ pub enum MethodError {
         /// The student's classes.
         student: usize,
     },
+    /// A detector of which no scores are read.
+    #[error(
+        "`{method}` compares scores, and none of the teacher's outputs are read as scores of these classes: name their tensors \
+         (`teacher.logits`), or take a method of features"
+    )]
+    NoScores {
+        /// The method.
+        method: &'static str,
+    },
     /// Logits of other classes, or of the same in another order.
     #[error(
         "`{method}` compares logits class by class, and the teacher's classes are not those of the data in the same order: `{teacher}` \

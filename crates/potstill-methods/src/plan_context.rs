@@ -126,6 +126,9 @@ impl PlanContext {
         }
         let student = self.student.probe.classes;
         let mut classes = self.teachers.iter().map(|teacher| teacher.probe.classes);
+        if classes.clone().any(|teacher| teacher == 0) {
+            return Err(MethodError::NoScores { method });
+        }
         // An answer for void is left out where rows are compared.
         if let Some(teacher) = classes.find(|&teacher| !fits_classes(self.task, teacher, student)) {
             return Err(MethodError::Classes {

@@ -1,4 +1,4 @@
-//! A classification network that is only looked at: one of ours, frozen, or an ONNX file.
+//! A network that is only looked at: one of ours, frozen, or an ONNX file.
 
 use burn::tensor::{Device, Tensor};
 use potstill_ops::{Frozen, Mode, Pass, Point, Precision};
@@ -42,7 +42,7 @@ impl FrozenModel {
                 network.prepare(pass);
                 Ok(network.get().forward(images, pass))
             }
-            Self::Onnx(network) => network.forward(images, pass).map(Outputs::Logits),
+            Self::Onnx(network) => network.forward(images, pass),
         }
     }
 
@@ -60,7 +60,15 @@ impl FrozenModel {
     pub fn output_kind(&self) -> OutputKind {
         match self {
             Self::Ours(network) => network.get().output_kind(),
-            Self::Onnx(_) => OutputKind::Logits,
+            Self::Onnx(network) => network.output_kind(),
+        }
+    }
+
+    /// Whether what the network says is an answer, which can be measured. The scores of an ONNX file whose boxes are not read only teach.
+    pub fn answers(&self) -> bool {
+        match self {
+            Self::Ours(_) => true,
+            Self::Onnx(network) => network.answers(),
         }
     }
 

@@ -38,8 +38,8 @@ pub use backbones::{Backbone, LastStage, Stage, StageEnd};
 pub use dense_logits::DenseLogits;
 pub use detections::{
     BoxMaps, CellDetections, CellMaps, DefaultBoxDetections, DenseDetections, DenseLearning,
-    DenseLevelOutputs, DenseRules, Detections, DetectorFacts, FoundRegion, LatePass, RegionDetections,
-    RegionRules,
+    DenseLevelOutputs, DenseRules, Detections, DetectorFacts, FoundRegion, LatePass, PlaceDetections,
+    RegionDetections, RegionRules,
 };
 pub use error::ModelError;
 pub use frozen_model::FrozenModel;
@@ -48,7 +48,7 @@ pub use input_rule::{InputRule, InputScaling};
 pub use model::Model;
 pub use names::{Names, Scheme};
 pub use necks::{ExtraLevels, FpnConfig, NeckConfig};
-pub use onnx::OnnxModel;
+pub use onnx::{OnnxModel, OnnxOutputs};
 pub use outline::{OutlineRow, outline};
 pub use outputs::{OutputError, OutputKind, Outputs};
 pub use own_network::{Network, NetworkDescription};

@@ -106,6 +106,36 @@ impl OnnxNetwork {
         self.logits.as_deref().unwrap_or(first)
     }
 
+    /// The names of the file's outputs.
+    pub fn outputs(&self) -> &[String] {
+        &self.graph.outputs
+    }
+
+    /// Looks for a tensor that the file computes.
+    ///
+    /// # Errors
+    /// [`OnnxError::NoTensor`] with the nearest name.
+    pub fn find(&self, name: &str) -> Result<(), OnnxError> {
+        self.tensor(name).map(|_| ())
+    }
+
+    /// The operator that makes probabilities of logits, if a tensor comes out of one, and the tensor that goes in.
+    pub fn activation_before(&self, name: &str) -> Option<(&str, &str)> {
+        let maker = self.graph.maker(name)?;
+        let before = maker.inputs.first()?;
+        matches!(maker.kind.as_str(), "Softmax" | "LogSoftmax" | "Sigmoid")
+            .then_some((maker.kind.as_str(), before.as_str()))
+    }
+
+    /// Why a tensor cannot be the logits.
+    pub fn no_logits(&self, name: &str, reason: String) -> OnnxError {
+        OnnxError::NoLogits {
+            file: self.file.clone(),
+            name: name.into(),
+            reason,
+        }
+    }
+
     /// Image channels; none if the file leaves them open.
     pub fn channels(&self) -> Option<usize> {
         self.takes[1]

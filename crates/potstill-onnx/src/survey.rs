@@ -8,8 +8,8 @@ pub struct Survey {
     /// The shapes of all tensors of floats that keep the batch apart, for one image: name and shape without the batch, in the order
     /// in which they are computed.
     pub tensors: Vec<(String, Vec<usize>)>,
-    /// Output classes.
-    pub classes: usize,
+    /// The size `[C, H, W]` of the images that it was run on.
+    pub image: [usize; 3],
     /// Multiply-accumulate operations of the convolutions and matrix products for one image.
     pub macs: u64,
 }
@@ -24,7 +24,7 @@ impl OnnxNetwork {
     /// Runs the file on two grey images of `[C, H, W]` and notes every tensor.
     ///
     /// # Errors
-    /// Images that do not fit, an operator that fails on them, logits that are none.
+    /// Images that do not fit, an operator that fails on them.
     pub fn survey(&self, [channels, height, width]: [usize; 3]) -> Result<Survey, OnnxError> {
         let count = self.fixed_batch().unwrap_or(IMAGES);
         let images = self.grey(count, [channels, height, width])?;
@@ -54,7 +54,7 @@ impl OnnxNetwork {
             .map(|node| products(node, &shape_of))
             .sum();
         Ok(Survey {
-            classes: self.classes(&tensors, &images.shape)?,
+            image: [channels, height, width],
             tensors,
             macs: macs / count as u64,
         })
@@ -77,44 +77,37 @@ impl OnnxNetwork {
         images.values = vec![0.0; numbers as usize];
         Ok(images)
     }
+}
 
-    /// The number of classes: the logits must be one row an image, and no probabilities.
-    fn classes(&self, tensors: &[(String, Vec<usize>)], images: &[usize]) -> Result<usize, OnnxError> {
-        let name = self.logits();
-        let refused = |reason: String| OnnxError::NoLogits {
-            file: self.file.clone(),
-            name: name.into(),
-            reason,
-        };
-        if let Some(maker) = self.graph.maker(name)
-            && let ("Softmax" | "LogSoftmax", Some(before)) = (maker.kind.as_str(), maker.inputs.first())
-        {
-            let reason = format!(
-                "it comes out of a {}; set `logits = \"{before}\"`, what goes in",
-                maker.kind
-            );
-            return Err(refused(reason));
+impl Survey {
+    /// The shape of a tensor for one image, without the batch; `None` of one that is no tensor of floats with a row for each image.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        let mut tensors = self.tensors.iter();
+        tensors
+            .find(|(known, _)| known == name)
+            .map(|(_, shape)| shape.as_slice())
+    }
+
+    /// The last tensors whose shape is of a kind, in words: ``are `fc` of [10]``.
+    pub fn named(&self, is_wanted: impl Fn(&[usize]) -> bool) -> String {
+        let wanted = self.tensors.iter().filter(|(_, shape)| is_wanted(shape));
+        let rows: Vec<_> = wanted
+            .map(|(name, shape)| match shape[..] {
+                [size] => format!("`{name}` of {size}"),
+                _ => format!("`{name}` of {shape:?}"),
+            })
+            .collect();
+        match rows.len() {
+            0 => "is no such tensor".to_owned(),
+            count => format!("are {}", rows[count.saturating_sub(4)..].join(", ")),
         }
-        match tensors.iter().find(|(tensor, _)| tensor == name) {
-            Some((_, shape)) if shape[1..].iter().all(|&size| size == 1) => Ok(shape[0]),
-            Some((_, shape)) => {
-                let rows: Vec<_> = tensors
-                    .iter()
-                    .filter(|(_, shape)| shape.len() == 1)
-                    .map(|(name, shape)| format!("`{name}` of {}", shape[0]))
-                    .collect();
-                let reason = format!(
-                    "it is {shape:?} for an image of {}, not one row; there {}",
-                    pictured(images),
-                    match rows.len() {
-                        0 => "is no such tensor".to_owned(),
-                        _ => format!("are {}", rows[rows.len().saturating_sub(4)..].join(", ")),
-                    }
-                );
-                Err(refused(reason))
-            }
-            None => Err(refused("it has no row for each image, or holds no floats".into())),
-        }
+    }
+
+    /// What a tensor is, and what about that is a problem.
+    pub fn said(&self, shape: &[usize], problem: &str) -> String {
+        let [channels, height, width] = self.image;
+        let image = pictured(&[1, channels, height, width]);
+        format!("it is {shape:?} for an image of {image}, {problem}")
     }
 }
 

@@ -53,7 +53,7 @@ pub use error::{Place, Problem, RecipeError};
 pub use origin::{Origin, Verbatim};
 pub use schema::{Schema, SchemaEntry};
 pub use tables::data::{Data, Validation};
-pub use tables::method::{MethodSpec, TeacherNames};
+pub use tables::method::{MethodSpec, Names};
 pub use tables::network::{Enlarge, Input, LowResolution, Network, Norms, Weights, WeightsPart};
 pub use tables::optimizer::{Adam, AdamW, OptimizerSpec, Sgd};
 pub use tables::phase::{Phase, PhaseSpec};

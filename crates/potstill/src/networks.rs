@@ -6,7 +6,7 @@ use burn::tensor::Device;
 use potstill_engine::{
     EngineError, NetworkInput, PlannedData, PlannedTeacher, Source, VisionModel, default_input,
 };
-use potstill_models::{FrozenModel, Model, OnnxModel};
+use potstill_models::{FrozenModel, Model, OnnxModel, OnnxOutputs};
 use potstill_ops::{Mode, Precision};
 use potstill_random::Seed;
 
@@ -139,7 +139,11 @@ impl TeacherModel {
             TeacherSource::Network(model) => PlannedTeacher::new(name, *model, data, device)?,
             TeacherSource::Onnx { file, logits, input } => {
                 let input = input.unwrap_or_else(|| default_input(data.image[2]).into());
-                let network = OnnxModel::open(&file, logits.as_deref(), input.size(data.image)?)?;
+                let asked = OnnxOutputs {
+                    logits: logits.into_iter().collect(),
+                    ..data.onnx_outputs()
+                };
+                let network = OnnxModel::open(&file, &asked, input.size(data.image)?)?;
                 let model = file
                     .file_name()
                     .unwrap_or(file.as_os_str())

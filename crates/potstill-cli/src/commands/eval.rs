@@ -9,7 +9,7 @@ use clap::Args;
 use potstill_data::{DataError, Dataset, LoaderConfig, Normalise};
 use potstill_engine::{EngineError, Evaluation, EvaluationSettings, Predictor, Source};
 use potstill_metrics::MetricSet;
-use potstill_models::weights::Asked;
+use potstill_models::{OnnxOutputs, weights::Asked};
 use potstill_report::details_text;
 use potstill_settings::Precision;
 use potstill_tasks::{TaskKind, TaskOptions};
@@ -41,9 +41,9 @@ pub struct EvalArguments {
     /// Which network it is.
     #[command(flatten)]
     pub source: SourceArguments,
-    /// Of an ONNX file: the name of its tensor of logits; the first output if not given.
+    /// Of an ONNX file: the name of its tensor of logits; the first output if not given. Several times where a detector has several.
     #[arg(long, value_name = "TENSOR")]
-    pub logits: Option<String>,
+    pub logits: Vec<String>,
     /// The images: a name or a path.
     #[arg(long, value_name = "NAME_OR_PATH", required_unless_present = "predictions")]
     pub data: Option<String>,
@@ -160,8 +160,12 @@ fn subject(
         if data.is_empty() {
             return Err(Failure::Usage(format!("{} has no images", data.name())));
         }
-        let (logits, image) = (arguments.logits.as_deref(), data.shape(0)?);
-        (opened::onnx(weights, logits, &arguments.input, image)?, data)
+        let outputs = OnnxOutputs {
+            logits: arguments.logits.clone(),
+            ..wanted(asked.unwrap_or_default(), data.as_ref())
+        };
+        let image = data.shape(0)?;
+        (opened::onnx(weights, &outputs, &arguments.input, image)?, data)
     } else {
         let source = arguments.source.source(weights);
         let predictor = opened::network(&source, "eval", &arguments.input)?;
@@ -192,11 +196,18 @@ fn images(arguments: &EvalArguments, kind: TaskKind, turned: bool) -> Result<Arc
     data_part::open(source, arguments.split, target, &options)
 }
 
+/// What a task with these images wants of an ONNX file.
+fn wanted(task: TaskKind, data: &dyn Dataset) -> OnnxOutputs {
+    let kind = potstill_tasks::task(task, TaskOptions::default()).output_kind();
+    OnnxOutputs::of(kind, Some(data.classes().len()))
+}
+
 /// The teacher at a path. It takes images as its own config says.
 fn teacher(path: &Path, arguments: &EvalArguments, data: &dyn Dataset) -> Result<Predictor, Failure> {
     let usual = InputArguments::default();
     if is_onnx(path) {
-        return opened::onnx(path, None, &usual, data.shape(0)?);
+        let outputs = wanted(arguments.task.unwrap_or_default(), data);
+        return opened::onnx(path, &outputs, &usual, data.shape(0)?);
     }
     let source = Source {
         weights: Some(path.to_owned()),

@@ -9,7 +9,9 @@ use std::{
 use burn::tensor::Device;
 use clap::Args;
 use potstill_engine::{Source, cpu};
-use potstill_models::{BuildOptions, Model, OnnxModel, OutlineRow, find, outline, probe, weights::Asked};
+use potstill_models::{
+    BuildOptions, Model, OnnxModel, OnnxOutputs, OutlineRow, find, outline, probe, weights::Asked,
+};
 use potstill_ops::{PointSide, Scope};
 use potstill_random::Seed;
 use potstill_report::human;
@@ -34,9 +36,9 @@ pub struct InspectArguments {
     /// A PyTorch or safetensors file of weights, to see whether it fits.
     #[arg(long, value_name = "FILE", conflicts_with = "logits")]
     pub weights: Option<PathBuf>,
-    /// Of an ONNX file: the name of its tensor of logits; the first output if not given.
+    /// Of an ONNX file: the name of its tensor of logits; the first output if not given. Several times where a detector has several.
     #[arg(long, value_name = "TENSOR")]
-    pub logits: Option<String>,
+    pub logits: Vec<String>,
     /// The image's height and width; what the published network takes if not given.
     #[arg(long, value_name = "HxW", value_parser = size)]
     pub input: Option<[usize; 2]>,
@@ -132,7 +134,12 @@ fn onnx(arguments: &InspectArguments) -> Result<(), Failure> {
     let usual = [height.unwrap_or(224), width.unwrap_or(224)];
     let [height, width] = arguments.input.unwrap_or(usual);
     let image = [height, width, channels.unwrap_or(3)];
-    let probe = OnnxModel::open(file, arguments.logits.as_deref(), image)?.probe();
+    let outputs = OnnxOutputs {
+        logits: arguments.logits.clone(),
+        ..OnnxOutputs::default()
+    };
+    let network = OnnxModel::open(file, &outputs, image)?;
+    let probe = network.probe();
     if arguments.json {
         let points = probe
             .points
@@ -142,6 +149,7 @@ fn onnx(arguments: &InspectArguments) -> Result<(), Failure> {
             "name": arguments.model,
             "input": image,
             "classes": probe.classes,
+            "outputs": outputs_as_json(&network),
             "params": probe.parameters,
             "macs": probe.macs,
             "flops": 2 * probe.macs,
@@ -149,18 +157,40 @@ fn onnx(arguments: &InspectArguments) -> Result<(), Failure> {
         }));
     }
     let mut text = format!(
-        "{}: an ONNX file\n{} parameters, {} multiply-accumulates for one image of {height}x{width}x{}, {} classes\n\n{:<13} point\n",
+        "{}: an ONNX file\n{} parameters, {} multiply-accumulates for one image of {height}x{width}x{}{}\n{}\n{:<13} point\n",
         arguments.model,
         human::count(probe.parameters as u64),
         human::magnitude(probe.macs),
         image[2],
-        probe.classes,
+        match probe.classes {
+            0 => String::new(),
+            classes => format!(", {classes} classes"),
+        },
+        outputs_as_text(&network),
         "map",
     );
     for (point, [h, w, c]) in &probe.points {
         let _ = writeln!(text, "{:<13} {point}", format!("{h}x{w}x{c}"));
     }
     print(&text)
+}
+
+/// The outputs of a file with their shapes for one image.
+fn outputs_as_json(network: &OnnxModel) -> Vec<Value> {
+    let outputs = network.outputs().into_iter();
+    outputs
+        .map(|(name, shape)| json!({ "name": name, "shape": shape }))
+        .collect()
+}
+
+/// The same in lines.
+fn outputs_as_text(network: &OnnxModel) -> String {
+    let outputs = network.outputs().into_iter();
+    let line = |(name, shape): (&str, Option<&[usize]>)| match shape {
+        Some(shape) => format!("output {name}: {shape:?}\n"),
+        None => format!("output {name}: no row for each image\n"),
+    };
+    outputs.map(line).collect()
 }
 
 fn describe(row: &OutlineRow) -> Value {

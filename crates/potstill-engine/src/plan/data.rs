@@ -6,6 +6,7 @@ use potstill_data::{
     Augment, DataError, Dataset, DatasetEntry, FewSamples, Normalise, PartlyLabelled, Subset, Target,
     TargetKind, keep_in_memory,
 };
+use potstill_models::{OnnxOutputs, OutputKind};
 use potstill_random::Seed;
 use potstill_recipe::{Data, Recipe};
 use potstill_tasks::TaskOptions;
@@ -141,6 +142,18 @@ impl PlannedData {
             .as_ref()
             .or(self.test.as_ref())
             .unwrap_or(&self.train)
+    }
+
+    /// What a task with these images wants of an ONNX file.
+    pub fn onnx_outputs(&self) -> OnnxOutputs {
+        // Training images may be without labels.
+        let kind = match self.chosen_by().info().target {
+            TargetKind::Map => OutputKind::DenseLogits,
+            TargetKind::Boxes => OutputKind::Boxes,
+            TargetKind::Instances => OutputKind::Masks,
+            _ => OutputKind::Logits,
+        };
+        OnnxOutputs::of(kind, Some(self.train.classes().len()))
     }
 
     /// What is to be told about the images before they are used, a line each: files that are left out, classes that

@@ -157,7 +157,7 @@ impl RunSpec {
     pub(crate) fn can_measure(&self, network: &FrozenModel) -> bool {
         let alike = network.output_kind() == self.task.output_kind();
         let (answers, classes) = (network.classes(), self.data.train.classes().len());
-        alike && fits_classes(self.task.kind(), answers, classes)
+        alike && network.answers() && fits_classes(self.task.kind(), answers, classes)
     }
 
     /// How batches are loaded for training.

@@ -1,11 +1,12 @@
 //! The teachers of a plan: the student of a run, a network by name, an ONNX file, or a network of the program.
 
 use burn::tensor::Device;
+use potstill_data::{Dataset, TargetKind};
 use potstill_methods::{NetworkInfo, PlannedMethod, TeacherUpdate};
-use potstill_models::{FrozenModel, HeadWeights, Model, OnnxModel, weights::Asked};
+use potstill_models::{FrozenModel, HeadWeights, Model, OnnxModel, OnnxOutputs, OutputKind, weights::Asked};
 use potstill_ops::Mode;
 use potstill_random::Seed;
-use potstill_recipe::{OptimizerSpec, Recipe, RunTeacher, Schedule, Teacher, TeacherSource};
+use potstill_recipe::{Names, OptimizerSpec, Recipe, RunTeacher, Schedule, Teacher, TeacherSource};
 use potstill_tasks::{Task, fits_classes};
 
 use super::{
@@ -58,6 +59,7 @@ impl TeacherFacts {
     /// Whether what its `network` says is an answer to a task with classes of these names, in this order.
     pub(crate) fn answers(&self, network: &FrozenModel, task: &dyn Task, names: &[String]) -> bool {
         network.output_kind() == task.output_kind()
+            && network.answers()
             && fits_classes(task.kind(), network.classes(), names.len())
             && self.network.info.other_class(names).is_none()
     }
@@ -232,10 +234,20 @@ impl PlannedTeacher {
             }
             TeacherSource::Onnx(file) => {
                 let input = NetworkInput::of(file.input.as_ref(), None, usual);
-                let network = OnnxModel::open(&file.onnx, file.logits.as_deref(), input.size(data.image)?)?;
+                let logits = file.logits.as_ref().map_or(&[][..], Names::names);
+                let asked = OnnxOutputs {
+                    logits: logits.to_vec(),
+                    ..data.onnx_outputs()
+                };
+                let network = OnnxModel::open(&file.onnx, &asked, input.size(data.image)?)?;
+                check_sizes(&network, data, &key)?;
+                let note = (network.output_kind() != OutputKind::Logits)
+                    .then(|| format!("the teacher `{name}` gives {}", network.describe_outputs()));
                 let model = file.onnx.file_name().unwrap_or(file.onnx.as_os_str());
                 let model = model.to_string_lossy().into_owned();
-                Self::frozen(name, model, FrozenModel::Onnx(network), input, data, device)?
+                let mut teacher = Self::frozen(name, model, FrozenModel::Onnx(network), input, data, device)?;
+                teacher.facts.network.notes.extend(note);
+                teacher
             }
         };
         teacher.network = teacher.network.with_precision(spec.precision);
@@ -312,6 +324,37 @@ impl PlannedTeacher {
         };
         (live, self.facts)
     }
+}
+
+/// Whether images of a size of their own meet a file that was made for one size.
+fn check_sizes(network: &OnnxModel, data: &PlannedData, key: &str) -> Result<(), EngineError> {
+    let [Some(height), Some(width)] = network.fixed_size() else {
+        return Ok(());
+    };
+    if !matches!(
+        data.train.info().target,
+        TargetKind::Map | TargetKind::Boxes | TargetKind::Instances
+    ) || data.augment.fixed_size().is_some()
+    {
+        return Ok(());
+    }
+    let first = data.train.shape(0)?;
+    for index in 1..data.train.len() {
+        let shape = data.train.shape(index)?;
+        if shape != first {
+            let reason = format!(
+                "`{}` takes images of {height}x{width} alone, and the training images differ in size (`{}` is {}x{}): let \
+                 `data.augment` bring them to one (`{{ resize = {{ size = [{height}, {width}] }} }}`), or export the file with open height \
+                 and width",
+                network.file().display(),
+                data.train.source(index),
+                shape[0],
+                shape[1],
+            );
+            return Err(EngineError::invalid_plan(format!("{key}.onnx"), reason));
+        }
+    }
+    Ok(())
 }
 
 /// Whether a method learns from the teacher of this name.

@@ -11,7 +11,7 @@ mod verification;
 use std::path::Path;
 
 use potstill_data::{Augment, Dataset};
-use potstill_models::{FrozenModel, OnnxModel, OutputKind};
+use potstill_models::{FrozenModel, OnnxModel, OnnxOutputs, OutputKind};
 use potstill_recipe::TaskKind;
 
 pub use self::{ask::Ranked, evaluation::EvaluationSettings, prepared::Prepared};
@@ -80,27 +80,26 @@ impl From<&VisionModel> for Predictor {
 }
 
 impl Predictor {
-    /// A network in an ONNX file, which takes images of this size `[H, W]` if the file leaves it open. `logits` names the tensor of
-    /// logits; the file's first output if `None`.
+    /// A network in an ONNX file, which takes images of this size `[H, W]` if the file leaves it open, and what is asked for of its outputs.
     ///
     /// # Errors
     /// A file that cannot be read or does not take such images.
     pub fn onnx(
         file: &Path,
-        logits: Option<&str>,
+        asked: &OnnxOutputs,
         input: NetworkInput,
         size: [usize; 2],
     ) -> Result<Self, EngineError> {
         let channels = input.normalise.mean.len();
         let [height, width, _] = OnnxModel::takes(file)?;
         let size = [height.unwrap_or(size[0]), width.unwrap_or(size[1])];
-        let network = OnnxModel::open(file, logits, input.size([size[0], size[1], channels])?)?;
+        let network = OnnxModel::open(file, asked, input.size([size[0], size[1], channels])?)?;
         Ok(Self {
             name: file.display().to_string(),
+            task: usual_task(network.output_kind()),
             network: FrozenModel::Onnx(network),
             preprocess: Preprocess::to_size(size),
             input,
-            task: TaskKind::default(),
             class_names: Vec::new(),
         })
     }

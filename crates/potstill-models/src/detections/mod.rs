@@ -6,6 +6,7 @@ mod dense;
 mod facts;
 mod late_pass;
 mod of_images;
+mod places;
 mod regions;
 
 use burn::tensor::Tensor;
@@ -16,6 +17,7 @@ pub use default_boxes::{BoxMaps, DefaultBoxDetections};
 pub use dense::{DenseDetections, DenseLearning, DenseLevelOutputs, DenseRules};
 pub use facts::DetectorFacts;
 pub use late_pass::LatePass;
+pub use places::PlaceDetections;
 pub use regions::{FoundRegion, RegionDetections, RegionRules};
 
 /// What a detector gives for a batch of N images, with how it is to be read.
@@ -30,6 +32,8 @@ pub enum Detections {
     Cells(CellDetections),
     /// Of a detector with default boxes: SSDLite.
     DefaultBoxes(DefaultBoxDetections),
+    /// Of one whose boxes are not read.
+    Places(PlaceDetections),
 }
 
 impl Detections {
@@ -40,6 +44,7 @@ impl Detections {
             Self::Dense(dense) => dense.classes(),
             Self::Cells(cells) => cells.classes(),
             Self::DefaultBoxes(boxes) => boxes.classes(),
+            Self::Places(places) => places.classes,
         }
     }
 
@@ -47,7 +52,7 @@ impl Detections {
     pub fn has_masks(&self) -> bool {
         match self {
             Self::Regions(regions) => regions.heads.has_masks(),
-            Self::Dense(_) | Self::Cells(_) | Self::DefaultBoxes(_) => false,
+            Self::Dense(_) | Self::Cells(_) | Self::DefaultBoxes(_) | Self::Places(_) => false,
         }
     }
 
@@ -58,6 +63,7 @@ impl Detections {
             Self::Dense(dense) => dense.found(sizes),
             Self::Cells(cells) => cells.found(sizes),
             Self::DefaultBoxes(boxes) => boxes.found(sizes),
+            Self::Places(_) => vec![Vec::new(); sizes.len()],
         }
     }
 
@@ -65,7 +71,7 @@ impl Detections {
     pub fn regions(&self) -> Option<&RegionDetections> {
         match self {
             Self::Regions(regions) => Some(regions),
-            Self::Dense(_) | Self::Cells(_) | Self::DefaultBoxes(_) => None,
+            Self::Dense(_) | Self::Cells(_) | Self::DefaultBoxes(_) | Self::Places(_) => None,
         }
     }
 
@@ -77,6 +83,7 @@ impl Detections {
             Self::Dense(dense) => Self::Dense(dense.detached()),
             Self::Cells(cells) => Self::Cells(cells.detached()),
             Self::DefaultBoxes(boxes) => Self::DefaultBoxes(boxes.detached()),
+            Self::Places(places) => Self::Places(places.detached()),
         }
     }
 }

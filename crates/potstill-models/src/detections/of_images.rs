@@ -14,6 +14,7 @@ impl Detections {
             Self::Dense(dense) => Self::Dense(dense.of_images(places)),
             Self::Cells(cells) => Self::Cells(cells.of_images(places)),
             Self::DefaultBoxes(boxes) => Self::DefaultBoxes(boxes.of_images(places)),
+            Self::Places(own) => Self::Places(own.of_images(places)),
         }
     }
 }

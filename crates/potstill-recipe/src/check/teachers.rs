@@ -5,7 +5,7 @@ use toml::{Table, Value};
 use crate::error::Problem;
 use crate::nearest::{did_you_mean, nearest, quoted};
 use crate::origin::Origin;
-use crate::tables::method::{MethodSpec, TeacherNames};
+use crate::tables::method::{MethodSpec, Names};
 use crate::tables::recipe::Recipe;
 use crate::tables::teacher::Teacher;
 use potstill_settings::{BatchNorms, Precision};
@@ -128,8 +128,8 @@ fn names(recipe: &Recipe, method: &MethodSpec, at: &Origin, problems: &mut Vec<P
     let all: Vec<&str> = recipe.all_teachers().into_iter().map(|(name, _)| name).collect();
     for (index, name) in teacher.names().iter().enumerate() {
         let key = match teacher {
-            TeacherNames::One(_) => "teacher".to_owned(),
-            TeacherNames::Several(_) => format!("teacher.{index}"),
+            Names::One(_) => "teacher".to_owned(),
+            Names::Several(_) => format!("teacher.{index}"),
         };
         if teacher.names()[..index].contains(name) {
             problems.push(at.problem(

@@ -19,7 +19,7 @@ settings! {
         /// The weight of its loss.
         pub weight: f64 [at_least(0.0)] = default 1.0,
         /// The name of the teacher that it learns from, or an array of names: it learns from their average.
-        pub teacher: Option<TeacherNames> = without "the only teacher" like ["large", "small"],
+        pub teacher: Option<Names> = without "the only teacher" like ["large", "small"],
         /// The weight of each of these teachers in their average.
         pub teacher_weights: Option<Vec<f64>> [at_least(0.0).not_empty()]
             = without "equal weights" like [2.0, 1.0],
@@ -34,21 +34,21 @@ settings! {
     }
 }
 
-/// The teachers of a method, as written: one name, or an array of names.
+/// One name or several: the teachers of a method, the tensors of a file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
-pub enum TeacherNames {
+pub enum Names {
     /// One name.
     One(String),
-    /// An array of names: the method learns from the average of these teachers.
+    /// An array of names. A method learns from the average of these teachers.
     Several(Vec<String>),
 }
 
-impl Described for TeacherNames {
+impl Described for Names {
     const KIND: Kind = Kind::OneOrMore(&Kind::Text);
 }
 
-impl TeacherNames {
+impl Names {
     /// All names, in their order.
     pub fn names(&self) -> &[String] {
         match self {
@@ -102,7 +102,7 @@ impl MethodSpec {
     pub fn with_teachers<T: Into<String>>(self, names: impl IntoIterator<Item = T>) -> Self {
         let names = names.into_iter().map(Into::into).collect();
         Self {
-            teacher: Some(TeacherNames::Several(names)),
+            teacher: Some(Names::Several(names)),
             ..self
         }
     }

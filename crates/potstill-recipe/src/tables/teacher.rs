@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use potstill_settings::{BatchNorms, Described, Key, Kind, Precision, settings};
 use serde::{Deserialize, Serialize};
 
-use super::method::MethodSpec;
+use super::method::{MethodSpec, Names};
 use super::network::{Input, Network};
 use super::optimizer::OptimizerSpec;
 use super::recipe::Recipe;
@@ -65,10 +65,11 @@ settings! {
 settings! {
     /// A teacher in an ONNX file, of any origin.
     pub struct OnnxTeacher {
-        /// An ONNX file of any network that takes images and gives logits.
+        /// An ONNX file of any network that takes images.
         pub onnx: PathBuf = example "teacher.onnx",
-        /// The name of the tensor of logits in an ONNX file.
-        pub logits: Option<String> = without "the file's first output" like "logits",
+        /// The name of the tensor of logits in an ONNX file, or an array of names: of the levels of a one-stage detector, or of FastestDet's
+        /// objectness, box and classes.
+        pub logits: Option<Names> = without "the file's first output; of a detector all of them" like "logits",
         /// How the network takes an image.
         pub input: Option<Input> = without "whole, normalised as is usual for the data set"
             like { mean = [0.5, 0.5, 0.5], std = [0.25, 0.25, 0.25] },

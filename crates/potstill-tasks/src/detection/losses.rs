@@ -27,6 +27,7 @@ pub(crate) fn terms(
         _ if context.sense == Sense::Inverted => Err(TaskError::NotInverted),
         Detections::Cells(cells) => Ok(of_cells(cells, targets)),
         Detections::DefaultBoxes(boxes) => Ok(of_default_boxes(boxes, targets)),
+        Detections::Places(_) => Err(TaskError::Places),
     }
 }
 

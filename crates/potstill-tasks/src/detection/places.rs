@@ -1,17 +1,27 @@
 //! The rows of one-stage detectors: the class scores of every anchor, default box or cell.
 
 use burn::tensor::Tensor;
-use potstill_models::{CellDetections, DefaultBoxDetections, DenseDetections, Detections};
+use potstill_models::{CellDetections, DefaultBoxDetections, DenseDetections, Detections, PlaceDetections};
 
 use crate::{Probabilities, RowSet, Rows, TaskError};
 
 /// A set for each map of scores: of RetinaNet and FCOS the classes at each level, then the centre-ness; of SSD the classes with the background at each
 /// map; of FastestDet the classes and the objectness of its cells. Anchors of a place stand behind each other.
+///
+/// A teacher whose boxes are not read has the classes of the levels alone, and only they are compared.
 pub(super) fn rows(student: &Detections, teachers: &[&Detections]) -> Result<Vec<RowSet>, TaskError> {
-    let own = scores(student).ok_or(TaskError::Places)?;
-    let theirs = teachers
+    let mut own = scores(student).ok_or(TaskError::Places)?;
+    if teachers
         .iter()
-        .map(|teacher| scores(teacher).ok_or(TaskError::Places));
+        .any(|teacher| matches!(teacher, Detections::Places(_)))
+        && let Detections::Dense(dense) = student
+    {
+        own.truncate(dense.levels.len());
+    }
+    let theirs = teachers.iter().map(|teacher| match (teacher, student) {
+        (Detections::Places(places), Detections::Dense(dense)) => of_places(places, dense),
+        _ => scores(teacher).ok_or(TaskError::Places),
+    });
     let theirs = theirs.collect::<Result<Vec<_>, _>>()?;
     let set = |(map, own): (usize, Rows)| {
         let beside = theirs.iter().map(|maps| {
@@ -26,13 +36,25 @@ pub(super) fn rows(student: &Detections, teachers: &[&Detections]) -> Result<Vec
     own.into_iter().enumerate().map(set).collect()
 }
 
+/// The class scores of a teacher at the places of the student's levels.
+fn of_places(places: &PlaceDetections, student: &DenseDetections) -> Result<Vec<Rows>, TaskError> {
+    let levels = places
+        .split(&student.anchors_of_levels())
+        .ok_or(TaskError::Places)?;
+    let sizes = student.levels.iter().map(|level| level.size);
+    let rows = levels.iter().zip(sizes);
+    Ok(rows
+        .map(|(logits, size)| of_map(logits, size, Probabilities::Sigmoid))
+        .collect())
+}
+
 /// The maps of scores; `None` of a detector that has none.
 fn scores(detections: &Detections) -> Option<Vec<Rows>> {
     match detections {
         Detections::Dense(dense) => Some(of_dense(dense)),
         Detections::DefaultBoxes(boxes) => Some(of_default_boxes(boxes)),
         Detections::Cells(cells) => Some(of_cells(cells)),
-        Detections::Regions(_) => None,
+        Detections::Regions(_) | Detections::Places(_) => None,
     }
 }
 

@@ -11,7 +11,7 @@ use std::{path::PathBuf, thread};
 use clap::Args;
 use potstill_data::{DecodeOptions, Image, Pictures};
 use potstill_engine::Predictor;
-use potstill_models::OutputKind;
+use potstill_models::{OnnxOutputs, OutputKind};
 
 use self::{
     classes::Classes,
@@ -50,9 +50,9 @@ pub struct PredictArguments {
     /// Which network it is.
     #[command(flatten)]
     pub source: SourceArguments,
-    /// Of an ONNX file: the name of its tensor of logits; the first output if not given.
+    /// Of an ONNX file: the name of its tensor of logits; the first output if not given. Several times where a detector has several.
     #[arg(long, value_name = "TENSOR")]
-    pub logits: Option<String>,
+    pub logits: Vec<String>,
     /// What the network's classes are called: a file with a name a line, in the order of its outputs; as the weights' config says if
     /// not given.
     #[arg(long, value_name = "FILE")]
@@ -180,8 +180,11 @@ fn network(arguments: &PredictArguments) -> Result<Predictor, Failure> {
     let file = arguments.network.as_path();
     let predictor = if is_onnx(file) {
         let [height, width] = USUAL_SIZE;
-        let logits = arguments.logits.as_deref();
-        opened::onnx(file, logits, &arguments.input, [height, width, 3])?
+        let outputs = OnnxOutputs {
+            logits: arguments.logits.clone(),
+            ..OnnxOutputs::of(OutputKind::Logits, None)
+        };
+        opened::onnx(file, &outputs, &arguments.input, [height, width, 3])?
     } else {
         let source = arguments.source.source(file);
         opened::network(&source, "predict", &arguments.input)?
