@@ -64,6 +64,24 @@ impl<'a> Query<'a> {
         Ok(Self { source, pairs })
     }
 
+    /// Refuses what a source of this kind does not read; a split may always be named.
+    pub fn only(&self, keys: &[&str], kind: &str) -> Result<(), DataError> {
+        let unread = |(key, _): &&(&str, &str)| *key != "split" && !keys.contains(key);
+        let Some((key, value)) = self.pairs.iter().find(unread) else {
+            return Ok(());
+        };
+        let known: Vec<&str> = ["split"].into_iter().chain(keys.iter().copied()).collect();
+        Err(DataError::DatasetOption {
+            dataset: self.source.to_owned(),
+            option: format!("{key}={value}"),
+            problem: format!(
+                "says nothing to {kind}, which reads {} behind a path",
+                known.join(" and ")
+            ),
+            nearest: None,
+        })
+    }
+
     /// The text given for `key`, if one is.
     pub fn text(&self, key: &str) -> Option<&'a str> {
         let given = self.pairs.iter().find(|(given, _)| *given == key);
@@ -136,15 +154,21 @@ impl<'a> Options<'a> {
         given.map(|(_, text)| *text)
     }
 
+    /// What is wrong with what is given for `key`.
+    pub fn wrong(&self, key: &str, problem: &str) -> DataError {
+        DataError::DatasetOption {
+            dataset: self.dataset.to_owned(),
+            option: format!("{key}={}", self.text(key).unwrap_or_default()),
+            problem: problem.to_owned(),
+            nearest: None,
+        }
+    }
+
     /// Puts the number given for `key`, if one is, into `target`.
     pub fn number<T: FromStr>(&self, key: &str, target: &mut T) -> Result<(), DataError> {
         if let Some(text) = self.text(key) {
-            *target = text.parse().map_err(|_| DataError::DatasetOption {
-                dataset: self.dataset.to_owned(),
-                option: format!("{key}={text}"),
-                problem: "needs a whole number that is not negative".to_owned(),
-                nearest: None,
-            })?;
+            let parsed = text.parse();
+            *target = parsed.map_err(|_| self.wrong(key, "needs a whole number that is not negative"))?;
         }
         Ok(())
     }

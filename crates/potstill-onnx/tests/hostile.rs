@@ -95,7 +95,10 @@ fn said(bytes: &[u8]) -> String {
     fs::write(&path, bytes).unwrap();
     let found = OnnxNetwork::open(&path, None).and_then(|network| network.survey([1, 8, 8]));
     match found {
-        Ok(survey) => format!("{} classes", survey.classes),
+        Ok(survey) => match survey.shape("y") {
+            Some([classes, ..]) => format!("{classes} classes"),
+            other => format!("an output of {other:?}"),
+        },
         Err(error) => error.to_string(),
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::finding::{Finding, Severity};
-use super::map_reader::instances_of_ids;
+use super::map_reader::{boxes_of_ids, instances_of_ids};
 use super::record::{Extent, Outline, RawObject, Record, Records, Truth};
 use crate::decode::{Header, LabelImage, decode_with};
 use crate::file_store::{FileStore, StoredFile};
@@ -108,10 +108,9 @@ impl Annotated {
             }
             Truth::InstanceIds(file, table) => {
                 let labels = self.labels(file, size)?;
-                let instances = instances_of_ids(&labels, table);
                 Ok(match self.info.target {
-                    TargetKind::Boxes => Target::Boxes(instances.iter().map(labelled_box).collect()),
-                    _ => Target::Instances(instances),
+                    TargetKind::Boxes => Target::Boxes(boxes_of_ids(&labels, table)),
+                    _ => Target::Instances(instances_of_ids(&labels, table)),
                 })
             }
         }
@@ -262,12 +261,5 @@ fn scaled(polygon: &Polygon, [x_factor, y_factor]: [f64; 2]) -> Polygon {
             .iter()
             .map(|[x, y]| [x * x_factor, y * y_factor])
             .collect(),
-    }
-}
-
-fn labelled_box(instance: &Instance) -> LabelledBox {
-    LabelledBox {
-        notes: instance.notes,
-        ..LabelledBox::new(instance.class, instance.bounds)
     }
 }

@@ -1,7 +1,9 @@
 //! Files whose pixels are labels: a class, or an instance.
 
+use std::collections::BTreeMap;
+
 use crate::decode::LabelImage;
-use crate::{Instance, InstanceShape, LabelMap, Mask, ObjectNotes};
+use crate::{BoundingBox, Instance, InstanceShape, LabelMap, LabelledBox, Mask, ObjectNotes};
 
 /// What the values of a label file mean.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -106,32 +108,101 @@ fn looks_like_cityscapes(present: &[usize]) -> bool {
     known.count() >= 3 && present.iter().all(|&value| value <= 33 || value == 255)
 }
 
-/// The instances of a file whose values are `id * 1000 + number`, in the order of the values. A plain `id` of a class of things is a group
-/// that is not told apart: a crowd.
+/// What a value of a file of instances, `id * 1000 + number`, stands for: the class, and whether it is a group that is not told apart (a
+/// plain `id` of a class of things). `None` of what is no thing.
+fn thing(value: u16, table: &LabelTable) -> Option<(u32, ObjectNotes)> {
+    let (id, crowd) = if value >= 1000 {
+        (value / 1000, false)
+    } else {
+        (value, true)
+    };
+    let id = u8::try_from(id).ok()?;
+    let class = table.labels[usize::from(id)].filter(|&class| class != LabelMap::IGNORE)?;
+    let notes = ObjectNotes {
+        crowd,
+        ..ObjectNotes::default()
+    };
+    Some((u32::from(class), notes))
+}
+
+/// The instances of such a file, in the order of the values.
 pub(crate) fn instances_of_ids(image: &LabelImage, table: &LabelTable) -> Vec<Instance> {
     let mut values: Vec<u16> = image.values.clone();
     values.sort_unstable();
     values.dedup();
     let instance = |value: u16| {
-        let (id, crowd) = if value >= 1000 {
-            (value / 1000, false)
-        } else {
-            (value, true)
-        };
-        let id = u8::try_from(id).ok()?;
-        let class = table.labels[usize::from(id)].filter(|&class| class != LabelMap::IGNORE)?;
+        let (class, notes) = thing(value, table)?;
         let mask = Mask {
             height: image.height,
             width: image.width,
             inside: image.values.iter().map(|&own| own == value).collect(),
         };
         let bounds = mask.bounds()?;
-        let mut instance = Instance::new(u32::from(class), bounds, InstanceShape::Mask(mask));
-        instance.notes = ObjectNotes {
-            crowd,
-            ..ObjectNotes::default()
-        };
+        let mut instance = Instance::new(class, bounds, InstanceShape::Mask(mask));
+        instance.notes = notes;
         Some(instance)
     };
     values.into_iter().filter_map(instance).collect()
+}
+
+/// The boxes of the same instances, without their masks: one pass over the file.
+pub(crate) fn boxes_of_ids(image: &LabelImage, table: &LabelTable) -> Vec<LabelledBox> {
+    // First and last column and row of each value.
+    let mut spans: BTreeMap<u16, [usize; 4]> = BTreeMap::new();
+    for (row, line) in image.values.chunks_exact(image.width.max(1)).enumerate() {
+        let mut column = 0;
+        for run in line.chunk_by(|one, next| one == next) {
+            let last = column + run.len() - 1;
+            let span = spans.entry(run[0]).or_insert([column, row, last, row]);
+            *span = [span[0].min(column), span[1], span[2].max(last), row];
+            column = last + 1;
+        }
+    }
+    let labelled = |(value, [left, top, right, bottom]): (u16, [usize; 4])| {
+        let (class, notes) = thing(value, table)?;
+        let [left, top] = [left, top].map(|side| side as f64);
+        let [right, bottom] = [right, bottom].map(|side| (side + 1) as f64);
+        Some(LabelledBox {
+            notes,
+            ..LabelledBox::new(class, BoundingBox::new(left, top, right, bottom))
+        })
+    };
+    spans.into_iter().filter_map(labelled).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{LabelTable, boxes_of_ids, instances_of_ids};
+    use crate::decode::LabelImage;
+
+    #[test]
+    fn boxes_are_those_around_the_masks() {
+        let table = LabelTable::of_ids([24, 26], 2).others_ignored();
+        let image = LabelImage {
+            height: 3,
+            width: 4,
+            values: vec![
+                24_000, 7, 26_001, 26_001, //
+                24_000, 24_000, 7, 26_001, //
+                24, 7, 24_000, 24,
+            ],
+        };
+        let boxes = boxes_of_ids(&image, &table);
+        let instances = instances_of_ids(&image, &table);
+        assert_eq!(boxes.len(), 3);
+        for (own, instance) in boxes.iter().zip(&instances) {
+            assert_eq!(
+                (own.class, own.bounds, own.notes),
+                (instance.class, instance.bounds, instance.notes)
+            );
+        }
+        let first = boxes[0].bounds;
+        assert_eq!(
+            (
+                boxes[0].notes.crowd,
+                [first.left, first.top, first.right, first.bottom]
+            ),
+            (true, [0.0, 2.0, 4.0, 3.0])
+        );
+    }
 }

@@ -115,10 +115,9 @@ fn split(request: &Request<'_>) -> Result<&'static str, DataError> {
         other => other,
     };
     let found = splits::find(asked, there).or_else(|| splits::find(request.split, there));
-    found.map(|(folder, ())| folder).ok_or_else(|| {
-        let found: Vec<&str> = splits::names().filter(|name| there(name).is_some()).collect();
-        request.wrong("leftImg8bit", splits::missing(request.split, &found))
-    })
+    found
+        .map(|(folder, ())| folder)
+        .ok_or_else(|| splits::missing(request, "leftImg8bit", there))
 }
 
 fn unused_labels(tree: &Tree, split: &str, kind: &str, report: &mut Reporter) {

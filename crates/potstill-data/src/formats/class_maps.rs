@@ -94,14 +94,8 @@ pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
 /// The folders of the split, and whether there are splits.
 fn pair(request: &Request<'_>) -> Result<(Pair, bool), DataError> {
     let tree = &request.tree;
-    if let Some((_, pair)) = splits::find(request.split, |folder| pair_of(tree, folder)) {
+    if let Some((_, pair)) = splits::wanted(request, "folders", |folder| pair_of(tree, folder))? {
         return Ok((pair, true));
-    }
-    let found: Vec<&str> = splits::names()
-        .filter(|name| pair_of(tree, name).is_some())
-        .collect();
-    if !found.is_empty() {
-        return Err(request.wrong("folders", splits::missing(request.split, &found)));
     }
     let pair = pair_without_splits(tree).ok_or_else(|| {
         let problem = format!(

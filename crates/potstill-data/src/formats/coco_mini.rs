@@ -63,10 +63,9 @@ fn split(request: &Request<'_>, folder: &str) -> Result<&'static str, DataError>
         (has("images") && has(folder)).then_some(())
     };
     let found = splits::find(request.split, there);
-    found.map(|(split, ())| split).ok_or_else(|| {
-        let found: Vec<&str> = splits::names().filter(|name| there(name).is_some()).collect();
-        request.wrong("folders", splits::missing(request.split, &found))
-    })
+    found
+        .map(|(split, ())| split)
+        .ok_or_else(|| splits::missing(request, "folders", there))
 }
 
 fn names(request: &Request<'_>, name: &str) -> Result<Vec<(i64, String)>, DataError> {

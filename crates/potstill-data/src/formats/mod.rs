@@ -58,6 +58,15 @@ impl Format {
         }
     }
 
+    /// What may stand behind a path of this format (`?key=value`), besides the split.
+    fn options(self) -> &'static [&'static str] {
+        match self {
+            Self::Coco => &["images"],
+            Self::ClassMaps => &["ignore"],
+            Self::Yolo | Self::Voc | Self::Cityscapes | Self::CocoMini => &[],
+        }
+    }
+
     /// The format that is named in front of a path.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|format| format.name() == name)
@@ -200,6 +209,7 @@ impl Recognised {
         options: &OpenOptions,
         query: &Query<'_>,
     ) -> Result<Annotated, DataError> {
+        query.only(self.format.options(), self.format.name())?;
         let offered = self.offered();
         let path = &self.path;
         if !offered.contains(&target) {

@@ -125,11 +125,27 @@ impl Tree {
         Ok(text.trim_start_matches('\u{feff}').to_owned())
     }
 
+    /// Whether one of these words is near the beginning of a file. One that cannot be read has none.
+    pub fn begins_with_any(&self, file: &StoredFile, words: &[&str]) -> bool {
+        let Ok(bytes) = self.store.read(file) else {
+            return false;
+        };
+        let beginning = &bytes[..bytes.len().min(BEGINNING)];
+        let has = |word: &&str| {
+            let mut windows = beginning.windows(word.len());
+            windows.any(|window| window == word.as_bytes())
+        };
+        words.iter().any(has)
+    }
+
     /// Where a file is, for messages.
     pub fn source(&self, file: &StoredFile) -> String {
         self.store.source(&file.name)
     }
 }
+
+/// How many bytes of a file tell what it is.
+const BEGINNING: usize = 1 << 16;
 
 /// The length of the folder that all files lie in, with its separator, unless it is a part of a layout.
 fn common_folder(files: &[(String, StoredFile)]) -> Option<usize> {

@@ -41,7 +41,8 @@ pub(crate) const SHAPES_SCENES: DatasetEntry = DatasetEntry {
     licence: "none needed: the pictures are computed",
     open: |request| {
         let options = ShapesOptions::parse_scenes(request.options)?;
-        Ok(Box::new(Shapes::new(options, request.split, request.target)?))
+        let scenes = Shapes::new(options, request.split, request.target);
+        Ok(Box::new(scenes.map_err(ShapesOptions::in_words_of_scenes)?))
     },
     ..SHAPES
 };

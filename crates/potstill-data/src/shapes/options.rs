@@ -69,6 +69,24 @@ impl ShapesOptions {
         Self::SCENES.changed(options, "objects")
     }
 
+    /// An error of [`Shapes::new`](super::Shapes::new) in the words of `shapes-scenes`.
+    pub(crate) fn in_words_of_scenes(error: DataError) -> DataError {
+        match error {
+            DataError::DatasetOption {
+                option,
+                problem,
+                nearest,
+                ..
+            } => DataError::DatasetOption {
+                dataset: "shapes-scenes".to_owned(),
+                option: option.replacen("figures=", "objects=", 1),
+                problem: problem.replace("figures", "objects"),
+                nearest,
+            },
+            other => other,
+        }
+    }
+
     /// The same with what the text says; the number of figures goes by this name.
     fn changed(mut self, options: &Options<'_>, figures: &str) -> Result<Self, DataError> {
         options.number("size", &mut self.size)?;
@@ -80,8 +98,7 @@ impl ShapesOptions {
             let (least, most) = text.split_once('-').unwrap_or((text, text));
             let range = [least, most].map(|number| number.trim().parse().ok());
             let [Some(least), Some(most)] = range else {
-                let problem = "needs a whole number, or two as in `1-4`".to_owned();
-                return Err(wrong(format!("{figures}={text}"), problem));
+                return Err(options.wrong(figures, "needs a whole number, or two as in `1-4`"));
             };
             self.figures = Some([least, most]);
         }

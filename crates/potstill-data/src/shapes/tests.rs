@@ -296,3 +296,23 @@ fn a_picture_of_one_figure_gives_every_target() {
     let map = shapes(TargetKind::Map);
     assert_eq!((map.classes().len(), &map.classes()[0][..]), (13, "background"));
 }
+
+#[test]
+fn scenes_are_refused_in_their_own_words() {
+    let refused = |source: &str| {
+        let opened = open_for(source, Split::Train, TargetKind::Boxes);
+        opened.err().unwrap().to_string()
+    };
+    for source in ["objects=3-1", "objects=0-99", "objects=x", "size=9", "classes=40"] {
+        let said = refused(&format!("shapes-scenes:{source}"));
+        assert!(
+            said.contains("`shapes-scenes`") && !said.contains("figure"),
+            "{source}: {said}"
+        );
+    }
+    let said = refused("shapes:figures=3-1");
+    assert!(
+        said.contains("`shapes`") && said.contains("`figures=3-1`"),
+        "{said}"
+    );
+}

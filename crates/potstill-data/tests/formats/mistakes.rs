@@ -266,3 +266,83 @@ fn what_is_no_set_of_annotations_says_what_is_looked_for() {
         "{refused}"
     );
 }
+
+/// An outline is not needed where boxes are: its faults are told, and cost no box.
+#[test]
+fn a_fault_of_an_outline_leaves_the_box_of_plain_detection() {
+    let files = Files::new();
+    files.picture("train/1.png", [20, 40]);
+    let annotation = |id: u32, segmentation: Value| json!({ "id": id, "image_id": 1, "category_id": 1, "bbox": [2 * id, 3, 10, 10], "segmentation": segmentation });
+    let runs = json!({ "counts": [10, 20], "size": [20, 40] });
+    let file = json!({
+        "images": [{ "id": 1, "file_name": "1.png", "height": 20, "width": 40 }],
+        "categories": [{ "id": 1, "name": "cat" }],
+        "annotations": [
+            annotation(1, json!([[2, 3, 12, 3]])), annotation(2, json!([[2, 3, 12, 3, 12]])), annotation(3, runs), annotation(4, json!([])),
+        ],
+    });
+    files.write("annotations/instances_train.json", file.to_string());
+    let boxes = files.open(TargetKind::Boxes).unwrap().target(0).unwrap();
+    assert!(
+        matches!(&boxes, potstill_data::Target::Boxes(boxes) if boxes.len() == 4),
+        "{boxes:?}"
+    );
+    let found = findings(&files, TargetKind::Boxes);
+    let told: Vec<_> = found.iter().map(|own| (own.kind, own.severity)).collect();
+    assert_eq!(
+        told,
+        [
+            ("few-points", LeftOut),
+            ("odd-polygon", LeftOut),
+            ("wrong-runs", LeftOut)
+        ]
+    );
+    assert!(found[0].fix.contains("the box is used"), "{}", found[0]);
+    assert_eq!(found[2].place, "line 1, annotation 2 (id 3)");
+    assert!(
+        files.open(TargetKind::Instances).is_err(),
+        "instances need every outline"
+    );
+}
+
+#[test]
+fn what_a_format_does_not_read_is_refused_behind_its_path() {
+    let files = Files::new();
+    files.picture("images/1.png", [20, 40]);
+    files.write("data.yaml", "train: images\nval: images\nnames: [cat]\n");
+    files.write("labels/1.txt", "0 0.5 0.5 0.2 0.2\n");
+    files.picture("classes/cat/1.png", [2, 2]);
+    let refused = |path: String, target: TargetKind| {
+        let opened = open_with(&path, Split::Train, target, &OpenOptions::default());
+        opened.err().unwrap().to_string()
+    };
+    let path = files.path().to_str().unwrap().to_owned();
+    let said = refused(format!("{path}?ignore=3"), TargetKind::Boxes);
+    assert!(
+        said.contains("`ignore=3`") && said.contains("says nothing to yolo, which reads split"),
+        "{said}"
+    );
+    let said = refused(format!("{path}/classes?images=x"), TargetKind::Class);
+    assert!(
+        said.contains("`images=x`") && said.contains("one class each"),
+        "{said}"
+    );
+}
+
+/// Files that other tools leave among class folders.
+#[test]
+fn a_stray_file_makes_no_set_of_annotations() {
+    for (name, text) in [
+        ("config.yaml", "seed: 3\n"),
+        ("annotations.json", "{\"tool\": \"x\"}"),
+        ("cat/1.xml", "<meta><camera>x</camera></meta>"),
+    ] {
+        let files = Files::new();
+        for class in ["cat", "dog"] {
+            files.picture(&format!("{class}/1.png"), [20, 40]);
+        }
+        files.write(name, text);
+        let kinds = potstill_data::target_kinds(files.path().to_str().unwrap()).unwrap();
+        assert_eq!(kinds[0], TargetKind::Class, "{name}");
+    }
+}

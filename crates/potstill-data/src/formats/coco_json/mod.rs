@@ -7,7 +7,8 @@ mod place;
 
 use std::sync::Arc;
 
-use self::objects::by_image;
+use self::lines::lines_of;
+use self::objects::{Outlines, by_image};
 pub(super) use self::place::is_at;
 use self::place::{Place, image_named};
 use super::Request;
@@ -20,7 +21,7 @@ use crate::{DataError, TargetKind};
 pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
     let Place {
         annotations,
-        lines,
+        bytes,
         tree,
         folder,
         has_splits,
@@ -28,6 +29,7 @@ pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
     let tree = tree.as_ref().unwrap_or(&request.tree);
     let mut report = Reporter::new();
     report.file(annotations.path.display().to_string());
+    report.find_lines(move || lines_of(&bytes, "annotations"));
     if annotations.categories.is_empty() {
         report.error(
             "class-names",
@@ -37,12 +39,12 @@ pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
         );
     }
     report_twice(&annotations, &mut report);
-    let mut objects = by_image(
-        &annotations,
-        &lines,
-        request.target == TargetKind::Instances,
-        &mut report,
-    );
+    let outlines = match request.target {
+        TargetKind::Instances => Outlines::Needed,
+        _ if request.options.report_mistakes => Outlines::Told,
+        _ => Outlines::PassedOver,
+    };
+    let mut objects = by_image(&annotations, outlines, &mut report);
     let mut images = Vec::with_capacity(annotations.images.len());
     for (at, image) in annotations.images.iter().enumerate() {
         report.place(format!("image {}", image.id));

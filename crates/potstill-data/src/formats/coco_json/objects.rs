@@ -6,18 +6,27 @@ use crate::annotated::{Outline, RawObject, Reporter, settled};
 use crate::coco::{CocoAnnotation, CocoAnnotations, Segmentation};
 use crate::{BoundingBox, ObjectNotes, Polygon};
 
+/// What is to be known of outlines.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outlines {
+    /// Every object needs one.
+    Needed,
+    /// Boxes are enough: a fault of an outline is told, and the box is used.
+    Told,
+    /// The same, and encoded masks are not looked at.
+    PassedOver,
+}
+
 /// The objects of each image, in the order of the file.
 pub(super) fn by_image(
     file: &CocoAnnotations,
-    lines: &[usize],
-    needs_outlines: bool,
+    outlines: Outlines,
     report: &mut Reporter,
 ) -> Vec<Vec<RawObject>> {
     let mut objects: Vec<Vec<RawObject>> = vec![Vec::new(); file.images.len()];
     let mut ids = HashMap::new();
     for (at, annotation) in file.annotations.iter().enumerate() {
-        let id = annotation.id.map_or(String::new(), |id| format!(" (id {id})"));
-        report.annotation(format!("annotation {at}{id}"), lines.get(at).copied());
+        report.annotation(at, annotation.id);
         if let Some(earlier) = annotation.id.and_then(|id| ids.insert(id, at)) {
             report.error(
                 "duplicate-id",
@@ -45,7 +54,7 @@ pub(super) fn by_image(
             continue;
         };
         let size = file.images[image].size();
-        let Some(object) = object(annotation, class as u32, size, needs_outlines, report) else {
+        let Some(object) = object(annotation, class as u32, size, outlines, report) else {
             continue;
         };
         let sides = size.map(|size| size.map(|side| side as f64));
@@ -70,12 +79,36 @@ fn object(
     annotation: &CocoAnnotation,
     class: u32,
     size: Option<[usize; 2]>,
-    needs_outlines: bool,
+    outlines: Outlines,
     report: &mut Reporter,
 ) -> Option<RawObject> {
-    let outline = match annotation.segmentation.as_ref().filter(|own| !is_empty(own)) {
-        Some(segmentation) => outline(segmentation, size, report)?,
-        None if needs_outlines => {
+    let segmentation = annotation.segmentation.as_ref().filter(|own| !is_empty(own));
+    let outline = match segmentation {
+        Some(segmentation) if outlines != Outlines::Needed && annotation.bbox.is_some() => {
+            let is_told = outlines == Outlines::Told || matches!(segmentation, Segmentation::Polygons(_));
+            if let Some(fault) = is_told.then(|| outline(segmentation, size).err()).flatten() {
+                let fix = format!("{} (the box is used as it is)", fault.fix);
+                report.left_out(fault.kind, &fault.value, &fault.problem, &fix);
+            }
+            Outline::Box
+        }
+        Some(segmentation) => match outline(segmentation, size) {
+            Ok(outline) => outline,
+            Err(Fault {
+                kind,
+                value,
+                problem,
+                fix,
+            }) => {
+                if kind == WRONG_RUNS {
+                    report.error(kind, &value, &problem, fix);
+                } else {
+                    report.left_out(kind, &value, &problem, fix);
+                }
+                return None;
+            }
+        },
+        None if outlines == Outlines::Needed => {
             report.error(
                 "box-without-outline",
                 "",
@@ -134,19 +167,27 @@ fn is_empty(segmentation: &Segmentation) -> bool {
     matches!(segmentation, Segmentation::Polygons(polygons) if polygons.iter().all(Vec::is_empty))
 }
 
-fn outline(segmentation: &Segmentation, size: Option<[usize; 2]>, report: &mut Reporter) -> Option<Outline> {
+/// What is wrong with an outline.
+struct Fault {
+    kind: &'static str,
+    value: String,
+    problem: String,
+    fix: &'static str,
+}
+
+/// The kind of fault of an encoded mask.
+const WRONG_RUNS: &str = "wrong-runs";
+
+fn outline(segmentation: &Segmentation, size: Option<[usize; 2]>) -> Result<Outline, Fault> {
     let Segmentation::Polygons(flats) = segmentation else {
         return match segmentation.mask(size) {
-            Ok(runs) => Some(Outline::Runs(runs)),
-            Err(problem) => {
-                report.error(
-                    "wrong-runs",
-                    "",
-                    &problem,
-                    "encode the mask again (`pycocotools.mask.encode`)",
-                );
-                None
-            }
+            Ok(runs) => Ok(Outline::Runs(runs)),
+            Err(problem) => Err(Fault {
+                kind: WRONG_RUNS,
+                value: String::new(),
+                problem,
+                fix: "encode the mask again (`pycocotools.mask.encode`)",
+            }),
         };
     };
     let mut polygons = Vec::with_capacity(flats.len());
@@ -160,18 +201,16 @@ fn outline(segmentation: &Segmentation, size: Option<[usize; 2]>, report: &mut R
             None
         };
         if let Some((kind, rule)) = problem {
-            let problem = format!("a polygon has {} numbers, and {rule}", flat.len());
-            report.left_out(
+            return Err(Fault {
                 kind,
-                format!("{flat:?}"),
-                &problem,
-                "draw the outline again, or remove it",
-            );
-            return None;
+                value: format!("{flat:?}"),
+                problem: format!("a polygon has {} numbers, and {rule}", flat.len()),
+                fix: "draw the outline again, or remove it",
+            });
         }
         polygons.push(Polygon {
             points: points.to_vec(),
         });
     }
-    Some(Outline::Polygons(polygons))
+    Ok(Outline::Polygons(polygons))
 }

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::super::Request;
 use super::super::splits;
 use super::super::tree::{Tree, file_name, normalised, stem};
-use super::lines::lines_of;
 use crate::coco::CocoAnnotations;
 use crate::file_store::{FileStore, StoredFile};
 use crate::limits::MOST_ANNOTATIONS;
@@ -19,8 +18,8 @@ const FOLDERS: [&str; 2] = ["annotations", ""];
 /// The annotations of a split, read, with the folder of its images.
 pub(super) struct Place {
     pub annotations: CocoAnnotations,
-    /// The line on which each annotation begins.
-    pub lines: Vec<usize>,
+    /// The text of their file.
+    pub bytes: Vec<u8>,
     /// The files, where they are not those of the request.
     pub tree: Option<Tree>,
     /// The folder of images in the tree.
@@ -30,7 +29,20 @@ pub(super) struct Place {
 
 /// Whether there is a file of annotations by its name.
 pub(in crate::formats) fn is_at(tree: &Tree) -> bool {
-    splits::names().any(|split| of_split(tree, split).is_some()) || without_split(tree).is_some()
+    let of_splits = splits::names().filter_map(|split| of_split(tree, split));
+    let mut found = of_splits.chain(without_split(tree));
+    // Other tools leave JSON files too.
+    let is_coco = |name: &str| {
+        let is_usual = ["instances", AMONG_IMAGES]
+            .iter()
+            .any(|start| file_name(name).starts_with(start));
+        let says = ["\"images\"", "\"annotations\"", "\"categories\""];
+        is_usual
+            || tree
+                .file(name)
+                .is_some_and(|file| tree.begins_with_any(file, &says))
+    };
+    found.any(is_coco)
 }
 
 /// The file of annotations of a split.
@@ -95,22 +107,14 @@ impl Place {
             return Self::of_file(request);
         }
         let tree = &request.tree;
-        let by_split = splits::find(request.split, |split| of_split(tree, split));
-        let (name, has_splits) = if let Some((_, name)) = by_split {
-            (name, true)
-        } else {
-            let found: Vec<&str> = splits::names()
-                .filter(|split| of_split(tree, split).is_some())
-                .collect();
-            if !found.is_empty() {
-                return Err(request.wrong("annotations", splits::missing(request.split, &found)));
-            }
-            let name = without_split(tree)
-                .ok_or_else(|| request.wrong("annotations", "there is no JSON file of annotations"))?;
-            (name, false)
-        };
+        let of_split = splits::wanted(request, "annotations", |split| of_split(tree, split))?;
+        let has_splits = of_split.is_some();
+        let name = of_split
+            .map(|(_, name)| name)
+            .or_else(|| without_split(tree))
+            .ok_or_else(|| request.wrong("annotations", "there is no JSON file of annotations"))?;
         let file = tree.file(name).ok_or_else(|| request.wrong(name, "is missing"))?;
-        let bytes = tree.store.read(file)?;
+        let bytes = tree.store.read(file)?.into_owned();
         let annotations = CocoAnnotations::parse(&bytes, Path::new(&tree.source(file)))?;
         let folder = match request.query.text("images") {
             Some(images) => normalised(images),
@@ -118,7 +122,7 @@ impl Place {
         };
         Ok(Self {
             annotations,
-            lines: lines_of(&bytes, "annotations"),
+            bytes,
             tree: None,
             folder,
             has_splits,
@@ -143,7 +147,7 @@ impl Place {
         };
         Ok(Self {
             annotations,
-            lines: lines_of(&bytes, "annotations"),
+            bytes,
             tree: Some(Tree::of(FileStore::list(&folder)?)),
             folder: String::new(),
             has_splits: false,

@@ -45,10 +45,16 @@ pub(super) fn is_at(tree: &Tree) -> bool {
     tree.has_folder(MAPS) || has_annotations(tree)
 }
 
-/// Whether an XML file belongs to an image.
+/// Whether an XML file with an annotation belongs to an image: other tools leave XML files too.
 fn has_annotations(tree: &Tree) -> bool {
-    annotations(tree).next().is_some()
+    let files = annotations(tree).filter_map(|(name, _)| tree.file(name));
+    files
+        .take(LOOKED_AT)
+        .any(|file| tree.begins_with_any(file, &["<annotation"]))
 }
+
+/// How many XML files are looked at to know the format.
+const LOOKED_AT: usize = 20;
 
 pub(super) fn offered(tree: &Tree) -> Vec<TargetKind> {
     let mut kinds = Vec::new();
@@ -269,14 +275,10 @@ impl Wanted {
             return Err(request.wrong(lists, problem));
         }
         let there = |folder: &str| tree.has_folder(folder).then_some(());
-        if let Some((folder, ())) = splits::find(request.split, there) {
-            return Ok(Self::Folder(folder));
-        }
-        let found: Vec<&str> = splits::names().filter(|name| there(name).is_some()).collect();
-        if found.is_empty() {
-            return Ok(Self::All);
-        }
-        Err(request.wrong("folders", splits::missing(request.split, &found)))
+        Ok(match splits::wanted(request, "folders", there)? {
+            Some((folder, ())) => Self::Folder(folder),
+            None => Self::All,
+        })
     }
 
     fn has(&self, path: &str) -> bool {

@@ -18,8 +18,15 @@ use crate::decode::format::extension;
 use crate::file_store::{FileStore, StoredFile};
 use crate::{DataError, Split, TargetKind};
 
+/// Whether there is a file that names classes or images: other tools leave YAML files too.
 pub(super) fn is_at(tree: &Tree) -> bool {
-    config_name(tree).is_some()
+    let Some(file) = config_name(tree).and_then(|name| tree.file(name)) else {
+        return false;
+    };
+    let has_labels = tree
+        .names()
+        .any(|name| name.split('/').any(|part| part == "labels"));
+    has_labels || tree.begins_with_any(file, &["names", "nc:", "train:"])
 }
 
 /// The file with the names of the classes.
