@@ -1,14 +1,17 @@
 //! Files that are there whole or not at all.
 
 use std::{
-    fs::File,
+    fs::{self, File},
     io::{self, BufWriter, Write},
     path::Path,
 };
 
-use tempfile::NamedTempFile;
+use tempfile::{Builder, NamedTempFile};
 
-/// Writes `bytes` to `path`: to a neighbour first, flushed to the disk, then renamed over what was there.
+/// What the name of a neighbour begins with that is written before it takes the name of its file.
+const NEIGHBOUR: &str = ".tmp";
+
+/// Writes `bytes` to `path`: to a neighbour first, flushed to the disk, then renamed over what was there, and the folder flushed.
 ///
 /// # Errors
 /// Whatever the file system says. What was at `path` is then still there.
@@ -32,8 +35,8 @@ pub fn write_atomically_with(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> io::Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    let folder = folder_of(path);
+    let file: NamedTempFile = Builder::new().prefix(NEIGHBOUR).tempfile_in(folder)?;
     let mut buffered = BufWriter::new(file.as_file());
     write(&mut buffered)?;
     buffered.flush()?;
@@ -44,14 +47,76 @@ pub fn write_atomically_with(
     file.as_file()
         .set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
     file.persist(path)?;
+    flush_folder(folder)
+}
+
+/// The folder that a path is in.
+fn folder_of(path: &Path) -> &Path {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    folder.unwrap_or(Path::new("."))
+}
+
+/// Flushes the names in a folder to the disk, so that a file that was made or renamed there is there after a power failure too.
+///
+/// # Errors
+/// Whatever the file system says. Systems on which a folder cannot be flushed do nothing.
+pub fn flush_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        match File::open(folder)?.sync_all() {
+            // Some network file systems know no such thing.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => {}
+            done => done?,
+        }
+    }
     Ok(())
+}
+
+/// Removes what writes that were killed left in a folder: neighbours that never took the name of their file. Only for a folder in
+/// which nobody else writes.
+///
+/// # Errors
+/// Whatever the file system says. A folder that is not there holds nothing.
+pub fn remove_unfinished(folder: &Path) -> io::Result<()> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries?,
+    };
+    for entry in entries {
+        let entry = entry?;
+        if is_unfinished(&entry.file_name().to_string_lossy()) && entry.file_type()?.is_file() {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file of this name is what a killed write left behind.
+pub fn is_unfinished(name: &str) -> bool {
+    // Six letters and digits, as `tempfile` draws them.
+    name.strip_prefix(NEIGHBOUR)
+        .is_some_and(|drawn| drawn.len() == 6 && drawn.chars().all(|letter| letter.is_ascii_alphanumeric()))
 }
 
 #[cfg(test)]
 mod tests {
     use std::{fs, io};
 
-    use super::{write_atomically, write_atomically_with};
+    use super::{remove_unfinished, write_atomically, write_atomically_with};
+
+    #[test]
+    fn what_a_killed_write_left_is_removed_and_nothing_else() {
+        let folder = tempfile::tempdir().unwrap();
+        let killed = tempfile::NamedTempFile::new_in(folder.path()).unwrap();
+        let (_, left) = killed.keep().unwrap();
+        let kept = ["file", ".tmp", ".tmpfile", ".tmp-notes", "tmp123456"];
+        for name in kept {
+            fs::write(folder.path().join(name), "text").unwrap();
+        }
+        remove_unfinished(folder.path()).unwrap();
+        assert!(!left.exists());
+        assert!(kept.iter().all(|name| folder.path().join(name).exists()));
+        remove_unfinished(&folder.path().join("none")).unwrap();
+    }
 
     #[test]
     fn a_file_is_replaced_whole() {

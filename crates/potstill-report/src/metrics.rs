@@ -98,7 +98,8 @@ pub fn read_metrics(path: impl AsRef<Path>) -> Result<Vec<EpochRow>, ReportError
         .collect()
 }
 
-/// Adds one row at the end of a `metrics.jsonl`, which is made if it does not exist.
+/// Adds one row at the end of a `metrics.jsonl`, which is made if it does not exist, and flushes it to the disk: what is written
+/// after it can rely on it.
 ///
 /// # Errors
 /// [`ReportError::Write`] with the file.
@@ -111,7 +112,9 @@ pub fn append_metrics(path: impl AsRef<Path>, row: &EpochRow) -> Result<(), Repo
         .open(path)
         .map_err(ReportError::write(path))?;
     // One write for the whole line: a crash can lose it but hardly halve it.
-    file.write_all(line.as_bytes()).map_err(ReportError::write(path))
+    file.write_all(line.as_bytes())
+        .and_then(|()| file.sync_data())
+        .map_err(ReportError::write(path))
 }
 
 /// Drops the rows after `epoch`, as a run does that resumes from the checkpoint of that epoch, and gives back

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use potstill_metrics::number::or_nan;
-use potstill_metrics::{Details, MetricSet, Metrics};
+use potstill_metrics::{Details, LOSS, MetricSet, Metrics};
 use serde::{Deserialize, Serialize};
 
 use crate::ReportError;
@@ -153,6 +153,13 @@ impl Summary {
     /// The headline of the last epoch; no number where it was not measured.
     pub fn last_headline(&self) -> f64 {
         self.headline_of(self.last_metrics()).unwrap_or(f64::NAN)
+    }
+
+    /// Whether the last epoch of a finished run left a student whose weights have become no numbers: its loss or its headline is none.
+    pub fn is_not_a_number(&self) -> bool {
+        let last = self.last_metrics();
+        let measured = [last.of(&LOSS), self.headline_of(last)];
+        self.finished && measured.into_iter().flatten().any(|value| !value.is_finite())
     }
 
     /// The headline's value among these metrics.

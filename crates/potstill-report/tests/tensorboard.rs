@@ -208,7 +208,8 @@ fn what_a_method_learns_has_tags_of_its_own() {
 #[test]
 fn a_resumed_run_writes_a_later_file_that_strikes_out_the_steps_it_repeats() {
     let folder = tempfile::tempdir().unwrap();
-    let first = EventWriter::create(folder.path()).unwrap();
+    let mut first = EventWriter::create(folder.path()).unwrap();
+    first.scalars(156, [("train/loss", 1.5)]).unwrap();
     let second = EventWriter::resume(folder.path(), 156).unwrap();
     assert!(
         first.path() < second.path(),
@@ -218,6 +219,35 @@ fn a_resumed_run_writes_a_later_file_that_strikes_out_the_steps_it_repeats() {
     assert_eq!(records.len(), 2);
     // SessionLog (field 7) with status (field 1) START (1).
     assert_eq!(event(&records[1]), (157, HashMap::from([(7, vec![0x08, 0x01])])));
+}
+
+#[test]
+fn steps_after_the_one_that_is_gone_back_to_are_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = EventWriter::create(folder.path()).unwrap();
+    for step in [6, 12, 18] {
+        first.scalars(step, [("train/loss", 1.5)]).unwrap();
+    }
+    // A crash broke the last record off, and an earlier one had only begun a file.
+    let bytes = fs::read(first.path()).unwrap();
+    fs::write(first.path(), &bytes[..bytes.len() - 1]).unwrap();
+    let empty = EventWriter::create(folder.path()).unwrap();
+    let other = folder.path().join("metrics.jsonl");
+    fs::write(&other, "text").unwrap();
+    let steps = || -> Vec<u64> {
+        let all = records(first.path());
+        all.iter().map(|record| event(record).0).collect()
+    };
+    let second = EventWriter::resume(folder.path(), 12).unwrap();
+    assert_eq!(steps(), [0, 6, 12]);
+    assert!(second.path() > first.path() && other.exists());
+    // The one that had only begun has gone: its name is free for the next.
+    assert_eq!(empty.path(), second.path());
+    assert_eq!(records(second.path()).len(), 2);
+    drop(EventWriter::resume(folder.path(), 11).unwrap());
+    assert_eq!(steps(), [0, 6]);
+    drop(EventWriter::resume(folder.path(), 0).unwrap());
+    assert!(!first.path().exists());
 }
 
 #[test]

@@ -9,6 +9,7 @@ mod asked;
 mod backbone_file;
 mod candidates;
 mod detector_names;
+mod file_digest;
 mod head;
 mod pickle_scan;
 mod pytorch;
@@ -21,7 +22,8 @@ mod weight_mismatch;
 mod weight_set;
 
 pub use asked::Asked;
-pub use save::{save, write_tensors};
+pub use file_digest::DIGEST_KEY;
+pub use save::{PackedTensors, save, write_tensors};
 pub use several_sets::SeveralSets;
 pub use tensor_file::{StoredTensor, TensorFile};
 pub use weight_mismatch::{ShapeMismatch, WeightMismatch};

@@ -10,7 +10,7 @@ use half::{bf16, f16};
 use potstill_base::{open_file, printable};
 use safetensors::{Dtype, SafeTensors};
 
-use super::pytorch;
+use super::{file_digest, pytorch};
 use crate::ModelError;
 
 /// One tensor of a file, as 32-bit floats.
@@ -44,7 +44,8 @@ impl TensorFile {
     /// floats; of tensors of other types only the type is kept.
     ///
     /// # Errors
-    /// [`ModelError::Unreadable`] if the file is missing, of another format, or broken.
+    /// [`ModelError::Unreadable`] if the file is missing, of another format, or broken; a file of ours also if a bit of it has changed
+    /// since it was written.
     pub fn read(path: &Path) -> Result<Self, ModelError> {
         let unreadable = |reason: String| ModelError::Unreadable {
             file: path.into(),
@@ -61,6 +62,7 @@ impl TensorFile {
             check_header(&bytes).map_err(unreadable)?;
             let bytes =
                 potstill_base::read_file(path, u64::MAX).map_err(|error| unreadable(error.to_string()))?;
+            file_digest::verify(&bytes).map_err(unreadable)?;
             file.take_safetensors(&bytes).map_err(unreadable)?;
         } else {
             let tensors = pytorch::read(path).map_err(unreadable)?;

@@ -29,6 +29,10 @@ settings! {
         /// Batches whose gradients are averaged for one update of the weights: as a batch so many times as large, but for
         /// what batch norms see. An epoch's last update takes what is left.
         pub accumulate: Option<usize> [at_least(1.0)] = without "each batch by itself" like 4,
+        /// How many checkpoints the run folder keeps, the last one counted: where a bit of one has changed, the one before it serves.
+        pub keep: Option<usize> [at_least(1.0)] = without "2" like 5,
+        /// After how many steps of an epoch a checkpoint is written, besides that at its end.
+        pub save_every: Option<usize> [at_least(1.0)] = without "at the end of each epoch" like 500,
         /// Whether the last batch of an epoch is left out if it is not full.
         pub drop_last: bool = default true,
         /// The rule of a step, where a phase has none of its own.

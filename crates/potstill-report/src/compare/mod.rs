@@ -244,6 +244,12 @@ fn group_row(group: &RunGroup, first: &Summary, notes: &mut Vec<String>) -> Row 
             group.name, run.seed, run.last.epoch, run.epochs
         ));
     }
+    for run in group.runs.iter().filter(|run| run.is_not_a_number()) {
+        notes.push(format!(
+            "{}: seed {} has come to a student that is no use: what was measured of it is not a number",
+            group.name, run.seed
+        ));
+    }
     let over = |value: &dyn Fn(&Summary) -> Option<f64>| {
         let finished = group.runs.iter().filter(|run| run.finished);
         Spread::of(&finished.filter_map(value).collect::<Vec<_>>())

@@ -5,6 +5,8 @@
 //! endian. A payload is the protocol buffer `Event` of TensorFlow's `event.proto`, of which five fields and
 //! five inner messages are enough for curves, so that they are encoded here by hand.
 
+mod rewind;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
@@ -13,6 +15,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use potstill_metrics::{MetricInfo, MetricSet, Metrics};
 
 use crate::{EpochRow, ReportError};
+
+/// What the name of every event file begins with.
+pub const BEGINNING: &str = "events.out.tfevents.";
 
 /// Writes one event file of a run.
 #[derive(Debug)]
@@ -39,11 +44,12 @@ impl EventWriter {
     }
 
     /// As [`create`](Self::create), for a run that goes on after `step`: what earlier files in the folder say
-    /// about later steps is struck out.
+    /// about later steps is cut off, and a reader that has seen it is told to forget it.
     ///
     /// # Errors
-    /// [`ReportError::Write`] with the folder or the file.
+    /// [`ReportError`] with the folder or the file.
     pub fn resume(folder: impl AsRef<Path>, step: u64) -> Result<Self, ReportError> {
+        rewind::cut_off(folder.as_ref(), step)?;
         let mut writer = Self::create(folder)?;
         let mut log = Message::default();
         log.number(1, 1); // SessionLog.status = START: readers drop everything from this step on.
@@ -71,8 +77,8 @@ impl EventWriter {
         self.summary(step, values)
     }
 
-    /// Writes everything a row of metrics holds, at the row's step. What is said of the `metrics` becomes the description of their
-    /// charts.
+    /// Writes everything a row of metrics holds, at the row's step, and flushes it to the disk. What is said of the `metrics` becomes
+    /// the description of their charts.
     ///
     /// # Errors
     /// [`ReportError::Write`] with the file.
@@ -108,7 +114,8 @@ impl EventWriter {
             Scalar::new("run/images_per_second", row.images_per_second),
         ]);
         values.extend(row.notes.iter().map(group("learned")));
-        self.summary(row.step, values)
+        self.summary(row.step, values)?;
+        self.file.sync_data().map_err(ReportError::write(&self.path))
     }
 
     fn summary(&mut self, step: u64, values: impl IntoIterator<Item = Scalar>) -> Result<(), ReportError> {
@@ -188,7 +195,7 @@ fn new_file(folder: &Path) -> Result<(PathBuf, File), ReportError> {
     let seconds = now() as u64;
     let mut number = 0;
     loop {
-        let path = folder.join(format!("events.out.tfevents.{seconds:010}.potstill.{number:03}"));
+        let path = folder.join(format!("{BEGINNING}{seconds:010}.potstill.{number:03}"));
         match OpenOptions::new().write(true).create_new(true).open(&path) {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => number += 1,
             Err(source) => return Err(ReportError::Write { path, source }),
