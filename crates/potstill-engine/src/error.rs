@@ -2,6 +2,8 @@
 
 use std::{io, path::PathBuf};
 
+use potstill_base::Owner;
+
 /// Why a plan could not be made or a run could not go on.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -94,7 +96,7 @@ pub enum EngineError {
     Cache(#[from] potstill_base::CacheError),
     /// A loss that is not a number.
     #[error(
-        "the loss term `{term}` became {value} in epoch {epoch}, step {step} (learning rate {rate}); nothing was saved from \
+        "the loss term `{term}` became {value} in epoch {epoch}, step {step} (learning rate {rate}); nothing was learned from \
          this step. Lower the learning rate, clip the gradients (`train.clip_norm`) or warm up (`warmup_epochs`)"
     )]
     NonFinite {
@@ -112,9 +114,53 @@ pub enum EngineError {
     /// A run folder that is there already.
     #[error("{} holds a run already", .0.display())]
     Exists(PathBuf),
+    /// A run folder that another process works in.
+    #[error("{} is in use: {owner}, works there. Wait for it or stop it; nothing was touched", folder.display())]
+    InUse {
+        /// The folder.
+        folder: PathBuf,
+        /// Who works there.
+        owner: Owner,
+    },
     /// A run that has not come to its end.
-    #[error("the run in {} is not finished: it has no summary.json", .0.display())]
+    #[error("the run in {} is not finished", .0.display())]
     Unfinished(PathBuf),
+    /// A run that is to be replayed, and in which no step was refused.
+    #[error(
+        "no step of the run in {} was kept to be replayed: a run that is stopped by a loss that is not finite keeps it", .0.display()
+    )]
+    NothingRefused(PathBuf),
+    /// A student whose weights or results have become no numbers.
+    #[error(
+        "the student is of no use any more: {what} in epoch {epoch} (learning rate {rate}); {kept}. Lower the learning rate, \
+         clip the gradients (`train.clip_norm`) or warm up (`warmup_epochs`)"
+    )]
+    Diverged {
+        /// What is no number.
+        what: String,
+        /// The epoch, from 1.
+        epoch: usize,
+        /// The learning rate.
+        rate: f64,
+        /// What there is to go on from.
+        kept: String,
+    },
+    /// A student that is to be exported and holds no numbers.
+    #[error("the student of `{run}` is of no use, and is not exported: {what}")]
+    NotANumber {
+        /// The name of its run.
+        run: String,
+        /// The tensor.
+        what: String,
+    },
+    /// A run that is to go on, where something that it learns from is no longer what it was.
+    #[error("the run in {} cannot go on: {reason}. It would not be the run that it began as", folder.display())]
+    Changed {
+        /// The folder.
+        folder: PathBuf,
+        /// What has changed.
+        reason: String,
+    },
     /// A teacher that is the student of a run that is not there.
     #[error("`{key}`: there is no run in {}, whose student is to be the teacher", run.display())]
     NoTeacherRun {
@@ -137,6 +183,24 @@ pub enum EngineError {
         /// The checkpoint.
         file: PathBuf,
         /// What does not fit.
+        reason: String,
+    },
+    /// A checkpoint of another epoch than it should be.
+    #[error("{} is of epoch {found}, and should be of epoch {epoch}", file.display())]
+    OtherEpoch {
+        /// The checkpoint.
+        file: PathBuf,
+        /// The epoch that is looked for.
+        epoch: usize,
+        /// The epoch that it is of.
+        found: usize,
+    },
+    /// A checkpoint that a newer Potstill has written.
+    #[error("{} cannot be read: {reason}", file.display())]
+    NewerCheckpoint {
+        /// The checkpoint.
+        file: PathBuf,
+        /// Its version.
         reason: String,
     },
     /// The file system refused.

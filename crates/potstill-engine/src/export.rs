@@ -15,6 +15,7 @@ use crate::{
     error::EngineError,
     model_config::{CONFIG, MODEL, ModelConfig},
     plan::spec::BY_A_PROGRAM,
+    run::not_finite,
     run_folder::RunFolder,
 };
 
@@ -43,24 +44,29 @@ pub enum CheckpointChoice {
 /// ```
 ///
 /// # Errors
-/// The folder holds no finished run, the checkpoint is broken, the target cannot be written.
+/// The folder holds no finished run, the checkpoint is broken or not that of the epoch that `summary.json` names, the student holds
+/// values that are no numbers, the target cannot be written.
 pub fn export(folder: &RunFolder, choice: CheckpointChoice, out: &Path) -> Result<(), EngineError> {
     if !folder.summary().is_file() {
         return Err(EngineError::Unfinished(folder.path().into()));
     }
     let summary = read_summary(folder.summary())?;
+    // One that is being extended has no student of its end yet.
+    if !summary.finished {
+        return Err(EngineError::Unfinished(folder.path().into()));
+    }
     let recipe = fs::read_to_string(folder.recipe()).map_err(EngineError::io("read", folder.recipe()))?;
-    let (path, metrics) = match choice {
-        CheckpointChoice::Last => (folder.last(), summary.last_metrics()),
-        CheckpointChoice::Best => (folder.best(), summary.best_metrics()),
+    let (path, epoch, metrics) = match choice {
+        CheckpointChoice::Last => (folder.last(), summary.last.epoch, summary.last_metrics()),
+        CheckpointChoice::Best => (folder.best(), summary.best.epoch, summary.best_metrics()),
     };
-    let (config, student) = student_of(&path)?;
+    let (config, student) = student_of(&path, epoch)?;
     deploy(config, &student, &summary, metrics, &recipe, out)
 }
 
-/// The student of a checkpoint, and what it is.
-fn student_of(checkpoint: &Path) -> Result<(ModelConfig, Model), EngineError> {
-    let (run_state, mut tensors) = Checkpoint::read(checkpoint)?;
+/// The student of the checkpoint of an epoch, and what it is.
+fn student_of(checkpoint: &Path, epoch: usize) -> Result<(ModelConfig, Model), EngineError> {
+    let (run_state, mut tensors) = Checkpoint::of_epoch(checkpoint, epoch)?;
     let config = run_state.student.ok_or_else(|| EngineError::Checkpoint {
         file: checkpoint.into(),
         reason: "it does not say which network its student is".into(),
@@ -77,7 +83,7 @@ fn student_of(checkpoint: &Path) -> Result<(ModelConfig, Model), EngineError> {
 /// [what a program says instead](crate::RunSpec::text).
 ///
 /// # Errors
-/// The folder cannot be written.
+/// The folder cannot be written; the student holds values that are no finite numbers.
 pub fn deploy(
     config: ModelConfig,
     student: &Model,
@@ -86,6 +92,12 @@ pub fn deploy(
     recipe: &str,
     out: &Path,
 ) -> Result<(), EngineError> {
+    if let Some(tensor) = not_finite(student.parameters()) {
+        return Err(EngineError::NotANumber {
+            run: summary.name.clone(),
+            what: format!("its tensor `{tensor}` holds values that are no finite numbers"),
+        });
+    }
     fs::create_dir_all(out).map_err(EngineError::io("make the folder", out))?;
     let config = ModelConfig {
         potstill: env!("CARGO_PKG_VERSION").into(),

@@ -5,13 +5,14 @@
 //! run are JSON in its metadata. Random streams and the data order are functions of the seed and the position, so there is no
 //! generator to save.
 
+mod report;
 mod version_1;
 
 use std::{collections::BTreeMap, path::Path};
 
 use burn::tensor::{Device, Tensor, TensorData};
 use potstill_metrics::Metrics;
-use potstill_models::weights::{StoredTensor, TensorFile, write_tensors};
+use potstill_models::weights::{DIGEST_KEY, PackedTensors, StoredTensor, TensorFile};
 use potstill_ops::Parameters;
 use potstill_optim::Optimizer;
 use potstill_report::{EpochResult, IndexMap};
@@ -21,10 +22,13 @@ use serde_json::Value;
 use crate::{
     error::EngineError,
     model_config::ModelConfig,
+    origin::Origin,
     plan::timeline::RunEpoch,
     running_mean::RunningMean,
     train::{backward::Optimizers, learner::Learner, parts::RunPart},
 };
+
+pub use self::report::{CheckpointReport, TensorReport};
 
 /// Where a run is: epochs that are done, and steps of the epoch that is not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -44,6 +48,9 @@ pub struct Checkpoint {
     pub position: Position,
     /// The best epoch so far.
     pub best: Option<EpochResult>,
+    /// The digest of the best epoch's checkpoint; `None` in that checkpoint itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) best_digest: Option<String>,
     /// What teachers that stay as they are do on the images that choose the best epoch.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
     pub(crate) teachers: IndexMap<String, Metrics>,
@@ -53,6 +60,12 @@ pub struct Checkpoint {
     pub seconds: f64,
     /// The recipe's fingerprint: a checkpoint continues its own recipe only.
     pub recipe: String,
+    /// The fingerprint of the shorter recipe that this one has just been made from, by [`Run::extend`](crate::Run::extend).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) extends: Option<String>,
+    /// What the run learns from, as it was when it began.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) origin: Option<Origin>,
     /// What the student is, so that the checkpoint can be evaluated by itself.
     pub(crate) student: Option<ModelConfig>,
     /// The states of the methods, by entry.
@@ -62,20 +75,21 @@ pub struct Checkpoint {
 }
 
 /// The version of the form that is written here.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
+/// From this version on every checkpoint carries a digest.
+const WITH_DIGEST: u32 = 3;
 /// The key of the state in the file's metadata.
 pub(crate) const METADATA_KEY: &str = "potstill";
 const OPTIMIZER: &str = "optimizer";
 
 impl Checkpoint {
-    /// Writes the checkpoint whole or not at all.
-    pub(crate) fn save<'a>(
+    /// Packs the checkpoint, ready to be written, with the tensors (name, shape, flat values) that are given besides.
+    pub(crate) fn pack<'a>(
         mut self,
         parts: &[RunPart<&dyn Parameters>],
         optimizers: impl Iterator<Item = &'a Optimizer>,
-        path: &Path,
-    ) -> Result<(), EngineError> {
-        let mut tensors = Vec::new();
+        mut tensors: Vec<(String, Vec<usize>, Tensor<1>)>,
+    ) -> Result<PackedTensors, String> {
         for part in parts {
             part.module.each(&mut |entry, value| {
                 let name = format!("{}/{}", part.name, entry.path);
@@ -90,12 +104,8 @@ impl Checkpoint {
             }
         }
         self.version = VERSION;
-        let run_state = serde_json::to_string(&self).map_err(|error| EngineError::Checkpoint {
-            file: path.into(),
-            reason: error.to_string(),
-        })?;
-        let metadata = BTreeMap::from([(METADATA_KEY.to_owned(), run_state)]);
-        Ok(write_tensors(tensors, &metadata, path)?)
+        let run_state = serde_json::to_string(&self).map_err(|error| error.to_string())?;
+        PackedTensors::new(tensors, &BTreeMap::from([(METADATA_KEY.to_owned(), run_state)]))
     }
 
     /// Reads a checkpoint: its state, and its tensors by name.
@@ -109,19 +119,46 @@ impl Checkpoint {
             .metadata
             .get(METADATA_KEY)
             .ok_or_else(|| broken("it is no checkpoint of a run".into()))?;
+        if let Ok(Some(version)) = version_of(run_state)
+            && version > VERSION
+        {
+            let reason = Self::parse(run_state).err().unwrap_or_default();
+            return Err(EngineError::NewerCheckpoint {
+                file: path.into(),
+                reason,
+            });
+        }
         let run_state = Self::parse(run_state).map_err(broken)?;
+        if run_state.version >= WITH_DIGEST && !file.metadata.contains_key(DIGEST_KEY) {
+            return Err(broken("it is not as it was written: its digest is gone".into()));
+        }
         Ok((run_state, file.tensors))
+    }
+
+    /// Reads the checkpoint of the end of this epoch, which counts from 1.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read), and if it is of another moment.
+    pub(crate) fn of_epoch(
+        path: &Path,
+        epoch: usize,
+    ) -> Result<(Self, BTreeMap<String, StoredTensor>), EngineError> {
+        let (state, tensors) = Self::read(path)?;
+        let Position { epoch: done, step } = state.position;
+        if (done.0, step) == (epoch, 0) {
+            return Ok((state, tensors));
+        }
+        Err(EngineError::OtherEpoch {
+            file: path.into(),
+            epoch,
+            found: done.0,
+        })
     }
 
     /// Reads the state from the file's metadata, in this form or an older one.
     pub(crate) fn parse(text: &str) -> Result<Self, String> {
-        #[derive(Deserialize)]
-        struct Version {
-            version: Option<u32>,
-        }
         let said = |error: serde_json::Error| error.to_string();
-        let Version { version } = serde_json::from_str(text).map_err(said)?;
-        match version {
+        match version_of(text).map_err(said)? {
             None => version_1::upgraded(serde_json::from_str(text).map_err(said)?)
                 .and_then(serde_json::from_value)
                 .map_err(said),
@@ -225,6 +262,15 @@ impl<'a> TensorRestorer<'a> {
             reason,
         })
     }
+}
+
+/// The version of a state; `None` in the first.
+fn version_of(text: &str) -> Result<Option<u32>, serde_json::Error> {
+    #[derive(Deserialize)]
+    struct Version {
+        version: Option<u32>,
+    }
+    serde_json::from_str(text).map(|Version { version }| version)
 }
 
 fn tensor(stored: StoredTensor, device: &Device) -> Tensor<1> {

@@ -94,10 +94,10 @@ mod tests {
 
     #[test]
     fn a_newer_checkpoint_is_called_that() {
-        let newer = STATE.replacen('{', "{\"version\":3,", 1);
+        let newer = STATE.replacen('{', "{\"version\":4,", 1);
         let error = Checkpoint::parse(&newer).unwrap_err();
         assert!(
-            error.contains("version 3") && error.contains("up to 2"),
+            error.contains("version 4") && error.contains("up to 3"),
             "{error}"
         );
     }

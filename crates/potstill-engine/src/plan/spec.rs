@@ -160,6 +160,17 @@ impl RunSpec {
         alike && network.answers() && fits_classes(self.task.kind(), answers, classes)
     }
 
+    /// How many checkpoints a run folder keeps, the last one counted.
+    pub(crate) fn kept_checkpoints(&self) -> usize {
+        let asked = self.recipe.as_ref().and_then(|recipe| recipe.train.keep);
+        asked.unwrap_or(2)
+    }
+
+    /// After so many steps of an epoch a checkpoint is written; `None` for the end of epochs alone.
+    pub(crate) fn save_every(&self) -> Option<usize> {
+        self.recipe.as_ref().and_then(|recipe| recipe.train.save_every)
+    }
+
     /// How batches are loaded for training.
     pub(crate) fn loading(&self) -> LoaderConfig {
         padded_for(self.task.as_ref(), self.settings.loading())

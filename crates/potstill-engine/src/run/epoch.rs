@@ -13,7 +13,10 @@ use crate::{
     observer::{Observer, StepProgress},
     plan::phases::Phase,
     run::Run,
-    train::{accumulation::Portion, backward::UpdateContext, profile::StepProfile, step::StepReport},
+    train::{
+        accumulation::Portion, backward::UpdateContext, error::StepError, profile::StepProfile,
+        step::StepReport,
+    },
 };
 
 impl Run {
@@ -31,6 +34,7 @@ impl Run {
         }
         let mut batches = loader.epoch(epoch.0 as u64, self.position.step);
         let mut pace = Pace::new(loader.batches_per_epoch());
+        let began = Instant::now();
         // A checkpoint holds no gradients: a run stops between updates only.
         let accumulate = self.spec.settings.accumulate.max(1);
         while let Some(batch) = self.next_batch(&mut batches) {
@@ -48,13 +52,17 @@ impl Run {
                 portion: Portion::at(step, pace.steps, accumulate),
             };
             let started = Instant::now();
-            let report = self
+            let done = self
                 .learner
-                .step(&batch, epoch, step, &mut update, &mut StepProfile::start())
-                .map_err(|refused| refused.at(self.position.epoch.0 + 1, step + 1, rate))?;
+                .step(&batch, epoch, step, &mut update, &mut StepProfile::start());
+            if let Err(StepError::NonFinite { .. }) = &done {
+                self.keep_refused(&batch)?;
+            }
+            let report = done.map_err(|refused| refused.at(self.position.epoch.0 + 1, step + 1, rate))?;
             self.learner.end_step(Moment { epoch, step })?;
             self.step_seconds.push(started.elapsed().as_secs_f64());
             self.record_step(&batch, &report, rate, &mut pace, observer);
+            self.save_between(pace.steps, began)?;
         }
         self.learner.end_epoch(epoch)?;
         Ok(true)

@@ -35,6 +35,8 @@ impl Run {
             }
             EpochKind::SearchRound(_) => (Measured::default(), IndexMap::new()),
         };
+        self.check_measured(&student)?;
+        self.check_weights()?;
         self.seconds += began.elapsed().as_secs_f64();
         let row = self.row(kind, training, student, teachers)?;
         let measured = self.spec.task.metrics();
@@ -62,6 +64,7 @@ impl Run {
         self.save(is_best)?;
         observer.epoch(&progress);
         self.rows.push(row);
+        self.warn_of_still_loss(observer);
         Ok(())
     }
 

@@ -4,9 +4,8 @@ use potstill_base::{Digest, write_atomically};
 use potstill_recipe::{Decay, Recipe, Schedule};
 use potstill_report::{EpochRow, Summary, read_summary, write_summary};
 
-use super::Run;
+use super::{Run, newest::Newest};
 use crate::{
-    checkpoint::Checkpoint,
     error::EngineError,
     plan::{
         Plan,
@@ -52,19 +51,26 @@ impl Run {
     /// A checkpoint that is broken or belongs to another recipe; rounds of a method that a longer run would have had elsewhere.
     pub fn extend(plan: Plan, folder: RunFolder) -> Result<Self, EngineError> {
         let summary = finished_summary(&folder)?;
+        let folder = folder.claim()?;
+        folder.tidy()?;
         let path = folder.last();
-        let (run_state, tensors) = Checkpoint::read(&path)?;
         let before =
             std::fs::read_to_string(folder.recipe()).map_err(EngineError::io("read", folder.recipe()))?;
+        let (before, longer) = (Digest::of(before), plan.spec.hash()?);
+        let newest = Newest::of(&folder)?.filter(|newest| newest.path == path);
         // Of the longer run where an extension was cut off before its recipe was written.
-        if ![Digest::of(before), plan.spec.hash()?].contains(&run_state.recipe) {
-            return Err(Self::of_another_recipe(path));
-        }
+        let newest = newest.filter(|newest| [&before, &longer].contains(&&newest.state.recipe));
+        let Some(newest) = newest else {
+            let reason = "it is not the last checkpoint of the run that is to go on".into();
+            return Err(EngineError::Checkpoint { file: path, reason });
+        };
         let text = plan.spec.text()?;
         let (recipe, summary_file) = (folder.recipe(), folder.summary());
-        let run = Self::continued(plan, folder, run_state, tensors)?;
+        let mut run = Self::continued(plan, folder, newest, longer)?;
         check_past(&run.rows, &run.spec.timeline)?;
+        run.extends = Some(before);
         run.save(false)?;
+        run.extends = None;
         write_atomically(&recipe, text.as_bytes()).map_err(EngineError::io("write", recipe))?;
         let unfinished = Summary {
             finished: false,
@@ -80,7 +86,10 @@ impl Run {
 fn finished_summary(folder: &RunFolder) -> Result<Summary, EngineError> {
     if folder.summary().is_file() {
         let summary = read_summary(folder.summary())?;
-        if summary.finished {
+        // An extension that was cut off before it wrote its summary is resumed, not extended once more.
+        let recipe =
+            std::fs::read_to_string(folder.recipe()).map_err(EngineError::io("read", folder.recipe()))?;
+        if summary.finished && summary.recipe_hash == Digest::of(recipe) {
             return Ok(summary);
         }
     }

@@ -130,8 +130,9 @@ impl Run {
             return Ok(kept.clone());
         }
         let mut student = self.learner.student.clone();
-        if let Some(path) = self.folder().map(crate::run_folder::RunFolder::best) {
-            let (_, mut tensors) = Checkpoint::read(&path)?;
+        if let (Some(folder), Some(best)) = (self.folder(), &self.best) {
+            let path = folder.best();
+            let (_, mut tensors) = Checkpoint::of_epoch(&path, best.epoch)?;
             let mut restorer = TensorRestorer::new(&mut tensors);
             restorer.fill("student", student.parameters_mut());
             restorer.done(&path)?;

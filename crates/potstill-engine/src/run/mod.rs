@@ -5,15 +5,21 @@ mod details;
 mod epoch;
 mod epoch_end;
 mod extend;
+mod finite;
 mod measure;
+mod newest;
 mod output;
 mod prepare;
 mod preview_grid;
 mod previews;
+mod recipe_check;
+mod replay;
 mod resume;
 mod round;
+mod save;
 mod summary;
 mod teacher_cache;
+mod warnings;
 
 use std::{sync::atomic::AtomicBool, time::Instant};
 
@@ -23,12 +29,14 @@ use potstill_metrics::Metrics;
 use potstill_models::Model;
 use potstill_report::{EpochResult, EpochRow, IndexMap};
 
-pub(crate) use self::summary::median;
+pub use self::replay::{LayerReport, ReplayReport};
+pub(crate) use self::{finite::not_finite, prepare::hash_teacher, summary::median};
 use self::{measure::FinalTest, output::RunOutput};
 use crate::{
     checkpoint::Position,
     error::EngineError,
     observer::Observer,
+    origin::Origin,
     plan::{Plan, networks::NetworkFacts, spec::RunSpec, timeline::EpochKind},
     preprocess::Preprocess,
     run_folder::RunFolder,
@@ -73,6 +81,16 @@ pub struct Run {
     totals: RunningMean,
     seconds: f64,
     recipe_hash: String,
+    /// The fingerprint of the shorter recipe that this run extends, until its own is written.
+    extends: Option<String>,
+    /// What the run learned from when it began; `None` until that is looked at.
+    origin: Option<Origin>,
+    /// Where the run was when `last.safetensors` was written; `None` where there is none, or a broken one.
+    saved: Option<Position>,
+    /// The digest of the best epoch's checkpoint.
+    best_digest: Option<String>,
+    /// What is to be said when it goes on.
+    told: Vec<String>,
     rows: Vec<EpochRow>,
     /// The student of the best epoch, where it is looked at once more and no folder keeps it.
     best_in_memory: Option<Model>,
@@ -89,9 +107,9 @@ impl Run {
     /// A new run in an empty folder: writes the resolved recipe there.
     ///
     /// # Errors
-    /// The folder cannot be written.
+    /// The folder cannot be written, or another process works in it.
     pub fn start(plan: Plan, folder: RunFolder) -> Result<Self, EngineError> {
-        let output = RunOutput::create(folder, &plan.spec.text()?)?;
+        let output = RunOutput::create(folder.claim()?, &plan.spec.text()?)?;
         Self::new(plan, Some(output))
     }
 
@@ -115,6 +133,11 @@ impl Run {
             best: None,
             totals: RunningMean::default(),
             seconds: 0.0,
+            extends: None,
+            origin: None,
+            saved: None,
+            best_digest: None,
+            told: Vec::new(),
             rows: Vec::new(),
             best_in_memory: None,
             teacher_metrics: IndexMap::new(),
@@ -127,13 +150,21 @@ impl Run {
     /// Runs to the end, or until `stop` is set; then the present step is finished and a checkpoint written, if there is a folder.
     ///
     /// # Errors
-    /// Broken data, a loss that is not finite, a folder that cannot be written.
+    /// Broken data, a loss or a student that is not finite, a folder that cannot be written; images or teachers that are not those that the
+    /// run began with.
     pub fn go(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome, EngineError> {
+        for line in std::mem::take(&mut self.told) {
+            observer.says(&line);
+        }
         for line in self.spec.data.told() {
             observer.says(&line);
         }
         for note in self.spec.notes() {
             observer.says(&note);
+        }
+        self.check_origin(observer)?;
+        if self.position == Position::default() {
+            self.warn_of_classes(observer)?;
         }
         self.examine_teachers(observer)?;
         if self.prepare(observer, stop)? == Prepared::Interrupted {
@@ -164,6 +195,24 @@ impl Run {
         }
         self.finish()?;
         Ok(Outcome::Finished)
+    }
+
+    /// Looks at what the run learns from, which must be what it began with. A run in memory does not go on elsewhere.
+    fn check_origin(&mut self, observer: &mut dyn Observer) -> Result<(), EngineError> {
+        let Some(folder) = self.folder().map(|folder| folder.path().to_owned()) else {
+            return Ok(());
+        };
+        let now = Origin::of(&self.spec, &self.learner.teachers)?;
+        if let Some(then) = &self.origin {
+            if let Some(reason) = then.difference(&now) {
+                return Err(EngineError::Changed { folder, reason });
+            }
+            if let Some(note) = then.version_note(&now) {
+                observer.says(&note);
+            }
+        }
+        self.origin = Some(now);
+        Ok(())
     }
 
     /// What the run is.

@@ -1,7 +1,6 @@
 //! What a run writes as it goes: rows, events for `TensorBoard`, a log.
 
-use std::fs;
-
+use potstill_base::write_atomically;
 use potstill_report::{append_metrics, tensorboard::EventWriter};
 
 use crate::{
@@ -17,9 +16,11 @@ pub(super) struct RunOutput {
 }
 
 impl RunOutput {
-    /// A run from the start: its text (the recipe) is written.
+    /// A run from the start: its text (the recipe) is written. What a run left there that had not come to its first checkpoint goes.
     pub fn create(folder: RunFolder, text: &str) -> Result<Self, EngineError> {
-        fs::write(folder.recipe(), text).map_err(EngineError::io("write", folder.recipe()))?;
+        folder.clear_results()?;
+        write_atomically(&folder.recipe(), text.as_bytes())
+            .map_err(EngineError::io("write", folder.recipe()))?;
         let events = EventWriter::create(folder.path())?;
         Ok(Self { folder, events })
     }

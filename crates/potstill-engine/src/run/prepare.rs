@@ -103,7 +103,7 @@ impl<'a> RunPrepareContext<'a> {
 }
 
 /// Takes in what a frozen teacher says: its weights, how exactly it computes, and how it takes an image.
-pub(super) fn hash_teacher(
+pub(crate) fn hash_teacher(
     hash: &mut Digest,
     teacher: &FrozenModel,
     input: &NetworkInput,

@@ -3,6 +3,7 @@
 use std::{fs, sync::Arc};
 
 use burn::tensor::Tensor;
+use potstill_base::write_atomically;
 use potstill_data::{Batch, Loader, LoaderConfig, Subset};
 
 use crate::{
@@ -74,7 +75,7 @@ impl Run {
         let folder = folder.pictures();
         fs::create_dir_all(&folder).map_err(EngineError::io("make the folder", &folder))?;
         let path = folder.join(format!("{id}-before-epoch-{}.svg", before.0 + 1));
-        fs::write(&path, picture).map_err(EngineError::io("write", path))
+        write_atomically(&path, picture.as_bytes()).map_err(EngineError::io("write", path))
     }
 
     /// So many images from all over the set, which may be sorted by class, as one batch.

@@ -1,6 +1,9 @@
 //! An epoch of a round: an augmentation learns from both networks, which stay as they are.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::{
+    sync::atomic::{AtomicBool, Ordering},
+    time::Instant,
+};
 
 use potstill_data::Loader;
 use potstill_methods::Event;
@@ -37,6 +40,7 @@ impl Run {
         let order = self.spec.epochs() + ordinal;
         let mut batches = loader.epoch(order as u64, self.position.step);
         let mut pace = Pace::new(loader.batches_per_epoch());
+        let began = Instant::now();
         while let Some(batch) = self.next_batch(&mut batches) {
             if stop.load(Ordering::Relaxed) {
                 return Ok(false);
@@ -49,6 +53,7 @@ impl Run {
                 .search_step(method, &pair, &batch, [ordinal, step], &mut self.optimizers)
                 .map_err(|refused| refused.at(self.position.epoch.0 + 1, step + 1, rate))?;
             self.record_step(&batch, &report, rate, &mut pace, observer);
+            self.save_between(pace.steps, began)?;
         }
         if search.is_last() {
             self.optimizers.end_round();

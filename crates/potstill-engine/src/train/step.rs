@@ -17,7 +17,7 @@ use super::{
     inputs::Inputs,
     learner::Learner,
     profile::{StepPart, StepProfile},
-    terms::{StepLoss, Weighted, values},
+    terms::{StepLoss, Weighted, read, values},
 };
 
 /// What a step did.
@@ -75,6 +75,31 @@ impl Learner {
             terms: [teachers.lead.terms, terms].concat(),
             counts,
         })
+    }
+
+    /// The terms of a step before their weights, whatever they are worth. Nothing moves, but for a teacher that is updated first.
+    ///
+    /// # Errors
+    /// As [`step`](Self::step); of terms that are no numbers only those of a teacher that is updated first.
+    pub fn term_values(
+        &mut self,
+        batch: &Batch,
+        epoch: StudentEpoch,
+        step: usize,
+        update: &mut UpdateContext<'_>,
+    ) -> Result<Vec<(String, f64)>, StepError> {
+        let mut inputs = self.inputs(batch, epoch, step)?;
+        let mut trace = Trace {
+            at: Moment { epoch, step },
+            statistics: Vec::new(),
+            profile: &mut StepProfile::start(),
+        };
+        let teachers = self.forward_teachers(&mut inputs, update, &mut trace)?;
+        let student = self.forward_student(inputs.student.clone(), &mut trace);
+        let (weighted, _) = self.weighted_terms(&student, &teachers.outputs, &inputs, &mut trace)?;
+        let found = read(&weighted).into_iter();
+        let names = weighted.iter().map(|weighted| weighted.term.name.clone());
+        Ok(names.zip(found).collect())
     }
 
     /// One forward pass of every teacher that the step needs. One that is updated first is updated, and looks again.

@@ -69,7 +69,8 @@ pub(crate) fn values(weighted: &[Weighted]) -> Result<StepLoss, StepError> {
     Ok(found)
 }
 
-fn read(weighted: &[Weighted]) -> Vec<f64> {
+/// The value of every term.
+pub(super) fn read(weighted: &[Weighted]) -> Vec<f64> {
     let Some(first) = weighted.first() else {
         return Vec::new();
     };
