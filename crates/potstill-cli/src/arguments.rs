@@ -6,7 +6,8 @@ use crate::{
     commands::{
         bench::BenchArguments, compare::CompareArguments, data::DataCommand, demo::DemoArguments,
         eval::EvalArguments, explain::ExplainArguments, export::ExportArguments, inspect::InspectArguments,
-        list::ListArguments, predict::PredictArguments, train::TrainArguments, verify::VerifyArguments,
+        list::ListArguments, predict::PredictArguments, replay::ReplayArguments,
+        reproduce::ReproduceArguments, train::TrainArguments, verify::VerifyArguments,
     },
     recipes::RecipeArguments,
 };
@@ -62,8 +63,12 @@ pub enum Command {
     Explain(ExplainArguments),
     /// Print the JSON Schema of recipes, by which an editor completes and checks them.
     Schema,
-    /// Look into a network: its modules and points, with sizes and costs.
+    /// Look into a network: its modules and points, with sizes and costs. Or into a checkpoint of a run.
     Inspect(InspectArguments),
+    /// Do the step once more at which a run was stopped by a loss that is not finite: layer by layer, term by term.
+    Replay(ReplayArguments),
+    /// Run a finished run once more, and tell the first epoch and tensor that differ.
+    Reproduce(ReproduceArguments),
     /// Write the student of a run as a folder that deploys.
     Export(ExportArguments),
     /// Look at data, or download it.

@@ -15,6 +15,13 @@ pub fn hint(error: &EngineError) -> Option<String> {
         EngineError::Exists(_) => {
             Some("`--resume` continues it, `--overwrite` replaces it, `name=...` takes another folder".into())
         }
+        EngineError::OtherEpoch { .. } => {
+            Some("`potstill train` with `--resume` on the run's folder mends it where that can be".into())
+        }
+        EngineError::Changed { .. } => Some(
+            "bring back what it began with, or begin another run from its weights: `start=run:PATH name=...`"
+                .into(),
+        ),
         EngineError::NoTeacherRun { run, .. } => Some(of_teacher(run)),
         EngineError::Unfinished(_) => Some("`potstill train` with `--resume` continues it".into()),
         EngineError::NoArchitecture => Some("`--model NAME`; `potstill list models` names them all".into()),

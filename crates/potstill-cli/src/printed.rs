@@ -16,9 +16,15 @@ use crate::failure::Failure;
 
 /// Says something on standard error, in the form of `format!`.
 macro_rules! tell {
-    ($($text:tt)*) => { eprintln!("{}", ::potstill_base::printable_lines(&format!($($text)*))) };
+    ($($text:tt)*) => { $crate::printed::to_stderr(&format!($($text)*)) };
 }
 pub(crate) use tell;
+
+/// Says a text on standard error. A terminal that has been closed, or a pipe that nobody reads any more, is no reason to lose a run: then
+/// nobody is told.
+pub fn to_stderr(text: &str) {
+    let _ = writeln!(io::stderr(), "{}", printable_lines(text));
+}
 
 /// Prints a result to standard output.
 pub fn print(text: &str) -> Result<(), Failure> {

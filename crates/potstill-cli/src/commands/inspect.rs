@@ -1,4 +1,4 @@
-//! `potstill inspect`: a network as a tree of modules and points.
+//! `potstill inspect`: a network as a tree of modules and points, or a checkpoint of a run.
 
 use std::{
     fmt::Write,
@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 
 use crate::{
     choice::choice,
-    commands::{list::describe_model, print, print_json},
+    commands::{inspect_checkpoint, list::describe_model, print, print_json},
     failure::Failure,
     model_name::ModelName,
     opened::{is_onnx, say},
@@ -30,7 +30,7 @@ use crate::{
 /// Arguments of `inspect`.
 #[derive(Debug, Args)]
 pub struct InspectArguments {
-    /// The network's name, or an ONNX file.
+    /// The network's name, an ONNX file, or a checkpoint of a run.
     #[arg(value_parser = ModelName, hide_possible_values = true)]
     pub model: String,
     /// A PyTorch or safetensors file of weights, to see whether it fits.
@@ -68,6 +68,9 @@ fn size(text: &str) -> Result<[usize; 2], String> {
 pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     if is_onnx(Path::new(&arguments.model)) {
         return onnx(arguments);
+    }
+    if Path::new(&arguments.model).is_file() {
+        return inspect_checkpoint::run(Path::new(&arguments.model), arguments.json);
     }
     let device = cpu();
     let entry = find(&arguments.model)?;

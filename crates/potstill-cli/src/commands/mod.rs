@@ -8,9 +8,12 @@ pub mod eval;
 pub mod explain;
 pub mod export;
 pub mod inspect;
+mod inspect_checkpoint;
 pub mod list;
 pub mod plan;
 pub mod predict;
+pub mod replay;
+pub mod reproduce;
 pub mod schema;
 pub mod score;
 pub mod train;
@@ -49,6 +52,8 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Explain(arguments) => explain::run(&arguments),
         Command::Schema => schema::run(),
         Command::Inspect(arguments) => inspect::run(&arguments),
+        Command::Replay(arguments) => replay::run(&arguments, quiet),
+        Command::Reproduce(arguments) => reproduce::run(&arguments, quiet),
         Command::Export(arguments) => export::run(&arguments, quiet),
         Command::Data(command) => data::run(&command, quiet),
         Command::Bench(arguments) => bench::run(arguments),

@@ -100,7 +100,7 @@ pub fn run(arguments: &TrainArguments, quiet: bool) -> Result<(), Failure> {
 
 /// Goes on with the finished run in a folder.
 fn extend(folder: &Path, epochs: usize, stop: &Arc<AtomicBool>, quiet: bool) -> Result<(), Failure> {
-    let place = RunFolder::open(folder)?;
+    let place = RunFolder::open(folder)?.claim()?;
     let recipe = recipes::read(&folder.to_string_lossy(), &[])?;
     let recipe = Run::longer_recipe(recipe, &place, epochs)?;
     let title = recipe.name.clone();
@@ -139,6 +139,8 @@ pub fn once(
 ) -> Result<(), Failure> {
     let title = recipe.name.clone();
     let resumes = existing == Existing::Resume && folder.join("recipe.toml").is_file();
+    // Claimed before the plan, which takes its time: of two processes one is told at once.
+    let resumed = resumes.then(|| RunFolder::open(folder)?.claim()).transpose()?;
     if !resumes {
         RunFolder::is_free(folder, existing == Existing::Overwrite)?;
     }
@@ -147,8 +149,7 @@ pub fn once(
     if !quiet && plan.spec.data.validation.is_none() {
         tell_that_tests_choose(&title);
     }
-    let (run, place) = if resumes {
-        let place = RunFolder::open(folder)?;
+    let (run, place) = if let Some(place) = resumed {
         (Run::resume(plan, place.clone())?, place)
     } else {
         let place = RunFolder::create(folder, existing == Existing::Overwrite)?;
@@ -182,9 +183,13 @@ fn go(
             }
             Ok(())
         }
-        Outcome::Interrupted => Err(Failure::Interrupted(format!(
+        Outcome::Interrupted if place.last().is_file() => Err(Failure::Interrupted(format!(
             "interrupted; {} is saved, `--resume` continues it",
             place.last().display()
         ))),
+        // What methods prepare is kept in the cache, piece by piece.
+        Outcome::Interrupted => Err(Failure::Interrupted(
+            "interrupted before the first step, with nothing to save yet; `--resume` begins again".into(),
+        )),
     }
 }
