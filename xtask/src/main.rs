@@ -6,6 +6,7 @@
 //! | `cargo xtask check` | format, lints, documentation and its generated pages; spelling and dependencies if typos and cargo-deny are installed |
 //! | `cargo xtask ci` | both |
 //! | `cargo xtask docs` | writes the generated pages of `docs/`; with `--check` only tells which are not up to date |
+//! | `cargo xtask faults [N] [SCENARIO]` | kills, full and broken disks at the system calls of a save, N of each kind at each call, over every method; needs strace |
 //! | `cargo xtask sanitize` | the unsafe crate's tests under Miri (small shapes) and the address and thread sanitizers; needs a nightly toolchain with miri and rust-src |
 
 #![allow(
@@ -15,6 +16,7 @@
 )]
 
 mod docs;
+mod faults;
 
 use std::{
     env,
@@ -28,8 +30,11 @@ fn main() -> ExitCode {
         Some("ci") => check() && test(),
         Some("docs") => docs::docs(env::args().any(|argument| argument == "--check")),
         Some("sanitize") => sanitize(),
+        Some("faults") => faults::faults(&env::args().skip(2).collect::<Vec<_>>()),
         _ => {
-            eprintln!("usage: cargo xtask test | check | ci | docs [--check] | sanitize");
+            eprintln!(
+                "usage: cargo xtask test | check | ci | docs [--check] | sanitize | faults [N] [SCENARIO]"
+            );
             return ExitCode::from(2);
         }
     };

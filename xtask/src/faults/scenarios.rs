@@ -1,0 +1,69 @@
+//! The runs that faults are tried on: every method, and what a run can do besides.
+
+/// A small run of a second or so.
+pub struct Scenario {
+    pub name: &'static str,
+    /// Lines of `[train]` besides those of all.
+    train: &'static str,
+    /// Lines of `[data]` besides those of all.
+    data: &'static str,
+    /// Entries of `[[methods]]`.
+    methods: &'static str,
+}
+
+impl Scenario {
+    /// Its recipe.
+    pub fn recipe(&self) -> String {
+        let Self {
+            train, data, methods, ..
+        } = self;
+        let teacher = if methods.is_empty() {
+            ""
+        } else {
+            "[teacher]\nmodel = \"cifar_resnet14\"\nweights = \"random\"\n"
+        };
+        format!(
+            "version = 1\nname = \"run\"\nseed = 7\n[data]\ntrain = \"shapes:size=16,train=96,test=40,classes=4\"\naugment = [\"flip\"]\n{data}\
+             [student]\nmodel = \"cifar_resnet8\"\n{teacher}\
+             [train]\nepochs = 3\nbatch = 32\noptimizer = {{ kind = \"sgd\", lr = 0.05, momentum = 0.9 }}\n{train}{methods}"
+        )
+    }
+}
+
+/// All of them.
+pub fn scenarios() -> Vec<Scenario> {
+    let plain = |name, train, data| Scenario {
+        name,
+        train,
+        data,
+        methods: "",
+    };
+    let method = |name, methods| Scenario {
+        name,
+        train: "",
+        data: "",
+        methods,
+    };
+    vec![
+        plain("alone", "", ""),
+        plain("validation", "", "validation = 0.25\n"),
+        plain("many-saves", "save_every = 1\nkeep = 4\n", ""),
+        plain("keep-one", "keep = 1\n", ""),
+        plain(
+            "phases",
+            "phases = [{ name = \"one\", epochs = 1 }, { name = \"two\", epochs = 2 }]\n",
+            "",
+        ),
+        method("kd", "[[methods]]\nkind = \"kd\"\n"),
+        method("dkd", "[[methods]]\nkind = \"dkd\"\n"),
+        method("review-kd", "[[methods]]\nkind = \"review-kd\"\n"),
+        method("fitnet", "[[methods]]\nkind = \"fitnet\"\n"),
+        method("cwd", "[[methods]]\nkind = \"cwd\"\n"),
+        method("pkd", "[[methods]]\nkind = \"pkd\"\n"),
+        method("mgd", "[[methods]]\nkind = \"mgd\"\n"),
+        method("tskd", "[[methods]]\nkind = \"tskd\"\n"),
+        method("ekd", "[[methods]]\nkind = \"ekd\"\n"),
+        method("letkd", "[[methods]]\nkind = \"letkd\"\n"),
+        method("tst", "[[methods]]\nkind = \"tst\"\n"),
+    ]
+}
