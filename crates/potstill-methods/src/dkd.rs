@@ -5,10 +5,11 @@
 //! ([`decoupled_divergences`]).
 
 use burn::tensor::{Int, Tensor, activation::log_softmax};
+use potstill_models::DetectorKind;
 use potstill_ops::Pass;
 use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
-use potstill_tasks::Probabilities;
+use potstill_tasks::{Probabilities, is_column, log_of_others};
 
 use crate::{
     LossTerm, Method, MethodError, MethodInfo, PlanContext, StepContext, TargetNeed, TeacherUse,
@@ -47,10 +48,21 @@ impl Dkd {
     /// Plans DKD: both networks must have the same classes, and each row one of them.
     ///
     /// # Errors
-    /// No teacher, other classes.
+    /// No teacher, other classes, one-stage detectors, whose rows have no true class.
     pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
         let options: Options = spec.options()?;
-        context.teacher_of_same_classes(Self::NAME)?;
+        if let Some(kind) = context
+            .student_kind()
+            .filter(|kind| *kind != DetectorKind::Regions)
+        {
+            return Err(MethodError::DetectorKind {
+                method: Self::NAME,
+                kind,
+                reason: "tells the true class of each region from the others",
+                cure: "take `kd`, or two-stage detectors",
+            });
+        }
+        context.teacher_of_same_rows(Self::NAME)?;
         let usual = |of_images: f64, dense: f64| if is_dense(context.task) { dense } else { of_images };
         let ramp = usual(20.0, 0.0) as usize;
         Ok(Self {
@@ -101,28 +113,18 @@ pub fn decoupled_divergences(
     temperature: f64,
 ) -> [Tensor<1>; 2] {
     let [rows, count] = student.dims();
-    let every = Tensor::<1, Int>::arange(0..count as i64, &classes.device());
+    let is_true = is_column(classes.clone(), count);
     let true_class = classes.unsqueeze_dim::<2>(1);
-    let is_true = every
-        .unsqueeze_dim::<2>(0)
-        .expand([rows, count])
-        .equal(true_class.clone().expand([rows, count]));
     let parts = |logits: Tensor<2>| {
         let logits = logits * (1.0 / temperature);
         let log = log_softmax(logits.clone(), 1);
-        let left = log.clone().mask_fill(is_true.clone(), LEFT_OUT);
+        let left = log_of_others(log.clone(), is_true.clone());
         let others = log_softmax(logits.mask_fill(is_true.clone(), LEFT_OUT), 1);
-        [log.gather(1, true_class.clone()), log_of_sum(left), others]
+        [log.gather(1, true_class.clone()), left, others]
     };
     let ([ours_true, ours_left, ours], [true_log, left_log, theirs]) = (parts(student), parts(teacher));
     let divergence = |target: Tensor<2>, log: Tensor<2>| target.clone().exp() * (target - log);
     let target = divergence(true_log, ours_true) + divergence(left_log, ours_left);
     let others = divergence(theirs, ours).sum_dim(1);
     [target, others].map(|values| values.reshape([rows]) * (temperature * temperature))
-}
-
-/// The logarithm of the sum of the exponentials of each row, `[R, 1]`.
-fn log_of_sum(logs: Tensor<2>) -> Tensor<2> {
-    let largest = logs.clone().detach().max_dim(1);
-    (logs - largest.clone()).exp().sum_dim(1).log() + largest
 }

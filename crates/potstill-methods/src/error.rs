@@ -1,7 +1,7 @@
 //! What can be wrong about a method.
 
 use potstill_data::TargetKind;
-use potstill_models::OutputError;
+use potstill_models::{DetectorKind, OutputError};
 use potstill_recipe::RecipeError;
 use potstill_tasks::{TaskError, TaskKind};
 
@@ -65,6 +65,47 @@ pub enum MethodError {
         teacher: TaskKind,
         /// The student's.
         student: TaskKind,
+    },
+    /// Detectors whose scores are of other things.
+    #[error(
+        "`{method}` compares class scores one by one, and the student is {student}, the teacher {teacher}: take two of one kind, or a method \
+         that reads their maps (`review-kd`, `cwd`, `pkd`, `mgd`, `fitnet`, `fgd`)"
+    )]
+    OtherDetector {
+        /// The method.
+        method: &'static str,
+        /// The student.
+        student: DetectorKind,
+        /// The teacher.
+        teacher: DetectorKind,
+    },
+    /// Detectors of one kind whose scores are of other places.
+    #[error(
+        "`{method}` compares class scores one by one, and in map {map} of them (from 0, the finest) the student tells {} rows of {}, the \
+         teacher {} of {}: take detectors with the same levels, anchors and classes, or a method that reads their maps (`pkd`, `cwd`)",
+        student[0], student[1], teacher[0], teacher[1]
+    )]
+    OtherPlaces {
+        /// The method.
+        method: &'static str,
+        /// The first map that differs.
+        map: usize,
+        /// Rows and scores of the student.
+        student: [usize; 2],
+        /// Of the teacher.
+        teacher: [usize; 2],
+    },
+    /// A detector of a kind that a method cannot serve.
+    #[error("`{method}` {reason}, and the student is {kind}: {cure}")]
+    DetectorKind {
+        /// The method.
+        method: &'static str,
+        /// The student.
+        kind: DetectorKind,
+        /// What the method does that it cannot do here.
+        reason: &'static str,
+        /// What to do.
+        cure: &'static str,
     },
     /// A teacher that does not fit what is to become of it.
     #[error("`{method}` {reason}")]

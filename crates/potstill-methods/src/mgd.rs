@@ -8,6 +8,7 @@ use burn::{
     module::Module,
     tensor::{Tensor, TensorData, activation::relu},
 };
+use potstill_models::DetectorKind;
 use potstill_ops::{Conv2d, Conv2dConfig, Parameters, Pass, Scope};
 use potstill_random::Seed;
 use potstill_recipe::MethodSpec;
@@ -21,11 +22,11 @@ use crate::{
 settings! {
     /// The options of MGD in a recipe.
     struct Options {
-        /// alpha: what the sum of the squared errors is multiplied with, besides the weight. For two-stage detectors the paper has 5e-7.
-        alpha: f64 [at_least(0.0)] = default 2e-5,
-        /// lambda: the share of the places that are erased. The paper has 0.45 for two-stage detectors.
+        /// alpha: what the sum of the squared errors is multiplied with, besides the weight.
+        alpha: Option<f64> [at_least(0.0)] = without "2e-5, for two-stage detectors 5e-7" like 2e-5,
+        /// lambda: the share of the places that are erased.
         erased: Option<f64> [at_least(0.0).below(1.0).because("nothing would be left to learn from")]
-            = without "0.75 for segmenters, 0.65 for any other network" like 0.45,
+            = without "0.75 for segmenters, 0.45 for two-stage detectors, 0.65 for any other network" like 0.45,
         /// Points of the student, shallow to deep; empty for the outputs of its pyramid, or the ends of its stages.
         student_points: Vec<String> = default [],
         /// Points of the teacher, as many; empty for the outputs of its pyramid, or the ends of its stages.
@@ -74,10 +75,14 @@ impl Mgd {
             generation: generators.collect(),
             align: Aligners::where_needed(&levels, &scope.at("align")),
         };
-        let usual = if is_segmenter(context.task) { 0.75 } else { 0.65 };
+        let (usual_alpha, usual_share) = match context.student_kind() {
+            Some(DetectorKind::Regions) => (5e-7, 0.45),
+            _ if is_segmenter(context.task) => (2e-5, 0.75),
+            _ => (2e-5, 0.65),
+        };
         Ok(Self {
-            alpha: options.alpha,
-            erased: options.erased.unwrap_or(usual),
+            alpha: options.alpha.unwrap_or(usual_alpha),
+            erased: options.erased.unwrap_or(usual_share),
             levels,
             modules,
             seed: context.seed,

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use potstill_data::{ClassMatch, Normalise};
-use potstill_models::{FrozenModel, LastStage, ModelError, Probe, StageEnd};
+use potstill_models::{DetectorKind, FrozenModel, LastStage, ModelError, Probe, StageEnd};
 use potstill_ops::{Point, Scope};
 use potstill_random::Seed;
 use potstill_tasks::{TaskKind, fits_classes};
@@ -139,6 +139,50 @@ impl PlanContext {
         }
         self.check_class_names(method)?;
         self.teacher(method)
+    }
+
+    /// The teacher, whose scores stand beside the student's row by row: besides the same classes it tells those of the same places of an
+    /// image, if both are detectors that say so, as must every other.
+    ///
+    /// # Errors
+    /// As [`teacher_of_same_classes`](Self::teacher_of_same_classes); [`MethodError::OtherDetector`], [`MethodError::OtherPlaces`].
+    pub fn teacher_of_same_rows(&self, method: &'static str) -> Result<&NetworkInfo, MethodError> {
+        let first = self.teacher_of_same_classes(method)?;
+        let Some(own) = &self.student.probe.scores else {
+            return Ok(first);
+        };
+        for theirs in self
+            .teachers
+            .iter()
+            .filter_map(|teacher| teacher.probe.scores.as_ref())
+        {
+            if theirs.kind != own.kind {
+                return Err(MethodError::OtherDetector {
+                    method,
+                    student: own.kind,
+                    teacher: theirs.kind,
+                });
+            }
+            let mut maps = own.maps.iter().zip(&theirs.maps);
+            let differs = maps.position(|(own, theirs)| own != theirs);
+            let shorter =
+                (own.maps.len() != theirs.maps.len()).then(|| own.maps.len().min(theirs.maps.len()));
+            if let Some(map) = differs.or(shorter) {
+                let told = |maps: &[[usize; 2]]| maps.get(map).copied().unwrap_or_default();
+                return Err(MethodError::OtherPlaces {
+                    method,
+                    map,
+                    student: told(&own.maps),
+                    teacher: told(&theirs.maps),
+                });
+            }
+        }
+        Ok(first)
+    }
+
+    /// The kind of detector that the student is; `None` of other networks.
+    pub fn student_kind(&self) -> Option<DetectorKind> {
+        self.student.probe.scores.as_ref().map(|scores| scores.kind)
     }
 
     /// Whether the teachers that say what their classes are called have those of the student in the same places.

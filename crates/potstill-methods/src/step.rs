@@ -85,20 +85,26 @@ impl<'a> StepContext<'a> {
     /// # Errors
     /// As [`rows`](Self::rows).
     pub fn divergence(&self, temperature: f64) -> Result<Tensor<1>, MethodError> {
-        self.divergence_of(ClassMap::Sigmoid, temperature)
+        self.divergence_of(ClassMap::Sigmoid, temperature, 0.0)
     }
 
-    /// The same with the class maps of one-stage detectors compared so.
+    /// The same with the class maps of one-stage detectors compared so, and every score weighted by how far both probabilities are apart, to the
+    /// power `focal`: [`Rows::focal_divergence`].
     ///
     /// # Errors
     /// As [`rows`](Self::rows).
-    pub fn divergence_of(&self, class_map: ClassMap, temperature: f64) -> Result<Tensor<1>, MethodError> {
+    pub fn divergence_of(
+        &self,
+        class_map: ClassMap,
+        temperature: f64,
+        focal: f64,
+    ) -> Result<Tensor<1>, MethodError> {
         let sets = self.rows(temperature)?.into_iter().map(|(student, teacher)| {
             let (student, teacher) = match class_map {
                 ClassMap::Sigmoid => (student, teacher),
                 ClassMap::SoftmaxOverAnchors => student.over_anchors(teacher),
             };
-            student.divergence(teacher, temperature)
+            student.focal_divergence(teacher, temperature, focal)
         });
         summed(sets)
     }

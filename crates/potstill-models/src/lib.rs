@@ -38,8 +38,8 @@ pub use backbones::{Backbone, LastStage, Stage, StageEnd};
 pub use dense_logits::DenseLogits;
 pub use detections::{
     BoxMaps, CellDetections, CellMaps, DefaultBoxDetections, DenseDetections, DenseLearning,
-    DenseLevelOutputs, DenseRules, Detections, DetectorFacts, FoundRegion, LatePass, PlaceDetections,
-    RegionDetections, RegionRules,
+    DenseLevelOutputs, DenseRules, Detections, DetectorFacts, DetectorKind, FoundRegion, LatePass,
+    PlaceDetections, RegionDetections, RegionRules, ScoreLayout,
 };
 pub use error::ModelError;
 pub use frozen_model::FrozenModel;

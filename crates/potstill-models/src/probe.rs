@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::{Device, Tensor};
 use potstill_ops::{Frozen, Mode, Pass, Point, PointSide, Visitor, count_trainable};
 
-use crate::{Model, ModelError};
+use crate::{Model, ModelError, ScoreLayout};
 
 /// What a probe saw.
 #[derive(Debug, Clone)]
@@ -20,6 +20,8 @@ pub struct Probe {
     pub costs: BTreeMap<Point, u64>,
     /// Output classes.
     pub classes: usize,
+    /// What a detector's class scores are of; `None` of other networks, and where it is not known.
+    pub scores: Option<ScoreLayout>,
     sizes: BTreeMap<Point, [usize; 3]>,
 }
 
@@ -38,6 +40,7 @@ impl Probe {
             macs,
             costs: BTreeMap::new(),
             classes,
+            scores: None,
         }
     }
 
@@ -83,6 +86,7 @@ pub fn probe(network: &Model, [height, width]: [usize; 2], device: &Device) -> R
         parameters: count_trainable(network.parameters()),
         macs,
         classes: outputs.classes(),
+        scores: outputs.detections().ok().and_then(ScoreLayout::of),
     };
     network.description().check(&outputs, &probe)?;
     Ok(probe)

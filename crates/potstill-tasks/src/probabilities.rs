@@ -2,7 +2,7 @@
 
 use burn::tensor::{
     Tensor,
-    activation::{log_sigmoid, log_softmax},
+    activation::{log_sigmoid, log_softmax, sigmoid, softmax},
 };
 
 /// How a row of K logits becomes probabilities.
@@ -31,6 +31,34 @@ impl Probabilities {
     pub fn divergences(self, student: Tensor<2>, teacher: Tensor<2>, temperature: f64) -> Tensor<1> {
         let each = self.softened(student, teacher, temperature).sum_dim(1);
         each.squeeze_dim(1) * (temperature * temperature)
+    }
+
+    /// The same with every score weighted by how far both softened probabilities are apart, to the power `focal`; a row of scores that exclude each
+    /// other as a whole, by half the sum over its scores. The weights are constants. In the manner of the quality focal loss (Li et al.,
+    /// "Generalized Focal Loss", NeurIPS 2020, equation 4), whose weight is `|y - p|^2`: our design.
+    pub fn focal_divergences(
+        self,
+        student: Tensor<2>,
+        teacher: Tensor<2>,
+        temperature: f64,
+        focal: f64,
+    ) -> Tensor<1> {
+        let apart = (self.of(student.clone() / temperature) - self.of(teacher.clone() / temperature)).abs();
+        let apart = match self {
+            Self::Softmax => apart.sum_dim(1) * 0.5,
+            Self::Sigmoid => apart,
+        };
+        let weights = apart.detach().powf_scalar(focal);
+        let each = self.softened(student, teacher, temperature) * weights;
+        each.sum_dim(1).squeeze_dim(1) * (temperature * temperature)
+    }
+
+    /// The probabilities of logits, `[N, K]`.
+    fn of(self, logits: Tensor<2>) -> Tensor<2> {
+        match self {
+            Self::Softmax => softmax(logits, 1),
+            Self::Sigmoid => sigmoid(logits),
+        }
     }
 
     /// The divergence of every score, `[N, K]`.

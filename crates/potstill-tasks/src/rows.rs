@@ -73,6 +73,19 @@ impl Rows {
         }
     }
 
+    /// The same with every score weighted by `|p_T - p_S|^focal` of both softened probabilities, and a row of scores that exclude each other by half
+    /// the sum of `|p_T - p_S|`, to that power. The weights are constants; at 0 they are 1. A tensor with one element.
+    pub fn focal_divergence(&self, teacher: Tensor<2>, temperature: f64, focal: f64) -> Tensor<1> {
+        if focal == 0.0 {
+            return self.divergence(teacher, temperature);
+        }
+        let student = self.logits.clone();
+        self.mean(
+            self.probabilities
+                .focal_divergences(student, teacher, temperature, focal),
+        )
+    }
+
     /// The mean of what each row has, `[R]`, by how much it counts; 0 if none does. A tensor with one element.
     pub fn mean(&self, values: Tensor<1>) -> Tensor<1> {
         let Some(weights) = &self.weights else {

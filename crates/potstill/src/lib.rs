@@ -77,7 +77,7 @@ pub mod prelude {
         StepProgress, VisionModel, cpu, evaluate, export,
     };
     pub use potstill_methods::{
-        Event, Kd, LossTerm, Method, MethodError, MethodInfo, NetworkOutput, OptimizerGroup, Part,
+        Event, Kd, LossTerm, Method, MethodError, MethodInfo, Moment, NetworkOutput, OptimizerGroup, Part,
         PlanContext, Reads, StepContext, StudentEpoch, StudentStep, TeacherUse,
     };
     pub use potstill_models::{

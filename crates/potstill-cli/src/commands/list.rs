@@ -62,7 +62,8 @@ pub fn run(arguments: &ListArguments) -> Result<(), Failure> {
         let size = entry["params"]
             .as_u64()
             .map_or(String::new(), |params| format!("{:>11}  ", human::count(params)));
-        format!("{name:<width$}  {size}{about}\n")
+        let serves = serves(entry).map_or(String::new(), |serves| format!("{:width$}  {serves}\n", ""));
+        format!("{name:<width$}  {size}{about}\n{serves}")
     });
     print(&lines.collect::<String>())
 }
@@ -102,11 +103,27 @@ fn methods() -> Vec<Value> {
 
 /// A method as its registry entry tells it.
 pub(super) fn describe_method(entry: &MethodEntry) -> Value {
-    json!({ "name": entry.name, "about": entry.about, "source": entry.source })
+    json!({
+        "name": entry.name,
+        "about": entry.about,
+        "source": entry.source,
+        "tasks": entry.tasks,
+        "limits": entry.limits,
+    })
 }
 
 fn datasets() -> Vec<Value> {
     potstill_data::registry().iter().map(describe_dataset).collect()
+}
+
+/// The tasks that a method serves, in a line with what it does not do on them; none of another entry.
+fn serves(entry: &Value) -> Option<String> {
+    let tasks = entry["tasks"].as_array()?.iter().filter_map(Value::as_str);
+    let tasks = tasks.collect::<Vec<_>>().join(", ");
+    Some(match entry["limits"].as_str() {
+        None | Some("") => tasks,
+        Some(limits) => format!("{tasks} ({limits})"),
+    })
 }
 
 /// A data set as its registry entry tells it.

@@ -68,7 +68,9 @@ impl Ekd {
         let options = Options::read(spec, context.task)?;
         // A teacher that stays as it is may know other classes where no scores are compared.
         let transfer = options.transfer(context.task);
-        let teacher = if transfer.is_some() || options.teacher_mode != TeacherMode::Frozen {
+        let teacher = if transfer.is_some() {
+            context.teacher_of_same_rows(Self::NAME)?
+        } else if options.teacher_mode != TeacherMode::Frozen {
             context.teacher_of_same_classes(Self::NAME)?
         } else {
             context.teacher(Self::NAME)?

@@ -10,6 +10,7 @@ mod context_block;
 mod loss;
 
 use burn::module::Module;
+use potstill_models::DetectorKind;
 use potstill_ops::{Parameters, Pass};
 use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
@@ -29,18 +30,35 @@ settings! {
     struct Options {
         /// T: how much both attentions are softened. The paper has 0.8 for FCOS.
         temperature: f64 [above(0.0)] = default 0.5,
-        /// The weight of the features of objects. For two-stage detectors the paper has 5e-5, for FCOS 1.6e-3.
-        alpha: f64 [at_least(0.0)] = default 1e-3,
-        /// The weight of the features of the background. For two-stage detectors the paper has 2.5e-5, for FCOS 8e-4.
-        beta: f64 [at_least(0.0)] = default 5e-4,
-        /// The weight of the attentions. For two-stage detectors the paper has 5e-5, for FCOS 8e-4.
-        gamma: f64 [at_least(0.0)] = default 5e-4,
-        /// The weight of the relation. For two-stage detectors the paper has 5e-7, for FCOS 8e-6.
-        lambda: f64 [at_least(0.0)] = default 5e-6,
+        /// The weight of the features of objects. The paper has 1.6e-3 for FCOS.
+        alpha: Option<f64> [at_least(0.0)] = without "1e-3, for two-stage detectors 5e-5" like 1e-3,
+        /// The weight of the features of the background. The paper has 8e-4 for FCOS.
+        beta: Option<f64> [at_least(0.0)] = without "5e-4, for two-stage detectors 2.5e-5" like 5e-4,
+        /// The weight of the attentions. The paper has 8e-4 for FCOS.
+        gamma: Option<f64> [at_least(0.0)] = without "5e-4, for two-stage detectors 5e-5" like 5e-4,
+        /// The weight of the relation. The paper has 8e-6 for FCOS.
+        lambda: Option<f64> [at_least(0.0)] = without "5e-6, for two-stage detectors 5e-7" like 5e-6,
         /// Points of the student, fine to coarse; empty for the outputs of its pyramid.
         student_points: Vec<String> = default [],
         /// Points of the teacher, as many; empty for the outputs of its pyramid.
         teacher_points: Vec<String> = default [],
+    }
+}
+
+impl Options {
+    /// The weights that are named, or the published ones for this kind of detector.
+    fn weights(&self, kind: Option<DetectorKind>) -> FgdWeights {
+        let usual = match kind {
+            Some(DetectorKind::Regions) => [5e-5, 2.5e-5, 5e-5, 5e-7],
+            _ => [1e-3, 5e-4, 5e-4, 5e-6],
+        };
+        let [alpha, beta, gamma, lambda] = usual;
+        FgdWeights {
+            objects: self.alpha.unwrap_or(alpha),
+            background: self.beta.unwrap_or(beta),
+            attention: self.gamma.unwrap_or(gamma),
+            relation: self.lambda.unwrap_or(lambda),
+        }
     }
 }
 
@@ -91,12 +109,7 @@ impl Fgd {
         };
         Ok(Self {
             temperature: options.temperature,
-            weights: FgdWeights {
-                objects: options.alpha,
-                background: options.beta,
-                attention: options.gamma,
-                relation: options.lambda,
-            },
+            weights: options.weights(context.student_kind()),
             levels,
             modules,
         })

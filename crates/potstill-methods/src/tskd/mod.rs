@@ -71,7 +71,7 @@ impl Tskd {
         let usual = if is_pyramid(context.task) { 0.0 } else { 1.0 };
         let kl_weight = options.kl_weight.unwrap_or(usual);
         let teacher = if kl_weight > 0.0 {
-            context.teacher_of_same_classes(Self::NAME)?
+            context.teacher_of_same_rows(Self::NAME)?
         } else {
             context.teacher(Self::NAME)?
         };

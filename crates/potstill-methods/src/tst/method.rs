@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use burn::tensor::Tensor;
 use potstill_base::{CacheEntry, Lookup};
 use potstill_data::Normalise;
-use potstill_models::{Model, Outputs};
+use potstill_models::{DetectorKind, Model, Outputs};
 use potstill_ops::{Parameters, Pass, Scope};
 use potstill_random::{Seed, Stream};
 use potstill_recipe::{MethodSpec, OptimizerSpec, Sgd};
@@ -60,7 +60,15 @@ impl Tst {
     /// No teacher, another number of classes, grey images, options out of range.
     pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
         let options = Options::read(spec, context.epochs)?;
-        context.teacher_of_same_classes(Self::NAME)?;
+        if let Some(kind @ (DetectorKind::Cells | DetectorKind::DefaultBoxes)) = context.student_kind() {
+            return Err(MethodError::DetectorKind {
+                method: Self::NAME,
+                kind,
+                reason: "turns the losses of the student round in its rounds",
+                cure: "take RetinaNet, FCOS or two-stage detectors, or `kd` with an augmentation that does not learn",
+            });
+        }
+        context.teacher_of_same_rows(Self::NAME)?;
         let rounds = options.rounds(context.epochs, is_dense(context.task));
         let [height, width, channels] = context.image;
         if channels != 3 {

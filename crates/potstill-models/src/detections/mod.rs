@@ -5,6 +5,7 @@ mod default_boxes;
 mod dense;
 mod facts;
 mod late_pass;
+mod layout;
 mod of_images;
 mod places;
 mod regions;
@@ -17,6 +18,7 @@ pub use default_boxes::{BoxMaps, DefaultBoxDetections};
 pub use dense::{DenseDetections, DenseLearning, DenseLevelOutputs, DenseRules};
 pub use facts::DetectorFacts;
 pub use late_pass::LatePass;
+pub use layout::{DetectorKind, ScoreLayout};
 pub use places::PlaceDetections;
 pub use regions::{FoundRegion, RegionDetections, RegionRules};
 

@@ -4,7 +4,7 @@ use burn::tensor::{Int, Tensor, TensorData, activation::log_softmax};
 use potstill_data::LabelMap;
 use potstill_ops::cross_entropy_of_rows;
 
-use crate::log_of_others::log_of_others;
+use crate::log_of_others::{is_column, log_of_others};
 
 /// Mean cross-entropy over the pixels whose label is not [`LabelMap::IGNORE`], of logits `[N, H, W, K]` with labels `[N, H, W]`; 0 where
 /// no pixel counts. The target gives `smoothing / K` to every class. Where classes have `weights`, the mean is weighted by those of the
@@ -48,7 +48,8 @@ pub fn inverted_pixel_cross_entropy(logits: Tensor<4>, labels: Tensor<3, Int>) -
     let labels = labels.reshape([rows]);
     let ignored = labels.clone().equal_elem(i64::from(LabelMap::IGNORE));
     let labels = labels.mask_fill(ignored.clone(), 0);
-    let left = log_of_others(logits.reshape([rows, classes]), labels);
+    let log = log_softmax(logits.reshape([rows, classes]), 1);
+    let left = log_of_others(log, is_column(labels, classes));
     let left = left.squeeze_dim::<1>(1).mask_fill(ignored, 0.0);
     -left.sum() / (rows * classes).max(1) as f64
 }

@@ -1,7 +1,10 @@
 //! The losses of a two-stage detector (Ren et al. 2015, section 3.1.2; Girshick 2015, section 2.3; He et al. 2017, section 3), reduced as in
 //! torchvision.
 
-use burn::tensor::{Tensor, activation::log_sigmoid};
+use burn::tensor::{
+    Tensor,
+    activation::{log_sigmoid, log_softmax},
+};
 
 use super::sampling::{SampledAnchors, SampledRegions};
 use crate::{
@@ -10,7 +13,7 @@ use crate::{
         rows::{constant, cross_entropies, indices, selected},
         smooth_l1,
     },
-    log_of_others::log_of_others,
+    log_of_others::{is_column, log_of_others},
 };
 
 /// Below this distance the loss of a box is quadratic.
@@ -62,8 +65,8 @@ pub fn region_losses(
     let classes = match sense {
         Sense::Usual => cross_entropies(logits, &sampled.columns).mean(),
         Sense::Inverted => {
-            let columns = indices(&sampled.columns, &logits.device());
-            -log_of_others(logits, columns).mean()
+            let own = indices(&sampled.columns, &logits.device());
+            -log_of_others(log_softmax(logits, 1), is_column(own, columns)).mean()
         }
     };
 
