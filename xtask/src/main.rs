@@ -7,6 +7,7 @@
 //! | `cargo xtask ci` | both |
 //! | `cargo xtask docs` | writes the generated pages of `docs/`; with `--check` only tells which are not up to date |
 //! | `cargo xtask faults [N] [SCENARIO]` | kills, full and broken disks at the system calls of a save, N of each kind at each call, over every method; needs strace |
+//! | `cargo xtask fuzz [DOOR] [--seconds N]` | fuzzes the readers of files: by cargo-fuzz with a nightly toolchain, without them by changes of the corpus |
 //! | `cargo xtask sanitize` | the unsafe crate's tests under Miri (small shapes) and the address and thread sanitizers; needs a nightly toolchain with miri and rust-src |
 
 #![allow(
@@ -17,6 +18,7 @@
 
 mod docs;
 mod faults;
+mod fuzz;
 
 use std::{
     env,
@@ -29,11 +31,12 @@ fn main() -> ExitCode {
         Some("check") => check(),
         Some("ci") => check() && test(),
         Some("docs") => docs::docs(env::args().any(|argument| argument == "--check")),
+        Some("fuzz") => fuzz::fuzz(),
         Some("sanitize") => sanitize(),
         Some("faults") => faults::faults(&env::args().skip(2).collect::<Vec<_>>()),
         _ => {
             eprintln!(
-                "usage: cargo xtask test | check | ci | docs [--check] | sanitize | faults [N] [SCENARIO]"
+                "usage: cargo xtask test | check | ci | docs [--check] | fuzz | sanitize | faults [N] [SCENARIO]"
             );
             return ExitCode::from(2);
         }
@@ -99,6 +102,11 @@ fn check() -> bool {
         good &= cargo("dependencies", &["deny", "--log-level", "error", "check"]);
     } else {
         println!("skipped: cargo-deny is not installed");
+    }
+    if installed("audit") {
+        good &= cargo("known faults of dependencies", &["audit", "--quiet"]);
+    } else {
+        println!("skipped: cargo-audit is not installed");
     }
     if Command::new("typos")
         .arg("--version")

@@ -71,6 +71,22 @@ fn recipes_that_ask_for_too_much_are_usage_errors() {
         assert!(said.contains("must be between 0 and 10000000"), "{said}");
     }
     planned(&place, "epochs = 4", "epochs = 1000000000", 0);
+    let said = planned(&place, "epochs = 4", "epochs = 9223372036854775807", 2);
+    assert!(
+        said.contains("r.toml:8: `train.epochs` must be at most 1000000000"),
+        "{said}"
+    );
+    let said = planned(&place, "attacked", &"a".repeat(300), 2);
+    assert!(
+        said.contains("`name` is a folder's name and has at most 200 letters"),
+        "{said}"
+    );
+    let said = ends(
+        &place,
+        &["inspect", "cifar_resnet8", "--classes", "1000000000000"],
+        1,
+    );
+    assert!(said.contains("at most 1000000"), "{said}");
 }
 
 #[test]
@@ -103,6 +119,8 @@ fn a_hundred_thousand_mistakes_are_told_by_the_first_hundred() {
         RECIPE.replace("batch = 20", &unknown),
         format!("{RECIPE}{entries}"),
         RECIPE.replace("batch = 20", &long),
+        RECIPE.replace("epochs = 4\n", "")
+            + &many(&|number| format!("[[train.phases]]\nname = \"p{number}\"\nepochs = 1\n")),
         RECIPE.replace("batch = 20", &format!("batch = {}", "[".repeat(100_000))),
     ] {
         fs::write(place.path("r.toml"), text).unwrap();
@@ -195,6 +213,44 @@ fn what_unpacks_without_end_is_stopped() {
     gzipped(&place.path("digits/train-images-idx3-ubyte.gz"), 400 << 20);
     let said = ends(&place, &["data", "check", "digits/"], 1);
     assert!(said.contains("unpacks to more than"), "{said}");
+}
+
+#[test]
+fn an_archive_of_a_million_members_is_refused() {
+    let place = place();
+    let mut header = tar_header("cat/0.png");
+    let file = fs::File::create(place.path("many.tar")).unwrap();
+    let mut file = std::io::BufWriter::new(file);
+    for _ in 0..1_000_000 {
+        std::io::Write::write_all(&mut file, &header).unwrap();
+    }
+    drop(file);
+    let said = ends(&place, &["data", "check", "./many.tar"], 1);
+    assert!(said.contains("there are more than 500000"), "{said}");
+    // One alone, and its end, are a sound archive of an empty file.
+    header.resize(3 * 512, 0);
+    fs::write(place.path("one.tar"), &header).unwrap();
+    let said = ends(&place, &["data", "check", "./one.tar"], 1);
+    assert!(said.contains("the file is empty"), "{said}");
+}
+
+/// The header of an empty file in a tar archive.
+fn tar_header(name: &str) -> Vec<u8> {
+    let mut header = vec![0; 512];
+    header[..name.len()].copy_from_slice(name.as_bytes());
+    for (at, field) in [
+        (100, "0000644"),
+        (124, "00000000000"),
+        (136, "00000000000"),
+        (148, "        "),
+        (156, "0"),
+        (257, "ustar\x0000"),
+    ] {
+        header[at..at + field.len()].copy_from_slice(field.as_bytes());
+    }
+    let sum: u32 = header.iter().map(|&byte| u32::from(byte)).sum();
+    header[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+    header
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! How much of a file is read. What a file states about itself is held to these before anything of that size is made.
 
 use std::io::{self, Read};
+use std::path::Path;
+
+use crate::DataError;
 
 /// Bytes of a file of one image.
 pub(crate) const MOST_IMAGE: u64 = 512 << 20;
@@ -20,9 +23,19 @@ pub(crate) fn can_hold(bytes: u64, pixels: u64) -> bool {
     pixels <= HARMLESS_PIXELS || pixels <= bytes.saturating_mul(MOST_PIXELS_A_BYTE)
 }
 
+/// Members of an archive, which all are listed before the first is read.
+pub(crate) const MOST_MEMBERS: usize = 500_000;
+
+/// What to say of an archive that has more.
+pub(crate) fn too_many_members(path: &Path) -> DataError {
+    let problem =
+        format!("there are more than {MOST_MEMBERS}; unpack it: a folder may have any number of files");
+    DataError::format(path, "members", problem)
+}
+
 /// Bytes that a packed file of `packed` bytes may unpack to. Photographs hardly shrink, raw pixels to a tenth.
 pub(crate) fn most_unpacked(packed: u64) -> u64 {
-    packed.saturating_mul(50).max(128 << 20)
+    packed.saturating_mul(50).max(64 << 20)
 }
 
 /// A reader that ends in an error where more comes out than may.
@@ -82,6 +95,6 @@ mod tests {
             .read_to_end(&mut whole)
             .unwrap();
         assert_eq!(whole.len(), 1000);
-        assert_eq!([1, 10 << 20].map(most_unpacked), [128 << 20, 500 << 20]);
+        assert_eq!([1, 10 << 20].map(most_unpacked), [64 << 20, 500 << 20]);
     }
 }

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use potstill_base::printable;
 use potstill_data::{Augment, Normalise};
 use potstill_models::{BuildOptions, Model, Shortcut, find};
 use potstill_ops::{Insertion, NormRule, Scope};
@@ -18,6 +19,9 @@ use crate::{
 pub(crate) const MODEL: &str = "model.safetensors";
 /// The name of the configuration in an exported folder.
 pub(crate) const CONFIG: &str = "config.json";
+
+/// Pixels of the images that a network takes: 8192x8192.
+const MOST_PIXELS: usize = 1 << 26;
 
 /// The `config.json` beside an exported `model.safetensors`: everything needed to use the weights.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -85,10 +89,24 @@ impl ModelConfig {
     /// Reads a `config.json`.
     pub(crate) fn read(path: &Path) -> Result<Self, EngineError> {
         let text = potstill_base::read_text(path).map_err(EngineError::io("read", path))?;
-        serde_json::from_str(&text).map_err(|source| EngineError::ModelConfig {
+        let read = serde_json::from_str(&text).and_then(Self::checked);
+        read.map_err(|source| EngineError::ModelConfig {
             file: path.into(),
             source,
         })
+    }
+
+    /// The same with names that can be shown, if its images are of a size that fits in memory.
+    fn checked(mut self) -> Result<Self, serde_json::Error> {
+        let [height, width] = self.input.size;
+        if height.saturating_mul(width) > MOST_PIXELS {
+            let text = format!("images of {height}x{width} have more than {MOST_PIXELS} pixels");
+            return Err(serde_json::Error::custom(text));
+        }
+        for name in &mut self.class_names {
+            *name = printable(name).into_owned();
+        }
+        Ok(self)
     }
 
     /// The text of a `config.json`.

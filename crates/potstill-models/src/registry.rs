@@ -83,6 +83,12 @@ pub fn find(name: &str) -> Result<&'static ModelEntry, ModelError> {
     })
 }
 
+/// Classes of a network; the last layer of one with features of 2048 takes 8 GB then.
+const MOST_CLASSES: usize = 1_000_000;
+
+/// Channels of images: those of satellites have some hundreds.
+const MOST_CHANNELS: usize = 10_000;
+
 impl ModelEntry {
     /// Builds the network with fresh weights from the scope's streams.
     ///
@@ -193,6 +199,11 @@ impl ModelEntry {
         if classes == 0 || channels == 0 {
             return Err(self.impossible(format!(
                 "{classes} classes and {channels} image channels: both must be at least 1"
+            )));
+        }
+        if classes > MOST_CLASSES || channels > MOST_CHANNELS {
+            return Err(self.impossible(format!(
+                "{classes} classes and {channels} image channels: at most {MOST_CLASSES} and {MOST_CHANNELS}"
             )));
         }
         if let Some(reason) = self.blueprint.refuses_channels(channels) {

@@ -1,7 +1,7 @@
 //! The shape of an ONNX file, seen before it is parsed.
 //!
 //! Parsers of Protocol Buffers follow messages in messages as deep as a file nests them, and two bytes of a file can be a message of
-//! three hundred in memory. This goes over the fields of a file without recursion and without keeping anything, and refuses what no
+//! three hundred in memory; and they make room for as many bytes as a field states before they look whether they are there. This goes over the fields of a file without recursion and without keeping anything, and refuses what no
 //! network needs. Fields: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3>.
 
 /// Messages in messages. A graph in an attribute of an operator is three deeper than the graph around it; types of sequences nest too.
@@ -48,7 +48,8 @@ impl Message {
     }
 }
 
-/// Refuses a file that nests too deep or holds too much. What is no ONNX file otherwise is left to the parser.
+/// Refuses a file that nests too deep, holds too much, or states lengths that it does not have. What is wrong otherwise is left to the
+/// parser.
 pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
     let mut around = vec![(Message::Model, bytes.len())];
     let (mut at, mut messages, mut operators) = (0, 0, 0);
@@ -57,8 +58,10 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
             around.pop();
             continue;
         }
-        let Some(field) = Field::read(&bytes[at..end]) else {
-            return Ok(());
+        let Some(field) = bytes.get(at..end).and_then(Field::read) else {
+            return Err(
+                "it is no ONNX file (a part of it does not end inside of what it is a part of)".to_owned(),
+            );
         };
         let Some(inner) = field
             .inner
@@ -184,15 +187,19 @@ mod tests {
     }
 
     #[test]
-    fn what_is_broken_is_left_to_the_parser() {
+    fn lengths_are_held_to_what_there_is() {
+        assert_eq!(check(&[]), Ok(()));
         for bytes in [
-            &[][..],
-            &[0xff; 20],
+            &[0xff; 20][..],
             &[0x3a, 0x7f, 1],
             &[0x3a, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
             b"\x0b",
         ] {
-            assert_eq!(check(bytes), Ok(()), "{bytes:?}");
+            assert!(
+                check(bytes).unwrap_err().contains("does not end inside"),
+                "{bytes:?}"
+            );
+            assert!(check(&of_nodes(bytes)).is_err(), "{bytes:?}");
         }
     }
 }

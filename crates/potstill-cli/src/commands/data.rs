@@ -101,6 +101,9 @@ pub fn run(command: &DataCommand, quiet: bool) -> Result<(), Failure> {
     }
 }
 
+/// Images that cannot be read are told one by one up to here.
+const TOLD: usize = 1000;
+
 fn describe(report: &CheckReport) -> String {
     let objects = report
         .objects
@@ -139,8 +142,11 @@ fn describe(report: &CheckReport) -> String {
     for note in &report.notes {
         let _ = writeln!(text, "{note}");
     }
-    for unreadable in &report.unreadable {
+    for unreadable in report.unreadable.iter().take(TOLD) {
         let _ = writeln!(text, "unreadable: {}", unreadable.reason);
+    }
+    if let Some(more) = report.unreadable.len().checked_sub(TOLD).filter(|more| *more > 0) {
+        let _ = writeln!(text, "unreadable: {more} more; `--json` has them all");
     }
     for finding in &report.findings {
         let _ = writeln!(text, "{finding}");

@@ -4,6 +4,7 @@ use std::io::{Cursor, Read, Seek};
 use std::path::Path;
 
 use super::{FileStore, Kind, Listed, Place, StoredFile};
+use crate::limits::{MOST_MEMBERS, too_many_members};
 use crate::{DataError, archive_members};
 
 /// Bytes of a tar block; headers and contents are padded to it.
@@ -33,13 +34,17 @@ pub(super) fn list(path: &Path) -> Result<Listed, DataError> {
 /// Every regular file of an archive of `length` bytes.
 fn members(path: &Path, archive: impl Read + Seek, length: u64) -> Result<Vec<StoredFile>, DataError> {
     let mut found = Vec::new();
-    let mut end = 0;
+    let (mut members, mut end) = (0, 0);
     let mut last = String::from("the start");
     let mut tar = tar::Archive::new(archive);
     let wrong = |last: &str, byte: u64, problem: String| {
         DataError::format(path, format!("after member {last}, byte {byte}"), problem)
     };
     for entry in tar.entries_with_seek().map_err(DataError::io("read", path))? {
+        members += 1;
+        if members > MOST_MEMBERS {
+            return Err(too_many_members(path));
+        }
         let entry = entry.map_err(|error| {
             wrong(
                 &last,

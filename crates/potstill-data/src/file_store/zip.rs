@@ -7,7 +7,7 @@ use zip::{CompressionMethod, ZipArchive};
 
 use super::{FileStore, Kind, Listed, Place, StoredFile};
 use crate::DataError;
-use crate::limits::most_unpacked;
+use crate::limits::{MOST_MEMBERS, most_unpacked, too_many_members};
 
 /// Whether a file starts as a zip archive does.
 pub(crate) fn is_zip(path: &Path) -> Result<bool, DataError> {
@@ -27,6 +27,9 @@ pub(super) fn list(path: &Path) -> Result<Listed, DataError> {
         DataError::format(path, "directory", format!("{error}; get the archive again"))
     };
     let mut archive = ZipArchive::new(BufReader::new(file)).map_err(broken)?;
+    if archive.len() > MOST_MEMBERS {
+        return Err(too_many_members(path));
+    }
     let mut files = Vec::new();
     for index in 0..archive.len() {
         let entry = archive.by_index_raw(index).map_err(broken)?;

@@ -30,6 +30,12 @@ pub(crate) fn check(recipe: &Recipe) -> Vec<Problem> {
     problems
 }
 
+/// Systems allow 255, and files in the making have longer names than those that they become.
+const LONGEST_NAME: usize = 200;
+
+/// More epochs than anyone waits for; the steps of so many can be counted.
+const MOST_EPOCHS: usize = 1_000_000_000;
+
 /// The name becomes a folder's, on every system, and must not be taken for an option on a command line.
 fn name(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let name = &recipe.name;
@@ -52,6 +58,12 @@ fn name(recipe: &Recipe, problems: &mut Vec<Problem>) {
             "name",
             format!("is a folder's name and must be of a-z, 0-9, `.`, `_` and `-`, not \"{name}\"{offer}"),
         ));
+    } else if name.len() > LONGEST_NAME {
+        let text = format!(
+            "is a folder's name and has at most {LONGEST_NAME} letters, not {}",
+            name.len()
+        );
+        problems.push(recipe.origin.problem("name", text));
     } else if !name.starts_with(plain) {
         problems.push(recipe.origin.problem(
             "name",
@@ -140,6 +152,15 @@ fn class_weights(recipe: &Recipe, problems: &mut Vec<Problem>) {
 
 fn epochs(recipe: &Recipe, problems: &mut Vec<Problem>) {
     let train = &recipe.train;
+    let too_long = |origin: &Origin, key: &str| origin.problem(key, format!("must be at most {MOST_EPOCHS}"));
+    if train.epochs.is_some_and(|epochs| epochs > MOST_EPOCHS) {
+        problems.push(too_long(&recipe.origin, "train.epochs"));
+    }
+    for (index, phase) in train.phases.iter().flatten().enumerate() {
+        if phase.epochs > MOST_EPOCHS {
+            problems.push(too_long(&recipe.origin, &format!("train.phases.{index}.epochs")));
+        }
+    }
     if train.epochs.is_some() && train.phases.is_some() {
         let text = "does nothing beside `train.phases`, which have epochs of their own; leave one of them out, or override \
                     for example `train.phases.0.epochs`";

@@ -93,6 +93,9 @@ struct Validator<'a> {
     problems: Vec<Problem>,
 }
 
+/// Methods, phases or steps of an augmentation: each is compared with the others.
+const MOST_TABLES: usize = 1000;
+
 /// A text of so many mistakes is no recipe: the rest is not looked for.
 const ENOUGH: usize = 100;
 
@@ -179,6 +182,14 @@ impl Validator<'_> {
             Kind::OneOrMore(of) => (of, None, true),
             _ => return,
         };
+        let of_tables = matches!(of, Kind::Method(_) | Kind::Table { .. } | Kind::Variants { .. });
+        if of_tables && array.len() > MOST_TABLES {
+            let count = array.len();
+            return self.wrong(
+                at,
+                &format!("has {count} entries, and at most {MOST_TABLES} are read"),
+            );
+        }
         if array.is_empty() && not_empty {
             self.wrong(at, "must not be an empty array");
         } else if length.is_some_and(|length| array.len() != length) {

@@ -1,0 +1,5 @@
+//! Fuzzes the door `checkpoint`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| potstill_fuzz::through("checkpoint", bytes));

@@ -1,0 +1,5 @@
+//! Fuzzes the door `safetensors`.
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| potstill_fuzz::through("safetensors", bytes));
