@@ -39,7 +39,9 @@ pub fn fuzz() -> bool {
     let doors = if named.is_empty() { DOORS.to_vec() } else { named };
     let has_fuzzer = has_fuzzer();
     if !has_fuzzer {
-        println!("cargo-fuzz or a nightly compiler is not installed: files that differ a little from the corpus are tried");
+        println!(
+            "cargo-fuzz or a nightly compiler is not installed: files that differ a little from the corpus are tried"
+        );
     }
     let mut good = true;
     for door in doors {
