@@ -117,3 +117,25 @@ fn what_does_not_fit_is_found_before_the_first_step() {
     let said = refused(&of(&format!("{CELLS}\nlogits = \"outputs\""), &[]));
     assert!(said.contains("did you mean `output`?"), "{said}");
 }
+
+#[test]
+fn scores_of_another_kind_of_detector_are_refused_by_the_plan() {
+    let of =
+        |student: &str, teacher: &str| refused(&recipe("detection", 32, student, teacher).method("kd", ""));
+    let said = of("fcos_cifar_resnet8", CELLS);
+    assert!(
+        said.contains("one map of cells") && said.contains("of one kind"),
+        "{said}"
+    );
+    let levels = format!("{LEVELS}\n{SCORES}");
+    for (student, kind) in [
+        ("fastestdet_0_5", "one map of cells"),
+        ("fasterrcnn_cifar_resnet8", "a two-stage detector"),
+    ] {
+        let said = of(student, &levels);
+        assert!(
+            said.contains(kind) && said.contains("this teacher has not"),
+            "{said}"
+        );
+    }
+}

@@ -79,6 +79,17 @@ pub enum MethodError {
         /// The teacher.
         teacher: DetectorKind,
     },
+    /// A teacher that tells no scores of the student's kind: a file.
+    #[error(
+        "`{method}` compares class scores one by one, and the student is {student}, whose scores this teacher has not: take a network of the \
+         same kind, or a method that reads their maps (`pkd`, `cwd`, `fitnet`, `mgd`)"
+    )]
+    NoSuchScores {
+        /// The method.
+        method: &'static str,
+        /// The student.
+        student: DetectorKind,
+    },
     /// Detectors of one kind whose scores are of other places.
     #[error(
         "`{method}` compares class scores one by one, and in map {map} of them (from 0, the finest) the student tells {} rows of {}, the \

@@ -145,17 +145,24 @@ impl PlanContext {
     /// image, if both are detectors that say so, as must every other.
     ///
     /// # Errors
-    /// As [`teacher_of_same_classes`](Self::teacher_of_same_classes); [`MethodError::OtherDetector`], [`MethodError::OtherPlaces`].
+    /// As [`teacher_of_same_classes`](Self::teacher_of_same_classes); [`MethodError::OtherDetector`], [`MethodError::NoSuchScores`],
+    /// [`MethodError::OtherPlaces`].
     pub fn teacher_of_same_rows(&self, method: &'static str) -> Result<&NetworkInfo, MethodError> {
         let first = self.teacher_of_same_classes(method)?;
         let Some(own) = &self.student.probe.scores else {
             return Ok(first);
         };
-        for theirs in self
-            .teachers
-            .iter()
-            .filter_map(|teacher| teacher.probe.scores.as_ref())
-        {
+        for teacher in &self.teachers {
+            let Some(theirs) = &teacher.probe.scores else {
+                // The levels of a file are told by their names alone, and stand beside those of a pyramid.
+                if own.kind == DetectorKind::Dense {
+                    continue;
+                }
+                return Err(MethodError::NoSuchScores {
+                    method,
+                    student: own.kind,
+                });
+            };
             if theirs.kind != own.kind {
                 return Err(MethodError::OtherDetector {
                     method,

@@ -44,6 +44,12 @@ impl Probe {
         }
     }
 
+    /// The same of a detector whose class scores are of this.
+    #[must_use]
+    pub(crate) fn with_scores(self, scores: Option<ScoreLayout>) -> Self {
+        Self { scores, ..self }
+    }
+
     /// The size `[H, W, C]` of the map at this point.
     pub fn size(&self, point: &Point) -> Option<[usize; 3]> {
         self.sizes.get(point).copied()

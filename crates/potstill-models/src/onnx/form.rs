@@ -3,7 +3,7 @@
 use potstill_onnx::{OnnxError, OnnxNetwork, Survey};
 
 use super::OnnxOutputs;
-use crate::OutputKind;
+use crate::{DetectorKind, OutputKind, ScoreLayout};
 
 /// What the outputs of a file are, and the names of their tensors.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +37,25 @@ impl Form {
                 _ => Ok(Self::Unread),
             },
         }
+    }
+
+    /// What the class scores of FastestDet's cells are of; `None` of other forms, whose places only a student knows.
+    pub fn scores(&self, survey: &Survey) -> Option<ScoreLayout> {
+        let (tensor, classes) = match self {
+            Self::PublishedCells { output, classes } => (output, *classes),
+            Self::Cells {
+                tensors: [_, _, scores],
+                classes,
+            } => (scores, *classes),
+            Self::Rows { .. } | Self::Dense { .. } | Self::Places { .. } | Self::Unread => return None,
+        };
+        let &[_, height, width] = survey.shape(tensor)? else {
+            return None;
+        };
+        Some(ScoreLayout {
+            kind: DetectorKind::Cells,
+            maps: vec![[height * width, classes]],
+        })
     }
 
     fn rows(network: &OnnxNetwork, survey: &Survey) -> Result<Self, OnnxError> {

@@ -132,6 +132,7 @@ impl OnnxModel {
             self.survey.macs,
             self.classes(),
         )
+        .with_scores(self.form.scores(&self.survey))
     }
 
     /// Height and width of the images that the file was made for; none where it leaves them open.
