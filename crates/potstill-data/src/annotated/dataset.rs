@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::finding::{Finding, Severity};
-use super::map_reader::{boxes_of_ids, instances_of_ids};
+use super::map_reader::{LabelTable, boxes_of_ids, instances_of_ids, instances_of_numbers};
 use super::record::{Extent, Outline, RawObject, Record, Records, Truth};
 use crate::decode::{Header, LabelImage, decode_with};
 use crate::file_store::{FileStore, StoredFile};
@@ -106,6 +106,7 @@ impl Annotated {
                 let map = table.map(&labels).map_err(|problem| self.wrong(file, problem))?;
                 Ok(Target::Map(map))
             }
+            Truth::ObjectNumbers(objects, classes, table) => self.numbered([objects, classes], table, size),
             Truth::InstanceIds(file, table) => {
                 let labels = self.labels(file, size)?;
                 Ok(match self.info.target {
@@ -114,6 +115,20 @@ impl Annotated {
                 })
             }
         }
+    }
+
+    /// The instances of a file that numbers objects.
+    fn numbered(
+        &self,
+        [objects, classes]: [&StoredFile; 2],
+        table: &LabelTable,
+        size: [usize; 2],
+    ) -> Result<Target, DataError> {
+        let (numbers, classes) = (self.labels(objects, size)?, self.labels(classes, size)?);
+        let instances = instances_of_numbers(&numbers, &classes, table);
+        Ok(Target::Instances(
+            instances.map_err(|problem| self.wrong(objects, problem))?,
+        ))
     }
 
     /// The labels of an image of this size.

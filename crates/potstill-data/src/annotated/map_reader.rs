@@ -1,5 +1,6 @@
 //! Files whose pixels are labels: a class, or an instance.
 
+use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
 use crate::decode::LabelImage;
@@ -39,6 +40,18 @@ impl LabelTable {
         for label in &mut self.labels {
             label.get_or_insert(LabelMap::IGNORE);
         }
+        self
+    }
+
+    /// The same without the class of the first value, which counts for nothing: the others move up.
+    pub fn without_first(mut self) -> Self {
+        for label in self.labels.iter_mut().flatten() {
+            *label = match *label {
+                0 | LabelMap::IGNORE => LabelMap::IGNORE,
+                class => class - 1,
+            };
+        }
+        self.classes = self.classes.saturating_sub(1);
         self
     }
 
@@ -145,7 +158,50 @@ pub(crate) fn instances_of_ids(image: &LabelImage, table: &LabelTable) -> Vec<In
     values.into_iter().filter_map(instance).collect()
 }
 
-/// The boxes of the same instances, without their masks: one pass over the file.
+/// The instances of a file that numbers the objects of an image from 1, in the order of the numbers; 0 is the background and 255 the seam
+/// between them. The class of an object is the one that most of its pixels have in `classes`.
+///
+/// # Errors
+/// An object without a class; values of classes that must not occur.
+pub(crate) fn instances_of_numbers(
+    image: &LabelImage,
+    classes: &LabelImage,
+    table: &LabelTable,
+) -> Result<Vec<Instance>, String> {
+    let map = table.map(classes)?;
+    let mut votes: BTreeMap<u16, BTreeMap<u8, usize>> = BTreeMap::new();
+    for (&number, &class) in image.values.iter().zip(&map.labels) {
+        if matches!(number, 0 | SEAM) {
+            continue;
+        }
+        let own = votes.entry(number).or_default();
+        if class != LabelMap::IGNORE {
+            *own.entry(class).or_default() += 1;
+        }
+    }
+    let instance = |(number, own): (u16, BTreeMap<u8, usize>)| {
+        // Of as many pixels the first class.
+        let most = own
+            .iter()
+            .max_by_key(|(class, count)| (**count, Reverse(**class)));
+        let (&class, _) = most.ok_or_else(|| {
+            format!("has an object {number} whose pixels have no class in the file of classes; correct one of the two")
+        })?;
+        let mask = Mask {
+            height: image.height,
+            width: image.width,
+            inside: image.values.iter().map(|&value| value == number).collect(),
+        };
+        let bounds = mask.bounds().unwrap_or(BoundingBox::new(0.0, 0.0, 0.0, 0.0));
+        Ok(Instance::new(u32::from(class), bounds, InstanceShape::Mask(mask)))
+    };
+    votes.into_iter().map(instance).collect()
+}
+
+/// What VOC's files have between two objects.
+const SEAM: u16 = 255;
+
+/// The boxes of the instances of [`instances_of_ids`], without their masks: one pass over the file.
 pub(crate) fn boxes_of_ids(image: &LabelImage, table: &LabelTable) -> Vec<LabelledBox> {
     // First and last column and row of each value.
     let mut spans: BTreeMap<u16, [usize; 4]> = BTreeMap::new();
@@ -172,7 +228,7 @@ pub(crate) fn boxes_of_ids(image: &LabelImage, table: &LabelTable) -> Vec<Labell
 
 #[cfg(test)]
 mod tests {
-    use super::{LabelTable, boxes_of_ids, instances_of_ids};
+    use super::{LabelTable, boxes_of_ids, instances_of_ids, instances_of_numbers};
     use crate::decode::LabelImage;
 
     #[test]
@@ -203,6 +259,31 @@ mod tests {
                 [first.left, first.top, first.right, first.bottom]
             ),
             (true, [0.0, 2.0, 4.0, 3.0])
+        );
+    }
+
+    #[test]
+    fn an_object_has_the_class_of_most_of_its_pixels() {
+        // Background, two classes, and a seam.
+        let table = LabelTable::plain(3, None).without_first();
+        let image = |values: &[u16]| LabelImage {
+            height: 2,
+            width: 3,
+            values: values.to_vec(),
+        };
+        let objects = image(&[1, 1, 255, 0, 1, 2]);
+        let found = instances_of_numbers(&objects, &image(&[2, 2, 255, 0, 1, 1]), &table).unwrap();
+        let classes: Vec<u32> = found.iter().map(|own| own.class).collect();
+        assert_eq!(classes, [1, 0]);
+        let second = found[1].bounds;
+        assert_eq!(
+            [second.left, second.top, second.right, second.bottom],
+            [2.0, 1.0, 3.0, 2.0]
+        );
+        let none = instances_of_numbers(&objects, &image(&[2, 2, 255, 0, 1, 0]), &table);
+        assert!(
+            none.unwrap_err().contains("has an object 2"),
+            "0 is no class of an object"
         );
     }
 }

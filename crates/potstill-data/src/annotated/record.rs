@@ -46,6 +46,8 @@ pub(crate) enum Truth {
     Map(StoredFile, Arc<LabelTable>),
     /// A file with the instance of each pixel (Cityscapes).
     InstanceIds(StoredFile, Arc<LabelTable>),
+    /// A file with the number of the object of each pixel, and one with its class (VOC).
+    ObjectNumbers(StoredFile, StoredFile, Arc<LabelTable>),
 }
 
 /// What coordinates are measured in.

@@ -358,3 +358,28 @@ fn images_with_nothing_to_learn_can_be_left_out() {
     let shown = Subset::with_objects(Arc::clone(&whole)).unwrap();
     assert_eq!((whole.len(), shown.len(), shown.image_id(0)), (3, 1, 70));
 }
+
+/// VOC's instances: one file numbers the objects, the other has their classes.
+#[test]
+fn objects_of_voc_have_the_class_of_their_pixels() {
+    let files = Files::new();
+    files.picture("JPEGImages/7.png", [2, 4]);
+    let indexed = |values: &[u8]| png_bytes([2, 4], png::ColorType::Indexed, png::BitDepth::Eight, values);
+    files.write("SegmentationObject/7.png", indexed(&[0, 1, 1, 255, 2, 255, 0, 3]));
+    files.write(
+        "SegmentationClass/7.png",
+        indexed(&[0, 15, 15, 255, 3, 255, 0, 15]),
+    );
+    files.write("ImageSets/Segmentation/train.txt", "7\n");
+    let set = files.open(TargetKind::Instances).unwrap();
+    assert_eq!((set.classes().len(), set.classes()[14].as_str()), (20, "person"));
+    let Target::Instances(instances) = set.target(0).unwrap() else {
+        panic!("no instances");
+    };
+    let found: Vec<_> = instances
+        .iter()
+        .map(|own| (own.class, own.bounds.left, own.bounds.right))
+        .collect();
+    assert_eq!(found, [(14, 1.0, 3.0), (2, 0.0, 1.0), (14, 3.0, 4.0)]);
+    assert!(instances.iter().all(|own| own.shape.mask([2, 4]).area() > 0));
+}

@@ -1,6 +1,7 @@
 //! Pascal VOC: `JPEGImages`, `Annotations/*.xml`, `ImageSets/Main/SPLIT.txt` for boxes, `SegmentationClass/*.png` and
-//! `ImageSets/Segmentation/SPLIT.txt` for class maps; also XML files beside their images, in folders of splits or without.
+//! `ImageSets/Segmentation/SPLIT.txt` for class maps, `SegmentationObject/*.png` beside them for instances; also XML files beside their images, in folders of splits or without.
 
+mod pixels;
 mod xml;
 
 use std::collections::{BTreeSet, HashSet};
@@ -11,7 +12,7 @@ use super::Request;
 use super::class_names::ClassNames;
 use super::splits;
 use super::tree::{Tree, file_name, stem};
-use crate::annotated::{Extent, LabelTable, RawObject, Record, Records, Reporter, Truth, settled};
+use crate::annotated::{Extent, RawObject, Record, Records, Reporter, Truth, settled};
 use crate::file_store::StoredFile;
 use crate::{DataError, Split, TargetKind};
 
@@ -40,6 +41,8 @@ const CLASSES: [&str; 20] = [
 ];
 
 const MAPS: &str = "SegmentationClass";
+/// Files whose values number the objects of an image, from 1.
+const OBJECTS: &str = "SegmentationObject";
 
 pub(super) fn is_at(tree: &Tree) -> bool {
     tree.has_folder(MAPS) || has_annotations(tree)
@@ -63,6 +66,9 @@ pub(super) fn offered(tree: &Tree) -> Vec<TargetKind> {
     }
     if tree.has_folder(MAPS) {
         kinds.push(TargetKind::Map);
+        if tree.has_folder(OBJECTS) {
+            kinds.push(TargetKind::Instances);
+        }
     }
     kinds
 }
@@ -94,8 +100,8 @@ fn image_of<'a>(tree: &'a Tree, xml: &str) -> Option<&'a StoredFile> {
 }
 
 pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
-    if request.target == TargetKind::Map {
-        return maps(request);
+    if request.target != TargetKind::Boxes {
+        return pixels::read(request);
     }
     let tree = &request.tree;
     let wanted = Wanted::of(request, "ImageSets/Main")?;
@@ -288,56 +294,4 @@ impl Wanted {
             Self::Listed(names) => names.contains(file_name(stem(path))),
         }
     }
-}
-
-/// The images that have a class map.
-fn maps(request: &Request<'_>) -> Result<Records, DataError> {
-    let tree = &request.tree;
-    let wanted = Wanted::of(request, "ImageSets/Segmentation")?;
-    let classes = match ClassNames::find(tree, request.options)? {
-        Some(given) => given,
-        None => ClassNames {
-            names: std::iter::once("background")
-                .chain(CLASSES)
-                .map(str::to_owned)
-                .collect(),
-            ignore: None,
-        },
-    };
-    let table = Arc::new(LabelTable::plain(classes.names.len(), classes.ignore));
-    let mut report = Reporter::new();
-    let mut images = Vec::new();
-    let is_map = |name: &str| name.to_lowercase().ends_with(".png");
-    for (name, file) in tree
-        .below(MAPS)
-        .filter(|(name, _)| is_map(name) && wanted.has(name))
-    {
-        if let Some(image) = tree.image(&format!("JPEGImages/{}", file_name(stem(name)))) {
-            images.push(Record {
-                image: image.clone(),
-                id: None,
-                stated: None,
-                truth: Truth::Map(file.clone(), Arc::clone(&table)),
-            });
-        } else {
-            report.file(tree.source(file));
-            report.left_out(
-                "label-without-image",
-                "",
-                "its image is not there",
-                "add the image, or remove the file",
-            );
-        }
-    }
-    Ok(Records {
-        format: "VOC",
-        store: Arc::clone(&tree.store),
-        images,
-        classes: classes.names,
-        class_ids: Vec::new(),
-        target: TargetKind::Map,
-        findings: report.findings(),
-        notes: Vec::new(),
-        has_splits: wanted != Wanted::All,
-    })
 }
