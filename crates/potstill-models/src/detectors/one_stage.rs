@@ -105,7 +105,7 @@ const fn names(names: Names, config: &OneStageConfig) -> Names {
 
 /// Two coarser levels, the first from the deepest map that goes in or comes out.
 const fn pyramid(of_input: bool) -> FpnConfig {
-    FpnConfig::new(256).with(ExtraLevels::Convolutions { count: 2, of_input })
+    FpnConfig::new(256).with(ExtraLevels::TwoConvolutions { of_input })
 }
 
 /// On the two deeper stages of a thin ResNet, with a pyramid of 64 channels and one coarser level.
@@ -115,10 +115,6 @@ const fn small(
     [parameters, macs]: [u64; 2],
     about: &'static str,
 ) -> ModelEntry {
-    let extra = ExtraLevels::Convolutions {
-        count: 1,
-        of_input: false,
-    };
     let architecture = Architecture::halving_cifar_resnet(depth);
     ModelEntry {
         name,
@@ -131,7 +127,7 @@ const fn small(
         weights: "",
         blueprint: blueprint(
             architecture,
-            FpnConfig::new(64).with(extra),
+            FpnConfig::new(64).with(ExtraLevels::Convolution),
             OneStageConfig::FCOS_SMALL,
         ),
     }

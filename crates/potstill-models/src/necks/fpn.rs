@@ -14,11 +14,10 @@ pub enum ExtraLevels {
     None,
     /// One, every other place of the deepest map that comes out: the point `pool`. Region proposals read it.
     Pool,
-    /// So many 3x3 convolutions of stride 2, each with a ReLU before it but the first: the points `extra_blocks.p6`, `extra_blocks.p7`. One-stage
-    /// detectors read them.
-    Convolutions {
-        /// How many: one or two.
-        count: usize,
+    /// A 3x3 convolution of stride 2, of the deepest map that comes out: the point `extra_blocks.p6`. One-stage detectors read it.
+    Convolution,
+    /// Two of them, the second behind a ReLU: the points `extra_blocks.p6` and `extra_blocks.p7`.
+    TwoConvolutions {
         /// Whether the first reads the deepest map that goes in, and not the one that comes out.
         of_input: bool,
     },
@@ -29,9 +28,16 @@ impl ExtraLevels {
     pub fn count(self) -> usize {
         match self {
             Self::None => 0,
-            Self::Pool => 1,
-            Self::Convolutions { count, .. } => count,
+            Self::Pool | Self::Convolution => 1,
+            Self::TwoConvolutions { .. } => 2,
         }
+    }
+}
+
+impl ExtraLevels {
+    /// Whether the first reads the deepest map that goes in.
+    fn reads_input(self) -> bool {
+        matches!(self, Self::TwoConvolutions { of_input: true })
     }
 }
 
@@ -69,7 +75,8 @@ impl FpnConfig {
         let extra = match self.extra {
             ExtraLevels::None => &[][..],
             ExtraLevels::Pool => &["pool"],
-            ExtraLevels::Convolutions { count, .. } => &EXTRA[..count.min(EXTRA.len())],
+            ExtraLevels::Convolution => &EXTRA[..1],
+            ExtraLevels::TwoConvolutions { .. } => &EXTRA,
         };
         let layers = (0..levels).map(|level| format!("layer_blocks.{level}"));
         layers.chain(extra.iter().map(|&name| name.to_owned())).collect()
@@ -165,8 +172,8 @@ impl Fpn {
                 let every_other = max_pool(output, Window::new(1).stride(2));
                 vec![pass.show("pool", PointSide::Post, every_other)]
             }
-            (ExtraLevels::Convolutions { of_input, .. }, Some(Convolutions { p6, p7 })) => {
-                let from = if of_input { input } else { output };
+            (extra, Some(Convolutions { p6, p7 })) => {
+                let from = if extra.reads_input() { input } else { output };
                 let map = p6.forward(from, pass);
                 let mut maps = vec![pass.show(EXTRA[0], PointSide::Post, map)];
                 if let Some(p7) = p7 {
@@ -182,18 +189,20 @@ impl Fpn {
 
 impl Convolutions {
     fn new(inputs: &[usize], config: FpnConfig, scope: &Scope) -> Option<Self> {
-        let (channels, ExtraLevels::Convolutions { count, of_input }) = (config.channels, config.extra)
-        else {
-            return None;
+        let FpnConfig { channels, extra, .. } = config;
+        let has_second = match extra {
+            ExtraLevels::None | ExtraLevels::Pool => return None,
+            ExtraLevels::Convolution => false,
+            ExtraLevels::TwoConvolutions { .. } => true,
         };
         let conv = |inputs, name| {
             let shape = Conv2dConfig::new(inputs, channels, 3).stride(2).with_bias();
             convolution(shape, &scope.at(name))
         };
-        let deepest = inputs.last().copied().filter(|_| of_input);
+        let deepest = inputs.last().copied().filter(|_| extra.reads_input());
         Some(Self {
             p6: conv(deepest.unwrap_or(channels), "p6"),
-            p7: (count > 1).then(|| conv(channels, "p7")),
+            p7: has_second.then(|| conv(channels, "p7")),
         })
     }
 }
