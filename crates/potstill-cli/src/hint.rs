@@ -6,6 +6,7 @@ use potstill_data::{DataError, downloads};
 use potstill_engine::EngineError;
 use potstill_methods::MethodError;
 use potstill_models::ModelError;
+use potstill_recipe::TaskKind;
 
 use crate::teacher_recipes::recipe_of;
 
@@ -22,7 +23,7 @@ pub fn hint(error: &EngineError) -> Option<String> {
             "bring back what it began with, or begin another run from its weights: `start=run:PATH name=...`"
                 .into(),
         ),
-        EngineError::NoTeacherRun { run, .. } => Some(of_teacher(run)),
+        EngineError::NoTeacherRun { run, task, .. } => Some(of_teacher(run, *task)),
         EngineError::Unfinished(_) => Some("`potstill train` with `--resume` continues it".into()),
         EngineError::NoArchitecture => Some("`--model NAME`; `potstill list models` names them all".into()),
         EngineError::ClassCount { .. } => Some("`--class-names FILE` says it, a name a line".into()),
@@ -34,8 +35,8 @@ pub fn hint(error: &EngineError) -> Option<String> {
     }
 }
 
-fn of_teacher(run: &Path) -> String {
-    match recipe_of(run) {
+fn of_teacher(run: &Path, task: TaskKind) -> String {
+    match recipe_of(run, task) {
         Some(name) => format!(
             "the recipe `{name}` makes it: `potstill train` with `--with-teacher` does so first, and puts it into {}",
             run.display()

@@ -2,18 +2,33 @@
 
 use std::path::{Path, PathBuf};
 
-use potstill_recipe::{Recipe, TeacherSource};
+use potstill_recipe::{Recipe, TaskKind, TeacherSource};
 
 use crate::recipes::RECIPES;
 
-/// The recipe that comes with the binary and makes the run in this folder, by the folder's name: `runs/NAME`, or `runs/FIRST/SECOND` for
-/// `FIRST-SECOND`.
-pub fn recipe_of(run: &Path) -> Option<&'static str> {
+/// The recipe that comes with the binary and makes the run in this folder for students of this task, by the folder's name: `runs/NAME`, or
+/// `runs/FIRST/SECOND` for `FIRST-SECOND`, or for `FIRST-TASK-SECOND` where there is one for each task.
+pub fn recipe_of(run: &Path, task: TaskKind) -> Option<&'static str> {
     let mut names = run.iter().rev().map(|name| name.to_string_lossy());
     let last = names.next()?;
-    let both = names.next().map(|before| format!("{before}-{last}"));
-    let wanted = |name: &str| last == name || both.as_deref() == Some(name);
-    RECIPES.iter().map(|(name, _)| *name).find(|name| wanted(name))
+    let mut wanted = vec![last.to_string()];
+    if let Some(before) = names.next() {
+        wanted.push(format!("{before}-{last}"));
+        wanted.push(format!("{before}-{}-{last}", word(task)));
+    }
+    let serves = |(name, text): &&(&str, &str)| {
+        let recipe = Recipe::from_text(text, name, &[]);
+        wanted.iter().any(|wanted| wanted == name) && recipe.is_ok_and(|recipe| recipe.task == task)
+    };
+    RECIPES.iter().find(serves).map(|(name, _)| *name)
+}
+
+/// A task in the names of recipes.
+fn word(task: TaskKind) -> String {
+    match task {
+        TaskKind::InstanceSegmentation => "instances".into(),
+        other => other.to_string(),
+    }
 }
 
 /// The folders of the runs whose students teach in a recipe, and which are not finished, each once.
@@ -51,17 +66,27 @@ pub fn shared(overrides: &[String]) -> Vec<String> {
 mod tests {
     use std::path::Path;
 
+    use potstill_recipe::TaskKind;
+
     use super::{recipe_of, shared};
 
     #[test]
     fn the_recipes_of_the_teachers_of_built_in_recipes_are_found() {
-        let of = |run: &str| recipe_of(Path::new(run));
+        let of = |run: &str| recipe_of(Path::new(run), TaskKind::Classification);
         assert_eq!(of("runs/demo/teacher"), Some("demo-teacher"));
         assert_eq!(of("runs/cifar10-jpeg-teacher"), Some("cifar10-jpeg-teacher"));
         assert_eq!(
             of("elsewhere/comparison-mnist-teacher/"),
             Some("comparison-mnist-teacher")
         );
+        let of_task = |task| recipe_of(Path::new("runs/demo/teacher"), task);
+        assert_eq!(of_task(TaskKind::Detection), Some("demo-detection-teacher"));
+        assert_eq!(
+            of_task(TaskKind::InstanceSegmentation),
+            Some("demo-instances-teacher")
+        );
+        assert_eq!(of_task(TaskKind::Segmentation), Some("demo-segmentation-teacher"));
+        assert_eq!(of_task(TaskKind::MultiLabel), None);
         assert_eq!(of("runs/teacher"), None);
         assert_eq!(of(""), None);
     }

@@ -168,6 +168,8 @@ pub enum EngineError {
         key: String,
         /// The folder.
         run: PathBuf,
+        /// What the student is trained for.
+        task: potstill_recipe::TaskKind,
     },
     /// A folder that holds no run.
     #[error("{} is not the folder of a run: {reason}", folder.display())]

@@ -116,7 +116,7 @@ fn with_teachers(
     quiet: bool,
 ) -> Result<(), Failure> {
     for run in teacher_recipes::unfinished(recipe) {
-        let Some(name) = teacher_recipes::recipe_of(&run) else {
+        let Some(name) = teacher_recipes::recipe_of(&run, recipe.task) else {
             return Err(Failure::Usage(format!(
                 "`--with-teacher`: no recipe of `potstill list recipes` is called as the run in {}; train that teacher by its own \
                  recipe first",

@@ -192,6 +192,7 @@ impl PlannedTeacher {
                 return Err(EngineError::NoTeacherRun {
                     key: format!("{}.run", TeacherFacts::key_of(name)),
                     run: run.clone(),
+                    task: recipe.task,
                 });
             }
         }
