@@ -98,7 +98,10 @@ fn what_does_not_serve_a_detector_is_refused_with_the_reason() {
             .set("teacher.model=retinanet_cifar_resnet8_fpn")
             .method("review-kd", ""),
     );
-    assert!(levels.contains("stride") || levels.contains("pairs"), "{levels}");
+    assert!(
+        levels.contains("`review-kd` reviews level by level") && levels.contains("stride"),
+        "{levels}"
+    );
     let boxes = refused(tiny_recipe().method("fgd", ""));
     assert!(boxes.contains("`fgd` needs boxes or instances"), "{boxes}");
 }

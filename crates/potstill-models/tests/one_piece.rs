@@ -15,9 +15,8 @@ use potstill_ops::{Frozen, Mode, Pass, Point, Taps, count_trainable};
 use potstill_settings::HeadWeights;
 use potstill_testing::{
     command::shared,
-    numbers::{assert_near, dense_vectors, map, nchw, numbers, scope, values},
+    numbers::{assert_near, assert_summary, dense_vectors, map, nchw, numbers, scope, values},
 };
-use serde_json::Value;
 
 fn fresh(name: &str) -> Model {
     find(name)
@@ -57,22 +56,6 @@ fn default_boxes(outputs: Outputs) -> DefaultBoxDetections {
 
 /// Sum, sum of squares, the first four values and the last two in `[N, C, H, W]` order.
 #[track_caller]
-fn assert_summary(what: &str, found: &[f64], wanted: &Value, tolerance: f64) {
-    let size: f64 = numbers(&wanted["shape"]).iter().product();
-    assert_eq!(found.len() as f64, size, "{what}");
-    let squares: f64 = found.iter().map(|value| value * value).sum();
-    assert_near(what, &[squares], &numbers(&wanted["sum_of_squares"]), tolerance);
-    let (sum, scale) = (found.iter().sum::<f64>(), (squares * size).sqrt());
-    let difference = (sum - numbers(&wanted["sum"])[0]).abs();
-    assert!(
-        difference <= tolerance * scale.max(sum.abs()),
-        "{what}: the sum is {sum}"
-    );
-    let scale = 4.0 * tolerance;
-    assert_near(what, &found[..4], &numbers(&wanted["first"]), scale);
-    assert_near(what, &found[found.len() - 2..], &numbers(&wanted["last"]), scale);
-}
-
 #[test]
 fn fastestdet_has_the_published_numbers() {
     let network = fresh("fastestdet");

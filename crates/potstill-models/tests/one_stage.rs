@@ -3,35 +3,20 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 mod formula;
+mod names;
 
 use burn::tensor::{DType, Device, Tensor};
 use formula::{fill, noise};
-use potstill_base::Digest;
 use potstill_models::{BuildOptions, DenseDetections, Detections, Model, Outputs, find};
 use potstill_ops::{Mode, NormRule, Pass, Point, Role, Scope, Taps, count_trainable};
 use potstill_random::Seed;
-use potstill_testing::numbers::{assert_near, dense_vectors, map, nchw, numbers, scope, values};
-use serde_json::Value;
+use potstill_testing::numbers::{assert_summary, dense_vectors, map, nchw, scope, values};
 
 /// The vectors have six digits.
 const SIX_DIGITS: f64 = 5e-6;
 
 fn fresh(name: &str, scope: &Scope) -> Model {
     find(name).unwrap().build(BuildOptions::default(), scope).unwrap()
-}
-
-/// The first 16 digits of the SHA-256 of the lines `name [shape]` in their order, with the counters that PyTorch's batch norms have and its
-/// frozen ones have not.
-fn hash(network: &Model, counters: bool) -> String {
-    let mut lines = Vec::new();
-    for entry in network.parameters().entries() {
-        let name = network.names().published_name(&entry.path);
-        lines.push(format!("{name} {:?}", entry.shape));
-        if let (Some(norm), true) = (name.strip_suffix("running_var"), counters) {
-            lines.push(format!("{norm}num_batches_tracked []"));
-        }
-    }
-    Digest::of(lines.join("\n"))[..16].to_owned()
 }
 
 #[test]
@@ -51,7 +36,7 @@ fn names_and_parameters_are_those_of_torchvision() {
         let parameters = count_trainable(network.parameters()) as u64;
         assert_eq!(Some(parameters), wanted["parameters"].as_u64(), "{name}");
         assert_eq!(
-            Some(&*hash(&network, true)),
+            Some(&*names::digest(&network, true)),
             wanted["names_sha256_16"].as_str(),
             "{name}"
         );
@@ -80,7 +65,7 @@ fn frozen_ones_are_torchvisions(depths: &[usize]) {
             let parameters = count_trainable(network.parameters()) as u64;
             assert_eq!(Some(parameters), wanted["parameters"].as_u64(), "{name}");
             assert_eq!(
-                Some(&*hash(&network, false)),
+                Some(&*names::digest(&network, false)),
                 wanted["names_sha256_16"].as_str(),
                 "{name}"
             );
@@ -110,21 +95,6 @@ fn image([height, width]: [usize; 2]) -> Tensor<4> {
 
 /// Sum, sum of squares, the first four values and the last two.
 #[track_caller]
-fn assert_summary(what: &str, found: &[f64], wanted: &Value) {
-    let size: f64 = numbers(&wanted["shape"]).iter().product();
-    assert_eq!(found.len() as f64, size, "{what}");
-    let squares: f64 = found.iter().map(|value| value * value).sum();
-    assert_near(what, &[squares], &numbers(&wanted["sum_of_squares"]), SIX_DIGITS);
-    let (sum, scale) = (found.iter().sum::<f64>(), (squares * size).sqrt());
-    let difference = (sum - numbers(&wanted["sum"])[0]).abs();
-    assert!(
-        difference <= SIX_DIGITS * scale.max(sum.abs()),
-        "{what}: the sum is {sum}"
-    );
-    assert_near(what, &found[..4], &numbers(&wanted["first"]), 2e-5);
-    assert_near(what, &found[found.len() - 2..], &numbers(&wanted["last"]), 2e-5);
-}
-
 fn dense(outputs: Outputs) -> DenseDetections {
     if let Outputs::Detections(detections) = outputs
         && let Detections::Dense(dense) = *detections
@@ -149,13 +119,28 @@ fn says_what_it_should(name: &str) {
     assert_eq!(points.len(), levels.len());
     for (point, (level, wanted)) in points.iter().zip(levels) {
         let map = taps.map(point).unwrap();
-        assert_summary(&format!("{name}, level {level}"), &nchw(&map), wanted);
+        assert_summary(&format!("{name}, level {level}"), &nchw(&map), wanted, SIX_DIGITS);
     }
     let head = &wanted["head"];
-    assert_summary("logits", &values(&found.logits()), &head["cls_logits"]);
-    assert_summary("boxes", &values(&found.codes()), &head["bbox_regression"]);
+    assert_summary(
+        "logits",
+        &values(&found.logits()),
+        &head["cls_logits"],
+        SIX_DIGITS,
+    );
+    assert_summary(
+        "boxes",
+        &values(&found.codes()),
+        &head["bbox_regression"],
+        SIX_DIGITS,
+    );
     if let Some(wanted) = head.get("bbox_ctrness") {
-        assert_summary("centre-ness", &values(&found.centerness().unwrap()), wanted);
+        assert_summary(
+            "centre-ness",
+            &values(&found.centerness().unwrap()),
+            wanted,
+            SIX_DIGITS,
+        );
     }
 }
 

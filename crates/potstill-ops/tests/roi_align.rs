@@ -8,7 +8,7 @@ use burn::tensor::{DType, Tensor};
 use potstill_ops::{Form, Region, RoiAlign};
 use potstill_testing::{
     command::shared,
-    numbers::{NINE_DIGITS, assert_near, map, nchw, numbers, values},
+    numbers::{NINE_DIGITS, assert_near, assert_summary, map, nchw, numbers, values},
 };
 use serde_json::{Value, from_value};
 
@@ -26,28 +26,6 @@ fn region(row: &Value) -> Region {
         image: row[0] as usize,
         corners: [row[1], row[2], row[3], row[4]],
     }
-}
-
-/// Sum, sum of squares, the first four values and the last two must be the recorded ones.
-fn assert_summary(what: &str, found: &[f64], wanted: &Value) {
-    let size: f64 = numbers(&wanted["shape"]).iter().product();
-    assert_eq!(found.len() as f64, size, "{what}");
-    let squares: f64 = found.iter().map(|value| value * value).sum();
-    let near = |found: f64, wanted: f64, scale: f64| {
-        assert!(
-            (found - wanted).abs() <= 1e-5 * scale.max(1.0),
-            "{what}: {found} is not {wanted}"
-        );
-    };
-    near(found.iter().sum(), wanted["sum"].as_f64().unwrap(), squares);
-    near(squares, wanted["sum_of_squares"].as_f64().unwrap(), squares);
-    assert_near(what, &found[..4], &numbers(&wanted["first"]), SIX_DIGITS);
-    assert_near(
-        what,
-        &found[found.len() - 2..],
-        &numbers(&wanted["last"]),
-        SIX_DIGITS,
-    );
 }
 
 #[test]
@@ -78,10 +56,15 @@ fn small_maps_and_gradients_are_the_recorded_ones() {
                 let all = nchw(&pooled);
                 let first_channel: Vec<f64> = all.chunks(6).step_by(3).flatten().copied().collect();
                 assert_near(&what, &first_channel, &numbers(&case["out"]), SIX_DIGITS);
-                assert_summary(&what, &all, &case["all"]);
+                assert_summary(&what, &all, &case["all"], SIX_DIGITS);
                 let weights = map([5, 3, 3, 2], |i| (0.1 * i as f64).cos()).cast(dtype);
                 let tape = (pooled * weights.autodiff()).sum().backward();
-                assert_summary(&what, &nchw(&shown.grad(&tape).unwrap()), &case["grad"]);
+                assert_summary(
+                    &what,
+                    &nchw(&shown.grad(&tape).unwrap()),
+                    &case["grad"],
+                    SIX_DIGITS,
+                );
             });
         }
     }

@@ -95,6 +95,25 @@ pub fn gradients(module: &dyn Parameters, gradients: &Gradients) -> BTreeMap<Str
     by_path
 }
 
+/// Fails if values in row-major order are not those whose shape, sum, sum of squares, first four and last two are recorded.
+#[track_caller]
+pub fn assert_summary(what: &str, found: &[f64], wanted: &Value, tolerance: f64) {
+    let size: f64 = numbers(&wanted["shape"]).iter().product();
+    assert_eq!(found.len() as f64, size, "{what}");
+    let squares: f64 = found.iter().map(|value| value * value).sum();
+    assert_near(what, &[squares], &numbers(&wanted["sum_of_squares"]), tolerance);
+    // A sum of terms that cancel is as exact as its terms.
+    let (sum, scale) = (found.iter().sum::<f64>(), (squares * size).sqrt());
+    let difference = (sum - numbers(&wanted["sum"])[0]).abs();
+    assert!(
+        difference <= tolerance * scale.max(sum.abs()),
+        "{what}: the sum is {sum}"
+    );
+    let single = 4.0 * tolerance;
+    assert_near(what, &found[..4], &numbers(&wanted["first"]), single);
+    assert_near(what, &found[found.len() - 2..], &numbers(&wanted["last"]), single);
+}
+
 /// Fails if a number of `ours` is farther from its neighbour in `theirs` than `tolerance` times the largest of `theirs`.
 #[track_caller]
 pub fn assert_near(what: &str, ours: &[f64], theirs: &[f64], tolerance: f64) {
