@@ -182,7 +182,7 @@ impl<'a> Bench<'a> {
     /// The run under strace, with these options.
     fn traced(&self, runs: &str, options: &[String]) -> io::Result<Output> {
         let mut command = Command::new("strace");
-        command.args(["-f", "--seccomp-bpf", "-o", "trace"]).args(options);
+        command.args(["-f", "-o", "trace"]).args(options);
         command.arg(self.binary).args(train(runs, false));
         self.inside(&mut command);
         command.output()
