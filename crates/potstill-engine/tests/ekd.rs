@@ -206,6 +206,7 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
         let mut run = tiny().start(overrides, &broken);
         for steps in [1, 2] {
             go_on(&mut run, steps);
+            drop(run);
             run = tiny().resume(overrides, &broken);
         }
         finish(&mut run);

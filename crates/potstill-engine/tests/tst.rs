@@ -75,6 +75,7 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
     let mut run = start(&[], &broken);
     for steps in [2, 3, 3, 1, 1] {
         go_on(&mut run, steps);
+        drop(run);
         run = resume(&[], &broken);
     }
     finish(&mut run);

@@ -251,6 +251,17 @@ fn unfinished_runs_are_left_out_and_named() {
 }
 
 #[test]
+fn a_run_whose_student_is_no_numbers_is_marked() {
+    let mut lost = run("kd", &["kd"], 1, 10.0);
+    lost.last.metrics = lost.last.metrics.with(&LOSS, f64::NAN);
+    let compared = compare(&[group("kd", vec![run("kd", &["kd"], 0, 92.0), lost])]).unwrap();
+    assert_eq!(
+        compared.notes[0],
+        "kd: seed 1 has come to a student that is no use: what was measured of it is not a number"
+    );
+}
+
+#[test]
 fn groups_whose_mean_would_mean_nothing_are_refused() {
     let message = |runs: Vec<Summary>| compare(&[group("g", runs)]).unwrap_err().to_string();
     assert_eq!(

@@ -22,10 +22,16 @@ impl Scenario {
         } else {
             "[teacher]\nmodel = \"cifar_resnet14\"\nweights = \"random\"\n"
         };
+        // Phases have epochs of their own.
+        let epochs = if train.contains("phases") {
+            ""
+        } else {
+            "epochs = 3\n"
+        };
         format!(
             "version = 1\nname = \"run\"\nseed = 7\n[data]\ntrain = \"shapes:size=16,train=96,test=40,classes=4\"\naugment = [\"flip\"]\n{data}\
              [student]\nmodel = \"cifar_resnet8\"\n{teacher}\
-             [train]\nepochs = 3\nbatch = 32\noptimizer = {{ kind = \"sgd\", lr = 0.05, momentum = 0.9 }}\n{train}{methods}"
+             [train]\n{epochs}batch = 32\noptimizer = {{ kind = \"sgd\", lr = 0.05, momentum = 0.9 }}\n{train}{methods}"
         )
     }
 }

@@ -2,7 +2,6 @@
 
 use potstill_base::quoted;
 use potstill_recipe::TaskKind;
-use potstill_report::EpochRow;
 
 use super::Run;
 use crate::{error::EngineError, observer::Observer, teacher_exam::shown};
@@ -11,8 +10,8 @@ use crate::{error::EngineError, observer::Observer, teacher_exam::shown};
 const NAMED: usize = 5;
 /// After so many epochs it is asked whether the loss moves.
 const EPOCHS: usize = 3;
-/// A loss that changes by less than this part of itself does not.
-const STILL: f64 = 1e-3;
+/// A loss that has come down by less than this part of itself has not.
+const STILL: f64 = 0.01;
 
 impl Run {
     /// Says which classes no training image shows, and that there is but one to tell apart.
@@ -46,22 +45,19 @@ impl Run {
         Ok(())
     }
 
-    /// Says that the loss has not moved in the first epochs.
+    /// Says that the loss has not come down in the first epochs.
     pub(super) fn warn_of_still_loss(&self, observer: &mut dyn Observer) {
-        let epochs: Vec<&EpochRow> = self.rows.iter().filter(|row| !row.search).collect();
-        if epochs.len() != EPOCHS || self.rows.last().is_none_or(|row| row.search) {
+        let epochs = || self.rows.iter().filter(|row| !row.search);
+        if epochs().count() != EPOCHS || self.rows.last().is_none_or(|row| row.search) {
             return;
         }
-        let losses = || epochs.iter().map(|row| row.train.loss);
-        let (least, most) = (
-            losses().fold(f64::INFINITY, f64::min),
-            losses().fold(0.0, f64::max),
-        );
-        if most - least <= STILL * most {
+        let losses: Vec<f64> = epochs().map(|row| row.train.loss).collect();
+        let (first, last) = (losses[0], losses[EPOCHS - 1]);
+        if last > first - STILL * first.abs() {
             observer.says(&format!(
-                "warning: the training loss has not moved in {EPOCHS} epochs ({:.5}, {:.5}, {:.5}). Usual causes: a learning rate that is much too \
-                 low, or so high that the student is stuck; weights that are frozen (`student.freeze`); labels that do not belong to their images",
-                epochs[0].train.loss, epochs[1].train.loss, epochs[2].train.loss
+                "warning: the training loss has not moved down in {EPOCHS} epochs (from {first:.5} to {last:.5}). Usual causes: a learning rate that is \
+                 much too low, or so high that the student is stuck; weights that are frozen (`student.freeze`); labels that do not belong to \
+                 their images"
             ));
         }
     }

@@ -1,0 +1,49 @@
+//! Words before much time is spent on what cannot succeed.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+use std::sync::atomic::AtomicBool;
+
+use potstill_engine::{Observer, Plan, Run};
+use potstill_testing::recipe::tiny_recipe;
+
+/// What a run says that writes nothing.
+fn warnings(plan: Plan) -> Vec<String> {
+    struct Said(Vec<String>);
+    impl Observer for Said {
+        fn says(&mut self, line: &str) {
+            self.0.push(line.into());
+        }
+    }
+    let mut said = Said(Vec::new());
+    let mut run = Run::in_memory(plan).unwrap();
+    run.go(&mut said, &AtomicBool::new(false)).unwrap();
+    let warnings = said.0.into_iter();
+    warnings.filter(|line| line.starts_with("warning: ")).collect()
+}
+
+#[test]
+fn a_loss_that_does_not_move_is_told_once_and_one_that_does_is_not() {
+    let alone = tiny_recipe().without_table("teacher").set("train.epochs=4");
+    let plan = |changes: &[&str]| alone.plan(changes).unwrap();
+    let constant = "train.schedule={ kind = \"constant\" }";
+    let still = warnings(plan(&["train.optimizer.lr=1e-12", constant, "data.augment=[]"]));
+    let told = still
+        .iter()
+        .filter(|line| line.contains("has not moved down in 3 epochs"));
+    assert_eq!(told.count(), 1, "{still:?}");
+    assert_eq!(warnings(plan(&[])), Vec::<String>::new());
+}
+
+#[test]
+fn classes_that_no_image_shows_are_named() {
+    let few = tiny_recipe().without_table("teacher").set("train.epochs=1");
+    let images = "data.train=shapes:size=16,train=4,test=40,classes=6";
+    let told = warnings(few.plan(&[images, "train.batch=4"]).unwrap());
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert!(
+        told[0].starts_with("warning: no training image shows `"),
+        "{told:?}"
+    );
+    assert_eq!(told[0].matches('`').count(), 4, "two of six classes: {told:?}");
+}
