@@ -6,8 +6,10 @@
     python tools/bench_compare.py --rounds 5 --steps 20 train:cifar_resnet20 infer:cifar_resnet56
     POTSTILL_CPU=avx2 python tools/bench_compare.py --cpu-rounds 0 kd:cifar_resnet56:cifar_resnet20
 
+    python tools/bench_compare.py --size 320 --batch 4 train:retinanet_resnet18_fpn review-kd:fasterrcnn_resnet50_fpn:fasterrcnn_resnet18_fpn
+
 A work is `train:STUDENT`, `infer:NETWORK` or `METHOD:TEACHER:STUDENT`. A round runs `potstill bench` and
-`bench_pytorch.py` on it one after the other, each in a fresh process, who begins changing from round to round; their
+`bench_pytorch.py` (with `--size`, for detectors and segmenters, `bench_dense_pytorch.py`) on it one after the other, each in a fresh process, who begins changing from round to round; their
 two medians make one ratio (PyTorch / Potstill: above 1 Potstill is faster). The table gives the median over the
 rounds, the smallest and largest in brackets, the median of the ratios, and every ratio. Wall time is taken with
 `--threads` threads; then as many `--cpu-rounds` with one thread, of which the CPU time (user + system) is compared,
@@ -47,6 +49,7 @@ def parse():
     parser.add_argument("--cpu-rounds", type=int, default=3, help="pairs of CPU time with one thread; 0 for none")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=64)
+    parser.add_argument("--size", type=int, help="height and width of the images: for detectors and segmenters")
     parser.add_argument("--steps", type=int, default=20, help="counted steps of each process")
     parser.add_argument("--fold", action="store_true", help="PyTorch folds the frozen network's batch norms too")
     parser.add_argument("--potstill", default=str(HERE.parent / "target/release/potstill"), metavar="BINARY")
@@ -83,9 +86,16 @@ class Pairs:
             "infer": lambda network: ["--infer", network],
         }.get(kind, lambda teacher, student: ["--student", student, "--teacher", teacher, "--method", kind])
         a = self.arguments
-        both = [*asked(*networks), "--batch", str(a.batch), "--steps", str(a.steps), "--threads", str(threads), "--json"]
-        torch = [a.python, str(HERE / "bench_pytorch.py"), *both, "--classes", str(self.classes[networks[-1]])]
-        return [a.potstill, "bench", *both], [*torch, "--fold"] if a.fold else torch
+        usual = ["--batch", str(a.batch), "--steps", str(a.steps), "--threads", str(threads), "--json"]
+        ours = [*asked(*networks), *usual]
+        if a.size:
+            sized = ["--size", str(a.size), *usual]
+            # Its only method is ReviewKD.
+            named = ["--student", networks[-1]] + (["--teacher", networks[0]] if len(networks) > 1 else [])
+            torch = [a.python, str(HERE / "bench_dense_pytorch.py"), *named, *sized]
+            return [a.potstill, "bench", *asked(*networks), *sized], torch
+        torch = [a.python, str(HERE / "bench_pytorch.py"), *ours, "--classes", str(self.classes[networks[-1]])]
+        return [a.potstill, "bench", *ours], [*torch, "--fold"] if a.fold else torch
 
     def run(self, work, threads, rounds):
         """`rounds` pairs (Potstill, PyTorch); fewer, or none, if one of them cannot do this work."""
