@@ -186,6 +186,27 @@ fn detectors_learn_the_objects_of_the_labelled_images() {
     }
 }
 
+/// Of two batches one has no label: its images still teach.
+#[test]
+fn a_two_stage_detector_is_taught_by_a_batch_without_labels() {
+    let place = tempfile::tempdir().unwrap();
+    let recipe = tiny_recipe()
+        .set("task=instance-segmentation")
+        .set("data.train=shapes:size=32,train=4,test=2,classes=3")
+        .set("data.labelled=0.25")
+        .set("student.model=maskrcnn_cifar_resnet8")
+        .set("teacher.model=maskrcnn_cifar_resnet20")
+        .set("train.batch=2")
+        .set("train.epochs=1")
+        .set("train.optimizer.lr=0.001")
+        .method("kd", "temperature = 1.0");
+    let found = terms(&recipe, &[], &place.path().join("run"));
+    assert!(
+        term(&found, "kd") > 0.0 && term(&found, "masks").is_finite(),
+        "{found:?}"
+    );
+}
+
 #[test]
 fn what_needs_the_label_of_every_image_is_refused() {
     let recipe = segmenters().set("data.labelled=0.5");

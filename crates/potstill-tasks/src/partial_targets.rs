@@ -1,4 +1,4 @@
-//! What is known of a batch of which only some images have labels.
+//! What is known of a batch of which only some images have labels, or none.
 
 use std::borrow::Cow;
 
@@ -16,12 +16,14 @@ use crate::{
 pub struct PartialTargets {
     /// The places in the batch of the images that have labels, ascending.
     pub places: Vec<usize>,
-    /// Their targets, those of a batch that has no others.
-    pub known: Box<Targets>,
+    /// Their targets, those of a batch that has no others; `None` if no image has a label.
+    pub known: Option<Box<Targets>>,
     /// Height and width of every image of the batch before padding.
     pub valid: Vec<[usize; 2]>,
     /// Height and width of the padded images.
     pub size: [usize; 2],
+    /// Where targets are.
+    pub device: Device,
 }
 
 impl PartialTargets {
@@ -30,7 +32,7 @@ impl PartialTargets {
     /// # Errors
     /// [`TaskError::Targets`] if what is known is no map.
     pub fn map(&self) -> Result<Tensor<3, Int>, TaskError> {
-        let known = self.known.map()?;
+        let known = self.known.as_deref().map(Targets::map).transpose()?;
         let [height, width] = self.size;
         let unknown: Vec<usize> = self.unknown().collect();
         let mut pixels = vec![i32::from(LabelMap::IGNORE); unknown.len() * height * width];
@@ -41,14 +43,15 @@ impl PartialTargets {
             }
         }
         let pixels = TensorData::new(pixels, [unknown.len(), height, width]);
-        let hidden = Tensor::from_data(pixels, &known.device());
+        let hidden = Tensor::from_data(pixels, &self.device);
         let mut places = vec![0_i32; self.valid.len()];
         for (at, &place) in self.places.iter().chain(&unknown).enumerate() {
             places[place] = at as i32;
         }
         let places = TensorData::new(places, [self.valid.len()]);
-        let places = Tensor::<1, Int>::from_data(places, &known.device());
-        Ok(Tensor::cat(vec![known.clone(), hidden], 0).select(0, places))
+        let places = Tensor::<1, Int>::from_data(places, &self.device);
+        let maps: Vec<Tensor<3, Int>> = known.cloned().into_iter().chain([hidden]).collect();
+        Ok(Tensor::cat(maps, 0).select(0, places))
     }
 
     /// The objects of the whole batch: none in an image without labels.
@@ -57,8 +60,10 @@ impl PartialTargets {
     /// [`TaskError::Targets`] if what is known is no objects.
     pub fn objects(&self) -> Result<ObjectTargets, TaskError> {
         let mut images = vec![ImageObjects::default(); self.valid.len()];
-        for (&place, objects) in self.places.iter().zip(&self.known.objects()?.images) {
-            images[place].clone_from(objects);
+        if let Some(known) = &self.known {
+            for (&place, objects) in self.places.iter().zip(&known.objects()?.images) {
+                images[place].clone_from(objects);
+            }
         }
         Ok(ObjectTargets {
             images,
@@ -79,17 +84,20 @@ impl PartialTargets {
 /// As [`Task::targets`].
 pub fn targets_where_known(task: &dyn Task, batch: &Batch, device: &Device) -> Result<Targets, TaskError> {
     let places = batch.labelled();
-    if places.is_empty() && !batch.is_empty() {
-        return Ok(Targets::None);
-    }
     if places.len() == batch.len() {
         return task.targets(batch, device);
     }
+    let known = if places.is_empty() {
+        None
+    } else {
+        Some(Box::new(task.targets(&batch.known_at(&places), device)?))
+    };
     Ok(Targets::Partial(PartialTargets {
-        known: Box::new(task.targets(&batch.known_at(&places), device)?),
+        known,
         places,
         valid: batch.valid.clone(),
         size: [batch.shape[1], batch.shape[2]],
+        device: device.clone(),
     }))
 }
 
@@ -104,8 +112,10 @@ pub fn terms_where_known(
     context: &TermContext<'_>,
 ) -> Result<Vec<LossTerm>, TaskError> {
     match targets {
-        Targets::None => Ok(Vec::new()),
         Targets::Partial(partial) => {
+            let Some(known) = &partial.known else {
+                return Ok(Vec::new());
+            };
             let indices = partial
                 .places
                 .iter()
@@ -115,7 +125,7 @@ pub fn terms_where_known(
                 indices: &indices,
                 ..*context
             };
-            task.terms(&outputs.of_images(&partial.places), &partial.known, &context)
+            task.terms(&outputs.of_images(&partial.places), known, &context)
         }
         whole => task.terms(outputs, whole, context),
     }

@@ -16,10 +16,8 @@ pub enum Targets {
     Map(Tensor<3, Int>),
     /// The objects of each image.
     Objects(ObjectTargets),
-    /// What is known of some of the images; nothing is known of the others.
+    /// What is known of some of the images, or of none of them; nothing is known of the others.
     Partial(PartialTargets),
-    /// Nothing.
-    None,
 }
 
 impl Targets {
@@ -30,7 +28,7 @@ impl Targets {
             Self::Classes(_) => TargetKind::Classes,
             Self::Map(_) => TargetKind::Map,
             Self::Objects(_) => TargetKind::Boxes,
-            Self::Partial(_) | Self::None => TargetKind::None,
+            Self::Partial(_) => TargetKind::None,
         }
     }
 
@@ -41,7 +39,7 @@ impl Targets {
     pub fn class(&self) -> Result<&Tensor<1, Int>, TaskError> {
         match self {
             Self::Class(classes) => Ok(classes),
-            Self::Classes(_) | Self::Map(_) | Self::Objects(_) | Self::Partial(_) | Self::None => {
+            Self::Classes(_) | Self::Map(_) | Self::Objects(_) | Self::Partial(_) => {
                 Err(self.no(TargetKind::Class))
             }
         }
@@ -54,7 +52,7 @@ impl Targets {
     pub fn classes(&self) -> Result<&Tensor<2>, TaskError> {
         match self {
             Self::Classes(classes) => Ok(classes),
-            Self::Class(_) | Self::Map(_) | Self::Objects(_) | Self::Partial(_) | Self::None => {
+            Self::Class(_) | Self::Map(_) | Self::Objects(_) | Self::Partial(_) => {
                 Err(self.no(TargetKind::Classes))
             }
         }
@@ -67,7 +65,7 @@ impl Targets {
     pub fn map(&self) -> Result<&Tensor<3, Int>, TaskError> {
         match self {
             Self::Map(labels) => Ok(labels),
-            Self::Class(_) | Self::Classes(_) | Self::Objects(_) | Self::Partial(_) | Self::None => {
+            Self::Class(_) | Self::Classes(_) | Self::Objects(_) | Self::Partial(_) => {
                 Err(self.no(TargetKind::Map))
             }
         }
@@ -80,7 +78,7 @@ impl Targets {
     pub fn objects(&self) -> Result<&ObjectTargets, TaskError> {
         match self {
             Self::Objects(objects) => Ok(objects),
-            Self::Class(_) | Self::Classes(_) | Self::Map(_) | Self::Partial(_) | Self::None => {
+            Self::Class(_) | Self::Classes(_) | Self::Map(_) | Self::Partial(_) => {
                 Err(self.no(TargetKind::Boxes))
             }
         }

@@ -103,7 +103,35 @@ fn places_without_a_label_count_where_nothing_is_known_and_padding_never_does() 
 }
 
 #[test]
-fn an_image_without_labels_has_no_object_and_a_batch_without_any_has_no_targets() {
+fn padding_does_not_count_where_no_image_has_a_label() {
+    let task = of(TaskKind::Segmentation);
+    let unknown = batch([Target::None, Target::None, Target::None]);
+    let targets = targets_where_known(task.as_ref(), &unknown, &Device::flex()).unwrap();
+    let outputs = Outputs::DenseLogits(scores());
+    let sets = task
+        .rows(&outputs, &[&outputs], &targets, &TermContext::undrawn())
+        .unwrap();
+    let weights: Vec<f32> = sets[0]
+        .student
+        .weights
+        .clone()
+        .unwrap()
+        .into_data()
+        .iter()
+        .collect();
+    let expected = [
+        [1., 1., 0., 1., 1., 0.],
+        [1., 1., 1., 1., 1., 1.],
+        [1., 1., 1., 0., 0., 0.],
+    ];
+    assert_eq!(weights, expected.concat());
+    assert!(sets[0].student.classes.is_none());
+    let terms = terms_where_known(task.as_ref(), &outputs, &targets, &TermContext::undrawn()).unwrap();
+    assert!(terms.is_empty());
+}
+
+#[test]
+fn an_image_without_labels_has_no_object_and_a_batch_without_any_has_no_terms() {
     let task = of(TaskKind::Detection);
     let object = LabelledBox::new(1, BoundingBox::new(0.0, 0.0, 2.0, 1.0));
     let partly = batch([Target::None, Target::Boxes(vec![object]), Target::Boxes(vec![])]);
@@ -118,7 +146,15 @@ fn an_image_without_labels_has_no_object_and_a_batch_without_any_has_no_targets(
 
     let none = batch([Target::None, Target::None, Target::None]);
     let targets = targets_where_known(task.as_ref(), &none, &Device::flex()).unwrap();
-    assert!(matches!(targets, Targets::None));
+    let Targets::Partial(partial) = &targets else {
+        panic!("{targets:?}");
+    };
+    let objects = partial.objects().unwrap();
+    assert!(objects.images.iter().all(|image| image.boxes.is_empty()));
+    assert_eq!(
+        (objects.images.len(), objects.valid, objects.size),
+        (3, none.valid, [2, 3])
+    );
     let outputs = Outputs::DenseLogits(scores());
     let terms = terms_where_known(task.as_ref(), &outputs, &targets, &TermContext::undrawn()).unwrap();
     assert!(terms.is_empty());

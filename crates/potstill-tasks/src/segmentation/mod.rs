@@ -119,7 +119,6 @@ impl Task for Segmentation {
         let teachers = teachers.iter().map(|teacher| teacher.dense_logits());
         let teachers: Vec<_> = teachers.collect::<Result<_, _>>()?;
         let labels = match targets {
-            Targets::None => Labels::None,
             Targets::Partial(partial) => Labels::Counting(partial.map()?),
             targets => Labels::Of(targets.map()?.clone()),
         };

@@ -10,8 +10,6 @@ use crate::{Probabilities, RowSet, Rows, TaskError};
 
 /// What is known of the pixels of a batch.
 pub(super) enum Labels {
-    /// Nothing: all places count.
-    None,
     /// The class of each, `[N, H, W]`.
     Of(Tensor<3, Int>),
     /// Which of them count, those that are not [`LabelMap::IGNORE`], `[N, H, W]`; their classes are not all known.
@@ -20,7 +18,7 @@ pub(super) enum Labels {
 
 /// A row for each place of the student's logits, with the first `classes` scores of both networks: a column behind them is for what is not
 /// labelled, and is cut off before any softmax. A teacher's logits are resized to the student's map. Places whose nearest pixel has
-/// no label do not count; where nothing is known all do.
+/// no label do not count.
 pub(super) fn rows(
     student: &DenseLogits,
     teachers: &[&DenseLogits],
@@ -39,19 +37,13 @@ pub(super) fn rows(
     let beside = |teacher: &&DenseLogits| flat(resize_bilinear(teacher.logits.clone(), [height, width]));
     let at_rows = |labels| labels_at_places(labels, [height, width]).reshape([count]);
     let (labels, has_classes) = match labels {
-        Labels::None => (None, false),
-        Labels::Of(labels) => (Some(at_rows(labels)), true),
-        Labels::Counting(labels) => (Some(at_rows(labels)), false),
+        Labels::Of(labels) => (at_rows(labels), true),
+        Labels::Counting(labels) => (at_rows(labels), false),
     };
-    let ignored = labels
-        .clone()
-        .map(|labels| labels.equal_elem(i64::from(LabelMap::IGNORE)));
-    let classes_of_rows = labels
-        .zip(ignored.clone())
-        .map(|(labels, ignored)| labels.mask_fill(ignored, 0));
+    let ignored = labels.clone().equal_elem(i64::from(LabelMap::IGNORE));
     let rows = Rows {
-        weights: ignored.map(|ignored| ignored.bool_not().float()),
-        classes: classes_of_rows.filter(|_| has_classes),
+        weights: Some(ignored.clone().bool_not().float()),
+        classes: has_classes.then(|| labels.mask_fill(ignored, 0)),
         map: Some([images, height, width]),
         ..Rows::alike(flat(student.logits.clone()), Probabilities::Softmax)
     };
