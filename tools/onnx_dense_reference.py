@@ -2,7 +2,7 @@
 
     python tools/onnx_dense_reference.py
 
-Needs: torch, onnx. Writes: crates/potstill-onnx/tests/reference/{cells,levels,segmenter}.onnx and onnx_dense.json.
+Needs: torch, onnx. Writes: crates/potstill-onnx/tests/reference/{cells,three_maps,levels,segmenter}.onnx and onnx_dense.json.
 
 Weights and images are formulas of index, as in onnx_reference.py. `cells.onnx` has the outputs of FastestDet's published file
 (github.com/dog-qiuqiu/FastestDet, example/onnx-runtime): one map of 1 + 4 + K channels, the objectness behind a sigmoid and the classes behind a
@@ -36,6 +36,14 @@ class Cells(nn.Module):
         output = torch.cat([obj.sigmoid(), reg, cls.softmax(1)], 1)
         self.seen = {"body": body, "obj": obj, "reg": reg, "cls": cls, "output": output}
         return output
+
+
+class ThreeMaps(Cells):
+    """The same as three outputs."""
+
+    def forward(self, x):
+        super().forward(x)
+        return self.seen["obj"].sigmoid(), self.seen["reg"], self.seen["cls"].softmax(1)
 
 
 class Levels(nn.Module):
@@ -88,6 +96,7 @@ def export(network, name, outputs):
 def main():
     cells, levels, segmenter = filled(Cells()), filled(Levels()), filled(Segmenter())
     export(cells, "cells.onnx", ["output"])
+    export(filled(ThreeMaps()), "three_maps.onnx", ["objects", "boxes", "classes"])
     export(levels, "levels.onnx", [f"scores{at}" for at in range(3)] + [f"boxes{at}" for at in range(3)])
     export(segmenter, "segmenter.onnx", ["output"])
     content = {

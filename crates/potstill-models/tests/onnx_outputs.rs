@@ -86,6 +86,22 @@ fn what_fastestdet_publishes_is_read_back_to_logits() {
     equal(&raw.published(), &of("output"));
 }
 
+/// They are probabilities here, and nobody said that they are logits.
+#[test]
+fn three_maps_without_names_are_not_taken_for_logits() {
+    let of = |logits: &[&str]| {
+        let asked = named(OutputKind::Boxes, 3, logits);
+        OnnxModel::open(&file("three_maps.onnx"), &asked, [32, 48, 3])
+    };
+    let unread = of(&[]).unwrap();
+    assert!(!unread.answers() && unread.classes() == 0);
+    let said = of(&["objects", "boxes", "classes"]).err().unwrap().to_string();
+    assert!(
+        said.contains("`objects`") && said.contains("comes out of a Sigmoid"),
+        "{said}"
+    );
+}
+
 #[test]
 fn the_levels_of_a_detector_are_read_by_their_names() {
     let names = ["scores0", "scores1", "scores2"];

@@ -101,8 +101,8 @@ impl Form {
             }
         }
         let form = Self::of_shapes(&names, &shapes, asked.classes);
-        // Which maps are classes has to be said: boxes look like them.
-        let form = form.filter(|form| is_named || !matches!(form, Self::Places { .. }));
+        // What maps are has to be said, but of the published one: boxes look like classes, and three maps may be probabilities.
+        let form = form.filter(|form| is_named || matches!(form, Self::PublishedCells { .. }));
         if let Some(form) = form {
             // What FastestDet publishes are probabilities.
             if is_named && !matches!(form, Self::PublishedCells { .. }) {
