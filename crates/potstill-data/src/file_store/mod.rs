@@ -2,6 +2,8 @@
 
 mod folder;
 mod tar;
+#[cfg(test)]
+mod tests;
 mod zip;
 
 use std::borrow::Cow;
@@ -111,12 +113,27 @@ impl FileStore {
         }
     }
 
-    /// All bytes of a file.
+    /// All bytes of a file, which is one of an image or smaller.
     pub fn read(&self, file: &StoredFile) -> Result<Cow<'_, [u8]>, DataError> {
+        self.read_at_most(file, MOST_IMAGE)
+    }
+
+    /// All bytes of a file of no more than `most`.
+    pub fn read_at_most(&self, file: &StoredFile, most: u64) -> Result<Cow<'_, [u8]>, DataError> {
+        if let Place::Plain { size, .. } | Place::Deflated { size, .. } = file.place
+            && size as u64 > most
+        {
+            let problem = format!("has {size} bytes, and at most {most} are read");
+            return Err(DataError::format(
+                &self.path,
+                format!("member {}", file.name),
+                problem,
+            ));
+        }
         match file.place {
             Place::Own => {
                 let path = self.path.join(&file.name);
-                potstill_base::read_file(&path, MOST_IMAGE)
+                potstill_base::read_file(&path, most)
                     .map_err(DataError::io("read", &path))
                     .map(Cow::Owned)
             }
@@ -129,6 +146,32 @@ impl FileStore {
             } => {
                 let packed = self.range(offset, packed)?;
                 self.inflated(&packed, size, crc, &file.name).map(Cow::Owned)
+            }
+        }
+    }
+
+    /// The first `most` bytes of a file, without the rest of it; some fewer of a member that packing hardly made smaller.
+    pub fn beginning(&self, file: &StoredFile, most: usize) -> Result<Cow<'_, [u8]>, DataError> {
+        match file.place {
+            Place::Own => {
+                let path = self.path.join(&file.name);
+                let opened = potstill_base::open_file(&path).map_err(DataError::io("open", &path))?;
+                let mut bytes = Vec::new();
+                opened
+                    .take(most as u64)
+                    .read_to_end(&mut bytes)
+                    .map_err(DataError::io("read", &path))?;
+                Ok(Cow::Owned(bytes))
+            }
+            Place::Plain { offset, size } => self.range(offset, size.min(most)),
+            Place::Deflated { offset, packed, .. } => {
+                let packed = self.range(offset, packed.min(most))?;
+                let mut bytes = Vec::new();
+                // It ends within the packed bytes, which is no fault: what came out before is there.
+                let _ = DeflateDecoder::new(&*packed)
+                    .take(most as u64)
+                    .read_to_end(&mut bytes);
+                Ok(Cow::Owned(bytes))
             }
         }
     }

@@ -127,10 +127,9 @@ impl Tree {
 
     /// Whether one of these words is near the beginning of a file. One that cannot be read has none.
     pub fn begins_with_any(&self, file: &StoredFile, words: &[&str]) -> bool {
-        let Ok(bytes) = self.store.read(file) else {
+        let Ok(beginning) = self.store.beginning(file, BEGINNING) else {
             return false;
         };
-        let beginning = &bytes[..bytes.len().min(BEGINNING)];
         let has = |word: &&str| {
             let mut windows = beginning.windows(word.len());
             windows.any(|window| window == word.as_bytes())

@@ -292,9 +292,9 @@ fn a_fault_of_an_outline_leaves_the_box_of_plain_detection() {
     assert_eq!(
         told,
         [
-            ("few-points", LeftOut),
-            ("odd-polygon", LeftOut),
-            ("wrong-runs", LeftOut)
+            ("few-points", Warning),
+            ("odd-polygon", Warning),
+            ("wrong-runs", Warning)
         ]
     );
     assert!(found[0].fix.contains("the box is used"), "{}", found[0]);

@@ -88,7 +88,7 @@ fn object(
             let is_told = outlines == Outlines::Told || matches!(segmentation, Segmentation::Polygons(_));
             if let Some(fault) = is_told.then(|| outline(segmentation, size).err()).flatten() {
                 let fix = format!("{} (the box is used as it is)", fault.fix);
-                report.left_out(fault.kind, &fault.value, &fault.problem, &fix);
+                report.warning(fault.kind, &fault.value, &fault.problem, &fix);
             }
             Outline::Box
         }

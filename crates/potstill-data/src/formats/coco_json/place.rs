@@ -114,7 +114,7 @@ impl Place {
             .or_else(|| without_split(tree))
             .ok_or_else(|| request.wrong("annotations", "there is no JSON file of annotations"))?;
         let file = tree.file(name).ok_or_else(|| request.wrong(name, "is missing"))?;
-        let bytes = tree.store.read(file)?.into_owned();
+        let bytes = tree.store.read_at_most(file, MOST_ANNOTATIONS)?.into_owned();
         let annotations = CocoAnnotations::parse(&bytes, Path::new(&tree.source(file)))?;
         let folder = match request.query.text("images") {
             Some(images) => normalised(images),
