@@ -102,7 +102,7 @@ impl<'a> RunPrepareContext<'a> {
     }
 }
 
-/// Takes in what a frozen teacher says: its weights, how exactly it computes, and how it takes an image.
+/// Takes in what a frozen teacher says: its weights, how exactly it computes, how it takes an image, and which tensors of a file are its outputs.
 pub(crate) fn hash_teacher(
     hash: &mut Digest,
     teacher: &FrozenModel,
@@ -117,6 +117,7 @@ pub(crate) fn hash_teacher(
         FrozenModel::Onnx(network) => {
             let file = network.file();
             hash.update(std::fs::read(file).map_err(EngineError::io("read", file))?);
+            hash.update(network.describe_outputs());
         }
     }
     Ok(())
@@ -236,5 +237,39 @@ impl PrepareContext for RunPrepareContext<'_> {
 
     fn should_stop(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use potstill_base::Digest;
+    use potstill_data::Normalise;
+    use potstill_models::{FrozenModel, OnnxModel, OnnxOutputs, OutputKind};
+
+    use super::{NetworkInput, hash_teacher};
+
+    /// Logits before and behind a resize are not the same answers: what was kept of one is not taken for the other.
+    #[test]
+    fn two_tensors_of_one_file_are_two_teachers() {
+        let file =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../potstill-onnx/tests/reference/segmenter.onnx");
+        let input = NetworkInput::of(None, None, || Normalise {
+            mean: vec![0.0; 3],
+            std: vec![1.0; 3],
+        });
+        let digest = |logits: &[&str]| {
+            let asked = OnnxOutputs {
+                logits: logits.iter().map(|&name| name.into()).collect(),
+                ..OnnxOutputs::of(OutputKind::DenseLogits, Some(3))
+            };
+            let teacher = FrozenModel::Onnx(OnnxModel::open(&file, &asked, [4, 6, 3]).unwrap());
+            let mut digest = Digest::new();
+            hash_teacher(&mut digest, &teacher, &input).unwrap();
+            digest.hexadecimal()
+        };
+        assert_eq!(digest(&[]), digest(&["output"]));
+        assert_ne!(digest(&[]), digest(&["/head/Conv_output_0"]));
     }
 }
