@@ -1,9 +1,7 @@
 //! Class scores of every pixel.
 
 use burn::tensor::Tensor;
-use potstill_ops::resize_bilinear;
-
-use crate::outputs::selected;
+use potstill_ops::{resize_bilinear, select_places};
 
 /// What a segmenter gives for a batch of N images: K class scores for each place of its map, before any softmax.
 ///
@@ -46,8 +44,11 @@ impl DenseLogits {
     /// The scores of the images at these places of the batch.
     pub(crate) fn of_images(&self, places: &[usize]) -> Self {
         Self {
-            logits: selected(&self.logits, places),
-            auxiliary: self.auxiliary.as_ref().map(|logits| selected(logits, places)),
+            logits: select_places(self.logits.clone(), places),
+            auxiliary: self
+                .auxiliary
+                .as_ref()
+                .map(|logits| select_places(logits.clone(), places)),
             size: self.size,
         }
     }

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use burn::tensor::{Int, Tensor, TensorData};
-use potstill_ops::BatchStatistics;
+use burn::tensor::Tensor;
+use potstill_ops::{BatchStatistics, select_places};
 
 use crate::{DenseLogits, Detections, RegionDetections};
 
@@ -171,7 +171,7 @@ impl Outputs {
     #[must_use]
     pub fn of_images(&self, places: &[usize]) -> Self {
         match self {
-            Self::Logits(logits) => Self::Logits(selected(logits, places)),
+            Self::Logits(logits) => Self::Logits(select_places(logits.clone(), places)),
             Self::DenseLogits(dense) => Self::DenseLogits(dense.of_images(places)),
             Self::Detections(detections) => Self::Detections(Box::new(detections.of_images(places))),
         }
@@ -181,15 +181,6 @@ impl Outputs {
         let found = self.kind();
         OutputError { needed, found }
     }
-}
-
-/// The images at these places of a batch, `[N, ...]`.
-pub(crate) fn selected<const D: usize>(tensor: &Tensor<D>, places: &[usize]) -> Tensor<D> {
-    let numbers: Vec<i32> = places.iter().map(|&place| place as i32).collect();
-    let numbers = TensorData::new(numbers, [places.len()]);
-    tensor
-        .clone()
-        .select(0, Tensor::<1, Int>::from_data(numbers, &tensor.device()))
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use potstill_data::{Batch, LabelMap};
 use potstill_models::Outputs;
+use potstill_ops::indices;
 
 use crate::{
     LossTerm, Targets, Task, TaskError, TermContext,
@@ -44,14 +45,12 @@ impl PartialTargets {
         }
         let pixels = TensorData::new(pixels, [unknown.len(), height, width]);
         let hidden = Tensor::from_data(pixels, &self.device);
-        let mut places = vec![0_i32; self.valid.len()];
+        let mut places = vec![0; self.valid.len()];
         for (at, &place) in self.places.iter().chain(&unknown).enumerate() {
-            places[place] = at as i32;
+            places[place] = at;
         }
-        let places = TensorData::new(places, [self.valid.len()]);
-        let places = Tensor::<1, Int>::from_data(places, &self.device);
         let maps: Vec<Tensor<3, Int>> = known.cloned().into_iter().chain([hidden]).collect();
-        Ok(Tensor::cat(maps, 0).select(0, places))
+        Ok(Tensor::cat(maps, 0).select(0, indices(&places, &self.device)))
     }
 
     /// The objects of the whole batch: none in an image without labels.

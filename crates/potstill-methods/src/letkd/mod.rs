@@ -22,8 +22,8 @@ mod targets;
 
 use std::error::Error;
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use potstill_ops::{Insertion, LayerConfig, Pass, Point, softmax_divergence};
+use burn::tensor::{Device, Tensor};
+use potstill_ops::{Insertion, LayerConfig, Pass, Point, select_places, softmax_divergence};
 use potstill_random::{Seed, Stream};
 use potstill_recipe::MethodSpec;
 use potstill_settings::Key;
@@ -194,7 +194,7 @@ impl LetKd {
             if known.is_empty() {
                 return Ok(LossTerm::loss(&*pair.layer.path, (scores * 0.0).sum()));
             }
-            (scores, features) = (selected(scores, &known), selected(features, &known));
+            (scores, features) = (select_places(scores, &known), select_places(features, &known));
             labels = known.into_iter().map(|row| labels[row]).collect();
         }
         let assigned = decisions.assign(features, &labels, per_label);
@@ -312,14 +312,6 @@ impl LetKd {
 
 fn drawn(stream: &mut Stream, count: usize) -> Vec<f32> {
     (0..count).map(|_| stream.normal() as f32).collect()
-}
-
-/// The rows of `[R, C]` at these places.
-fn selected(rows: Tensor<2>, places: &[usize]) -> Tensor<2> {
-    let indices: Vec<i32> = places.iter().map(|&place| place as i32).collect();
-    let data = TensorData::new(indices, [places.len()]);
-    let indices = Tensor::<1, Int>::from_data(data, &rows.device());
-    rows.select(0, indices)
 }
 
 /// The class of each image, or of each place of maps of this size; that of a place without a label is none of the classes.

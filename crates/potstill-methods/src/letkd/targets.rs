@@ -1,7 +1,7 @@
 //! What the teacher says of every place: the distributions over templates that the student's scores are held to.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
-use potstill_ops::LOG_ZERO;
+use burn::tensor::{Device, Tensor, TensorData};
+use potstill_ops::{LOG_ZERO, select_places};
 
 use super::sub_classes::nearest_of_class;
 
@@ -93,10 +93,7 @@ impl Decisions {
 
     /// Logits `[rows, k C]` of what these sub-classes are taken for.
     pub fn logits(&self, assigned: &[usize]) -> Tensor<2> {
-        let indices: Vec<i32> = assigned.iter().map(|&index| index as i32).collect();
-        let data = TensorData::new(indices, [assigned.len()]);
-        let indices = Tensor::<1, Int>::from_data(data, &self.log_scores.device());
-        self.log_scores.clone().select(0, indices)
+        select_places(self.log_scores.clone(), assigned)
     }
 }
 

@@ -1,10 +1,12 @@
 //! What a detector gives for some images of a batch: those whose objects are known.
 
+use potstill_ops::select_places;
+
 use super::{
     BoxMaps, CellDetections, CellMaps, DefaultBoxDetections, DenseDetections, DenseLevelOutputs, Detections,
     RegionDetections,
 };
-use crate::{Proposed, outputs::selected};
+use crate::Proposed;
 
 impl Detections {
     /// Those of the images at these places of the batch, in this order.
@@ -23,11 +25,15 @@ impl RegionDetections {
     /// What its heads leave behind goes to the same place as that of the whole batch.
     fn of_images(&self, places: &[usize]) -> Self {
         let proposed = self.proposed.iter().map(|level| Proposed {
-            objectness: selected(&level.objectness, places),
-            codes: selected(&level.codes, places),
+            objectness: select_places(level.objectness.clone(), places),
+            codes: select_places(level.codes.clone(), places),
         });
         Self {
-            maps: self.maps.iter().map(|map| selected(map, places)).collect(),
+            maps: self
+                .maps
+                .iter()
+                .map(|map| select_places(map.clone(), places))
+                .collect(),
             proposed: proposed.collect(),
             ..self.clone()
         }
@@ -38,9 +44,12 @@ impl DenseDetections {
     fn of_images(&self, places: &[usize]) -> Self {
         let levels = self.levels.iter().map(|level| DenseLevelOutputs {
             size: level.size,
-            logits: selected(&level.logits, places),
-            codes: selected(&level.codes, places),
-            centerness: level.centerness.as_ref().map(|own| selected(own, places)),
+            logits: select_places(level.logits.clone(), places),
+            codes: select_places(level.codes.clone(), places),
+            centerness: level
+                .centerness
+                .as_ref()
+                .map(|own| select_places(own.clone(), places)),
         });
         Self {
             levels: levels.collect(),
@@ -52,9 +61,9 @@ impl DenseDetections {
 impl CellDetections {
     fn of_images(&self, places: &[usize]) -> Self {
         let cells = CellMaps {
-            objectness: selected(&self.cells.objectness, places),
-            codes: selected(&self.cells.codes, places),
-            logits: selected(&self.cells.logits, places),
+            objectness: select_places(self.cells.objectness.clone(), places),
+            codes: select_places(self.cells.codes.clone(), places),
+            logits: select_places(self.cells.logits.clone(), places),
         };
         Self {
             cells,
@@ -67,8 +76,8 @@ impl DefaultBoxDetections {
     fn of_images(&self, places: &[usize]) -> Self {
         let maps = self.maps.iter().map(|map| BoxMaps {
             size: map.size,
-            logits: selected(&map.logits, places),
-            codes: selected(&map.codes, places),
+            logits: select_places(map.logits.clone(), places),
+            codes: select_places(map.codes.clone(), places),
         });
         Self {
             maps: maps.collect(),

@@ -1,8 +1,7 @@
 //! What a detector says of its places where its boxes are not read: one that only teaches.
 
 use burn::tensor::Tensor;
-
-use crate::outputs::selected;
+use potstill_ops::select_places;
 
 /// Class scores of the places of a detector for a batch of N images.
 #[derive(Debug, Clone)]
@@ -18,7 +17,11 @@ impl PlaceDetections {
     /// The same for the images at these places of the batch.
     pub(crate) fn of_images(&self, places: &[usize]) -> Self {
         Self {
-            levels: self.levels.iter().map(|level| selected(level, places)).collect(),
+            levels: self
+                .levels
+                .iter()
+                .map(|level| select_places(level.clone(), places))
+                .collect(),
             ..*self
         }
     }

@@ -2,10 +2,11 @@
 
 use burn::tensor::Tensor;
 use potstill_detection::{BoxCoder, Corners, match_default_boxes, overlap};
+use potstill_ops::select_places;
 
 use super::{
     objects::ImageObjects,
-    rows::{constant, cross_entropies, selected},
+    rows::{constant, cross_entropies},
     smooth_l1::smooth_l1,
 };
 
@@ -39,8 +40,8 @@ pub fn default_box_losses(
     let positives = rows.len().max(1) as f64;
     let entropy = cross_entropies(logits.flatten(0, 1), &columns);
     let taken = with_hard_negatives(&entropy, &columns, count);
-    let classification = selected(entropy, &taken).sum() / positives;
-    let codes = selected(codes.flatten(0, 1), &rows);
+    let classification = select_places(entropy, &taken).sum() / positives;
+    let codes = select_places(codes.flatten(0, 1), &rows);
     let wanted = constant(&wanted, &codes);
     let boxes = smooth_l1(codes - wanted, 1.0).sum() / positives;
     [classification, boxes]

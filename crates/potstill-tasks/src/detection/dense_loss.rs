@@ -4,14 +4,9 @@ use burn::tensor::{Tensor, activation::log_sigmoid};
 use potstill_detection::{
     BoxCoding, BoxLoss, Corners, DistanceCoder, Match, Matcher, OverlapLoss, PointMatcher,
 };
-use potstill_ops::{focal_loss, inverted_focal_loss};
+use potstill_ops::{focal_loss, inverted_focal_loss, select_places};
 
-use super::{
-    decoded::decoded_corners,
-    objects::ImageObjects,
-    overlap_loss::overlap_losses,
-    rows::{constant, selected},
-};
+use super::{decoded::decoded_corners, objects::ImageObjects, overlap_loss::overlap_losses, rows::constant};
 use crate::Sense;
 
 /// What the heads say of every anchor of N images.
@@ -104,7 +99,7 @@ pub fn retinanet_losses_of(
         }
     }
     let classification = classes_loss(sense, outputs.logits, &columns, &weights);
-    let codes = selected(outputs.codes.flatten(0, 1), &positives.rows);
+    let codes = select_places(outputs.codes.flatten(0, 1), &positives.rows);
     let boxes = box_losses(loss, codes, coding, &positives.anchors, &positives.objects);
     let weights = constant(&positives.weights, &boxes);
     [classification, signed(sense, (boxes * weights).sum())]
@@ -148,7 +143,7 @@ pub fn fcos_losses_of(
     let count = positives.rows.len().max(1) as f64;
     let weights = vec![1.0 / count; columns.len()];
     let classification = classes_loss(sense, outputs.logits, &columns, &weights);
-    let codes = selected(outputs.codes.flatten(0, 1), &positives.rows);
+    let codes = select_places(outputs.codes.flatten(0, 1), &positives.rows);
     let loss = BoxLoss::Overlap(OverlapLoss::Generalized);
     let boxes = box_losses(
         loss,
@@ -161,7 +156,7 @@ pub fn fcos_losses_of(
         / count;
     let centerness = match outputs.centerness {
         Some(logits) => {
-            let logits = selected(logits.flatten(0, 1), &positives.rows);
+            let logits = select_places(logits.flatten(0, 1), &positives.rows);
             centerness_loss(opposite(sense, logits), &positives) / count
         }
         None => boxes.clone() * 0.0,

@@ -4,11 +4,12 @@ use std::collections::HashMap;
 
 use burn::tensor::{Tensor, activation::sigmoid};
 use potstill_models::CellMaps;
+use potstill_ops::select_places;
 
 use super::{
     columns::Columns,
     objects::ImageObjects,
-    rows::{constant, cross_entropies, selected},
+    rows::{constant, cross_entropies},
     smooth_l1::smooth_l1,
 };
 
@@ -51,7 +52,7 @@ pub fn one_scale_losses(outputs: &CellMaps, objects: &[ImageObjects], image: [us
         return [none.clone(), loss, none];
     }
     let (similarity, chosen): (_, Vec<Candidate>) = (
-        selected(similarity, &chosen),
+        select_places(similarity, &chosen),
         chosen.iter().map(|&at| candidates[at]).collect(),
     );
     let boxes = -similarity.clone().mean() + 1.0;
@@ -100,7 +101,7 @@ fn in_cells([left, top, right, bottom]: [f32; 4], map: [usize; 2], image: [usize
 /// How well the box of each candidate's cell fits its object, `[candidates, 1]`.
 fn similarities(codes: Tensor<2>, candidates: &[Candidate], [height, width]: [usize; 2]) -> Tensor<2> {
     let rows: Vec<usize> = candidates.iter().map(|one| one.row).collect();
-    let codes = selected(codes, &rows);
+    let codes = select_places(codes, &rows);
     let cells: Vec<[f32; 2]> = candidates.iter().map(|one| one.cell).collect();
     let objects: Vec<[f32; 4]> = candidates.iter().map(|one| one.object).collect();
     let (cells, objects) = (constant(&cells, &codes), constant(&objects, &codes));
@@ -152,7 +153,7 @@ fn above_mean(similarity: &Tensor<2>) -> Vec<usize> {
 fn class_loss(logits: Tensor<2>, chosen: &[Candidate]) -> Tensor<1> {
     let rows: Vec<usize> = chosen.iter().map(|one| one.row).collect();
     let classes: Vec<usize> = chosen.iter().map(|one| one.class).collect();
-    cross_entropies(selected(logits, &rows), &classes).mean()
+    cross_entropies(select_places(logits, &rows), &classes).mean()
 }
 
 /// The smooth L1 loss of the objectness `[cells, 1]`: towards the similarity in the chosen cells, towards 0 elsewhere; the mean over all
@@ -183,7 +184,7 @@ fn objectness_loss(
     let rows: Vec<usize> = kept.iter().map(|&at| chosen[at].row).collect();
     let factor = |&at: &usize| [(OBJECTS * cells as f64 / of_image[&chosen[at].image] as f64) as f32];
     let factors: Vec<[f32; 1]> = kept.iter().map(factor).collect();
-    let difference = selected(objectness, &rows) - selected(similarity, &kept);
+    let difference = select_places(objectness, &rows) - select_places(similarity, &kept);
     let factors = constant(&factors, &difference);
     (background + (smooth_l1(difference, 1.0) * factors).sum()) / all as f64
 }

@@ -5,12 +5,13 @@ use burn::tensor::{
     Tensor,
     activation::{log_sigmoid, log_softmax},
 };
+use potstill_ops::{indices, select_places};
 
 use super::sampling::{SampledAnchors, SampledRegions};
 use crate::{
     Sense,
     detection::{
-        rows::{constant, cross_entropies, indices, selected},
+        rows::{constant, cross_entropies},
         smooth_l1,
     },
     log_of_others::{is_column, log_of_others},
@@ -32,7 +33,7 @@ pub fn anchor_losses(
     if drawn == 0 {
         return [nothing(objectness), nothing(codes)];
     }
-    let logits = selected(objectness.reshape([images * anchors, 1]), &sampled.rows);
+    let logits = select_places(objectness.reshape([images * anchors, 1]), &sampled.rows);
     // The logit of what is true is to be large; a sign makes that one case.
     let sign = |is: &bool| [if *is == (sense == Sense::Usual) { 1.0 } else { -1.0 }];
     let signs: Vec<[f32; 1]> = sampled.is_object.iter().map(sign).collect();
@@ -44,7 +45,7 @@ pub fn anchor_losses(
     let boxes = if objects.is_empty() {
         nothing(codes)
     } else {
-        let codes = selected(codes.reshape([images * anchors, 4]), &objects);
+        let codes = select_places(codes.reshape([images * anchors, 4]), &objects);
         box_loss(codes, &sampled.codes, drawn, sense)
     };
     [there, boxes]
@@ -76,7 +77,7 @@ pub fn region_losses(
     } else {
         let row = |at: &usize| at * columns + sampled.columns[*at];
         let rows: Vec<usize> = on_objects.iter().map(row).collect();
-        let codes = selected(codes.reshape([regions * columns, 4]), &rows);
+        let codes = select_places(codes.reshape([regions * columns, 4]), &rows);
         box_loss(codes, &sampled.codes, regions, sense)
     };
     [classes, boxes]

@@ -1,13 +1,10 @@
 //! The rows of two-stage detectors: the class scores of the student's regions.
 
 use potstill_models::{Detections, RegionDetections};
-use potstill_ops::Pass;
+use potstill_ops::{Pass, indices};
 
 use super::sampled_regions;
-use crate::{
-    Probabilities, RowSet, Rows, TaskError, TermContext,
-    detection::{ObjectTargets, rows::indices},
-};
+use crate::{Probabilities, RowSet, Rows, TaskError, TermContext, detection::ObjectTargets};
 
 /// The class scores of the regions that a step draws for the student, the background among the columns. Teachers look at the same regions
 /// of their own pyramids, so that what they propose themselves does not matter.
