@@ -21,7 +21,7 @@ use super::{
 use crate::{CacheKey, CachedTensors, MethodError, PrepareContext};
 
 /// Counted up whenever centres or decisions would be others from the same features, or are kept in another form.
-const REVISION: u32 = 3;
+const REVISION: u32 = 4;
 /// What an interrupted search goes on from.
 const UNFINISHED: &str = "unfinished";
 

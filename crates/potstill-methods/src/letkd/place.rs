@@ -150,14 +150,20 @@ fn own_places(image: &OneImage<'_>) -> Vec<usize> {
         .collect()
 }
 
-/// The labels of the places that are no padding, row by row: each that of the pixel in its middle.
+/// The labels of the places that are no padding, row by row: each that of the pixel in its middle. A place is so large a part of the padded
+/// image as it is of the map, so one at the edge may have its middle in the padding: it has the label of the last pixel.
 fn labels_of_places(map: &LabelMap, image: &OneImage<'_>) -> Vec<u8> {
     let [rows, columns] = own_sides(image);
-    let middle = |at: usize, of: usize, pixels: usize| ((2 * at + 1) * pixels / (2 * of)).min(pixels - 1);
+    let sides = [map.height, map.width];
+    let padded = [0, 1].map(|axis| (sides[axis] as f64 / image.own[axis]).round() as usize);
+    let middle = |at: usize, axis: usize| {
+        let pixel = (2 * at + 1) * padded[axis] / (2 * image.size[axis]);
+        pixel.min(sides[axis] - 1)
+    };
     let mut labels = Vec::with_capacity(rows * columns);
     for row in 0..rows {
-        let line = middle(row, rows, map.height) * map.width;
-        labels.extend((0..columns).map(|column| map.labels[line + middle(column, columns, map.width)]));
+        let line = middle(row, 0) * map.width;
+        labels.extend((0..columns).map(|column| map.labels[line + middle(column, 1)]));
     }
     labels
 }
@@ -237,5 +243,28 @@ mod tests {
         let unlabelled = Gathered::OfPixels { places: 2, seed: 0 };
         let none = unlabelled.of(&image(&Target::None, [1.0, 1.0])).unwrap();
         assert!(none.places.is_empty());
+    }
+
+    #[test]
+    fn a_place_of_a_padded_image_is_no_smaller_than_others() {
+        // Seven lines of pixels of ten, each of a class of its own: four lines of places have their middles in lines 1, 3, 6 and 8 of the ten.
+        let target = Target::Map(LabelMap {
+            height: 7,
+            width: 12,
+            labels: (0..7 * 12).map(|pixel| pixel / 12).collect(),
+        });
+        let gathered = Gathered::OfPixels { places: 100, seed: 0 };
+        let labels_of = |own: [f64; 2]| {
+            let chosen = gathered.of(&image(&target, own)).unwrap();
+            let mut first_column: Vec<_> = chosen.places.iter().zip(&chosen.labels).collect();
+            first_column.retain(|(place, _)| *place % 6 == 0);
+            first_column
+                .into_iter()
+                .map(|(_, label)| *label)
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(labels_of([0.7, 1.0]), [1, 3, 6]);
+        // Seven of nine: the last place has its middle, line 7, in the padding.
+        assert_eq!(labels_of([7.0 / 9.0, 1.0]), [1, 3, 5, 6]);
     }
 }
