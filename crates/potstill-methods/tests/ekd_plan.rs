@@ -6,6 +6,7 @@ use burn::tensor::Device;
 use potstill_methods::{GuidedStudent, GuidedTeacher, TeacherUpdate};
 use potstill_ops::{Point, Scope, count_trainable};
 use potstill_random::Seed;
+use potstill_tasks::TaskKind;
 use potstill_testing::networks::{context, module, network, own, plan, reads, refusal};
 
 fn names(points: &[Point]) -> Vec<String> {
@@ -118,6 +119,17 @@ fn the_mode_says_what_becomes_of_the_teacher() {
             }
         }
     }
+}
+
+#[test]
+fn a_detector_that_knows_no_stages_needs_points() {
+    let [student, teacher] = ["student", "teacher"].map(|role| network("fcos_cifar_resnet8", 3, role));
+    let mut both = context(&student, Some(&teacher));
+    both.task = TaskKind::Detection;
+    assert!(plan("kind = \"ekd\"", &both).is_ok());
+    both.teachers[0].stage_ends.clear();
+    let message = refusal("kind = \"ekd\"", &both);
+    assert!(message.contains("teacher_points"), "{message}");
 }
 
 #[test]

@@ -178,13 +178,17 @@ impl Options {
     ) -> Result<Reads, MethodError> {
         let [of_student, of_teacher] = [&self.student_points, &self.teacher_points];
         let is_usual = of_student.is_empty() && of_teacher.is_empty();
+        let levels = if is_usual {
+            three_common_levels(NAME, context, teacher, |end| &end.post)?
+        } else {
+            None
+        };
         let Reads {
             student: mut own,
             teacher: mut other,
-        } = if is_usual && is_pyramid(context.task) {
-            three_common_levels(NAME, context, teacher, |end| &end.post)?
-        } else {
-            Reads {
+        } = match levels {
+            Some(levels) => levels,
+            None => Reads {
                 student: blocks(
                     of_student,
                     context,
@@ -192,7 +196,7 @@ impl Options {
                     "student_points",
                 )?,
                 teacher: blocks(of_teacher, context, (teacher, "teacher"), "teacher_points")?,
-            }
+            },
         };
         let named = !of_student.is_empty() && !of_teacher.is_empty();
         if named && own.len() != other.len() {

@@ -28,8 +28,10 @@ pub(super) fn points_of(
     variant: usize,
 ) -> Result<[Vec<Point>; 2], MethodError> {
     let [named, taught] = [&options.student_points, &options.teacher_points];
-    if named.is_empty() && taught.is_empty() && is_pyramid(context.task) && !teacher.stage_ends.is_empty() {
-        let levels = three_common_levels(LetKd::NAME, context, teacher, |end| &end.post)?;
+    if named.is_empty()
+        && taught.is_empty()
+        && let Some(levels) = three_common_levels(LetKd::NAME, context, teacher, |end| &end.post)?
+    {
         return Ok([middle(levels.student), middle(levels.teacher)]);
     }
     let sides = [

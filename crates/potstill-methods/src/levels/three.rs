@@ -4,7 +4,7 @@
 use potstill_models::StageEnd;
 use potstill_ops::Point;
 
-use super::by_size;
+use super::{by_size, is_pyramid};
 use crate::{MethodError, NetworkInfo, PlanContext, Reads};
 
 /// How many there are.
@@ -31,7 +31,8 @@ pub(crate) fn three_levels(
     Ok(chosen.map(|level| pyramid[level].0.clone()).collect())
 }
 
-/// The three levels of those which both pyramids have, the student's behind their activation.
+/// The three levels of those which both pyramids have, the student's behind their activation. `None` where there are no two pyramids: on
+/// another task, or of a network that knows no levels.
 ///
 /// # Errors
 /// [`MethodError::NoCommonLevel`] if there is none.
@@ -40,7 +41,11 @@ pub(crate) fn three_common_levels(
     context: &PlanContext,
     teacher: &NetworkInfo,
     side: fn(&StageEnd) -> &Point,
-) -> Result<Reads, MethodError> {
+) -> Result<Option<Reads>, MethodError> {
+    let knows_levels = |info: &NetworkInfo| !info.stage_ends.is_empty();
+    if !(is_pyramid(context.task) && knows_levels(&context.student) && knows_levels(teacher)) {
+        return Ok(None);
+    }
     let ours = pyramid(method, (&context.student, "student"), |end| &end.post)?;
     let theirs = pyramid(method, (teacher, "teacher"), side)?;
     let pairs = by_size(method, context.image, &ours, &theirs)?;
@@ -52,7 +57,7 @@ pub(crate) fn three_common_levels(
             (ours[s].0.clone(), theirs[t].0.clone())
         })
         .unzip();
-    Ok(Reads { student, teacher })
+    Ok(Some(Reads { student, teacher }))
 }
 
 fn pyramid(

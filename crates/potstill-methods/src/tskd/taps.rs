@@ -29,17 +29,20 @@ pub(super) fn taps(
     teacher: &NetworkInfo,
 ) -> Result<Reads, MethodError> {
     let (named, taught) = (&options.student_points, &options.teacher_points);
-    let is_pyramid = is_pyramid(context.task);
-    let usual_tap = if is_pyramid {
+    let usual_tap = if is_pyramid(context.task) {
         TeacherTap::Post
     } else {
         TeacherTap::Pre
     };
     let tap = options.teacher_tap.unwrap_or(usual_tap);
-    let reads = if is_pyramid && named.is_empty() && taught.is_empty() && !teacher.stage_ends.is_empty() {
+    let levels = if named.is_empty() && taught.is_empty() {
         three_common_levels(Tskd::NAME, context, teacher, tap.side())?
     } else {
-        Reads {
+        None
+    };
+    let reads = match levels {
+        Some(levels) => levels,
+        None => Reads {
             student: match &named[..] {
                 [] => usual(context, &context.student, (TeacherTap::Post, "student"))?,
                 names => points_named(names, Tskd::NAME)?,
@@ -48,7 +51,7 @@ pub(super) fn taps(
                 [] => usual(context, teacher, (tap, "teacher"))?,
                 names => points_named(names, Tskd::NAME)?,
             },
-        }
+        },
     };
     check(&reads, teacher)?;
     Ok(reads)
