@@ -155,6 +155,19 @@ fn a_detectors_teacher_looks_at_images_of_reviews_only() {
 }
 
 #[test]
+fn steps_without_a_label_and_without_a_review_have_no_loss_and_go_on() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("run");
+    let recipe = one_stage().set("data.labelled=0.25").method("tskd", OPTIONS);
+    finish(&mut recipe.start(&[], &folder));
+    for row in rows(&folder) {
+        let [review, own] = ["tskd-review", "classes"].map(|term| row.train.terms[term]);
+        assert!(review.is_finite() && review > 0.0, "{review}");
+        assert!(own.is_finite() && own > 0.0, "{own}");
+    }
+}
+
+#[test]
 fn what_a_dense_review_cannot_do_is_refused_with_the_reason() {
     let refused = |options: &str, words: &[&str]| {
         let message = one_stage().method("tskd", options).plan(&[]).err().unwrap();

@@ -78,7 +78,8 @@ impl Learner {
         }
     }
 
-    fn update_by_gathered(&mut self, update: &mut UpdateContext<'_>) {
+    /// Moves the weights by what the batches of an update have gathered.
+    pub(super) fn update_by_gathered(&mut self, update: &mut UpdateContext<'_>) {
         let phase: &Phase = update.phase;
         let mut gathered = std::mem::take(&mut update.optimizers.gathered);
         let scales = match self.clip_norm {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use burn::tensor::Gradients;
+use burn::tensor::{Gradients, Tensor};
 use potstill_optim::{Optimizer, clip_by_global_norm};
 use potstill_recipe::OptimizerSpec;
 
@@ -100,6 +100,13 @@ impl Learner {
         profile: &mut StepProfile,
     ) {
         let Some(mut gradients) = gradients(weighted) else {
+            // No step backwards lets go of the forward pass's graph, and the tensor library frees such only in the next backward pass of
+            // any graph. Without one, steps without a term would pile up.
+            let one = Tensor::<1>::ones([1], &self.plain_device()).autodiff();
+            one.require_grad().backward();
+            if update.portion != Portion::WHOLE && update.portion.is_last {
+                self.update_by_gathered(update);
+            }
             return;
         };
         // Twice the forward passes: gradients of the maps and of the weights.
