@@ -123,8 +123,8 @@ fn specimen(spec: &RunSpec) -> Result<Batch, EngineError> {
 /// So many steps stand for all: a plan of any number of epochs answers at once.
 const LOOKED_AT: usize = 500_000;
 
-/// What each method reads in a step, and whether it looks at its teacher.
-type WhatIsRead = Vec<(Reads, bool)>;
+/// What each method reads in a step, and whether it looks at its teacher and reads what that gives.
+type WhatIsRead = Vec<(Reads, [bool; 2])>;
 
 /// The kinds of the student's steps, each with its first and how many epochs they make together. Steps in which the methods read the same
 /// are taken to cost the same. Of a longer run, steps at equal distances are looked at.
@@ -140,7 +140,10 @@ fn kinds(spec: &RunSpec, learner: &Learner) -> Vec<(Moment, f64)> {
         };
         let methods = learner.methods.iter().map(|planned| &planned.method);
         let read: WhatIsRead = methods
-            .map(|method| (method.reads_at(at), method.looks_at_teacher(at)))
+            .map(|method| {
+                let looks = [method.looks_at_teacher(at), method.reads_outputs(at)];
+                (method.reads_at(at), looks)
+            })
             .collect();
         match kinds.iter_mut().find(|(known, ..)| *known == read) {
             Some((.., count)) => *count += 1,

@@ -2,8 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
+use burn::tensor::{Device, Tensor};
+use potstill_engine::{MethodParts, Plan, PlanParts, Run, RunFolder};
+use potstill_methods::{LossTerm, Method, MethodError, Moment, StepContext};
+use potstill_models::{BuildOptions, FrozenModel, find};
+use potstill_ops::{Mode, Pass};
 use potstill_report::read_metrics;
 use potstill_testing::{
+    numbers::{assert_near, scope},
     recipe::{TestRecipe, tiny_recipe},
     runs::{checkpoint, finish, part},
 };
@@ -88,6 +94,90 @@ fn two_stage_detectors_compare_what_they_say_of_the_students_regions() {
             ("fgd", ""),
         ],
     );
+}
+
+/// Multiply-accumulates of the heads of a plan's teacher, for four images of 32x32.
+fn heads(plan: &Plan, teacher: &str) -> u64 {
+    let options = BuildOptions {
+        classes: Some(plan.spec.teachers[0].network.info.probe.classes),
+        ..BuildOptions::default()
+    };
+    let network = FrozenModel::from(&find(teacher).unwrap().build(options, &scope()).unwrap());
+    let images = Tensor::zeros([4, 32, 32, 3], &Device::flex());
+    let [mut whole, mut trunk] = [Pass::new(Mode::Running), Pass::new(Mode::Running)];
+    network.forward(images.clone(), &mut whole).unwrap();
+    network.come_by(&[], images, &mut trunk).unwrap();
+    whole.macs() - trunk.macs()
+}
+
+/// Has no loss, and sees of the teacher what it asks for.
+struct Onlooker {
+    reads_outputs: bool,
+}
+
+impl Method for Onlooker {
+    fn reads_outputs(&self, _: Moment) -> bool {
+        self.reads_outputs
+    }
+
+    fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        assert_eq!(step.teacher().outputs().is_ok(), self.reads_outputs);
+        Ok(Vec::new())
+    }
+}
+
+/// The same maps teach, whether the heads run because another method reads what they give, or not.
+#[test]
+fn a_teacher_whose_maps_alone_are_read_does_not_run_its_heads() {
+    let place = tempfile::tempdir().unwrap();
+    let segmenters = detectors("segmentation", "fcn_cifar_resnet8", "fcn_cifar_resnet14");
+    let pairs = [
+        (one_stage(), "cwd", "fcos_cifar_resnet20"),
+        (segmenters, "pkd", "fcn_cifar_resnet14"),
+    ];
+    for (recipe, kind, teacher) in pairs {
+        let recipe = recipe.method(kind, "");
+        let plan = |reads_outputs| {
+            let parts = PlanParts::open(recipe.recipe(&[])).unwrap();
+            let onlooker = MethodParts::new("onlooker", 1.0, Onlooker { reads_outputs });
+            Plan::from_parts(parts.method(onlooker)).unwrap()
+        };
+        let runs = [true, false].map(|reads_outputs| {
+            let folder = place.path().join(format!("{kind}-{reads_outputs}"));
+            let run = Run::start(plan(reads_outputs), RunFolder::create(&folder, false).unwrap());
+            finish(&mut run.unwrap());
+            let rows = read_metrics(folder.join("metrics.jsonl")).unwrap();
+            (part(&checkpoint(&folder), "student"), rows[0].train.terms[kind])
+        });
+        assert!(runs[0] == runs[1], "{kind} learned something else");
+        let expected = 2e-9 * heads(&plan(true), teacher) as f64;
+        assert!(expected > 0.0);
+        let [whole, maps] =
+            [true, false].map(|reads_outputs| plan(reads_outputs).estimate().unwrap().step_gflop);
+        assert_near(kind, &[whole - maps], &[expected], 1e-6);
+    }
+}
+
+#[test]
+fn methods_of_maps_say_so() {
+    let reads_outputs = |recipe: TestRecipe, kinds: &[(&str, &str)]| -> Vec<bool> {
+        let recipe = recipe.set("train.epochs=8");
+        let recipe = kinds
+            .iter()
+            .fold(recipe, |recipe, (kind, options)| recipe.method(kind, options));
+        let plan = recipe.plan(&[]).unwrap();
+        let methods = plan.methods().iter();
+        methods
+            .map(|planned| planned.method.reads_outputs(Moment::default()))
+            .collect()
+    };
+    let of_maps = ["cwd", "pkd", "fitnet", "mgd", "fgd", "review-kd", "tskd", "letkd"].map(|kind| (kind, ""));
+    assert_eq!(reads_outputs(one_stage(), &of_maps), [false; 8]);
+    let of_scores = [("kd", ""), ("tskd", "kl_weight = 1.0")];
+    assert_eq!(reads_outputs(one_stage(), &of_scores), [true; 2]);
+    let segmenters = detectors("segmentation", "fcn_cifar_resnet8", "fcn_cifar_resnet14");
+    let of_both = [("cwd", ""), ("cwd", "maps = \"features\"\nname = \"features\"")];
+    assert_eq!(reads_outputs(segmenters, &of_both), [true, false]);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, choice, settings};
 
 use crate::{
-    LossTerm, Method, MethodError, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
     levels::{Aligners, Levels, Named, is_pyramid, is_segmenter, summed},
 };
 
@@ -126,6 +126,10 @@ impl Method for Cwd {
             .as_ref()
             .map(|(levels, _)| levels.reads())
             .unwrap_or_default()
+    }
+
+    fn reads_outputs(&self, _: Moment) -> bool {
+        self.features.is_none()
     }
 
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {

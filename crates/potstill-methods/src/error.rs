@@ -290,6 +290,11 @@ pub enum MethodError {
         /// What the method does with the labels.
         reason: &'static str,
     },
+    /// Outputs of a teacher of which only maps were asked for.
+    #[error(
+        "the teacher's heads did not run: `Method::reads_outputs` has to say that its outputs are read in this step"
+    )]
+    UnreadOutputs,
     /// A map that was not read.
     #[error("{0}: `Method::reads` has to list it for this epoch")]
     Tap(#[from] potstill_ops::UnmetTap),

@@ -10,7 +10,7 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
 use crate::{
-    LossTerm, Method, MethodError, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
     levels::{Aligners, Levels, Named, summed},
 };
 
@@ -56,6 +56,10 @@ impl FitNet {
 impl Method for FitNet {
     fn reads(&self, _: StudentEpoch) -> Reads {
         self.levels.reads()
+    }
+
+    fn reads_outputs(&self, _: Moment) -> bool {
+        false
     }
 
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {

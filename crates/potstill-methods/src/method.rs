@@ -61,6 +61,12 @@ pub trait Method: Send {
         true
     }
 
+    /// Whether it reads in this step what its teacher gives, and not only the maps at the points of [`reads_at`](Self::reads_at). Where no
+    /// method does, a frozen teacher runs up to its heads only.
+    fn reads_outputs(&self, _at: Moment) -> bool {
+        true
+    }
+
     /// The loss terms of one step. The method's own modules run in `pass`. Asked of a method that has a teacher.
     ///
     /// # Errors

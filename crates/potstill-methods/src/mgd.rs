@@ -15,7 +15,7 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
 use crate::{
-    LossTerm, Method, MethodError, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
     levels::{Aligners, Levels, Named, is_segmenter, summed},
 };
 
@@ -103,6 +103,10 @@ impl Mgd {
 impl Method for Mgd {
     fn reads(&self, _: StudentEpoch) -> Reads {
         self.levels.reads()
+    }
+
+    fn reads_outputs(&self, _: Moment) -> bool {
+        false
     }
 
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {

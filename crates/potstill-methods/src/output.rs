@@ -54,10 +54,13 @@ impl NetworkOutput {
     }
 }
 
-/// What the teacher of an entry did with a batch.
+/// What the teacher of an entry did with a batch: constants, whether it trains or not.
 #[derive(Debug, Clone)]
 pub struct TeacherOutput {
-    output: NetworkOutput,
+    images: Tensor<4>,
+    taps: Taps,
+    /// `None` if nobody reads what the teacher gives: its heads did not run.
+    outputs: Option<Outputs>,
     tracked: Option<NetworkOutput>,
     /// The shares and outputs of several teachers; empty for one.
     members: Vec<(f64, Outputs)>,
@@ -67,7 +70,17 @@ impl TeacherOutput {
     /// Of a teacher that stays as it is.
     pub fn frozen(output: NetworkOutput) -> Self {
         Self {
-            output,
+            outputs: Some(output.outputs),
+            ..Self::maps_only(output.images, output.taps)
+        }
+    }
+
+    /// Of a teacher that stays as it is and whose maps alone are read, for images `[N, H, W, C]`.
+    pub fn maps_only(images: Tensor<4>, taps: Taps) -> Self {
+        Self {
+            images,
+            taps,
+            outputs: None,
             tracked: None,
             members: Vec::new(),
         }
@@ -75,10 +88,10 @@ impl TeacherOutput {
 
     /// Of a teacher that trains, whose pass is tracked.
     pub fn online(tracked: NetworkOutput) -> Self {
+        let constant = Self::frozen(tracked.detached());
         Self {
-            output: tracked.detached(),
             tracked: Some(tracked),
-            members: Vec::new(),
+            ..constant
         }
     }
 
@@ -86,41 +99,75 @@ impl TeacherOutput {
     /// are those of the mean of their softened probabilities, see [`StepContext::rows`](crate::StepContext::rows).
     ///
     /// # Errors
-    /// [`MethodError::Output`] if they give outputs of different kinds.
+    /// [`MethodError::Output`] if they give outputs of different kinds, [`MethodError::UnreadOutputs`] as [`outputs`](Self::outputs).
     pub fn mean(members: &[(f64, &Self)], probabilities: Probabilities) -> Result<Option<Self>, MethodError> {
         let Some((_, first)) = members.first() else {
             return Ok(None);
         };
         let total: f64 = members.iter().map(|(weight, _)| weight).sum();
-        let shares = || {
-            members
-                .iter()
-                .map(|(weight, member)| (weight / total, &member.output.outputs))
-        };
+        let shares = members
+            .iter()
+            .map(|(weight, member)| Ok((weight / total, member.outputs()?.clone())));
+        let members = shares.collect::<Result<Vec<_>, MethodError>>()?;
         // Of other outputs the mean is taken of rows only.
-        let outputs = if let Outputs::Logits(_) = &first.output.outputs {
-            let logits = shares().map(|(share, outputs)| Ok((share, outputs.logits()?.clone())));
-            let logits = logits.collect::<Result<Vec<_>, MethodError>>()?;
-            probabilities.mean(&logits, 1.0).map(Outputs::Logits)
-        } else {
-            Some(first.output.outputs.clone())
+        let outputs = match first.outputs()? {
+            Outputs::Logits(_) => {
+                let logits = members
+                    .iter()
+                    .map(|(share, outputs)| Ok((*share, outputs.logits()?.clone())));
+                let logits = logits.collect::<Result<Vec<_>, MethodError>>()?;
+                probabilities.mean(&logits, 1.0).map(Outputs::Logits)
+            }
+            others => Some(others.clone()),
         };
         Ok(outputs.map(|outputs| Self {
-            output: NetworkOutput {
-                images: first.output.images.clone(),
-                outputs,
-                taps: Taps::default(),
-            },
-            tracked: None,
-            members: shares()
-                .map(|(share, outputs)| (share, outputs.clone()))
-                .collect(),
+            outputs: Some(outputs),
+            members,
+            ..Self::maps_only(first.images.clone(), Taps::default())
         }))
     }
 
-    /// What it did, a constant, whether it trains or not.
-    pub fn constant(&self) -> &NetworkOutput {
-        &self.output
+    /// The images as the teacher took them, normalised, `[N, H, W, C]`, on the plain device.
+    pub fn images(&self) -> &Tensor<4> {
+        &self.images
+    }
+
+    /// What it gives.
+    ///
+    /// # Errors
+    /// [`MethodError::UnreadOutputs`] if the method says that it does not read this
+    /// ([`reads_outputs`](crate::Method::reads_outputs)).
+    pub fn outputs(&self) -> Result<&Outputs, MethodError> {
+        self.outputs.as_ref().ok_or(MethodError::UnreadOutputs)
+    }
+
+    /// Its logits `[N, K]`.
+    ///
+    /// # Errors
+    /// [`MethodError::Output`] if the network gives outputs of another kind; as [`outputs`](Self::outputs).
+    pub fn logits(&self) -> Result<Tensor<2>, MethodError> {
+        Ok(self.outputs()?.logits()?.clone())
+    }
+
+    /// Its maps.
+    pub fn taps(&self) -> &Taps {
+        &self.taps
+    }
+
+    /// Its map at a point, `[N, H, W, C]`.
+    ///
+    /// # Errors
+    /// As [`NetworkOutput::tap`].
+    pub fn tap(&self, point: &Point) -> Result<Tensor<4>, MethodError> {
+        Ok(self.taps.get(point)?)
+    }
+
+    /// Its maps at these points, in their order.
+    ///
+    /// # Errors
+    /// As [`NetworkOutput::tap`].
+    pub fn taps_at(&self, points: &[Point]) -> Result<Vec<Tensor<4>>, MethodError> {
+        points.iter().map(|point| self.tap(point)).collect()
     }
 
     /// The same pass of a teacher that trains beside the student, tracked. `None` for a frozen one, and for one that is updated first.
@@ -129,10 +176,13 @@ impl TeacherOutput {
     }
 
     /// What it gives, or what each of several gives, with its share in the mean: constants.
-    pub fn members(&self) -> Vec<(f64, &Outputs)> {
-        match &self.members[..] {
-            [] => vec![(1.0, &self.output.outputs)],
+    ///
+    /// # Errors
+    /// As [`outputs`](Self::outputs).
+    pub fn members(&self) -> Result<Vec<(f64, &Outputs)>, MethodError> {
+        Ok(match &self.members[..] {
+            [] => vec![(1.0, self.outputs()?)],
             several => several.iter().map(|(share, outputs)| (*share, outputs)).collect(),
-        }
+        })
     }
 }

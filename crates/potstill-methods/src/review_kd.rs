@@ -18,7 +18,7 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
 use crate::{
-    LossTerm, Method, MethodError, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
     levels::{check_strides, is_pyramid, is_segmenter, summed},
     plan_context::points_named,
 };
@@ -129,6 +129,10 @@ fn points(
 impl Method for ReviewKd {
     fn reads(&self, _: StudentEpoch) -> Reads {
         self.reads.clone()
+    }
+
+    fn reads_outputs(&self, _: Moment) -> bool {
+        false
     }
 
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {

@@ -54,8 +54,8 @@ impl<'a> Deref for StepContext<'a> {
 
 impl<'a> StepContext<'a> {
     /// The teacher on the plain device: a constant, whether it trains or not.
-    pub fn teacher(&self) -> &'a NetworkOutput {
-        self.teacher.constant()
+    pub fn teacher(&self) -> &'a TeacherOutput {
+        self.teacher
     }
 
     /// The student's rows of class scores, and the teacher's beside them, or those whose probabilities at this temperature are the mean of
@@ -64,7 +64,7 @@ impl<'a> StepContext<'a> {
     /// # Errors
     /// Outputs that the task has no rows of, or that do not stand beside each other.
     pub fn rows(&self, temperature: f64) -> Result<Vec<(Rows, Tensor<2>)>, MethodError> {
-        let (weights, outputs): (Vec<f64>, Vec<_>) = self.teacher.members().into_iter().unzip();
+        let (weights, outputs): (Vec<f64>, Vec<_>) = self.teacher.members()?.into_iter().unzip();
         let student = &self.student.outputs;
         let sets = self.task.rows(student, &outputs, self.targets, &self.context)?;
         let one = |RowSet { student, teachers }: RowSet| {

@@ -46,6 +46,27 @@ impl FrozenModel {
         }
     }
 
+    /// Runs the network for the maps at these points alone, which the pass's visitor sees. The heads of a detector or segmenter on a
+    /// backbone are left out if no point lies in them.
+    ///
+    /// # Errors
+    /// As [`forward`](Self::forward).
+    pub fn come_by(
+        &self,
+        points: &[Point],
+        images: Tensor<4>,
+        pass: &mut Pass<'_>,
+    ) -> Result<(), ModelError> {
+        match self {
+            Self::Ours(network) => {
+                network.prepare(pass);
+                network.get().come_by(points, images, pass);
+            }
+            Self::Onnx(network) => drop(network.forward(images, pass)?),
+        }
+        Ok(())
+    }
+
     /// Logits `[N, K]` by the running statistics, read at no point.
     ///
     /// # Errors

@@ -5,7 +5,11 @@ use potstill_methods::{NetworkOutput, TeacherOutput};
 use potstill_models::Outputs;
 
 use super::{
-    error::StepError, forward::Trace, learner::Learner, profile::StepPart, teacher_cache::TeacherCache,
+    error::StepError,
+    forward::{Trace, forward_frozen},
+    learner::Learner,
+    profile::StepPart,
+    teacher_cache::TeacherCache,
 };
 
 impl Learner {
@@ -19,12 +23,11 @@ impl Learner {
         trace: &mut Trace<'_>,
     ) -> Result<(TeacherOutput, u64), StepError> {
         let Some(mut cache) = self.teachers[index].cache.take() else {
-            let points = self.teacher_points(index, |planned| planned.method.reads_at(trace.at));
-            return Ok(self.forward_teacher(index, images, &points, trace)?);
+            return Ok(self.forward_teacher(index, images, trace)?);
         };
         let output = self.through_cache(&mut cache, index, images, indices, trace);
         self.teachers[index].cache = Some(cache);
-        output
+        Ok((TeacherOutput::frozen(output?), 0))
     }
 
     fn through_cache(
@@ -34,22 +37,21 @@ impl Learner {
         images: Tensor<4>,
         indices: &[usize],
         trace: &mut Trace<'_>,
-    ) -> Result<(TeacherOutput, u64), StepError> {
+    ) -> Result<NetworkOutput, StepError> {
         // A view is kept as a whole, with what is read in any step of the epoch.
         let epoch = trace.at.epoch;
         let points = self.teacher_points(index, |planned| planned.method.reads(epoch));
         let epoch = epoch.0;
         if let Some((logits, taps)) = cache.read(epoch, indices, &points, &images.device())? {
             trace.profile.record(StepPart::Teacher, 0);
-            let output = NetworkOutput {
+            return Ok(NetworkOutput {
                 images,
                 outputs: Outputs::Logits(logits),
                 taps,
-            };
-            return Ok((TeacherOutput::frozen(output), 0));
+            });
         }
-        let (output, macs) = self.forward_teacher(index, images, &points, trace)?;
-        let kept = cache.write(epoch, indices, &points, output.constant().clone())?;
-        Ok((TeacherOutput::frozen(kept), macs))
+        let teacher = &self.teachers[index];
+        let output = forward_frozen(&teacher.network.frozen(), teacher.mode, (images, &points), trace)?;
+        cache.write(epoch, indices, &points, output)
     }
 }

@@ -26,17 +26,17 @@ impl Learner {
         &self,
         index: usize,
         images: Tensor<4>,
-        points: &[Point],
         trace: &mut Trace<'_>,
     ) -> Result<(TeacherOutput, u64), ModelError> {
         let teacher = &self.teachers[index];
         match &teacher.network {
             TeacherNetwork::Frozen(network) => {
-                let output = forward_frozen(network, teacher.mode, (images, points), trace)?;
-                Ok((TeacherOutput::frozen(output), 0))
+                let output = self.look_at_frozen(index, (network, teacher.mode), images, trace)?;
+                Ok((output, 0))
             }
             TeacherNetwork::Online(network) => {
-                let mut taps = Taps::at(points);
+                let points = self.teacher_points(index, |planned| planned.method.reads_at(trace.at));
+                let mut taps = Taps::at(&points);
                 let mut pass = Pass::visited(Mode::Batch, &mut taps);
                 let outputs = network.forward(images.clone(), &mut pass);
                 let macs = pass.macs();
@@ -50,6 +50,27 @@ impl Learner {
                 Ok((TeacherOutput::online(tracked), macs))
             }
         }
+    }
+
+    /// The forward pass of a network that does not train, in the place of the teacher with this index: as much of it as the methods read in
+    /// this step.
+    pub(super) fn look_at_frozen(
+        &self,
+        index: usize,
+        (network, mode): (&FrozenModel, Mode),
+        images: Tensor<4>,
+        trace: &mut Trace<'_>,
+    ) -> Result<TeacherOutput, ModelError> {
+        let points = self.teacher_points(index, |planned| planned.method.reads_at(trace.at));
+        if self.needs_outputs(index, trace.at) {
+            let output = forward_frozen(network, mode, (images, &points), trace)?;
+            return Ok(TeacherOutput::frozen(output));
+        }
+        let mut taps = Taps::at(&points);
+        let mut pass = Pass::visited(mode, &mut taps);
+        network.come_by(&points, images.clone(), &mut pass)?;
+        trace.profile.record(StepPart::Teacher, pass.macs());
+        Ok(TeacherOutput::maps_only(images, taps))
     }
 
     /// The student's forward pass.
@@ -77,6 +98,15 @@ impl Learner {
     pub(super) fn needs_teacher(&self, index: usize, at: Moment) -> bool {
         let mut own = self.methods.iter().filter(|planned| planned.learns_from(index));
         self.teachers[index].is_online() || own.any(|planned| planned.method.looks_at_teacher(at))
+    }
+
+    /// Whether a method reads in a step what the teacher with this index gives, and not only its maps. The mean of several is one of outputs.
+    fn needs_outputs(&self, index: usize, at: Moment) -> bool {
+        let mut own = self.methods.iter().filter(|planned| planned.learns_from(index));
+        own.any(|planned| {
+            let reads = planned.method.reads_outputs(at) || planned.teachers.len() > 1;
+            reads && planned.method.looks_at_teacher(at)
+        })
     }
 }
 

@@ -13,7 +13,7 @@ use potstill_tasks::{LossTerm, terms_where_known};
 use super::{
     backward::UpdateContext,
     error::StepError,
-    forward::{Trace, forward_frozen},
+    forward::Trace,
     inputs::Inputs,
     learner::Learner,
     profile::{StepPart, StepProfile},
@@ -127,10 +127,7 @@ impl Learner {
                     teachers.lead.loss += lead.loss;
                     teachers.lead.terms.extend(lead.terms);
                     let network = self.teachers[index].network.frozen();
-                    let images = tracked.images.clone();
-                    let points = self.teacher_points(index, |planned| planned.method.reads_at(trace.at));
-                    let images = (images, &points[..]);
-                    TeacherOutput::frozen(forward_frozen(&network, Mode::Batch, images, trace)?)
+                    self.look_at_frozen(index, (&network, Mode::Batch), tracked.images.clone(), trace)?
                 }
                 _ => {
                     teachers.macs += macs;

@@ -22,7 +22,7 @@ use burn::{
     module::Module,
     tensor::{Int, Tensor},
 };
-use potstill_ops::{Mode, Parameters, Pass, adaptive_avg_pool};
+use potstill_ops::{Mode, Parameters, Pass, Taps, adaptive_avg_pool};
 use potstill_recipe::MethodSpec;
 use potstill_settings::Key;
 use potstill_tasks::cross_entropy;
@@ -36,8 +36,8 @@ use self::{
     options::{GuideKind, Options, TeacherMode, Transfer, UpdateOrder},
 };
 use crate::{
-    LossTerm, Method, MethodError, MethodInfo, NetworkOutput, Part, PlanContext, Reads, StepContext,
-    StudentEpoch, TargetNeed, TeacherStep, TeacherUpdate, TeacherUse,
+    LossTerm, Method, MethodError, MethodInfo, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    TargetNeed, TeacherStep, TeacherUpdate, TeacherUse,
 };
 
 /// Evolutionary knowledge distillation, planned for two networks.
@@ -138,14 +138,14 @@ impl Ekd {
     /// The heads' losses where the teacher moves first, which reach its maps if those are tracked.
     fn heads(
         &self,
-        teacher: &NetworkOutput,
+        teacher: &Taps,
         labels: &Tensor<1, Int>,
         pass: &mut Pass<'_>,
     ) -> Result<Vec<Tensor<1>>, MethodError> {
         let places = self.reads.teacher.iter().zip(&self.sizes);
         let halves = self.halves(self.options.eta > 0.0);
         let heads = halves.iter().zip(places).map(|(half, (point, &size))| {
-            let (_, logits) = half.forward(adaptive_avg_pool(teacher.tap(point)?, size), pass);
+            let (_, logits) = half.forward(adaptive_avg_pool(teacher.get(point)?, size), pass);
             Ok(cross_entropy(logits, labels.clone(), 0.0))
         });
         heads.collect()
@@ -156,7 +156,7 @@ impl Ekd {
     fn guided(
         &self,
         step: &StepContext<'_>,
-        teacher: &NetworkOutput,
+        teacher: &Taps,
         pass: &mut Pass<'_>,
     ) -> Result<Guided, MethodError> {
         let reads = self.reads.student.iter().zip(&self.reads.teacher);
@@ -165,7 +165,7 @@ impl Ekd {
         let mut again = Pass::new(Mode::Batch);
         let mut guided = Guided::default();
         for (pair, ((own, other), half_of_student)) in reads.zip(&self.student.pairs).enumerate() {
-            let (ours, theirs) = (step.student.tap(own)?, teacher.tap(other)?);
+            let (ours, theirs) = (step.student.tap(own)?, teacher.get(other)?);
             let (ours, theirs) = at_the_smaller_size(ours, theirs);
             let target = match halves.get(pair) {
                 Some(half) if self.teacher_first() => half.forward(theirs, &mut again).0,
@@ -223,6 +223,10 @@ impl Method for Ekd {
         self.reads.clone()
     }
 
+    fn reads_outputs(&self, _: Moment) -> bool {
+        self.transfer.is_some()
+    }
+
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {
         let mut parts: Vec<Part<&dyn Parameters>> = vec![Part::beside_student(&self.student)];
         if let Some(halves) = &self.teacher {
@@ -248,9 +252,9 @@ impl Method for Ekd {
             return Ok(Vec::new());
         }
         let heads = if self.supervises_deeply() {
-            self.heads(step.teacher, step.targets.class()?, pass)?
+            self.heads(&step.teacher.taps, step.targets.class()?, pass)?
         } else {
-            self.heads(&step.teacher.detached(), step.targets.class()?, pass)?
+            self.heads(&step.teacher.taps.detached(), step.targets.class()?, pass)?
         };
         Ok(self.heads_term(step.id, heads).into_iter().collect())
     }
@@ -258,8 +262,8 @@ impl Method for Ekd {
     fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
         let options = &self.options;
         let teacher = match step.teacher.tracked() {
-            Some(tracked) if self.supervises_deeply() => tracked,
-            _ => step.teacher(),
+            Some(tracked) if self.supervises_deeply() => &tracked.taps,
+            _ => step.teacher().taps(),
         };
         let guided = self.guided(step, teacher, pass)?;
         let (name, ramp) = (

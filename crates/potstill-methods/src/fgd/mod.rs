@@ -20,7 +20,7 @@ pub use self::box_masks::BoxMasks;
 pub use self::context_block::ContextBlock;
 pub use self::loss::{FgdTerms, FgdWeights, fgd_terms};
 use crate::{
-    LossTerm, Method, MethodError, MethodInfo, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    LossTerm, Method, MethodError, MethodInfo, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
     TargetNeed,
     levels::{Aligners, Levels, Named, summed},
 };
@@ -126,6 +126,10 @@ impl Method for Fgd {
 
     fn reads(&self, _: StudentEpoch) -> Reads {
         self.levels.reads()
+    }
+
+    fn reads_outputs(&self, _: Moment) -> bool {
+        false
     }
 
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {

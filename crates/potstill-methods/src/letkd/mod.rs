@@ -43,8 +43,8 @@ use self::{
     points::{place_beside, points_of},
 };
 use crate::{
-    LossTerm, Method, MethodError, MethodInfo, PlanContext, PrepareContext, Prepared, Reads, StepContext,
-    StudentEpoch, TargetNeed, Targets,
+    LossTerm, Method, MethodError, MethodInfo, Moment, PlanContext, PrepareContext, Prepared, Reads,
+    StepContext, StudentEpoch, TargetNeed, Targets,
 };
 
 /// One layer of the student with the place of the teacher that supervises it.
@@ -262,6 +262,10 @@ impl Method for LetKd {
             student: self.pairs().map(Pair::point_of_scores).collect(),
             teacher: self.pairs().map(|pair| pair.place.point.clone()).collect(),
         }
+    }
+
+    fn reads_outputs(&self, _: Moment) -> bool {
+        false
     }
 
     fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {

@@ -185,6 +185,10 @@ impl Method for Tskd {
         self.kl_weight > 0.0 || self.reviews_at(at)
     }
 
+    fn reads_outputs(&self, _: Moment) -> bool {
+        self.kl_weight > 0.0
+    }
+
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {
         let mut parts: Vec<Part<&dyn Parameters>> = vec![Part::beside_student(&self.forecasters)];
         parts.extend(self.snapshots.parts());
