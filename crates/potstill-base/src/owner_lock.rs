@@ -62,7 +62,7 @@ impl OwnerLock {
             let mut file = options.open(path)?;
             match file.try_lock() {
                 // A file system without locks has none to hold.
-                Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {}
+                Err(TryLockError::Error(error)) if is_lockless(&error) => {}
                 Err(TryLockError::Error(error)) => return Err(error),
                 Err(TryLockError::WouldBlock) => return Ok(Claim::Owned(Owner::read(&mut file))),
                 Ok(()) => {}
@@ -78,6 +78,13 @@ impl OwnerLock {
             }
         }
     }
+}
+
+/// Whether a file system says by this that it has no locks.
+fn is_lockless(error: &io::Error) -> bool {
+    // `ENOLCK`, by which network file systems without a lock service say it.
+    let no_locks = cfg!(target_os = "linux").then_some(37);
+    error.kind() == io::ErrorKind::Unsupported || (no_locks.is_some() && error.raw_os_error() == no_locks)
 }
 
 impl Drop for OwnerLock {
@@ -142,9 +149,20 @@ fn host() -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::{fs, thread};
+    use std::{fs, io, thread};
 
-    use super::{Claim, OwnerLock};
+    use super::{Claim, OwnerLock, is_lockless};
+
+    #[test]
+    fn a_file_system_without_locks_is_known_from_a_broken_one() {
+        assert!(is_lockless(&io::ErrorKind::Unsupported.into()));
+        // EIO and, on Linux, ENOLCK.
+        assert!(!is_lockless(&io::Error::from_raw_os_error(5)));
+        assert_eq!(
+            is_lockless(&io::Error::from_raw_os_error(37)),
+            cfg!(target_os = "linux")
+        );
+    }
 
     #[test]
     fn one_of_many_has_it() {
