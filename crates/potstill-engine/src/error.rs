@@ -125,6 +125,16 @@ pub enum EngineError {
     /// A run that has not come to its end.
     #[error("the run in {} is not finished", .0.display())]
     Unfinished(PathBuf),
+    /// A run whose results are there, and whose checkpoints are gone.
+    #[error(
+        "the checkpoints of the run in {} are gone, and its results are there still, so that nothing was touched: `--overwrite` \
+         begins again",
+        .0.display()
+    )]
+    LostCheckpoint(PathBuf),
+    /// A run that is to be done once more, and of which nothing is left to compare with.
+    #[error("nothing of any epoch of the run in {} is left to compare with: no row of metrics, no checkpoint", .0.display())]
+    NothingToCompare(PathBuf),
     /// A run that is to be replayed, and in which no step was refused.
     #[error(
         "no step of the run in {} was kept to be replayed: a run that is stopped by a loss that is not finite keeps it", .0.display()

@@ -38,7 +38,8 @@ pub struct RunFolder {
 }
 
 impl RunFolder {
-    fn at(path: &Path) -> Self {
+    /// The folder at a path, whatever is there.
+    pub(crate) fn at(path: &Path) -> Self {
         Self {
             path: path.into(),
             owned: None,
@@ -63,7 +64,7 @@ impl RunFolder {
         Ok(folder)
     }
 
-    /// Says whether [`create`](Self::create) would succeed, without touching anything.
+    /// Says whether [`create`](Self::create) would succeed. Nothing of a run is touched: `run.lock` is held for a moment.
     ///
     /// # Errors
     /// As [`create`](Self::create).
@@ -143,14 +144,14 @@ impl RunFolder {
         remove_if_there(&self.recipe())
     }
 
-    /// Removes what a run leaves besides its recipe: the last checkpoint first, without which the rest is nothing.
+    /// Removes what a run leaves besides its recipe. The checkpoints that a run goes on from where the last one is broken go first, then
+    /// the last one: who is killed before that leaves the run that was there, and after that none, never one that goes on from an older state.
     pub(crate) fn clear_results(&self) -> Result<(), EngineError> {
+        remove_folder(&self.checkpoints())?;
+        remove_if_there(&self.best())?;
         remove_if_there(&self.last())?;
-        for folder in [self.checkpoints(), self.student(), self.pictures()] {
-            if folder.is_dir() {
-                fs::remove_dir_all(&folder).map_err(EngineError::io("remove", folder))?;
-            }
-        }
+        remove_folder(&self.student())?;
+        remove_folder(&self.pictures())?;
         let entries = self
             .path
             .read_dir()
@@ -291,6 +292,19 @@ pub(crate) fn remove_if_there(path: &Path) -> Result<(), EngineError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed.map_err(EngineError::io("remove", path)),
     }
+}
+
+/// Removes a folder, if it is there, with everything in it.
+fn remove_folder(path: &Path) -> Result<(), EngineError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(EngineError::io("remove", path)),
+    }
+}
+
+/// Whether something is there. A file system that does not answer is an error: it does not say that nothing is there.
+pub(crate) fn exists(path: &Path) -> Result<bool, EngineError> {
+    path.try_exists().map_err(EngineError::io("look at", path))
 }
 
 /// Who writes in a folder.

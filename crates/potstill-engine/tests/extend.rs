@@ -65,6 +65,38 @@ fn an_extended_run_equals_one_that_was_longer_from_the_start() {
 }
 
 #[test]
+fn an_extension_that_was_cut_off_before_its_recipe_can_be_another_one() {
+    let place = tempfile::tempdir().unwrap();
+    let [whole, grown] = ["whole", "grown"].map(|name| place.path().join(name));
+    finish(&mut constant().start(&["train.epochs=2"], &whole));
+    finish(&mut constant().start(&["train.epochs=1"], &grown));
+    let recipe = fs::read(grown.join("recipe.toml")).unwrap();
+    let finished = fs::read(grown.join("summary.json")).unwrap();
+    // Killed before the recipe, and before the summary.
+    drop(extended(&grown, 3).unwrap());
+    fs::write(grown.join("recipe.toml"), &recipe).unwrap();
+    drop(extended(&grown, 2).unwrap());
+    fs::write(grown.join("recipe.toml"), &recipe).unwrap();
+    fs::write(grown.join("summary.json"), &finished).unwrap();
+    finish(&mut extended(&grown, 1).unwrap());
+    assert!(bits(&whole.join("last.safetensors")) == bits(&grown.join("last.safetensors")));
+}
+
+#[test]
+fn a_broken_last_checkpoint_is_told_as_it_is() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("run");
+    finish(&mut constant().start(&["train.epochs=1"], &folder));
+    let path = folder.join("last.safetensors");
+    let mut bytes = fs::read(&path).unwrap();
+    let end = bytes.len() - 9;
+    bytes[end] ^= 1;
+    fs::write(&path, bytes).unwrap();
+    let said = extended(&folder, 1).err().unwrap().to_string();
+    assert!(said.contains("SHA-256"), "{said}");
+}
+
+#[test]
 fn what_cannot_go_on_is_refused_and_loses_nothing() {
     let place = tempfile::tempdir().unwrap();
     let [cosine, begun] = ["cosine", "begun"].map(|name| place.path().join(name));

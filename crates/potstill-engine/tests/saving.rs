@@ -10,7 +10,7 @@ use std::{
 };
 
 use potstill_engine::{
-    CheckpointChoice, EngineError, EpochProgress, NoObserver, Observer, Run, RunFolder, export,
+    CheckpointChoice, EngineError, EpochProgress, NoObserver, Observer, Plan, Run, RunFolder, export,
 };
 use potstill_models::weights::TensorFile;
 use potstill_report::{read_metrics, read_summary};
@@ -298,10 +298,107 @@ fn recipe_images_and_teacher_are_compared_when_a_run_goes_on() {
         }
         let metadata = BTreeMap::from([("potstill".to_owned(), state.to_string())]);
         rewritten(&path, &metadata);
-        let error = resumed(&[]).unwrap().go(&mut NoObserver, &AtomicBool::new(false));
-        let error = error.unwrap_err().to_string();
+        let rows = fs::read(folder.join("metrics.jsonl")).ok();
+        let error = resumed(&[]).err().unwrap().to_string();
         assert!(error.contains(named), "{error}");
+        assert_eq!(fs::read(folder.join("metrics.jsonl")).ok(), rows);
     }
+}
+
+#[test]
+fn an_extension_on_other_images_is_refused_and_the_run_stays_finished() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("run");
+    let constant = tiny_recipe()
+        .set("train.schedule={ kind = \"constant\" }")
+        .set("train.epochs=1");
+    finish(&mut constant.start(&[], &folder));
+    let path = folder.join("last.safetensors");
+    let file = TensorFile::read(&path).unwrap();
+    let mut state: serde_json::Value = serde_json::from_str(&file.metadata["potstill"]).unwrap();
+    state["origin"]["images"]["training"]["digest"] = "0".into();
+    rewritten(
+        &path,
+        &BTreeMap::from([("potstill".to_owned(), state.to_string())]),
+    );
+    let files = ["last.safetensors", "recipe.toml", "summary.json", "metrics.jsonl"];
+    let before = files.map(|file| fs::read(folder.join(file)).unwrap());
+    let run = RunFolder::open(&folder).unwrap();
+    let longer = Run::longer_recipe(constant.recipe(&[]), &run, 1).unwrap();
+    let error = Run::extend(Plan::new(longer).unwrap(), run).err().unwrap();
+    assert!(matches!(error, EngineError::Changed { .. }), "{error}");
+    assert_eq!(files.map(|file| fs::read(folder.join(file)).unwrap()), before);
+}
+
+#[test]
+fn a_finished_run_without_its_checkpoints_is_not_begun_again_unasked() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("run");
+    finish(&mut three_epochs().start(&["train.epochs=1"], &folder));
+    for file in ["last.safetensors", "best.safetensors"] {
+        fs::remove_file(folder.join(file)).unwrap();
+    }
+    let plan = three_epochs().plan(&["train.epochs=1"]).unwrap();
+    let error = Run::resume(plan, RunFolder::open(&folder).unwrap())
+        .err()
+        .unwrap();
+    assert!(matches!(error, EngineError::LostCheckpoint(_)), "{error}");
+    assert!(folder.join("student/model.safetensors").is_file());
+}
+
+#[test]
+fn a_lost_best_of_a_run_at_its_end_keeps_its_epoch() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = whole(place.path());
+    let best = |folder: &Path| read_summary(folder.join("summary.json")).unwrap().best;
+    let before = best(&folder);
+    // As if the best had been the first epoch, whose checkpoint is not kept.
+    let path = folder.join("last.safetensors");
+    let file = TensorFile::read(&path).unwrap();
+    let mut state: serde_json::Value = serde_json::from_str(&file.metadata["potstill"]).unwrap();
+    state["best"]["epoch"] = 1.into();
+    rewritten(
+        &path,
+        &BTreeMap::from([("potstill".to_owned(), state.to_string())]),
+    );
+    fs::remove_file(folder.join("best.safetensors")).unwrap();
+    let said = finish_aloud(resume(&folder));
+    assert!(
+        said.iter().any(|line| line.contains("which is 1, are lost")),
+        "{said:?}"
+    );
+    assert_eq!(best(&folder).epoch, 1);
+    assert_eq!(best(&folder).metrics, before.metrics);
+}
+
+#[test]
+fn the_digest_of_the_best_outlives_a_resume_from_the_best_itself() {
+    let place = tempfile::tempdir().unwrap();
+    whole(place.path());
+    let left = place.path().join("1");
+    let noted = |folder: &Path| {
+        let file = TensorFile::read(&folder.join("last.safetensors")).unwrap();
+        let state: serde_json::Value = serde_json::from_str(&file.metadata["potstill"]).unwrap();
+        state["best_digest"].clone()
+    };
+    assert_eq!(noted(&left), serde_json::Value::Null);
+    // A step more, so that the last checkpoint is no longer the best one.
+    go_on(&mut resume(&left), 1);
+    let best = TensorFile::read(&left.join("best.safetensors")).unwrap();
+    assert_eq!(noted(&left), best.metadata["potstill_sha256"]);
+}
+
+#[test]
+fn a_refused_step_is_told_where_it_cannot_be_kept() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("run");
+    let mut run = tiny_recipe()
+        .without_table("teacher")
+        .start(&["train.optimizer.lr=1e30"], &folder);
+    // As a disk that takes no more.
+    fs::create_dir(folder.join("refused.safetensors")).unwrap();
+    let error = run.go(&mut NoObserver, &AtomicBool::new(false)).unwrap_err();
+    assert!(matches!(error, EngineError::NonFinite { .. }), "{error}");
 }
 
 /// Gives a checkpoint other texts.

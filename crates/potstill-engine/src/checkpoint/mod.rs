@@ -30,6 +30,9 @@ use crate::{
 
 pub use self::report::{CheckpointReport, TensorReport};
 
+/// Tensors by name.
+type StoredTensors = BTreeMap<String, StoredTensor>;
+
 /// Where a run is: epochs that are done, and steps of the epoch that is not.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Position {
@@ -110,7 +113,15 @@ impl Checkpoint {
 
     /// Reads a checkpoint: its state, and its tensors by name.
     pub(crate) fn read(path: &Path) -> Result<(Self, BTreeMap<String, StoredTensor>), EngineError> {
-        let file = TensorFile::read(path)?;
+        let (state, tensors, _) = Self::read_with_digest(path)?;
+        Ok((state, tensors))
+    }
+
+    /// Reads a checkpoint: its state, its tensors by name, and the digest that it carries and has; `None` before there were digests.
+    pub(crate) fn read_with_digest(
+        path: &Path,
+    ) -> Result<(Self, StoredTensors, Option<String>), EngineError> {
+        let mut file = TensorFile::read(path)?;
         let broken = |reason: String| EngineError::Checkpoint {
             file: path.into(),
             reason,
@@ -129,10 +140,11 @@ impl Checkpoint {
             });
         }
         let run_state = Self::parse(run_state).map_err(broken)?;
-        if run_state.version >= WITH_DIGEST && !file.metadata.contains_key(DIGEST_KEY) {
+        let digest = file.metadata.remove(DIGEST_KEY);
+        if run_state.version >= WITH_DIGEST && digest.is_none() {
             return Err(broken("it is not as it was written: its digest is gone".into()));
         }
-        Ok((run_state, file.tensors))
+        Ok((run_state, file.tensors, digest))
     }
 
     /// Reads the checkpoint of the end of this epoch, which counts from 1.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, path::Path};
 
-use potstill_models::weights::{DIGEST_KEY, StoredTensor, TensorFile};
+use potstill_models::weights::StoredTensor;
 use potstill_report::EpochResult;
 use serde::Serialize;
 
@@ -59,8 +59,7 @@ impl CheckpointReport {
     /// # Errors
     /// The file is no checkpoint, is of a newer version, or is not as it was written.
     pub fn read(path: &Path) -> Result<Self, EngineError> {
-        let (state, tensors) = Checkpoint::read(path)?;
-        let sha256 = TensorFile::read(path)?.metadata.remove(DIGEST_KEY);
+        let (state, tensors, sha256) = Checkpoint::read_with_digest(path)?;
         let origin = state.origin.as_ref();
         Ok(Self {
             version: state.version,

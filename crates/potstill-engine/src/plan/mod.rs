@@ -38,7 +38,7 @@ use self::{
     teachers::{PlannedTeacher, TeacherFacts},
     timeline::Timeline,
 };
-use crate::{error::EngineError, train::learner::Learner};
+use crate::{error::EngineError, origin::Origin, train::learner::Learner};
 
 /// A run before its first step: what it is, and what trains in it.
 ///
@@ -184,6 +184,11 @@ impl Plan {
     }
 
     /// What the run is, and what trains in it.
+    /// What the run would learn from, as it is now.
+    pub(crate) fn origin(&self) -> Result<Origin, EngineError> {
+        Origin::of(&self.spec, &self.learner.teachers)
+    }
+
     pub(crate) fn into_parts(self) -> (RunSpec, Learner) {
         (self.spec, self.learner)
     }

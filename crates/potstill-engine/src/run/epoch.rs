@@ -55,8 +55,11 @@ impl Run {
             let done = self
                 .learner
                 .step(&batch, epoch, step, &mut update, &mut StepProfile::start());
-            if let Err(StepError::NonFinite { .. }) = &done {
-                self.keep_refused(&batch)?;
+            if let Err(StepError::NonFinite { .. }) = &done
+                && let Err(error) = self.keep_refused(&batch)
+            {
+                // The loss is what stops the run, whatever the disk says.
+                observer.says(&format!("warning: the refused step cannot be replayed: {error}"));
             }
             let report = done.map_err(|refused| refused.at(self.position.epoch.0 + 1, step + 1, rate))?;
             self.learner.end_step(Moment { epoch, step })?;

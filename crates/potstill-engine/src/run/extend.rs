@@ -6,6 +6,7 @@ use potstill_report::{EpochRow, Summary, read_summary, write_summary};
 
 use super::{Run, newest::Newest};
 use crate::{
+    checkpoint::Checkpoint,
     error::EngineError,
     plan::{
         Plan,
@@ -48,22 +49,20 @@ impl Run {
     /// where the longer run would have come to the same point, the result is the same to the bit.
     ///
     /// # Errors
-    /// A checkpoint that is broken or belongs to another recipe; rounds of a method that a longer run would have had elsewhere.
+    /// A checkpoint that is broken or belongs to another recipe; images or teachers that are not those that the run began with; rounds of a
+    /// method that a longer run would have had elsewhere.
     pub fn extend(plan: Plan, folder: RunFolder) -> Result<Self, EngineError> {
         let summary = finished_summary(&folder)?;
         let folder = folder.claim()?;
         folder.tidy()?;
-        let path = folder.last();
-        let before =
-            std::fs::read_to_string(folder.recipe()).map_err(EngineError::io("read", folder.recipe()))?;
-        let (before, longer) = (Digest::of(before), plan.spec.hash()?);
-        let newest = Newest::of(&folder)?.filter(|newest| newest.path == path);
-        // Of the longer run where an extension was cut off before its recipe was written.
-        let newest = newest.filter(|newest| [&before, &longer].contains(&&newest.state.recipe));
-        let Some(newest) = newest else {
+        let (before, longer) = (recipe_digest(&folder)?, plan.spec.hash()?);
+        let newest = Newest::read(folder.last())?;
+        let state = &newest.state;
+        if ![&before, &longer].contains(&&state.recipe) && !is_cut_off(state, &before) {
             let reason = "it is not the last checkpoint of the run that is to go on".into();
-            return Err(EngineError::Checkpoint { file: path, reason });
-        };
+            let file = newest.path;
+            return Err(EngineError::Checkpoint { file, reason });
+        }
         let text = plan.spec.text()?;
         let (recipe, summary_file) = (folder.recipe(), folder.summary());
         let mut run = Self::continued(plan, folder, newest, longer)?;
@@ -71,7 +70,6 @@ impl Run {
         run.extends = Some(before);
         run.save(false)?;
         run.extends = None;
-        write_atomically(&recipe, text.as_bytes()).map_err(EngineError::io("write", recipe))?;
         let unfinished = Summary {
             finished: false,
             epochs: run.spec.epochs(),
@@ -79,6 +77,8 @@ impl Run {
             ..summary
         };
         write_summary(summary_file, &unfinished)?;
+        // Last: as long as it is the shorter one, the run can be extended once more, by as many epochs or others.
+        write_atomically(&recipe, text.as_bytes()).map_err(EngineError::io("write", recipe))?;
         Ok(run)
     }
 }
@@ -86,14 +86,27 @@ impl Run {
 fn finished_summary(folder: &RunFolder) -> Result<Summary, EngineError> {
     if folder.summary().is_file() {
         let summary = read_summary(folder.summary())?;
-        // An extension that was cut off before it wrote its summary is resumed, not extended once more.
-        let recipe =
-            std::fs::read_to_string(folder.recipe()).map_err(EngineError::io("read", folder.recipe()))?;
-        if summary.finished && summary.recipe_hash == Digest::of(recipe) {
+        let recipe = recipe_digest(folder)?;
+        if summary.finished && summary.recipe_hash == recipe {
+            return Ok(summary);
+        }
+        if Checkpoint::read(&folder.last()).is_ok_and(|(state, _)| is_cut_off(&state, &recipe)) {
             return Ok(summary);
         }
     }
     Err(EngineError::Unfinished(folder.path().into()))
+}
+
+/// The fingerprint of the recipe in a folder.
+fn recipe_digest(folder: &RunFolder) -> Result<String, EngineError> {
+    let path = folder.recipe();
+    let text = std::fs::read_to_string(&path).map_err(EngineError::io("read", path))?;
+    Ok(Digest::of(text))
+}
+
+/// Whether this is the state of a run with that recipe, at its end, which was being extended when the process was killed.
+fn is_cut_off(state: &Checkpoint, recipe: &str) -> bool {
+    state.extends.as_deref() == Some(recipe)
 }
 
 /// Whether the longer run would have had its rounds where this one had them.

@@ -116,6 +116,7 @@ impl Run {
         let known = last.filter(|row| self.best.as_ref().is_some_and(|best| best.epoch == row.epoch));
         let best = match known.and_then(|row| row.test.clone()) {
             Some(metrics) => metrics,
+            None if self.best_is_lost => Metrics::new(),
             None => self.measure_weights(&self.best_student()?, test)?,
         };
         Ok(Some(FinalTest {

@@ -78,12 +78,14 @@ pub struct Run {
     optimizers: Optimizers,
     position: Position,
     best: Option<EpochResult>,
+    /// Whether nothing has the weights of the best epoch any more, and no epoch comes.
+    best_is_lost: bool,
     totals: RunningMean,
     seconds: f64,
     recipe_hash: String,
     /// The fingerprint of the shorter recipe that this run extends, until its own is written.
     extends: Option<String>,
-    /// What the run learned from when it began; `None` until that is looked at.
+    /// What the run learned from when it began; `None` until that is looked at, and in memory.
     origin: Option<Origin>,
     /// Where the run was when `last.safetensors` was written; `None` where there is none, or a broken one.
     saved: Option<Position>,
@@ -131,6 +133,7 @@ impl Run {
             learner,
             position: Position::default(),
             best: None,
+            best_is_lost: false,
             totals: RunningMean::default(),
             seconds: 0.0,
             extends: None,
@@ -150,8 +153,7 @@ impl Run {
     /// Runs to the end, or until `stop` is set; then the present step is finished and a checkpoint written, if there is a folder.
     ///
     /// # Errors
-    /// Broken data, a loss or a student that is not finite, a folder that cannot be written; images or teachers that are not those that the
-    /// run began with.
+    /// Broken data, a loss or a student that is not finite, a folder that cannot be written.
     pub fn go(&mut self, observer: &mut dyn Observer, stop: &AtomicBool) -> Result<Outcome, EngineError> {
         for line in std::mem::take(&mut self.told) {
             observer.says(&line);
@@ -162,7 +164,9 @@ impl Run {
         for note in self.spec.notes() {
             observer.says(&note);
         }
-        self.check_origin(observer)?;
+        if self.origin.is_none() && self.output.is_some() {
+            self.origin = Some(Origin::of(&self.spec, &self.learner.teachers)?);
+        }
         if self.position == Position::default() {
             self.warn_of_classes(observer)?;
         }
@@ -195,24 +199,6 @@ impl Run {
         }
         self.finish()?;
         Ok(Outcome::Finished)
-    }
-
-    /// Looks at what the run learns from, which must be what it began with. A run in memory does not go on elsewhere.
-    fn check_origin(&mut self, observer: &mut dyn Observer) -> Result<(), EngineError> {
-        let Some(folder) = self.folder().map(|folder| folder.path().to_owned()) else {
-            return Ok(());
-        };
-        let now = Origin::of(&self.spec, &self.learner.teachers)?;
-        if let Some(then) = &self.origin {
-            if let Some(reason) = then.difference(&now) {
-                return Err(EngineError::Changed { folder, reason });
-            }
-            if let Some(note) = then.version_note(&now) {
-                observer.says(&note);
-            }
-        }
-        self.origin = Some(now);
-        Ok(())
     }
 
     /// What the run is.

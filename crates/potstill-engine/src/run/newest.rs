@@ -2,12 +2,12 @@
 
 use std::{collections::BTreeMap, path::PathBuf};
 
-use potstill_models::weights::{DIGEST_KEY, StoredTensor, TensorFile};
+use potstill_models::weights::StoredTensor;
 
 use crate::{
     checkpoint::Checkpoint,
     error::EngineError,
-    run_folder::{RunFolder, copy_whole},
+    run_folder::{RunFolder, copy_whole, exists},
 };
 
 /// A state to go on from.
@@ -18,6 +18,8 @@ pub(super) struct Newest {
     pub path: PathBuf,
     /// What has to be said about it.
     pub told: Vec<String>,
+    /// Whether the run is at its end, and the weights of its best epoch are nowhere.
+    pub best_is_lost: bool,
 }
 
 impl Newest {
@@ -29,22 +31,21 @@ impl Newest {
         let kept = folder.kept()?.into_iter().map(|(_, path)| path);
         let all = std::iter::once(folder.last()).chain(kept).chain([folder.best()]);
         let (mut told, mut first) = (Vec::new(), None);
-        for path in all.filter(|path| path.is_file()) {
-            match Checkpoint::read(&path) {
-                Ok((state, tensors)) => {
+        for path in all {
+            if !exists(&path)? {
+                continue;
+            }
+            match Self::read(path.clone()) {
+                Ok(mut newest) => {
                     if path != folder.last() {
                         told.push(format!(
                             "warning: the run goes on from {} instead, after {} epochs",
                             path.display(),
-                            state.position.epoch.0
+                            newest.state.position.epoch.0
                         ));
                     }
-                    return Ok(Some(Self {
-                        state,
-                        tensors,
-                        path,
-                        told,
-                    }));
+                    newest.told = told;
+                    return Ok(Some(newest));
                 }
                 Err(error @ EngineError::NewerCheckpoint { .. }) => return Err(error),
                 Err(error) => {
@@ -56,41 +57,67 @@ impl Newest {
         first.map_or(Ok(None), Err)
     }
 
+    /// The state in a file.
+    ///
+    /// # Errors
+    /// It is no checkpoint, or not as it was written.
+    pub fn read(path: PathBuf) -> Result<Self, EngineError> {
+        let (state, tensors) = Checkpoint::read(&path)?;
+        Ok(Self {
+            state,
+            tensors,
+            path,
+            told: Vec::new(),
+            best_is_lost: false,
+        })
+    }
+
     /// Sees to it that `best.safetensors` is what this state says: the checkpoint of its best epoch. It is not where a run was killed
-    /// between two names, where a bit has changed, and where this state is an older one.
-    pub fn mend_best(&mut self, folder: &RunFolder) -> Result<(), EngineError> {
+    /// between two names, where a bit has changed, and where this state is an older one. `epochs` is how many the run has.
+    pub fn mend_best(&mut self, folder: &RunFolder, epochs: usize) -> Result<(), EngineError> {
         let Some(best) = self.state.best.clone() else {
             return Ok(());
         };
         let path = folder.best();
-        let found = Checkpoint::read(&path);
-        if let Ok((state, _)) = &found {
+        if let Ok((state, _, digest)) = Checkpoint::read_with_digest(&path) {
             let position = state.position;
-            let is_later = position > self.state.position;
+            let noted = self.state.best_digest.as_ref();
             let is_it = (position.epoch.0, position.step) == (best.epoch, 0)
-                && self
-                    .state
-                    .best_digest
-                    .as_ref()
-                    .is_none_or(|digest| Some(digest) == digest_of(&path).as_ref());
+                && noted.is_none_or(|noted| Some(noted) == digest.as_ref());
+            if is_it {
+                // The checkpoint of the best epoch does not say its own.
+                self.state.best_digest = digest;
+                return Ok(());
+            }
             // One of a time that comes again is the one of then.
-            if is_it || is_later {
+            if position > self.state.position {
                 return Ok(());
             }
         }
         let kept = folder.kept()?.into_iter().map(|(_, path)| path);
         let mut all = [self.path.clone(), folder.last()].into_iter().chain(kept);
-        let right = all.find(|path| {
-            Checkpoint::read(path)
-                .is_ok_and(|(state, _)| (state.position.epoch.0, state.position.step) == (best.epoch, 0))
+        let right = all.find_map(|path| {
+            let (state, _, digest) = Checkpoint::read_with_digest(&path).ok()?;
+            let is_it = (state.position.epoch.0, state.position.step) == (best.epoch, 0);
+            is_it.then_some((path, digest))
         });
-        if let Some(right) = right {
+        if let Some((right, digest)) = right {
             self.told.push(format!(
                 "{} was not that of the best epoch, which is {}: it is made anew",
                 path.display(),
                 best.epoch
             ));
+            self.state.best_digest = digest;
             return copy_whole(&right, &path);
+        }
+        if self.state.position.epoch.0 >= epochs {
+            // No epoch comes that could be another best one.
+            self.best_is_lost = true;
+            self.told.push(format!(
+                "warning: the weights of the best epoch, which is {}, are lost",
+                best.epoch
+            ));
+            return Ok(());
         }
         self.told.push(format!(
             "warning: the checkpoint of the best epoch, which was {}, is lost: the best is chosen among the epochs that are left",
@@ -100,9 +127,4 @@ impl Newest {
         self.state.best_digest = None;
         Ok(())
     }
-}
-
-/// The digest that a file carries.
-fn digest_of(path: &std::path::Path) -> Option<String> {
-    TensorFile::read(path).ok()?.metadata.remove(DIGEST_KEY)
 }

@@ -1,6 +1,6 @@
 //! Whether a checkpoint is of the recipe that a run is to go on by, and how they differ.
 
-use std::{collections::BTreeMap, fs};
+use std::{collections::BTreeMap, fs, path::Path};
 
 use potstill_base::Digest;
 use potstill_recipe::Recipe;
@@ -22,12 +22,13 @@ const FREE: [&str; 8] = [
 /// So many differences are named.
 const NAMED: usize = 5;
 
-/// The fingerprint by which the run goes on.
+/// The fingerprint by which the run goes on from the state in `file`.
 ///
 /// # Errors
 /// The checkpoint belongs to another recipe; the differences are named.
 pub(super) fn fingerprint(
     state: &Checkpoint,
+    file: &Path,
     spec: &RunSpec,
     folder: &RunFolder,
 ) -> Result<String, EngineError> {
@@ -50,7 +51,7 @@ pub(super) fn fingerprint(
         "it was written by another recipe{named}; resume with the recipe.toml of the run's own folder"
     );
     Err(EngineError::Checkpoint {
-        file: folder.last(),
+        file: file.into(),
         reason,
     })
 }

@@ -15,7 +15,7 @@ use crate::{
     observer::Observer,
     plan::{Plan, phases::Phase, timeline::EpochKind},
     run_folder::RunFolder,
-    train::{accumulation::Portion, backward::UpdateContext},
+    train::{accumulation::Portion, backward::UpdateContext, error::StepError},
 };
 
 /// The name of the batch's images among the tensors.
@@ -56,7 +56,8 @@ pub struct LayerReport {
 }
 
 impl Run {
-    /// Keeps the batch of a step that was refused, with everything as it was before the step.
+    /// Keeps the batch of a step that was refused, with everything as it was before the step. Of a method whose teacher learns before the
+    /// student in each step (EKD), the teacher has taken its step by then.
     pub(super) fn keep_refused(&self, batch: &Batch) -> Result<(), EngineError> {
         let Some(folder) = self.folder() else {
             return Ok(());
@@ -89,7 +90,7 @@ impl Run {
             return Err(EngineError::NothingRefused(folder.path().into()));
         }
         let (state, mut tensors) = Checkpoint::read(&path)?;
-        let fingerprint = recipe_check::fingerprint(&state, &plan.spec, folder)?;
+        let fingerprint = recipe_check::fingerprint(&state, &path, &plan.spec, folder)?;
         let kept = tensors.remove(IMAGES);
         let mut run = Self::new(plan, None)?;
         run.recipe_hash = fingerprint;
@@ -140,10 +141,11 @@ impl Run {
             rates,
             portion: Portion::WHOLE,
         };
-        let terms = self
-            .learner
-            .term_values(batch, epoch, step, &mut update)
-            .map_err(|refused| refused.at(self.position.epoch.0 + 1, step + 1, rate))?;
+        let terms = match self.learner.term_values(batch, epoch, step, &mut update) {
+            // Of a teacher that learns first: the student's terms were not come to.
+            Err(StepError::NonFinite { term, value }) => vec![(term, value)],
+            terms => terms.map_err(|refused| refused.at(self.position.epoch.0 + 1, step + 1, rate))?,
+        };
         Ok(ReplayReport {
             epoch: self.position.epoch.0 + 1,
             step: step + 1,

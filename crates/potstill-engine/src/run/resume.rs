@@ -11,37 +11,51 @@ use crate::{
         phases::Phase,
         timeline::{EpochKind, SearchEpoch},
     },
-    run_folder::RunFolder,
+    run_folder::{RunFolder, exists},
 };
 
 impl Run {
     /// A run that continues where its last checkpoint was written, or the one before where that is broken; from the start if none was.
     ///
     /// # Errors
-    /// Another process works in the folder; the checkpoints are broken or belong to another recipe.
+    /// Another process works in the folder; the checkpoints are broken, belong to another recipe or are gone from beside the results of
+    /// the run; images or teachers are not those that the run began with.
     pub fn resume(plan: Plan, folder: RunFolder) -> Result<Self, EngineError> {
         let folder = folder.claim()?;
         folder.tidy()?;
         let Some(newest) = Newest::of(&folder)? else {
+            if has_results(&folder)? {
+                return Err(EngineError::LostCheckpoint(folder.path().into()));
+            }
             return Self::start(plan, folder);
         };
-        let fingerprint = recipe_check::fingerprint(&newest.state, &plan.spec, &folder)?;
+        let fingerprint = recipe_check::fingerprint(&newest.state, &newest.path, &plan.spec, &folder)?;
         Self::continued(plan, folder, newest, fingerprint)
     }
 
-    /// The run of this plan, where the checkpoint was written.
+    /// The run of this plan, where the checkpoint was written. Nothing is written before it is known that images and teachers are those
+    /// that the run began with.
     pub(super) fn continued(
         plan: Plan,
         folder: RunFolder,
         mut newest: Newest,
         fingerprint: String,
     ) -> Result<Self, EngineError> {
-        newest.mend_best(&folder)?;
+        if let Some(then) = &newest.state.origin {
+            let now = plan.origin()?;
+            if let Some(reason) = then.difference(&now) {
+                let folder = folder.path().into();
+                return Err(EngineError::Changed { folder, reason });
+            }
+            newest.told.extend(then.version_note(&now));
+        }
+        newest.mend_best(&folder, plan.spec.timeline.len())?;
         let Newest {
             state,
             tensors,
             path,
             mut told,
+            best_is_lost,
         } = newest;
         let steps = plan.spec.steps_per_epoch() * state.position.epoch.0;
         let rows = rewind_metrics(folder.metrics(), state.position.epoch.0)?;
@@ -62,6 +76,7 @@ impl Run {
         state.restore(tensors, &mut run.learner, &mut run.optimizers, &path)?;
         run.saved = saved;
         run.best = state.best;
+        run.best_is_lost = best_is_lost;
         run.best_digest = state.best_digest;
         run.origin = state.origin;
         run.teacher_metrics = state.teachers;
@@ -93,4 +108,9 @@ impl Run {
         }
         Ok(())
     }
+}
+
+/// Whether a run has left results besides its checkpoints.
+fn has_results(folder: &RunFolder) -> Result<bool, EngineError> {
+    Ok(exists(&folder.summary())? || exists(&folder.student())?)
 }
