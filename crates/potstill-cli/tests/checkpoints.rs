@@ -91,6 +91,35 @@ fn a_run_done_once_more_is_the_same_or_the_first_difference_is_told() {
         said.contains("epoch 2 is the first that differs: train loss was 7.5"),
         "{said}"
     );
+    // The second run is left to be looked at.
+    let said = place.refused(&["reproduce", "runs/tiny/", "-q"], 2);
+    assert!(
+        said.contains("remove it, or `--out` takes another folder"),
+        "{said}"
+    );
+    assert!(place.path("runs/tiny.again").exists() && !place.path("runs/tiny/.again").exists());
+}
+
+#[test]
+fn what_is_not_left_of_a_run_is_not_called_the_same() {
+    let place = trained(&[]);
+    let path = place.path("runs/tiny/metrics.jsonl");
+    let text = fs::read_to_string(&path).unwrap();
+    // One epoch's row, and no checkpoint: the second run ends with that epoch.
+    fs::write(&path, text.lines().next().unwrap().to_owned() + "\n").unwrap();
+    for file in ["last.safetensors", "best.safetensors"] {
+        fs::remove_file(place.path(&format!("runs/tiny/{file}"))).unwrap();
+    }
+    fs::remove_dir_all(place.path("runs/tiny/checkpoints")).unwrap();
+    let said = place.out(&["reproduce", "runs/tiny/", "-q"]);
+    assert!(
+        said.contains("every number of 1 of 3 epochs, and every tensor of 0 checkpoints"),
+        "{said}"
+    );
+    fs::write(&path, "").unwrap();
+    let said = place.refused(&["reproduce", "runs/tiny", "-q"], 1);
+    assert!(said.contains("is left to compare with"), "{said}");
+    assert!(!place.path("runs/tiny.again").exists());
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub use plan::{
 };
 pub use predictor::{EvaluationSettings, Predictor, Prepared, Ranked};
 pub use preprocess::Preprocess;
-pub use reproduction::{Difference, Reproduction};
+pub use reproduction::{Difference, Reproduced, Reproduction};
 pub use run::{LayerReport, Outcome, ReplayReport, Run};
 pub use run_folder::RunFolder;
 pub use source::Source;

@@ -2,7 +2,7 @@
 
 use std::{
     collections::BTreeMap,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -11,7 +11,7 @@ use std::{
 
 use potstill_metrics::Metrics;
 use potstill_models::weights::StoredTensor;
-use potstill_report::{EpochRow, read_metrics};
+use potstill_report::{EpochRow, IndexMap, read_metrics};
 
 use crate::{
     checkpoint::{Checkpoint, Position},
@@ -34,7 +34,23 @@ pub struct Difference {
     pub causes: Vec<String>,
 }
 
-/// Watches a run that is done once more, and stops it at the first epoch that is not what it was.
+/// What came of a run that was done once more.
+#[derive(Debug)]
+pub struct Reproduced {
+    /// The first difference, if there is one.
+    pub difference: Option<Difference>,
+    /// Epochs whose every number was the same.
+    pub same: usize,
+    /// Epochs whose every tensor was the same, because their checkpoints are left of the first time.
+    pub compared: usize,
+    /// The epochs that the run has.
+    pub epochs: usize,
+    /// Whether everything that is left of the first time was compared.
+    pub is_complete: bool,
+}
+
+/// Watches a run that is done once more, and stops it at the first epoch that is not what it was, or after the last one of which something
+/// is left to compare with.
 pub struct Reproduction<'a> {
     rows: Vec<EpochRow>,
     /// The checkpoints that are left of the first time, by the position that they are of.
@@ -42,23 +58,20 @@ pub struct Reproduction<'a> {
     again: RunFolder,
     observer: &'a mut dyn Observer,
     stop: Arc<AtomicBool>,
-    /// What was found.
-    pub found: Option<Difference>,
-    /// Epochs that were the same.
-    pub same: usize,
-    /// How many of them had a checkpoint, so that every tensor was compared.
-    pub compared: usize,
+    /// The last epoch of which something is left.
+    last: usize,
+    found: Reproduced,
     error: Option<EngineError>,
 }
 
 impl<'a> Reproduction<'a> {
-    /// Compares with the run in `first` what comes about in `again`; `stop` is that of the run.
+    /// Compares with the run in `first` what comes about in the folder `again`, which need not be there yet; `stop` is that of the run.
     ///
     /// # Errors
-    /// The first run has no metrics, or a checkpoint that cannot be listed.
+    /// The first run has no metrics, a checkpoint that cannot be listed, or nothing of any epoch.
     pub fn new(
         first: &RunFolder,
-        again: RunFolder,
+        again: &Path,
         observer: &'a mut dyn Observer,
         stop: Arc<AtomicBool>,
     ) -> Result<Self, EngineError> {
@@ -69,15 +82,26 @@ impl<'a> Reproduction<'a> {
                 checkpoints.insert(state.position, path);
             }
         }
+        // What is in the middle of an epoch has nothing to stand beside.
+        checkpoints.retain(|position, _| position.step == 0 && position.epoch.0 > 0);
+        let saved = checkpoints.keys().map(|position| position.epoch.0);
+        let Some(last) = rows.iter().map(|row| row.epoch).chain(saved).max() else {
+            return Err(EngineError::NothingToCompare(first.path().into()));
+        };
         Ok(Self {
             rows,
             checkpoints,
-            again,
+            again: RunFolder::at(again),
             observer,
             stop,
-            found: None,
-            same: 0,
-            compared: 0,
+            last,
+            found: Reproduced {
+                difference: None,
+                same: 0,
+                compared: 0,
+                epochs: 0,
+                is_complete: false,
+            },
             error: None,
         })
     }
@@ -86,19 +110,14 @@ impl<'a> Reproduction<'a> {
     ///
     /// # Errors
     /// A checkpoint that cannot be read.
-    pub fn finish(self) -> Result<(Option<Difference>, usize, usize), EngineError> {
-        match self.error {
-            Some(error) => Err(error),
-            None => Ok((self.found, self.same, self.compared)),
-        }
+    pub fn finish(self) -> Result<Reproduced, EngineError> {
+        self.error.map_or(Ok(self.found), Err)
     }
 
     fn compare(&mut self, row: &EpochRow) -> Result<(), EngineError> {
-        let number = self
-            .rows
-            .iter()
-            .find(|first| first.epoch == row.epoch)
-            .and_then(|first| other_number(first, row));
+        let first = self.rows.iter().find(|first| first.epoch == row.epoch);
+        let is_known = first.is_some();
+        let number = first.and_then(|first| other_number(first, row));
         let position = Position {
             epoch: RunEpoch(row.epoch),
             step: 0,
@@ -112,13 +131,13 @@ impl<'a> Reproduction<'a> {
                 causes.extend(then.difference(now));
                 causes.extend(then.version_note(now));
             }
-            self.compared += 1;
+            self.found.compared += usize::from(tensor.is_none());
         }
         if number.is_none() && tensor.is_none() {
-            self.same += 1;
+            self.found.same += usize::from(is_known);
             return Ok(());
         }
-        self.found = Some(Difference {
+        self.found.difference = Some(Difference {
             epoch: row.epoch,
             number,
             tensor,
@@ -143,10 +162,12 @@ impl Observer for Reproduction<'_> {
 
     fn epoch(&mut self, epoch: &EpochProgress<'_>) {
         self.observer.epoch(epoch);
-        if self.found.is_none() && self.error.is_none() {
+        self.found.epochs = epoch.epochs;
+        if self.found.difference.is_none() && self.error.is_none() {
             self.error = self.compare(epoch.row).err();
         }
-        if self.found.is_some() || self.error.is_some() {
+        self.found.is_complete |= epoch.row.epoch >= self.last;
+        if self.found.is_complete || self.found.difference.is_some() || self.error.is_some() {
             self.stop.store(true, Ordering::Relaxed);
         }
     }
@@ -159,13 +180,25 @@ fn other_number(first: &EpochRow, again: &EpochRow) -> Option<String> {
             ("lr".to_owned(), row.lr),
             ("train loss".to_owned(), row.train.loss),
         ];
-        all.extend(row.train.terms.iter().map(|(name, value)| (name.clone(), *value)));
+        let named = |what: &str, numbers: &IndexMap<String, f64>| -> Vec<(String, f64)> {
+            let numbers = numbers.iter();
+            numbers
+                .map(|(name, value)| (format!("{what}{name}"), *value))
+                .collect()
+        };
+        all.extend(named("", &row.train.terms));
+        all.extend(named("weight of ", &row.train.weights));
+        all.extend(named("", &row.notes));
         let measured = [
             ("train", Some(&row.train.metrics)),
             ("validation", row.validation.as_ref()),
             ("test", row.test.as_ref()),
         ];
-        for (name, metrics) in measured {
+        let teachers = row
+            .teachers
+            .iter()
+            .map(|(name, metrics)| (name.as_str(), Some(metrics)));
+        for (name, metrics) in measured.into_iter().chain(teachers) {
             let metrics = metrics.into_iter().flat_map(Metrics::iter);
             all.extend(metrics.map(|(key, value)| (format!("{name} {key}"), value)));
         }

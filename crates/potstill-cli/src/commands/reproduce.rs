@@ -1,9 +1,13 @@
 //! `potstill reproduce`: a run once more, and the first epoch and tensor that are not what they were.
 
-use std::{fs, path::PathBuf, sync::Arc};
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
 
 use clap::Args;
-use potstill_engine::{Difference, Outcome, Plan, Reproduction, Run, RunFolder};
+use potstill_engine::{Difference, EngineError, Outcome, Plan, Reproduced, Reproduction, Run, RunFolder};
 
 use crate::{
     failure::Failure,
@@ -26,31 +30,46 @@ pub struct ReproduceArguments {
 /// Runs the recipe of the folder once more beside it.
 pub fn run(arguments: &ReproduceArguments, quiet: bool) -> Result<(), Failure> {
     let first = RunFolder::open(&arguments.run)?;
-    let out = arguments.out.clone().unwrap_or_else(|| {
-        let mut name = arguments.run.clone().into_os_string();
-        name.push(".again");
-        name.into()
-    });
+    let out = match &arguments.out {
+        Some(out) => out.clone(),
+        None => beside(&arguments.run)?,
+    };
     let recipe = recipes::read(&arguments.run.to_string_lossy(), &[])?;
     let title = format!("{} again", recipe.name);
-    RunFolder::is_free(&out, false)?;
+    RunFolder::is_free(&out, false).map_err(|error| match error {
+        EngineError::Exists(there) => Failure::Usage(format!(
+            "{} holds a run already: remove it, or `--out` takes another folder",
+            there.display()
+        )),
+        error => error.into(),
+    })?;
     let stop = interrupt::flag()?;
     let plan = Plan::new(recipe)?;
-    let again = RunFolder::create(&out, false)?;
     let mut terminal = Terminal::new(&title, quiet);
-    let mut reproduction = Reproduction::new(&first, again.clone(), &mut terminal, Arc::clone(&stop))?;
-    let mut run = Run::start(plan, again)?;
+    let mut reproduction = Reproduction::new(&first, &out, &mut terminal, Arc::clone(&stop))?;
+    let mut run = Run::start(plan, RunFolder::create(&out, false)?)?;
     let outcome = run.go(&mut reproduction, &stop)?;
-    let epochs = run.rows().len();
     drop(run);
-    let (found, same, compared) = reproduction.finish()?;
-    if let Some(difference) = found {
+    let Reproduced {
+        difference,
+        same,
+        compared,
+        epochs,
+        is_complete,
+    } = reproduction.finish()?;
+    if let Some(difference) = difference {
         tell!("what was done once more is in {}", out.display());
         return Err(Failure::Work(in_words(&difference)));
     }
-    if outcome == Outcome::Interrupted {
+    if outcome == Outcome::Interrupted && !is_complete {
         return Err(Failure::Interrupted(format!(
-            "interrupted; the first {same} epochs were the same"
+            "interrupted; {same} epochs were the same until then"
+        )));
+    }
+    if same + compared == 0 {
+        return Err(Failure::Work(format!(
+            "nothing was compared: the recipe ends before the first epoch of which anything is left in {}",
+            arguments.run.display()
         )));
     }
     let remove = fs::remove_dir_all(&out);
@@ -58,6 +77,21 @@ pub fn run(arguments: &ReproduceArguments, quiet: bool) -> Result<(), Failure> {
     print(&format!(
         "the same to the bit: every number of {same} of {epochs} epochs, and every tensor of {compared} checkpoints"
     ))
+}
+
+/// The folder beside a run, `RUN.again`, however the run is named.
+fn beside(run: &Path) -> Result<PathBuf, Failure> {
+    let whole = fs::canonicalize(run)
+        .map_err(|error| Failure::Work(format!("cannot look at {}: {error}", run.display())))?;
+    let Some(name) = whole.file_name() else {
+        return Err(Failure::Usage(format!(
+            "{} has no folder beside it: `--out` takes one",
+            run.display()
+        )));
+    };
+    let mut again = name.to_owned();
+    again.push(".again");
+    Ok(whole.with_file_name(again))
 }
 
 fn in_words(difference: &Difference) -> String {
