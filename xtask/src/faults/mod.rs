@@ -5,20 +5,17 @@
 //! without faults, and must come to what the run without faults came to: the same weights, metrics and student, one event for an epoch,
 //! the best epoch's student under `export --best`, and no file of a killed write.
 
+mod bench;
 mod compare;
 mod scenarios;
 
 use std::{
-    collections::BTreeMap,
     env, fs, io,
     path::{Path, PathBuf},
-    process::{Command, Output, Stdio},
+    process::{Command, Stdio},
 };
 
-use self::{
-    compare::{difference, left_over},
-    scenarios::{Scenario, scenarios},
-};
+use self::{bench::Bench, scenarios::scenarios};
 
 /// The system calls of a save.
 const CALLS: [&str; 12] = [
@@ -114,6 +111,11 @@ fn all(each: usize, named: &[String]) -> io::Result<bool> {
         println!("lost: {one}");
     }
     println!("{injected} faults, {} runs lost", lost.len());
+    if injected == 0 {
+        return Err(io::Error::other(
+            "no fault was injected: no scenario has such a name, or strace sees no call",
+        ));
+    }
     Ok(lost.is_empty())
 }
 
@@ -140,153 +142,4 @@ fn spread(made: usize, each: usize) -> Vec<usize> {
     }
     all.dedup();
     all
-}
-
-/// A scenario in a folder of its own, with the run without faults.
-struct Bench<'a> {
-    binary: &'a Path,
-    place: PathBuf,
-    scenario: &'a Scenario,
-}
-
-impl<'a> Bench<'a> {
-    fn new(binary: &'a Path, place: &Path, scenario: &'a Scenario) -> io::Result<Self> {
-        fs::create_dir_all(place)?;
-        fs::write(place.join("run.toml"), scenario.recipe())?;
-        let bench = Self {
-            binary,
-            place: place.to_owned(),
-            scenario,
-        };
-        let whole = bench.potstill(&train("whole", false)).output()?;
-        if !whole.status.success() {
-            return Err(io::Error::other(format!("{}: {}", scenario.name, said(&whole))));
-        }
-        Ok(bench)
-    }
-
-    fn potstill(&self, arguments: &[String]) -> Command {
-        let mut command = Command::new(self.binary);
-        command.args(arguments);
-        self.inside(&mut command);
-        command
-    }
-
-    fn inside(&self, command: &mut Command) {
-        command
-            .current_dir(&self.place)
-            .env("POTSTILL_CACHE", self.place.join("cache"))
-            .stdin(Stdio::null());
-    }
-
-    /// The run under strace, with these options.
-    fn traced(&self, runs: &str, options: &[String]) -> io::Result<Output> {
-        let mut command = Command::new("strace");
-        command.args(["-f", "-o", "trace"]).args(options);
-        command.arg(self.binary).args(train(runs, false));
-        self.inside(&mut command);
-        command.output()
-    }
-
-    /// How often the busiest thread makes each call; strace counts the calls of each thread by itself.
-    fn calls(&self) -> io::Result<BTreeMap<&'static str, usize>> {
-        let names: Vec<&str> = CALLS.iter().flat_map(|call| call.split(',')).collect();
-        self.traced("counted", &["-e".into(), format!("trace={}", names.join(","))])?;
-        let trace = fs::read_to_string(self.place.join("trace"))?;
-        let mut found = BTreeMap::new();
-        for call in CALLS {
-            let mut threads: BTreeMap<&str, usize> = BTreeMap::new();
-            for line in trace.lines() {
-                let Some((thread, rest)) = line.split_once(' ') else {
-                    continue;
-                };
-                let name = rest.trim_start().split('(').next().unwrap_or_default();
-                if call.split(',').any(|one| one == name) {
-                    *threads.entry(thread).or_default() += 1;
-                }
-            }
-            if let Some(&most) = threads.values().max() {
-                found.insert(call, most);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Runs with a fault, resumes, and looks at what came of it.
-    fn inject(&self, fault: &str, counts: &mut Counts) -> io::Result<()> {
-        for folder in ["faulted", "best", "cache"] {
-            let _ = fs::remove_dir_all(self.place.join(folder));
-        }
-        let names = fault.split(':').next().unwrap_or_default();
-        let options = [
-            "-e".to_owned(),
-            format!("trace={names}"),
-            "-e".to_owned(),
-            format!("inject={fault}"),
-        ];
-        let output = self.traced("faulted", &options)?;
-        let finished = output.status.success();
-        let mut problem = None;
-        // A run that fails says why; one that is killed cannot.
-        if output.status.code() == Some(1) && !said(&output).starts_with("error: ") {
-            problem = Some(format!("ended without a word: {}", said(&output)));
-        }
-        if said(&output).contains("panicked") {
-            problem = Some(said(&output));
-        }
-        let resumed = self.potstill(&train("faulted", true)).output()?;
-        if !resumed.status.success() {
-            problem = Some(format!("cannot be resumed: {}", said(&resumed)));
-        }
-        match problem.or_else(|| self.other_end().unwrap_or_else(|error| Some(error.to_string()))) {
-            Some(problem) => counts
-                .lost
-                .push(format!("{}, {fault}: {problem}", self.scenario.name)),
-            None if finished => counts.tolerated += 1,
-            None => counts.mended += 1,
-        }
-        Ok(())
-    }
-
-    /// In what the resumed run differs from the one without faults.
-    fn other_end(&self) -> io::Result<Option<String>> {
-        let [whole, faulted] = ["whole", "faulted"].map(|runs| self.place.join(runs).join("run"));
-        if let Some(found) = difference(&whole, &faulted)? {
-            return Ok(Some(found));
-        }
-        if let Some(name) = left_over(&faulted)? {
-            return Ok(Some(format!("{name} is left")));
-        }
-        let students = [("whole", "best-whole"), ("faulted", "best")];
-        let mut bytes = Vec::new();
-        for (runs, out) in students {
-            let run = format!("{runs}/run");
-            let arguments = ["export", &run, "--best", "--out", out].map(str::to_owned);
-            let exported = self.potstill(&arguments).output()?;
-            if !exported.status.success() {
-                return Ok(Some(format!("the best cannot be exported: {}", said(&exported))));
-            }
-            bytes.push(fs::read(self.place.join(out).join("model.safetensors"))?);
-        }
-        Ok((bytes[0] != bytes[1]).then(|| "another student is exported as the best".into()))
-    }
-}
-
-/// The arguments of a run below a folder of runs.
-fn train(runs: &str, resume: bool) -> Vec<String> {
-    let mut arguments = vec![
-        "train".into(),
-        "run.toml".into(),
-        "-q".into(),
-        "--runs".into(),
-        runs.into(),
-    ];
-    if resume {
-        arguments.push("--resume".into());
-    }
-    arguments
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).trim().to_owned()
 }

@@ -1,8 +1,20 @@
 //! The runs that faults are tried on: every method, and what a run can do besides.
 
+/// What is done to the run's folder.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Act {
+    /// A new run.
+    Train,
+    /// A new run in the place of one of another seed.
+    Overwrite,
+    /// One more epoch of a finished run.
+    Extend,
+}
+
 /// A small run of a second or so.
 pub struct Scenario {
     pub name: &'static str,
+    pub act: Act,
     /// Lines of `[train]` besides those of all.
     train: &'static str,
     /// Lines of `[data]` besides those of all.
@@ -40,12 +52,14 @@ impl Scenario {
 pub fn scenarios() -> Vec<Scenario> {
     let plain = |name, train, data| Scenario {
         name,
+        act: Act::Train,
         train,
         data,
         methods: "",
     };
     let method = |name, methods| Scenario {
         name,
+        act: Act::Train,
         train: "",
         data: "",
         methods,
@@ -55,6 +69,14 @@ pub fn scenarios() -> Vec<Scenario> {
         plain("validation", "", "validation = 0.25\n"),
         plain("many-saves", "save_every = 1\nkeep = 4\n", ""),
         plain("keep-one", "keep = 1\n", ""),
+        Scenario {
+            act: Act::Overwrite,
+            ..plain("overwrite", "", "")
+        },
+        Scenario {
+            act: Act::Extend,
+            ..plain("extend", "schedule = { kind = \"constant\" }\n", "")
+        },
         plain(
             "phases",
             "phases = [{ name = \"one\", epochs = 1 }, { name = \"two\", epochs = 2 }]\n",
