@@ -54,7 +54,7 @@ fn test() -> bool {
         &["test", "--workspace", "--doc", "--quiet"],
     );
     let tests = if installed("nextest") {
-        cargo("tests", &["nextest", "run", "--workspace"])
+        cargo("tests", &["nextest", "run", "--workspace", "--no-fail-fast"])
     } else {
         println!("cargo-nextest is not installed; using cargo test");
         cargo("tests", &["test", "--workspace", "--all-targets"])

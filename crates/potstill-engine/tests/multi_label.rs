@@ -134,7 +134,7 @@ fn methods_that_need_one_class_of_each_image_are_refused_by_name() {
         ("ekd", "a class", "its heads are trained by cross-entropy"),
         (
             "letkd",
-            "a class",
+            "a class or a label map",
             "it clusters the teacher's features class by class",
         ),
         (
