@@ -238,8 +238,8 @@ def main():
         seconds.append(time.perf_counter() - start)
     milliseconds = [1000 * value for value in seconds]
     report = {
-        "torch": torch.__version__,
-        "torchvision": torchvision.__version__,
+        "version": f"PyTorch {torch.__version__}, torchvision {torchvision.__version__}",
+        "isa": torch.backends.cpu.get_cpu_capability().lower(),
         "step_ms": {
             "median": statistics.median(milliseconds),
             "min": min(milliseconds),
