@@ -3,9 +3,10 @@
 //! A segmenter has a row of a dozen classes for every pixel: too few for the lanes of a vector, so a lane is a row here.
 
 use crate::activation::exp;
-use crate::error::expect_length;
-use crate::isa::{Isa, Kernel, LANES, Lanes, dispatch};
-use crate::scratch::{Scratch, Shared};
+use crate::error::{expect_columns, expect_length};
+use crate::isa::{Kernel, LANES, Lanes};
+use crate::row_loss::summed_rows;
+use crate::scratch::Scratch;
 use crate::{KernelError, Output, Pool};
 
 /// Rows of one task of the pool.
@@ -25,10 +26,7 @@ pub fn softmax_cross_entropy(
     gradient: &mut (impl Output + ?Sized),
     pool: &Pool,
 ) -> Result<f64, KernelError> {
-    if columns == 0 {
-        let reason = "a softmax over no columns".into();
-        return Err(KernelError::Shape { reason });
-    }
+    expect_columns(columns)?;
     let rows = labels.len();
     expect_length("scores", rows * columns, scores.len())?;
     expect_length("weights", rows, weights.len())?;
@@ -37,27 +35,13 @@ pub fn softmax_cross_entropy(
         let reason = format!("a label of {label} for {columns} columns");
         return Err(KernelError::Shape { reason });
     }
-    let out = Shared::at(gradient.room("gradient", scores.len())?);
-    let mut sums = vec![0.0; rows.div_ceil(ROWS)];
-    let shared_sums = Shared::new(&mut sums);
-    let isa = Isa::current();
-    pool.run(rows.div_ceil(ROWS), |task| {
-        let rows = task * ROWS..rows.min((task + 1) * ROWS);
-        let kernel = Rows {
-            scores: &scores[rows.start * columns..rows.end * columns],
-            columns,
-            labels: &labels[rows.clone()],
-            weights: &weights[rows.clone()],
-            // SAFETY: the rows are inside the gradient.
-            gradient: unsafe { out.ptr().add(rows.start * columns) },
-        };
-        let sum = dispatch(isa, kernel);
-        // SAFETY: each task has its own sum.
-        unsafe { shared_sums.ptr().add(task).write(sum) };
-    });
-    // SAFETY: the rows together are the gradient.
-    unsafe { gradient.written(scores.len()) };
-    Ok(sums.iter().sum())
+    summed_rows([rows, columns], ROWS, gradient, pool, |rows, gradient| Rows {
+        scores: &scores[rows.start * columns..rows.end * columns],
+        columns,
+        labels: &labels[rows.clone()],
+        weights: &weights[rows],
+        gradient,
+    })
 }
 
 /// The rows of a task.

@@ -4,9 +4,9 @@
 //! memory each number is read once and its gradient written once.
 
 use crate::activation::exp;
-use crate::error::expect_length;
-use crate::isa::{Isa, Kernel, LANES, Lanes, dispatch, load, store};
-use crate::scratch::Shared;
+use crate::error::{expect_columns, expect_length};
+use crate::isa::{Kernel, LANES, Lanes, load, store};
+use crate::row_loss::summed_rows;
 use crate::{KernelError, Output, Pool};
 
 /// The sum over rows of `KL(softmax(targets) || softmax(scores))`, both of rows of `columns` logits, and `factor` times its
@@ -22,33 +22,19 @@ pub fn softmax_divergence(
     gradient: &mut (impl Output + ?Sized),
     pool: &Pool,
 ) -> Result<f64, KernelError> {
-    if columns == 0 {
-        let reason = "a softmax over no columns".into();
-        return Err(KernelError::Shape { reason });
-    }
+    expect_columns(columns)?;
     let rows = scores.len() / columns;
     expect_length("scores", rows * columns, scores.len())?;
     expect_length("targets", scores.len(), targets.len())?;
-    let out = Shared::at(gradient.room("gradient", scores.len())?);
-    let mut sums = vec![0.0; rows];
-    let shared_sums = Shared::new(&mut sums);
-    let isa = Isa::current();
-    pool.run(rows, |row| {
-        let range = row * columns..(row + 1) * columns;
-        let kernel = Row {
+    summed_rows([rows, columns], 1, gradient, pool, |row, gradient| {
+        let range = row.start * columns..row.end * columns;
+        Row {
             scores: &scores[range.clone()],
             targets: &targets[range],
             factor,
-            // SAFETY: the row is inside the gradient.
-            gradient: unsafe { out.ptr().add(row * columns) },
-        };
-        let divergence = dispatch(isa, kernel);
-        // SAFETY: each row has its own sum.
-        unsafe { shared_sums.ptr().add(row).write(divergence) };
-    });
-    // SAFETY: the rows together are the gradient.
-    unsafe { gradient.written(scores.len()) };
-    Ok(sums.iter().sum())
+            gradient,
+        }
+    })
 }
 
 /// One row.

@@ -72,6 +72,15 @@ impl fmt::Display for KernelError {
 
 impl std::error::Error for KernelError {}
 
+/// Refuses rows of nothing.
+pub(crate) fn expect_columns(columns: usize) -> Result<(), KernelError> {
+    if columns == 0 {
+        let reason = "rows without columns".into();
+        return Err(KernelError::Shape { reason });
+    }
+    Ok(())
+}
+
 /// `Ok` when a slice of `got` elements is what the shape asks for.
 pub(crate) fn expect_length(argument: &'static str, expected: usize, got: usize) -> Result<(), KernelError> {
     if expected == got {

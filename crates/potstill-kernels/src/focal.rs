@@ -4,9 +4,9 @@
 //! background, and the few that are an object's class are put right afterwards.
 
 use crate::activation::exp;
-use crate::error::expect_length;
-use crate::isa::{Isa, Kernel, LANES, Lanes, dispatch, load, store};
-use crate::scratch::Shared;
+use crate::error::{expect_columns, expect_length};
+use crate::isa::{Kernel, LANES, Lanes, load, store};
+use crate::row_loss::summed_rows;
 use crate::{KernelError, Output, Pool};
 
 /// The focal loss with gamma 2 (Lin et al. 2017, equation 5).
@@ -36,35 +36,18 @@ impl FocalLoss {
         gradient: &mut (impl Output + ?Sized),
         pool: &Pool,
     ) -> Result<f64, KernelError> {
-        if columns == 0 {
-            let reason = "rows of no columns".into();
-            return Err(KernelError::Shape { reason });
-        }
+        expect_columns(columns)?;
         let rows = targets.len();
         expect_length("logits", rows * columns, logits.len())?;
         expect_length("weights", rows, weights.len())?;
-        let out = Shared::at(gradient.room("gradient", logits.len())?);
-        let mut sums = vec![0.0; rows.div_ceil(ROWS)];
-        let shared_sums = Shared::new(&mut sums);
-        let isa = Isa::current();
-        pool.run(rows.div_ceil(ROWS), |task| {
-            let rows = task * ROWS..rows.min((task + 1) * ROWS);
-            let kernel = Rows {
-                loss: self,
-                logits: &logits[rows.start * columns..rows.end * columns],
-                columns,
-                targets: &targets[rows.clone()],
-                weights: &weights[rows.clone()],
-                // SAFETY: the rows are inside the gradient.
-                gradient: unsafe { out.ptr().add(rows.start * columns) },
-            };
-            let sum = dispatch(isa, kernel);
-            // SAFETY: each task has its own sum.
-            unsafe { shared_sums.ptr().add(task).write(sum) };
-        });
-        // SAFETY: the rows together are the gradient.
-        unsafe { gradient.written(logits.len()) };
-        Ok(sums.iter().sum())
+        summed_rows([rows, columns], ROWS, gradient, pool, |rows, gradient| Rows {
+            loss: self,
+            logits: &logits[rows.start * columns..rows.end * columns],
+            columns,
+            targets: &targets[rows.clone()],
+            weights: &weights[rows],
+            gradient,
+        })
     }
 
     /// Which way a logit with this target should go, and what it counts.

@@ -34,6 +34,7 @@ mod prelu;
 mod recycler;
 mod resample;
 mod roi_align;
+mod row_loss;
 mod row_norm;
 mod scratch;
 mod shuffle;

@@ -1,6 +1,6 @@
 //! Euclidean norms of rows, and their gradient.
 
-use crate::error::expect_length;
+use crate::error::{expect_columns, expect_length};
 use crate::isa::{Isa, Kernel, LANES, Lanes, dispatch, load, store};
 use crate::scratch::Shared;
 use crate::{KernelError, Output, Pool};
@@ -74,10 +74,7 @@ pub fn row_norms_backward(
 }
 
 fn rows_of(x: &[f32], columns: usize) -> Result<usize, KernelError> {
-    if columns == 0 {
-        let reason = "norms of rows without columns".into();
-        return Err(KernelError::Shape { reason });
-    }
+    expect_columns(columns)?;
     let rows = x.len() / columns;
     expect_length("x", rows * columns, x.len())?;
     Ok(rows)
