@@ -55,22 +55,9 @@ impl BalancedSampler {
             places.filter(|(_, one)| wanted(one)).map(|(at, _)| at).collect()
         };
         let quota = (self.size as f64 * self.objects) as usize;
-        let objects = drawn(at(|one| one.object().is_some()), quota, stream);
+        let objects = stream.some_of(at(|one| one.object().is_some()), quota);
         let left = self.size - objects.len().min(self.size);
-        let background = drawn(at(|one| *one == Match::Background), left, stream);
+        let background = stream.some_of(at(|one| *one == Match::Background), left);
         Sampled { objects, background }
     }
-}
-
-/// At most so many of these, in ascending order.
-fn drawn(mut from: Vec<usize>, most: usize, stream: &mut Stream) -> Vec<usize> {
-    let count = most.min(from.len());
-    // The first steps of a shuffle draw without replacement.
-    for at in 0..count {
-        let other = at + stream.below(from.len() - at);
-        from.swap(at, other);
-    }
-    from.truncate(count);
-    from.sort_unstable();
-    from
 }

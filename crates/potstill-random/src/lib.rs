@@ -94,6 +94,19 @@ impl Stream {
             items.swap(last, self.below(last + 1));
         }
     }
+
+    /// At most so many of the items, drawn without replacement, in ascending order.
+    pub fn some_of<T: Ord>(&mut self, mut items: Vec<T>, most: usize) -> Vec<T> {
+        let count = most.min(items.len());
+        // The first steps of a shuffle.
+        for at in 0..count {
+            let other = at + self.below(items.len() - at);
+            items.swap(at, other);
+        }
+        items.truncate(count);
+        items.sort_unstable();
+        items
+    }
 }
 
 /// FNV-1a, 64 bits.
@@ -127,6 +140,26 @@ mod tests {
             draw(1, "a", &[2, 0]),
         ];
         assert!(others.iter().all(|&other| other != draw(1, "a", &[2])));
+    }
+
+    #[test]
+    fn some_are_drawn_once_each_and_in_order() {
+        let drawn = |most| {
+            Seed::new(0)
+                .stream("some", &[])
+                .some_of((0..50).rev().collect(), most)
+        };
+        assert_eq!(drawn(60), (0..50).collect::<Vec<_>>());
+        assert!(drawn(20).len() == 20 && drawn(20).is_sorted_by(|a, b| a < b));
+        // Of few draws each of fifty items is among the taken ones now and then.
+        let mut taken = [false; 50];
+        for index in 0..100 {
+            let some = Seed::new(0)
+                .stream("some", &[index])
+                .some_of((0..50).collect(), 5);
+            some.into_iter().for_each(|item| taken[item] = true);
+        }
+        assert_eq!(taken, [true; 50]);
     }
 
     #[test]

@@ -168,19 +168,11 @@ fn labels_of_places(map: &LabelMap, image: &OneImage<'_>) -> Vec<u8> {
     labels
 }
 
-/// At most `count` of these, in their order.
-fn drawn(mut places: Vec<usize>, count: usize, seed: u64, counters: &[u64]) -> Vec<usize> {
-    if places.len() <= count {
-        return places;
-    }
-    let mut stream = Seed::new(seed).stream("letkd.places", counters);
-    for at in 0..count {
-        let other = at + stream.below(places.len() - at);
-        places.swap(at, other);
-    }
-    places.truncate(count);
-    places.sort_unstable();
-    places
+/// At most `count` of these places in ascending order.
+fn drawn(places: Vec<usize>, count: usize, seed: u64, counters: &[u64]) -> Vec<usize> {
+    Seed::new(seed)
+        .stream("letkd.places", counters)
+        .some_of(places, count)
 }
 
 #[cfg(test)]
