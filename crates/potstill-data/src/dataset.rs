@@ -61,6 +61,14 @@ pub trait Dataset: Send + Sync {
         Ok(self.sample(index)?.target)
     }
 
+    /// Whether an image has a label.
+    ///
+    /// # Errors
+    /// As [`sample`](Self::sample).
+    fn is_labelled(&self, index: usize) -> Result<bool, DataError> {
+        Ok(self.target(index)? != Target::None)
+    }
+
     /// Where an image comes from, for messages: a file name, or `record 17 of data_batch_1.bin`.
     fn source(&self, index: usize) -> String {
         format!("image {index} of {}", self.name())
@@ -153,6 +161,9 @@ where
     }
     fn target(&self, index: usize) -> Result<Target, DataError> {
         (**self).target(index)
+    }
+    fn is_labelled(&self, index: usize) -> Result<bool, DataError> {
+        (**self).is_labelled(index)
     }
     fn source(&self, index: usize) -> String {
         (**self).source(index)

@@ -123,16 +123,21 @@ fn open_at(
         target,
         TargetKind::Boxes | TargetKind::Instances | TargetKind::Map
     );
-    if !path.exists() || !(is_dense || format.is_some()) {
+    if !path.exists() {
+        return with_targets(open_path(path, split, options)?, target);
+    }
+    if !(is_dense || format.is_some()) {
         query.only(&[], "images of one class each")?;
         return with_targets(open_path(path, split, options)?, target);
     }
     if let Some(recognised) = Recognised::at(path, format)? {
         return Ok(Box::new(recognised.open(split, target, options, query)?));
     }
-    query.only(&[], "images of one class each")?;
     match open_path(path, split, options) {
-        Ok(images) => with_targets(images, target),
+        Ok(images) => {
+            query.only(&[], "images of one class each")?;
+            with_targets(images, target)
+        }
         Err(DataError::Unrecognised { .. } | DataError::Format { .. }) => Err(DataError::Unrecognised {
             path: path.to_owned(),
             looked_for: formats::looked_for(),

@@ -10,11 +10,11 @@ use crate::{DataError, Dataset, DatasetInfo, FewSamples, Image, Sample, Subset, 
 ///
 /// ```
 /// use std::sync::Arc;
-/// use potstill_data::{Dataset, FewSamples, PartlyLabelled, Split, Target, open};
+/// use potstill_data::{Dataset, FewSamples, PartlyLabelled, Split, open};
 /// use potstill_random::Seed;
 /// let whole: Arc<dyn Dataset> = open("shapes:train=240", Split::Train)?.into();
 /// let known = PartlyLabelled::few(whole, FewSamples::Fraction(0.1), Seed::new(0))?;
-/// let labelled = (0..known.len()).filter(|&index| known.target(index).is_ok_and(|target| target != Target::None));
+/// let labelled = (0..known.len()).filter(|&index| known.is_labelled(index).unwrap_or_default());
 /// assert_eq!((known.len(), labelled.count()), (240, 12 * 2));
 /// # Ok::<(), potstill_data::DataError>(())
 /// ```
@@ -62,8 +62,7 @@ impl Dataset for PartlyLabelled {
     }
 
     fn sample(&self, index: usize) -> Result<Sample, DataError> {
-        self.in_range(index)?;
-        if self.is_labelled[index] {
+        if self.is_labelled(index)? {
             return self.dataset.sample(index);
         }
         Ok(Sample {
@@ -73,12 +72,16 @@ impl Dataset for PartlyLabelled {
     }
 
     fn target(&self, index: usize) -> Result<Target, DataError> {
-        self.in_range(index)?;
-        if self.is_labelled[index] {
+        if self.is_labelled(index)? {
             self.dataset.target(index)
         } else {
             Ok(Target::None)
         }
+    }
+
+    fn is_labelled(&self, index: usize) -> Result<bool, DataError> {
+        self.in_range(index)?;
+        Ok(self.is_labelled[index])
     }
 
     fn image(&self, index: usize) -> Result<Image, DataError> {
@@ -108,7 +111,11 @@ mod tests {
     use crate::{Dataset, FewSamples, InMemory, Split, Subset, Target, open};
 
     fn known(set: &dyn Dataset) -> Vec<usize> {
-        let is_known = |index: &usize| set.target(*index).unwrap() != Target::None;
+        let is_known = |index: &usize| {
+            let is_known = set.target(*index).unwrap() != Target::None;
+            assert_eq!(set.is_labelled(*index).unwrap(), is_known);
+            is_known
+        };
         (0..set.len()).filter(is_known).collect()
     }
 

@@ -96,6 +96,10 @@ impl Dataset for Renumbered {
         self.renumbered(self.dataset.target(index)?, index)
     }
 
+    fn is_labelled(&self, index: usize) -> Result<bool, DataError> {
+        self.dataset.is_labelled(index)
+    }
+
     fn image(&self, index: usize) -> Result<Image, DataError> {
         self.dataset.image(index)
     }

@@ -226,6 +226,11 @@ impl Dataset for Subset {
         self.dataset.target(self.indices[index])
     }
 
+    fn is_labelled(&self, index: usize) -> Result<bool, DataError> {
+        self.in_range(index)?;
+        self.dataset.is_labelled(self.indices[index])
+    }
+
     fn image(&self, index: usize) -> Result<Image, DataError> {
         self.in_range(index)?;
         self.dataset.image(self.indices[index])

@@ -55,7 +55,10 @@ fn the_beginning_of_a_file_is_had_without_the_rest() {
         let beginning = |most: usize| listed.store.beginning(&listed.files[0], most).unwrap();
         assert_eq!(&*beginning(100), TEXT);
         let four = beginning(4);
-        assert!(four.len() <= 4 && TEXT.starts_with(&four), "{four:?}");
+        // Of a packed member it may be a few bytes less.
+        let is_packed = path.extension().is_some_and(|kind| kind == "zip");
+        assert!(four.len() == 4 || (is_packed && four.len() < 4), "{four:?}");
+        assert!(TEXT.starts_with(&four), "{four:?}");
     }
     // A file that has far more than may be read: its beginning tells what it is, and takes no memory.
     let large = place.path().join("large.json");

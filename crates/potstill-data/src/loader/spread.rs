@@ -1,11 +1,12 @@
 //! Labelled images spread evenly over an epoch: a batch without one would teach the task nothing, and in one with many each would count little.
 
-use crate::{Dataset, Target};
+use crate::Dataset;
 
 /// Whether each image of a data set has a label. One that cannot be read is told when it is its turn.
 pub(super) fn labelled(dataset: &dyn Dataset) -> Vec<bool> {
-    let is_labelled = |index| dataset.target(index).is_ok_and(|target| target != Target::None);
-    (0..dataset.len()).map(is_labelled).collect()
+    (0..dataset.len())
+        .map(|index| dataset.is_labelled(index).unwrap_or_default())
+        .collect()
 }
 
 /// The images in an order in which any stretch of them has its share of labelled ones, to the nearest whole number. Among themselves

@@ -327,6 +327,15 @@ fn what_a_format_does_not_read_is_refused_behind_its_path() {
         said.contains("`images=x`") && said.contains("one class each"),
         "{said}"
     );
+    // What is not there, or is of no kind, is told first.
+    let said = refused(format!("coco:{path}/typo.json?images=photos"), TargetKind::Boxes);
+    assert!(
+        said.contains("typo.json") && said.contains("does not exist"),
+        "{said}"
+    );
+    files.write("odd/notes.txt", "nothing");
+    let said = refused(format!("{path}/odd?images=photos"), TargetKind::Boxes);
+    assert!(!said.contains("images=photos"), "{said}");
 }
 
 /// Files that other tools leave among class folders.

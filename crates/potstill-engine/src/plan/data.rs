@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use potstill_data::{
-    Augment, DataError, Dataset, DatasetEntry, FewSamples, Normalise, PartlyLabelled, Subset, Target,
-    TargetKind, keep_in_memory,
+    Augment, DataError, Dataset, DatasetEntry, FewSamples, Normalise, PartlyLabelled, Subset, TargetKind,
+    keep_in_memory,
 };
 use potstill_models::{OnnxOutputs, OutputKind};
 use potstill_random::Seed;
@@ -294,7 +294,7 @@ fn labelled(set: &dyn Dataset) -> Result<Option<usize>, DataError> {
     }
     let mut count = 0;
     for index in 0..set.len() {
-        count += usize::from(set.target(index)? != Target::None);
+        count += usize::from(set.is_labelled(index)?);
     }
     Ok(Some(count))
 }

@@ -26,7 +26,11 @@ pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
         .filter(|(name, _)| is_map(name) && wanted.has(name))
     {
         let own = file_name(stem(name));
-        let map = tree.file(&format!("{MAPS}/{}", file_name(name)));
+        let map = if of_objects {
+            tree.file(&format!("{MAPS}/{}", file_name(name)))
+        } else {
+            Some(file)
+        };
         match (tree.image(&format!("JPEGImages/{own}")), map) {
             (Some(image), Some(map)) => images.push(Record {
                 image: image.clone(),
@@ -40,14 +44,19 @@ pub(super) fn read(request: &Request<'_>) -> Result<Records, DataError> {
             }),
             (image, _) => {
                 report.file(tree.source(file));
-                let (problem, fix) = match image {
-                    None => ("its image is not there", "add the image, or remove the file"),
+                let (kind, problem, fix) = match image {
+                    None => (
+                        "label-without-image",
+                        "its image is not there",
+                        "add the image, or remove the file",
+                    ),
                     Some(_) => (
+                        "objects-without-classes",
                         "it has no file of classes",
                         "add the file of the same name to SegmentationClass, or remove this one",
                     ),
                 };
-                report.left_out("label-without-image", "", problem, fix);
+                report.left_out(kind, "", problem, fix);
             }
         }
     }
