@@ -55,7 +55,10 @@ def parse():
     parser.add_argument("--potstill", default=str(HERE.parent / "target/release/potstill"), metavar="BINARY")
     parser.add_argument("--python", default=sys.executable, help="a Python with torch")
     parser.add_argument("--json", metavar="FILE", help="write every report of every process there too")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.size and arguments.works is WORKS:
+        parser.error("--size wants the works named: detectors and segmenters")
+    return arguments
 
 
 def report(command):
@@ -89,6 +92,8 @@ class Pairs:
         usual = ["--batch", str(a.batch), "--steps", str(a.steps), "--threads", str(threads), "--json"]
         ours = [*asked(*networks), *usual]
         if a.size:
+            if kind not in ("train", "review-kd") or a.fold:
+                sys.exit(f"{work}: with --size there are train:STUDENT and review-kd:TEACHER:STUDENT, without --fold")
             sized = ["--size", str(a.size), *usual]
             # Its only method is ReviewKD.
             named = ["--student", networks[-1]] + (["--teacher", networks[0]] if len(networks) > 1 else [])

@@ -1,4 +1,4 @@
-"""Tries a folder of hostile files on the binary, and prints a table: exit code, seconds, megabytes, the last line that is said.
+"""Tries a folder of hostile files on the binary, and prints a table: exit code, seconds, megabytes, the line that tells why.
 
 python tools/hostile_gallery.py target/release/potstill ../shared/cases-attack > gallery.md
 
@@ -59,7 +59,8 @@ def row(name, arguments, folder):
     code, seconds, megabytes, said = run(arguments, folder)
     orders = re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", said)
     lines = [line for line in said.strip().split("\n") if line]
-    told = next((line for line in lines if line.startswith(("error", "unreadable", "warning"))), lines[-1] if lines else "")
+    kinds = ("error", "unreadable", "warning")
+    told = next((line for kind in kinds for line in lines if line.startswith(kind)), lines[-1] if lines else "")
     told = told if len(told) < 240 else told[:237] + "..."
     bad = code not in (0, 1, 2) or orders or "panicked" in said
     told = told.replace("|", "\\|").replace("<", "&lt;")

@@ -3,10 +3,10 @@
 //! | command | does |
 //! |---|---|
 //! | `cargo xtask test` | every test: with cargo-nextest if it is installed, with `cargo test` if not, and the documentation's examples |
-//! | `cargo xtask check` | format, lints, documentation and its generated pages; spelling and dependencies if typos and cargo-deny are installed |
+//! | `cargo xtask check` | format, lints, documentation and its generated pages; spelling and dependencies if typos, cargo-deny and cargo-audit are installed |
 //! | `cargo xtask ci` | both |
 //! | `cargo xtask docs` | writes the generated pages of `docs/`; with `--check` only tells which are not up to date |
-//! | `cargo xtask faults [N] [SCENARIO]` | kills, full and broken disks at the system calls of a save, N of each kind at each call, over every method; needs strace |
+//! | `cargo xtask faults [N] [SCENARIO]` | kills, full and broken disks at the system calls of a save, N of each kind at each call, over every method of classification; needs strace |
 //! | `cargo xtask fuzz [DOOR] [--seconds N]` | fuzzes the readers of files: by cargo-fuzz with a nightly toolchain, without them by changes of the corpus |
 //! | `cargo xtask sanitize` | the unsafe crate's tests under Miri (small shapes) and the address and thread sanitizers; needs a nightly toolchain with miri and rust-src |
 
