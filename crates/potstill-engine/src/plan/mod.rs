@@ -183,12 +183,12 @@ impl Plan {
         trained.map(|(facts, teacher)| (facts, teacher.network.frozen()))
     }
 
-    /// What the run is, and what trains in it.
     /// What the run would learn from, as it is now.
     pub(crate) fn origin(&self) -> Result<Origin, EngineError> {
         Origin::of(&self.spec, &self.learner.teachers)
     }
 
+    /// What the run is, and what trains in it.
     pub(crate) fn into_parts(self) -> (RunSpec, Learner) {
         (self.spec, self.learner)
     }
