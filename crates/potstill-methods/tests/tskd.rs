@@ -321,6 +321,35 @@ fn virtual_epochs_of_short_trainings_are_whole_steps() {
     assert_eq!(ReviewClock::virtual_epochs(0, 0).epochs(0), 0);
 }
 
+/// The numbers of a program have no bound, those of a recipe are multiplied with the size of its data.
+#[test]
+fn a_training_of_any_length_has_a_schedule() {
+    let most = usize::MAX;
+    let clock = ReviewClock::virtual_epochs(most, most);
+    let per_epoch = most;
+    assert_eq!(
+        clock,
+        ReviewClock::Steps {
+            length: most / 240,
+            per_epoch
+        }
+    );
+    assert_eq!(clock.epochs(most), 241, "the last is cut short");
+    let last = Moment {
+        epoch: StudentEpoch(most),
+        step: most,
+    };
+    assert_eq!(clock.epoch(last), ReviewEpoch(240));
+    assert_eq!(clock.ended_by(last), None);
+    assert_eq!(clock.within(last.epoch), 240..241);
+    let schedule = ReviewSchedule {
+        clock,
+        interval: most / 2,
+        slots: 3,
+    };
+    assert_eq!(schedule.first_review(), ReviewEpoch(most));
+}
+
 #[test]
 fn a_shorter_training_has_as_many_cycles_if_it_can() {
     for (epochs, interval) in [(1, 1), (12, 1), (71, 1), (72, 2), (96, 2), (240, 5), (480, 10)] {

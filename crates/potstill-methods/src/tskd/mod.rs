@@ -272,7 +272,7 @@ fn schedule(options: &Options, context: &PlanContext) -> Result<ReviewSchedule, 
                 ReviewClock::Steps { .. } => "virtual epoch",
             },
             epochs,
-            needed: schedule.first_review().0 + 1,
+            needed: schedule.first_review().0.saturating_add(1),
         });
     }
     Ok(schedule)

@@ -32,7 +32,7 @@ impl ReviewClock {
     /// Virtual epochs of a 240th of the steps, but of no less than one: 750 steps where there are 180,000.
     pub fn virtual_epochs(epochs: usize, per_epoch: usize) -> Self {
         Self::Steps {
-            length: (epochs * per_epoch / VIRTUAL_EPOCHS).max(1),
+            length: (epochs.saturating_mul(per_epoch) / VIRTUAL_EPOCHS).max(1),
             per_epoch,
         }
     }
@@ -41,7 +41,7 @@ impl ReviewClock {
     pub fn epochs(self, student: usize) -> usize {
         match self {
             Self::Epochs => student,
-            Self::Steps { length, per_epoch } => (student * per_epoch).div_ceil(length),
+            Self::Steps { length, per_epoch } => student.saturating_mul(per_epoch).div_ceil(length),
         }
     }
 
@@ -49,7 +49,7 @@ impl ReviewClock {
     pub fn epoch(self, at: Moment) -> ReviewEpoch {
         match self {
             Self::Epochs => ReviewEpoch(at.epoch.0),
-            Self::Steps { length, .. } => ReviewEpoch(self.steps_before(at) / length),
+            Self::Steps { length, per_epoch } => ReviewEpoch(steps_before(at, per_epoch) / length),
         }
     }
 
@@ -57,8 +57,8 @@ impl ReviewClock {
     pub fn ended_by(self, at: Moment) -> Option<ReviewEpoch> {
         match self {
             Self::Epochs => None,
-            Self::Steps { length, .. } => {
-                let done = self.steps_before(at) + 1;
+            Self::Steps { length, per_epoch } => {
+                let done = steps_before(at, per_epoch).saturating_add(1);
                 done.is_multiple_of(length)
                     .then(|| ReviewEpoch(done / length - 1))
             }
@@ -67,20 +67,20 @@ impl ReviewClock {
 
     /// The epochs that have a step in this epoch of the student.
     pub fn within(self, StudentEpoch(epoch): StudentEpoch) -> Range<usize> {
+        let next = epoch.saturating_add(1);
         match self {
-            Self::Epochs => epoch..epoch + 1,
+            Self::Epochs => epoch..next,
             Self::Steps { length, per_epoch } => {
-                epoch * per_epoch / length..((epoch + 1) * per_epoch).div_ceil(length)
+                let [first, end] = [epoch, next].map(|epoch| epoch.saturating_mul(per_epoch));
+                first / length..end.div_ceil(length)
             }
         }
     }
+}
 
-    fn steps_before(self, at: Moment) -> usize {
-        match self {
-            Self::Epochs => at.step,
-            Self::Steps { per_epoch, .. } => at.epoch.0 * per_epoch + at.step,
-        }
-    }
+/// Steps of the training before this one, in epochs of so many.
+fn steps_before(at: Moment, per_epoch: usize) -> usize {
+    at.epoch.0.saturating_mul(per_epoch).saturating_add(at.step)
 }
 
 /// What an epoch is for.
@@ -136,6 +136,6 @@ impl ReviewSchedule {
 
     /// The first epoch that reviews.
     pub fn first_review(&self) -> ReviewEpoch {
-        ReviewEpoch(self.interval * self.slots)
+        ReviewEpoch(self.interval.saturating_mul(self.slots))
     }
 }
