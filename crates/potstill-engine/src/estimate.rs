@@ -42,7 +42,7 @@ pub struct Estimate {
 impl Plan {
     /// Tries steps on the first images, as many as take some tenths of a second: one of each kind of step and of each round, and one
     /// before them to warm up. Scales them up to the recipe's batch, steps and test images. Time is taken to be in proportion to
-    /// images.
+    /// images. What only comes after tens of thousands of steps, as the first review of TSKD in a very long training, is left out.
     ///
     /// # Errors
     /// An image that cannot be read, a loss that is not finite at the very start.
@@ -120,8 +120,8 @@ fn specimen(spec: &RunSpec) -> Result<Batch, EngineError> {
     }
 }
 
-/// So many steps stand for all: a plan of any number of epochs answers at once.
-const LOOKED_AT: usize = 500_000;
+/// So many steps stand for all, and so many at most are pretended: a plan of any number of epochs answers at once.
+const LOOKED_AT: usize = 50_000;
 
 /// What each method reads in a step, and whether it looks at its teacher and reads what that gives.
 type WhatIsRead = Vec<(Reads, [bool; 2])>;
@@ -132,7 +132,8 @@ fn kinds(spec: &RunSpec, learner: &Learner) -> Vec<(Moment, f64)> {
     let steps = spec.steps_per_epoch();
     let mut kinds: Vec<(WhatIsRead, Moment, usize)> = Vec::new();
     let all = spec.epochs().saturating_mul(steps);
-    let distance = all.div_ceil(LOOKED_AT).max(1);
+    // An odd distance: an even one may meet the same place of every virtual epoch.
+    let distance = all.div_ceil(LOOKED_AT).max(1) | 1;
     for step in (0..all).step_by(distance) {
         let at = Moment {
             epoch: StudentEpoch(step / steps),
@@ -197,12 +198,15 @@ impl<'a> Rehearsal<'a> {
         })
     }
 
-    /// A step of the student, which is not before the last.
+    /// A step of the student, which is not before the last. The methods hear of the steps up to it, if these are not too many.
     fn step(&mut self, at: Moment) -> Result<StepProfile, EngineError> {
         let Moment { epoch, step } = at;
         let (phase, steps) = (Phase::at(&self.spec.phases, epoch), self.spec.steps_per_epoch());
-        self.learner.pretend(self.heard, at, steps)?;
-        self.heard = at;
+        let before = |at: Moment| at.epoch.0.saturating_mul(steps).saturating_add(at.step);
+        if before(at) - before(self.heard) <= LOOKED_AT {
+            self.learner.pretend(self.heard, at, steps)?;
+            self.heard = at;
+        }
         let rates = self.spec.rates(phase, epoch, step, steps);
         let rate = rates.student;
         let mut update = UpdateContext {

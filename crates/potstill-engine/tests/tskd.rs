@@ -198,3 +198,15 @@ fn an_estimate_knows_how_many_epochs_review() {
     assert!(of_four > 1.1 * general, "{of_four} against {general}");
     assert!((of_four - of_six).abs() < 1e-9 * of_four, "{of_four}, {of_six}");
 }
+
+#[test]
+fn an_estimate_does_not_walk_to_a_review_in_the_distant_future() {
+    let gflop = |overrides: &[&str]| {
+        let plan = tiny().plan(overrides).unwrap();
+        plan.estimate().unwrap().step_gflop
+    };
+    let general = gflop(&["methods=[{ kind = \"kd\" }]"]);
+    // Nothing is remembered for reviews that nobody waits for.
+    let distant = gflop(&["train.epochs=1000000000", "methods.0.interval=1000000"]);
+    assert!((distant - general).abs() < 1e-9 * general, "{distant}, {general}");
+}
