@@ -174,7 +174,14 @@ fn what_a_dense_review_cannot_do_is_refused_with_the_reason() {
         assert!(words.iter().all(|word| message.contains(word)), "{message}");
     };
     refused("peepholes = true", &["peepholes", "one size"]);
-    refused("virtual_epoch_steps = 4", &["virtual epoch 4", "trains for 3"]);
+    refused(
+        "virtual_epoch_steps = 4",
+        &[
+            "virtual epoch 4",
+            "trains for 3",
+            "smaller `interval` or `virtual_epoch_steps`",
+        ],
+    );
     refused("virtual_epoch_steps = 0", &["virtual_epoch_steps", "at least 1"]);
     refused("interval = 4", &["virtual epoch 13", "trains for 12"]);
 }

@@ -198,14 +198,15 @@ pub enum MethodError {
     NoLogitMap(&'static str),
     /// A training that ends before the method has done what it is there for.
     #[error(
-        "`{method}` reviews for the first time in {unit} {needed}, and the recipe trains for {epochs}: train longer, or take a smaller \
-         `interval` or fewer `snapshots`"
+        "`{method}` reviews for the first time in {unit} {needed}, and the recipe trains for {epochs}: train longer, or take {cure}"
     )]
     TooShort {
         /// The method.
         method: &'static str,
         /// What is counted: `epoch` or `virtual epoch`.
         unit: &'static str,
+        /// What brings the review forward.
+        cure: &'static str,
         /// Epochs of the recipe.
         epochs: usize,
         /// Epochs up to the first review.

@@ -62,7 +62,7 @@ pub trait Method: Send {
     }
 
     /// Whether it reads in this step what its teacher gives, and not only the maps at the points of [`reads_at`](Self::reads_at). Where no
-    /// method does, a frozen teacher runs up to its heads only.
+    /// method does, a frozen teacher runs up to its heads only, where the network can.
     fn reads_outputs(&self, _at: Moment) -> bool {
         true
     }

@@ -265,12 +265,17 @@ fn schedule(options: &Options, context: &PlanContext) -> Result<ReviewSchedule, 
         slots: options.snapshots,
     };
     if options.review_weight > 0.0 && schedule.first_review().0 >= epochs {
+        let (unit, cure) = match clock {
+            ReviewClock::Epochs => ("epoch", "a smaller `interval` or fewer `snapshots`"),
+            ReviewClock::Steps { .. } => (
+                "virtual epoch",
+                "a smaller `interval` or `virtual_epoch_steps`, or fewer `snapshots`",
+            ),
+        };
         return Err(MethodError::TooShort {
             method: Tskd::NAME,
-            unit: match clock {
-                ReviewClock::Epochs => "epoch",
-                ReviewClock::Steps { .. } => "virtual epoch",
-            },
+            unit,
+            cure,
             epochs,
             needed: schedule.first_review().0.saturating_add(1),
         });
