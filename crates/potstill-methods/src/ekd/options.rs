@@ -8,8 +8,7 @@ use potstill_tasks::TaskKind;
 use super::imitation::ImitationLoss;
 use crate::{
     MethodError, NetworkInfo, PlanContext, Reads,
-    levels::{is_dense, is_pyramid, is_segmenter, three_common_levels, three_levels},
-    plan_context::points_named,
+    levels::{Named, OneSide, is_dense, is_pyramid, is_segmenter, named_or_three},
 };
 
 /// What a recipe calls the method.
@@ -176,30 +175,18 @@ impl Options {
         context: &PlanContext,
         teacher: &NetworkInfo,
     ) -> Result<Reads, MethodError> {
-        let [of_student, of_teacher] = [&self.student_points, &self.teacher_points];
-        let is_usual = of_student.is_empty() && of_teacher.is_empty();
-        let levels = if is_usual {
-            three_common_levels(NAME, context, teacher, |end| &end.post)?
-        } else {
-            None
+        let named = Named {
+            student: &self.student_points,
+            teacher: &self.teacher_points,
         };
         let Reads {
             student: mut own,
             teacher: mut other,
-        } = match levels {
-            Some(levels) => levels,
-            None => Reads {
-                student: blocks(
-                    of_student,
-                    context,
-                    (&context.student, "student"),
-                    "student_points",
-                )?,
-                teacher: blocks(of_teacher, context, (teacher, "teacher"), "teacher_points")?,
-            },
-        };
-        let named = !of_student.is_empty() && !of_teacher.is_empty();
-        if named && own.len() != other.len() {
+        } = named_or_three(NAME, context, (teacher, |end| &end.post), named, |one| {
+            blocks(context.task, one)
+        })?;
+        let are_both_named = !named.student.is_empty() && !named.teacher.is_empty();
+        if are_both_named && own.len() != other.len() {
             return Err(MethodError::Unpaired {
                 method: NAME,
                 student: own.len(),
@@ -222,28 +209,11 @@ impl Options {
     }
 }
 
-/// The named points, or the ends of the network's stages behind their last activation; in a network whose
-/// blocks begin with their batch norm, behind that and its activation. Of a detector the levels of its pyramid.
-fn blocks(
-    named: &[String],
-    context: &PlanContext,
-    (side, network): (&NetworkInfo, &'static str),
-    option: &'static str,
-) -> Result<Vec<Point>, MethodError> {
-    if !named.is_empty() {
-        return points_named(named, NAME);
+/// The ends of the network's stages behind their last activation; in a network whose blocks begin with their batch norm, behind that and its
+/// activation.
+fn blocks(task: TaskKind, one: OneSide<'_>) -> Result<Vec<Point>, MethodError> {
+    match one.info.spatial_ends(task) {
+        [] => Err(one.no_stages(NAME)),
+        stages => Ok(stages.iter().map(|end| Point::post(&*end.pre.path)).collect()),
     }
-    let stages = side.spatial_ends(context.task);
-    if stages.is_empty() {
-        let method = NAME;
-        return Err(MethodError::NoStages {
-            method,
-            network,
-            option,
-        });
-    }
-    if is_pyramid(context.task) {
-        return three_levels(NAME, context.image, (side, network), |end| &end.post);
-    }
-    Ok(stages.iter().map(|end| Point::post(&*end.pre.path)).collect())
 }

@@ -13,8 +13,7 @@ use super::{
 };
 use crate::{
     MethodError, NetworkInfo, PlanContext,
-    levels::{is_dense, is_pyramid, three_common_levels, three_levels},
-    plan_context::points_named,
+    levels::{Named, OneSide, is_dense, is_pyramid, named_or_three},
 };
 
 /// The points of the student and of the teacher, shallow to deep: those that are named, or the usual ones.
@@ -27,22 +26,24 @@ pub(super) fn points_of(
     teacher: &NetworkInfo,
     variant: usize,
 ) -> Result<[Vec<Point>; 2], MethodError> {
-    let [named, taught] = [&options.student_points, &options.teacher_points];
-    if named.is_empty()
-        && taught.is_empty()
-        && let Some(levels) = three_common_levels(LetKd::NAME, context, teacher, |end| &end.post)?
-    {
-        return Ok([middle(levels.student), middle(levels.teacher)]);
-    }
-    let sides = [
-        (named, &context.student, "student", "student_points"),
-        (taught, teacher, "teacher", "teacher_points"),
-    ];
-    let [student, teacher] = sides.map(|(named, info, network, option)| match &named[..] {
-        [] => usual(context, (info, network), option, variant),
-        names => points_named(names, LetKd::NAME),
-    });
-    Ok([student?, teacher?])
+    let named = Named {
+        student: &options.student_points,
+        teacher: &options.teacher_points,
+    };
+    let reads = named_or_three(LetKd::NAME, context, (teacher, |end| &end.post), named, |one| {
+        usual(one, variant)
+    })?;
+    let of_levels = |names: &[String], points| {
+        if names.is_empty() && is_pyramid(context.task) {
+            middle(points)
+        } else {
+            points
+        }
+    };
+    Ok([
+        of_levels(named.student, reads.student),
+        of_levels(named.teacher, reads.teacher),
+    ])
 }
 
 /// The middle one.
@@ -51,26 +52,14 @@ fn middle(mut points: Vec<Point>) -> Vec<Point> {
     points.drain(at..).take(1).collect()
 }
 
-fn usual(
-    context: &PlanContext,
-    (info, network): (&NetworkInfo, &'static str),
-    option: &'static str,
-    variant: usize,
-) -> Result<Vec<Point>, MethodError> {
-    if is_pyramid(context.task) && !info.stage_ends.is_empty() {
-        let levels = three_levels(LetKd::NAME, context.image, (info, network), |end| &end.post)?;
-        return Ok(middle(levels));
-    }
+/// What is read of a network without a pyramid.
+fn usual(one: OneSide<'_>, variant: usize) -> Result<Vec<Point>, MethodError> {
     let Some(LastStage {
         first_block,
         last_map,
-    }) = info.last_stage.clone()
+    }) = one.info.last_stage.clone()
     else {
-        return Err(MethodError::NoStages {
-            method: LetKd::NAME,
-            network,
-            option,
-        });
+        return Err(one.no_stages(LetKd::NAME));
     };
     Ok(if variant == 1 {
         vec![last_map]

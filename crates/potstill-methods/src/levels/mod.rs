@@ -14,7 +14,7 @@ use potstill_tasks::TaskKind;
 
 pub(crate) use self::aligners::Aligners;
 pub(crate) use self::pairing::{by_size, check_strides};
-pub(crate) use self::three::{three_common_levels, three_levels};
+pub(crate) use self::three::{OneSide, named_or_three};
 use crate::{MethodError, NetworkInfo, PlanContext, Reads, StepContext, plan_context::points_named};
 
 /// A pair of maps.

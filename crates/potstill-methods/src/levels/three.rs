@@ -4,8 +4,8 @@
 use potstill_models::StageEnd;
 use potstill_ops::Point;
 
-use super::{by_size, is_pyramid};
-use crate::{MethodError, NetworkInfo, PlanContext, Reads};
+use super::{Named, by_size, is_pyramid};
+use crate::{MethodError, NetworkInfo, PlanContext, Reads, plan_context::points_named};
 
 /// How many there are.
 const LEVELS: usize = 3;
@@ -15,58 +15,106 @@ const OCTAVES: [i64; LEVELS] = [3, 4, 5];
 /// Levels of a pyramid with the sizes `[H, W, C]` of their maps, fine to coarse.
 type Pyramid = Vec<(Point, [usize; 3])>;
 
-/// The points of the three levels of one network, whatever the other has; of its stage ends one side.
+/// One network of the two, as a method reads it.
+#[derive(Clone, Copy)]
+pub(crate) struct OneSide<'a> {
+    /// The network.
+    pub info: &'a NetworkInfo,
+    /// `student` or `teacher`.
+    pub network: &'static str,
+    /// The option that names its points.
+    pub option: &'static str,
+    /// The side of a stage's last activation on which it is read.
+    pub side: fn(&StageEnd) -> &Point,
+}
+
+impl OneSide<'_> {
+    /// Its points have to be named.
+    pub fn no_stages(&self, method: &'static str) -> MethodError {
+        MethodError::NoStages {
+            method,
+            network: self.network,
+            option: self.option,
+        }
+    }
+
+    /// The levels of its pyramid; none where it knows none.
+    fn pyramid(&self, method: &'static str) -> Result<Pyramid, MethodError> {
+        let ends: Vec<_> = self.info.stage_ends.iter().map(self.side).cloned().collect();
+        self.info.sized(&ends, method, self.network)
+    }
+}
+
+/// The points of both networks that a method reads: those that the recipe names. Where it names none, the three levels of those that both
+/// pyramids have; where it names those of one network, the three levels of the other's pyramid; of a network without a pyramid what the
+/// method's own rule `usual` says. The teacher is read on that `side` of its stages' last activation, the student behind it.
 ///
 /// # Errors
-/// Stage ends that the network does not have.
-pub(crate) fn three_levels(
+/// Names of no point, pyramids without a common level, what `usual` refuses.
+pub(crate) fn named_or_three(
+    method: &'static str,
+    context: &PlanContext,
+    (teacher, side): (&NetworkInfo, fn(&StageEnd) -> &Point),
+    named: Named<'_>,
+    usual: impl Fn(OneSide<'_>) -> Result<Vec<Point>, MethodError>,
+) -> Result<Reads, MethodError> {
+    let ours = OneSide {
+        info: &context.student,
+        network: "student",
+        option: "student_points",
+        side: |end| &end.post,
+    };
+    let theirs = OneSide {
+        info: teacher,
+        network: "teacher",
+        option: "teacher_points",
+        side,
+    };
+    let has_levels = |one: OneSide<'_>| is_pyramid(context.task) && !one.info.stage_ends.is_empty();
+    if named.student.is_empty() && named.teacher.is_empty() && has_levels(ours) && has_levels(theirs) {
+        return three_common_levels(method, context.image, ours, theirs);
+    }
+    let points = |one: OneSide<'_>, names: &[String]| match names {
+        [] if has_levels(one) => three_levels(method, context.image, one),
+        [] => usual(one),
+        names => points_named(names, method),
+    };
+    Ok(Reads {
+        student: points(ours, named.student)?,
+        teacher: points(theirs, named.teacher)?,
+    })
+}
+
+/// The points of the three levels of one network, whatever the other has.
+fn three_levels(
     method: &'static str,
     image: [usize; 3],
-    (info, network): (&NetworkInfo, &'static str),
-    side: fn(&StageEnd) -> &Point,
+    one: OneSide<'_>,
 ) -> Result<Vec<Point>, MethodError> {
-    let pyramid = pyramid(method, (info, network), side)?;
+    let pyramid = one.pyramid(method)?;
     let sizes: Vec<_> = pyramid.iter().map(|(_, size)| *size).collect();
     let chosen = chosen_levels(image, &sizes).into_iter();
     Ok(chosen.map(|level| pyramid[level].0.clone()).collect())
 }
 
-/// The three levels of those which both pyramids have, the student's behind their activation. `None` where there are no two pyramids: on
-/// another task, or of a network that knows no levels.
-///
-/// # Errors
-/// [`MethodError::NoCommonLevel`] if there is none.
-pub(crate) fn three_common_levels(
+/// The three levels of those which both pyramids have.
+fn three_common_levels(
     method: &'static str,
-    context: &PlanContext,
-    teacher: &NetworkInfo,
-    side: fn(&StageEnd) -> &Point,
-) -> Result<Option<Reads>, MethodError> {
-    let knows_levels = |info: &NetworkInfo| !info.stage_ends.is_empty();
-    if !(is_pyramid(context.task) && knows_levels(&context.student) && knows_levels(teacher)) {
-        return Ok(None);
-    }
-    let ours = pyramid(method, (&context.student, "student"), |end| &end.post)?;
-    let theirs = pyramid(method, (teacher, "teacher"), side)?;
-    let pairs = by_size(method, context.image, &ours, &theirs)?;
+    image: [usize; 3],
+    ours: OneSide<'_>,
+    theirs: OneSide<'_>,
+) -> Result<Reads, MethodError> {
+    let (ours, theirs) = (ours.pyramid(method)?, theirs.pyramid(method)?);
+    let pairs = by_size(method, image, &ours, &theirs)?;
     let sizes: Vec<_> = pairs.iter().map(|&[level, _]| ours[level].1).collect();
-    let chosen = chosen_levels(context.image, &sizes).into_iter();
+    let chosen = chosen_levels(image, &sizes).into_iter();
     let (student, teacher) = chosen
         .map(|pair| {
             let [s, t] = pairs[pair];
             (ours[s].0.clone(), theirs[t].0.clone())
         })
         .unzip();
-    Ok(Some(Reads { student, teacher }))
-}
-
-fn pyramid(
-    method: &'static str,
-    (info, network): (&NetworkInfo, &'static str),
-    side: fn(&StageEnd) -> &Point,
-) -> Result<Pyramid, MethodError> {
-    let ends: Vec<_> = info.stage_ends.iter().map(|end| side(end).clone()).collect();
-    info.sized(&ends, method, network)
+    Ok(Reads { student, teacher })
 }
 
 /// Which of a pyramid's maps of these sizes `[H, W, C]`, in an image of this size, are read, fine to coarse: those at strides 8, 16 and 32, or

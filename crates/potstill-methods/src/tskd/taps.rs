@@ -12,8 +12,7 @@ use super::{
 };
 use crate::{
     MethodError, NetworkInfo, PlanContext, Reads,
-    levels::{is_pyramid, three_common_levels, three_levels},
-    plan_context::points_named,
+    levels::{Named, OneSide, is_pyramid, named_or_three},
 };
 
 /// Stages that are read behind the stem: not the deepest, in a network of three.
@@ -28,31 +27,20 @@ pub(super) fn taps(
     context: &PlanContext,
     teacher: &NetworkInfo,
 ) -> Result<Reads, MethodError> {
-    let (named, taught) = (&options.student_points, &options.teacher_points);
     let usual_tap = if is_pyramid(context.task) {
         TeacherTap::Post
     } else {
         TeacherTap::Pre
     };
     let tap = options.teacher_tap.unwrap_or(usual_tap);
-    let levels = if named.is_empty() && taught.is_empty() {
-        three_common_levels(Tskd::NAME, context, teacher, tap.side())?
-    } else {
-        None
+    let named = Named {
+        student: &options.student_points,
+        teacher: &options.teacher_points,
     };
-    let reads = match levels {
-        Some(levels) => levels,
-        None => Reads {
-            student: match &named[..] {
-                [] => usual(context, &context.student, (TeacherTap::Post, "student"))?,
-                names => points_named(names, Tskd::NAME)?,
-            },
-            teacher: match &taught[..] {
-                [] => usual(context, teacher, (tap, "teacher"))?,
-                names => points_named(names, Tskd::NAME)?,
-            },
-        },
-    };
+    let teacher_side = (teacher, tap.side());
+    let reads = named_or_three(Tskd::NAME, context, teacher_side, named, |one| {
+        Ok(usual(context, one))
+    })?;
     check(&reads, teacher)?;
     Ok(reads)
 }
@@ -88,16 +76,13 @@ impl TeacherTap {
     }
 }
 
-/// What is read of one network, whatever the other has: three levels, or the stem, after its activation, and the first stages.
-fn usual(
-    context: &PlanContext,
-    info: &NetworkInfo,
-    (tap, network): (TeacherTap, &'static str),
-) -> Result<Vec<Point>, MethodError> {
+/// What is read of a network without a pyramid: the stem, after its activation, and the first stages. Nothing of a detector that knows no
+/// levels, whose points are to be named.
+fn usual(context: &PlanContext, one: OneSide<'_>) -> Vec<Point> {
     if is_pyramid(context.task) {
-        return three_levels(Tskd::NAME, context.image, (info, network), tap.side());
+        return Vec::new();
     }
-    let ends = info.stage_ends.iter().take(STAGES);
-    let ends = ends.map(|end| tap.side()(end).clone());
-    Ok(info.stem.iter().cloned().chain(ends).collect())
+    let ends = one.info.stage_ends.iter().take(STAGES);
+    let ends = ends.map(one.side).cloned();
+    one.info.stem.iter().cloned().chain(ends).collect()
 }
