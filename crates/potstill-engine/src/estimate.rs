@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use potstill_data::{Batch, Loader, LoaderConfig};
-use potstill_methods::{Event, Moment, Reads, StudentEpoch, TeacherUpdate};
+use potstill_methods::{Event, Moment, Reads, StudentEpoch, TeacherLook, TeacherUpdate};
 
 use crate::{
     error::EngineError,
@@ -123,8 +123,8 @@ fn specimen(spec: &RunSpec) -> Result<Batch, EngineError> {
 /// So many steps stand for all, and so many at most are pretended: a plan of any number of epochs answers at once.
 const LOOKED_AT: usize = 50_000;
 
-/// What each method reads in a step, and whether it looks at its teacher and reads what that gives.
-type WhatIsRead = Vec<(Reads, [bool; 2])>;
+/// What each method reads in a step, and what it needs of its teacher.
+type WhatIsRead = Vec<(Reads, TeacherLook)>;
 
 /// The kinds of the student's steps, each with its first and how many epochs they make together. Steps in which the methods read the same
 /// are taken to cost the same. Of a longer run, steps at equal distances are looked at.
@@ -141,10 +141,7 @@ fn kinds(spec: &RunSpec, learner: &Learner) -> Vec<(Moment, f64)> {
         };
         let methods = learner.methods.iter().map(|planned| &planned.method);
         let read: WhatIsRead = methods
-            .map(|method| {
-                let looks = [method.looks_at_teacher(at), method.reads_outputs(at)];
-                (method.reads_at(at), looks)
-            })
+            .map(|method| (method.reads_at(at), method.teacher_at(at)))
             .collect();
         match kinds.iter_mut().find(|(known, ..)| *known == read) {
             Some((.., count)) => *count += 1,

@@ -4,7 +4,7 @@
 
 use burn::tensor::{Device, Tensor};
 use potstill_engine::{MethodParts, Plan, PlanParts, Run, RunFolder};
-use potstill_methods::{LossTerm, Method, MethodError, Moment, StepContext};
+use potstill_methods::{LossTerm, Method, MethodError, Moment, StepContext, TeacherLook};
 use potstill_models::{BuildOptions, FrozenModel, find};
 use potstill_ops::{Mode, Pass};
 use potstill_report::read_metrics;
@@ -112,16 +112,19 @@ fn heads(plan: &Plan, teacher: &str) -> u64 {
 
 /// Has no loss, and sees of the teacher what it asks for.
 struct Onlooker {
-    reads_outputs: bool,
+    look: TeacherLook,
 }
 
 impl Method for Onlooker {
-    fn reads_outputs(&self, _: Moment) -> bool {
-        self.reads_outputs
+    fn teacher_at(&self, _: Moment) -> TeacherLook {
+        self.look
     }
 
     fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        assert_eq!(step.teacher().outputs().is_ok(), self.reads_outputs);
+        assert_eq!(
+            step.teacher().outputs().is_ok(),
+            self.look == TeacherLook::Outputs
+        );
         Ok(Vec::new())
     }
 }
@@ -137,23 +140,23 @@ fn a_teacher_whose_maps_alone_are_read_does_not_run_its_heads() {
     ];
     for (recipe, kind, teacher) in pairs {
         let recipe = recipe.method(kind, "");
-        let plan = |reads_outputs| {
+        let plan = |look| {
             let parts = PlanParts::open(recipe.recipe(&[])).unwrap();
-            let onlooker = MethodParts::new("onlooker", 1.0, Onlooker { reads_outputs });
+            let onlooker = MethodParts::new("onlooker", 1.0, Onlooker { look });
             Plan::from_parts(parts.method(onlooker)).unwrap()
         };
-        let runs = [true, false].map(|reads_outputs| {
-            let folder = place.path().join(format!("{kind}-{reads_outputs}"));
-            let run = Run::start(plan(reads_outputs), RunFolder::create(&folder, false).unwrap());
+        let looks = [TeacherLook::Outputs, TeacherLook::Maps];
+        let runs = looks.map(|look| {
+            let folder = place.path().join(format!("{kind}-{look:?}"));
+            let run = Run::start(plan(look), RunFolder::create(&folder, false).unwrap());
             finish(&mut run.unwrap());
             let rows = read_metrics(folder.join("metrics.jsonl")).unwrap();
             (part(&checkpoint(&folder), "student"), rows[0].train.terms[kind])
         });
         assert!(runs[0] == runs[1], "{kind} learned something else");
-        let expected = 2e-9 * heads(&plan(true), teacher) as f64;
+        let expected = 2e-9 * heads(&plan(TeacherLook::Outputs), teacher) as f64;
         assert!(expected > 0.0);
-        let [whole, maps] =
-            [true, false].map(|reads_outputs| plan(reads_outputs).estimate().unwrap().step_gflop);
+        let [whole, maps] = looks.map(|look| plan(look).estimate().unwrap().step_gflop);
         assert_near(kind, &[whole - maps], &[expected], 1e-6);
     }
 }
@@ -168,7 +171,7 @@ fn methods_of_maps_say_so() {
         let plan = recipe.plan(&[]).unwrap();
         let methods = plan.methods().iter();
         methods
-            .map(|planned| planned.method.reads_outputs(Moment::default()))
+            .map(|planned| planned.method.teacher_at(Moment::default()) == TeacherLook::Outputs)
             .collect()
     };
     let of_maps = ["cwd", "pkd", "fitnet", "mgd", "fgd", "review-kd", "tskd", "letkd"].map(|kind| (kind, ""));

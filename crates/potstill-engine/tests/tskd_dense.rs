@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use potstill_methods::{Moment, StudentEpoch};
+use potstill_methods::{Moment, StudentEpoch, TeacherLook};
 use potstill_report::{EpochRow, read_metrics};
 use potstill_testing::{
     recipe::{TestRecipe, tiny_recipe},
@@ -137,7 +137,7 @@ fn a_detectors_teacher_looks_at_images_of_reviews_only() {
         step: step % 6,
     };
     // Nothing is remembered yet, so the teacher is not asked even then.
-    assert!((0..12).all(|step| !method.looks_at_teacher(at(step))));
+    assert!((0..12).all(|step| method.teacher_at(at(step)) == TeacherLook::Nothing));
     let reading = |step: usize| method.reads_at(at(step)).teacher.len();
     assert_eq!((0..8).map(reading).collect::<Vec<_>>(), [0, 0, 0, 3, 0, 0, 0, 3]);
     let points: Vec<_> = method.reads(StudentEpoch(1)).student;
@@ -147,10 +147,9 @@ fn a_detectors_teacher_looks_at_images_of_reviews_only() {
         ["layer_blocks.0", "layer_blocks.1", "extra_blocks.p6"].map(|level| format!("backbone.fpn.{level}"))
     );
     let compared = one_stage().method("tskd", &format!("{OPTIONS}\nkl_weight = 1.0"));
-    assert!(
-        compared.plan(&[]).unwrap().methods()[0]
-            .method
-            .looks_at_teacher(at(0))
+    assert_eq!(
+        compared.plan(&[]).unwrap().methods()[0].method.teacher_at(at(0)),
+        TeacherLook::Outputs
     );
 }
 

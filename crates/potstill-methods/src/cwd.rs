@@ -10,7 +10,7 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, choice, settings};
 
 use crate::{
-    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch, TeacherLook,
     levels::{Aligners, Levels, Named, is_pyramid, is_segmenter, summed},
 };
 
@@ -128,8 +128,11 @@ impl Method for Cwd {
             .unwrap_or_default()
     }
 
-    fn reads_outputs(&self, _: Moment) -> bool {
-        self.features.is_none()
+    fn teacher_at(&self, _: Moment) -> TeacherLook {
+        match self.features {
+            Some(_) => TeacherLook::Maps,
+            None => TeacherLook::Outputs,
+        }
     }
 
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {

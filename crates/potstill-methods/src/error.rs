@@ -293,7 +293,7 @@ pub enum MethodError {
     },
     /// Outputs of a teacher of which only maps were asked for.
     #[error(
-        "the teacher's heads did not run: `Method::reads_outputs` has to say that its outputs are read in this step"
+        "the teacher's heads did not run: `Method::teacher_at` has to say that its outputs are read in this step"
     )]
     UnreadOutputs,
     /// A map that was not read.

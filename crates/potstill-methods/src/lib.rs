@@ -47,7 +47,7 @@ pub use fitnet::{FitNet, hint_loss};
 pub use info::{MethodInfo, SearchRound, TargetNeed, TeacherUpdate, TeacherUse};
 pub use kd::Kd;
 pub use letkd::LetKd;
-pub use method::{Method, Reads};
+pub use method::{Method, Reads, TeacherLook};
 pub use mgd::{Generator, Mgd, summed_squares};
 pub use output::{NetworkOutput, TeacherOutput};
 pub use part::{OptimizerGroup, Part};

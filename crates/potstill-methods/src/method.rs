@@ -18,6 +18,17 @@ pub struct Reads {
     pub teacher: Vec<Point>,
 }
 
+/// What a method needs of its teacher in a step. The most that any method of a teacher needs is what the teacher does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum TeacherLook {
+    /// Nothing: [`Method::student_terms`] is the loss of that step. A frozen teacher takes no forward pass.
+    Nothing,
+    /// The maps at the points of [`Method::reads_at`]. A frozen teacher runs up to its heads only, where the network can.
+    Maps,
+    /// What it gives, and the maps.
+    Outputs,
+}
+
 /// A distillation method, planned for two networks.
 ///
 /// A method is a value: its facts ([`info`](Self::info)), what it reads, its loss terms and the tensors that belong to it. It knows
@@ -55,16 +66,9 @@ pub trait Method: Send {
         self.reads(at.epoch)
     }
 
-    /// Whether it looks at its teacher in this step. Where no method does, the teacher takes no forward pass, and
-    /// [`student_terms`](Self::student_terms) is the loss of that step.
-    fn looks_at_teacher(&self, _at: Moment) -> bool {
-        true
-    }
-
-    /// Whether it reads in this step what its teacher gives, and not only the maps at the points of [`reads_at`](Self::reads_at). Where no
-    /// method does, a frozen teacher runs up to its heads only, where the network can.
-    fn reads_outputs(&self, _at: Moment) -> bool {
-        true
+    /// What it needs of its teacher in this step.
+    fn teacher_at(&self, _at: Moment) -> TeacherLook {
+        TeacherLook::Outputs
     }
 
     /// The loss terms of one step. The method's own modules run in `pass`. Asked of a method that has a teacher.

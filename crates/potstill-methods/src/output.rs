@@ -135,8 +135,7 @@ impl TeacherOutput {
     /// What it gives.
     ///
     /// # Errors
-    /// [`MethodError::UnreadOutputs`] if the method says that it does not read this
-    /// ([`reads_outputs`](crate::Method::reads_outputs)).
+    /// [`MethodError::UnreadOutputs`] if the method says that it does not read this ([`teacher_at`](crate::Method::teacher_at)).
     pub fn outputs(&self) -> Result<&Outputs, MethodError> {
         self.outputs.as_ref().ok_or(MethodError::UnreadOutputs)
     }

@@ -10,7 +10,7 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
 use crate::{
-    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch, TeacherLook,
     levels::{Aligners, Levels, Named, summed},
 };
 
@@ -58,8 +58,8 @@ impl Method for Pkd {
         self.levels.reads()
     }
 
-    fn reads_outputs(&self, _: Moment) -> bool {
-        false
+    fn teacher_at(&self, _: Moment) -> TeacherLook {
+        TeacherLook::Maps
     }
 
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {

@@ -18,7 +18,7 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
 use crate::{
-    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
+    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch, TeacherLook,
     levels::{check_strides, is_pyramid, is_segmenter, summed},
     plan_context::points_named,
 };
@@ -131,8 +131,8 @@ impl Method for ReviewKd {
         self.reads.clone()
     }
 
-    fn reads_outputs(&self, _: Moment) -> bool {
-        false
+    fn teacher_at(&self, _: Moment) -> TeacherLook {
+        TeacherLook::Maps
     }
 
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {

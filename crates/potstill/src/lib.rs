@@ -78,7 +78,7 @@ pub mod prelude {
     };
     pub use potstill_methods::{
         Event, Kd, LossTerm, Method, MethodError, MethodInfo, Moment, NetworkOutput, OptimizerGroup, Part,
-        PlanContext, Reads, StepContext, StudentEpoch, StudentStep, TeacherUse,
+        PlanContext, Reads, StepContext, StudentEpoch, StudentStep, TeacherLook, TeacherUse,
     };
     pub use potstill_models::{
         Model, ModelError, Network, NetworkDescription, Outputs, StageEnd, probe, weights,

@@ -1,7 +1,7 @@
 //! The forward passes of a step.
 
 use burn::tensor::Tensor;
-use potstill_methods::{Moment, NetworkOutput, PlannedMethod, Reads, TeacherOutput};
+use potstill_methods::{Moment, NetworkOutput, PlannedMethod, Reads, TeacherLook, TeacherOutput};
 use potstill_models::{FrozenModel, ModelError};
 use potstill_ops::{BatchStatistics, Mode, Pass, Point, Taps};
 
@@ -62,7 +62,7 @@ impl Learner {
         trace: &mut Trace<'_>,
     ) -> Result<TeacherOutput, ModelError> {
         let points = self.teacher_points(index, |planned| planned.method.reads_at(trace.at));
-        if self.needs_outputs(index, trace.at) {
+        if self.teacher_look(index, trace.at) == TeacherLook::Outputs {
             let output = forward_frozen(network, mode, (images, &points), trace)?;
             return Ok(TeacherOutput::frozen(output));
         }
@@ -96,17 +96,17 @@ impl Learner {
 
     /// Whether the teacher with this index is to take a forward pass in a step: it trains, or a method looks at it.
     pub(super) fn needs_teacher(&self, index: usize, at: Moment) -> bool {
-        let mut own = self.methods.iter().filter(|planned| planned.learns_from(index));
-        self.teachers[index].is_online() || own.any(|planned| planned.method.looks_at_teacher(at))
+        self.teachers[index].is_online() || self.teacher_look(index, at) > TeacherLook::Nothing
     }
 
-    /// Whether a method reads in a step what the teacher with this index gives, and not only its maps. The mean of several is one of outputs.
-    fn needs_outputs(&self, index: usize, at: Moment) -> bool {
-        let mut own = self.methods.iter().filter(|planned| planned.learns_from(index));
-        own.any(|planned| {
-            let reads = planned.method.reads_outputs(at) || planned.teachers.len() > 1;
-            reads && planned.method.looks_at_teacher(at)
-        })
+    /// The most that a method needs of the teacher with this index in a step. The mean of several is one of outputs.
+    fn teacher_look(&self, index: usize, at: Moment) -> TeacherLook {
+        let own = self.methods.iter().filter(|planned| planned.learns_from(index));
+        let looks = own.map(|planned| match planned.method.teacher_at(at) {
+            TeacherLook::Maps if planned.teachers.len() > 1 => TeacherLook::Outputs,
+            look => look,
+        });
+        looks.max().unwrap_or(TeacherLook::Nothing)
     }
 }
 

@@ -4,7 +4,8 @@ use std::mem;
 
 use potstill_data::Batch;
 use potstill_methods::{
-    Moment, NetworkOutput, StepContext, StudentEpoch, StudentStep, TeacherOutput, TeacherStep, TeacherUpdate,
+    Moment, NetworkOutput, StepContext, StudentEpoch, StudentStep, TeacherLook, TeacherOutput, TeacherStep,
+    TeacherUpdate,
 };
 use potstill_metrics::Metrics;
 use potstill_ops::{BatchStatistics, Mode, Pass};
@@ -197,13 +198,14 @@ impl Learner {
                 context: inputs.context(self.seed),
                 epoch: trace.at.epoch,
             };
-            let looks = planned.method.looks_at_teacher(trace.at);
-            let terms = match self.teacher_output(planned, teachers)? {
-                Some(teacher) if looks => {
-                    let teacher = &teacher;
-                    planned.method.terms(&StepContext { step, teacher }, &mut pass)
-                }
-                _ => planned.method.student_terms(&step, &mut pass),
+            // The mean of several teachers costs something, so it is made only for whoever looks at it.
+            let teacher = match planned.method.teacher_at(trace.at) {
+                TeacherLook::Nothing => None,
+                TeacherLook::Maps | TeacherLook::Outputs => self.teacher_output(planned, teachers)?,
+            };
+            let terms = match &teacher {
+                Some(teacher) => planned.method.terms(&StepContext { step, teacher }, &mut pass),
+                None => planned.method.student_terms(&step, &mut pass),
             };
             let terms = terms.map_err(StepError::of(&planned.id))?;
             weighted.extend(Weighted::of_entry(&planned.id, planned.weight, terms));

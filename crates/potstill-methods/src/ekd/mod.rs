@@ -37,7 +37,7 @@ use self::{
 };
 use crate::{
     LossTerm, Method, MethodError, MethodInfo, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
-    TargetNeed, TeacherStep, TeacherUpdate, TeacherUse,
+    TargetNeed, TeacherLook, TeacherStep, TeacherUpdate, TeacherUse,
 };
 
 /// Evolutionary knowledge distillation, planned for two networks.
@@ -223,8 +223,11 @@ impl Method for Ekd {
         self.reads.clone()
     }
 
-    fn reads_outputs(&self, _: Moment) -> bool {
-        self.transfer.is_some()
+    fn teacher_at(&self, _: Moment) -> TeacherLook {
+        match self.transfer {
+            Some(_) => TeacherLook::Outputs,
+            None => TeacherLook::Maps,
+        }
     }
 
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {

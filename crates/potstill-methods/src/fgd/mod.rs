@@ -21,7 +21,7 @@ pub use self::context_block::ContextBlock;
 pub use self::loss::{FgdTerms, FgdWeights, fgd_terms};
 use crate::{
     LossTerm, Method, MethodError, MethodInfo, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
-    TargetNeed,
+    TargetNeed, TeacherLook,
     levels::{Aligners, Levels, Named, summed},
 };
 
@@ -128,8 +128,8 @@ impl Method for Fgd {
         self.levels.reads()
     }
 
-    fn reads_outputs(&self, _: Moment) -> bool {
-        false
+    fn teacher_at(&self, _: Moment) -> TeacherLook {
+        TeacherLook::Maps
     }
 
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {

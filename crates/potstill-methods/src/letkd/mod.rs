@@ -44,7 +44,7 @@ use self::{
 };
 use crate::{
     LossTerm, Method, MethodError, MethodInfo, Moment, PlanContext, PrepareContext, Prepared, Reads,
-    StepContext, StudentEpoch, TargetNeed, Targets,
+    StepContext, StudentEpoch, TargetNeed, Targets, TeacherLook,
 };
 
 /// One layer of the student with the place of the teacher that supervises it.
@@ -264,8 +264,8 @@ impl Method for LetKd {
         }
     }
 
-    fn reads_outputs(&self, _: Moment) -> bool {
-        false
+    fn teacher_at(&self, _: Moment) -> TeacherLook {
+        TeacherLook::Maps
     }
 
     fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {

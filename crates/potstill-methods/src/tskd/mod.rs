@@ -28,7 +28,7 @@ use serde_json::Value;
 
 use crate::{
     Event, LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
-    StudentStep,
+    StudentStep, TeacherLook,
     levels::{is_dense, is_pyramid, is_segmenter},
 };
 use options::Options;
@@ -181,12 +181,14 @@ impl Method for Tskd {
         }
     }
 
-    fn looks_at_teacher(&self, at: Moment) -> bool {
-        self.kl_weight > 0.0 || self.reviews_at(at)
-    }
-
-    fn reads_outputs(&self, _: Moment) -> bool {
-        self.kl_weight > 0.0
+    fn teacher_at(&self, at: Moment) -> TeacherLook {
+        if self.kl_weight > 0.0 {
+            TeacherLook::Outputs
+        } else if self.reviews_at(at) {
+            TeacherLook::Maps
+        } else {
+            TeacherLook::Nothing
+        }
     }
 
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {
