@@ -2,7 +2,7 @@
 
 use burn::tensor::Tensor;
 use potstill_methods::{Moment, NetworkOutput, PlannedMethod, Reads, TeacherLook, TeacherOutput};
-use potstill_models::{FrozenModel, ModelError};
+use potstill_models::{FrozenModel, Model, ModelError};
 use potstill_ops::{BatchStatistics, Mode, Pass, Point, Taps};
 
 use super::{
@@ -17,6 +17,67 @@ pub(crate) struct Trace<'a> {
     /// Statistics of the batch, for the running ones of whatever trains.
     pub statistics: Vec<BatchStatistics>,
     pub profile: &'a mut StepProfile,
+}
+
+/// What one forward pass left behind.
+struct Passed<T> {
+    given: T,
+    taps: Taps,
+    macs: u64,
+    statistics: Vec<BatchStatistics>,
+}
+
+impl<'a> Trace<'a> {
+    /// Of a step that begins.
+    pub fn new(at: Moment, profile: &'a mut StepProfile) -> Self {
+        Self {
+            at,
+            statistics: Vec::new(),
+            profile,
+        }
+    }
+
+    /// Takes a forward pass that reads the maps at these points, and records it as this part of the step.
+    fn pass<T>(
+        &mut self,
+        part: StepPart,
+        mode: Mode,
+        points: &[Point],
+        forward: impl FnOnce(&mut Pass<'_>) -> T,
+    ) -> Passed<T> {
+        let mut taps = Taps::at(points);
+        let mut pass = Pass::visited(mode, &mut taps);
+        let given = forward(&mut pass);
+        let macs = pass.macs();
+        self.profile.record(part, macs);
+        let statistics = pass.into_batch_statistics();
+        Passed {
+            given,
+            taps,
+            macs,
+            statistics,
+        }
+    }
+
+    /// The forward pass of a network that trains, with the maps at these points, and its multiply-accumulates. What its batch norms see of
+    /// the batch is kept.
+    fn tracked(
+        &mut self,
+        part: StepPart,
+        network: &Model,
+        (images, points): (Tensor<4>, &[Point]),
+    ) -> (NetworkOutput, u64) {
+        let passed = self.pass(part, Mode::Batch, points, |pass| {
+            network.forward(images.clone(), pass)
+        });
+        self.statistics.extend(passed.statistics);
+        let output = NetworkOutput {
+            images,
+            outputs: passed.given,
+            taps: passed.taps,
+        };
+        (output, passed.macs)
+    }
 }
 
 impl Learner {
@@ -36,17 +97,7 @@ impl Learner {
             }
             TeacherNetwork::Online(network) => {
                 let points = self.teacher_points(index, |planned| planned.method.reads_at(trace.at));
-                let mut taps = Taps::at(&points);
-                let mut pass = Pass::visited(Mode::Batch, &mut taps);
-                let outputs = network.forward(images.clone(), &mut pass);
-                let macs = pass.macs();
-                trace.profile.record(StepPart::Teacher, macs);
-                trace.statistics.extend(pass.into_batch_statistics());
-                let tracked = NetworkOutput {
-                    images,
-                    outputs,
-                    taps,
-                };
+                let (tracked, macs) = trace.tracked(StepPart::Teacher, network, (images, &points));
                 Ok((TeacherOutput::online(tracked), macs))
             }
         }
@@ -66,26 +117,19 @@ impl Learner {
             let output = forward_frozen(network, mode, (images, &points), trace)?;
             return Ok(TeacherOutput::frozen(output));
         }
-        let mut taps = Taps::at(&points);
-        let mut pass = Pass::visited(mode, &mut taps);
-        network.come_by(&points, images.clone(), &mut pass)?;
-        trace.profile.record(StepPart::Teacher, pass.macs());
+        let Passed { given, taps, .. } = trace.pass(StepPart::Teacher, mode, &points, |pass| {
+            network.come_by(&points, images.clone(), pass)
+        });
+        given?;
         Ok(TeacherOutput::maps_only(images, taps))
     }
 
     /// The student's forward pass.
     pub(super) fn forward_student(&self, images: Tensor<4>, trace: &mut Trace<'_>) -> NetworkOutput {
         let read = |planned: &PlannedMethod| planned.method.reads_at(trace.at).student;
-        let mut taps = Taps::at(&self.methods.iter().flat_map(read).collect::<Vec<_>>());
-        let mut pass = Pass::visited(Mode::Batch, &mut taps);
-        let outputs = self.student.forward(images.clone(), &mut pass);
-        trace.profile.record(StepPart::Student, pass.macs());
-        trace.statistics.extend(pass.into_batch_statistics());
-        NetworkOutput {
-            images,
-            outputs,
-            taps,
-        }
+        let points: Vec<_> = self.methods.iter().flat_map(read).collect();
+        let (output, _) = trace.tracked(StepPart::Student, &self.student, (images, &points));
+        output
     }
 
     /// What the methods of a teacher read from it, each by what it says that it reads.
@@ -118,13 +162,12 @@ pub(super) fn forward_frozen(
     (images, points): (Tensor<4>, &[Point]),
     trace: &mut Trace<'_>,
 ) -> Result<NetworkOutput, ModelError> {
-    let mut taps = Taps::at(points);
-    let mut pass = Pass::visited(mode, &mut taps);
-    let outputs = network.forward(images.clone(), &mut pass)?;
-    trace.profile.record(StepPart::Teacher, pass.macs());
+    let Passed { given, taps, .. } = trace.pass(StepPart::Teacher, mode, points, |pass| {
+        network.forward(images.clone(), pass)
+    });
     Ok(NetworkOutput {
         images,
-        outputs,
+        outputs: given?,
         taps,
     })
 }

@@ -31,6 +31,16 @@ pub(crate) struct StepReport {
     pub counts: Metrics,
 }
 
+/// What the networks of a step did, and what it is worth.
+struct Forward {
+    student: NetworkOutput,
+    weighted: Vec<Weighted>,
+    /// What teachers learned from that were updated first.
+    lead: StepLoss,
+    /// Multiply-accumulates that the student's step goes back through.
+    macs: u64,
+}
+
 /// What the teachers of a step did.
 struct Teachers {
     outputs: Vec<Option<TeacherOutput>>,
@@ -50,20 +60,16 @@ impl Learner {
         update: &mut UpdateContext<'_>,
         profile: &mut StepProfile,
     ) -> Result<StepReport, StepError> {
-        let mut inputs = self.inputs(batch, epoch, step)?;
-        profile.record(StepPart::Batch, 0);
-        let mut trace = Trace {
-            at: Moment { epoch, step },
-            statistics: Vec::new(),
-            profile,
-        };
-        let teachers = self.forward_teachers(&mut inputs, update, &mut trace)?;
-        let student = self.forward_student(inputs.student.clone(), &mut trace);
-        let (weighted, of_losses) = self.weighted_terms(&student, &teachers.outputs, &inputs, &mut trace)?;
+        let mut trace = Trace::new(Moment { epoch, step }, profile);
+        let Forward {
+            student,
+            weighted,
+            lead,
+            macs,
+        } = self.forward(batch, update, &mut trace)?;
         let StepLoss { loss, terms } = values(&weighted)?;
         trace.profile.record(StepPart::Losses, 0);
-        let forwards = trace.profile.macs(StepPart::Student) + teachers.macs + of_losses;
-        self.backward_and_update(weighted, update, forwards, trace.profile);
+        self.backward_and_update(weighted, update, macs, trace.profile);
         for part in self.parts_mut() {
             if part.trains_in(update.phase).is_some() {
                 BatchStatistics::update_running_stats(&trace.statistics, part.module);
@@ -72,8 +78,8 @@ impl Learner {
         let counts = self.counts(&student, batch)?;
         trace.profile.record(StepPart::Bookkeeping, 0);
         Ok(StepReport {
-            loss: teachers.lead.loss + loss,
-            terms: [teachers.lead.terms, terms].concat(),
+            loss: lead.loss + loss,
+            terms: [lead.terms, terms].concat(),
             counts,
         })
     }
@@ -89,18 +95,33 @@ impl Learner {
         step: usize,
         update: &mut UpdateContext<'_>,
     ) -> Result<Vec<(String, f64)>, StepError> {
-        let mut inputs = self.inputs(batch, epoch, step)?;
-        let mut trace = Trace {
-            at: Moment { epoch, step },
-            statistics: Vec::new(),
-            profile: &mut StepProfile::start(),
-        };
-        let teachers = self.forward_teachers(&mut inputs, update, &mut trace)?;
-        let student = self.forward_student(inputs.student.clone(), &mut trace);
-        let (weighted, _) = self.weighted_terms(&student, &teachers.outputs, &inputs, &mut trace)?;
+        let mut profile = StepProfile::start();
+        let mut trace = Trace::new(Moment { epoch, step }, &mut profile);
+        let Forward { weighted, .. } = self.forward(batch, update, &mut trace)?;
         let found = read(&weighted).into_iter();
         let names = weighted.iter().map(|weighted| weighted.term.name.clone());
         Ok(names.zip(found).collect())
+    }
+
+    /// The forward passes of a step up to its losses.
+    fn forward(
+        &mut self,
+        batch: &Batch,
+        update: &mut UpdateContext<'_>,
+        trace: &mut Trace<'_>,
+    ) -> Result<Forward, StepError> {
+        let Moment { epoch, step } = trace.at;
+        let mut inputs = self.inputs(batch, epoch, step)?;
+        trace.profile.record(StepPart::Batch, 0);
+        let teachers = self.forward_teachers(&mut inputs, update, trace)?;
+        let student = self.forward_student(inputs.student.clone(), trace);
+        let (weighted, of_losses) = self.weighted_terms(&student, &teachers.outputs, &inputs, trace)?;
+        Ok(Forward {
+            student,
+            weighted,
+            lead: teachers.lead,
+            macs: trace.profile.macs(StepPart::Student) + teachers.macs + of_losses,
+        })
     }
 
     /// One forward pass of every teacher that the step needs. One that is updated first is updated, and looks again.
