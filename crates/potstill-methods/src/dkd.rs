@@ -9,7 +9,7 @@ use potstill_models::DetectorKind;
 use potstill_ops::Pass;
 use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
-use potstill_tasks::{Probabilities, is_column, log_of_others};
+use potstill_tasks::{Probabilities, is_column, log_of_others, without_column};
 
 use crate::{
     LossTerm, Method, MethodError, MethodInfo, PlanContext, StepContext, TargetNeed, TeacherUse,
@@ -101,9 +101,6 @@ impl Method for Dkd {
     }
 }
 
-/// The logit of a class that is left out.
-const LEFT_OUT: f64 = -1e9;
-
 /// The two divergences of each row, `[R]` each, of the student's logits `[R, K]` from the teacher's, both softened by the temperature T and
 /// multiplied with its square: of the true class against all others, and of the others among themselves. `classes` are the rows' true classes, `[R]`.
 pub fn decoupled_divergences(
@@ -119,7 +116,7 @@ pub fn decoupled_divergences(
         let logits = logits * (1.0 / temperature);
         let log = log_softmax(logits.clone(), 1);
         let left = log_of_others(log.clone(), is_true.clone());
-        let others = log_softmax(logits.mask_fill(is_true.clone(), LEFT_OUT), 1);
+        let others = log_softmax(without_column(logits, is_true.clone()), 1);
         [log.gather(1, true_class.clone()), left, others]
     };
     let ([ours_true, ours_left, ours], [true_log, left_log, theirs]) = (parts(student), parts(teacher));

@@ -44,7 +44,7 @@ pub use classification::{Classification, cross_entropy, weighted_cross_entropy};
 pub use detection::DetectionTask;
 pub use error::TaskError;
 pub use instances::InstanceSegmentation;
-pub use log_of_others::{is_column, log_of_others};
+pub use log_of_others::{is_column, log_of_others, without_column};
 pub use loss_term::LossTerm;
 pub use multi_label::{MultiLabel, binary_cross_entropy};
 pub use partial_targets::{PartialTargets, targets_where_known, terms_where_known};

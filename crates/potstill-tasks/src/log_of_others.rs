@@ -15,10 +15,15 @@ pub fn is_column(columns: Tensor<1, Int>, count: usize) -> Tensor<2, Bool> {
         .equal(columns.unsqueeze_dim::<2>(1).expand([rows, count]))
 }
 
+/// Logarithms or logits `[R, K]` with the column of each row that [`is_column`] marks left out: a softmax gives it nothing.
+pub fn without_column(logits: Tensor<2>, is_own: Tensor<2, Bool>) -> Tensor<2> {
+    logits.mask_fill(is_own, LEFT_OUT)
+}
+
 /// `log(1 - p)` of the probability of the column of each row that [`is_column`] marks, `[R, 1]`, of the logarithms of all probabilities
 /// `[R, K]`: the logarithm of what the other columns have together, which stays exact where p is near 1.
 pub fn log_of_others(log_probabilities: Tensor<2>, is_own: Tensor<2, Bool>) -> Tensor<2> {
-    let others = log_probabilities.mask_fill(is_own, LEFT_OUT);
+    let others = without_column(log_probabilities, is_own);
     let largest = others.clone().detach().max_dim(1);
     (others - largest.clone()).exp().sum_dim(1).log() + largest
 }
