@@ -35,14 +35,6 @@ impl NetworkOutput {
         Ok(self.taps.get(point)?)
     }
 
-    /// The maps at these points, in their order.
-    ///
-    /// # Errors
-    /// As [`tap`](Self::tap).
-    pub fn taps_at(&self, points: &[Point]) -> Result<Vec<Tensor<4>>, MethodError> {
-        points.iter().map(|point| self.tap(point)).collect()
-    }
-
     /// The same on the plain device: constants.
     #[must_use]
     pub fn detached(&self) -> Self {
@@ -159,14 +151,6 @@ impl TeacherOutput {
     /// As [`NetworkOutput::tap`].
     pub fn tap(&self, point: &Point) -> Result<Tensor<4>, MethodError> {
         Ok(self.taps.get(point)?)
-    }
-
-    /// Its maps at these points, in their order.
-    ///
-    /// # Errors
-    /// As [`NetworkOutput::tap`].
-    pub fn taps_at(&self, points: &[Point]) -> Result<Vec<Tensor<4>>, MethodError> {
-        points.iter().map(|point| self.tap(point)).collect()
     }
 
     /// The same pass of a teacher that trains beside the student, tracked. `None` for a frozen one, and for one that is updated first.

@@ -144,8 +144,8 @@ impl Method for ReviewKd {
     }
 
     fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let features = step.student.taps_at(&self.reads.student)?;
-        let targets = step.teacher().taps_at(&self.reads.teacher)?;
+        let features = step.student.taps.get_all(&self.reads.student)?;
+        let targets = step.teacher().taps().get_all(&self.reads.teacher)?;
         let sizes: Vec<_> = targets.iter().map(height_and_width).collect();
         let reviewed = self.chain.forward(features, &sizes, pass);
         let losses = reviewed

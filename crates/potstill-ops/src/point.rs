@@ -175,6 +175,14 @@ impl Taps {
         self.map(point).ok_or_else(|| UnmetTap(point.clone()))
     }
 
+    /// The maps read at these points, in their order.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get), of the first point without one.
+    pub fn get_all(&self, points: &[Point]) -> Result<Vec<Tensor<4>>, UnmetTap> {
+        points.iter().map(|point| self.get(point)).collect()
+    }
+
     /// The same maps on the plain device: constants.
     #[must_use]
     pub fn detached(&self) -> Self {
