@@ -96,7 +96,7 @@ impl Method for Dkd {
             Ok(ours.mean(target) * self.alpha + ours.mean(others) * self.beta)
         });
         let value = summed(sets.collect::<Result<Vec<_>, MethodError>>()?.into_iter())?;
-        let ramp = step.epoch.ramp(self.ramp_epochs);
+        let ramp = step.at.epoch.ramp(self.ramp_epochs);
         Ok(vec![LossTerm::loss(step.id, value).scaled(ramp)])
     }
 }

@@ -153,7 +153,7 @@ impl Method for ReviewKd {
             .zip(targets)
             .map(|(out, target)| hierarchical_context_loss(out, target));
         let value = summed(losses)?;
-        let ramp = step.epoch.ramp(self.ramp_epochs);
+        let ramp = step.at.epoch.ramp(self.ramp_epochs);
         Ok(vec![LossTerm::loss(step.id, value).scaled(ramp)])
     }
 }

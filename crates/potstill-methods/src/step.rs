@@ -20,19 +20,8 @@ pub struct StudentStep<'a> {
     pub task: &'a dyn Task,
     /// What random draws start from: epoch and step, and the index of each image in the training images.
     pub context: TermContext<'a>,
-    /// The student's epoch.
-    pub epoch: StudentEpoch,
-}
-
-impl StudentStep<'_> {
     /// Which step it is.
-    pub fn moment(&self) -> Moment {
-        let [_, step] = self.context.counters;
-        Moment {
-            epoch: self.epoch,
-            step: step as usize,
-        }
-    }
+    pub at: Moment,
 }
 
 /// One training step with a teacher. What a step without one has, it has as well.

@@ -169,7 +169,10 @@ pub fn terms(
         targets: &Targets::Class(labels.clone()),
         task: &Classification::default(),
         context: TermContext::undrawn(),
-        epoch: StudentEpoch(epoch),
+        at: Moment {
+            epoch: StudentEpoch(epoch),
+            step: 0,
+        },
     };
     method.terms(&StepContext { step, teacher }, &mut Pass::new(Mode::Batch))
 }

@@ -217,7 +217,7 @@ impl Learner {
                 targets: &inputs.targets,
                 task: self.task.as_ref(),
                 context: inputs.context(self.seed),
-                epoch: trace.at.epoch,
+                at: trace.at,
             };
             // The mean of several teachers costs something, so it is made only for whoever looks at it.
             let teacher = match planned.method.teacher_at(trace.at) {

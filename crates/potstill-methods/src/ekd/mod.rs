@@ -271,7 +271,7 @@ impl Method for Ekd {
         let guided = self.guided(step, teacher, pass)?;
         let (name, ramp) = (
             |part: &str| format!("{}-{part}", step.id),
-            step.epoch.ramp(options.transfer_warmup_epochs),
+            step.at.epoch.ramp(options.transfer_warmup_epochs),
         );
         let imitation = mean(guided.imitations)
             .map(|value| weighted_or_noted(name("imitation"), value, options.beta * ramp));

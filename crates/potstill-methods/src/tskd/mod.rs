@@ -144,7 +144,7 @@ impl Tskd {
 
     /// The terms of a step that does not review.
     fn between_reviews(&self, step: &StudentStep<'_>) -> Option<LossTerm> {
-        let at = step.moment();
+        let at = step.at;
         if self.schedule.role_at(at) == EpochRole::Review {
             let one = Tensor::ones([1], &step.student.images.device());
             return Some(LossTerm::metric(format!("{}-review-skipped", step.id), one));
@@ -235,7 +235,7 @@ impl Method for Tskd {
             let value = step.divergence(self.temperature)?;
             terms.push(LossTerm::loss(format!("{}-kl", step.id), value).scaled(self.kl_weight));
         }
-        if self.reviews_at(step.moment()) {
+        if self.reviews_at(step.at) {
             terms.push(self.review(step, pass)?);
         } else {
             terms.extend(self.between_reviews(step));
