@@ -182,12 +182,11 @@ impl LetKd {
             mut features,
             size: [_, h, w],
         } = pair.look(step)?;
-        let per_label = match step.targets {
-            Targets::Map(_) => 1,
-            _ => h * w,
-        };
         let mut labels = labels_of(step.targets, [h, w])?;
-        if per_label == 1 {
+        // The label of an image is that of all its places, and every image has one.
+        let mut places_of_label = h * w;
+        if let Targets::Map(_) = step.targets {
+            places_of_label = 1;
             let known: Vec<usize> = (0..labels.len())
                 .filter(|&row| labels[row] < self.classes)
                 .collect();
@@ -197,7 +196,7 @@ impl LetKd {
             (scores, features) = (select_places(scores, &known), select_places(features, &known));
             labels = known.into_iter().map(|row| labels[row]).collect();
         }
-        let assigned = decisions.assign(features, &labels, per_label);
+        let assigned = decisions.assign(features, &labels, places_of_label);
         let value = softmax_divergence(scores, &|range| decisions.logits(&assigned[range]));
         Ok(LossTerm::loss(&*pair.layer.path, value))
     }

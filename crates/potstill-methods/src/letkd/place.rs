@@ -121,11 +121,11 @@ impl Gathered {
                     places: Vec::new(),
                     labels: Vec::new(),
                 };
-                let labels = labels_of_places(map, image);
+                let (unpadded, labels) = (own_places(image), labels_of_places(map, image));
                 for class in map.classes() {
-                    let own = own_places(image).into_iter().zip(&labels);
+                    let own = unpadded.iter().zip(&labels);
                     let own = own.filter(|&(_, &label)| u32::from(label) == class);
-                    let own = own.map(|(place, _)| place).collect();
+                    let own = own.map(|(&place, _)| place).collect();
                     let own = drawn(own, places, seed, &[image.index as u64, u64::from(class)]);
                     chosen.labels.extend(vec![class; own.len()]);
                     chosen.places.extend(own);
