@@ -157,7 +157,9 @@ mod tests {
             let some = Seed::new(0)
                 .stream("some", &[index])
                 .some_of((0..50).collect(), 5);
-            some.into_iter().for_each(|item| taken[item] = true);
+            for item in some {
+                taken[item] = true;
+            }
         }
         assert_eq!(taken, [true; 50]);
     }
