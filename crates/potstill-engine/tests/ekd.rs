@@ -3,9 +3,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-use std::path::Path;
+use std::{path::Path, sync::atomic::AtomicBool};
 
-use potstill_engine::{Plan, Source, cpu};
+use potstill_engine::{EngineError, NoObserver, Plan, Run, RunFolder, Source, cpu};
 use potstill_ops::count_trainable;
 use potstill_random::Seed;
 use potstill_report::read_metrics;
@@ -232,6 +232,38 @@ fn an_interrupted_run_goes_on_to_the_same_bits() {
             "the halves of either teacher learn"
         );
         assert_eq!(part(&last, "teacher").is_empty(), mode == 1);
+    }
+}
+
+#[test]
+fn a_refused_step_is_replayed_with_the_teacher_of_that_step() {
+    let place = tempfile::tempdir().unwrap();
+    // An epoch of one step, whose row tells the values of the step.
+    let step = ["train.batch=64", "train.epochs=1", TEACHER_FIRST];
+    let sound = place.path().join("sound");
+    go(&step, &sound);
+    let rows = read_metrics(sound.join("metrics.jsonl")).unwrap();
+    // The same with one more term of the student, which is no number; the teacher has moved by then.
+    let lost = tiny().method("kd", "temperature = 1e-42");
+    let folder = place.path().join("lost");
+    let refused = lost
+        .start(&step, &folder)
+        .go(&mut NoObserver, &AtomicBool::new(false))
+        .unwrap_err();
+    assert!(
+        matches!(&refused, EngineError::NonFinite { term, .. } if term == "kd"),
+        "{refused}"
+    );
+    let run = RunFolder::open(&folder).unwrap();
+    let replayed = Run::replay(lost.plan(&step).unwrap(), &run, &mut NoObserver).unwrap();
+    let (finite, wild): (Vec<_>, Vec<_>) = replayed.terms.iter().partition(|(_, value)| value.is_finite());
+    assert!(matches!(&wild[..], [(name, _)] if name == "kd"), "{wild:?}");
+    assert!(
+        finite.iter().any(|(name, _)| name.starts_with("ekd")),
+        "{finite:?}"
+    );
+    for (name, value) in finite {
+        assert_eq!(value.to_bits(), rows[0].train.terms[name].to_bits(), "{name}");
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{
     observer::Observer,
     plan::{Plan, phases::Phase, timeline::EpochKind},
     run_folder::RunFolder,
-    train::{accumulation::Portion, backward::UpdateContext, error::StepError},
+    train::error::StepError,
 };
 
 /// The name of the batch's images among the tensors.
@@ -128,20 +128,13 @@ impl Run {
         images_changed: bool,
     ) -> Result<ReplayReport, EngineError> {
         let step = self.position.step;
-        let phase = Phase::at(&self.spec.phases, epoch).clone();
-        let rates = self.spec.rates(&phase, epoch, step, steps);
-        let rate = rates.student;
+        let phase = Phase::at(&self.spec.phases, epoch);
+        let rate = self.spec.rates(phase, epoch, step, steps).student;
         let train = &self.spec.data.train;
         let images = batch.indices.iter().map(|index| train.source(*index));
         let images: Vec<String> = images.collect();
         let layers = self.layers(batch)?;
-        let mut update = UpdateContext {
-            phase: &phase,
-            optimizers: &mut self.optimizers,
-            rates,
-            portion: Portion::WHOLE,
-        };
-        let terms = match self.learner.term_values(batch, epoch, step, &mut update) {
+        let terms = match self.learner.term_values(batch, epoch, step) {
             // Of a teacher that learns first: the student's terms were not come to.
             Err(StepError::NonFinite { term, value }) => vec![(term, value)],
             terms => terms.map_err(|refused| refused.at(self.position.epoch.0 + 1, step + 1, rate))?,

@@ -66,7 +66,7 @@ impl Learner {
             weighted,
             lead,
             macs,
-        } = self.forward(batch, update, &mut trace)?;
+        } = self.forward(batch, Some(&mut *update), &mut trace)?;
         let StepLoss { loss, terms } = values(&weighted)?;
         trace.profile.record(StepPart::Losses, 0);
         self.backward_and_update(weighted, update, macs, trace.profile);
@@ -84,7 +84,7 @@ impl Learner {
         })
     }
 
-    /// The terms of a step before their weights, whatever they are worth. Nothing moves, but for a teacher that is updated first.
+    /// The terms of a step before their weights, whatever they are worth. Nothing moves.
     ///
     /// # Errors
     /// As [`step`](Self::step); of terms that are no numbers only those of a teacher that is updated first.
@@ -93,21 +93,20 @@ impl Learner {
         batch: &Batch,
         epoch: StudentEpoch,
         step: usize,
-        update: &mut UpdateContext<'_>,
     ) -> Result<Vec<(String, f64)>, StepError> {
         let mut profile = StepProfile::start();
         let mut trace = Trace::new(Moment { epoch, step }, &mut profile);
-        let Forward { weighted, .. } = self.forward(batch, update, &mut trace)?;
+        let Forward { weighted, .. } = self.forward(batch, None, &mut trace)?;
         let found = read(&weighted).into_iter();
         let names = weighted.iter().map(|weighted| weighted.term.name.clone());
         Ok(names.zip(found).collect())
     }
 
-    /// The forward passes of a step up to its losses.
+    /// The forward passes of a step up to its losses. Without an update nothing moves.
     fn forward(
         &mut self,
         batch: &Batch,
-        update: &mut UpdateContext<'_>,
+        update: Option<&mut UpdateContext<'_>>,
         trace: &mut Trace<'_>,
     ) -> Result<Forward, StepError> {
         let Moment { epoch, step } = trace.at;
@@ -124,11 +123,11 @@ impl Learner {
         })
     }
 
-    /// One forward pass of every teacher that the step needs. One that is updated first is updated, and looks again.
+    /// One forward pass of every teacher that the step needs. One that is updated first is updated, if anything is, and looks again.
     fn forward_teachers(
         &mut self,
         inputs: &mut Inputs,
-        update: &mut UpdateContext<'_>,
+        mut update: Option<&mut UpdateContext<'_>>,
         trace: &mut Trace<'_>,
     ) -> Result<Teachers, StepError> {
         let mut teachers = Teachers {
@@ -145,7 +144,14 @@ impl Learner {
             let is_first = self.teachers[index].update == TeacherUpdate::OnlineFirst;
             let output = match output.tracked() {
                 Some(tracked) if is_first => {
-                    let lead = self.update_teacher_first(index, tracked, macs, inputs, update, trace)?;
+                    let lead = self.update_teacher_first(
+                        index,
+                        tracked,
+                        macs,
+                        inputs,
+                        update.as_deref_mut(),
+                        trace,
+                    )?;
                     teachers.lead.loss += lead.loss;
                     teachers.lead.terms.extend(lead.terms);
                     let network = self.teachers[index].network.frozen();
@@ -161,14 +167,15 @@ impl Learner {
         Ok(teachers)
     }
 
-    /// The step of a teacher that is updated before the student's forward pass, which took so many multiply-accumulates.
+    /// The step of a teacher that is updated before the student's forward pass, which took so many multiply-accumulates. Without an update
+    /// it stays as it is.
     fn update_teacher_first(
         &mut self,
         index: usize,
         tracked: &NetworkOutput,
         macs: u64,
         inputs: &Inputs,
-        update: &mut UpdateContext<'_>,
+        update: Option<&mut UpdateContext<'_>>,
         trace: &mut Trace<'_>,
     ) -> Result<StepLoss, StepError> {
         let mut weighted = self.teacher_task(index, tracked, inputs)?;
@@ -190,7 +197,9 @@ impl Learner {
         trace.statistics.extend(late);
         trace.statistics.extend(pass.into_batch_statistics());
         let lead = values(&weighted)?;
-        self.backward_and_update(weighted, update, macs + losses, trace.profile);
+        if let Some(update) = update {
+            self.backward_and_update(weighted, update, macs + losses, trace.profile);
+        }
         Ok(lead)
     }
 
