@@ -139,7 +139,7 @@ fn glance(macs: u64) -> usize {
 }
 
 /// How many images show each class.
-pub(crate) fn shown(images: &dyn Dataset) -> Result<Vec<usize>, EngineError> {
+fn shown(images: &dyn Dataset) -> Result<Vec<usize>, EngineError> {
     let mut shown = vec![0; images.classes().len()];
     for index in 0..images.len() {
         for class in images.target(index)?.classes() {

@@ -46,4 +46,15 @@ fn classes_that_no_image_shows_are_named() {
         "{told:?}"
     );
     assert_eq!(told[0].matches('`').count(), 4, "two of six classes: {told:?}");
+    // Images without labels may show what the others do not.
+    let partly = tiny_recipe().set("train.epochs=1").method("kd", "");
+    let told = warnings(
+        partly
+            .plan(&[images, "train.batch=4", "data.labelled=0.5"])
+            .unwrap(),
+    );
+    assert!(
+        !told.iter().any(|line| line.contains("no training image shows")),
+        "{told:?}"
+    );
 }

@@ -1,10 +1,11 @@
 //! Words before much time is spent on what cannot succeed.
 
+use std::collections::BTreeSet;
+
 use potstill_base::quoted;
-use potstill_recipe::TaskKind;
 
 use super::Run;
-use crate::{error::EngineError, observer::Observer, teacher_exam::shown};
+use crate::{error::EngineError, observer::Observer};
 
 /// So many classes are named.
 const NAMED: usize = 5;
@@ -14,34 +15,36 @@ const EPOCHS: usize = 3;
 const STILL: f64 = 0.01;
 
 impl Run {
-    /// Says which classes no training image shows, and that there is but one to tell apart.
+    /// Says which classes no training image shows. Images without labels show none, and of a set that has some, those may show what the
+    /// others do not.
     pub(super) fn warn_of_classes(&self, observer: &mut dyn Observer) -> Result<(), EngineError> {
         let train = self.spec.data.train.as_ref();
-        let counts = shown(train)?;
-        // Images without labels show none.
-        if counts.iter().all(|count| *count == 0) {
+        let classes = train.classes();
+        if train.info().partly_labelled {
             return Ok(());
         }
-        let names = train.classes().iter().zip(&counts);
-        let empty: Vec<&str> = names
-            .filter(|(_, count)| **count == 0)
-            .map(|(name, _)| name.as_str())
-            .collect();
-        if !empty.is_empty() {
-            let more = match empty.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
-            observer.says(&format!(
-                "warning: no training image shows {}{more}: the student cannot learn what that is",
-                quoted(empty.iter().take(NAMED).copied())
-            ));
+        let mut unseen: BTreeSet<usize> = (0..classes.len()).collect();
+        for index in 0..train.len() {
+            // The first images of most sets show every class.
+            if unseen.is_empty() {
+                return Ok(());
+            }
+            for class in train.target(index)?.classes() {
+                unseen.remove(&(class as usize));
+            }
         }
-        if let ([only], true) = (train.classes(), self.spec.task.kind() == TaskKind::Classification) {
-            observer.says(&format!(
-                "warning: all images are of the one class `{only}`: there is nothing to tell apart"
-            ));
+        if unseen.is_empty() || unseen.len() == classes.len() {
+            return Ok(());
         }
+        let more = match unseen.len().saturating_sub(NAMED) {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
+        let named = unseen.iter().take(NAMED).map(|class| classes[*class].as_str());
+        observer.says(&format!(
+            "warning: no training image shows {}{more}: the student cannot learn what that is",
+            quoted(named)
+        ));
         Ok(())
     }
 
