@@ -5,11 +5,12 @@
 //! teacher that sees the whole image sees the same crop, and before the normalisation.
 
 use burn::tensor::{Device, Tensor, TensorData};
+use potstill_base::Digest;
 use potstill_data::{Batch, DataError, Normalise};
 use potstill_models::InputRule;
 use potstill_ops::{adaptive_avg_pool, normalise_pixels, resize_bilinear, resize_nearest};
 use potstill_recipe::{Enlarge, Input, LowResolution};
-use potstill_settings::ChannelOrder;
+use potstill_settings::{ChannelOrder, Choice};
 
 use crate::error::EngineError;
 
@@ -73,6 +74,20 @@ impl NetworkInput {
             low_resolution: asked.and_then(|input| input.low_resolution).or(low_resolution),
             order: asked.and_then(|input| input.order).unwrap_or(order),
             normalise: asked.and_then(normalise_of).or(normalise).unwrap_or_else(usual),
+        }
+    }
+
+    /// Takes in how an image is taken, by the names and numbers of a recipe: they outlive what a program calls them.
+    pub(crate) fn hash(&self, hash: &mut Digest) {
+        let Normalise { mean, std } = &self.normalise;
+        hash.update(self.order.name());
+        for values in [mean, std] {
+            hash.update((values.len() as u64).to_le_bytes());
+            hash.update_floats(values);
+        }
+        if let Some(LowResolution { size, enlarge }) = self.low_resolution {
+            hash.update((size as u64).to_le_bytes());
+            hash.update(enlarge.name());
         }
     }
 
@@ -176,4 +191,45 @@ fn normalise_of(input: &Input) -> Option<Normalise> {
         mean: floats(mean),
         std: floats(std),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use potstill_base::Digest;
+    use potstill_data::Normalise;
+    use potstill_recipe::{Enlarge, LowResolution};
+    use potstill_settings::ChannelOrder;
+
+    use super::NetworkInput;
+
+    #[test]
+    fn every_way_to_take_an_image_has_a_digest_of_its_own() {
+        let normalised = |mean: f32, std: f32| {
+            let (mean, std) = (vec![mean; 3], vec![std; 3]);
+            NetworkInput::from(Normalise { mean, std })
+        };
+        let low = |enlarge| NetworkInput {
+            low_resolution: Some(LowResolution { size: 8, enlarge }),
+            ..normalised(0.5, 0.25)
+        };
+        let reversed = NetworkInput {
+            order: ChannelOrder::Bgr,
+            ..normalised(0.5, 0.25)
+        };
+        let all = [
+            normalised(0.5, 0.25),
+            normalised(0.25, 0.5),
+            low(Enlarge::Nearest),
+            low(Enlarge::None),
+            reversed,
+        ];
+        let digests = all.iter().map(|input| {
+            let mut digest = Digest::new();
+            input.hash(&mut digest);
+            digest.hexadecimal()
+        });
+        assert_eq!(digests.collect::<BTreeSet<_>>().len(), all.len());
+    }
 }

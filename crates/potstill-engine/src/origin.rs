@@ -3,14 +3,16 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use potstill_base::Digest;
-use potstill_data::{Dataset, Subset};
+use potstill_data::{DataError, Dataset, Subset};
 use potstill_report::human;
 use serde::{Deserialize, Serialize};
 
-use crate::{error::EngineError, plan::spec::RunSpec, run::hash_teacher, train::teacher::LiveTeacher};
+use crate::{error::EngineError, plan::spec::RunSpec, run::hash_weights, train::teacher::LiveTeacher};
 
-/// Pixels that are looked at of a part of the data: decoding them takes some ten seconds on two cores.
-const PIXELS: usize = 2_000_000_000;
+/// Values of pixels that are looked at of a part of the data: decoding them takes a second or so on two cores.
+const PIXELS: usize = 200_000_000;
+/// So many images say how large the others are.
+const PROBES: usize = 16;
 
 /// The images and the teachers of a run, by their digests, and the version that began it.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,7 +21,7 @@ pub(crate) struct Origin {
     potstill: String,
     /// The parts of the data, by name.
     images: BTreeMap<String, Images>,
-    /// The weights of the teachers that stay as they are, by name.
+    /// The weights of the teachers that stay as they are, and how they take images, by name.
     teachers: BTreeMap<String, String>,
 }
 
@@ -27,13 +29,14 @@ pub(crate) struct Origin {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 struct Images {
     count: usize,
-    /// Of all images, or of as many as `PIXELS` says, evenly spread.
+    /// Of so many of them, evenly spread, the digest is.
+    looked_at: usize,
     digest: String,
 }
 
 impl Origin {
-    /// What a run learns from as it is now.
-    pub fn of(spec: &RunSpec, teachers: &[LiveTeacher]) -> Result<Self, EngineError> {
+    /// What a run learns from as it is now. Of each part of the data as many images are looked at as `then`, when the run began.
+    pub fn of(spec: &RunSpec, teachers: &[LiveTeacher], then: Option<&Self>) -> Result<Self, EngineError> {
         let data = &spec.data;
         let parts = [
             ("training", Some(&data.train)),
@@ -43,13 +46,16 @@ impl Origin {
         let mut images = BTreeMap::new();
         for (name, set) in parts {
             if let Some(set) = set {
-                images.insert(name.to_owned(), Images::of(set)?);
+                let before = then.and_then(|then| then.images.get(name));
+                let looked_at = before.map(|before| before.looked_at);
+                images.insert(name.to_owned(), Images::of(set, looked_at)?);
             }
         }
         let mut weights = BTreeMap::new();
         for teacher in teachers.iter().filter(|teacher| !teacher.is_online()) {
             let mut digest = Digest::new();
-            hash_teacher(&mut digest, &teacher.network.frozen(), &teacher.input)?;
+            teacher.input.hash(&mut digest);
+            hash_weights(&mut digest, &teacher.network.frozen())?;
             weights.insert(teacher.name.clone(), digest.hexadecimal());
         }
         Ok(Self {
@@ -84,7 +90,7 @@ impl Origin {
                 differences.push(format!(
                     "there were {then} {name} images when it began, and there are {there} now"
                 ));
-            } else if before.digest != now.digest {
+            } else if before.looked_at == now.looked_at && before.digest != now.digest {
                 differences.push(format!(
                     "the {name} images are not those that it began with: as many, but with other pixels or labels, or in another order"
                 ));
@@ -93,7 +99,7 @@ impl Origin {
         for (name, before) in &self.teachers {
             if now.teachers.get(name).is_none_or(|now| now != before) {
                 differences.push(format!(
-                    "the weights of `{name}` are not those that it began with"
+                    "the weights of `{name}`, or how it takes images, are not those that it began with"
                 ));
             }
         }
@@ -112,23 +118,102 @@ impl Origin {
 }
 
 impl Images {
-    fn of(set: &Arc<dyn Dataset>) -> Result<Self, EngineError> {
+    /// A part of the data, of which so many images are looked at; if not given, as many as `PIXELS` says.
+    fn of(set: &Arc<dyn Dataset>, looked_at: Option<usize>) -> Result<Self, EngineError> {
         let count = set.len();
-        let shape = if count == 0 {
-            [1; 3]
-        } else {
-            set.sample(0)?.image.shape()
+        let looked_at = match looked_at {
+            Some(looked_at) => looked_at.min(count),
+            None => affordable(set.as_ref())?,
         };
-        let looked_at = (PIXELS / shape.iter().product::<usize>().max(1)).max(1);
         let digest = if looked_at < count {
-            let spread = (0..looked_at).map(|index| index * count / looked_at);
-            Subset::of(Arc::clone(set), spread.collect())?.fingerprint()?
+            Subset::of(Arc::clone(set), spread(looked_at, count).collect())?.fingerprint()?
         } else {
             set.fingerprint()?
         };
         Ok(Self {
             count,
+            looked_at,
             digest: digest.to_string(),
         })
+    }
+}
+
+/// How many images have `PIXELS` values together, by the sizes of some: the first may be an icon.
+fn affordable(set: &dyn Dataset) -> Result<usize, DataError> {
+    let probes = set.len().min(PROBES);
+    let mut values = 0_usize;
+    for index in spread(probes, set.len()) {
+        values = values.saturating_add(set.shape(index)?.iter().product());
+    }
+    let affordable = PIXELS.saturating_mul(probes) / values.max(1);
+    Ok(affordable.max(1).min(set.len()))
+}
+
+/// So many indices of `count` images, evenly spread.
+fn spread(some: usize, count: usize) -> impl Iterator<Item = usize> {
+    (0..some).map(move |index| index * count / some)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeMap, sync::Arc};
+
+    use potstill_data::{DataError, Dataset, DatasetInfo, Image, InMemory, Sample, TargetKind};
+
+    use super::{Images, Origin, affordable};
+
+    /// An icon, and photos that are never decoded.
+    struct Photos(DatasetInfo);
+
+    impl Dataset for Photos {
+        fn info(&self) -> &DatasetInfo {
+            &self.0
+        }
+        fn len(&self) -> usize {
+            1000
+        }
+        fn sample(&self, index: usize) -> Result<Sample, DataError> {
+            Err(DataError::OutOfRange {
+                name: "decoded".into(),
+                index,
+                len: 0,
+            })
+        }
+        fn shape(&self, index: usize) -> Result<[usize; 3], DataError> {
+            let side = if index == 0 { 32 } else { 2000 };
+            Ok([side, side, 3])
+        }
+    }
+
+    #[test]
+    fn an_icon_in_front_does_not_say_how_large_the_photos_are() {
+        let photos = Photos(DatasetInfo::new("photos", TargetKind::Class, ["cat"]));
+        // 200,000,000 x 16 / (15 x 12,000,000 + 3,072), by hand.
+        assert_eq!(affordable(&photos).unwrap(), 17);
+    }
+
+    fn shades(shades: [u8; 4]) -> Arc<dyn Dataset> {
+        let images = shades.map(|shade| Image {
+            height: 1,
+            width: 1,
+            channels: 1,
+            pixels: vec![shade],
+        });
+        Arc::new(InMemory::classification(images.to_vec(), vec![0; 4], ["cat"]).unwrap())
+    }
+
+    #[test]
+    fn as_many_images_are_compared_as_were_looked_at() {
+        let origin = |images: Images| Origin {
+            images: BTreeMap::from([("training".to_owned(), images)]),
+            ..Origin::default()
+        };
+        let (then, now) = (shades([1, 2, 3, 4]), shades([1, 9, 3, 9]));
+        // Two of four are the first and the third.
+        for (looked_at, differs) in [(None, true), (Some(2), false), (Some(3), true)] {
+            let then = origin(Images::of(&then, looked_at).unwrap());
+            let now = Images::of(&now, Some(then.images["training"].looked_at)).unwrap();
+            assert_eq!(then.difference(&origin(now)).is_some(), differs, "{looked_at:?}");
+        }
     }
 }

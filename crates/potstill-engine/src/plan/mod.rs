@@ -183,9 +183,9 @@ impl Plan {
         trained.map(|(facts, teacher)| (facts, teacher.network.frozen()))
     }
 
-    /// What the run would learn from, as it is now.
-    pub(crate) fn origin(&self) -> Result<Origin, EngineError> {
-        Origin::of(&self.spec, &self.learner.teachers)
+    /// What the run would learn from as it is now, beside what it began with.
+    pub(crate) fn origin(&self, then: &Origin) -> Result<Origin, EngineError> {
+        Origin::of(&self.spec, &self.learner.teachers, Some(then))
     }
 
     /// What the run is, and what trains in it.

@@ -30,7 +30,7 @@ use potstill_models::Model;
 use potstill_report::{EpochResult, EpochRow, IndexMap};
 
 pub use self::replay::{LayerReport, ReplayReport};
-pub(crate) use self::{finite::not_finite, prepare::hash_teacher, summary::median};
+pub(crate) use self::{finite::not_finite, prepare::hash_weights, summary::median};
 use self::{measure::FinalTest, output::RunOutput};
 use crate::{
     checkpoint::Position,
@@ -165,7 +165,7 @@ impl Run {
             observer.says(&note);
         }
         if self.origin.is_none() && self.output.is_some() {
-            self.origin = Some(Origin::of(&self.spec, &self.learner.teachers)?);
+            self.origin = Some(Origin::of(&self.spec, &self.learner.teachers, None)?);
         }
         if self.position == Position::default() {
             self.warn_of_classes(observer)?;

@@ -102,18 +102,23 @@ impl<'a> RunPrepareContext<'a> {
     }
 }
 
-/// Takes in what a frozen teacher says: its weights, how exactly it computes, how it takes an image, and which tensors of a file are its outputs.
-pub(crate) fn hash_teacher(
+/// Takes in what a frozen teacher says, for a cache of it: how it takes an image, how exactly it computes, and its weights.
+pub(super) fn hash_teacher(
     hash: &mut Digest,
     teacher: &FrozenModel,
     input: &NetworkInput,
 ) -> Result<(), EngineError> {
     hash.update(format!("{input:?}"));
-    match teacher {
-        FrozenModel::Ours(network) => {
-            hash.update(format!("{:?}", network.precision()));
-            hash_tensors(hash, network.parameters());
-        }
+    if let FrozenModel::Ours(network) = teacher {
+        hash.update(format!("{:?}", network.precision()));
+    }
+    hash_weights(hash, teacher)
+}
+
+/// Takes in the weights of a network, and which tensors of a file are its outputs.
+pub(crate) fn hash_weights(hash: &mut Digest, network: &FrozenModel) -> Result<(), EngineError> {
+    match network {
+        FrozenModel::Ours(network) => hash_tensors(hash, network.parameters()),
         FrozenModel::Onnx(network) => {
             let file = network.file();
             hash.update(std::fs::read(file).map_err(EngineError::io("read", file))?);

@@ -42,7 +42,7 @@ impl Run {
         fingerprint: String,
     ) -> Result<Self, EngineError> {
         if let Some(then) = &newest.state.origin {
-            let now = plan.origin()?;
+            let now = plan.origin(then)?;
             if let Some(reason) = then.difference(&now) {
                 let folder = folder.path().into();
                 return Err(EngineError::Changed { folder, reason });
