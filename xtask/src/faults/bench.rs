@@ -125,12 +125,11 @@ impl<'a> Bench<'a> {
         command.output()
     }
 
-    /// How often the busiest thread makes each call; strace counts the calls of each thread by itself.
+    /// How often the busiest thread makes each call; strace counts the calls of each thread, and of each name, by itself.
     pub fn calls(&self) -> io::Result<BTreeMap<&'static str, usize>> {
-        let names: Vec<&str> = CALLS.iter().flat_map(|call| call.split(',')).collect();
         // With an empty cache, as in the runs with faults.
         self.prepare("counted")?;
-        let counted = self.traced("counted", &["-e".into(), format!("trace={}", names.join(","))])?;
+        let counted = self.traced("counted", &["-e".into(), format!("trace={}", CALLS.join(","))])?;
         if !counted.status.success() {
             let said = said(&counted);
             return Err(io::Error::other(format!(
@@ -138,38 +137,29 @@ impl<'a> Bench<'a> {
                 self.scenario.name
             )));
         }
-        let trace = fs::read_to_string(self.place.join("trace"))?;
-        let mut found = BTreeMap::new();
-        for call in CALLS {
-            let mut threads: BTreeMap<&str, usize> = BTreeMap::new();
-            for line in trace.lines() {
-                let Some((thread, rest)) = line.split_once(' ') else {
-                    continue;
-                };
-                let name = rest.trim_start().split('(').next().unwrap_or_default();
-                if call.split(',').any(|one| one == name) {
-                    *threads.entry(thread).or_default() += 1;
-                }
-            }
-            if let Some(&most) = threads.values().max() {
-                found.insert(call, most);
-            }
-        }
-        Ok(found)
+        Ok(busiest(&self.trace()?))
     }
 
-    /// Runs with a fault, resumes, and looks at what came of it.
+    fn trace(&self) -> io::Result<String> {
+        fs::read_to_string(self.place.join("trace"))
+    }
+
+    /// Runs with a fault, resumes, and looks at what came of it. The fault misses where another thread is the busiest this time.
     pub fn inject(&self, fault: &str, counts: &mut Counts) -> io::Result<()> {
         let _ = fs::remove_dir_all(self.place.join("best"));
         self.prepare("faulted")?;
-        let names = fault.split(':').next().unwrap_or_default();
+        let name = fault.split(':').next().unwrap_or_default();
         let options = [
             "-e".to_owned(),
-            format!("trace={names}"),
+            format!("trace={name}"),
             "-e".to_owned(),
             format!("inject={fault}"),
         ];
         let output = self.traced("faulted", &options)?;
+        if !is_hit(&self.trace()?, output.status.code()) {
+            counts.missed.push(format!("{}, {fault}", self.scenario.name));
+            return Ok(());
+        }
         let finished = output.status.success();
         let mut problem = None;
         // A run that fails says why; one that is killed cannot.
@@ -217,6 +207,31 @@ impl<'a> Bench<'a> {
     }
 }
 
+/// The most calls of each name that one thread makes in a trace.
+fn busiest(trace: &str) -> BTreeMap<&'static str, usize> {
+    let mut found = BTreeMap::new();
+    for call in CALLS {
+        let mut threads: BTreeMap<&str, usize> = BTreeMap::new();
+        for line in trace.lines() {
+            let Some((thread, rest)) = line.split_once(' ') else {
+                continue;
+            };
+            if rest.trim_start().split('(').next() == Some(call) {
+                *threads.entry(thread).or_default() += 1;
+            }
+        }
+        if let Some(&most) = threads.values().max() {
+            found.insert(call, most);
+        }
+    }
+    found
+}
+
+/// Whether a fault came to a call: strace says so of a call that it lets fail, and a process that was killed has no exit code.
+fn is_hit(trace: &str, code: Option<i32>) -> bool {
+    code.is_none() || trace.contains("(INJECTED)")
+}
+
 /// The arguments of a run below a folder of runs.
 fn train(runs: &str) -> Vec<String> {
     ["train", "run.toml", "-q", "--runs", runs]
@@ -232,4 +247,33 @@ fn is_extended(run: &Path) -> io::Result<bool> {
 
 fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{busiest, is_hit};
+
+    #[test]
+    fn calls_are_counted_by_thread_and_by_name() {
+        let trace = "\
+7  openat(AT_FDCWD, \"a\", O_RDONLY) = 3
+7  rename(\"a\", \"b\") = 0
+8  renameat2(AT_FDCWD, \"c\", AT_FDCWD, \"d\", 0) = 0
+8  openat(AT_FDCWD, \"e\", O_RDONLY <unfinished ...>
+7  rename(\"b\", \"c\") = 0
+8  <... openat resumed>) = 4
+8  +++ exited with 0 +++
+";
+        let found = busiest(trace);
+        let found: Vec<_> = found.into_iter().collect();
+        assert_eq!(found, [("openat", 1), ("rename", 2), ("renameat2", 1)]);
+    }
+
+    #[test]
+    fn a_fault_that_no_call_met_is_a_miss() {
+        let failed = "7  fsync(5) = -1 EIO (Input/output error) (INJECTED)\n";
+        assert!(is_hit(failed, Some(1)) && is_hit(failed, Some(0)));
+        assert!(is_hit("7  write(5, \"\", 1 <unfinished ...>\n", None));
+        assert!(!is_hit("7  fsync(5) = 0\n", Some(0)));
+    }
 }

@@ -17,17 +17,22 @@ use std::{
 
 use self::{bench::Bench, scenarios::scenarios};
 
-/// The system calls of a save.
-const CALLS: [&str; 12] = [
+/// The system calls of a save. strace counts each name by itself, those that do one thing in several ways too.
+const CALLS: [&str; 17] = [
     "openat",
     "write",
     "fsync",
     "fdatasync",
     "fchmod",
-    "rename,renameat,renameat2",
-    "link,linkat",
-    "unlink,unlinkat",
-    "mkdir,mkdirat",
+    "rename",
+    "renameat",
+    "renameat2",
+    "link",
+    "linkat",
+    "unlink",
+    "unlinkat",
+    "mkdir",
+    "mkdirat",
     "ftruncate",
     "flock",
     "copy_file_range",
@@ -48,6 +53,8 @@ struct Counts {
     mended: usize,
     /// Anything else.
     lost: Vec<String>,
+    /// No call met the fault, which says nothing.
+    missed: Vec<String>,
 }
 
 /// Runs every scenario with so many faults of each kind at each call; a first argument that is a number says how many (3 if not given), others name the scenarios.
@@ -76,10 +83,10 @@ pub fn faults(arguments: &[String]) -> bool {
 fn all(each: usize, named: &[String]) -> io::Result<bool> {
     let binary = binary()?;
     let place = env::temp_dir().join(format!("potstill-faults-{}", std::process::id()));
-    let (mut injected, mut lost) = (0, Vec::new());
+    let (mut injected, mut lost, mut missed, mut untried) = (0, Vec::new(), Vec::new(), Vec::new());
     println!(
-        "{:<16} {:<12} {:>8} {:>10} {:>8} {:>6}",
-        "scenario", "fault", "injected", "tolerated", "mended", "lost"
+        "{:<16} {:<12} {:>8} {:>10} {:>8} {:>6} {:>6}",
+        "scenario", "fault", "injected", "tolerated", "mended", "lost", "missed"
     );
     for scenario in scenarios() {
         if !named.is_empty() && !named.iter().any(|name| name == scenario.name) {
@@ -87,6 +94,7 @@ fn all(each: usize, named: &[String]) -> io::Result<bool> {
         }
         let bench = Bench::new(&binary, &place.join(scenario.name), &scenario)?;
         let calls = bench.calls()?;
+        let before = injected;
         for (name, inject) in FAULTS {
             let mut counts = Counts::default();
             for (call, &made) in &calls {
@@ -96,27 +104,42 @@ fn all(each: usize, named: &[String]) -> io::Result<bool> {
             }
             let all = counts.tolerated + counts.mended + counts.lost.len();
             println!(
-                "{:<16} {name:<12} {all:>8} {:>10} {:>8} {:>6}",
+                "{:<16} {name:<12} {all:>8} {:>10} {:>8} {:>6} {:>6}",
                 scenario.name,
                 counts.tolerated,
                 counts.mended,
-                counts.lost.len()
+                counts.lost.len(),
+                counts.missed.len()
             );
             injected += all;
             lost.append(&mut counts.lost);
+            missed.append(&mut counts.missed);
+        }
+        if injected == before {
+            untried.push(scenario.name);
         }
         fs::remove_dir_all(&bench.place)?;
     }
     for one in &lost {
         println!("lost: {one}");
     }
-    println!("{injected} faults, {} runs lost", lost.len());
+    for one in &missed {
+        println!("missed: {one}");
+    }
+    println!(
+        "{injected} faults, {} runs lost, {} faults that no call met",
+        lost.len(),
+        missed.len()
+    );
     if injected == 0 {
         return Err(io::Error::other(
             "no fault was injected: no scenario has such a name, or strace sees no call",
         ));
     }
-    Ok(lost.is_empty())
+    for name in &untried {
+        println!("untried: no fault of {name} met a call");
+    }
+    Ok(lost.is_empty() && untried.is_empty())
 }
 
 /// The binary that is tried.
