@@ -17,6 +17,7 @@ use crate::{
     checkpoint::{Checkpoint, Position},
     error::EngineError,
     observer::{EpochProgress, Observer, StepProgress},
+    origin::Origin,
     plan::timeline::RunEpoch,
     run_folder::RunFolder,
 };
@@ -55,6 +56,8 @@ pub struct Reproduction<'a> {
     rows: Vec<EpochRow>,
     /// The checkpoints that are left of the first time, by the position that they are of.
     checkpoints: BTreeMap<Position, PathBuf>,
+    /// What the first run learned from, as one of its checkpoints says.
+    origin: Option<Origin>,
     again: RunFolder,
     observer: &'a mut dyn Observer,
     stop: Arc<AtomicBool>,
@@ -77,9 +80,11 @@ impl<'a> Reproduction<'a> {
     ) -> Result<Self, EngineError> {
         let rows = read_metrics(first.metrics())?;
         let mut checkpoints: BTreeMap<_, _> = first.kept()?.into_iter().collect();
+        let mut origin = None;
         for path in [first.best(), first.last()] {
             if let Ok((state, _)) = Checkpoint::read(&path) {
                 checkpoints.insert(state.position, path);
+                origin = state.origin.or(origin);
             }
         }
         // What is in the middle of an epoch has nothing to stand beside.
@@ -91,6 +96,7 @@ impl<'a> Reproduction<'a> {
         Ok(Self {
             rows,
             checkpoints,
+            origin,
             again: RunFolder::at(again),
             observer,
             stop,
@@ -122,15 +128,12 @@ impl<'a> Reproduction<'a> {
             epoch: RunEpoch(row.epoch),
             step: 0,
         };
-        let (mut tensor, mut causes) = (None, Vec::new());
+        let mut tensor = None;
         if let Some(path) = self.checkpoints.get(&position) {
             let (then, first) = Checkpoint::read(path)?;
-            let (now, again) = Checkpoint::read(&self.again.last())?;
+            let (_, again) = Checkpoint::read(&self.again.last())?;
             tensor = other_tensor(&first, &again);
-            if let (Some(then), Some(now)) = (&then.origin, &now.origin) {
-                causes.extend(then.difference(now));
-                causes.extend(then.version_note(now));
-            }
+            self.origin = self.origin.take().or(then.origin);
             self.found.compared += usize::from(tensor.is_none());
         }
         if number.is_none() && tensor.is_none() {
@@ -141,9 +144,21 @@ impl<'a> Reproduction<'a> {
             epoch: row.epoch,
             number,
             tensor,
-            causes,
+            causes: self.causes()?,
         });
         Ok(())
+    }
+
+    /// What the second run does not learn from as the first one did.
+    fn causes(&self) -> Result<Vec<String>, EngineError> {
+        let Some(then) = &self.origin else {
+            return Ok(Vec::new());
+        };
+        let (now, _) = Checkpoint::read(&self.again.last())?;
+        let causes = now
+            .origin
+            .map(|now| [then.difference(&now), then.version_note(&now)]);
+        Ok(causes.into_iter().flatten().flatten().collect())
     }
 }
 

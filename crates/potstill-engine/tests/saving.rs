@@ -6,11 +6,12 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::atomic::AtomicBool,
+    sync::{Arc, atomic::AtomicBool},
 };
 
 use potstill_engine::{
-    CheckpointChoice, EngineError, EpochProgress, NoObserver, Observer, Plan, Run, RunFolder, export,
+    CheckpointChoice, EngineError, EpochProgress, NoObserver, Observer, Plan, Reproduction, Run, RunFolder,
+    export,
 };
 use potstill_models::weights::TensorFile;
 use potstill_report::{read_metrics, read_summary};
@@ -399,6 +400,46 @@ fn a_refused_step_is_told_where_it_cannot_be_kept() {
     fs::create_dir(folder.join("refused.safetensors")).unwrap();
     let error = run.go(&mut NoObserver, &AtomicBool::new(false)).unwrap_err();
     assert!(matches!(error, EngineError::NonFinite { .. }), "{error}");
+}
+
+/// What a checkpoint says besides its tensors.
+fn state_of(path: &Path) -> serde_json::Value {
+    let file = TensorFile::read(path).unwrap();
+    serde_json::from_str(&file.metadata["potstill"]).unwrap()
+}
+
+#[test]
+fn what_explains_a_difference_is_told_of_epochs_without_a_checkpoint_too() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = whole(place.path());
+    // As if the first epoch had gone otherwise, on other images; none of its checkpoints is left.
+    let metrics = folder.join("metrics.jsonl");
+    let text = fs::read_to_string(&metrics).unwrap();
+    let mut row: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
+    row["train"]["loss"] = 7.5.into();
+    let others = text.split_once('\n').unwrap().1;
+    fs::write(&metrics, format!("{row}\n{others}")).unwrap();
+    let last = folder.join("last.safetensors");
+    let mut state = state_of(&last);
+    state["origin"]["images"]["training"]["digest"] = "0".into();
+    rewritten(
+        &last,
+        &BTreeMap::from([("potstill".to_owned(), state.to_string())]),
+    );
+    fs::remove_file(folder.join("best.safetensors")).unwrap();
+    let (first, again) = (RunFolder::open(&folder).unwrap(), place.path().join("again"));
+    let (stop, mut quiet) = (Arc::new(AtomicBool::new(false)), NoObserver);
+    let mut reproduction = Reproduction::new(&first, &again, &mut quiet, Arc::clone(&stop)).unwrap();
+    three_epochs()
+        .start(&[], &again)
+        .go(&mut reproduction, &stop)
+        .unwrap();
+    let difference = reproduction.finish().unwrap().difference.unwrap();
+    assert_eq!((difference.epoch, &difference.tensor), (1, &None));
+    assert!(
+        matches!(&difference.causes[..], [cause] if cause.contains("the training images are not those")),
+        "{difference:?}"
+    );
 }
 
 /// Gives a checkpoint other texts.
