@@ -137,7 +137,8 @@ pub enum EngineError {
     NothingToCompare(PathBuf),
     /// A run that is to be replayed, and in which no step was refused.
     #[error(
-        "no step of the run in {} was kept to be replayed: a run that is stopped by a loss that is not finite keeps it", .0.display()
+        "no step of the run in {} was kept to be replayed: a run that is stopped by a loss that is not finite in an epoch of the student keeps it",
+        .0.display()
     )]
     NothingRefused(PathBuf),
     /// A student whose weights or results have become no numbers.

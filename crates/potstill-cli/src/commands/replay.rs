@@ -44,7 +44,7 @@ fn text(report: &ReplayReport) -> String {
         report.images.first().map_or("none", String::as_str)
     );
     if report.images_changed {
-        text += "note: the data set gives other images today; these are the ones of then\n";
+        text += "note: the data set gives other images today; these are the ones of then, and their labels are those of today\n";
     }
     let _ = writeln!(
         text,

@@ -48,6 +48,7 @@ impl Run {
             let batch = batch?;
             let step = self.position.step;
             let rate = self.learner.augmentation(method)?.rate();
+            // One that is refused is not kept: only a step in an epoch of the student can be replayed.
             let report = self
                 .learner
                 .search_step(method, &pair, &batch, [ordinal, step], &mut self.optimizers)
