@@ -442,6 +442,26 @@ fn what_explains_a_difference_is_told_of_epochs_without_a_checkpoint_too() {
     );
 }
 
+#[test]
+fn a_best_of_a_time_that_comes_again_is_mended_where_the_right_one_is_left() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = whole(place.path());
+    let (last, best) = (folder.join("last.safetensors"), folder.join("best.safetensors"));
+    let second = folder.join("checkpoints/epoch-2.safetensors");
+    let mut state = state_of(&second);
+    state["best"]["epoch"] = 2.into();
+    rewritten(
+        &second,
+        &BTreeMap::from([("potstill".to_owned(), state.to_string())]),
+    );
+    // The best is of the third epoch, and the run goes back to the second.
+    fs::copy(&last, &best).unwrap();
+    fs::write(&last, "broken").unwrap();
+    drop(resume(&folder));
+    assert_eq!(state_of(&best)["position"]["epoch"], 2);
+    assert!(bits(&best) == bits(&second));
+}
+
 /// Gives a checkpoint other texts.
 fn rewritten(path: &Path, metadata: &BTreeMap<String, String>) {
     use burn::tensor::{Device, Tensor, TensorData};

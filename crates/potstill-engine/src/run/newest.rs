@@ -79,6 +79,7 @@ impl Newest {
             return Ok(());
         };
         let path = folder.best();
+        let mut is_later = false;
         if let Ok((state, _, digest)) = Checkpoint::read_with_digest(&path) {
             let position = state.position;
             let noted = self.state.best_digest.as_ref();
@@ -89,10 +90,7 @@ impl Newest {
                 self.state.best_digest = digest;
                 return Ok(());
             }
-            // One of a time that comes again is the one of then.
-            if position > self.state.position {
-                return Ok(());
-            }
+            is_later = position > self.state.position;
         }
         let kept = folder.kept()?.into_iter().map(|(_, path)| path);
         let mut all = [self.path.clone(), folder.last()].into_iter().chain(kept);
@@ -109,6 +107,10 @@ impl Newest {
             ));
             self.state.best_digest = digest;
             return copy_whole(&right, &path);
+        }
+        // One of a time that comes again is the one of then.
+        if is_later {
+            return Ok(());
         }
         if self.state.position.epoch.0 >= epochs {
             // No epoch comes that could be another best one.
