@@ -6,12 +6,16 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::AtomicBool},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::SystemTime,
 };
 
 use potstill_engine::{
-    CheckpointChoice, EngineError, EpochProgress, NoObserver, Observer, Plan, Reproduction, Run, RunFolder,
-    export,
+    CheckpointChoice, EngineError, EpochProgress, NoObserver, Observer, Outcome, Plan, Reproduction, Run,
+    RunFolder, export,
 };
 use potstill_models::weights::TensorFile;
 use potstill_report::{read_metrics, read_summary};
@@ -460,6 +464,43 @@ fn a_best_of_a_time_that_comes_again_is_mended_where_the_right_one_is_left() {
     drop(resume(&folder));
     assert_eq!(state_of(&best)["position"]["epoch"], 2);
     assert!(bits(&best) == bits(&second));
+}
+
+/// Stops the run after its first epoch, and notes when the last checkpoint was written.
+struct StopAfterEpoch<'a> {
+    last: &'a Path,
+    written: Option<SystemTime>,
+    stop: &'a AtomicBool,
+}
+
+impl Observer for StopAfterEpoch<'_> {
+    fn epoch(&mut self, _: &EpochProgress<'_>) {
+        self.written = Some(fs::metadata(self.last).unwrap().modified().unwrap());
+        self.stop.store(true, Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn a_run_that_stops_right_after_an_epoch_writes_its_checkpoint_once() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = place.path().join("run");
+    let (last, stop) = (folder.join("last.safetensors"), AtomicBool::new(false));
+    let mut observer = StopAfterEpoch {
+        last: &last,
+        written: None,
+        stop: &stop,
+    };
+    let outcome = three_epochs()
+        .start(&[], &folder)
+        .go(&mut observer, &stop)
+        .unwrap();
+    assert_eq!(outcome, Outcome::Interrupted);
+    assert_eq!(
+        observer.written,
+        Some(fs::metadata(&last).unwrap().modified().unwrap())
+    );
+    finish(&mut resume(&folder));
+    assert_same("stopped after an epoch", &whole(place.path()), &folder);
 }
 
 /// Gives a checkpoint other texts.

@@ -192,7 +192,7 @@ impl Run {
             let training = began.elapsed().as_secs_f64();
             if !finished {
                 self.seconds += training;
-                self.save(false)?;
+                self.save_stopped()?;
                 return Ok(Outcome::Interrupted);
             }
             self.close_epoch(kind, began, observer)?;

@@ -17,10 +17,9 @@ use crate::{
 };
 
 impl Run {
-    /// Writes the checkpoint, and a second time as the best one if it is that. A run in memory has none. A student that is no numbers
-    /// is not saved.
+    /// Writes the checkpoint, and a second time as the best one if it is that. A run in memory has none. Whoever has trained before looks
+    /// at the weights first: a student that is no numbers is not saved.
     pub(super) fn save(&mut self, is_best: bool) -> Result<(), EngineError> {
-        self.check_weights()?;
         let Some(folder) = self.folder().cloned() else {
             return Ok(());
         };
@@ -46,6 +45,15 @@ impl Run {
         remove_old(&folder, self.position, keep)
     }
 
+    /// Writes the checkpoint of a run that stops within an epoch. Before its first step there is one already.
+    pub(super) fn save_stopped(&mut self) -> Result<(), EngineError> {
+        if self.saved == Some(self.position) {
+            return Ok(());
+        }
+        self.check_weights()?;
+        self.save(false)
+    }
+
     /// Writes a checkpoint in the middle of an epoch that `began`, if it is time for one.
     pub(super) fn save_between(&mut self, steps: usize, began: Instant) -> Result<(), EngineError> {
         let step = self.position.step;
@@ -58,6 +66,7 @@ impl Run {
         if !is_due || step >= steps || !Portion::starts_at(step, accumulate) {
             return Ok(());
         }
+        self.check_weights()?;
         let before = self.seconds;
         self.seconds += began.elapsed().as_secs_f64();
         let saved = self.save(false);
