@@ -52,7 +52,7 @@ impl RunFolder {
     /// [`EngineError::Exists`] if a run lies there and is not to be overwritten, [`EngineError::InUse`] if it is under way. A folder with
     /// files of other kinds is never cleared.
     pub fn create(path: &Path, overwrite: bool) -> Result<Self, EngineError> {
-        Self::is_free(path, overwrite)?;
+        Self::holds_room(path, overwrite)?;
         fs::create_dir_all(path).map_err(EngineError::io("make the folder", path))?;
         if let Some(above) = path.parent().filter(|above| !above.as_os_str().is_empty()) {
             flush_folder(above).map_err(EngineError::io("write", above))?;
@@ -310,12 +310,11 @@ pub(crate) fn exists(path: &Path) -> Result<bool, EngineError> {
 /// Who writes in a folder.
 const LOCK: &str = "run.lock";
 
-const FILES: [&str; 7] = [
+/// What a run leaves besides its checkpoints.
+const FILES: [&str; 5] = [
     "log.txt",
     "metrics.jsonl",
     "summary.json",
     "report.html",
-    "last.safetensors",
-    "best.safetensors",
     "refused.safetensors",
 ];

@@ -406,6 +406,17 @@ fn a_refused_step_is_told_where_it_cannot_be_kept() {
     assert!(matches!(error, EngineError::NonFinite { .. }), "{error}");
 }
 
+#[test]
+fn a_run_starts_where_none_is() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = whole(place.path());
+    let before = bits(&folder.join("last.safetensors"));
+    let run = RunFolder::open(&folder).unwrap();
+    let error = Run::start(three_epochs().plan(&[]).unwrap(), run).err().unwrap();
+    assert!(matches!(error, EngineError::Exists(_)), "{error}");
+    assert!(bits(&folder.join("last.safetensors")) == before);
+}
+
 /// What a checkpoint says besides its tensors.
 fn state_of(path: &Path) -> serde_json::Value {
     let file = TensorFile::read(path).unwrap();

@@ -39,7 +39,7 @@ use crate::{
     origin::Origin,
     plan::{Plan, networks::NetworkFacts, spec::RunSpec, timeline::EpochKind},
     preprocess::Preprocess,
-    run_folder::RunFolder,
+    run_folder::{RunFolder, exists},
     running_mean::RunningMean,
     train::{backward::Optimizers, learner::Learner},
     vision_model::VisionModel,
@@ -106,12 +106,21 @@ pub struct Run {
 }
 
 impl Run {
-    /// A new run in an empty folder: writes the resolved recipe there.
+    /// A new run in a folder that [`RunFolder::create`] made: writes the resolved recipe there.
     ///
     /// # Errors
-    /// The folder cannot be written, or another process works in it.
+    /// [`EngineError::Exists`] where a run has begun; the folder cannot be written, or another process works in it.
     pub fn start(plan: Plan, folder: RunFolder) -> Result<Self, EngineError> {
-        let output = RunOutput::create(folder.claim()?, &plan.spec.text()?)?;
+        let folder = folder.claim()?;
+        if exists(&folder.recipe())? {
+            return Err(EngineError::Exists(folder.path().into()));
+        }
+        Self::begin(plan, folder)
+    }
+
+    /// A run from its first step, in a folder without results.
+    fn begin(plan: Plan, folder: RunFolder) -> Result<Self, EngineError> {
+        let output = RunOutput::create(folder, &plan.spec.text()?)?;
         Self::new(plan, Some(output))
     }
 

@@ -16,9 +16,8 @@ pub(super) struct RunOutput {
 }
 
 impl RunOutput {
-    /// A run from the start: its text (the recipe) is written. What a run left there that had not come to its first checkpoint goes.
+    /// A run from the start, in a folder without results: its text (the recipe) is written.
     pub fn create(folder: RunFolder, text: &str) -> Result<Self, EngineError> {
-        folder.clear_results()?;
         write_atomically(&folder.recipe(), text.as_bytes())
             .map_err(EngineError::io("write", folder.recipe()))?;
         let events = EventWriter::create(folder.path())?;

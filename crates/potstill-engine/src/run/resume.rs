@@ -27,7 +27,9 @@ impl Run {
             if has_results(&folder)? {
                 return Err(EngineError::LostCheckpoint(folder.path().into()));
             }
-            return Self::start(plan, folder);
+            // What it left before it came to its first checkpoint.
+            folder.clear_results()?;
+            return Self::begin(plan, folder);
         };
         let fingerprint = recipe_check::fingerprint(&newest.state, &newest.path, &plan.spec, &folder)?;
         Self::continued(plan, folder, newest, fingerprint)
