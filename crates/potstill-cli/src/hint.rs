@@ -16,6 +16,7 @@ pub fn hint(error: &EngineError) -> Option<String> {
         EngineError::Exists(_) => {
             Some("`--resume` continues it, `--overwrite` replaces it, `name=...` takes another folder".into())
         }
+        EngineError::LostCheckpoint(_) => Some("`--overwrite` begins again".into()),
         EngineError::OtherEpoch { .. } => {
             Some("`potstill train` with `--resume` on the run's folder mends it where that can be".into())
         }

@@ -233,6 +233,14 @@ fn a_run_is_refused_replaced_or_resumed() {
         2,
     );
     assert_eq!(fs::read(place.path("runs/tiny/summary.json")).unwrap(), before);
+    for file in ["last.safetensors", "best.safetensors"] {
+        fs::remove_file(place.path("runs/tiny").join(file)).unwrap();
+    }
+    let said = place.refused(&["train", "tiny.toml", "--resume"], 1);
+    assert!(
+        said.contains("checkpoints") && said.contains("`--overwrite` begins again"),
+        "{said}"
+    );
 }
 
 #[cfg(unix)]

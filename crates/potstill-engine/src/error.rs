@@ -127,9 +127,7 @@ pub enum EngineError {
     Unfinished(PathBuf),
     /// A run whose results are there, and whose checkpoints are gone.
     #[error(
-        "the checkpoints of the run in {} are gone, and its results are there still, so that nothing was touched: `--overwrite` \
-         begins again",
-        .0.display()
+        "the checkpoints of the run in {} are gone, and its results are there still, so that nothing was touched", .0.display()
     )]
     LostCheckpoint(PathBuf),
     /// A run that is to be done once more, and of which nothing is left to compare with.
