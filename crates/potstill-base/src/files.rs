@@ -62,12 +62,23 @@ pub fn read_file(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`read_file`], and [`io::ErrorKind::InvalidData`] for what is not UTF-8.
 pub fn read_text(path: &Path) -> io::Result<String> {
+    read_text_within(path, MOST_TEXT)
+}
+
+/// The text of a file of at most `most` bytes.
+///
+/// # Errors
+/// As [`read_text`].
+pub fn read_text_within(path: &Path, most: u64) -> io::Result<String> {
     let invalid = |_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8 text");
-    String::from_utf8(read_file(path, MOST_TEXT)?).map_err(invalid)
+    String::from_utf8(read_file(path, most)?).map_err(invalid)
 }
 
 /// The most bytes of a text that somebody writes by hand: recipes, lists of names.
 pub const MOST_TEXT: u64 = 16 << 20;
+
+/// The most bytes of what a program adds to as it goes: rows and events of a run's epochs.
+pub const MOST_RECORDS: u64 = 2 << 30;
 
 #[cfg(test)]
 mod tests {

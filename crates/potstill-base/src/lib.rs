@@ -24,7 +24,7 @@ mod utc;
 pub use atomic::{flush_folder, is_unfinished, remove_unfinished, write_atomically, write_atomically_with};
 pub use cache::{CacheEntry, CacheError, CacheUser, Lookup, cache_folder};
 pub use digest::{Digest, hexadecimal};
-pub use files::{MOST_TEXT, open_file, read_file, read_text};
+pub use files::{MOST_RECORDS, MOST_TEXT, open_file, read_file, read_text, read_text_within};
 pub use nearest::{did_you_mean, nearest, quoted};
 pub use owner_lock::{Claim, Owner, OwnerLock};
 pub use printable::{printable, printable_lines};

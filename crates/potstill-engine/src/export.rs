@@ -55,7 +55,8 @@ pub fn export(folder: &RunFolder, choice: CheckpointChoice, out: &Path) -> Resul
     if !summary.finished {
         return Err(EngineError::Unfinished(folder.path().into()));
     }
-    let recipe = fs::read_to_string(folder.recipe()).map_err(EngineError::io("read", folder.recipe()))?;
+    let recipe =
+        potstill_base::read_text(&folder.recipe()).map_err(EngineError::io("read", folder.recipe()))?;
     let (path, epoch, metrics) = match choice {
         CheckpointChoice::Last => (folder.last(), summary.last.epoch, summary.last_metrics()),
         CheckpointChoice::Best => (folder.best(), summary.best.epoch, summary.best_metrics()),

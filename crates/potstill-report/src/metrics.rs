@@ -1,9 +1,10 @@
 //! `metrics.jsonl`: one line of JSON per epoch, appended while the run goes on.
 
-use std::fs::{self, OpenOptions};
+use std::fs::OpenOptions;
 use std::io::Write;
 use std::path::Path;
 
+use potstill_base::{MOST_RECORDS, read_text_within};
 use potstill_metrics::Metrics;
 use potstill_metrics::number::{map_or_nan, or_nan};
 use serde::{Deserialize, Serialize};
@@ -92,7 +93,7 @@ pub struct Training {
 /// [`ReportError`] with the file, and the line that is not an epoch.
 pub fn read_metrics(path: impl AsRef<Path>) -> Result<Vec<EpochRow>, ReportError> {
     let path = path.as_ref();
-    let text = fs::read_to_string(path).map_err(ReportError::read(path))?;
+    let text = read_text_within(path, MOST_RECORDS).map_err(ReportError::read(path))?;
     numbered_lines(&text)
         .map(|(number, line)| parse_row(path, number, line))
         .collect()
@@ -126,7 +127,7 @@ pub fn append_metrics(path: impl AsRef<Path>, row: &EpochRow) -> Result<(), Repo
 /// [`ReportError`] with the file, and the line that is not an epoch.
 pub fn rewind_metrics(path: impl AsRef<Path>, epoch: usize) -> Result<Vec<EpochRow>, ReportError> {
     let path = path.as_ref();
-    let text = match fs::read_to_string(path) {
+    let text = match read_text_within(path, MOST_RECORDS) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
         result => result.map_err(ReportError::read(path))?,
     };

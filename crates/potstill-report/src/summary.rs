@@ -1,8 +1,8 @@
 //! `summary.json`: one run in one page of JSON.
 
-use std::fs;
 use std::path::Path;
 
+use potstill_base::read_text;
 use potstill_metrics::number::or_nan;
 use potstill_metrics::{Details, LOSS, MetricSet, Metrics};
 use serde::{Deserialize, Serialize};
@@ -174,7 +174,7 @@ impl Summary {
 /// [`ReportError`] with the file, and the line that is wrong.
 pub fn read_summary(path: impl AsRef<Path>) -> Result<Summary, ReportError> {
     let path = path.as_ref();
-    let text = fs::read_to_string(path).map_err(ReportError::read(path))?;
+    let text = read_text(path).map_err(ReportError::read(path))?;
     Place {
         path,
         line: 1,

@@ -39,6 +39,22 @@ fn rows_are_lines_of_json_that_keep_the_order_of_the_terms() {
     );
 }
 
+/// A link to a device would be read for ever.
+#[test]
+fn records_are_read_from_files_alone() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let refusals = [
+        read_metrics(path).unwrap_err(),
+        rewind_metrics(path, 1).unwrap_err(),
+        read_summary(path).unwrap_err(),
+    ];
+    for refused in refusals {
+        let said = refused.to_string();
+        assert!(said.contains("it is a folder, not a file"), "{said}");
+    }
+}
+
 #[test]
 fn a_diverged_epoch_is_written_as_null_and_read_as_nan() {
     let (_folder, path) = file("");

@@ -1,6 +1,6 @@
 //! A finished run that goes on for more epochs.
 
-use potstill_base::{Digest, write_atomically};
+use potstill_base::{Digest, read_text, write_atomically};
 use potstill_recipe::{Decay, Recipe, Schedule};
 use potstill_report::{EpochRow, Summary, read_summary, write_summary};
 
@@ -100,7 +100,7 @@ fn finished_summary(folder: &RunFolder) -> Result<Summary, EngineError> {
 /// The fingerprint of the recipe in a folder.
 fn recipe_digest(folder: &RunFolder) -> Result<String, EngineError> {
     let path = folder.recipe();
-    let text = std::fs::read_to_string(&path).map_err(EngineError::io("read", path))?;
+    let text = read_text(&path).map_err(EngineError::io("read", path))?;
     Ok(Digest::of(text))
 }
 

@@ -1,8 +1,8 @@
 //! Whether a checkpoint is of the recipe that a run is to go on by, and how they differ.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, path::Path};
 
-use potstill_base::Digest;
+use potstill_base::{Digest, read_text};
 use potstill_recipe::Recipe;
 use serde_json::Value;
 
@@ -58,7 +58,7 @@ pub(super) fn fingerprint(
 
 /// The recipe that wrote a checkpoint, if it is that of its folder.
 fn written_by(state: &Checkpoint, folder: &RunFolder) -> Option<Recipe> {
-    let text = fs::read_to_string(folder.recipe()).ok()?;
+    let text = read_text(&folder.recipe()).ok()?;
     let is_it = Digest::of(&text) == state.recipe;
     Recipe::from_text(&text, "recipe.toml", &[])
         .ok()

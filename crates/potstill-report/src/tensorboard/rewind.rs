@@ -4,6 +4,8 @@ use std::fs::{self, OpenOptions};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use potstill_base::{MOST_RECORDS, read_file};
+
 use super::{BEGINNING, DELIMITED, FIXED32, FIXED64, VARINT, masked_crc};
 use crate::ReportError;
 
@@ -11,7 +13,7 @@ use crate::ReportError;
 /// file that then holds no more than its version goes.
 pub(super) fn cut_off(folder: &Path, step: u64) -> Result<(), ReportError> {
     for path in event_files(folder).map_err(ReportError::read(folder))? {
-        let bytes = fs::read(&path).map_err(ReportError::read(&path))?;
+        let bytes = read_file(&path, MOST_RECORDS).map_err(ReportError::read(&path))?;
         let kept = kept(&bytes, step);
         let cut = if kept.records < 2 {
             fs::remove_file(&path)
