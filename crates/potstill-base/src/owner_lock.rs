@@ -9,7 +9,7 @@ use std::{
     time::SystemTime,
 };
 
-use crate::utc;
+use crate::{printable, utc};
 
 /// A file that one process at a time holds locked, with the words who it is. The system takes the lock from a process that ends,
 /// however it ends; the file is removed with the lock.
@@ -125,12 +125,12 @@ impl Owner {
     fn read(file: &mut File) -> Self {
         let mut text = String::new();
         let read = file.take(LONGEST).read_to_string(&mut text);
-        // The file of a stranger may hold anything.
-        let text: String = text.chars().filter(|letter| !letter.is_control()).collect();
+        let text = text.trim();
         if read.is_err() || text.is_empty() {
             return Self("another process".into());
         }
-        Self(text)
+        // The file of a stranger may hold anything.
+        Self(printable(text).into_owned())
     }
 }
 
@@ -195,5 +195,18 @@ mod tests {
         };
         assert!(!owner.to_string().contains("elsewhere"), "{owner}");
         drop(lock);
+    }
+
+    #[test]
+    fn what_a_stranger_calls_itself_gives_no_orders() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        fs::write(&path, "\u{1b}[2Jme,\u{202e} since\nnow\n").unwrap();
+        let file = fs::File::open(&path).unwrap();
+        file.lock().unwrap();
+        let Claim::Owned(owner) = OwnerLock::claim(&path).unwrap() else {
+            panic!("it is taken");
+        };
+        assert_eq!(owner.to_string(), r"\u{1b}[2Jme,\u{202e} since\nnow");
     }
 }
