@@ -106,9 +106,13 @@ fn archive(entries: &[(String, Vec<u8>)]) -> Vec<u8> {
 }
 
 fn saved(folder: &tempfile::TempDir, root: &str, more: &[&str]) -> PathBuf {
+    saved_with(folder, PICKLE, root, more)
+}
+
+fn saved_with(folder: &tempfile::TempDir, pickle: &[u8], root: &str, more: &[&str]) -> PathBuf {
     let values = [1.0f32, 2.0, 3.0, 4.0].map(f32::to_le_bytes).concat();
     let mut entries = vec![
-        (format!("{root}data.pkl"), PICKLE.to_vec()),
+        (format!("{root}data.pkl"), pickle.to_vec()),
         (format!("{root}byteorder"), b"little".to_vec()),
         (format!("{root}data/0"), values),
         (format!("{root}version"), b"3\n".to_vec()),
@@ -132,6 +136,28 @@ fn the_length_of_an_archives_name_does_not_matter() {
         let path = saved(&folder, &root, &[]);
         let file = TensorFile::read(&path).unwrap_or_else(|error| panic!("{root}: {error}"));
         assert_eq!(file.tensors.get("conv1.weight"), Some(&expected), "{root}");
+    }
+}
+
+#[test]
+fn a_long_pickle_is_refused_wherever_its_archive_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let nones = [&b"\x80\x02"[..], &vec![b'N'; 600_000], b"."].concat();
+    // With a name of 21 letters before `/data.pkl` the directory is found in the wrong place unless the archive is written anew.
+    for root in ["archive/", "mobilenet_v2-7ebf99e0/"] {
+        let path = saved_with(&folder, &nones, root, &[]);
+        let said = TensorFile::read(&path).unwrap_err().to_string();
+        assert!(said.contains("more than 500000 instructions"), "{root}: {said}");
+    }
+    // What begins like an archive and is none.
+    let path = folder.path().join("none.pth");
+    for start in [&b"PK\n"[..], b"PK\x03\x04\n"] {
+        fs::write(&path, [start, &nones].concat()).unwrap();
+        let said = TensorFile::read(&path).unwrap_err().to_string();
+        assert!(
+            said.contains("more than 500000 instructions"),
+            "{start:?}: {said}"
+        );
     }
 }
 

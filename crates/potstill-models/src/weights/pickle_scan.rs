@@ -38,8 +38,11 @@ pub(super) fn check(path: &Path) -> Result<(), String> {
         );
     }
     let mut budget = Budget::default();
-    if start.starts_with(b"PK") {
-        return in_archive(BufReader::new(open()?), &mut budget);
+    // What only begins like an archive is run as pickles, too.
+    if start.starts_with(b"PK")
+        && let Ok(archive) = ZipArchive::new(BufReader::new(open()?))
+    {
+        return in_archive(archive, &mut budget);
     }
     let mut file = BufReader::new(open()?);
     for _ in 0..IN_A_ROW {
@@ -50,11 +53,8 @@ pub(super) fn check(path: &Path) -> Result<(), String> {
     Ok(())
 }
 
-/// The pickles of an archive. One that cannot be opened here is told by its reader.
-fn in_archive(file: BufReader<File>, budget: &mut Budget) -> Result<(), String> {
-    let Ok(mut archive) = ZipArchive::new(file) else {
-        return Ok(());
-    };
+/// The pickles of an archive. An entry that cannot be opened here is told by its reader.
+fn in_archive(mut archive: ZipArchive<BufReader<File>>, budget: &mut Budget) -> Result<(), String> {
     for index in 0..archive.len() {
         let Ok(entry) = archive.by_index(index) else {
             continue;

@@ -19,12 +19,12 @@ const MOST_TIMES: u64 = 8;
 
 /// Every tensor of the file, by the names of the dicts and modules around it.
 ///
-/// Nothing of a size that the file only states is made: the pickle is gone over before it is run, and the names and shapes are known
-/// before the first value is read.
+/// Nothing of a size that the file only states is made: the pickle is gone over before it is run, in the archive that it is run from,
+/// and the names and shapes are known before the first value is read.
 pub(super) fn read(path: &Path) -> Result<Vec<(String, Read)>, String> {
-    pickle_scan::check(path)?;
     let rewritten = archive::rewritten(path)?;
     let path = rewritten.as_ref().map_or(path, |file| file.path());
+    pickle_scan::check(path)?;
     let reader = PytorchReader::new(path).map_err(|error| worded(&error))?;
     check_sizes(&reader, path)?;
     let mut tensors = Vec::new();
