@@ -14,7 +14,7 @@ pub(crate) struct Constant {
 }
 
 /// Sizes, pads, steps: no operator takes more of them.
-const FEW: usize = 64;
+pub(crate) const FEW: usize = 64;
 
 /// All tensors that are written in a graph: its weights, and what operators called `Constant` give.
 ///

@@ -9,15 +9,16 @@ use potstill_base::printable;
 use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 
 use crate::{
+    allowed::check_kind,
     constants::{Constant, constants},
-    cost::{Settings, check_kind},
+    settings::Settings,
     wire,
 };
 
 /// The graph of a file, without the values of its weights.
 #[derive(Debug, Clone)]
 pub(crate) struct Graph {
-    /// The operators in an order in which they can run.
+    /// The operators, as the file lists them.
     pub nodes: Vec<Node>,
     /// The shapes of floating-point weights by name.
     pub weights: BTreeMap<String, Vec<usize>>,
@@ -30,7 +31,7 @@ pub(crate) struct Graph {
 }
 
 /// One operator.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Node {
     /// `Conv`, `Relu`, ...
     pub kind: String,
@@ -106,7 +107,7 @@ impl Graph {
         }
     }
 
-    /// The names of all tensors that operators compute, in order.
+    /// The names of all tensors that operators compute, as the file lists them.
     pub fn computed(&self) -> impl Iterator<Item = &str> {
         let computing = self.nodes.iter().filter(|node| node.kind != CONSTANT);
         computing

@@ -4,6 +4,8 @@
 //! [`OnnxNetwork::run`] computes any of them for a batch. Everything is plain slices in the file's own layout (`[N, C, H, W]`); this
 //! crate knows no tensor library. The work is done by `rten`.
 
+mod allowed;
+mod budget;
 mod constants;
 mod cost;
 mod error;
@@ -11,6 +13,7 @@ mod graph;
 mod images;
 mod network;
 mod order;
+mod settings;
 mod stepwise;
 mod survey;
 mod wire;

@@ -1,8 +1,13 @@
 //! The order in which operators can run.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
-use crate::{graph::Graph, stepwise::LastUse};
+use potstill_base::printable;
+
+use crate::graph::Graph;
+
+/// The tensors that are used for the last time at a step, by step.
+pub(crate) type LastUse<'a> = BTreeMap<usize, Vec<&'a str>>;
 
 impl Graph {
     /// The places of the operators in an order in which each comes after those that make what it reads.
@@ -23,9 +28,10 @@ impl Graph {
         let mut missing = vec![0usize; self.nodes.len()];
         for (index, node) in self.nodes.iter().enumerate() {
             for name in node.inputs.iter().filter(|name| !is_given(name)) {
-                let maker = makers.get(name.as_str());
-                let maker = maker
-                    .ok_or_else(|| format!("nothing makes the tensor `{name}` that {} reads", node.kind))?;
+                let maker = makers.get(name.as_str()).ok_or_else(|| {
+                    let name = printable(name);
+                    format!("nothing makes the tensor `{name}` that {} reads", node.kind)
+                })?;
                 readers[*maker].push(index);
                 missing[index] += 1;
             }
@@ -56,7 +62,7 @@ impl Graph {
         }
     }
 
-    /// For each step of an order the tensors that no later one reads, of those that operators make.
+    /// For each step of an order the tensors that it makes or reads, and no later one reads.
     pub fn last_use<'a>(&'a self, order: &[usize]) -> LastUse<'a> {
         let mut last: HashMap<&str, usize> = HashMap::new();
         for (step, &index) in order.iter().enumerate() {

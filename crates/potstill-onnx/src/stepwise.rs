@@ -4,31 +4,18 @@
 //! times over. What an operator makes is told from what it gets ([`Cost`]), so a run that goes through them one by one can stop
 //! before. The survey of a file runs so, and so do images that are more than any before.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
 use rten::{NodeId, Value};
 use rten_tensor::{AsView, Layout};
 
 use crate::{
     Array, OnnxError, OnnxNetwork,
-    constants::Constant,
+    budget::Budget,
+    constants::{Constant, FEW},
     cost::{Cost, Inputs},
+    graph::Node,
 };
-
-/// Numbers that tensors may have together while a file runs, whatever the images: 256 MB.
-const NUMBERS: f64 = 64e6;
-
-/// The same for each number of the images: the maps of large images are large.
-const NUMBERS_OF_ONE: f64 = 100.0;
-
-/// Where the file says how many images there are at once, more numbers of images than these ask for no more.
-const MOST_COUNTED: f64 = 1e7;
-
-/// Multiplications of a run, whatever the images: a second or two.
-const PRODUCTS: f64 = 4e10;
-
-/// The same for each number of the images. A large transformer takes 400,000 of an image of 224x224.
-const PRODUCTS_OF_ONE: f64 = 8e6;
 
 /// What a stepwise run has found.
 pub(crate) struct Steps {
@@ -38,6 +25,20 @@ pub(crate) struct Steps {
     pub kept: Vec<Value>,
 }
 
+/// A run on its way.
+struct Run<'a> {
+    network: &'a OnnxNetwork,
+    images: &'a Array,
+    /// The name of the images.
+    input: &'a str,
+    budget: Budget,
+    /// The tensors that are still read.
+    live: HashMap<&'a str, Value>,
+    /// The shapes of all, and the values of the small ones.
+    known: HashMap<&'a str, Constant>,
+    tensors: HashMap<String, (Vec<usize>, bool)>,
+}
+
 impl OnnxNetwork {
     /// Runs the file on images of `[N, C, H, W]`, and keeps the tensors of these names.
     ///
@@ -45,120 +46,102 @@ impl OnnxNetwork {
     /// An operator that would take too much, that fails, or whose inputs nothing makes.
     pub(crate) fn stepwise(&self, images: &Array, names: &[&str]) -> Result<Steps, OnnxError> {
         let failure = |reason: String| self.failure(images, reason);
-        let all = images.values.len() as f64;
-        let size = if self.fixed_batch().is_some() {
-            all.min(MOST_COUNTED)
-        } else {
-            all
-        };
-        let mut budget = Budget {
-            most: NUMBERS.max(size * NUMBERS_OF_ONE),
-            live: 0.0,
-            products: PRODUCTS.max(all * PRODUCTS_OF_ONE),
-        };
         let order = self.graph.order().map_err(failure)?;
         let mut last_use = self.graph.last_use(&order);
         let kept: BTreeSet<&str> = names.iter().copied().collect();
-        let mut live: HashMap<&str, Value> = HashMap::new();
-        let mut known: HashMap<&str, Constant> = HashMap::new();
-        let mut tensors = HashMap::new();
-        let input = self.graph.inputs.first().map_or("", |input| input.name.as_str());
-        known.insert(
-            input,
-            Constant {
-                shape: images.shape.clone(),
-                values: Vec::new(),
-            },
-        );
+        let mut run = Run::of(self, images);
         for (step, &index) in order.iter().enumerate() {
-            let node = &self.graph.nodes[index];
-            let inputs = node.inputs.iter().map(|name| {
-                let found = known
-                    .get(name.as_str())
-                    .or_else(|| self.graph.constants.get(name));
-                found.filter(|_| !name.is_empty())
-            });
-            let cost = Cost::told(
-                &node.kind,
-                &node.settings,
-                &Inputs(inputs.collect()),
-                node.outputs.len(),
-            );
-            budget.spend(cost).map_err(|problem| {
-                let made = node.outputs.first().map_or("", String::as_str);
-                failure(format!(
-                    "the operator {} that makes `{made}` {problem}",
-                    node.kind
-                ))
-            })?;
-            let outputs: Vec<(&str, NodeId)> = node
-                .outputs
-                .iter()
-                .filter(|name| !name.is_empty())
-                .filter_map(|name| Some((name.as_str(), self.node(name)?)))
-                .collect();
-            let made = self.one_step(images, input, node, &live, &outputs)?;
-            for ((name, _), value) in outputs.into_iter().zip(made) {
-                budget.live += value.len() as f64;
-                let shape = value.shape().to_vec();
-                let is_float = matches!(value, Value::FloatTensor(_));
-                known.insert(
-                    name,
-                    Constant {
-                        values: few(&value),
-                        shape: shape.clone(),
-                    },
-                );
-                tensors.insert(name.to_owned(), (shape, is_float));
-                live.insert(name, value);
-            }
-            for name in last_use.remove(&step).unwrap_or_default() {
-                if !kept.contains(name)
-                    && let Some(value) = live.remove(name)
-                {
-                    budget.live -= value.len() as f64;
-                }
-            }
+            run.step(&self.graph.nodes[index])?;
+            let done = last_use.remove(&step).unwrap_or_default();
+            run.let_go(done.into_iter().filter(|name| !kept.contains(name)));
         }
         let kept = names.iter().map(|name| {
-            let value = live.get(name).cloned();
+            let value = run.live.get(name).cloned();
             value.ok_or_else(|| failure(format!("nothing makes the tensor `{name}`")))
         });
         Ok(Steps {
             kept: kept.collect::<Result<_, _>>()?,
-            tensors,
+            tensors: run.tensors,
         })
     }
 }
 
-struct Budget {
-    most: f64,
-    live: f64,
-    products: f64,
-}
-
-impl Budget {
-    /// Whether an operator may run.
-    fn spend(&mut self, cost: Cost) -> Result<(), String> {
-        let numbers = self.live + cost.numbers;
-        // An infinity of something that there is none of is no number.
-        if numbers.is_nan() || numbers > self.most {
-            return Err(format!(
-                "would make {:.0} numbers beside {:.0}, and {:.0} are the most for such images",
-                cost.numbers, self.live, self.most
-            ));
+impl<'a> Run<'a> {
+    fn of(network: &'a OnnxNetwork, images: &'a Array) -> Self {
+        let mut inputs = network.graph.inputs.iter();
+        let input = inputs.next().map_or("", |input| input.name.as_str());
+        let given = Constant {
+            shape: images.shape.clone(),
+            values: Vec::new(),
+        };
+        Self {
+            network,
+            images,
+            input,
+            budget: Budget::of(images, network.fixed_batch().is_some()),
+            live: HashMap::new(),
+            known: HashMap::from([(input, given)]),
+            tensors: HashMap::new(),
         }
-        self.products -= cost.products;
-        if self.products < 0.0 {
-            return Err("takes the file beyond the multiplications that are done for such images".to_owned());
+    }
+
+    /// Runs an operator, if the budget allows it.
+    fn step(&mut self, node: &'a Node) -> Result<(), OnnxError> {
+        let cost = Cost::told(node, &self.inputs(node));
+        self.budget.spend(cost).map_err(|problem| {
+            let made = node.outputs.first().map_or("", String::as_str);
+            let reason = format!("the operator {} that makes `{made}` {problem}", node.kind);
+            self.network.failure(self.images, reason)
+        })?;
+        let outputs: Vec<(&str, NodeId)> = node
+            .outputs
+            .iter()
+            .filter(|name| !name.is_empty())
+            .filter_map(|name| Some((name.as_str(), self.network.node(name)?)))
+            .collect();
+        let made = self
+            .network
+            .one_step(self.images, self.input, node, &self.live, &outputs)?;
+        for ((name, _), value) in outputs.into_iter().zip(made) {
+            self.note(name, value);
         }
         Ok(())
+    }
+
+    /// What is known of the tensors that an operator reads.
+    fn inputs(&self, node: &Node) -> Inputs<'_> {
+        let constants = &self.network.graph.constants;
+        let inputs = node.inputs.iter().map(|name| {
+            let found = self.known.get(name.as_str()).or_else(|| constants.get(name));
+            found.filter(|_| !name.is_empty())
+        });
+        Inputs(inputs.collect())
+    }
+
+    fn note(&mut self, name: &'a str, value: Value) {
+        self.budget.live += value.len() as f64;
+        let shape = value.shape().to_vec();
+        let is_float = matches!(value, Value::FloatTensor(_));
+        let made = Constant {
+            values: few(&value),
+            shape: shape.clone(),
+        };
+        self.known.insert(name, made);
+        self.tensors.insert(name.to_owned(), (shape, is_float));
+        self.live.insert(name, value);
+    }
+
+    fn let_go<'b>(&mut self, names: impl Iterator<Item = &'b str>) {
+        for name in names {
+            if let Some(value) = self.live.remove(name) {
+                self.budget.live -= value.len() as f64;
+            }
+        }
     }
 }
 
 /// The values of a small tensor of whole numbers or floats, which may be the sizes of another.
 fn few(value: &Value) -> Vec<f64> {
-    const FEW: usize = 64;
     if value.len() > FEW {
         return Vec::new();
     }
@@ -168,6 +151,3 @@ fn few(value: &Value) -> Vec<f64> {
         _ => Vec::new(),
     }
 }
-
-/// The operators at whose step a tensor is used for the last time.
-pub(crate) type LastUse<'a> = BTreeMap<usize, Vec<&'a str>>;

@@ -6,7 +6,7 @@ use crate::{Array, OnnxError, OnnxNetwork, graph::Node, images::pictured};
 #[derive(Debug, Clone)]
 pub struct Survey {
     /// The shapes of all tensors of floats that keep the batch apart, for one image: name and shape without the batch, in the order
-    /// in which they are computed.
+    /// in which the file lists them.
     pub tensors: Vec<(String, Vec<usize>)>,
     /// The size `[C, H, W]` of the images that it was run on.
     pub image: [usize; 3],

@@ -1,8 +1,9 @@
 //! The shape of an ONNX file, seen before it is parsed.
 //!
 //! Parsers of Protocol Buffers follow messages in messages as deep as a file nests them, and two bytes of a file can be a message of
-//! three hundred in memory; and they make room for as many bytes as a field states before they look whether they are there. This goes over the fields of a file without recursion and without keeping anything, and refuses what no
-//! network needs. Fields: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3>.
+//! three hundred in memory; and they make room for as many bytes as a field states before they look whether
+//! they are there. This goes over the fields of a file without recursion and without keeping anything, and refuses what no network
+//! needs. Fields: <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto3>.
 
 /// Messages in messages. A graph in an attribute of an operator is three deeper than the graph around it; types of sequences nest too.
 const DEEPEST: usize = 64;

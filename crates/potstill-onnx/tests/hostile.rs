@@ -281,6 +281,10 @@ fn what_nothing_makes_and_circles_are_told() {
         &file(&[node("Relu", &["nope"], "y", &[])]),
         "nothing makes the tensor `nope`",
     );
+    says(
+        &file(&[node("Relu", &["\u{1b}[31m"], "y", &[])]),
+        "nothing makes the tensor `\\u{1b}[31m`",
+    );
     let circle = [
         node("Add", &["x", "b"], "a", &[]),
         node("Relu", &["a"], "b", &[]),

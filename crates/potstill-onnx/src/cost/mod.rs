@@ -1,0 +1,105 @@
+//! What an operator will make, told before it runs: the numbers of its outputs and of the memory that it works in, and its
+//! multiplications. Upper bounds, from the shapes of its inputs and the values of those that state sizes.
+
+mod attention;
+mod inputs;
+mod products;
+mod sizes;
+mod windows;
+
+use crate::graph::Node;
+
+use attention::attention;
+pub(crate) use inputs::Inputs;
+use inputs::count;
+use inputs::stated;
+
+/// What an operator takes: at most so many numbers at once, and so many multiplications.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub(crate) struct Cost {
+    /// Numbers in its outputs, and beside them while it works.
+    pub numbers: f64,
+    /// Multiplications.
+    pub products: f64,
+}
+
+impl Cost {
+    fn of(numbers: f64) -> Self {
+        Self {
+            numbers,
+            products: numbers,
+        }
+    }
+
+    /// What an operator takes for all that it reads.
+    pub fn told(node: &Node, inputs: &Inputs<'_>) -> Self {
+        let (settings, outputs) = (&node.settings, node.outputs.len().max(1) as f64);
+        match node.kind.as_str() {
+            "Conv" | "ConvInteger" => windows::convolution(settings, inputs),
+            "ConvTranspose" => windows::transposed_convolution(settings, inputs),
+            "AveragePool" | "MaxPool" => windows::pooling(settings, inputs),
+            "MatMul" | "MatMulInteger" => products::product(inputs),
+            "Gemm" => products::gemm(settings, inputs),
+            "Einsum" => products::einsum(settings, inputs),
+            "LSTM" | "GRU" => products::recurrent(inputs),
+            "Attention" => attention(settings, inputs),
+            "GridSample" => {
+                Self::of(count(&inputs.shape(0)[..inputs.shape(0).len().min(2)]) * inputs.count(1))
+            }
+            "Pad" => sizes::padded(settings, inputs),
+            "Expand" => Self::of(inputs.count(0).max(1.0) * stated(inputs.values(1))),
+            "ConstantOfShape" => Self::of(stated(inputs.values(0))),
+            "RandomNormal" | "RandomUniform" => Self::of(stated(
+                &settings
+                    .list("shape")
+                    .iter()
+                    .map(|&size| size as f64)
+                    .collect::<Vec<_>>(),
+            )),
+            "Range" => sizes::range(inputs),
+            "Resize" | "Upsample" => sizes::resized(&node.kind, settings, inputs),
+            "Tile" | "OneHot" => Self::of(inputs.count(0) * stated(inputs.values(1))),
+            "Gather" => sizes::gathered(settings, inputs),
+            "GatherND" => sizes::gathered_rows(settings, inputs),
+            "NonMaxSuppression" => sizes::boxes_that_stay(inputs),
+            "NonZero" => Self::of(inputs.count(0) * inputs.shape(0).len().max(1) as f64),
+            _ => Self::of(inputs.broadcast().max(inputs.sum()) * outputs),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Cost, Inputs};
+    use crate::{constants::Constant, graph::Node};
+
+    pub(super) fn tensor(shape: &[usize], values: &[f64]) -> Constant {
+        Constant {
+            shape: shape.to_vec(),
+            values: values.to_vec(),
+        }
+    }
+
+    /// What an operator without settings takes of these inputs.
+    pub(super) fn told(kind: &str, inputs: &[Constant]) -> Cost {
+        let node = Node {
+            kind: kind.to_owned(),
+            outputs: vec!["y".to_owned()],
+            ..Node::default()
+        };
+        Cost::told(&node, &Inputs(inputs.iter().map(Some).collect()))
+    }
+
+    /// The numbers that an operator without settings makes out of these inputs.
+    pub(super) fn numbers(kind: &str, inputs: &[Constant]) -> f64 {
+        told(kind, inputs).numbers
+    }
+
+    #[test]
+    fn what_lines_up_is_told_by_the_shape_that_all_have() {
+        let outer = [tensor(&[1000, 1], &[]), tensor(&[1, 2000], &[])];
+        assert_eq!(numbers("Add", &outer), 2e6);
+        let image = tensor(&[1, 2, 8, 8], &[]);
+        assert_eq!(numbers("Concat", &[image.clone(), image]), 256.0);
+    }
+}

@@ -1,0 +1,138 @@
+//! Operators whose output is of a size that an input states, or picks from another.
+
+use super::{Cost, Inputs, count, inputs::stated};
+use crate::settings::Settings;
+
+pub(super) fn padded(settings: &Settings, inputs: &Inputs<'_>) -> Cost {
+    let written: Vec<f64> = settings.list("pads").iter().map(|&pad| pad as f64).collect();
+    let pads = if inputs.is_there(1) {
+        inputs.values(1)
+    } else {
+        &written
+    };
+    if pads.is_empty() && !inputs.shape(0).is_empty() {
+        return Cost::of(f64::INFINITY);
+    }
+    let rank = inputs.shape(0).len();
+    let pad_of = |at: usize| pads.get(at).copied().unwrap_or(0.0).max(0.0);
+    let axes = inputs.values(3);
+    let mut sizes: Vec<f64> = inputs.shape(0).iter().map(|&size| size as f64).collect();
+    for at in 0..pads.len() / 2 {
+        let axis = match axes.get(at) {
+            Some(&axis) if axis < 0.0 => (axis + rank as f64).max(0.0) as usize,
+            Some(&axis) => axis as usize,
+            None => at,
+        };
+        if let Some(size) = sizes.get_mut(axis) {
+            *size += pad_of(at) + pad_of(at + pads.len() / 2);
+        }
+    }
+    Cost::of(sizes.iter().product())
+}
+
+pub(super) fn range(inputs: &Inputs<'_>) -> Cost {
+    let one = |at: usize| inputs.values(at).first().copied();
+    Cost::of(match (one(0), one(1), one(2)) {
+        (Some(start), Some(limit), Some(step)) if step != 0.0 => ((limit - start) / step).max(0.0).ceil(),
+        _ => f64::INFINITY,
+    })
+}
+
+pub(super) fn resized(kind: &str, settings: &Settings, inputs: &Inputs<'_>) -> Cost {
+    let sizes: Vec<f64> = inputs.shape(0).iter().map(|&size| size as f64).collect();
+    let whole: f64 = sizes.iter().product();
+    if inputs.is_there(3) {
+        // Sizes for some axes only; the others stay.
+        return Cost::of(
+            whole.max(1.0).min(product_but(&sizes, inputs.values(3).len())) * stated(inputs.values(3)),
+        );
+    }
+    let scales = match (kind, inputs.is_there(2)) {
+        ("Resize", true) => inputs.values(2),
+        _ if inputs.is_there(1) => inputs.values(1),
+        _ => settings.floats("scales"),
+    };
+    Cost::of(whole * stated(scales))
+}
+
+/// The product of the largest sizes that are left when so many axes get others.
+fn product_but(sizes: &[f64], given: usize) -> f64 {
+    let mut sizes = sizes.to_vec();
+    sizes.sort_by(|a, b| b.total_cmp(a));
+    sizes.iter().take(sizes.len().saturating_sub(given)).product()
+}
+
+pub(super) fn gathered(settings: &Settings, inputs: &Inputs<'_>) -> Cost {
+    let shape = inputs.shape(0);
+    let axis = settings.one("axis", 0);
+    let axis = if axis < 0 { axis + shape.len() as i64 } else { axis };
+    let along = usize::try_from(axis)
+        .ok()
+        .and_then(|axis| shape.get(axis))
+        .copied();
+    Cost::of(inputs.count(0) / along.unwrap_or(1).max(1) as f64 * inputs.count(1).max(1.0))
+}
+
+pub(super) fn gathered_rows(settings: &Settings, inputs: &Inputs<'_>) -> Cost {
+    let (data, indices) = (inputs.shape(0), inputs.shape(1));
+    let Some((&depth, rows)) = indices.split_last() else {
+        return Cost::default();
+    };
+    let skipped = usize::try_from(settings.one("batch_dims", 0))
+        .unwrap_or(0)
+        .saturating_add(depth);
+    Cost::of(count(rows) * count(data.get(skipped..).unwrap_or_default()))
+}
+
+/// Each box may be held against each, and stay as three numbers.
+pub(super) fn boxes_that_stay(inputs: &Inputs<'_>) -> Cost {
+    let boxes = inputs.count(0) / 4.0;
+    Cost {
+        numbers: 3.0 * inputs.count(1),
+        products: boxes * inputs.count(1),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{numbers, tensor};
+
+    #[test]
+    fn stated_sizes_are_told() {
+        let image = tensor(&[1, 2, 8, 8], &[]);
+        let tera = 2f64.powi(40);
+        assert_eq!(
+            numbers("ConstantOfShape", &[tensor(&[2], &[3.0, tera])]),
+            3.0 * tera
+        );
+        assert_eq!(
+            numbers(
+                "Range",
+                &[tensor(&[], &[0.0]), tensor(&[], &[tera]), tensor(&[], &[0.5])]
+            ),
+            2.0 * tera
+        );
+        assert_eq!(
+            numbers("Tile", &[image.clone(), tensor(&[4], &[1.0, 1.0, 1e6, 1e6])]),
+            128e12
+        );
+        let pads = tensor(&[8], &[0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 1.0, 1e9]);
+        assert_eq!(numbers("Pad", &[image.clone(), pads]), 2.0 * 10.0 * (8.0 + 1e9));
+        assert_eq!(
+            numbers("OneHot", &[tensor(&[10], &[]), tensor(&[], &[1e12])]),
+            1e13
+        );
+        assert_eq!(
+            numbers("Gather", &[tensor(&[5, 7], &[]), tensor(&[100], &[])]),
+            700.0
+        );
+        assert_eq!(
+            numbers("Expand", &[tensor(&[1], &[]), tensor(&[1], &[1e15])]),
+            1e15
+        );
+        let scales = [image, tensor(&[0], &[]), tensor(&[4], &[1.0, 1.0, 1e5, 1e5])];
+        assert_eq!(numbers("Resize", &scales), 128e10);
+        // Sizes that are not known before are no sizes.
+        assert_eq!(numbers("ConstantOfShape", &[tensor(&[4], &[])]), f64::INFINITY);
+    }
+}
