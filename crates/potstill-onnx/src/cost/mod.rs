@@ -63,6 +63,19 @@ impl Cost {
             "GatherND" => sizes::gathered_rows(settings, inputs),
             "NonMaxSuppression" => sizes::boxes_that_stay(inputs),
             "NonZero" => Self::of(inputs.count(0) * inputs.shape(0).len().max(1) as f64),
+            // What they get beside their first input does not line up with its last axis: a number a channel, places, sizes.
+            "BatchNormalization"
+            | "InstanceNormalization"
+            | "QuantizeLinear"
+            | "DequantizeLinear"
+            | "CastLike"
+            | "Scatter"
+            | "ScatterND"
+            | "ScatterElements"
+            | "Slice"
+            | "Split"
+            | "Reshape"
+            | "ReverseSequence" => Self::of(inputs.sum() * outputs),
             _ => Self::of(inputs.broadcast().max(inputs.sum()) * outputs),
         }
     }
@@ -101,5 +114,39 @@ mod tests {
         assert_eq!(numbers("Add", &outer), 2e6);
         let image = tensor(&[1, 2, 8, 8], &[]);
         assert_eq!(numbers("Concat", &[image.clone(), image]), 256.0);
+    }
+
+    #[test]
+    fn numbers_of_channels_do_not_line_up_with_the_width() {
+        let maps = tensor(&[128, 640, 8, 8], &[]);
+        let channels = tensor(&[640], &[]);
+        let all = 128.0 * 640.0 * 64.0;
+        let norm = [
+            maps.clone(),
+            channels.clone(),
+            channels.clone(),
+            channels.clone(),
+            channels.clone(),
+        ];
+        assert_eq!(numbers("BatchNormalization", &norm), all + 4.0 * 640.0);
+        assert_eq!(numbers("InstanceNormalization", &norm[..3]), all + 2.0 * 640.0);
+        for kind in [
+            "QuantizeLinear",
+            "DequantizeLinear",
+            "CastLike",
+            "Scatter",
+            "ScatterND",
+            "ScatterElements",
+            "Slice",
+            "Split",
+            "Reshape",
+            "ReverseSequence",
+        ] {
+            assert_eq!(
+                numbers(kind, &[maps.clone(), channels.clone()]),
+                all + 640.0,
+                "{kind}"
+            );
+        }
     }
 }
