@@ -47,7 +47,7 @@ impl Cost {
                 Self::of(count(&inputs.shape(0)[..inputs.shape(0).len().min(2)]) * inputs.count(1))
             }
             "Pad" => sizes::padded(settings, inputs),
-            "Expand" => Self::of(inputs.count(0).max(1.0) * stated(inputs.values(1))),
+            "Expand" => sizes::expanded(inputs),
             "ConstantOfShape" => Self::of(stated(inputs.values(0))),
             "RandomNormal" | "RandomUniform" => Self::of(stated(
                 &settings

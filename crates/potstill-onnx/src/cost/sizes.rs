@@ -3,6 +3,19 @@
 use super::{Cost, Inputs, count, inputs::stated};
 use crate::settings::Settings;
 
+/// The larger of what is there and what is stated, on each axis from the back.
+pub(super) fn expanded(inputs: &Inputs<'_>) -> Cost {
+    let (shape, sizes) = (inputs.shape(0), inputs.values(1));
+    if sizes.is_empty() {
+        return Cost::of(f64::INFINITY);
+    }
+    let from_the_back = |at: usize| {
+        let there = shape.iter().rev().nth(at).map_or(1.0, |&size| size as f64);
+        there.max(sizes.iter().rev().nth(at).copied().unwrap_or(1.0))
+    };
+    Cost::of((0..shape.len().max(sizes.len())).map(from_the_back).product())
+}
+
 pub(super) fn padded(settings: &Settings, inputs: &Inputs<'_>) -> Cost {
     let written: Vec<f64> = settings.list("pads").iter().map(|&pad| pad as f64).collect();
     let pads = if inputs.is_there(1) {
@@ -126,13 +139,32 @@ mod tests {
             numbers("Gather", &[tensor(&[5, 7], &[]), tensor(&[100], &[])]),
             700.0
         );
-        assert_eq!(
-            numbers("Expand", &[tensor(&[1], &[]), tensor(&[1], &[1e15])]),
-            1e15
-        );
         let scales = [image, tensor(&[0], &[]), tensor(&[4], &[1.0, 1.0, 1e5, 1e5])];
         assert_eq!(numbers("Resize", &scales), 128e10);
         // Sizes that are not known before are no sizes.
         assert_eq!(numbers("ConstantOfShape", &[tensor(&[4], &[])]), f64::INFINITY);
+    }
+
+    #[test]
+    fn an_expanded_tensor_has_the_larger_size_on_each_axis() {
+        assert_eq!(
+            numbers("Expand", &[tensor(&[1], &[]), tensor(&[1], &[1e15])]),
+            1e15
+        );
+        // The class token of a transformer, once for each image.
+        let token = tensor(&[1, 197, 768], &[]);
+        assert_eq!(
+            numbers("Expand", &[token.clone(), tensor(&[3], &[2.0, 197.0, 768.0])]),
+            2.0 * 197.0 * 768.0
+        );
+        assert_eq!(
+            numbers("Expand", &[tensor(&[768], &[]), tensor(&[3], &[2.0, 197.0, 1.0])]),
+            2.0 * 197.0 * 768.0
+        );
+        assert_eq!(
+            numbers("Expand", &[token.clone(), tensor(&[1], &[1.0])]),
+            197.0 * 768.0
+        );
+        assert_eq!(numbers("Expand", &[token, tensor(&[3], &[])]), f64::INFINITY);
     }
 }
