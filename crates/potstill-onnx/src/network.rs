@@ -5,7 +5,7 @@ use std::{
     fmt,
     path::{Path, PathBuf},
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
 };
@@ -18,6 +18,7 @@ use rten_tensor::Layout;
 
 use crate::{
     OnnxError,
+    budget::Finished,
     graph::{Graph, Node},
     images::{pictured, takes_images},
 };
@@ -48,6 +49,8 @@ pub struct OnnxNetwork {
     nodes: HashMap<String, NodeId>,
     /// The numbers of the most images that were run operator by operator.
     tried: AtomicUsize,
+    /// What the largest run operator by operator took.
+    pub(crate) finished: Mutex<Option<Finished>>,
 }
 
 impl OnnxNetwork {
@@ -84,6 +87,7 @@ impl OnnxNetwork {
             file: file.into(),
             nodes: nodes.collect(),
             tried: AtomicUsize::new(0),
+            finished: Mutex::new(None),
             graph,
             model,
             images,

@@ -4,7 +4,10 @@
 //! times over. What an operator makes is told from what it gets ([`Cost`]), so a run that goes through them one by one can stop
 //! before. The survey of a file runs so, and so do images that are more than any before.
 
-use std::collections::{BTreeSet, HashMap};
+use std::{
+    collections::{BTreeSet, HashMap},
+    sync::PoisonError,
+};
 
 use rten::{NodeId, Value};
 use rten_tensor::{AsView, Layout};
@@ -59,8 +62,11 @@ impl OnnxNetwork {
             let value = run.live.get(name).cloned();
             value.ok_or_else(|| failure(format!("nothing makes the tensor `{name}`")))
         });
+        let kept = kept.collect::<Result<_, _>>()?;
+        let mut finished = self.finished.lock().unwrap_or_else(PoisonError::into_inner);
+        *finished = Some(run.budget.finished(*finished));
         Ok(Steps {
-            kept: kept.collect::<Result<_, _>>()?,
+            kept,
             tensors: run.tensors,
         })
     }
@@ -68,6 +74,7 @@ impl OnnxNetwork {
 
 impl<'a> Run<'a> {
     fn of(network: &'a OnnxNetwork, images: &'a Array) -> Self {
+        let finished = *network.finished.lock().unwrap_or_else(PoisonError::into_inner);
         let mut inputs = network.graph.inputs.iter();
         let input = inputs.next().map_or("", |input| input.name.as_str());
         let given = Constant {
@@ -78,7 +85,7 @@ impl<'a> Run<'a> {
             network,
             images,
             input,
-            budget: Budget::of(images, network.fixed_batch().is_some()),
+            budget: Budget::of(images, network.fixed_batch().is_some(), finished),
             live: HashMap::new(),
             known: HashMap::from([(input, given)]),
             tensors: HashMap::new(),
