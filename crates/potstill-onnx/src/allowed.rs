@@ -2,6 +2,8 @@
 
 use rten_onnx::onnx::NodeProto;
 
+use crate::branches::graphs_of;
+
 /// Operators that are not run. The first repeat graphs as often as they like; the others, of sound, make the size of their output
 /// out of a number.
 const REFUSED: [&str; 5] = ["Loop", "Scan", "DFT", "STFT", "Multinomial"];
@@ -35,15 +37,13 @@ pub(crate) fn check_kind(node: &NodeProto) -> Result<(), String> {
             "the operator {kind} is not run: what it takes cannot be told before"
         ));
     }
-    for graph in node.attribute.iter().filter_map(|attribute| attribute.g.as_ref()) {
-        for inner in &graph.node {
-            let inner_kind = inner.op_type.as_deref().unwrap_or_default();
-            if !PLAIN.contains(&inner_kind) {
-                return Err(format!(
-                    "the operator {inner_kind} in a graph of {kind} is not run: there are {}",
-                    PLAIN.join(", ")
-                ));
-            }
+    for inner in graphs_of(node).flat_map(|graph| &graph.node) {
+        let inner_kind = inner.op_type.as_deref().unwrap_or_default();
+        if !PLAIN.contains(&inner_kind) {
+            return Err(format!(
+                "the operator {inner_kind} in a graph of {kind} is not run: there are {}",
+                PLAIN.join(", ")
+            ));
         }
     }
     Ok(())

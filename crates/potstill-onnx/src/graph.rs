@@ -10,6 +10,7 @@ use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, ValueInfoProt
 
 use crate::{
     allowed::check_kind,
+    branches::Branches,
     constants::{Constant, constants},
     settings::Settings,
     wire,
@@ -41,6 +42,8 @@ pub(crate) struct Node {
     pub outputs: Vec<String>,
     /// How it works.
     pub settings: Settings,
+    /// The graphs in it.
+    pub branches: Branches,
 }
 
 /// Something that has to be given.
@@ -69,10 +72,11 @@ impl Graph {
         graph.node.iter().try_for_each(check_kind)?;
         check_names(&graph)?;
         let constants = constants(&graph, file)?;
-        Ok(Self::of(&graph, constants))
+        let nodes = graph.node.iter().map(|node| Node::of(node, file));
+        Ok(Self::of(&graph, nodes.collect::<Result<_, _>>()?, constants))
     }
 
-    fn of(graph: &GraphProto, constants: BTreeMap<String, Constant>) -> Self {
+    fn of(graph: &GraphProto, nodes: Vec<Node>, constants: BTreeMap<String, Constant>) -> Self {
         let named: BTreeSet<_> = graph
             .initializer
             .iter()
@@ -95,7 +99,7 @@ impl Graph {
             .iter()
             .filter(|input| !named.contains(input.name.as_deref().unwrap_or_default()));
         Self {
-            nodes: graph.node.iter().map(Node::of).collect(),
+            nodes,
             weights: weights.collect(),
             inputs: inputs.map(Input::of).collect(),
             outputs: graph
@@ -157,13 +161,20 @@ fn check_names(graph: &GraphProto) -> Result<(), String> {
 }
 
 impl Node {
-    fn of(node: &NodeProto) -> Self {
-        Self {
+    fn of(node: &NodeProto, file: &Path) -> Result<Self, String> {
+        Ok(Self {
             kind: node.op_type.clone().unwrap_or_default(),
             inputs: node.input.clone(),
             outputs: node.output.clone(),
             settings: Settings::of(node),
-        }
+            branches: Branches::of(node, file)?,
+        })
+    }
+
+    /// The tensors that must be there before it runs: its inputs, and what the graphs in it read.
+    pub fn reads(&self) -> impl Iterator<Item = &str> {
+        let all = self.inputs.iter().chain(&self.branches.captures);
+        all.map(String::as_str)
     }
 }
 

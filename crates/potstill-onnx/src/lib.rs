@@ -5,6 +5,7 @@
 //! crate knows no tensor library. The work is done by `rten`.
 
 mod allowed;
+mod branches;
 mod budget;
 mod constants;
 mod cost;

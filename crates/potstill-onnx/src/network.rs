@@ -224,10 +224,10 @@ impl OnnxNetwork {
         let view = ValueView::from_shape(&images.shape, &images.values)
             .map_err(|error| self.failure(images, error.to_string()))?;
         let mut given = Vec::new();
-        for name in &node.inputs {
+        for name in node.reads() {
             if name == input {
                 given.push((self.images, ValueOrView::View(view.clone())));
-            } else if let (Some(id), Some(value)) = (self.node(name), live.get(name.as_str())) {
+            } else if let (Some(id), Some(value)) = (self.node(name), live.get(name)) {
                 given.push((id, ValueOrView::View(value.as_view())));
             }
         }

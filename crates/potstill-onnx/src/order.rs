@@ -27,8 +27,8 @@ impl Graph {
         let mut readers: Vec<Vec<usize>> = vec![Vec::new(); self.nodes.len()];
         let mut missing = vec![0usize; self.nodes.len()];
         for (index, node) in self.nodes.iter().enumerate() {
-            for name in node.inputs.iter().filter(|name| !is_given(name)) {
-                let maker = makers.get(name.as_str()).ok_or_else(|| {
+            for name in node.reads().filter(|name| !is_given(name)) {
+                let maker = makers.get(name).ok_or_else(|| {
                     let name = printable(name);
                     format!("nothing makes the tensor `{name}` that {} reads", node.kind)
                 })?;
@@ -67,7 +67,7 @@ impl Graph {
         let mut last: HashMap<&str, usize> = HashMap::new();
         for (step, &index) in order.iter().enumerate() {
             let node = &self.nodes[index];
-            for name in node.outputs.iter().chain(&node.inputs) {
+            for name in node.outputs.iter().map(String::as_str).chain(node.reads()) {
                 last.insert(name, step);
             }
         }

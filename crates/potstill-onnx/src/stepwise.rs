@@ -118,8 +118,8 @@ impl<'a> Run<'a> {
     /// What is known of the tensors that an operator reads.
     fn inputs(&self, node: &Node) -> Inputs<'_> {
         let constants = &self.network.graph.constants;
-        let inputs = node.inputs.iter().map(|name| {
-            let found = self.known.get(name.as_str()).or_else(|| constants.get(name));
+        let inputs = node.reads().map(|name| {
+            let found = self.known.get(name).or_else(|| constants.get(name));
             found.filter(|_| !name.is_empty())
         });
         Inputs(inputs.collect())

@@ -293,6 +293,82 @@ fn what_nothing_makes_and_circles_are_told() {
     says(&file(&circle), "out of itself");
 }
 
+/// An `If` on the constant `c` whose branches are graphs of these parts and give `z`.
+fn either(then: &[Vec<u8>], otherwise: &[Vec<u8>]) -> [Vec<u8>; 2] {
+    let branch = |name: &str, parts: &[Vec<u8>]| {
+        let graph = [part(2, name), parts.concat(), value(12, "z", &[0, 4])].concat();
+        [part(1, name), part(6, graph), whole(20, 5)].concat()
+    };
+    [
+        weight("c", 9, &[], &[1]),
+        node(
+            "If",
+            &["c"],
+            "y",
+            &[branch("then_branch", then), branch("else_branch", otherwise)],
+        ),
+    ]
+}
+
+#[test]
+fn branches_read_what_is_made_around_them() {
+    let logits = [
+        node("Flatten", &["x"], "flat", &[]),
+        weight("w", 1, &[64, 4], &[0; 1024]),
+        node("MatMul", &["flat", "w"], "m", &[]),
+    ];
+    let plain = [node("Relu", &["m"], "r", &[]), node("Identity", &["r"], "z", &[])];
+    let other = [node("Sigmoid", &["m"], "z", &[])];
+    let branches = either(&plain, &other);
+    says(&file(&[&logits[..], &branches].concat()), "4 classes");
+    // The order of a file is not that of its operators, here neither.
+    says(&file(&[&branches[..], &logits].concat()), "4 classes");
+    let wide = either(
+        &[
+            node("Identity", &["m"], "a", &[]),
+            node("Squeeze", &["many"], "z", &[]),
+        ],
+        &other,
+    );
+    let many = [
+        sizes("s", &[1, 1 << 20, 1 << 20]),
+        node("Expand", &["m", "s"], "many", &[]),
+    ];
+    says(
+        &file(&[&logits[..], &many, &wide].concat()),
+        "the operator Expand that makes `many` would make",
+    );
+}
+
+#[test]
+fn branches_are_told_by_all_that_they_make() {
+    let name = |step: usize| format!("r{step}");
+    let mut then = vec![node("Identity", &["large"], "r0", &[])];
+    then.extend((0..50).map(|step| node("Relu", &[&name(step)], &name(step + 1), &[])));
+    then.push(node("Flatten", &["r50"], "z", &[]));
+    let large = [
+        sizes("s", &[1, 1, 2000, 1000]),
+        node("ConstantOfShape", &["s"], "large", &[]),
+    ];
+    let otherwise = [node("Flatten", &["large"], "z", &[])];
+    says(
+        &file(&[&large[..], &either(&then, &otherwise)].concat()),
+        "the operator If that makes `y` would make 106000053 numbers",
+    );
+}
+
+#[test]
+fn weights_of_branches_hold_what_they_state() {
+    let giant = [
+        weight("v", 1, &[1 << 40, 1 << 40], &[]),
+        node("Identity", &["x"], "z", &[]),
+    ];
+    says(
+        &file(&either(&giant, &[node("Identity", &["x"], "z", &[])])),
+        "the tensor `v` states the sizes",
+    );
+}
+
 #[test]
 fn control_characters_are_written_out() {
     says(

@@ -38,7 +38,7 @@ impl Inputs<'_> {
 }
 
 /// The numbers of a tensor of these sizes.
-pub(super) fn count(sizes: &[usize]) -> f64 {
+pub(crate) fn count(sizes: &[usize]) -> f64 {
     sizes.iter().map(|&size| size as f64).product()
 }
 

@@ -10,9 +10,8 @@ mod windows;
 use crate::graph::Node;
 
 use attention::attention;
-pub(crate) use inputs::Inputs;
-use inputs::count;
 use inputs::stated;
+pub(crate) use inputs::{Inputs, count};
 
 /// What an operator takes: at most so many numbers at once, and so many multiplications.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -63,6 +62,8 @@ impl Cost {
             "GatherND" => sizes::gathered_rows(settings, inputs),
             "NonMaxSuppression" => sizes::boxes_that_stay(inputs),
             "NonZero" => Self::of(inputs.count(0) * inputs.shape(0).len().max(1) as f64),
+            // Operators in graphs of this one make nothing larger than what they get.
+            "If" => Self::of((inputs.sum() + node.branches.written) * node.branches.operators.max(1) as f64),
             // What they get beside their first input does not line up with its last axis: a number a channel, places, sizes.
             "BatchNormalization"
             | "InstanceNormalization"
@@ -84,7 +85,7 @@ impl Cost {
 #[cfg(test)]
 mod tests {
     use super::{Cost, Inputs};
-    use crate::{constants::Constant, graph::Node};
+    use crate::{branches::Branches, constants::Constant, graph::Node};
 
     pub(super) fn tensor(shape: &[usize], values: &[f64]) -> Constant {
         Constant {
@@ -148,5 +149,21 @@ mod tests {
                 "{kind}"
             );
         }
+    }
+
+    #[test]
+    fn graphs_in_an_operator_are_told_by_what_they_read() {
+        let node = Node {
+            kind: "If".to_owned(),
+            branches: Branches {
+                operators: 3,
+                written: 10.0,
+                ..Branches::default()
+            },
+            ..Node::default()
+        };
+        let (condition, read) = (tensor(&[], &[]), tensor(&[1, 2, 8, 8], &[]));
+        let cost = Cost::told(&node, &Inputs(vec![Some(&condition), Some(&read)]));
+        assert_eq!(cost.numbers, 3.0 * (1.0 + 128.0 + 10.0));
     }
 }
