@@ -9,7 +9,7 @@ use potstill_base::printable;
 use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, ValueInfoProto};
 
 use crate::{
-    allowed::check_kind,
+    allowed::{check_kind, check_makers},
     branches::Branches,
     constants::{Constant, constants},
     settings::Settings,
@@ -70,6 +70,7 @@ impl Graph {
             return Err("it is no ONNX file (it has no operators)".into());
         }
         graph.node.iter().try_for_each(check_kind)?;
+        check_makers(&graph)?;
         check_names(&graph)?;
         let constants = constants(&graph, file)?;
         let nodes = graph.node.iter().map(|node| Node::of(node, file));

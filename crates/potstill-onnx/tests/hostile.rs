@@ -293,6 +293,27 @@ fn what_nothing_makes_and_circles_are_told() {
     says(&file(&circle), "out of itself");
 }
 
+#[test]
+fn a_tensor_is_made_once() {
+    let again = |parts: [Vec<u8>; 2]| {
+        let rest = [node("Flatten", &["t"], "y", &[])];
+        says(
+            &file(&[&parts[..], &rest].concat()),
+            "it makes the tensor `t` more than once",
+        );
+    };
+    again([node("Relu", &["x"], "t", &[]), node("Sigmoid", &["x"], "t", &[])]);
+    again([node("Relu", &["x"], "t", &[]), sizes("t", &[1])]);
+    again([sizes("t", &[1]), sizes("t", &[1 << 40])]);
+    says(
+        &file(&[node("Relu", &["x"], "x", &[]), node("Flatten", &["x"], "y", &[])]),
+        "it makes the tensor `x` more than once",
+    );
+    // Outputs that are left out have no name.
+    let nameless = [node("Relu", &["x"], "", &[]), node("Relu", &["x"], "", &[])];
+    says(&file(&[&nameless[..], &sound()].concat()), "4 classes");
+}
+
 /// An `If` on the constant `c` whose branches are graphs of these parts and give `z`.
 fn either(then: &[Vec<u8>], otherwise: &[Vec<u8>]) -> [Vec<u8>; 2] {
     let branch = |name: &str, parts: &[Vec<u8>]| {
@@ -358,7 +379,16 @@ fn branches_are_told_by_all_that_they_make() {
 }
 
 #[test]
-fn weights_of_branches_hold_what_they_state() {
+fn branches_make_nothing_of_what_is_made_around_them() {
+    let shadowed = [node("Flatten", &["x"], "m", &[]), node("Relu", &["m"], "r", &[])];
+    let branches = either(
+        &[node("Relu", &["m"], "r", &[]), node("Identity", &["r"], "z", &[])],
+        &[node("Identity", &["m"], "z", &[])],
+    );
+    says(
+        &file(&[&shadowed[..], &branches].concat()),
+        "it makes the tensor `r` more than once",
+    );
     let giant = [
         weight("v", 1, &[1 << 40, 1 << 40], &[]),
         node("Identity", &["x"], "z", &[]),
