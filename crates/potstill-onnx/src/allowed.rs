@@ -7,9 +7,23 @@ use rten_onnx::onnx::{GraphProto, NodeProto};
 
 use crate::branches::graphs_of;
 
-/// Operators that are not run. The first repeat graphs as often as they like; the others, of sound, make the size of their output
-/// out of a number.
-const REFUSED: [&str; 5] = ["Loop", "Scan", "DFT", "STFT", "Multinomial"];
+/// Operators that are not run. The first repeat graphs as often as they like; those of sound, and one of random draws, make the size
+/// of their output out of a number; sequences hold any number of tensors.
+const REFUSED: [&str; 13] = [
+    "Loop",
+    "Scan",
+    "DFT",
+    "STFT",
+    "Multinomial",
+    "SequenceConstruct",
+    "SequenceInsert",
+    "SequenceEmpty",
+    "SequenceErase",
+    "SequenceAt",
+    "SequenceLength",
+    "SplitToSequence",
+    "ConcatFromSequence",
+];
 
 /// Operators of a graph in an operator (`If`) that make nothing larger than what they get.
 const PLAIN: [&str; 14] = [

@@ -400,6 +400,16 @@ fn branches_make_nothing_of_what_is_made_around_them() {
 }
 
 #[test]
+fn sequences_of_tensors_are_not_run() {
+    for kind in ["SequenceConstruct", "SplitToSequence", "ConcatFromSequence"] {
+        says(
+            &file(&[node(kind, &["x"], "y", &[])]),
+            &format!("the operator {kind} is not run"),
+        );
+    }
+}
+
+#[test]
 fn control_characters_are_written_out() {
     says(
         &file(&[node("\u{1b}[31mEvil", &["x"], "y", &[])]),
