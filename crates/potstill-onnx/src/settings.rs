@@ -56,4 +56,10 @@ impl Settings {
     pub fn text(&self, name: &str) -> &str {
         self.texts.get(name).map_or("", String::as_str)
     }
+
+    #[cfg(test)]
+    pub fn with(mut self, name: &str, whole: &[i64]) -> Self {
+        self.whole.insert(name.to_owned(), whole.to_vec());
+        self
+    }
 }

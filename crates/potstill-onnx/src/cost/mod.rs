@@ -9,7 +9,7 @@ mod windows;
 
 use crate::graph::Node;
 
-use attention::attention;
+use attention::{KeysSoFar, attention};
 use inputs::stated;
 pub(crate) use inputs::{Inputs, count};
 
@@ -40,21 +40,15 @@ impl Cost {
             "MatMul" | "MatMulInteger" => products::product(inputs),
             "Gemm" => products::gemm(settings, inputs),
             "Einsum" => products::einsum(settings, inputs),
+            "MatMulNBits" => products::packed_product(inputs),
             "LSTM" | "GRU" => products::recurrent(inputs),
-            "Attention" => attention(settings, inputs),
-            "GridSample" => {
-                Self::of(count(&inputs.shape(0)[..inputs.shape(0).len().min(2)]) * inputs.count(1))
-            }
+            "Attention" => attention(settings, inputs, KeysSoFar(4)),
+            "MultiHeadAttention" => attention(settings, inputs, KeysSoFar(6)),
+            "GroupQueryAttention" => attention(settings, inputs, KeysSoFar(3)),
+            "GridSample" => windows::sampled(inputs),
             "Pad" => sizes::padded(settings, inputs),
             "Expand" => sizes::expanded(inputs),
             "ConstantOfShape" => Self::of(stated(inputs.values(0))),
-            "RandomNormal" | "RandomUniform" => Self::of(stated(
-                &settings
-                    .list("shape")
-                    .iter()
-                    .map(|&size| size as f64)
-                    .collect::<Vec<_>>(),
-            )),
             "Range" => sizes::range(inputs),
             "Resize" | "Upsample" => sizes::resized(&node.kind, settings, inputs),
             "Tile" | "OneHot" => Self::of(inputs.count(0) * stated(inputs.values(1))),
@@ -85,7 +79,7 @@ impl Cost {
 #[cfg(test)]
 mod tests {
     use super::{Cost, Inputs};
-    use crate::{branches::Branches, constants::Constant, graph::Node};
+    use crate::{branches::Branches, constants::Constant, graph::Node, settings::Settings};
 
     pub(super) fn tensor(shape: &[usize], values: &[f64]) -> Constant {
         Constant {
@@ -94,14 +88,19 @@ mod tests {
         }
     }
 
-    /// What an operator without settings takes of these inputs.
-    pub(super) fn told(kind: &str, inputs: &[Constant]) -> Cost {
+    /// What an operator takes of these inputs.
+    pub(super) fn told_with(kind: &str, settings: Settings, inputs: &[Constant]) -> Cost {
         let node = Node {
             kind: kind.to_owned(),
             outputs: vec!["y".to_owned()],
+            settings,
             ..Node::default()
         };
         Cost::told(&node, &Inputs(inputs.iter().map(Some).collect()))
+    }
+
+    pub(super) fn told(kind: &str, inputs: &[Constant]) -> Cost {
+        told_with(kind, Settings::default(), inputs)
     }
 
     /// The numbers that an operator without settings makes out of these inputs.

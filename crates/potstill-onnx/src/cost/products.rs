@@ -37,6 +37,17 @@ pub(super) fn gemm(settings: &Settings, inputs: &Inputs<'_>) -> Cost {
     }
 }
 
+/// Rows by weights that are packed, `[columns, blocks, bytes]`.
+pub(super) fn packed_product(inputs: &Inputs<'_>) -> Cost {
+    let inner = inputs.shape(0).last().copied().unwrap_or(1).max(1) as f64;
+    let columns = inputs.shape(1).first().copied().unwrap_or(1) as f64;
+    let out = inputs.count(0) / inner * columns;
+    Cost {
+        numbers: out.max(inputs.broadcast()).max(inputs.sum()),
+        products: out * inner,
+    }
+}
+
 /// Every letter of the equation is a size, and all are gone through.
 pub(super) fn einsum(settings: &Settings, inputs: &Inputs<'_>) -> Cost {
     let equation = settings.text("equation");
@@ -84,6 +95,9 @@ mod tests {
     fn a_product_costs_rows_by_columns_by_what_is_between() {
         let outer = [tensor(&[1000, 1], &[]), tensor(&[1, 2000], &[])];
         assert_eq!(numbers("MatMul", &outer), 2e6);
+        // 10,000 images of 100 places by as many columns, packed.
+        let packed = [tensor(&[10_000, 100, 16], &[]), tensor(&[10_000, 1, 8], &[])];
+        assert_eq!(numbers("MatMulNBits", &packed), 1e10);
         let heads = [tensor(&[2, 6, 197, 64], &[]), tensor(&[2, 6, 64, 197], &[])];
         let cost = told("MatMul", &heads);
         assert_eq!(cost.numbers, 12.0 * 197.0 * 197.0);

@@ -65,9 +65,15 @@ pub(super) fn pooling(settings: &Settings, inputs: &Inputs<'_>) -> Cost {
     }
 }
 
+/// A grid states two numbers for each place of each image, and every channel is sampled there.
+pub(super) fn sampled(inputs: &Inputs<'_>) -> Cost {
+    let channels = inputs.shape(0).get(1).copied().unwrap_or(1);
+    Cost::of(channels as f64 * inputs.count(1) / 2.0)
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::tests::{tensor, told};
+    use super::super::tests::{numbers, tensor, told};
 
     #[test]
     fn a_convolution_costs_its_windows() {
@@ -76,5 +82,11 @@ mod tests {
         let cost = told("Conv", &inputs);
         assert_eq!(cost.products, 2.0 * 4.0 * 121.0 * 27.0);
         assert_eq!(cost.numbers, 2.0 * 4.0 * 121.0 + 600.0);
+    }
+
+    #[test]
+    fn every_place_of_a_grid_is_sampled_once_a_channel() {
+        let inputs = [tensor(&[2, 3, 10, 10], &[]), tensor(&[2, 20, 30, 2], &[])];
+        assert_eq!(numbers("GridSample", &inputs), 2.0 * 3.0 * 20.0 * 30.0);
     }
 }
