@@ -6,7 +6,11 @@
 #![cfg(unix)]
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
-use std::{fs, path::Path, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::{self, Command},
+};
 
 use potstill_testing::{command::Place, pictures::write_png};
 
@@ -32,11 +36,17 @@ fn place() -> Place {
 /// The exit code of a command under limits of memory and time, and all that it prints.
 #[track_caller]
 fn told(place: &Place, arguments: &[&str]) -> (i32, String) {
+    told_in(&place.path(""), arguments)
+}
+
+/// The same of a command that runs in this folder.
+#[track_caller]
+fn told_in(folder: &Path, arguments: &[&str]) -> (i32, String) {
     let limits = format!("ulimit -v {ADDRESSES}; exec timeout 300 \"$0\" \"$@\"");
     let output = Command::new("sh")
         .args(["-c", &limits, env!("CARGO_BIN_EXE_potstill")])
         .args(arguments)
-        .current_dir(place.path(""))
+        .current_dir(folder)
         .output()
         .unwrap();
     let text = [output.stdout, output.stderr].concat();
@@ -234,13 +244,62 @@ fn an_archive_of_a_million_members_is_refused() {
     assert!(said.contains("the file is empty"), "{said}");
 }
 
+/// Every file and folder below this one.
+fn below(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let mut all: Vec<PathBuf> = entries
+        .flat_map(|path| {
+            let inner = if path.is_dir() { below(&path) } else { Vec::new() };
+            inner.into_iter().chain([path])
+        })
+        .collect();
+    all.sort();
+    all
+}
+
+#[test]
+fn members_of_an_archive_are_written_nowhere() {
+    let place = place();
+    let nested = place.path("above/nested");
+    write_png(&nested.join("picture.png"), [16, 16], |y, x| {
+        [y as u8, x as u8, 7]
+    });
+    let picture = fs::read(nested.join("picture.png")).unwrap();
+    // The folder of the test is hidden, and so are members below it.
+    let absolute = env::temp_dir().join(format!("potstill-absolute-{}/c.png", process::id()));
+    let mut archive = Vec::new();
+    for name in [
+        "../up/a.png",
+        "../../up/b.png",
+        absolute.to_str().unwrap(),
+        "here/d.png",
+    ] {
+        archive.extend(tar_header_of(name, picture.len()));
+        archive.extend_from_slice(&picture);
+        archive.resize(archive.len().next_multiple_of(512), 0);
+    }
+    archive.resize(archive.len() + 1024, 0);
+    fs::write(nested.join("names.tar"), archive).unwrap();
+    let before = below(&place.path(""));
+    let (code, said) = told_in(&nested, &["data", "check", "./names.tar"]);
+    assert_eq!(code, 0, "{said}");
+    assert!(said.contains("4 images"), "{said}");
+    assert_eq!(below(&place.path("")), before);
+    assert!(!absolute.exists());
+}
+
 /// The header of an empty file in a tar archive.
 fn tar_header(name: &str) -> Vec<u8> {
+    tar_header_of(name, 0)
+}
+
+/// The header of a file of this length in a tar archive.
+fn tar_header_of(name: &str, length: usize) -> Vec<u8> {
     let mut header = vec![0; 512];
     header[..name.len()].copy_from_slice(name.as_bytes());
     for (at, field) in [
         (100, "0000644"),
-        (124, "00000000000"),
+        (124, &format!("{length:011o}")),
         (136, "00000000000"),
         (148, "        "),
         (156, "0"),
@@ -274,5 +333,6 @@ fn files_that_are_none_are_refused_before_they_are_opened() {
     ] {
         let (code, said) = told(&place, arguments);
         assert!(matches!(code, 1 | 2), "{said}");
+        assert!(said.contains("it is a pipe or a device"), "{arguments:?}: {said}");
     }
 }
