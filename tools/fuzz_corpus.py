@@ -3,6 +3,7 @@
 python tools/fuzz_corpus.py        with nothing but Python itself; the files are the same each time
 """
 
+import hashlib
 import io
 import json
 import pathlib
@@ -163,16 +164,45 @@ def weights():
         return struct.pack("<Q", len(header) if length is None else length) + header + content
 
     one = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
-    for door in ("safetensors", "checkpoint"):
-        write(door, "sound", safetensors({"a": one, "__metadata__": {"format": "pt"}}, bytes(8)))
-        write(door, "half", safetensors({"a": {"dtype": "BF16", "shape": [2, 2], "data_offsets": [0, 8]}}, bytes(8)))
-        write(door, "overlap", safetensors({"a": one, "b": {"dtype": "F32", "shape": [2], "data_offsets": [4, 12]}}, bytes(12)))
-        write(door, "overflow", safetensors({"a": {"dtype": "F32", "shape": [2**32, 2**32], "data_offsets": [0, 0]}}, b""))
-        write(door, "header", safetensors({}, b"", 2**63))
-        write(door, "scalar", safetensors({"a": {"dtype": "F32", "shape": [], "data_offsets": [0, 4]}}, bytes(4)))
-    state = {"version": "3", "state": json.dumps({"epoch": 1, "best": None, "schedule": [0.1, 0.01]})}
-    of_run = {"student/conv1.weight": {"dtype": "F32", "shape": [1, 1, 1, 2], "data_offsets": [0, 8]}, "__metadata__": state}
-    write("checkpoint", "run", safetensors(of_run, bytes(8)))
+    door = "safetensors"
+    write(door, "sound", safetensors({"a": one, "__metadata__": {"format": "pt"}}, bytes(8)))
+    write(door, "half", safetensors({"a": {"dtype": "BF16", "shape": [2, 2], "data_offsets": [0, 8]}}, bytes(8)))
+    write(door, "overlap", safetensors({"a": one, "b": {"dtype": "F32", "shape": [2], "data_offsets": [4, 12]}}, bytes(12)))
+    write(door, "overflow", safetensors({"a": {"dtype": "F32", "shape": [2**32, 2**32], "data_offsets": [0, 0]}}, b""))
+    write(door, "header", safetensors({}, b"", 2**63))
+    write(door, "scalar", safetensors({"a": {"dtype": "F32", "shape": [], "data_offsets": [0, 4]}}, bytes(4)))
+    checkpoints(safetensors)
+
+
+def checkpoints(safetensors):
+    state = {
+        "version": 3, "position": {"epoch": 1, "step": 2}, "best": {"epoch": 1, "metrics": {"top1": 54.275, "loss": 1.45}},
+        "teachers": {"teacher": {"top1": 85.7, "loss": 0.39}}, "seconds": 14.1, "recipe": "ac1cd6f4",
+        "totals": {"images": 40, "loss": 60.5, "terms": [["cross_entropy", 60.5]], "counts": {"top1": 13.0}},
+        "origin": {"potstill": "0.1.0", "images": {"training": {"count": 80, "digest": "a31cb40a"}}, "teachers": {"teacher": "2514b4f5"}},
+        "student": {"architecture": "cifar_resnet8", "task": "classification", "classes": 2, "class_names": ["disc", "square"],
+                    "input": {"size": [16, 16], "preprocess": [], "channels": 3, "mean": [0.5] * 3, "std": [0.24] * 3},
+                    "potstill": "0.1.0"},
+        "states": {"kd": {"steps": 3}}, "updates": {"student/conv1.weight": 6},
+    }
+    place = "0" * 64
+
+    def packed(state, digest=True):
+        metadata = {"potstill": json.dumps(state), **({"potstill_sha256": place} if digest else {})}
+        header = {"__metadata__": metadata, "student/conv1.weight": {"dtype": "F32", "shape": [1, 1, 1, 2], "data_offsets": [0, 8]}}
+        return safetensors(json.dumps(header, separators=(",", ":")).encode(), struct.pack("<2f", 0.5, -1.5))
+
+    def digested(file):
+        return file.replace(place.encode(), hashlib.sha256(file).hexdigest().encode())
+
+    sound = digested(packed(state))
+    write("checkpoint", "run", sound)
+    write("checkpoint", "run-changed", sound[:-1] + b"\0")
+    write("checkpoint", "run-newer", digested(packed({**state, "version": 99})))
+    write("checkpoint", "run-without-digest", packed(state, digest=False))
+    # Without a digest a change does not end at it.
+    write("checkpoint", "run-of-version-2", packed({**state, "version": 2}, digest=False))
+    write("checkpoint", "run-of-nothing", packed({}, digest=False))
 
 
 def cifar():
@@ -198,7 +228,6 @@ model = "cifar_resnet8"
 [teacher]
 run = "runs/teacher"
 [train]
-epochs = 4
 batch = 20
 optimizer = { kind = "sgd", lr = 0.05, momentum = 0.9 }
 schedule = { kind = "cosine", warmup_epochs = 1 }
@@ -217,11 +246,26 @@ def texts():
     write("recipe", "override.toml", 'train.epochs=3\nmethods=[{ kind = "tst" }]\n')
     write("recipe", "deep.toml", "a = " + "[" * 500 + "]" * 500)
     write("recipe", "large.toml", RECIPE.replace("80", "18446744073709551616").replace("0.05", "nan"))
-    row = {"schema": 2, "epoch": 1, "phase": "train", "lr": 0.1, "loss": 1.5, "terms": {"cross_entropy": 1.5}, "seconds": 2.0,
-           "images_per_second": 10.0, "metrics": {"top1": 0.5}}
-    write("metrics", "rows", json.dumps(row) + "\n" + json.dumps({**row, "epoch": 2}) + "\n")
+    measured = {"top1": 54.275, "loss": 1.4512603705224123}
+    row = {"schema_version": 2, "epoch": 1, "phase": "one", "step": 4, "lr": 0.0997, "seconds": 14.148814735,
+           "images_per_second": 1454.8984649706122,
+           "train": {"loss": 15.112, "metrics": {"top1": 39.73}, "terms": {"cross_entropy": 1.7147551847574038, "kd": 6.698633026618224}},
+           "test": measured}
+    write("metrics", "rows", json.dumps(row) + "\n" + json.dumps({**row, "epoch": 2, "step": 8}) + "\n")
     write("metrics", "torn", json.dumps(row)[:40])
-    write("metrics", "summary", json.dumps({"schema": 2, "title": "plain", "epochs": 2, "finished": True, "metrics": {"headline": "top1"}}))
+    headline = {"name": "top1", "label": "top-1", "family": "accuracy", "unit": "percent", "higher_is_better": True}
+    loss = {"name": "loss", "label": "loss", "family": "loss", "unit": "nats", "higher_is_better": False}
+    images = "shapes:size=16,train=80,test=40,classes=4"
+    summary = {
+        "schema_version": 2, "name": "plain", "seed": 7, "task": "classification", "metrics": {"headline": headline, "others": [loss]},
+        "potstill": "0.1.0", "recipe_hash": "ac1cd6f4", "student": {"model": "cifar_resnet8", "params": 75290, "macs": 3060352},
+        "teachers": [{"name": "teacher", "model": "cifar_resnet20", "params": 269722, "macs": 10138240, "metrics": {"top1": 85.7}}],
+        "methods": ["kd"], "data": {"train": images, "test": images, "train_images": 80, "test_images": 40, "classes": 4},
+        "epochs": 2, "best": {"epoch": 2, "metrics": measured}, "last": {"epoch": 2, "metrics": measured}, "seconds": 28.3,
+        "finished": True, "threads": 2, "step_ms_median": 41.3, "peak_rss_mb": 166.2,
+        "details": {"by_class": [{"class": "disc", "images": 10, "accuracy": 67.0}]},
+    }
+    write("metrics", "summary", json.dumps(summary))
     write("metrics", "deep", "[" * 5000 + "\n")
 
 
@@ -293,6 +337,12 @@ def onnx():
     body = part(1, "body") + part(6, node("Identity", ["x"], "z")) + whole(20, 5)
     write("onnx", "loop.onnx", network(sizes("n", [1 << 62]), node("Loop", ["n", "", "x"], "y", body)))
     write("onnx", "if.onnx", network(node("If", ["c"], "y", body)))
+    branch = b"".join([node("Relu", ["flat"], "r"), node("Identity", ["r"], "z"), value(12, "z", (0, 64))])
+    branches = [part(1, name) + part(6, branch) + whole(20, 5) for name in ("then_branch", "else_branch")]
+    condition = weight("c", 9, [], b"\1")
+    write("onnx", "branches.onnx", network(condition, flat, node("If", ["c"], "chosen", *branches), node("Identity", ["chosen"], "y")))
+    write("onnx", "twice.onnx", network(sizes("s", [1]), sizes("s", [tera]), node("ConstantOfShape", ["s"], "y")))
+    write("onnx", "sequence.onnx", network(flat, node("SequenceConstruct", ["flat", "flat"], "y")))
     inner = b""
     for _ in range(60):
         inner = node("If", ["c"], "y", part(1, "body") + part(6, inner))

@@ -6,5 +6,7 @@
 /// No door has this name, or the door breaks: that is a finding.
 pub fn through(name: &str, bytes: &[u8]) {
     let door = potstill_fuzzing::DOORS.iter().find(|(door, _)| *door == name);
-    door.unwrap_or_else(|| panic!("there is no door `{name}`")).1(bytes);
+    let (_, door) = door.unwrap_or_else(|| panic!("there is no door `{name}`"));
+    // A file may be refused; what counts is that the reader comes back.
+    let _ = door(bytes);
 }

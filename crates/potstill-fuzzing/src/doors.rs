@@ -1,6 +1,7 @@
 //! The readers of everything that a stranger may hand over, as functions of bytes.
 
 use std::{
+    fmt::Display,
     fs,
     path::{Path, PathBuf},
 };
@@ -12,8 +13,8 @@ use potstill_onnx::OnnxNetwork;
 use potstill_recipe::Recipe;
 use tempfile::TempDir;
 
-/// A reader: it comes back, whatever it gets. What it says of it is its own affair.
-pub type Door = fn(&[u8]);
+/// A reader: it comes back, whatever it gets, and says what is wrong with it, if anything is.
+pub type Door = fn(&[u8]) -> Result<(), String>;
 
 /// All readers by name.
 pub const DOORS: &[(&str, Door)] = &[
@@ -29,7 +30,7 @@ pub const DOORS: &[(&str, Door)] = &[
     #[cfg(feature = "weights")]
     ("safetensors", weights),
     #[cfg(feature = "weights")]
-    ("checkpoint", weights),
+    ("checkpoint", checkpoint),
 ];
 
 thread_local! {
@@ -48,32 +49,40 @@ fn in_file<T>(name: &str, bytes: &[u8], read: impl FnOnce(&Path) -> T) -> T {
     read(&path)
 }
 
-fn recipe(bytes: &[u8]) {
+/// What a reader says, without what it has read.
+fn said<T, E: Display>(read: Result<T, E>) -> Result<(), String> {
+    read.map(drop).map_err(|error| error.to_string())
+}
+
+fn recipe(bytes: &[u8]) -> Result<(), String> {
     let text = String::from_utf8_lossy(bytes);
-    let _ = Recipe::from_text(&text, "fuzzed.toml", &[]);
     if let Some(line) = text.lines().next() {
         let _ = Recipe::from_text("version = 1\n", "fuzzed.toml", &[line.to_owned()]);
     }
+    said(Recipe::from_text(&text, "fuzzed.toml", &[]))
 }
 
-fn image(bytes: &[u8]) {
+fn image(bytes: &[u8]) -> Result<(), String> {
     let options = DecodeOptions {
         max_pixels: 1 << 20,
         exif_orientation: bytes.len().is_multiple_of(2),
     };
-    if let Ok(image) = decode_with(bytes, "fuzzed", &options) {
+    let image = decode_with(bytes, "fuzzed", &options);
+    if let Ok(image) = &image {
         assert_eq!(image.pixels.len(), image.height * image.width * image.channels);
     }
+    said(image)
 }
 
-fn tar(bytes: &[u8]) {
+fn tar(bytes: &[u8]) -> Result<(), String> {
     in_file("fuzzed.tar", bytes, |path| {
-        let _ = check(&path.display().to_string(), Split::Train, &OpenOptions::default());
-    });
+        let name = path.display().to_string();
+        said(check(&name, Split::Train, &OpenOptions::default()))
+    })
 }
 
 /// The images and, behind the first 2 bytes' number of them, the labels.
-fn idx(bytes: &[u8]) {
+fn idx(bytes: &[u8]) -> Result<(), String> {
     let (length, rest) = bytes.split_at(bytes.len().min(2));
     let length = length
         .iter()
@@ -82,42 +91,54 @@ fn idx(bytes: &[u8]) {
     in_file("train-images-idx3-ubyte", images, |images| {
         let path = images.with_file_name("train-labels-idx1-ubyte");
         fs::write(&path, labels).unwrap();
-        if let Ok(digits) = MnistIdx::from_files(images, &path) {
-            for index in 0..digits.len().min(4) {
-                let _ = digits.sample(index);
-            }
-        }
+        let digits = MnistIdx::from_files(images, &path).map_err(|error| error.to_string())?;
+        (0..digits.len().min(4)).try_for_each(|index| said(digits.sample(index)))
+    })
+}
+
+/// As Python's pickle or as the binary form, whichever it is.
+fn cifar(bytes: &[u8]) -> Result<(), String> {
+    let folder = |path: &Path| path.parent().unwrap_or(path).to_owned();
+    let pickled = in_file("test_batch", bytes, |path| {
+        said(Cifar::from_pickles(
+            CifarKind::Cifar10,
+            &folder(path),
+            Split::Test,
+        ))
     });
+    let binary = in_file("test_batch.bin", bytes, |path| {
+        said(Cifar::from_binary(CifarKind::Cifar10, &folder(path), Split::Test))
+    });
+    pickled.or(binary)
 }
 
-fn cifar(bytes: &[u8]) {
-    let read = |path: &Path| {
-        let folder = path.parent().unwrap_or(path);
-        let _ = Cifar::from_pickles(CifarKind::Cifar10, folder, Split::Test);
-        let _ = Cifar::from_binary(CifarKind::Cifar10, folder, Split::Test);
-    };
-    in_file("test_batch", bytes, read);
-    in_file("test_batch.bin", bytes, read);
-}
-
-fn onnx(bytes: &[u8]) {
+fn onnx(bytes: &[u8]) -> Result<(), String> {
     in_file("fuzzed.onnx", bytes, |path| {
-        let _ = OnnxNetwork::open(path, None).and_then(|network| network.survey([1, 8, 8]));
-    });
+        said(OnnxNetwork::open(path, None).and_then(|network| network.survey([1, 8, 8])))
+    })
 }
 
-fn metrics(bytes: &[u8]) {
-    in_file("metrics.jsonl", bytes, |path| {
-        let _ = potstill_report::read_metrics(path);
+/// The rows of a run or its summary, whichever it is.
+fn metrics(bytes: &[u8]) -> Result<(), String> {
+    let rows = in_file("metrics.jsonl", bytes, |path| {
+        said(potstill_report::read_metrics(path))
     });
-    in_file("summary.json", bytes, |path| {
-        let _ = potstill_report::read_summary(path);
+    let summary = in_file("summary.json", bytes, |path| {
+        said(potstill_report::read_summary(path))
     });
+    rows.or(summary)
 }
 
 #[cfg(feature = "weights")]
-fn weights(bytes: &[u8]) {
+fn weights(bytes: &[u8]) -> Result<(), String> {
     in_file("fuzzed.pth", bytes, |path| {
-        let _ = potstill_models::weights::TensorFile::read(path);
-    });
+        said(potstill_models::weights::TensorFile::read(path))
+    })
+}
+
+#[cfg(feature = "weights")]
+fn checkpoint(bytes: &[u8]) -> Result<(), String> {
+    in_file("last.safetensors", bytes, |path| {
+        said(potstill_engine::CheckpointReport::read(path))
+    })
 }
