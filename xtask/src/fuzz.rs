@@ -1,13 +1,18 @@
 //! Fuzzes the doors through which files of strangers come in.
 //!
 //! With a nightly compiler and cargo-fuzz each door is a target of libFuzzer; without them files that differ a little from the corpus go
-//! through it. Either starts from `fuzz/corpus`, and keeps what breaks a door.
+//! through it. Either starts from `fuzz/corpus`, and keeps what breaks a door. What libFuzzer finds to be new on its way goes to
+//! `fuzz/artifacts/found`, not into the corpus, which holds what was put there.
 
-use std::{env, process::Command};
+use std::{
+    fs, io,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use crate::run;
 
-/// The doors, each a target in `fuzz/`. A test of the corpus holds the crate `potstill-fuzzing` to the same folders.
+/// The doors, each a target in `fuzz/` and a folder of its corpus, to which the crate `potstill-fuzzing` is held as well.
 const DOORS: [&str; 10] = [
     "recipe",
     "image",
@@ -24,19 +29,49 @@ const DOORS: [&str; 10] = [
 /// Memory of a target before it is stopped, in MiB.
 const MOST_MEMORY: u32 = 1500;
 
-/// Fuzzes each door for `--seconds N` (60), or the one that is named.
-pub fn fuzz() -> bool {
-    let arguments: Vec<String> = env::args().skip(2).collect();
-    let seconds = arguments
-        .iter()
-        .position(|argument| argument == "--seconds")
-        .and_then(|at| arguments.get(at + 1))
-        .map_or("60", String::as_str);
-    let named: Vec<&str> = DOORS
-        .into_iter()
-        .filter(|door| arguments.iter().any(|argument| argument == door))
-        .collect();
-    let doors = if named.is_empty() { DOORS.to_vec() } else { named };
+/// What is to be fuzzed.
+#[derive(Debug, PartialEq)]
+struct Asked {
+    doors: Vec<&'static str>,
+    /// For each door.
+    seconds: u64,
+}
+
+impl Asked {
+    /// Doors by their names, all where none is named, and `--seconds NUMBER`, 60 if nothing is said.
+    fn of(arguments: &[String]) -> Result<Self, String> {
+        let (mut doors, mut seconds) = (Vec::new(), 60);
+        let mut arguments = arguments.iter();
+        while let Some(argument) = arguments.next() {
+            if argument == "--seconds" {
+                let number = arguments.next().and_then(|number| number.parse().ok());
+                seconds = number.ok_or("`--seconds` wants a number")?;
+            } else {
+                let door = DOORS.into_iter().find(|door| door == argument);
+                doors.push(door.ok_or_else(|| {
+                    format!(
+                        "`{argument}` is neither a door nor `--seconds`; the doors are {}",
+                        DOORS.join(", ")
+                    )
+                })?);
+            }
+        }
+        if doors.is_empty() {
+            doors = DOORS.to_vec();
+        }
+        Ok(Self { doors, seconds })
+    }
+}
+
+/// Fuzzes each door for `--seconds N` (60), or those that are named.
+pub fn fuzz(arguments: &[String]) -> bool {
+    let Asked { doors, seconds } = match Asked::of(arguments) {
+        Ok(asked) => asked,
+        Err(problem) => {
+            eprintln!("{problem}\nusage: cargo xtask fuzz [DOOR ...] [--seconds NUMBER]");
+            return false;
+        }
+    };
     let has_fuzzer = has_fuzzer();
     if !has_fuzzer {
         println!(
@@ -61,10 +96,29 @@ fn has_fuzzer() -> bool {
     version.is_ok_and(|output| output.status.success())
 }
 
-fn with_fuzzer(door: &str, seconds: &str) -> bool {
+/// The folder of the fuzz targets.
+fn targets() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
+}
+
+/// The folders that libFuzzer reads; into the first it writes.
+fn folders(door: &str) -> io::Result<[PathBuf; 2]> {
+    let found = targets().join("artifacts/found").join(door);
+    fs::create_dir_all(&found)?;
+    Ok([found, targets().join("corpus").join(door)])
+}
+
+fn with_fuzzer(door: &str, seconds: u64) -> bool {
+    let folders = match folders(door) {
+        Ok(folders) => folders,
+        Err(error) => {
+            eprintln!("fuzzing {door}: no folder for what is found: {error}");
+            return false;
+        }
+    };
     let mut command = Command::new("cargo");
-    command.args(["+nightly", "fuzz", "run", "--sanitizer", "none", door, "--"]);
-    command.args([
+    command.args(["+nightly", "fuzz", "run", "--sanitizer", "none", door]);
+    command.args(folders).arg("--").args([
         format!("-max_total_time={seconds}"),
         format!("-rss_limit_mb={MOST_MEMORY}"),
     ]);
@@ -72,7 +126,7 @@ fn with_fuzzer(door: &str, seconds: &str) -> bool {
     run(&format!("fuzzing {door}"), command)
 }
 
-fn without_fuzzer(door: &str, seconds: &str) -> bool {
+fn without_fuzzer(door: &str, seconds: u64) -> bool {
     let mut command = Command::new("cargo");
     command.args([
         "test",
@@ -86,6 +140,61 @@ fn without_fuzzer(door: &str, seconds: &str) -> bool {
     command.args(["--ignored", "--nocapture"]);
     command
         .env("POTSTILL_FUZZ_DOOR", door)
-        .env("POTSTILL_FUZZ_SECONDS", seconds);
+        .env("POTSTILL_FUZZ_SECONDS", seconds.to_string());
     run(&format!("trying {door}"), command)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::BTreeSet, fs};
+
+    use super::{Asked, DOORS, targets};
+
+    fn asked(arguments: &str) -> Result<Asked, String> {
+        let arguments: Vec<String> = arguments.split_whitespace().map(str::to_owned).collect();
+        Asked::of(&arguments)
+    }
+
+    #[test]
+    fn doors_and_seconds_are_taken_and_nothing_else() {
+        let all = DOORS.to_vec();
+        assert_eq!(
+            asked(""),
+            Ok(Asked {
+                doors: all.clone(),
+                seconds: 60
+            })
+        );
+        assert_eq!(
+            asked("--seconds 5"),
+            Ok(Asked {
+                doors: all,
+                seconds: 5
+            })
+        );
+        let onnx = Asked {
+            doors: vec!["onnx"],
+            seconds: 3600,
+        };
+        assert_eq!(asked("onnx --seconds 3600"), Ok(onnx));
+        for wrong in [
+            "onxn",
+            "--second 5",
+            "onnx --seconds",
+            "--seconds soon",
+            "--seconds -1",
+            "5",
+        ] {
+            assert!(asked(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn every_door_is_a_folder_of_the_corpus() {
+        let folders: BTreeSet<String> = fs::read_dir(targets().join("corpus"))
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        assert_eq!(folders, DOORS.map(str::to_owned).into());
+    }
 }

@@ -31,7 +31,7 @@ fn main() -> ExitCode {
         Some("check") => check(),
         Some("ci") => check() && test(),
         Some("docs") => docs::docs(env::args().any(|argument| argument == "--check")),
-        Some("fuzz") => fuzz::fuzz(),
+        Some("fuzz") => fuzz::fuzz(&env::args().skip(2).collect::<Vec<_>>()),
         Some("sanitize") => sanitize(),
         Some("faults") => faults::faults(&env::args().skip(2).collect::<Vec<_>>()),
         _ => {
