@@ -19,6 +19,7 @@
 mod docs;
 mod faults;
 mod fuzz;
+mod test_lists;
 
 use std::{
     env,
@@ -96,6 +97,8 @@ fn check() -> bool {
         &["doc", "--workspace", "--no-deps", "--quiet"],
         &[("RUSTDOCFLAGS", "--deny warnings")],
     );
+    println!("== lists of tests");
+    good &= test_lists::complete();
     println!("== generated documentation");
     good &= docs::docs(true);
     if installed("deny") {

@@ -7,12 +7,10 @@
     reason = "a panic is how a test reports; what differs by how much goes into the documentation"
 )]
 
-mod formula;
-
 use std::collections::BTreeMap;
 
+use crate::formula::{fill, images, noise};
 use burn::tensor::{DType, Tensor};
-use formula::{fill, images, noise};
 use potstill_models::{BuildOptions, Model, StageEnd, find, registry, weights};
 use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Point, Taps, count_trainable};
 use potstill_testing::numbers::{

@@ -4,10 +4,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod formula;
-
+use crate::formula::{digest, fill, noise};
 use burn::tensor::{DType, Device, Tensor};
-use formula::{digest, fill, noise};
 use potstill_models::{BuildOptions, FpnConfig, HeadConfig, Model, NeckConfig, OutputKind, find, probe};
 use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Point, Taps, count_trainable};
 use potstill_testing::numbers::{assert_near, map, nchw, numbers as all, recorded, scope, values};

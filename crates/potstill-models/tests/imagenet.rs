@@ -11,10 +11,8 @@
     reason = "a panic is how a test reports; how near a network came is worth a line"
 )]
 
-mod formula;
-
+use crate::formula::digest;
 use burn::tensor::{DType, Device, Tensor, TensorData};
-use formula::digest;
 use potstill_models::{BuildOptions, Model, StageEnd, find};
 use potstill_ops::{BatchStatistics, Entry, Frozen, Mode, Pass, Point, Scope, Taps, count_trainable};
 use potstill_random::Seed;

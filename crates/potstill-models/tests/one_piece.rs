@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod formula;
-
+use crate::formula::{fill, noise};
 use burn::tensor::{DType, Device, Tensor};
-use formula::{fill, noise};
 use potstill_base::Digest;
 use potstill_models::{
     BuildOptions, CellDetections, DefaultBoxDetections, Detections, Model, Outputs, find,

@@ -2,11 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod formula;
-mod names;
-
+use crate::formula::{fill, noise};
 use burn::tensor::{DType, Device, Tensor};
-use formula::{fill, noise};
 use potstill_models::{BuildOptions, DenseDetections, Detections, Model, Outputs, find};
 use potstill_ops::{Mode, NormRule, Pass, Point, Role, Scope, Taps, count_trainable};
 use potstill_random::Seed;
@@ -36,7 +33,7 @@ fn names_and_parameters_are_those_of_torchvision() {
         let parameters = count_trainable(network.parameters()) as u64;
         assert_eq!(Some(parameters), wanted["parameters"].as_u64(), "{name}");
         assert_eq!(
-            Some(&*names::digest(&network, true)),
+            Some(&*crate::names::digest(&network, true)),
             wanted["names_sha256_16"].as_str(),
             "{name}"
         );
@@ -65,7 +62,7 @@ fn frozen_ones_are_torchvisions(depths: &[usize]) {
             let parameters = count_trainable(network.parameters()) as u64;
             assert_eq!(Some(parameters), wanted["parameters"].as_u64(), "{name}");
             assert_eq!(
-                Some(&*names::digest(&network, false)),
+                Some(&*crate::names::digest(&network, false)),
                 wanted["names_sha256_16"].as_str(),
                 "{name}"
             );

@@ -7,12 +7,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod formula;
-
 use std::collections::BTreeMap;
 
+use crate::formula::{Wave, fill, noise, smooth};
 use burn::tensor::{DType, Tensor};
-use formula::{Wave, fill, noise, smooth};
 use potstill_models::{BuildOptions, Model, Shortcut, StageEnd, find, weights};
 use potstill_ops::{BatchStatistics, Frozen, Mode, Pass, Point, Taps, count_trainable};
 use potstill_testing::numbers::{
@@ -67,7 +65,7 @@ fn build(record: &Value, wave: Wave, precision: Precision) -> Model {
 
 /// The recorded input, `[2, 32, 32, 3]`.
 fn images(precision: Precision) -> Tensor<4> {
-    formula::images(2, 32, precision.0)
+    crate::formula::images(2, 32, precision.0)
 }
 
 /// The mean of a map and its values `[0, c, 1, x]` for c = 0, 1 and x = 0, 1, 2.

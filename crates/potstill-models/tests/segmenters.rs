@@ -9,12 +9,10 @@
     reason = "a test that cannot go on stops, one that skips says so"
 )]
 
-mod formula;
-
 use std::{collections::BTreeMap, fs, path::Path};
 
+use crate::formula::{fill, noise};
 use burn::tensor::{DType, Tensor};
-use formula::{fill, noise};
 use potstill_base::Digest;
 use potstill_models::weights::{Asked, WeightSet};
 use potstill_models::{BuildOptions, DenseLogits, HeadWeights, Model, ModelError, find, weights::TensorFile};

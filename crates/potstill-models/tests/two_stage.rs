@@ -2,13 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod formula;
-mod names;
-
 use std::fs;
 
+use crate::formula::{fill, noise};
 use burn::tensor::{DType, Device, Tensor};
-use formula::{fill, noise};
 use potstill_base::Digest;
 use potstill_models::{BuildOptions, Model, Outputs, RegionDetections, find};
 use potstill_ops::{Mode, NormRule, Pass, Role};
@@ -59,7 +56,7 @@ fn names_and_parameters_are_those_of_torchvision() {
             "{name}"
         );
         assert_eq!(
-            names::digest(&network, true),
+            crate::names::digest(&network, true),
             wanted["names_sha256_16"].as_str().unwrap(),
             "{name}"
         );

@@ -2,12 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod formula;
-
 use std::{collections::BTreeMap, path::Path};
 
+use crate::formula::{fill, images, noise};
 use burn::tensor::DType;
-use formula::{fill, images, noise};
 use potstill_models::{BuildOptions, Model, Shortcut, find, weights};
 use potstill_ops::Frozen;
 use potstill_testing::numbers::{assert_near, numbers as all, recorded, scope, values};

@@ -6,10 +6,8 @@
     reason = "a test that cannot go on stops, one that skips says so"
 )]
 
-mod cases;
-
+use crate::cases::{Case, Net, Outcome, values};
 use burn::{module::Module, tensor::Tensor};
-use cases::{Case, Net, Outcome, values};
 use potstill_ops::{
     Activation, Border, Conv2dConfig, Form, Frozen, Mode, Parameters, Pass, Role, Window, avg_pool,
     channel_shuffle, conv_norm, max_pool,

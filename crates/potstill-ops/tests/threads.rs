@@ -8,11 +8,9 @@
     reason = "a test that cannot go on stops, one that skips says so"
 )]
 
-mod cases;
-
 use std::{env, process::Command};
 
-use cases::Case;
+use crate::cases::Case;
 use potstill_ops::{Activation, Conv2dConfig, Mode, set_threads};
 
 const THREADS: &str = "POTSTILL_TEST_THREADS";

@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-mod cases;
-
+use crate::cases::values;
 use burn::tensor::{DType, Device, Int, Tensor, TensorData};
-use cases::values;
 use potstill_ops::{
     Border, Conv2d, Conv2dConfig, Form, Mode, Parameters, Pass, Scope, Window, avg_pool, gated_sum, max_pool,
     pooled_squared_error,

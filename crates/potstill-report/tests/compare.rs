@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod runs;
-
+use crate::runs::run;
 use potstill_metrics::{LOSS, Metrics, TOP1};
 use potstill_report::{Comparison, Role, RunGroup, Summary, Validated, compare};
-use runs::run;
 
 fn group(name: &str, runs: impl IntoIterator<Item = Summary>) -> RunGroup {
     RunGroup {

@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod runs;
-
+use crate::runs::{row, run};
 use potstill_metrics::{
     AgreementReport, Calibration, Confusion, Details, F1, LOSS, MEAN_AVERAGE_PRECISION, MetricSet, Metrics,
     Mistake, TOP1,
 };
 use potstill_report::{CardFacts, Curve, EpochRow, Summary, Validated, curves_svg, html_report, model_card};
-use runs::{row, run};
 
 /// Fails unless every element is closed in the right order and no markup character stands loose.
 fn check_markup(text: &str) {

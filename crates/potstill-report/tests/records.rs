@@ -2,16 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod runs;
-
 use std::fs;
 use std::path::PathBuf;
 
+use crate::runs::{row, run};
 use potstill_report::{
     EpochResult, EpochRow, Summary, Validated, append_metrics, read_metrics, read_summary, rewind_metrics,
     write_summary,
 };
-use runs::{row, run};
 
 /// A file in a folder of its own, with this text unless it is empty.
 fn file(text: &str) -> (tempfile::TempDir, PathBuf) {

@@ -2,8 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod runs;
-
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
@@ -126,7 +124,9 @@ fn an_event_file_holds_its_version_and_then_the_values() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = EventWriter::create(folder.path().join("events")).unwrap();
     writer.scalars(300, [("a/b", 0.5), ("ü", f64::NAN)]).unwrap();
-    writer.epoch(&runs::row(2), &runs::metrics()).unwrap();
+    writer
+        .epoch(&crate::runs::row(2), &crate::runs::metrics())
+        .unwrap();
     let name = writer.path().file_name().unwrap().to_str().unwrap();
     assert!(name.starts_with("events.out.tfevents."), "{name}");
 
@@ -174,9 +174,9 @@ fn an_event_file_holds_its_version_and_then_the_values() {
 fn validation_has_tags_beside_those_of_test() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = EventWriter::create(folder.path()).unwrap();
-    let mut row = runs::row(2);
+    let mut row = crate::runs::row(2);
     row.validation = Some(Metrics::new().with(&TOP1, 61.5));
-    writer.epoch(&row, &runs::metrics()).unwrap();
+    writer.epoch(&row, &crate::runs::metrics()).unwrap();
     let (_, by_field) = event(&records(writer.path())[1]);
     let values = scalars(&by_field[&5]);
     let found = |tag: &str| values.iter().find(|(name, _)| name == tag).unwrap().1;
@@ -187,10 +187,10 @@ fn validation_has_tags_beside_those_of_test() {
 fn what_a_method_learns_has_tags_of_its_own() {
     let folder = tempfile::tempdir().unwrap();
     let mut writer = EventWriter::create(folder.path().join("events")).unwrap();
-    let mut row = runs::row(2);
+    let mut row = crate::runs::row(2);
     (row.search, row.train.metrics, row.test) = (true, Metrics::new(), None);
     row.notes.insert("tst.magnitude.rotate".into(), 0.25);
-    writer.epoch(&row, &runs::metrics()).unwrap();
+    writer.epoch(&row, &crate::runs::metrics()).unwrap();
     let (_, by_field) = event(&records(writer.path())[1]);
     let values = scalars(&by_field[&5]);
     let found = |tag: &str| {

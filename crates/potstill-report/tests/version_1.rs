@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may panic")]
 
-mod runs;
-
 use std::path::{Path, PathBuf};
 
 use potstill_metrics::{LOSS, Metrics, TOP1, TOP5};
@@ -50,7 +48,7 @@ fn epochs_of_an_augmentation_are_told_from_those_of_the_student() {
 #[test]
 fn a_summary_gets_metrics_by_name_and_its_teacher_one() {
     let summary = read_summary(file("ekd.summary.json")).unwrap();
-    assert_eq!(summary.metrics, runs::metrics());
+    assert_eq!(summary.metrics, crate::runs::metrics());
     assert_eq!((summary.best.epoch, summary.best.metrics["top1"]), (1, 15.0));
     let last = Metrics::new()
         .with(&TOP1, 12.5)
@@ -105,9 +103,9 @@ fn a_rewound_file_keeps_its_old_lines() {
     let path = folder.path().join("metrics.jsonl");
     std::fs::copy(file("ekd.metrics.jsonl"), &path).unwrap();
     assert_eq!(rewind_metrics(&path, 2).unwrap().len(), 2);
-    potstill_report::append_metrics(&path, &runs::row(3)).unwrap();
+    potstill_report::append_metrics(&path, &crate::runs::row(3)).unwrap();
     let rows = read_metrics(&path).unwrap();
-    assert_eq!(rows[2], runs::row(3));
+    assert_eq!(rows[2], crate::runs::row(3));
     assert_eq!(rows[0].test.as_ref().unwrap()["top1"], 15.0);
 }
 

@@ -3,7 +3,7 @@
 use potstill_data::{OpenOptions, Split, TargetKind, open_with};
 use potstill_random::{Seed, Stream};
 
-use crate::files::{Files, png_bytes};
+use super::files::{Files, png_bytes};
 
 /// Opens a set and reads all of it, whatever comes of it.
 fn read(files: &Files, target: TargetKind) {

@@ -4,7 +4,7 @@ use potstill_data::Severity::{Error, LeftOut, Warning};
 use potstill_data::{Finding, OpenOptions, Split, TargetKind, check_as, open_with};
 use serde_json::{Value, json};
 
-use crate::files::Files;
+use super::files::Files;
 
 /// What is found when everything is only to be told.
 fn findings(files: &Files, target: TargetKind) -> Vec<Finding> {
@@ -199,7 +199,7 @@ fn label_maps_tell_their_size_and_values() {
         size.contains("has 3x2 pixels (height x width) where its image has 2x3"),
         "{size}"
     );
-    let colours = crate::files::png_bytes(
+    let colours = super::files::png_bytes(
         [2, 3],
         png::ColorType::Rgb,
         png::BitDepth::Eight,

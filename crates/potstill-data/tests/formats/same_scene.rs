@@ -8,7 +8,7 @@ use potstill_data::{
 };
 use serde_json::json;
 
-use crate::files::{Files, png_bytes};
+use super::files::{Files, png_bytes};
 
 const SIZE: [usize; 2] = [16, 32];
 const DOG: [f64; 4] = [4.0, 2.0, 20.0, 12.0];

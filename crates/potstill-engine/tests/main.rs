@@ -1,0 +1,40 @@
+//! The tests of potstill-engine in one program: each program that links the tensor library takes a
+//! link of its own and much room on the disk. `cargo xtask check` holds this list to the folder.
+
+mod accumulation;
+mod dense_methods;
+mod detector_methods;
+mod ekd;
+mod ekd_dense;
+mod export;
+mod extend;
+mod few_labels;
+mod imagenet_pairs;
+mod letkd;
+mod letkd_dense;
+mod method_ids;
+mod multi_label;
+mod network_input;
+mod onnx_dense;
+mod onnx_teachers;
+mod pairs;
+mod parts;
+mod plans;
+mod predictor;
+mod protocols;
+mod runs;
+mod saving;
+mod student_start;
+mod teacher_cache;
+mod teacher_exam;
+mod teachers;
+mod tskd;
+mod tskd_dense;
+mod tst;
+mod tst_dense;
+mod unlabelled;
+mod validation;
+mod verification;
+mod version_1;
+mod warnings;
+mod weights;

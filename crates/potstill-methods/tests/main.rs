@@ -1,0 +1,24 @@
+//! The tests of potstill-methods in one program: each program that links the tensor library takes a
+//! link of its own and much room on the disk. `cargo xtask check` holds this list to the folder.
+
+mod dense_losses;
+mod ekd;
+mod ekd_invariants;
+mod ekd_plan;
+mod json_schema;
+mod kd;
+mod letkd;
+mod letkd_offline;
+mod letkd_plan;
+mod options;
+mod review_kd;
+mod review_kd_invariants;
+mod review_kd_plan;
+mod tasks;
+mod tskd;
+mod tskd_forecaster;
+mod tskd_invariants;
+mod tskd_plan;
+mod tst;
+mod tst_bank;
+mod tst_invariants;
