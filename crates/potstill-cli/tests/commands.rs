@@ -187,7 +187,15 @@ fn a_run_can_be_planned_trained_compared_exported_and_evaluated() {
     place.out(&["train", "tiny.toml", "--seeds", "2", "--quiet"]);
     let table = place.json(&["compare", "runs/tiny", "--json"]);
     assert!(table.to_string().contains("tiny"), "{table}");
-    assert!(place.out(&["compare", "runs/tiny"]).contains("tiny"));
+    assert!(
+        place
+            .out(&["compare", "runs/tiny", "--curves", "curves.svg"])
+            .contains("tiny")
+    );
+    let curves = fs::read_to_string(place.path("curves.svg")).unwrap();
+    // A line of each seed in each of the two charts, beside one entry in each legend.
+    assert_eq!(curves.matches("class=\"line c0").count(), 2 * 2 + 2, "{curves}");
+    assert!(curves.contains("Test top-1, %"), "{curves}");
 
     place.out(&["export", "runs/tiny/seed-0", "--out", "student", "--quiet"]);
     for file in ["model.safetensors", "config.json", "README.md"] {

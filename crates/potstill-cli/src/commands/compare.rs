@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use potstill_engine::pictures_of_runs;
-use potstill_report::{Comparison, RunGroup, compare, read_summary};
+use potstill_metrics::MetricInfo;
+use potstill_report::{Comparison, Curve, RunGroup, compare, curves_svg, read_metrics, read_summary};
 
 use crate::{commands::print, failure::Failure};
 
@@ -24,6 +25,9 @@ pub struct CompareArguments {
     /// the first is taken.
     #[arg(long, value_name = "FILE")]
     pub pictures: Option<PathBuf>,
+    /// Draw the headline and the loss of every run over the epochs, as an SVG file.
+    #[arg(long, value_name = "FILE")]
+    pub curves: Option<PathBuf>,
     /// How many images are drawn.
     #[arg(long, default_value_t = 8, value_name = "N", requires = "pictures", value_parser = clap::value_parser!(u32).range(1..))]
     pub images: u32,
@@ -42,12 +46,17 @@ pub enum TableFormat {
 
 /// What a finished run has in its folder.
 const SUMMARY: &str = "summary.json";
+/// What it has of each of its epochs.
+const METRICS: &str = "metrics.jsonl";
 
 /// Reads the runs and prints the table.
 pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
     let comparison = of_folders(&arguments.runs)?;
     if let Some(path) = &arguments.pictures {
         draw(&arguments.runs, arguments.images as usize, path)?;
+    }
+    if let Some(path) = &arguments.curves {
+        draw_curves(&arguments.runs, path)?;
     }
     print(&match arguments.format {
         _ if arguments.json => comparison.json(),
@@ -59,20 +68,42 @@ pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
 
 /// Draws what the students of the runs say.
 fn draw(folders: &[PathBuf], images: usize, path: &Path) -> Result<(), Failure> {
-    let runs = folders.iter().map(|folder| first_run(folder));
-    let picture = pictures_of_runs(&runs.collect::<Result<Vec<_>, _>>()?, images)?;
-    potstill_base::write_atomically(path, picture.as_bytes())
-        .map_err(|error| Failure::Work(format!("cannot write {}: {error}", path.display())))
+    let first = |folder: &PathBuf| Ok(runs_in(folder)?.swap_remove(0));
+    let runs: Result<Vec<_>, Failure> = folders.iter().map(first).collect();
+    write(path, &pictures_of_runs(&runs?, images)?)
 }
 
-/// The folder itself if it is a run, or that of its first seed.
-fn first_run(folder: &Path) -> Result<PathBuf, Failure> {
-    if folder.join(SUMMARY).is_file() {
-        return Ok(folder.to_owned());
+/// Draws what every run measured after its epochs; the seeds of one folder share a colour.
+fn draw_curves(folders: &[PathBuf], path: &Path) -> Result<(), Failure> {
+    let mut headline: Option<MetricInfo> = None;
+    let mut runs = Vec::new();
+    for folder in folders {
+        let group = group(folder)?;
+        for (run, summary) in runs_in(folder)?.iter().zip(&group.runs) {
+            let own = &summary.metrics.headline;
+            if let Some(other) = headline.as_ref().filter(|other| *other != own) {
+                return Err(Failure::Usage(format!(
+                    "{} is judged by {}, a run before it by {}: curves are drawn of runs with one measure",
+                    run.display(),
+                    own.label,
+                    other.label
+                )));
+            }
+            headline = Some(own.clone());
+            runs.push((group.name.clone(), read_metrics(run.join(METRICS))?));
+        }
     }
-    let seeds = summaries_of_seeds(folder)?;
-    let first = seeds.first().and_then(|summary| summary.parent());
-    first.map(Path::to_owned).ok_or_else(|| no_run(folder))
+    let curves: Vec<Curve<'_>> = runs.iter().map(|(name, rows)| Curve { name, rows }).collect();
+    match headline {
+        Some(headline) => write(path, &curves_svg(&curves, &headline)),
+        None => Ok(()),
+    }
+}
+
+/// Writes a drawing.
+fn write(path: &Path, drawing: &str) -> Result<(), Failure> {
+    potstill_base::write_atomically(path, drawing.as_bytes())
+        .map_err(|error| Failure::Work(format!("cannot write {}: {error}", path.display())))
 }
 
 /// Compares the runs in these folders.
@@ -86,34 +117,32 @@ pub fn of_folders(folders: &[PathBuf]) -> Result<Comparison, Failure> {
 
 /// A folder that is a run, or that holds one for each seed.
 fn group(folder: &Path) -> Result<RunGroup, Failure> {
-    let summary = folder.join(SUMMARY);
-    if summary.is_file() {
-        let run = read_summary(summary)?;
-        return Ok(RunGroup {
-            name: run.name.clone(),
-            runs: vec![run],
-        });
-    }
-    let seeds = summaries_of_seeds(folder)?;
-    let runs = seeds.iter().map(read_summary).collect::<Result<Vec<_>, _>>()?;
-    let first = runs.first().ok_or_else(|| no_run(folder))?;
-    Ok(RunGroup {
-        name: first.name.clone(),
-        runs,
-    })
+    let summaries = runs_in(folder)?
+        .into_iter()
+        .map(|run| read_summary(run.join(SUMMARY)));
+    let runs = summaries.collect::<Result<Vec<_>, _>>()?;
+    let name = runs[0].name.clone();
+    Ok(RunGroup { name, runs })
 }
 
-/// The summaries of the finished runs in a folder of seeds, in order.
-fn summaries_of_seeds(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+/// The finished runs in a folder, at least one: the folder itself, or those of its seeds in order.
+fn runs_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let finished = |run: &PathBuf| run.join(SUMMARY).is_file();
+    if finished(&folder.to_owned()) {
+        return Ok(vec![folder.to_owned()]);
+    }
     let entries = folder
         .read_dir()
         .map_err(|error| Failure::Work(format!("cannot read {}: {error}", folder.display())))?;
     let mut seeds: Vec<PathBuf> = entries
         .flatten()
-        .map(|entry| entry.path().join(SUMMARY))
-        .filter(|path| path.is_file())
+        .map(|entry| entry.path())
+        .filter(finished)
         .collect();
     seeds.sort();
+    if seeds.is_empty() {
+        return Err(no_run(folder));
+    }
     Ok(seeds)
 }
 
