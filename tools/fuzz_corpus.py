@@ -179,7 +179,7 @@ def checkpoints(safetensors):
         "version": 3, "position": {"epoch": 1, "step": 2}, "best": {"epoch": 1, "metrics": {"top1": 54.275, "loss": 1.45}},
         "teachers": {"teacher": {"top1": 85.7, "loss": 0.39}}, "seconds": 14.1, "recipe": "ac1cd6f4",
         "totals": {"images": 40, "loss": 60.5, "terms": [["cross_entropy", 60.5]], "counts": {"top1": 13.0}},
-        "origin": {"potstill": "0.1.0", "images": {"training": {"count": 80, "digest": "a31cb40a"}}, "teachers": {"teacher": "2514b4f5"}},
+        "origin": {"potstill": "0.1.0", "images": {"training": {"count": 80, "looked_at": 80, "digest": "a31cb40a"}}, "teachers": {"teacher": "2514b4f5"}},
         "student": {"architecture": "cifar_resnet8", "task": "classification", "classes": 2, "class_names": ["disc", "square"],
                     "input": {"size": [16, 16], "preprocess": [], "channels": 3, "mean": [0.5] * 3, "std": [0.24] * 3},
                     "potstill": "0.1.0"},
