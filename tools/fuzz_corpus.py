@@ -327,6 +327,8 @@ def onnx():
     tera = 1 << 40
     write("onnx", "constant.onnx", network(sizes("s", [tera, 4]), node("ConstantOfShape", ["s"], "y")))
     write("onnx", "range.onnx", network(sizes("a", [0]), sizes("b", [tera]), sizes("c", [1]), node("Range", ["a", "b", "c"], "y")))
+    wrapping = [weight(name, 7, [], struct.pack("<q", number)) for name, number in (("a", 0), ("b", (1 << 31) - 1), ("c", 1 << 30))]
+    write("onnx", "range-wraps.onnx", network(*wrapping, node("Range", ["a", "b", "c"], "y")))
     write("onnx", "pad.onnx", network(sizes("p", [0] * 7 + [1 << 30]), node("Pad", ["x", "p"], "y")))
     write("onnx", "tile.onnx", network(sizes("s", [1, 1, 1 << 20, 1 << 20]), node("Tile", ["x", "s"], "y")))
     write("onnx", "resize.onnx", network(sizes("s", [1, 1, 1 << 20, 9]), node("Resize", ["x", "", "", "s"], "y")))

@@ -181,6 +181,27 @@ fn operators_that_ask_for_terabytes_are_not_run() {
 }
 
 #[test]
+fn ranges_that_never_end_are_not_begun() {
+    let range = |kind: u64, [a, b, c]: [&[u8]; 3]| {
+        says(
+            &file(&[
+                weight("a", kind, &[], a),
+                weight("b", kind, &[], b),
+                weight("c", kind, &[], c),
+                node("Range", &["a", "b", "c"], "y", &[]),
+            ]),
+            "the operator Range that makes `y` would make inf numbers",
+        );
+    };
+    // The second step begins again below zero, in numbers of 32 bits.
+    let whole = |number: i64| number.to_le_bytes();
+    range(7, [&whole(0), &whole((1 << 31) - 1), &whole(1 << 30)]);
+    // A step is less than half of the last place.
+    let float = |number: f32| number.to_le_bytes();
+    range(1, [&float(1e9), &float(1e9 + 128.0), &float(1.0)]);
+}
+
+#[test]
 fn tensors_that_double_are_stopped() {
     let name = |step: usize| {
         if step == 0 {

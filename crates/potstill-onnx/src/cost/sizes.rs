@@ -43,12 +43,27 @@ pub(super) fn padded(settings: &Settings, inputs: &Inputs<'_>) -> Cost {
     Cost::of(sizes.iter().product())
 }
 
+/// Whole numbers up to this one are told apart by floats, and are far from where those of 32 bits begin again.
+const LARGEST_OF_RANGE: f64 = 16_777_216.0;
+
+/// The smallest step, of the numbers that it is added to, by which floats get on: two of their last places.
+const SMALLEST_STEP: f64 = 1.0 / 4_194_304.0;
+
+/// A range is made by adding the step until the limit is passed. Where a sum is rounded to what it was, or begins again below zero,
+/// that is never, however few steps lie between.
 pub(super) fn range(inputs: &Inputs<'_>) -> Cost {
     let one = |at: usize| inputs.values(at).first().copied();
-    Cost::of(match (one(0), one(1), one(2)) {
-        (Some(start), Some(limit), Some(step)) if step != 0.0 => ((limit - start) / step).max(0.0).ceil(),
-        _ => f64::INFINITY,
-    })
+    let (Some(start), Some(limit), Some(step)) = (one(0), one(1), one(2)) else {
+        return Cost::of(f64::INFINITY);
+    };
+    let largest = start.abs().max(limit.abs());
+    if largest <= LARGEST_OF_RANGE && step.abs() <= LARGEST_OF_RANGE && step.abs() >= largest * SMALLEST_STEP
+    {
+        let steps = ((limit - start) / step).max(0.0);
+        // Rounded sums get on by no less than three quarters of a step.
+        return Cost::of((steps / 0.75).ceil() + 1.0);
+    }
+    Cost::of(f64::INFINITY)
 }
 
 pub(super) fn resized(kind: &str, settings: &Settings, inputs: &Inputs<'_>) -> Cost {
@@ -119,13 +134,6 @@ mod tests {
             3.0 * tera
         );
         assert_eq!(
-            numbers(
-                "Range",
-                &[tensor(&[], &[0.0]), tensor(&[], &[tera]), tensor(&[], &[0.5])]
-            ),
-            2.0 * tera
-        );
-        assert_eq!(
             numbers("Tile", &[image.clone(), tensor(&[4], &[1.0, 1.0, 1e6, 1e6])]),
             128e12
         );
@@ -143,6 +151,29 @@ mod tests {
         assert_eq!(numbers("Resize", &scales), 128e10);
         // Sizes that are not known before are no sizes.
         assert_eq!(numbers("ConstantOfShape", &[tensor(&[4], &[])]), f64::INFINITY);
+    }
+
+    #[test]
+    fn a_range_that_does_not_end_is_told() {
+        let range = |values: [f64; 3]| numbers("Range", &values.map(|value| tensor(&[], &[value])));
+        assert_eq!(range([0.0, 3000.0, 0.5]), 8001.0);
+        assert_eq!(range([196.0, -1.0, -1.0]), 264.0);
+        assert_eq!(range([0.0, 10.0, -1.0]), 1.0);
+        for endless in [
+            [0.0, 2f64.powi(40), 0.5],
+            // Two steps, of which the second begins again below zero.
+            [0.0, 2f64.powi(31) - 1.0, 2f64.powi(30)],
+            [0.0, 1.0, -2f64.powi(40)],
+            // A hundred, of which none is more than half of the last place.
+            [1e9, 1e9 + 100.0, 1.0],
+            [0.25, 0.25 + 1e-6, 1e-8],
+            [0.0, 1.0, 0.0],
+            [f64::NEG_INFINITY, 0.0, 1.0],
+            [0.0, f64::INFINITY, 1.0],
+            [0.0, 1.0, f64::NAN],
+        ] {
+            assert_eq!(range(endless), f64::INFINITY, "{endless:?}");
+        }
     }
 
     #[test]
