@@ -55,11 +55,13 @@ def run(arguments, folder):
         return code, seconds, usage.ru_maxrss / 1024, said.read().decode(errors="replace")
 
 
-def row(name, arguments, folder):
+def row(name, arguments, folder, cases):
     code, seconds, megabytes, said = run(arguments, folder)
+    said = said.replace(f"{cases}/", "").replace(f"{folder}/", "")
     orders = re.findall(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]", said)
     lines = [line for line in said.strip().split("\n") if line]
-    kinds = ("error", "unreadable", "warning")
+    # The error of a folder counts the images that cannot be read; why stands above it.
+    kinds = ("unreadable", "error", "warning")
     told = next((line for kind in kinds for line in lines if line.startswith(kind)), lines[-1] if lines else "")
     told = told if len(told) < 240 else told[:237] + "..."
     bad = code not in (0, 1, 2) or orders or "panicked" in said
@@ -78,9 +80,9 @@ def main():
             path.write_text(RECIPE.format(data=data, student=student))
             return path
 
-        row("a sound recipe", [binary, "plan", recipe()], place)
+        row("a sound recipe", [binary, "plan", recipe()], place, cases)
         for path in sorted((cases / "weights").iterdir()):
-            row(f"weights/{path.name}", [binary, "plan", recipe(student=f'weights = "{path}"')], place)
+            row(f"weights/{path.name}", [binary, "plan", recipe(student=f'weights = "{path}"')], place, cases)
         images = cases / "images"
         for path in sorted(images.glob("header*")):
             folder = place / path.stem
@@ -88,14 +90,14 @@ def main():
                 (folder / kind).mkdir(parents=True)
                 shutil.copy(images / "good.png", folder / kind)
             shutil.copy(path, folder / "a")
-            row(f"images/{path.name}", [binary, "data", "check", f"{folder}/"], place)
+            row(f"images/{path.name}", [binary, "data", "check", f"{folder}/"], place, cases)
         for kind in ("tar", "idx"):
             for path in sorted((cases / kind).iterdir()):
-                row(f"{kind}/{path.name}", [binary, "data", "check", path], place)
+                row(f"{kind}/{path.name}", [binary, "data", "check", path], place, cases)
         for path in sorted((cases / "onnx").iterdir()):
-            row(f"onnx/{path.name}", [binary, "inspect", path], place)
+            row(f"onnx/{path.name}", [binary, "inspect", path], place, cases)
         for path in sorted((cases / "recipes").iterdir()):
-            row(f"recipes/{path.name}", [binary, "plan", path], place)
+            row(f"recipes/{path.name}", [binary, "plan", path], place, cases)
 
 
 if __name__ == "__main__":
