@@ -118,7 +118,7 @@ impl Program {
             "--bin",
             "potstill",
             "--test",
-            "json_schema",
+            "recipe",
             "--message-format",
             "json-render-diagnostics",
         ];
