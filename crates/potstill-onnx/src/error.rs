@@ -14,6 +14,14 @@ pub enum OnnxError {
         /// What went wrong.
         reason: String,
     },
+    /// A file that cannot be written.
+    #[error("cannot write {}: {reason}", file.display())]
+    Unwritable {
+        /// The file.
+        file: PathBuf,
+        /// What went wrong.
+        reason: String,
+    },
     /// An operator that there is no code for.
     #[error(
         "cannot run {}: {reason}. The file may work when it is exported again with a newer opset, or without the part that needs \

@@ -2,7 +2,7 @@
 //!
 //! [`OnnxNetwork::open`] reads a file, [`OnnxNetwork::survey`] runs it once on grey images and tells the shape of every tensor, and
 //! [`OnnxNetwork::run`] computes any of them for a batch. Everything is plain slices in the file's own layout (`[N, C, H, W]`); this
-//! crate knows no tensor library. The work is done by `rten`.
+//! crate knows no tensor library. The work is done by `rten`. [`write`] makes such files.
 
 mod allowed;
 mod branches;
@@ -12,13 +12,16 @@ mod cost;
 mod error;
 mod graph;
 mod images;
+mod metadata;
 mod network;
 mod order;
 mod settings;
 mod stepwise;
 mod survey;
 mod wire;
+pub mod write;
 
 pub use error::OnnxError;
+pub use metadata::read_metadata;
 pub use network::{Array, OnnxNetwork};
 pub use survey::Survey;

@@ -33,7 +33,7 @@ pub struct Array {
 }
 
 /// Protocol Buffers end here.
-const MOST_BYTES: u64 = 2 << 30;
+pub(crate) const MOST_BYTES: u64 = 2 << 30;
 
 /// An ONNX file that takes images `[N, C, H, W]` and gives logits.
 pub struct OnnxNetwork {
