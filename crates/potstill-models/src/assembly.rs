@@ -1,7 +1,7 @@
 //! A model put together from a backbone, a neck or none, and a head.
 
 use burn::tensor::Tensor;
-use potstill_ops::{NormRule, Pass, Point, Scope};
+use potstill_ops::{ForwardPass, NormRule, Pass, Point, Scope, Trace, TracedMap};
 
 use crate::{
     Backbone, DetectorFacts, Outputs,
@@ -165,6 +165,15 @@ impl Assembly {
             dense.auxiliary = Some(logits);
         }
         outputs
+    }
+
+    /// Traces the way from images to the logits of a classification network; `None` of any other.
+    pub fn trace(&self, images: TracedMap, trace: &mut Trace) -> Option<TracedMap> {
+        let (Head::Classification(head), backbone) = (self.head.get(), &self.backbone) else {
+            return None;
+        };
+        let map = trace.within(backbone.path(), |trace| backbone.get().forward(images, trace));
+        Some(trace.within(self.head.path(), |trace| head.forward(map, trace)))
     }
 
     /// Runs up to the head, and through it only if one of these points lies there.

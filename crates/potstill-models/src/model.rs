@@ -1,7 +1,7 @@
 //! Any network, built.
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Frozen, Inserted, Insertion, Mode, Parameters, Pass, Point, Scope};
+use potstill_ops::{Frozen, Inserted, Insertion, Mode, Parameters, Pass, Point, Scope, Trace, TracedMap};
 
 use crate::{
     DetectorFacts, LastStage, ModelError, Names, Network, NetworkDescription, OutputError, OutputKind,
@@ -105,6 +105,14 @@ impl Model {
             Source::Assembly(assembly) => assembly.come_by(points, images, pass),
             network => drop(network.forward(images, pass)),
         });
+    }
+
+    /// Traces the way from images to logits `[N, 1, 1, K]`; `None` of a network that gives something else, or is a program's own.
+    pub(crate) fn trace(&self, images: TracedMap, trace: &mut Trace) -> Option<TracedMap> {
+        self.network.trace(trace, |network, trace| match network {
+            Source::Assembly(assembly) => assembly.trace(images, trace),
+            Source::Whole(_) | Source::Enet(_) | Source::Own(_) => None,
+        })
     }
 
     /// Gives the network another name.

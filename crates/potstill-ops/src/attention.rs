@@ -5,7 +5,7 @@ use burn::{
     tensor::{Tensor, activation::softmax},
 };
 
-use crate::{Linear, Pass, Scope};
+use crate::{ForwardPass, Linear, Pass, Scope};
 
 /// Self-attention of a row of tokens (Vaswani et al. 2017, section 3.2; Dosovitskiy et al. 2021).
 #[derive(Module, Debug)]
@@ -26,10 +26,11 @@ impl Attention {
         }
     }
 
-    /// Tokens `[N, T, C]` to `[N, T, C]`.
-    pub fn forward(&self, tokens: Tensor<3>, pass: &mut Pass<'_>) -> Tensor<3> {
-        let mixed = attend(&self.qkv.forward(tokens, pass), self.heads, None, pass);
-        self.proj.forward(mixed, pass)
+    /// Tokens `[N, 1, T, C]` to `[N, 1, T, C]`.
+    pub fn forward<P: ForwardPass>(&self, tokens: P::Map, pass: &mut P) -> P::Map {
+        let rows = pass.linear(tokens, &self.qkv);
+        let mixed = pass.attend(rows, self.heads);
+        pass.linear(mixed, &self.proj)
     }
 }
 

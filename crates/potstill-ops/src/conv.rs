@@ -6,7 +6,7 @@ use burn::{
 };
 
 use crate::{
-    Pass, Scope,
+    ForwardPass, Pass, Scope,
     fast::{PackedCache, convolve},
 };
 
@@ -179,7 +179,12 @@ impl Conv2d {
     }
 
     /// Convolves `[N, H, W, I]` to `[N, H', W', O]`.
-    pub fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    pub fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
+        pass.convolve(x, self)
+    }
+
+    /// The same, computed.
+    pub(crate) fn compute(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let bias = self.bias.as_ref().map(Param::val);
         let y = convolution(x, self.weight.val(), bias, &self.config);
         self.count(&y, pass);

@@ -29,6 +29,11 @@ impl LayerNorm {
         }
     }
 
+    /// What is added to the variance before the root.
+    pub(crate) fn epsilon(&self) -> f64 {
+        self.epsilon
+    }
+
     /// Normalises `[..., C]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         layer_norm(x, self.weight.val(), Some(self.bias.val()), self.epsilon)

@@ -6,6 +6,7 @@
 //!   [`Point`], and what the pass leaves behind (batch moments, a count of multiplications).
 //! * A forward pass never changes a layer. Batch norm hands its batch moments to the pass, and [`BatchStatistics::update_running_stats`] moves the
 //!   running statistics when a training step is kept. So copies of a network are independent by construction.
+//! * A network's way from images to outputs is written once over [`ForwardPass`]: a pass computes it, a [`Trace`] notes its operations.
 //! * Every parameter is created by a [`Scope`], which names its random stream, and seen from outside through
 //!   [`Parameters`], which names it by its PyTorch path.
 
@@ -14,12 +15,14 @@ mod affine_warp;
 mod attention;
 mod batch_statistics;
 mod channel_norm;
+mod computed;
 mod conv;
 mod conv_transpose;
 mod cross_entropy;
 mod divergence;
 mod fast;
 mod focal;
+mod forward_pass;
 mod frozen;
 mod gated_sum;
 mod group_norm;
@@ -43,6 +46,7 @@ mod select;
 mod shuffle;
 mod squeeze;
 mod tokens;
+mod trace;
 mod unit;
 mod unpool;
 mod windows;
@@ -58,6 +62,7 @@ pub use cross_entropy::cross_entropy_of_rows;
 pub use divergence::{LOG_ZERO, softmax_divergence};
 pub use fast::{Form, instruction_set, peak_gflops, set_threads, threads, update_in_place};
 pub use focal::{focal_loss, inverted_focal_loss};
+pub use forward_pass::ForwardPass;
 pub use frozen::Frozen;
 pub use gated_sum::gated_sum;
 pub use group_norm::GroupNorm;
@@ -82,6 +87,7 @@ pub use select::{indices, select_places};
 pub use shuffle::channel_shuffle;
 pub use squeeze::{Gate, SqueezeExcitation};
 pub use tokens::{show_tokens, tokens_of_map};
+pub use trace::{Operation, Step, Trace, TracedGraph, TracedMap, TracedNorm, Weight};
 pub use unit::{act, batch_norm, conv_norm, conv_norm_act, conv_norm_add, norm_act};
 pub use unpool::{PoolIndices, max_pool_with_indices, max_unpool};
 pub use windows::WindowAttention;

@@ -1,10 +1,10 @@
 //! The two layers that every transformer block ends in.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
 
-use crate::{Activation, Linear, Pass, Scope};
+use crate::{Activation, ForwardPass, Linear, Scope};
 
-/// `fc2(gelu(fc1(x)))` on the last dimension.
+/// `fc2(gelu(fc1(x)))` on the channels of each place.
 #[derive(Module, Debug)]
 pub struct Mlp {
     fc1: Linear,
@@ -20,9 +20,10 @@ impl Mlp {
         }
     }
 
-    /// Maps `[..., C]` to `[..., C]`.
-    pub fn forward<const D: usize>(&self, x: Tensor<D>, pass: &mut Pass<'_>) -> Tensor<D> {
-        let hidden = Activation::Gelu.apply(self.fc1.forward(x, pass));
-        self.fc2.forward(hidden, pass)
+    /// Maps `[N, H, W, C]` to `[N, H, W, C]`.
+    pub fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
+        let hidden = pass.linear(x, &self.fc1);
+        let hidden = pass.activate(hidden, Activation::Gelu);
+        pass.linear(hidden, &self.fc2)
     }
 }

@@ -1,8 +1,8 @@
 //! How a transformer reads an image.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
 
-use crate::{Conv2d, Conv2dConfig, LayerNorm, Pass, Scope};
+use crate::{Conv2d, Conv2dConfig, ForwardPass, LayerNorm, Scope};
 
 /// One linear layer on each square patch of the image, and a layer norm in some networks (Dosovitskiy et al. 2021, section 3.1).
 #[derive(Module, Debug)]
@@ -25,10 +25,10 @@ impl PatchEmbed {
     }
 
     /// `[N, H, W, I]` to `[N, H / patch, W / patch, O]`.
-    pub fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    pub fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let map = self.proj.forward(images, pass);
         match &self.norm {
-            Some(norm) => norm.forward(map),
+            Some(norm) => pass.layer_norm(map, norm),
             None => map,
         }
     }

@@ -1,11 +1,8 @@
 //! Squeeze and excitation: channels weighed by what the whole map shows (Hu, Shen and Sun 2018).
 
-use burn::{
-    module::Module,
-    tensor::{Tensor, activation::sigmoid},
-};
+use burn::module::Module;
 
-use crate::{Activation, Conv2d, Conv2dConfig, Pass, Scope, global_avg_pool};
+use crate::{Activation, Conv2d, Conv2dConfig, ForwardPass, Scope};
 
 /// What makes a weight between 0 and 1 of any number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,14 +39,12 @@ impl SqueezeExcitation {
     }
 
     /// `[N, H, W, C]` to `[N, H, W, C]`.
-    pub fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
-        let squeezed = self
-            .activation
-            .apply(self.fc1.forward(global_avg_pool(x.clone()), pass));
+    pub fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
+        let mean = pass.mean(x.clone());
+        let squeezed = self.fc1.forward(mean, pass);
+        let squeezed = pass.activate(squeezed, self.activation);
         let raised = self.fc2.forward(squeezed, pass);
-        x * match self.gate {
-            Gate::Sigmoid => sigmoid(raised),
-            Gate::HardSigmoid => Activation::Relu6.apply(raised + 3.0) * (1.0 / 6.0),
-        }
+        let weights = pass.gate(raised, self.gate);
+        pass.multiply(x, weights)
     }
 }

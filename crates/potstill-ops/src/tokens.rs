@@ -1,33 +1,35 @@
 //! Rows of tokens and maps: what makes a transformer's features readable like any other network's.
 
-use burn::tensor::Tensor;
+use crate::{ForwardPass, PointSide};
 
-use crate::{Pass, PointSide};
-
-/// The places of a map as a row of tokens: `[N, H, W, C]` to `[N, H W, C]`.
-pub fn tokens_of_map(map: Tensor<4>) -> Tensor<3> {
-    let [n, h, w, c] = map.dims();
-    map.reshape([n, h * w, c])
+/// The places of a map as a row of tokens: `[N, H, W, C]` to `[N, 1, H W, C]`.
+pub fn tokens_of_map<P: ForwardPass>(map: P::Map, pass: &mut P) -> P::Map {
+    let ([height, width], channels) = (pass.size(&map), pass.channels(&map));
+    pass.reshape(map, [1, height * width, channels])
 }
 
-/// Shows tokens `[N, K + H W, C]` to the pass's visitor as the map `[N, H, W, C]` at the point `path`. The K `leading` tokens (a class
-/// token) belong to no place: they are neither shown nor replaced.
-pub fn show_tokens(
-    tokens: Tensor<3>,
+/// Shows tokens `[N, 1, K + H W, C]` to the pass as the map `[N, H, W, C]` at the point `path`. The K `leading` tokens (a class token)
+/// belong to no place: they are neither shown nor replaced.
+pub fn show_tokens<P: ForwardPass>(
+    tokens: P::Map,
     leading: usize,
     [height, width]: [usize; 2],
     path: &str,
-    pass: &mut Pass<'_>,
-) -> Tensor<3> {
+    pass: &mut P,
+) -> P::Map {
     if !pass.wants(path, PointSide::Post) {
         return tokens;
     }
-    let [n, _, c] = tokens.dims();
-    let places = tokens.clone().narrow(1, leading, height * width);
-    let map = pass.show(path, PointSide::Post, places.reshape([n, height, width, c]));
-    let shown = tokens_of_map(map);
+    let channels = pass.channels(&tokens);
+    let places = pass.narrow(tokens.clone(), 2, leading, height * width);
+    let map = pass.reshape(places, [height, width, channels]);
+    let map = pass.show(path, PointSide::Post, map);
+    let shown = tokens_of_map(map, pass);
     match leading {
         0 => shown,
-        _ => Tensor::cat(vec![tokens.narrow(1, 0, leading), shown], 1),
+        _ => {
+            let before = pass.narrow(tokens, 2, 0, leading);
+            pass.concat(vec![before, shown], 2)
+        }
     }
 }

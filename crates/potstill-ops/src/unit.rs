@@ -6,85 +6,94 @@
 use burn::tensor::Tensor;
 
 use crate::{
-    Activation, BatchNorm, Conv2d, Pass, PointSide,
+    Activation, BatchNorm, Conv2d, ForwardPass, Pass, PointSide,
     fast::{Unit, conv_unit, norm_unit},
 };
 
 /// `norm(conv(x))`: a unit inside a block, at no named point. `[N, H, W, I]` to `[N, H', W', O]`.
-pub fn conv_norm(
-    x: Tensor<4>,
+pub fn conv_norm<P: ForwardPass>(
+    x: P::Map,
     conv: &Conv2d,
     norm: &BatchNorm,
     activation: Activation,
-    pass: &mut Pass<'_>,
-) -> Tensor<4> {
-    fused(x, conv, norm, None, activation, pass)
+    pass: &mut P,
+) -> P::Map {
+    pass.unit(x, conv, norm, None, activation)
 }
 
 /// `activation(norm(conv(x)) + residual)`: a unit that joins a shortcut, at no named point.
-pub fn conv_norm_add(
-    x: Tensor<4>,
+pub fn conv_norm_add<P: ForwardPass>(
+    x: P::Map,
     conv: &Conv2d,
     norm: &BatchNorm,
-    residual: Tensor<4>,
+    residual: P::Map,
     activation: Activation,
-    pass: &mut Pass<'_>,
-) -> Tensor<4> {
-    fused(x, conv, norm, Some(residual), activation, pass)
+    pass: &mut P,
+) -> P::Map {
+    pass.unit(x, conv, norm, Some(residual), activation)
 }
 
 /// `activation(norm(x))` at no named point: a batch norm behind something else than a convolution. `[N, H, W, C]` to as many.
-pub fn batch_norm(x: Tensor<4>, norm: &BatchNorm, activation: Activation, pass: &mut Pass<'_>) -> Tensor<4> {
-    normalised(x, norm, activation, pass)
+pub fn batch_norm<P: ForwardPass>(
+    x: P::Map,
+    norm: &BatchNorm,
+    activation: Activation,
+    pass: &mut P,
+) -> P::Map {
+    pass.batch_norm(x, norm, activation)
 }
 
 /// `activation(norm(conv(x)) + residual)`, ending at the point called `path`.
 ///
 /// The map before the activation exists on its own only if the pass's visitor wants it there. Without an activation the point
 /// has one side, after it.
-pub fn conv_norm_act(
-    x: Tensor<4>,
+pub fn conv_norm_act<P: ForwardPass>(
+    x: P::Map,
     conv: &Conv2d,
     norm: &BatchNorm,
-    residual: Option<Tensor<4>>,
+    residual: Option<P::Map>,
     activation: Activation,
     path: &str,
-    pass: &mut Pass<'_>,
-) -> Tensor<4> {
+    pass: &mut P,
+) -> P::Map {
     let map = if activation != Activation::Identity && pass.wants(path, PointSide::Pre) {
-        let before = fused(x, conv, norm, residual, Activation::Identity, pass);
-        activation.apply(pass.show(path, PointSide::Pre, before))
+        let before = pass.unit(x, conv, norm, residual, Activation::Identity);
+        let before = pass.show(path, PointSide::Pre, before);
+        pass.activate(before, activation)
     } else {
-        fused(x, conv, norm, residual, activation, pass)
+        pass.unit(x, conv, norm, residual, activation)
     };
     pass.show(path, PointSide::Post, map)
 }
 
 /// `activation(norm(x))`, ending at the point called `path`: a batch norm that stands before its convolution, as in networks
 /// of pre-activation blocks.
-pub fn norm_act(
-    x: Tensor<4>,
+pub fn norm_act<P: ForwardPass>(
+    x: P::Map,
     norm: &BatchNorm,
     activation: Activation,
     path: &str,
-    pass: &mut Pass<'_>,
-) -> Tensor<4> {
+    pass: &mut P,
+) -> P::Map {
     let map = if pass.wants(path, PointSide::Pre) {
-        let before = normalised(x, norm, Activation::Identity, pass);
-        activation.apply(pass.show(path, PointSide::Pre, before))
+        let before = pass.batch_norm(x, norm, Activation::Identity);
+        let before = pass.show(path, PointSide::Pre, before);
+        pass.activate(before, activation)
     } else {
-        normalised(x, norm, activation, pass)
+        pass.batch_norm(x, norm, activation)
     };
     pass.show(path, PointSide::Post, map)
 }
 
 /// `activation(x)`, ending at the point called `path`: where no convolution or batch norm is there to be fused with.
-pub fn act(x: Tensor<4>, activation: Activation, path: &str, pass: &mut Pass<'_>) -> Tensor<4> {
+pub fn act<P: ForwardPass>(x: P::Map, activation: Activation, path: &str, pass: &mut P) -> P::Map {
     let before = pass.show(path, PointSide::Pre, x);
-    pass.show(path, PointSide::Post, activation.apply(before))
+    let map = pass.activate(before, activation);
+    pass.show(path, PointSide::Post, map)
 }
 
-fn fused(
+/// `activation(norm(conv(x)) + residual)`, computed: by one fast operation where there is one.
+pub(crate) fn fused(
     x: Tensor<4>,
     conv: &Conv2d,
     norm: &BatchNorm,
@@ -112,7 +121,13 @@ fn fused(
     })
 }
 
-fn normalised(x: Tensor<4>, norm: &BatchNorm, activation: Activation, pass: &mut Pass<'_>) -> Tensor<4> {
+/// `activation(norm(x))`, computed.
+pub(crate) fn normalised(
+    x: Tensor<4>,
+    norm: &BatchNorm,
+    activation: Activation,
+    pass: &mut Pass<'_>,
+) -> Tensor<4> {
     let (inside, outside) = activation.split();
     match norm_unit(&x, norm, inside, norm.mode(pass.mode())) {
         Some(unit) => outside.apply(noted(unit, norm, pass)),

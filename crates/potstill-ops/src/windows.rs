@@ -12,12 +12,12 @@ use crate::{Linear, Pass, Scope, attention::attend};
 pub struct WindowAttention {
     /// `[(2 w - 1)^2, heads]`: the bias of each offset between two places of a window.
     pub relative_position_bias_table: Param<Tensor<2>>,
-    qkv: Linear,
-    proj: Linear,
+    pub(crate) qkv: Linear,
+    pub(crate) proj: Linear,
     #[module(skip)]
-    heads: usize,
+    pub(crate) heads: usize,
     #[module(skip)]
-    window: usize,
+    pub(crate) window: usize,
 }
 
 impl WindowAttention {
@@ -42,24 +42,37 @@ impl WindowAttention {
     /// is not shifted.
     pub fn forward(&self, map: Tensor<4>, shifted: bool, pass: &mut Pass<'_>) -> Tensor<4> {
         let [n, h, w, c] = map.dims();
-        let shift = [h, w].map(|size| {
-            if shifted && size > self.window {
-                self.window / 2
-            } else {
-                0
-            }
-        });
+        let shift = self.shift([h, w], shifted);
         let [down, right] = shift.map(|by| by as i64);
         let moved = roll(map, [-down, -right]);
-        let mut bias = self.relative_bias();
-        if shift != [0, 0] {
-            bias = bias + mask([h, w], self.window, shift, &moved.device()).cast(moved.dtype());
-        }
+        let bias = self.bias([h, w], shift);
         let rows = self.qkv.forward(partition(moved, self.window), pass);
         let mixed = self
             .proj
             .forward(attend(&rows, self.heads, Some(bias), pass), pass);
         roll(merge(mixed, self.window, [n, h, w, c]), [down, right])
+    }
+
+    /// By how much a map of this size moves up and left.
+    pub(crate) fn shift(&self, size: [usize; 2], shifted: bool) -> [usize; 2] {
+        size.map(|size| {
+            if shifted && size > self.window {
+                self.window / 2
+            } else {
+                0
+            }
+        })
+    }
+
+    /// What is added to the scores of the T places of each window: `[1, heads, T, T]`, or `[windows, heads, T, T]` where a map of this
+    /// size was moved.
+    pub(crate) fn bias(&self, size: [usize; 2], shift: [usize; 2]) -> Tensor<4> {
+        let bias = self.relative_bias();
+        if shift == [0, 0] {
+            return bias;
+        }
+        let mask = mask(size, self.window, shift, &bias.device()).cast(bias.dtype());
+        bias + mask
     }
 
     /// `[1, heads, T, T]` for the T places of a window.

@@ -89,7 +89,7 @@ fn layer_norm_equals_the_record() {
 #[test]
 fn attention_equals_the_record() {
     let attention = filled(Attention::new(8, 2, &scope()));
-    let shape = [2, 5, 8];
+    let shape = [2, 1, 5, 8];
     assert_recorded(
         "attention [2, 5, 8], 2 heads",
         &attention,

@@ -1,7 +1,7 @@
 //! A backbone of any family, built: images in, maps out.
 
 use burn::tensor::Tensor;
-use potstill_ops::{Parameters, Pass, Point, Scope};
+use potstill_ops::{ForwardPass, Parameters, Pass, Point, Scope};
 
 use super::{
     Stage,
@@ -47,7 +47,7 @@ impl Backbone {
 
     /// The map `[N, H, W, C]` of normalised images `[N, H, W, C]` that the family's classification head
     /// takes.
-    pub(crate) fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    pub(crate) fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         self.network.forward(images, pass)
     }
 

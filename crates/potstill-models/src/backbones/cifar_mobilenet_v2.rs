@@ -18,8 +18,8 @@
 //! keeps the maps' size, and the first block has its expansion too, by 1. Points: `conv1` and `conv2` before
 //! and after their ReLU, every block (`blocks.0.0`, which ends without an activation), and `pool`.
 
-use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Activation, Conv2dConfig, Linear, Pass, Scope, conv_norm, conv_norm_act};
+use burn::module::Module;
+use potstill_ops::{Activation, Conv2dConfig, ForwardPass, Linear, Scope, conv_norm, conv_norm_act};
 
 use super::{
     cifar_benchmark::{self, by_outputs},
@@ -118,7 +118,7 @@ pub(crate) struct CifarMobileNetV2 {
 }
 
 impl BackboneNetwork for CifarMobileNetV2 {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let mut x = images;
         for (conv, norm) in units(&self.conv1) {
             x = conv_norm_act(x, conv, norm, None, Activation::Relu, "conv1", pass);
@@ -160,7 +160,7 @@ impl Block {
     }
 
     /// `[N, H, W, I]` to `[N, H / stride, W / stride, O]`.
-    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
         let shortcut = self.adds.then(|| x.clone());
         let mut x = x;
         let mut units = units(&self.conv).peekable();

@@ -11,9 +11,9 @@
 //! with depth `6n + 2`. Points: `conv1`, `layer1.0` … `layer3.(n-1)` before (`:pre`) and after their last
 //! activation, and `pool`.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Scope, conv_norm, conv_norm_act,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, ForwardPass, Linear, Scope, conv_norm, conv_norm_act,
 };
 
 use super::{
@@ -197,7 +197,7 @@ impl Family for CifarResNetConfig {
 }
 
 impl BackboneNetwork for CifarResNet {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let mut x = conv_norm_act(
             images,
             &self.conv1,
@@ -253,7 +253,7 @@ impl BasicBlock {
     }
 
     /// `[N, H, W, I]` to `[N, H / stride, W / stride, O]`, ending at the point of the block's path.
-    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
         let inner = conv_norm(x.clone(), &self.conv1, &self.bn1, Activation::Relu, pass);
         let shortcut = self.shortcut(x, pass);
         conv_norm_act(
@@ -267,7 +267,7 @@ impl BasicBlock {
         )
     }
 
-    fn shortcut(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn shortcut<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
         if let Some((conv, norm)) = &self.downsample {
             return conv_norm(x, conv, norm, Activation::Identity, pass);
         }
@@ -275,25 +275,9 @@ impl BasicBlock {
         if shape.stride == [1, 1] && shape.inputs == shape.outputs {
             return x;
         }
-        subsample_and_pad(x, shape.stride[0], shape.outputs)
+        // Option A: every second place, and the new channels zero, half before and half after.
+        let x = pass.subsample(x, shape.stride[0]);
+        let more = shape.outputs - shape.inputs;
+        pass.pad_channels(x, more / 2, more - more / 2)
     }
-}
-
-/// Option A: `[N, H, W, I]` to `[N, ceil(H / stride), ceil(W / stride), O]`, the new channels zero, half
-/// before and half after.
-fn subsample_and_pad(x: Tensor<4>, stride: usize, outputs: usize) -> Tensor<4> {
-    let [n, h, w, inputs] = x.dims();
-    let x = if stride == 1 {
-        x
-    } else {
-        let stride = stride as isize;
-        x.slice(burn::tensor::s![.., ..;stride, ..;stride, ..])
-    };
-    let [rows, columns] = [h, w].map(|size| size.div_ceil(stride));
-    let zeros = |channels| Tensor::zeros([n, rows, columns, channels], (&x.device(), x.dtype()));
-    let before = (outputs - inputs) / 2;
-    Tensor::cat(
-        vec![zeros(before), x.clone(), zeros(outputs - inputs - before)],
-        3,
-    )
 }

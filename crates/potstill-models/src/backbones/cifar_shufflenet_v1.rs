@@ -13,10 +13,10 @@
 //! channels it is joined with. Points: `conv1` and every block `layer1.0` before and after the last ReLU, and
 //! `pool`.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
 use potstill_ops::{
-    Activation, BatchNorm, Border, Conv2d, Conv2dConfig, Linear, Pass, Scope, Window, act, avg_pool,
-    channel_shuffle, conv_norm, conv_norm_act,
+    Activation, BatchNorm, Border, Conv2d, Conv2dConfig, ForwardPass, Linear, Scope, Window, act, conv_norm,
+    conv_norm_act,
 };
 
 use super::{
@@ -105,7 +105,7 @@ pub(crate) struct CifarShuffleNetV1 {
 }
 
 impl BackboneNetwork for CifarShuffleNetV1 {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let relu = Activation::Relu;
         let mut x = conv_norm_act(images, &self.conv1, &self.bn1, None, relu, "conv1", pass);
         for block in self.layer1.iter().chain(&self.layer2).chain(&self.layer3) {
@@ -152,19 +152,20 @@ impl Block {
     }
 
     /// `[N, H, W, C]` to a map of the same size, or to `[N, H / 2, W / 2, O + C]`.
-    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
         let relu = Activation::Relu;
         let inner = conv_norm(x.clone(), &self.conv1, &self.bn1, relu, pass);
         let inner = match self.conv1.config().groups {
             1 => inner,
-            groups => channel_shuffle(inner, groups),
+            groups => pass.shuffle(inner, groups),
         };
         let inner = conv_norm(inner, &self.conv2, &self.bn2, relu, pass);
         if !self.halves {
             return conv_norm_act(inner, &self.conv3, &self.bn3, Some(x), relu, &self.path, pass);
         }
         let inner = conv_norm(inner, &self.conv3, &self.bn3, Activation::Identity, pass);
-        let pooled = avg_pool(x, Window::new(3).stride(2).padding(1), Border::Counted);
-        act(Tensor::cat(vec![inner, pooled], 3), relu, &self.path, pass)
+        let pooled = pass.avg_pool(x, Window::new(3).stride(2).padding(1), Border::Counted);
+        let joined = pass.concat(vec![inner, pooled], 3);
+        act(joined, relu, &self.path, pass)
     }
 }

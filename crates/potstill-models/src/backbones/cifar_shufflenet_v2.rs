@@ -12,9 +12,9 @@
 //! Points: `conv1` and `conv2` before and after their ReLU; every block `layer1.0` after its shuffle, and,
 //! but for the first of a stage, before its last ReLU (and so before the shuffle); `pool`.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, channel_shuffle, conv_norm,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, ForwardPass, Linear, PointSide, Scope, conv_norm,
     conv_norm_act,
 };
 
@@ -112,7 +112,7 @@ pub(crate) struct CifarShuffleNetV2 {
 }
 
 impl BackboneNetwork for CifarShuffleNetV2 {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let relu = Activation::Relu;
         let mut x = conv_norm_act(images, &self.conv1, &self.bn1, None, relu, "conv1", pass);
         for block in self.layer1.iter().chain(&self.layer2).chain(&self.layer3) {
@@ -183,15 +183,16 @@ impl DownBlock {
     }
 
     /// `[N, H, W, I]` to `[N, H / 2, W / 2, O]`.
-    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
         let (relu, none) = (Activation::Relu, Activation::Identity);
         let left = conv_norm(x.clone(), &self.conv1, &self.bn1, none, pass);
         let left = conv_norm(left, &self.conv2, &self.bn2, relu, pass);
         let right = conv_norm(x, &self.conv3, &self.bn3, relu, pass);
         let right = conv_norm(right, &self.conv4, &self.bn4, none, pass);
         let right = conv_norm(right, &self.conv5, &self.bn5, relu, pass);
-        let joined = channel_shuffle(Tensor::cat(vec![left, right], 3), 2);
-        pass.show(&self.path, PointSide::Post, joined)
+        let joined = pass.concat(vec![left, right], 3);
+        let shuffled = pass.shuffle(joined, 2);
+        pass.show(&self.path, PointSide::Post, shuffled)
     }
 }
 
@@ -227,21 +228,25 @@ impl BasicBlock {
     }
 
     /// `[N, H, W, C]` to a map of the same size.
-    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
         let (relu, none) = (Activation::Relu, Activation::Identity);
         let half = self.conv1.config().inputs;
-        let passing = x.clone().narrow(3, 0, half);
-        let inner = conv_norm(x.narrow(3, half, half), &self.conv1, &self.bn1, relu, pass);
+        let passing = pass.narrow(x.clone(), 3, 0, half);
+        let inner = pass.narrow(x, 3, half, half);
+        let inner = conv_norm(inner, &self.conv1, &self.bn1, relu, pass);
         let inner = conv_norm(inner, &self.conv2, &self.bn2, none, pass);
         let joined = if pass.wants(&self.path, PointSide::Pre) {
             let before = conv_norm(inner, &self.conv3, &self.bn3, none, pass);
-            let before = pass.show(&self.path, PointSide::Pre, Tensor::cat(vec![passing, before], 3));
-            let after = relu.apply(before.clone().narrow(3, half, half));
-            vec![before.narrow(3, 0, half), after]
+            let before = pass.concat(vec![passing, before], 3);
+            let before = pass.show(&self.path, PointSide::Pre, before);
+            let after = pass.narrow(before.clone(), 3, half, half);
+            let after = pass.activate(after, relu);
+            vec![pass.narrow(before, 3, 0, half), after]
         } else {
             vec![passing, conv_norm(inner, &self.conv3, &self.bn3, relu, pass)]
         };
-        let shuffled = channel_shuffle(Tensor::cat(joined, 3), 2);
+        let joined = pass.concat(joined, 3);
+        let shuffled = pass.shuffle(joined, 2);
         pass.show(&self.path, PointSide::Post, shuffled)
     }
 }

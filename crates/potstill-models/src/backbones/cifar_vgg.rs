@@ -13,10 +13,8 @@
 //! Maps halve by the largest of 2x2 before `block1`, `block2` and `block3`, and, for images of 64 rows and
 //! more, before `block4`. Points: every block before and after its last ReLU, and `pool`.
 
-use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{
-    Activation, Conv2dConfig, Linear, Pass, Scope, Window, conv_norm, conv_norm_act, max_pool,
-};
+use burn::module::Module;
+use potstill_ops::{Activation, Conv2dConfig, ForwardPass, Linear, Scope, Window, conv_norm, conv_norm_act};
 
 use super::{
     cifar_benchmark::{self, by_outputs},
@@ -124,8 +122,8 @@ pub(crate) struct CifarVgg {
 }
 
 impl BackboneNetwork for CifarVgg {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
-        let rows = images.dims()[1];
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
+        let [rows, _] = pass.size(&images);
         let blocks = [
             (&self.block0, "block0", false),
             (&self.block1, "block1", true),
@@ -137,7 +135,7 @@ impl BackboneNetwork for CifarVgg {
         let mut x = images;
         for (block, path, halves) in blocks {
             if halves {
-                x = max_pool(x, Window::new(2));
+                x = pass.max_pool(x, Window::new(2));
             }
             x = forward(block, x, path, pass);
         }
@@ -146,7 +144,7 @@ impl BackboneNetwork for CifarVgg {
 }
 
 /// A block, ending at the point of its path.
-fn forward(block: &Sequence, mut x: Tensor<4>, path: &str, pass: &mut Pass<'_>) -> Tensor<4> {
+fn forward<P: ForwardPass>(block: &Sequence, mut x: P::Map, path: &str, pass: &mut P) -> P::Map {
     let mut units = units(block).peekable();
     while let Some((conv, norm)) = units.next() {
         x = match units.peek() {

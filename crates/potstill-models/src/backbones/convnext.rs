@@ -16,7 +16,7 @@ use burn::{
     module::{Module, Param},
     tensor::Tensor,
 };
-use potstill_ops::{Conv2d, Conv2dConfig, LayerNorm, Linear, Mlp, Pass, PointSide, Scope};
+use potstill_ops::{Conv2d, Conv2dConfig, ForwardPass, LayerNorm, Linear, Mlp, PointSide, Scope};
 
 use super::{
     family::{Architecture, BackboneNetwork, Extent, Family},
@@ -149,13 +149,15 @@ struct Blocks {
 }
 
 impl BackboneNetwork for ConvNeXt {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let (conv, norm) = &self.stem;
-        let x = norm.forward(conv.forward(images, pass));
+        let x = conv.forward(images, pass);
+        let x = pass.layer_norm(x, norm);
         let mut x = pass.show("stem", PointSide::Post, x);
         for stage in &self.stages {
             if let Some((norm, conv)) = &stage.downsample {
-                x = conv.forward(norm.forward(x), pass);
+                x = pass.layer_norm(x, norm);
+                x = conv.forward(x, pass);
             }
             for block in &stage.blocks {
                 x = block.forward(x, pass);
@@ -191,9 +193,12 @@ impl Block {
     }
 
     /// `[N, H, W, C]` to `[N, H, W, C]`.
-    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
-        let inner = self.norm.forward(self.conv_dw.forward(x.clone(), pass));
-        let inner = self.mlp.forward(inner, pass) * self.gamma.val().unsqueeze();
-        pass.show(&self.path, PointSide::Post, x + inner)
+    fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
+        let inner = self.conv_dw.forward(x.clone(), pass);
+        let inner = pass.layer_norm(inner, &self.norm);
+        let inner = self.mlp.forward(inner, pass);
+        let inner = pass.scale(inner, &self.gamma);
+        let sum = pass.add(x, inner);
+        pass.show(&self.path, PointSide::Post, sum)
     }
 }

@@ -16,8 +16,8 @@
 //! Dropout and stochastic depth are left out. Points: `features.0` and `features.8` before and after their
 //! swish, every block (`features.1.0`, which ends without an activation), and `pool`.
 
-use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Activation, Conv2dConfig, Gate, Linear, Pass, Scope, conv_norm_act};
+use burn::module::Module;
+use potstill_ops::{Activation, Conv2dConfig, ForwardPass, Gate, Linear, Scope, conv_norm_act};
 
 use super::{
     family::{Architecture, BackboneNetwork, Extent, Family},
@@ -130,7 +130,7 @@ enum Feature {
 }
 
 impl BackboneNetwork for EfficientNet {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let mut x = images;
         for (i, feature) in self.features.iter().enumerate() {
             match feature {

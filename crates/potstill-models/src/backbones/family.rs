@@ -4,8 +4,8 @@
 //! table at the file's top differ in), the backbone that it builds, and the classification head that belongs
 //! to it. A new family is that file and one line in each list at the bottom.
 
-use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Pass, Point, Scope};
+use burn::module::Module;
+use potstill_ops::{ForwardPass, Point, Scope};
 
 use super::{
     cifar_mobilenet_v2::{self, CifarMobileNetV2, CifarMobileNetV2Config},
@@ -200,7 +200,7 @@ pub(crate) trait Family: Copy {
 pub(crate) trait BackboneNetwork: Module {
     /// Normalised images `[N, H, W, C]` to the map that the family's classification head takes. The maps of
     /// the stages stand at their points.
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4>;
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map;
 }
 
 /// Declares the families: an enum of their configurations and one of their backbones.
@@ -296,7 +296,7 @@ macro_rules! families {
         }
 
         impl AnyBackbone {
-            pub(crate) fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+            pub(crate) fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
                 match self {
                     $(Self::$family(backbone) => backbone.forward(images, pass),)*
                 }

@@ -2,9 +2,9 @@
 //! channels (none where there are no more), one of each channel by itself, squeeze and excitation (in some
 //! blocks), and a 1x1 convolution back.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Gate, Pass, Scope, SqueezeExcitation, conv_norm,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, ForwardPass, Gate, Scope, SqueezeExcitation, conv_norm,
     conv_norm_act,
 };
 
@@ -61,7 +61,7 @@ pub(crate) enum Part {
 
 impl Part {
     /// The layer, with this activation if it is a convolution.
-    pub fn forward(&self, x: Tensor<4>, activation: Activation, pass: &mut Pass<'_>) -> Tensor<4> {
+    pub fn forward<P: ForwardPass>(&self, x: P::Map, activation: Activation, pass: &mut P) -> P::Map {
         match self {
             Self::Unit((conv, norm)) => conv_norm(x, conv, norm, activation, pass),
             Self::Squeeze(squeeze) => squeeze.forward(x, pass),
@@ -121,7 +121,7 @@ impl InvertedResidual {
     }
 
     /// `[N, H, W, I]` to `[N, H / stride, W / stride, O]`, ending at the point `path` without an activation.
-    pub fn forward(&self, x: Tensor<4>, path: &str, pass: &mut Pass<'_>) -> Tensor<4> {
+    pub fn forward<P: ForwardPass>(&self, x: P::Map, path: &str, pass: &mut P) -> P::Map {
         let mut shortcut = self.adds.then(|| x.clone());
         let mut x = x;
         let last = self.block.len() - 1;

@@ -15,8 +15,8 @@
 //! `mobilenetv1_100` is the same with ReLU6 in the place of ReLU and other names. Points: every place before
 //! and after its last ReLU, and `pool`.
 
-use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Activation, Conv2d, Conv2dConfig, Linear, Pass, Scope, conv_norm, conv_norm_act};
+use burn::module::Module;
+use potstill_ops::{Activation, Conv2d, Conv2dConfig, ForwardPass, Linear, Scope, conv_norm, conv_norm_act};
 
 use super::{
     family::{Architecture, BackboneNetwork, Extent, Family},
@@ -106,7 +106,7 @@ pub(crate) struct MobileNetV1 {
 }
 
 impl BackboneNetwork for MobileNetV1 {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let relu = Activation::Relu;
         let mut x = images;
         for (i, place) in self.model.iter().enumerate() {

@@ -16,9 +16,9 @@
 //! The dropout before the classifier is left out. Points: `features.0` and `features.18` before and after
 //! their ReLU6, every block (which ends without an activation), and `pool`.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Scope, conv_norm, conv_norm_act,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, ForwardPass, Linear, Scope, conv_norm, conv_norm_act,
 };
 
 use super::{
@@ -120,7 +120,7 @@ enum Feature {
 }
 
 impl BackboneNetwork for MobileNetV2 {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let mut x = images;
         for (i, feature) in self.features.iter().enumerate() {
             let path = format!("features.{i}");
@@ -173,7 +173,7 @@ impl Block {
     }
 
     /// `[N, H, W, I]` to `[N, H / stride, W / stride, O]`, ending at the point `path`.
-    fn forward(&self, x: Tensor<4>, path: &str, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, x: P::Map, path: &str, pass: &mut P) -> P::Map {
         let shortcut = self.adds.then(|| x.clone());
         let mut x = x;
         let mut back = None;

@@ -16,8 +16,8 @@
 //! The dropout in the classifier is left out. Points: the first and last of `features` before and after their
 //! hard swish, every block (which ends without an activation), and `pool`.
 
-use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Activation, Conv2dConfig, Gate, Linear, Pass, Scope, conv_norm_act};
+use burn::module::Module;
+use potstill_ops::{Activation, Conv2dConfig, ForwardPass, Gate, Linear, Scope, conv_norm_act};
 
 use super::{
     family::{Architecture, BackboneNetwork, Extent, Family},
@@ -276,7 +276,7 @@ pub(crate) enum Feature {
 
 impl Feature {
     /// The layer, which ends at the point `path`.
-    pub fn forward(&self, x: Tensor<4>, path: &str, pass: &mut Pass<'_>) -> Tensor<4> {
+    pub fn forward<P: ForwardPass>(&self, x: P::Map, path: &str, pass: &mut P) -> P::Map {
         match self {
             Self::Unit((conv, norm)) => conv_norm_act(x, conv, norm, None, HS, path, pass),
             Self::Block(block) => block.forward(x, path, pass),
@@ -297,7 +297,7 @@ pub(crate) fn thin_mobilenet_v3(channels: usize, scope: &Scope) -> MobileNetV3 {
 }
 
 impl BackboneNetwork for MobileNetV3 {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let mut x = images;
         let features = self.features.get().iter().enumerate();
         pass.within(self.features.path(), |pass| {

@@ -17,10 +17,9 @@
 //! first block of a stage has the dilation of the stage before. In a basic block only the first convolution is dilated, as
 //! MMSegmentation has it. PSPNet has a stem of three 3x3 convolutions, `stem`, the first of stride 2.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Scope, Window, conv_norm, conv_norm_act,
-    max_pool,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, ForwardPass, Linear, Scope, Window, conv_norm, conv_norm_act,
 };
 
 use super::{
@@ -277,7 +276,7 @@ pub(crate) struct ResNet {
 
 impl ResNet {
     /// The first map of the network, after its activation.
-    fn first(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn first<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let relu = Activation::Relu;
         if let (Some(conv), Some(norm)) = (&self.conv1, &self.bn1) {
             return conv_norm_act(images, conv, norm, None, relu, "conv1", pass);
@@ -296,10 +295,10 @@ impl ResNet {
 }
 
 impl BackboneNetwork for ResNet {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let mut x = self.first(images, pass);
         if self.pools {
-            x = max_pool(x, Window::new(3).stride(2).padding(1));
+            x = pass.max_pool(x, Window::new(3).stride(2).padding(1));
         }
         let stages = [&self.layer1, &self.layer2, &self.layer3, &self.layer4];
         for block in stages.into_iter().flatten() {
@@ -366,7 +365,7 @@ impl Block {
     }
 
     /// `[N, H, W, I]` to `[N, H / stride, W / stride, O]`, ending at the point of the block's path.
-    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
         let (relu, none) = (Activation::Relu, Activation::Identity);
         let mut inner = conv_norm(x.clone(), &self.conv1, &self.bn1, relu, pass);
         let mut last = (&self.conv2, &self.bn2);

@@ -13,10 +13,9 @@
 //! Points: `conv1` and `conv5` before and after their ReLU, `maxpool`, every block (`stage2.0`, after its
 //! shuffle), and `pool`.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
 use potstill_ops::{
-    Activation, Conv2d, Conv2dConfig, Linear, Pass, PointSide, Scope, Window, channel_shuffle, conv_norm,
-    conv_norm_act, max_pool,
+    Activation, Conv2d, Conv2dConfig, ForwardPass, Linear, PointSide, Scope, Window, conv_norm, conv_norm_act,
 };
 
 use super::{
@@ -124,12 +123,12 @@ pub(crate) struct ShuffleNetV2 {
 }
 
 impl BackboneNetwork for ShuffleNetV2 {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let mut x = images;
         for (conv, norm) in units(&self.conv1) {
             x = conv_norm_act(x, conv, norm, None, Activation::Relu, "conv1", pass);
         }
-        x = max_pool(x, Window::new(3).stride(2).padding(1));
+        x = pass.max_pool(x, Window::new(3).stride(2).padding(1));
         x = pass.show("maxpool", PointSide::Post, x);
         for block in [&self.stage2, &self.stage3, &self.stage4].into_iter().flatten() {
             x = block.forward(x, pass);
@@ -177,22 +176,23 @@ impl Block {
     }
 
     /// `[N, H, W, I]` to `[N, H / stride, W / stride, O]`.
-    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
         let (left, right) = if self.branch1.is_empty() {
-            let half = x.dims()[3] / 2;
-            (x.clone().narrow(3, 0, half), x.narrow(3, half, half))
+            let half = pass.channels(&x) / 2;
+            (pass.narrow(x.clone(), 3, 0, half), pass.narrow(x, 3, half, half))
         } else {
             (x.clone(), x)
         };
         let left = through(&self.branch1, left, pass);
         let right = through(&self.branch2, right, pass);
-        let joined = channel_shuffle(Tensor::cat(vec![left, right], 3), 2);
-        pass.show(&self.path, PointSide::Post, joined)
+        let joined = pass.concat(vec![left, right], 3);
+        let shuffled = pass.shuffle(joined, 2);
+        pass.show(&self.path, PointSide::Post, shuffled)
     }
 }
 
 /// A path: no activation behind a convolution of each channel by itself, ReLU behind the others.
-fn through(branch: &Sequence, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+fn through<P: ForwardPass>(branch: &Sequence, x: P::Map, pass: &mut P) -> P::Map {
     units(branch).fold(x, |x, (conv, norm)| {
         let activation = match conv.config().groups {
             1 => Activation::Relu,

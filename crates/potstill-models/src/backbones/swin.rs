@@ -12,8 +12,8 @@
 //! Windows of 7x7 places, heads of 32 channels, every second block with shifted windows. Stochastic depth is
 //! left out. Points: `patch_embed`, every block (`layers.0.blocks.0`, without an activation), and `pool`.
 
-use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{LayerNorm, Linear, Mlp, Pass, PatchEmbed, PointSide, Scope, WindowAttention};
+use burn::module::Module;
+use potstill_ops::{ForwardPass, LayerNorm, Linear, Mlp, PatchEmbed, PointSide, Scope, WindowAttention};
 
 use super::{
     family::{Architecture, BackboneNetwork, Extent, Family},
@@ -133,7 +133,7 @@ struct Blocks {
 }
 
 impl BackboneNetwork for Swin {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let x = self.patch_embed.forward(images, pass);
         let mut x = pass.show("patch_embed", PointSide::Post, x);
         for stage in &self.layers {
@@ -165,13 +165,10 @@ impl PatchMerging {
     }
 
     /// `[N, H, W, C]` to `[N, H / 2, W / 2, 2 C]`; the four come column by column.
-    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
-        let [n, h, w, c] = x.dims();
-        let joined = x
-            .reshape([n * h / 2, 2, w / 2, 2, c])
-            .permute([0, 2, 3, 1, 4])
-            .reshape([n, h / 2, w / 2, 4 * c]);
-        self.reduction.forward(self.norm.forward(joined), pass)
+    fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
+        let joined = pass.merge_patches(x);
+        let joined = pass.layer_norm(joined, &self.norm);
+        pass.linear(joined, &self.reduction)
     }
 }
 
@@ -201,12 +198,13 @@ impl Block {
     }
 
     /// `[N, H, W, C]` to `[N, H, W, C]`.
-    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
-        let mixed = self
-            .attn
-            .forward(self.norm1.forward(x.clone()), self.shifted, pass);
-        let x = x + mixed;
-        let inner = self.mlp.forward(self.norm2.forward(x.clone()), pass);
-        pass.show(&self.path, PointSide::Post, x + inner)
+    fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
+        let mixed = pass.layer_norm(x.clone(), &self.norm1);
+        let mixed = pass.window_attention(mixed, &self.attn, self.shifted);
+        let x = pass.add(x, mixed);
+        let inner = pass.layer_norm(x.clone(), &self.norm2);
+        let inner = self.mlp.forward(inner, pass);
+        let sum = pass.add(x, inner);
+        pass.show(&self.path, PointSide::Post, sum)
     }
 }

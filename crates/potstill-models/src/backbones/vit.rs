@@ -16,7 +16,7 @@ use burn::{
     tensor::Tensor,
 };
 use potstill_ops::{
-    Attention, LayerNorm, Linear, Mlp, Pass, PatchEmbed, PointSide, Scope, show_tokens, tokens_of_map,
+    Attention, ForwardPass, LayerNorm, Linear, Mlp, PatchEmbed, PointSide, Scope, show_tokens, tokens_of_map,
 };
 
 use super::{
@@ -119,17 +119,17 @@ pub(crate) struct Vit {
 impl BackboneNetwork for Vit {
     /// The class token, `[N, 1, 1, C]`, before the last norm: each token is normalised by itself, so the head
     /// needs no other.
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let map = self.patch_embed.forward(images, pass);
         let map = pass.show("patch_embed", PointSide::Post, map);
-        let [n, height, width, channels] = map.dims();
-        let class = self.cls_token.val().expand([n, 1, channels]);
-        let mut tokens = Tensor::cat(vec![class, tokens_of_map(map)], 1) + self.pos_embed.val();
+        let [height, width] = pass.size(&map);
+        let places = tokens_of_map(map, pass);
+        let mut tokens = pass.with_class_token(places, &self.cls_token, &self.pos_embed);
         for (i, block) in self.blocks.iter().enumerate() {
             tokens = block.forward(tokens, pass);
             tokens = show_tokens(tokens, 1, [height, width], &format!("blocks.{i}"), pass);
         }
-        tokens.narrow(1, 0, 1).reshape([n, 1, 1, channels])
+        pass.narrow(tokens, 2, 0, 1)
     }
 }
 
@@ -152,11 +152,13 @@ impl Block {
         }
     }
 
-    /// `[N, T, C]` to `[N, T, C]`.
-    fn forward(&self, tokens: Tensor<3>, pass: &mut Pass<'_>) -> Tensor<3> {
-        let mixed = self.attn.forward(self.norm1.forward(tokens.clone()), pass);
-        let tokens = tokens + mixed;
-        let inner = self.mlp.forward(self.norm2.forward(tokens.clone()), pass);
-        tokens + inner
+    /// `[N, 1, T, C]` to `[N, 1, T, C]`.
+    fn forward<P: ForwardPass>(&self, tokens: P::Map, pass: &mut P) -> P::Map {
+        let mixed = pass.layer_norm(tokens.clone(), &self.norm1);
+        let mixed = self.attn.forward(mixed, pass);
+        let tokens = pass.add(tokens, mixed);
+        let inner = pass.layer_norm(tokens.clone(), &self.norm2);
+        let inner = self.mlp.forward(inner, pass);
+        pass.add(tokens, inner)
     }
 }

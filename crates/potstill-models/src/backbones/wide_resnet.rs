@@ -16,9 +16,10 @@
 //! A stage end before the activation is what the distillation benchmark takes from a teacher: the sum behind
 //! the next batch norm.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
 use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Linear, Pass, Point, PointSide, Scope, conv_norm, norm_act,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, ForwardPass, Linear, Point, PointSide, Scope, conv_norm,
+    norm_act,
 };
 
 use super::{
@@ -137,7 +138,7 @@ pub(crate) struct WideResNet {
 }
 
 impl BackboneNetwork for WideResNet {
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, images: P::Map, pass: &mut P) -> P::Map {
         let stem = self.conv1.forward(images, pass);
         let mut x = pass.show("conv1", PointSide::Post, stem);
         for block in [&self.block1, &self.block2, &self.block3]
@@ -189,7 +190,7 @@ impl Block {
 
     /// `[N, H, W, I]` to `[N, H / stride, W / stride, O]`. A shortcut with a convolution starts behind the
     /// first ReLU, one without before the batch norm.
-    fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
         let activated = norm_act(x.clone(), &self.bn1, Activation::Relu, &self.norm_path, pass);
         let inner = conv_norm(activated.clone(), &self.conv1, &self.bn2, Activation::Relu, pass);
         let inner = self.conv2.forward(inner, pass);
@@ -197,6 +198,7 @@ impl Block {
             Some(conv) => conv.forward(activated, pass),
             None => x,
         };
-        pass.show(&self.path, PointSide::Post, inner + shortcut)
+        let sum = pass.add(inner, shortcut);
+        pass.show(&self.path, PointSide::Post, sum)
     }
 }

@@ -1,7 +1,6 @@
 //! The head of a classification network: from the last map to one row of logits.
 
-use burn::tensor::Tensor;
-use potstill_ops::{Activation, LayerNorm, Linear, Pass, PointSide, global_avg_pool};
+use potstill_ops::{Activation, ForwardPass, LayerNorm, Linear, PointSide};
 
 use crate::named::{Named, module_of_parts};
 
@@ -67,21 +66,28 @@ impl ClassificationHead {
         self.pooling != Pooling::Embedding
     }
 
-    /// Logits `[N, K]` of a map `[N, H, W, C]`.
-    pub fn forward(&self, map: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
-        let normed = |x| match &self.norm {
-            Some(norm) => norm.get().forward(x),
+    /// Logits `[N, 1, 1, K]` of a map `[N, H, W, C]`.
+    pub fn forward<P: ForwardPass>(&self, map: P::Map, pass: &mut P) -> P::Map {
+        let normed = |x, pass: &mut P| match &self.norm {
+            Some(norm) => pass.layer_norm(x, norm.get()),
             None => x,
         };
         let embedding = match self.pooling {
-            Pooling::Mean => normed(global_avg_pool(map)),
-            Pooling::MeanOfNormed => global_avg_pool(normed(map)),
-            Pooling::Embedding => normed(map),
+            Pooling::Mean => {
+                let mean = pass.mean(map);
+                normed(mean, pass)
+            }
+            Pooling::MeanOfNormed => {
+                let map = normed(map, pass);
+                pass.mean(map)
+            }
+            Pooling::Embedding => normed(map, pass),
         };
-        let mut x = pass.show("pool", PointSide::Post, embedding).flatten(1, 3);
+        let mut x = pass.show("pool", PointSide::Post, embedding);
         if let Some(hidden) = &self.hidden {
-            x = self.activation.apply(hidden.get().forward(x, pass));
+            x = pass.linear(x, hidden.get());
+            x = pass.activate(x, self.activation);
         }
-        self.last.get().forward(x, pass)
+        pass.linear(x, self.last.get())
     }
 }

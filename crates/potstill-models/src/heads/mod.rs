@@ -134,7 +134,10 @@ impl Head {
     /// the last, a detector all, any other head the first.
     pub fn forward(&self, mut maps: Vec<Tensor<4>>, size: [usize; 2], pass: &mut Pass<'_>) -> Outputs {
         let logits = match self {
-            Self::Classification(head) => return Outputs::Logits(head.forward(maps.swap_remove(0), pass)),
+            Self::Classification(head) => {
+                let logits = head.forward(maps.swap_remove(0), pass);
+                return Outputs::Logits(logits.flatten(1, 3));
+            }
             Self::Fcn(head) => head.forward(maps.swap_remove(0), pass),
             Self::DeepLabV3(head) => head.forward(maps.swap_remove(0), pass),
             Self::Psp(head) => head.forward(&maps[0], pass),

@@ -13,7 +13,7 @@ use burn::{
 };
 
 use crate::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Mode, Pass, PointSide, Scope, channel_norm, conv_norm_act,
+    Activation, BatchNorm, Conv2d, Conv2dConfig, ForwardPass, PointSide, Scope, channel_norm, conv_norm_act,
     fast::DirectionCache, norm_act,
 };
 
@@ -40,21 +40,19 @@ impl CosineConv {
     }
 
     /// `[N, H, W, I]` to `[N, H, W, O]`.
-    pub fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    pub fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
         let directions = self.directions();
-        let factor = self.factor(&x);
+        // The scale over the length of the feature.
+        let factor = pass.inverse_length(x.clone(), &self.scale);
         let Conv2dConfig { inputs, outputs, .. } = *directions.config();
         // The factor of a place may be multiplied before or after: where there are fewer channels.
         if inputs < outputs {
-            directions.forward(x * factor, pass)
+            let x = pass.multiply(x, factor);
+            directions.forward(x, pass)
         } else {
-            directions.forward(x, pass) * factor
+            let y = directions.forward(x, pass);
+            pass.multiply(y, factor)
         }
-    }
-
-    /// The scale over the length of the feature, `[N, H, W, 1]`.
-    fn factor(&self, x: &Tensor<4>) -> Tensor<4> {
-        self.scale.val().reshape([1, 1, 1, 1]) / channel_norm(x.clone())
     }
 
     /// The convolution by rows of length one. That of a frozen network is worked out once.
@@ -117,16 +115,20 @@ impl KdLayer {
     }
 
     /// `x + alpha v`.
-    pub fn forward(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
-        let residual = self.vectors.forward(self.matches(x.clone(), pass), pass);
-        pass.show(&self.path, PointSide::Post, x + residual * self.alpha)
+    pub fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
+        let matches = self.matches(x.clone(), pass);
+        let residual = self.vectors.forward(matches, pass);
+        let residual = pass.times(residual, self.alpha);
+        let sum = pass.add(x, residual);
+        pass.show(&self.path, PointSide::Post, sum)
     }
 
     /// `relu(norm(scores))`.
-    fn matches(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    fn matches<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
         let (scores, matches) = (format!("{}.scores", self.path), format!("{}.matches", self.path));
-        if pass.mode() == Mode::Running && !pass.wants(&scores, PointSide::Post) {
-            let (directions, x) = (self.templates.directions(), x.clone() * self.templates.factor(&x));
+        if pass.folds() && !pass.wants(&scores, PointSide::Post) {
+            let factor = pass.inverse_length(x.clone(), &self.templates.scale);
+            let (directions, x) = (self.templates.directions(), pass.multiply(x, factor));
             return conv_norm_act(x, &directions, &self.norm, None, Activation::Relu, &matches, pass);
         }
         let found = self.templates.forward(x, pass);

@@ -6,10 +6,10 @@
 
 use std::fmt;
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
 use serde::{Deserialize, Serialize};
 
-use crate::{KdLayer, Pass, Point, Projector, Scope};
+use crate::{ForwardPass, KdLayer, Point, Projector, Scope};
 
 /// A layer that is to be put into a network, and where. In a `config.json` it is one flat table:
 /// `{"path": "letkd.penultimate", "point": "layer3.2", "kind": "kd-layer", "templates": 64, "alpha": 1.0}`.
@@ -102,7 +102,7 @@ pub(crate) enum Layer {
 
 impl Layer {
     /// `[N, H, W, I]` to `[N, H, W, O]`, ending at the point of the layer's path.
-    pub fn forward(&self, map: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    pub fn forward<P: ForwardPass>(&self, map: P::Map, pass: &mut P) -> P::Map {
         match self {
             Self::KdLayer(layer) => layer.forward(map, pass),
             Self::Projector(layer) => layer.forward(map, pass),

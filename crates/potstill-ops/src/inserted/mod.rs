@@ -12,7 +12,7 @@ use burn::{
     tensor::Device,
 };
 
-use crate::{Pass, Scope};
+use crate::{Pass, Scope, Trace};
 
 pub use kd_layer::{CosineConv, KdLayer};
 pub(crate) use layer::Layer;
@@ -68,6 +68,11 @@ impl<M> Inserted<M> {
     /// Runs the module in a pass in which its layers stand at their points.
     pub fn forward<R>(&self, pass: &mut Pass<'_>, run: impl FnOnce(&M, &mut Pass<'_>) -> R) -> R {
         pass.with_layers(&self.layers, |pass| run(&self.module, pass))
+    }
+
+    /// Traces the module while its layers stand at their points.
+    pub fn trace<R>(&self, trace: &mut Trace, run: impl FnOnce(&M, &mut Trace) -> R) -> R {
+        trace.with_layers(&self.layers, |trace| run(&self.module, trace))
     }
 }
 

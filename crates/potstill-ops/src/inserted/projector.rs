@@ -4,9 +4,9 @@
 //! Chen, Mei, Zhang, Wang, Feng and Chen, "Knowledge Distillation with the Reused Teacher Classifier", CVPR
 //! 2022, section 3.2.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
 
-use crate::{Activation, BatchNorm, Conv2d, Conv2dConfig, Pass, Scope, conv_norm, conv_norm_act};
+use crate::{Activation, BatchNorm, Conv2d, Conv2dConfig, ForwardPass, Scope, conv_norm, conv_norm_act};
 
 /// A 1x1 convolution to `outputs / reduction` channels, a 3x3 and a 1x1 one to `outputs`, none with a bias,
 /// each with batch norm and ReLU: `[N, H, W, I]` to `[N, H, W, O]`.
@@ -51,7 +51,7 @@ impl Projector {
     }
 
     /// `[N, H, W, I]` to `[N, H, W, O]`.
-    pub fn forward(&self, mut x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    pub fn forward<P: ForwardPass>(&self, mut x: P::Map, pass: &mut P) -> P::Map {
         let relu = Activation::Relu;
         let mut units = self.transfer.chunks(3).peekable();
         while let Some(unit) = units.next() {
