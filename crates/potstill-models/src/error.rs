@@ -60,6 +60,14 @@ pub enum ModelError {
         /// The difference.
         what: String,
     },
+    /// A network that cannot be written as an ONNX file.
+    #[error("`{model}` cannot be written as an ONNX file: {reason}")]
+    Export {
+        /// The network.
+        model: String,
+        /// Why not.
+        reason: String,
+    },
     /// A network that gives other outputs than are needed.
     #[error(transparent)]
     Output(#[from] crate::OutputError),

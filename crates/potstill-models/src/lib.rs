@@ -7,6 +7,7 @@
 //!   on it.
 //! * [`Network`] is a network of a program's own, which a [`Model`] can hold as well.
 //! * [`probe`] runs a model once and tells its points, map sizes and cost; [`outline`] makes a tree of that.
+//! * [`onnx_file`] writes a network as an ONNX file.
 //! * [`weights`] reads PyTorch and safetensors files strictly and writes safetensors under PyTorch's names.
 
 mod assembly;
@@ -25,6 +26,7 @@ mod named;
 mod names;
 mod necks;
 mod onnx;
+mod onnx_export;
 mod outline;
 mod outputs;
 mod own_network;
@@ -49,6 +51,7 @@ pub use model::Model;
 pub use names::{Names, Scheme};
 pub use necks::{ExtraLevels, FpnConfig, NeckConfig};
 pub use onnx::{OnnxModel, OnnxOutputs};
+pub use onnx_export::{Enlargement, IMAGES, LOGITS, OnnxOptions, PixelInput, onnx_file, tensor_name};
 pub use outline::{OutlineRow, outline};
 pub use outputs::{OutputError, OutputKind, Outputs};
 pub use own_network::{Network, NetworkDescription};

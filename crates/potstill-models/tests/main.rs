@@ -15,6 +15,7 @@ mod inserted;
 mod names;
 mod one_piece;
 mod one_stage;
+mod onnx_export;
 mod onnx_outputs;
 mod own_network;
 mod points;
