@@ -53,7 +53,7 @@ fn row(entry: &ModelEntry, folder: &Path) -> Result<(), Box<dyn Error>> {
 
     let mut stream = Seed::new(0).stream("images", &[]);
     let shape = [IMAGES, height, width, image[2]];
-    let images = drawn(&shape, &mut stream, |stream| stream.normal());
+    let images = drawn(&shape, &mut stream, Stream::normal);
     let expected = Model::logits(&Frozen::new(&network), images.clone())?;
     let asked = OnnxOutputs::of(OutputKind::Logits, Some(network.classes()));
     let read = OnnxModel::open(&file, &asked, image)?;

@@ -4,7 +4,7 @@ use burn::tensor::Tensor;
 use potstill_ops::{ForwardPass, NormRule, Pass, Point, Scope, Trace, TracedMap};
 
 use crate::{
-    Backbone, DetectorFacts, Outputs,
+    Backbone, DetectorFacts, Outputs, Stage,
     backbones::{Architecture, Extent},
     heads::{DetectorConfig, FcnHead, Head, HeadConfig, Pyramid},
     levels::Levels,
@@ -167,13 +167,23 @@ impl Assembly {
         outputs
     }
 
-    /// Traces the way from images to the logits of a classification network; `None` of any other.
+    /// Traces the way from images to the logits of a classification network or of a segmenter; `None` of any other, and of one with a neck.
     pub fn trace(&self, images: TracedMap, trace: &mut Trace) -> Option<TracedMap> {
-        let (Head::Classification(head), backbone) = (self.head.get(), &self.backbone) else {
+        if self.neck.is_some() {
             return None;
-        };
-        let map = trace.within(backbone.path(), |trace| backbone.get().forward(images, trace));
-        Some(trace.within(self.head.path(), |trace| head.forward(map, trace)))
+        }
+        let backbone = self.backbone.get();
+        let maps = trace.within(self.backbone.path(), |trace| {
+            let last = backbone.forward(images, trace);
+            match self.wanted() {
+                None => Some(vec![last]),
+                Some(wanted) => {
+                    let paths = wanted.iter().map(|stage| &stage.end.post.path);
+                    paths.map(|path| trace.map_at(path)).collect()
+                }
+            }
+        });
+        trace.within(self.head.path(), |trace| self.head.get().trace(maps?, trace))
     }
 
     /// Runs up to the head, and through it only if one of these points lies there.
@@ -197,14 +207,9 @@ impl Assembly {
     fn maps(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> (Vec<Tensor<4>>, Option<Tensor<4>>) {
         let (path, backbone) = (self.backbone.path(), self.backbone.get());
         let architecture = backbone.architecture();
-        let mut wanted = match (self.head.get(), &self.neck) {
-            (Head::Classification(_), _) => {
-                let map = pass.within(path, |pass| backbone.forward(images, pass));
-                return (vec![map], None);
-            }
-            (_, Some(_)) => self.levels.of(architecture),
-            (Head::LrAspp(_), None) => vec![architecture.fine(), backbone.last_stage()],
-            (_, None) => vec![backbone.last_stage()],
+        let Some(mut wanted) = self.wanted() else {
+            let map = pass.within(path, |pass| backbone.forward(images, pass));
+            return (vec![map], None);
         };
         let levels = wanted.len();
         wanted.extend(self.auxiliary.as_ref().map(|_| architecture.auxiliary()));
@@ -216,6 +221,18 @@ impl Assembly {
             None => maps,
         };
         (maps, earlier)
+    }
+
+    /// The stages whose last maps the neck or the head reads, fine to coarse; `None` where the head reads what a whole backbone gives.
+    fn wanted(&self) -> Option<Vec<Stage>> {
+        let backbone = self.backbone.get();
+        let architecture = backbone.architecture();
+        Some(match (self.head.get(), &self.neck) {
+            (Head::Classification(_), _) => return None,
+            (_, Some(_)) => self.levels.of(architecture),
+            (Head::LrAspp(_), None) => vec![architecture.fine(), backbone.last_stage()],
+            (_, None) => vec![backbone.last_stage()],
+        })
     }
 
     /// Whether there is an auxiliary classifier; `None` of a network that is no segmenter.

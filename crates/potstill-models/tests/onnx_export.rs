@@ -272,17 +272,46 @@ fn a_point_that_is_not_there_is_refused_by_name() {
     );
 }
 
+/// Segmenters of each head on small backbones: logits of each place, before they are enlarged.
 #[test]
-fn other_networks_than_classifiers_are_refused() {
-    let network =
-        find("fcn_cifar_resnet20").map(|entry| entry.build(BuildOptions::default(), &scope()).unwrap());
-    let network = network.unwrap();
+fn segmenters_are_written() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, size) in [
+        ("fcn_cifar_resnet8", 32),
+        ("deeplabv3_cifar_resnet8", 32),
+        ("lraspp_mobilenet_v3_small", 64),
+        // Maps of 8x8, which six bins do not divide.
+        ("pspnet_cifar_resnet8", 32),
+    ] {
+        let network = filled(name, None);
+        let file = folder.path().join("network.onnx");
+        let options = OnnxOptions::default();
+        onnx_file(&network, [size, size, 3], &options, BTreeMap::new())
+            .unwrap()
+            .write(&file)
+            .unwrap();
+        let asked = OnnxOutputs::of(OutputKind::DenseLogits, Some(10));
+        let read = OnnxModel::open(&file, &asked, [size, size, 3]).unwrap();
+        let images = images(2, size, DType::F32);
+        let frozen = Frozen::new(&network);
+        let expected = frozen
+            .get()
+            .forward(images.clone(), &mut Pass::new(Mode::Running));
+        let found = read.forward(images, &mut Pass::new(Mode::Running)).unwrap();
+        let [expected, found] = [expected, found].map(|outputs| outputs.into_dense_logits().unwrap().logits);
+        assert_eq!(found.dims(), expected.dims(), "{name}");
+        near(name, &values(&found), &values(&expected));
+    }
+}
+
+#[test]
+fn detectors_are_refused() {
+    let entry = find("fastestdet").unwrap();
+    let network = entry.build(BuildOptions::default(), &scope()).unwrap();
+    let [height, width] = entry.input;
     let options = OnnxOptions::default();
-    let error = onnx_file(&network, [32, 32, 3], &options, BTreeMap::new()).unwrap_err();
-    assert!(
-        error.to_string().contains("it gives logits for each pixel"),
-        "{error}"
-    );
+    let error = onnx_file(&network, [height, width, 3], &options, BTreeMap::new()).unwrap_err();
+    assert!(error.to_string().contains("it gives boxes of objects"), "{error}");
 }
 
 /// Height and width are open where nothing depends on them, and the file computes the same at another size.

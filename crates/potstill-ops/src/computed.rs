@@ -7,9 +7,9 @@ use burn::{
 
 use crate::{
     Activation, BatchNorm, Border, Conv2d, ForwardPass, Gate, LayerNorm, Linear, Mode, Pass, PointSide,
-    Window, WindowAttention,
+    Window, WindowAttention, adaptive_avg_pool,
     attention::attend,
-    avg_pool, channel_norm, channel_shuffle, global_avg_pool, max_pool,
+    avg_pool, channel_norm, channel_shuffle, global_avg_pool, max_pool, resize_bilinear,
     unit::{fused, normalised},
 };
 
@@ -109,6 +109,14 @@ impl ForwardPass for Pass<'_> {
 
     fn mean(&mut self, x: Tensor<4>) -> Tensor<4> {
         global_avg_pool(x)
+    }
+
+    fn adaptive_avg_pool(&mut self, x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
+        adaptive_avg_pool(x, size)
+    }
+
+    fn resize_bilinear(&mut self, x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {
+        resize_bilinear(x, size)
     }
 
     fn shuffle(&mut self, x: Tensor<4>, groups: usize) -> Tensor<4> {

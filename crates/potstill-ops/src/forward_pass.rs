@@ -84,6 +84,12 @@ pub trait ForwardPass: Sized {
     /// The mean over all places, `[N, 1, 1, C]`.
     fn mean(&mut self, x: Self::Map) -> Self::Map;
 
+    /// Means over a grid of this many bins, as PyTorch's adaptive pooling.
+    fn adaptive_avg_pool(&mut self, x: Self::Map, size: [usize; 2]) -> Self::Map;
+
+    /// A map of this height and width, bilinear between the places' centres.
+    fn resize_bilinear(&mut self, x: Self::Map, size: [usize; 2]) -> Self::Map;
+
     /// The channels of `groups` groups, dealt out one of each in turn.
     fn shuffle(&mut self, x: Self::Map, groups: usize) -> Self::Map;
 

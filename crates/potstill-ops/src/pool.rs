@@ -92,6 +92,16 @@ pub fn global_avg_pool(x: Tensor<4>) -> Tensor<4> {
     x.reshape([n, h * w, c]).mean_dim(1).reshape([n, 1, 1, c])
 }
 
+/// What each of `to` bins takes of each of `from` rows, bin by bin: the rows `floor(i from / to) .. ceil((i + 1) from / to)`.
+pub(crate) fn mean_weights(from: usize, to: usize) -> Vec<f64> {
+    let mut weights = vec![0.0; to * from];
+    for (i, bin) in weights.chunks_mut(from).enumerate() {
+        let (first, end) = (i * from / to, ((i + 1) * from).div_ceil(to));
+        bin[first..end].fill(1.0 / (end - first) as f64);
+    }
+    weights
+}
+
 /// Means over a grid of `size` bins, rows `floor(i H / h) .. ceil((i + 1) H / h)` as in PyTorch: `[N, H, W, C]` to
 /// `[N, h, w, C]`.
 pub fn adaptive_avg_pool(x: Tensor<4>, size: [usize; 2]) -> Tensor<4> {

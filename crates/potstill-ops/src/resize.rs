@@ -48,7 +48,7 @@ pub fn resize_bilinear(x: Tensor<4>, [height, width]: [usize; 2]) -> Tensor<4> {
 }
 
 /// What each of `to` pixels takes of each of `from` pixels, row by row.
-fn bilinear_weights(from: usize, to: usize) -> Vec<f64> {
+pub(crate) fn bilinear_weights(from: usize, to: usize) -> Vec<f64> {
     let mut weights = vec![0.0; to * from];
     for (i, row) in weights.chunks_mut(from).enumerate() {
         let centre = ((i as f64 + 0.5) * from as f64 / to as f64 - 0.5).max(0.0);

@@ -25,11 +25,9 @@ pub fn show_tokens<P: ForwardPass>(
     let map = pass.reshape(places, [height, width, channels]);
     let map = pass.show(path, PointSide::Post, map);
     let shown = tokens_of_map(map, pass);
-    match leading {
-        0 => shown,
-        _ => {
-            let before = pass.narrow(tokens, 2, 0, leading);
-            pass.concat(vec![before, shown], 2)
-        }
+    if leading == 0 {
+        return shown;
     }
+    let before = pass.narrow(tokens, 2, 0, leading);
+    pass.concat(vec![before, shown], 2)
 }

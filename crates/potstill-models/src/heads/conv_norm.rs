@@ -1,7 +1,6 @@
 //! A convolution with its batch norm under the names that a head gives them.
 
-use burn::tensor::Tensor;
-use potstill_ops::{Activation, BatchNorm, Conv2d, Conv2dConfig, Pass, Scope, conv_norm};
+use potstill_ops::{Activation, BatchNorm, Conv2d, Conv2dConfig, ForwardPass, Scope, conv_norm};
 
 use crate::named::{Named, module_of_parts};
 
@@ -30,7 +29,7 @@ impl ConvNorm {
     }
 
     /// Both with a ReLU behind them, at no named point: `[N, H, W, I]` to `[N, H, W, O]`.
-    pub fn relu(&self, x: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    pub fn relu<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
         conv_norm(x, self.conv.get(), self.norm.get(), Activation::Relu, pass)
     }
 }

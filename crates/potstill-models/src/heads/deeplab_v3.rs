@@ -1,9 +1,6 @@
 //! The head of DeepLabV3 (Chen et al. 2017, "Rethinking Atrous Convolution", section 3.3), as torchvision's `DeepLabHead` has it.
 
-use burn::tensor::Tensor;
-use potstill_ops::{
-    Activation, Conv2d, Conv2dConfig, Pass, PointSide, Scope, conv_norm_act, global_avg_pool, resize_bilinear,
-};
+use potstill_ops::{Activation, Conv2d, Conv2dConfig, ForwardPass, PointSide, Scope, conv_norm_act};
 
 use super::conv_norm::ConvNorm;
 use crate::named::{Named, module_of_parts};
@@ -44,7 +41,7 @@ impl DeepLabV3Head {
     }
 
     /// Logits `[N, h, w, K]` of a map `[N, h, w, C]`.
-    pub fn forward(&self, map: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    pub fn forward<P: ForwardPass>(&self, map: P::Map, pass: &mut P) -> P::Map {
         let relu = Activation::Relu;
         let views = self.views.get().forward(map, pass);
         let (conv, norm) = self.project.get().parts();
@@ -85,14 +82,15 @@ impl Views {
         }
     }
 
-    fn forward(&self, map: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
-        let [_, height, width, _] = map.dims();
+    fn forward<P: ForwardPass>(&self, map: P::Map, pass: &mut P) -> P::Map {
+        let size = pass.size(&map);
         let mut views = Vec::new();
         for view in [&self.first, &self.near, &self.middle, &self.far] {
             views.push(view.get().relu(map.clone(), pass));
         }
-        let pooled = self.pooled.get().relu(global_avg_pool(map), pass);
-        views.push(resize_bilinear(pooled, [height, width]));
-        Tensor::cat(views, 3)
+        let pooled = pass.mean(map);
+        let pooled = self.pooled.get().relu(pooled, pass);
+        views.push(pass.resize_bilinear(pooled, size));
+        pass.concat(views, 3)
     }
 }

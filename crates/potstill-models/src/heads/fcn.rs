@@ -1,8 +1,7 @@
 //! The head of a fully convolutional segmenter (Long, Shelhamer and Darrell 2015), as torchvision's `FCNHead`
 //! and MMSegmentation's have it. Beside other heads it is the auxiliary classifier.
 
-use burn::tensor::Tensor;
-use potstill_ops::{Activation, Conv2d, Conv2dConfig, Pass, PointSide, Scope, conv_norm_act};
+use potstill_ops::{Activation, Conv2d, Conv2dConfig, ForwardPass, PointSide, Scope, conv_norm_act};
 
 use super::conv_norm::ConvNorm;
 use crate::named::{Named, module_of_parts};
@@ -66,7 +65,7 @@ impl FcnHead {
     }
 
     /// Logits `[N, h, w, K]` of a map `[N, h, w, C]`.
-    pub fn forward(&self, map: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+    pub fn forward<P: ForwardPass>(&self, map: P::Map, pass: &mut P) -> P::Map {
         let (conv, norm) = self.unit.get().parts();
         let (relu, names) = (Activation::Relu, self.names);
         let x = conv_norm_act(map, conv, norm, None, relu, names.activation, pass);

@@ -1,9 +1,6 @@
 //! The head of MobileNetV3's segmenter (Howard et al. 2019, section 6.4), as torchvision's `LRASPPHead` has it.
 
-use burn::tensor::{Tensor, activation::sigmoid};
-use potstill_ops::{
-    Activation, Conv2d, Conv2dConfig, Pass, PointSide, Scope, conv_norm, global_avg_pool, resize_bilinear,
-};
+use potstill_ops::{Activation, Conv2d, Conv2dConfig, ForwardPass, Gate, PointSide, Scope, conv_norm};
 
 use super::conv_norm::ConvNorm;
 use crate::named::{Named, module_of_parts};
@@ -41,14 +38,21 @@ impl LrAsppHead {
     }
 
     /// Logits `[N, h, w, K]` of a fine map `[N, h, w, C]` and a deep one.
-    pub fn forward(&self, [low, high]: [Tensor<4>; 2], pass: &mut Pass<'_>) -> Tensor<4> {
+    pub fn forward<P: ForwardPass>(&self, [low, high]: [P::Map; 2], pass: &mut P) -> P::Map {
         let (conv, norm) = self.cbr.get().parts();
-        let weights = self.scale.get().forward(global_avg_pool(high.clone()), pass);
-        let x = conv_norm(high, conv, norm, Activation::Relu, pass) * sigmoid(weights);
+        let mean = pass.mean(high.clone());
+        let weights = self.scale.get().forward(mean, pass);
+        let x = conv_norm(high, conv, norm, Activation::Relu, pass);
+        let weights = pass.gate(weights, Gate::Sigmoid);
+        let x = pass.multiply(x, weights);
         let x = pass.show("cbr", PointSide::Post, x);
-        let [_, height, width, _] = low.dims();
-        let x = resize_bilinear(x, [height, width]);
-        let logits = self.low.get().forward(low, pass) + self.high.get().forward(x, pass);
+        let size = pass.size(&low);
+        let x = pass.resize_bilinear(x, size);
+        let (low, high) = (
+            self.low.get().forward(low, pass),
+            self.high.get().forward(x, pass),
+        );
+        let logits = pass.add(low, high);
         pass.show("low_classifier", PointSide::Post, logits)
     }
 }

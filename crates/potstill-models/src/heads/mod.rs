@@ -11,7 +11,7 @@ mod psp;
 mod regions;
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Pass, Point, Scope};
+use potstill_ops::{Pass, Point, Scope, Trace, TracedMap};
 
 use crate::{DenseLogits, Detections, DetectorFacts, Outputs};
 
@@ -128,6 +128,20 @@ impl Head {
             Self::TwoStage(head) => Some(head.rules().into()),
             _ => None,
         }
+    }
+
+    /// Traces the way from the maps that it reads, fine to coarse, to its logits: one row for each image, `[N, 1, 1, K]`, or one for each
+    /// place. `None` of a detector's head.
+    pub fn trace(&self, mut maps: Vec<TracedMap>, trace: &mut Trace) -> Option<TracedMap> {
+        let (first, deep) = (maps.first().copied()?, maps.pop()?);
+        Some(match self {
+            Self::Classification(head) => head.forward(first, trace),
+            Self::Fcn(head) => head.forward(first, trace),
+            Self::DeepLabV3(head) => head.forward(first, trace),
+            Self::Psp(head) => head.forward(&first, trace),
+            Self::LrAspp(head) => head.forward([first, deep], trace),
+            Self::TwoStage(_) | Self::OneStage(_) => return None,
+        })
     }
 
     /// Outputs of the maps `[N, h, w, C]` that it reads, fine to coarse, for images of this size `[H, W]`. LR-ASPP reads the first and

@@ -1,10 +1,6 @@
 //! The head of PSPNet (Zhao et al. 2017, section 3.2), with MMSegmentation's names.
 
-use burn::tensor::Tensor;
-use potstill_ops::{
-    Activation, Conv2d, Conv2dConfig, Pass, PointSide, Scope, adaptive_avg_pool, conv_norm_act,
-    resize_bilinear,
-};
+use potstill_ops::{Activation, Conv2d, Conv2dConfig, ForwardPass, PointSide, Scope, conv_norm_act};
 
 use super::conv_norm::ConvNorm;
 use crate::named::{Named, module_of_parts};
@@ -58,17 +54,19 @@ impl PspHead {
     }
 
     /// Logits `[N, h, w, K]` of a map `[N, h, w, C]`.
-    pub fn forward(&self, map: &Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
-        let [_, height, width, _] = map.dims();
+    pub fn forward<P: ForwardPass>(&self, map: &P::Map, pass: &mut P) -> P::Map {
+        let size = pass.size(map);
         let mut views = vec![map.clone()];
         let units = [&self.whole, &self.halves, &self.thirds, &self.sixths];
         for (unit, grid) in units.into_iter().zip(GRIDS) {
-            let pooled = adaptive_avg_pool(map.clone(), [grid; 2]);
-            views.push(resize_bilinear(unit.get().relu(pooled, pass), [height, width]));
+            let pooled = pass.adaptive_avg_pool(map.clone(), [grid; 2]);
+            let view = unit.get().relu(pooled, pass);
+            views.push(pass.resize_bilinear(view, size));
         }
         let (conv, norm) = self.bottleneck.get().parts();
         let relu = Activation::Relu;
-        let x = conv_norm_act(Tensor::cat(views, 3), conv, norm, None, relu, "bottleneck", pass);
+        let joined = pass.concat(views, 3);
+        let x = conv_norm_act(joined, conv, norm, None, relu, "bottleneck", pass);
         let logits = self.conv_seg.get().forward(x, pass);
         pass.show("conv_seg", PointSide::Post, logits)
     }

@@ -34,12 +34,11 @@ impl Lowering<'_> {
             Attribute::Int("group", groups as i64),
         ];
         let folded = norm.filter(|_| !self.keep_norms);
-        let kernels = match folded {
-            Some(norm) => self.folded(weight, bias, norm),
-            None => {
-                let bias = bias.map(|bias| self.weight(bias));
-                (self.weight(weight), bias)
-            }
+        let kernels = if let Some(norm) = folded {
+            self.folded(weight, bias, norm)
+        } else {
+            let bias = bias.map(|bias| self.weight(bias));
+            (self.weight(weight), bias)
         };
         let inputs: Vec<&str> = [Some(&x), Some(&kernels.0), kernels.1.as_ref()]
             .into_iter()
@@ -75,9 +74,9 @@ impl Lowering<'_> {
         let mut kernels = numbers(weight);
         let each = (kernels.len() / scale.len().max(1)).max(1);
         for (kernel, scale) in kernels.chunks_mut(each).zip(&scale) {
-            kernel
-                .iter_mut()
-                .for_each(|value| *value = (f64::from(*value) * scale) as f32);
+            for value in kernel {
+                *value = (f64::from(*value) * scale) as f32;
+            }
         }
         let shift: Vec<f32> = (0..scale.len())
             .map(|at| {

@@ -84,6 +84,7 @@ impl<'a> Lowering<'a> {
             Operation::MaxPool(window) => self.pool(map, x, "MaxPool", *window, None),
             Operation::AvgPool(window, border) => self.pool(map, x, "AveragePool", *window, Some(*border)),
             Operation::Mean => self.mean(map, x),
+            Operation::Resample { rows, columns } => self.resample(map, x, [rows, columns]),
             Operation::Shuffle(groups) => self.shuffle(map, x, *groups),
             Operation::Subsample(stride) => self.subsample(map, x, *stride),
             Operation::PadChannels(around) => self.pad_channels(map, x, *around),
@@ -114,28 +115,30 @@ impl<'a> Lowering<'a> {
 
     /// Makes a map one of the outputs.
     pub fn output(&mut self, map: TracedMap, name: &str) {
-        let form = match self.tensors[map.0].made() {
+        let form = match self.made(map) {
             Form::Last => Form::First,
             form => form,
         };
-        let form = if name == super::LOGITS { Form::Rows } else { form };
+        self.output_in(map, form, name);
+    }
+
+    /// Makes a map one of the outputs, in this form.
+    pub fn output_in(&mut self, map: TracedMap, form: Form, name: &str) {
         let tensor = self.get(map, form);
         if tensor != name {
             self.graph.node_as("Identity", &[&tensor], vec![], name);
         }
         let [height, width, channels] = self.size(map);
         let open = |size: usize| self.traced.is_sized.then_some(size);
-        match form {
-            Form::Rows => self.graph.output(name, &[None, Some(channels)]),
-            _ => {
-                let [height, width] = if height * width == 1 {
-                    [Some(1); 2]
-                } else {
-                    [open(height), open(width)]
-                };
-                self.graph.output(name, &[None, Some(channels), height, width]);
-            }
+        if form == Form::Rows {
+            return self.graph.output(name, &[None, Some(channels)]);
         }
+        let [height, width] = if height * width == 1 {
+            [Some(1); 2]
+        } else {
+            [open(height), open(width)]
+        };
+        self.graph.output(name, &[None, Some(channels), height, width]);
     }
 
     pub fn finish(self, mut metadata: Vec<(String, String)>) -> OnnxFile {

@@ -144,6 +144,13 @@ impl Lowering<'_> {
         }
     }
 
+    pub(super) fn resample(&mut self, map: TracedMap, x: TracedMap, [rows, columns]: [&Weight; 2]) {
+        let x = self.get(x, Form::First);
+        let [rows, columns] = [rows, columns].map(|matrix| self.weight(matrix));
+        let mixed = self.inner("MatMul", &[&rows, &x], vec![]);
+        self.emit(map, Form::First, "MatMul", &[&mixed, &columns], vec![]);
+    }
+
     /// One operator that leaves height and width open, where three would fix them.
     pub(super) fn shuffle(&mut self, map: TracedMap, x: TracedMap, groups: usize) {
         let x = self.get(x, Form::First);

@@ -17,8 +17,8 @@ use potstill_ops::{Point, PointSide, Trace, TracedGraph, TracedMap};
 
 pub use pixels::{Enlargement, PixelInput};
 
-use self::lowering::Lowering;
-use crate::{Model, ModelError};
+use self::{forms::Form, lowering::Lowering};
+use crate::{Model, ModelError, OutputKind};
 
 /// How a network is written as an ONNX file.
 #[derive(Debug, Clone, Default)]
@@ -36,7 +36,7 @@ pub struct OnnxOptions {
 
 /// The name of the input: images `[N, C, H, W]`.
 pub const IMAGES: &str = "images";
-/// The name of the first output: logits `[N, K]`.
+/// The name of the first output: logits `[N, K]`, or `[N, K, h, w]` of a segmenter, before they are enlarged to the image.
 pub const LOGITS: &str = "logits";
 
 /// The name of the tensor of a point in an exported file.
@@ -64,7 +64,7 @@ pub fn tensor_name(point: &Point) -> String {
 /// ```
 ///
 /// # Errors
-/// [`ModelError::Export`]: a network without one row of logits, a program's own, a point that it does not have.
+/// [`ModelError::Export`]: a detector, a segmenter with a pyramid, ENet, a program's own network, a point that it does not have.
 /// [`ModelError::Input`]: images that it does not take.
 pub fn onnx_file(
     network: &Model,
@@ -81,7 +81,7 @@ pub fn onnx_file(
     let (mut trace, images) = Trace::new(image, options.points.clone());
     let logits = network.trace(images, &mut trace).ok_or_else(|| {
         refused(format!(
-            "it gives {}, and only classification networks of the registry are written so far",
+            "it gives {}, and what is written so far are the registry's classification networks and its segmenters without a pyramid",
             network.output_kind()
         ))
     })?;
@@ -96,7 +96,11 @@ pub fn onnx_file(
         lowering.label(*map, &tensor_name(point));
     }
     lowering.run(options.pixels.as_ref());
-    lowering.output(logits, LOGITS);
+    let form = match network.output_kind() {
+        OutputKind::Logits => Form::Rows,
+        OutputKind::DenseLogits | OutputKind::Boxes | OutputKind::Masks => Form::First,
+    };
+    lowering.output_in(logits, form, LOGITS);
     for (name, map) in &points {
         lowering.output(*map, name);
     }

@@ -80,6 +80,14 @@ impl Trace {
         (trace, TracedMap(0))
     }
 
+    /// The map that the network went on with at a point of this path below the present one, after its activation.
+    pub fn map_at(&self, path: &str) -> Option<TracedMap> {
+        let path = self.full(path);
+        let mut points = self.points.iter().rev();
+        let met = points.find(|(point, _)| point.side == PointSide::Post && point.path == path);
+        met.map(|(_, map)| *map)
+    }
+
     /// Ends the trace.
     pub fn finish(self) -> TracedGraph {
         TracedGraph {

@@ -67,6 +67,7 @@ impl TracedNorm {
 /// What an operation does with its maps `[N, H, W, C]`; the words are those of [`ForwardPass`](crate::ForwardPass).
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "fields are those of the layers of the same names")]
+#[allow(clippy::large_enum_variant, reason = "a network has some hundred steps")]
 pub enum Operation {
     /// Makes the images: the network's input.
     Images,
@@ -107,6 +108,8 @@ pub enum Operation {
     AvgPool(Window, Border),
     /// The mean over all places.
     Mean,
+    /// Rows and columns mixed anew: each is multiplied by a matrix, `[H', H]` from the left and `[W, W']` from the right.
+    Resample { rows: Weight, columns: Weight },
     /// The channels of so many groups, dealt out one of each in turn.
     Shuffle(usize),
     /// Every so-manieth row and column.

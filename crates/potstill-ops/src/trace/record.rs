@@ -2,12 +2,15 @@
 
 use std::mem;
 
-use burn::{module::Param, tensor::Tensor};
+use burn::{
+    module::Param,
+    tensor::{Device, Tensor, TensorData},
+};
 
 use super::{Operation, Trace, TracedMap, TracedNorm, Weight};
 use crate::{
     Activation, BatchNorm, Border, Conv2d, Conv2dConfig, ForwardPass, Gate, LayerNorm, Linear, Point,
-    PointSide, Window, WindowAttention,
+    PointSide, Window, WindowAttention, pool::mean_weights, resize::bilinear_weights,
 };
 
 impl ForwardPass for Trace {
@@ -146,6 +149,14 @@ impl ForwardPass for Trace {
         self.push(Operation::Mean, [x], [1, 1, channels])
     }
 
+    fn adaptive_avg_pool(&mut self, x: TracedMap, size: [usize; 2]) -> TracedMap {
+        self.resample(x, size, mean_weights)
+    }
+
+    fn resize_bilinear(&mut self, x: TracedMap, size: [usize; 2]) -> TracedMap {
+        self.resample(x, size, bilinear_weights)
+    }
+
     fn shuffle(&mut self, x: TracedMap, groups: usize) -> TracedMap {
         self.keeping_size(Operation::Shuffle(groups), x)
     }
@@ -271,6 +282,30 @@ impl Trace {
         } = window;
         let slid = |size: usize, d: usize| (size + 2 * padding[d]).saturating_sub(kernel[d]) / stride[d] + 1;
         [slid(height, 0), slid(width, 1), channels]
+    }
+
+    /// A map of this height and width, whose rows and columns take of the old ones what `weights` says.
+    fn resample(
+        &mut self,
+        x: TracedMap,
+        size: [usize; 2],
+        weights: fn(usize, usize) -> Vec<f64>,
+    ) -> TracedMap {
+        self.is_sized = true;
+        let [height, width, channels] = self.size_of(x);
+        if [height, width] == size {
+            return x;
+        }
+        let matrix = |from: usize, to: usize| {
+            let weights = weights(from, to).into_iter().map(|weight| weight as f32);
+            let data = TensorData::new(weights.collect::<Vec<f32>>(), [to, from]);
+            Tensor::<2>::from_data(data, &Device::flex())
+        };
+        let operation = Operation::Resample {
+            rows: Weight::made(matrix(height, size[0])),
+            columns: Weight::made(matrix(width, size[1]).transpose()),
+        };
+        self.push(operation, [x], [size[0], size[1], channels])
     }
 
     fn attention(&mut self, rows: TracedMap, heads: usize, bias: Option<Weight>) -> TracedMap {
