@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use potstill_base::read_text;
-use potstill_engine::{NetworkInput, Predictor, Source, cpu, default_input};
+use potstill_engine::{ExportedOnnx, NetworkInput, Predictor, Source, cpu, default_input};
 use potstill_models::{OnnxModel, OnnxOutputs};
 use potstill_random::Seed;
 
@@ -27,6 +27,19 @@ pub fn say(notes: &[String]) {
     for note in notes {
         tell!("note: {note}");
     }
+}
+
+/// A network in an ONNX file that says how it is used: one that Potstill has written. `None` of any other.
+pub fn exported(
+    file: &Path,
+    logits: &[String],
+    input: &InputArguments,
+) -> Result<Option<Predictor>, Failure> {
+    let Some(exported) = ExportedOnnx::read(file)? else {
+        return Ok(None);
+    };
+    let opened = exported.open(file, logits)?;
+    Ok(opened.map(|predictor| input.applied(predictor)))
 }
 
 /// A network in an ONNX file. Where the file leaves the size of its images open, they have `size` unless the arguments say another;

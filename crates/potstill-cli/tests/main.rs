@@ -9,6 +9,7 @@ mod evaluation;
 mod explain;
 mod hostile;
 mod interrupts;
+mod onnx_export;
 mod predict;
 mod recipes;
 mod score;

@@ -162,6 +162,20 @@ pub enum EngineError {
         /// The tensor.
         what: String,
     },
+    /// An ONNX file that computes something else than the student that it was made from.
+    #[error(
+        "the ONNX file of the student is not written to {}: {what} that it gives differ from the student's by {difference:e}, where the          largest is {largest:e} and a ten-thousandth of that is allowed. This is a fault of Potstill", file.display()
+    )]
+    OnnxDiffers {
+        /// The file.
+        file: PathBuf,
+        /// What differs.
+        what: String,
+        /// The largest difference.
+        difference: f32,
+        /// The largest number.
+        largest: f32,
+    },
     /// A run that is to go on, where something that it learns from is no longer what it was.
     #[error("the run in {} cannot go on: {reason}. It would not be the run that it began as", folder.display())]
     Changed {

@@ -47,22 +47,70 @@ pub enum CheckpointChoice {
 /// The folder holds no finished run, the checkpoint is broken or not that of the epoch that `summary.json` names, the student holds
 /// values that are no numbers, the target cannot be written.
 pub fn export(folder: &RunFolder, choice: CheckpointChoice, out: &Path) -> Result<(), EngineError> {
-    if !folder.summary().is_file() {
-        return Err(EngineError::Unfinished(folder.path().into()));
-    }
-    let summary = read_summary(folder.summary())?;
-    // One that is being extended has no student of its end yet.
-    if !summary.finished {
-        return Err(EngineError::Unfinished(folder.path().into()));
-    }
-    let recipe =
-        potstill_base::read_text(&folder.recipe()).map_err(EngineError::io("read", folder.recipe()))?;
-    let (path, epoch, metrics) = match choice {
-        CheckpointChoice::Last => (folder.last(), summary.last.epoch, summary.last_metrics()),
-        CheckpointChoice::Best => (folder.best(), summary.best.epoch, summary.best_metrics()),
+    let finished = Finished::open(folder, choice)?;
+    let Finished {
+        config,
+        student,
+        summary,
+        recipe,
+    } = &finished;
+    let metrics = match choice {
+        CheckpointChoice::Last => summary.last_metrics(),
+        CheckpointChoice::Best => summary.best_metrics(),
     };
-    let (config, student) = student_of(&path, epoch)?;
-    deploy(config, &student, &summary, metrics, &recipe, out)
+    deploy(config.clone(), student, summary, metrics, recipe, out)
+}
+
+/// A student of a finished run, with what is known of it.
+pub(crate) struct Finished {
+    pub config: ModelConfig,
+    pub student: Model,
+    pub summary: Summary,
+    /// The text of its recipe.
+    pub recipe: String,
+}
+
+impl Finished {
+    /// # Errors
+    /// The folder holds no finished run, the checkpoint is broken or not that of the epoch that `summary.json` names, the student holds
+    /// values that are no numbers.
+    pub fn open(folder: &RunFolder, choice: CheckpointChoice) -> Result<Self, EngineError> {
+        if !folder.summary().is_file() {
+            return Err(EngineError::Unfinished(folder.path().into()));
+        }
+        let summary = read_summary(folder.summary())?;
+        // One that is being extended has no student of its end yet.
+        if !summary.finished {
+            return Err(EngineError::Unfinished(folder.path().into()));
+        }
+        let recipe =
+            potstill_base::read_text(&folder.recipe()).map_err(EngineError::io("read", folder.recipe()))?;
+        let (path, epoch) = match choice {
+            CheckpointChoice::Last => (folder.last(), summary.last.epoch),
+            CheckpointChoice::Best => (folder.best(), summary.best.epoch),
+        };
+        let (config, student) = student_of(&path, epoch)?;
+        check_numbers(&student, &summary)?;
+        Ok(Self {
+            config: ModelConfig {
+                potstill: env!("CARGO_PKG_VERSION").into(),
+                ..config
+            },
+            student,
+            summary,
+            recipe,
+        })
+    }
+}
+
+fn check_numbers(student: &Model, summary: &Summary) -> Result<(), EngineError> {
+    match not_finite(student.parameters()) {
+        Some(tensor) => Err(EngineError::NotANumber {
+            run: summary.name.clone(),
+            what: format!("its tensor `{tensor}` holds values that are no finite numbers"),
+        }),
+        None => Ok(()),
+    }
 }
 
 /// The student of the checkpoint of an epoch, and what it is.
@@ -93,12 +141,7 @@ pub fn deploy(
     recipe: &str,
     out: &Path,
 ) -> Result<(), EngineError> {
-    if let Some(tensor) = not_finite(student.parameters()) {
-        return Err(EngineError::NotANumber {
-            run: summary.name.clone(),
-            what: format!("its tensor `{tensor}` holds values that are no finite numbers"),
-        });
-    }
+    check_numbers(student, summary)?;
     fs::create_dir_all(out).map_err(EngineError::io("make the folder", out))?;
     let config = ModelConfig {
         potstill: env!("CARGO_PKG_VERSION").into(),
@@ -124,8 +167,13 @@ pub fn deploy(
         .to_json()
         .map_err(|error| EngineError::io("write", out.join(CONFIG))(error.into()))?;
     write(CONFIG, &json)?;
+    write("README.md", &model_card(&card_facts(summary, recipe)))
+}
+
+/// What the model card of a student is made from.
+pub(crate) fn card_facts<'a>(summary: &'a Summary, recipe: &'a str) -> CardFacts<'a> {
     let data = DatasetEntry::of(&summary.data.train);
-    let facts = CardFacts {
+    CardFacts {
         summary,
         recipe,
         command: (!recipe.starts_with(BY_A_PROGRAM)).then_some("potstill train recipe.toml"),
@@ -134,6 +182,5 @@ pub fn deploy(
         data_license: data.map(|entry| entry.licence),
         data_name: data.map(|entry| entry.name),
         comparison: None,
-    };
-    write("README.md", &model_card(&facts))
+    }
 }

@@ -16,6 +16,7 @@ mod machine;
 mod model_config;
 mod network_input;
 mod observer;
+mod onnx_export;
 mod origin;
 mod pictures;
 mod plan;
@@ -42,6 +43,7 @@ pub use machine::peak_rss_mb;
 pub use model_config::{InputConfig, ModelConfig};
 pub use network_input::NetworkInput;
 pub use observer::{EpochProgress, NoObserver, Observer, StepProgress, epoch_line};
+pub use onnx_export::{ExportedOnnx, OnnxExport, OnnxProof, OnnxSettings, export_onnx};
 pub use pictures::{pictures_of_runs, scene};
 pub use plan::{
     Plan,

@@ -89,7 +89,12 @@ impl ModelConfig {
     /// Reads a `config.json`.
     pub(crate) fn read(path: &Path) -> Result<Self, EngineError> {
         let text = potstill_base::read_text(path).map_err(EngineError::io("read", path))?;
-        let read = serde_json::from_str(&text).and_then(Self::checked);
+        Self::parse(&text, path)
+    }
+
+    /// Reads the text of a `config.json` that stands in this file.
+    pub(crate) fn parse(text: &str, path: &Path) -> Result<Self, EngineError> {
+        let read = serde_json::from_str(text).and_then(Self::checked);
         read.map_err(|source| EngineError::ModelConfig {
             file: path.into(),
             source,

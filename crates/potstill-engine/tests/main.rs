@@ -16,6 +16,7 @@ mod method_ids;
 mod multi_label;
 mod network_input;
 mod onnx_dense;
+mod onnx_export;
 mod onnx_teachers;
 mod pairs;
 mod parts;

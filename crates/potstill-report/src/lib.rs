@@ -6,7 +6,7 @@
 //!
 //! * [`compare`] puts runs side by side: student alone, distilled, teacher; mean, spread and gain;
 //! * [`curves_svg`] draws accuracy and loss, [`html_report`] a whole page without scripts or other files;
-//! * [`model_card`] writes the `README.md` beside a student's weights;
+//! * [`model_card`] writes the `README.md` beside a student's weights, [`onnx_card`] that beside an ONNX file;
 //! * [`TileSheet`] puts images side by side with marks on them and text below;
 //! * [`tensorboard::EventWriter`] writes the event files that `TensorBoard` reads.
 //!
@@ -30,7 +30,7 @@ mod tiles;
 mod version_1;
 mod xml;
 
-pub use card::{CardFacts, model_card};
+pub use card::{CardFacts, OnnxFacts, model_card, onnx_card};
 pub use compare::{Comparison, Role, Row, RunGroup, Setup, compare};
 pub use curves::{Curve, curves_svg};
 pub use data::{Data, MeasuredOn};

@@ -155,7 +155,15 @@ fn subject(
     let Some(weights) = arguments.network.as_deref().or(arguments.weights.as_deref()) else {
         return Err(Failure::Usage("a network is needed: a file or a folder".into()));
     };
-    let (predictor, data) = if is_onnx(weights) {
+    let exported = if is_onnx(weights) {
+        opened::exported(weights, &arguments.logits, &arguments.input)?
+    } else {
+        None
+    };
+    let (predictor, data) = if let Some(predictor) = exported {
+        let data = images_for(arguments, asked, &predictor)?;
+        (predictor, data)
+    } else if is_onnx(weights) {
         let data = images(arguments, asked.unwrap_or_default(), false)?;
         if data.is_empty() {
             return Err(Failure::Usage(format!("{} has no images", data.name())));
@@ -169,11 +177,7 @@ fn subject(
     } else {
         let source = arguments.source.source(weights);
         let predictor = opened::network(&source, "eval", &arguments.input)?;
-        let (kind, turned) = (
-            asked.unwrap_or(predictor.task),
-            predictor.preprocess.exif_orientation,
-        );
-        let data = images(arguments, kind, turned)?;
+        let data = images_for(arguments, asked, &predictor)?;
         (predictor, data)
     };
     let task = asked.unwrap_or(predictor.task);
@@ -185,6 +189,16 @@ fn subject(
     };
     let predictor = opened::named(predictor, arguments.class_names.as_deref())?;
     Ok((predictor, data))
+}
+
+/// The images with the targets of what is asked for, or of what the network was trained for.
+fn images_for(
+    arguments: &EvalArguments,
+    asked: Option<TaskKind>,
+    predictor: &Predictor,
+) -> Result<Arc<dyn Dataset>, Failure> {
+    let kind = asked.unwrap_or(predictor.task);
+    images(arguments, kind, predictor.preprocess.exif_orientation)
 }
 
 /// The images with the targets of a task, `turned` as their EXIF data says if the network's were.
@@ -206,6 +220,9 @@ fn wanted(task: TaskKind, data: &dyn Dataset) -> OnnxOutputs {
 fn teacher(path: &Path, arguments: &EvalArguments, data: &dyn Dataset) -> Result<Predictor, Failure> {
     let usual = InputArguments::default();
     if is_onnx(path) {
+        if let Some(teacher) = opened::exported(path, &[], &usual)? {
+            return Ok(teacher);
+        }
         let outputs = wanted(arguments.task.unwrap_or_default(), data);
         return opened::onnx(path, &outputs, &usual, data.shape(0)?);
     }

@@ -8,7 +8,7 @@ use std::{
 
 use burn::tensor::Device;
 use clap::Args;
-use potstill_engine::{Source, cpu};
+use potstill_engine::{ExportedOnnx, Source, cpu};
 use potstill_models::{
     BuildOptions, Model, OnnxModel, OnnxOutputs, OutlineRow, find, outline, probe, weights::Asked,
 };
@@ -134,7 +134,9 @@ fn loaded(arguments: &InspectArguments, file: &Path, device: &Device) -> Result<
 fn onnx(arguments: &InspectArguments) -> Result<(), Failure> {
     let file = Path::new(&arguments.model);
     let [height, width, channels] = OnnxModel::takes(file)?;
-    let usual = [height.unwrap_or(224), width.unwrap_or(224)];
+    let told = ExportedOnnx::read(file)?.map(|exported| exported.image());
+    let [usual_height, usual_width, _] = told.transpose()?.unwrap_or([224, 224, 3]);
+    let usual = [height.unwrap_or(usual_height), width.unwrap_or(usual_width)];
     let [height, width] = arguments.input.unwrap_or(usual);
     let image = [height, width, channels.unwrap_or(3)];
     let outputs = OnnxOutputs {

@@ -14,7 +14,7 @@ pub(crate) mod parts;
 pub(crate) mod phases;
 pub(crate) mod settings;
 pub(crate) mod spec;
-mod splits;
+pub(crate) mod splits;
 mod student_start;
 pub(crate) mod teacher_cache;
 pub(crate) mod teachers;

@@ -17,6 +17,7 @@ use super::{
 use crate::{
     error::EngineError,
     network_input::NetworkInput,
+    onnx_export::ExportedOnnx,
     source::Source,
     train::teacher::{LiveTeacher, TeacherNetwork},
     vision_model::VisionModel,
@@ -234,7 +235,8 @@ impl PlannedTeacher {
                 Self::new(name, network, data, device)?
             }
             TeacherSource::Onnx(file) => {
-                let input = NetworkInput::of(file.input.as_ref(), None, usual);
+                let known = ExportedOnnx::input_of(&file.onnx)?;
+                let input = NetworkInput::of(file.input.as_ref(), known, usual);
                 let logits = file.logits.as_ref().map_or(&[][..], Names::names);
                 let asked = OnnxOutputs {
                     logits: logits.to_vec(),

@@ -1,9 +1,12 @@
 //! The model card: `README.md` beside a student's weights, in the form that model hubs read.
 
 mod front_matter;
+mod onnx;
 mod task;
 
 use std::fmt::Write;
+
+pub use onnx::{OnnxFacts, onnx_card};
 
 use potstill_metrics::{LOSS, Metrics};
 
@@ -35,12 +38,20 @@ pub struct CardFacts<'a> {
 
 const NOT_STATED: &str = "not stated";
 
+/// What holds the weights in a folder with safetensors.
+const SAFETENSORS: &str = "`model.safetensors` holds the weights under the names that PyTorch uses";
+
 /// The text of the card: YAML front matter, then Markdown.
 pub fn model_card(facts: &CardFacts<'_>) -> String {
+    card(facts, SAFETENSORS)
+}
+
+/// The text of a card, in which `weights` says where the weights are.
+fn card(facts: &CardFacts<'_>, weights: &str) -> String {
     let sections = [
         front_matter::front_matter(facts),
         format!("# {}\n\n{}\n", escape(&facts.summary.name), about(facts)),
-        format!("## Intended use\n\n{}\n", intended_use(facts)),
+        format!("## Intended use\n\n{}\n", intended_use(facts, weights)),
         format!("## Results\n\n{}", results(facts)),
         format!("## How it was trained\n\n{}", training(facts)),
         format!("## How to reproduce it\n\n{}", reproduce(facts)),
@@ -88,13 +99,12 @@ fn about(facts: &CardFacts<'_>) -> String {
     format!("A {model} for {data}{taught}.{unfinished}")
 }
 
-fn intended_use(facts: &CardFacts<'_>) -> String {
+fn intended_use(facts: &CardFacts<'_>, weights: &str) -> String {
     let Summary { task, data, .. } = facts.summary;
     let name = escape(facts.data_name());
     let what = task::use_of(task, data.classes, &name);
     format!(
-        "{what}, where a larger network is too slow or too big. `model.safetensors` holds the weights under the names \
-         that PyTorch uses; `config.json` holds the architecture, the names of the classes, the input's size and its \
+        "{what}, where a larger network is too slow or too big. {weights}; `config.json` holds the architecture, the names of the classes, the input's size and its \
          mean and standard deviation."
     )
 }

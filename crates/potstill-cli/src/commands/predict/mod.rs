@@ -178,7 +178,14 @@ fn each_batch(
 
 fn network(arguments: &PredictArguments) -> Result<Predictor, Failure> {
     let file = arguments.network.as_path();
-    let predictor = if is_onnx(file) {
+    let exported = if is_onnx(file) {
+        opened::exported(file, &arguments.logits, &arguments.input)?
+    } else {
+        None
+    };
+    let predictor = if let Some(predictor) = exported {
+        predictor
+    } else if is_onnx(file) {
         let [height, width] = USUAL_SIZE;
         let outputs = OnnxOutputs {
             logits: arguments.logits.clone(),
