@@ -62,6 +62,14 @@ pub enum OnnxError {
         /// What it is, and which tensor may be meant.
         reason: String,
     },
+    /// A file that cannot be a student.
+    #[error("{} cannot be trained: {reason}", file.display())]
+    NotTrainable {
+        /// The file.
+        file: PathBuf,
+        /// Why not, and what to do.
+        reason: String,
+    },
     /// Images of a shape that the file does not take.
     #[error("{} takes images of {expected}, not of {given}; {advice}", file.display())]
     Images {

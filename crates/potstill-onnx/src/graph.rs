@@ -78,11 +78,6 @@ impl Graph {
     }
 
     fn of(graph: &GraphProto, nodes: Vec<Node>, constants: BTreeMap<String, Constant>) -> Self {
-        let named: BTreeSet<_> = graph
-            .initializer
-            .iter()
-            .filter_map(|weight| weight.name.as_deref())
-            .collect();
         let weights = graph.initializer.iter().filter_map(|weight| {
             let floats = [
                 DataType::FLOAT,
@@ -94,15 +89,10 @@ impl Graph {
             let shape = weight.dims.iter().map(|&size| size.max(0) as usize).collect();
             Some((weight.name.clone()?, shape)).filter(|_| of_floats)
         });
-        // Old files list their weights among the inputs as well.
-        let inputs = graph
-            .input
-            .iter()
-            .filter(|input| !named.contains(input.name.as_deref().unwrap_or_default()));
         Self {
             nodes,
             weights: weights.collect(),
-            inputs: inputs.map(Input::of).collect(),
+            inputs: Self::inputs_of(graph),
             outputs: graph
                 .output
                 .iter()
@@ -110,6 +100,18 @@ impl Graph {
                 .collect(),
             constants,
         }
+    }
+
+    /// What has to be given to a graph, weights not counted: old files list them among the inputs as well.
+    pub fn inputs_of(graph: &GraphProto) -> Vec<Input> {
+        let named: BTreeSet<_> = graph
+            .initializer
+            .iter()
+            .filter_map(|weight| weight.name.as_deref())
+            .collect();
+        let inputs = graph.input.iter();
+        let given = inputs.filter(|input| !named.contains(input.name.as_deref().unwrap_or_default()));
+        given.map(Input::of).collect()
     }
 
     /// The names of all tensors that operators compute, as the file lists them.

@@ -1,0 +1,479 @@
+//! From the operators of a file to steps over channels-last values.
+//!
+//! Every tensor of the file is a value and a [`Layout`]: where the file's axes lie in it. Convolutions ask for channels last, element-wise
+//! operators keep what comes, a `Transpose` moves nothing, and a `Reshape` moves what it has to. What is made of constants alone is no step.
+
+mod layout;
+mod maps;
+mod numbers;
+mod pools;
+mod rows;
+mod shapes;
+
+use std::collections::{HashMap, HashSet};
+
+use self::layout::Layout;
+use super::{
+    layers::Layers,
+    literal::Literal,
+    node::Node,
+    plan::{LayerPlan, MapView, Op, PointPlan, Size, Step},
+    trace::{Origin, Trace},
+};
+
+/// Why an operator is none for training.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// There is no code for it.
+    Unknown,
+    /// It is used in a way that there is no code for.
+    Form(String),
+}
+
+impl From<String> for Refusal {
+    fn from(reason: String) -> Self {
+        Self::Form(reason)
+    }
+}
+
+impl From<&str> for Refusal {
+    fn from(reason: &str) -> Self {
+        Self::Form(reason.into())
+    }
+}
+
+type Lowered = Result<(), Refusal>;
+
+/// A tensor of the file as it is here.
+#[derive(Debug, Clone)]
+pub(super) struct Live {
+    /// Its value.
+    pub value: usize,
+    /// Where its axes lie.
+    layout: Layout,
+    /// Its sizes in the file's order.
+    sizes: Vec<Size>,
+    /// The file's axis of its channels, where that is known.
+    channels: Option<usize>,
+}
+
+/// What the operators of a file come to.
+#[derive(Debug)]
+pub(super) struct Lowering<'a> {
+    nodes: &'a [Node],
+    trace: &'a Trace,
+    /// The layers and their tensors.
+    pub layers: Layers,
+    /// The steps so far.
+    pub steps: Vec<Step>,
+    /// The number of values so far; 0 are the images.
+    pub values: usize,
+    /// The tensors of the file that are values.
+    live: HashMap<String, Live>,
+    /// Values in other layouts than they came in.
+    moved: HashMap<(usize, Vec<usize>), usize>,
+    /// Operators that another has taken along.
+    taken: HashSet<usize>,
+    /// The operators that read each tensor.
+    readers: HashMap<&'a str, Vec<usize>>,
+    /// The operator that makes each tensor.
+    makers: HashMap<&'a str, usize>,
+    /// Names that stand for others.
+    aliases: HashMap<String, String>,
+    /// Loose weights that are values already.
+    weights: HashMap<usize, usize>,
+}
+
+impl<'a> Lowering<'a> {
+    /// Nothing yet but the images, called `images`, of sizes `[N, C, H, W]`.
+    pub fn of(nodes: &'a [Node], trace: &'a Trace, layers: Layers, images: &str, image: [usize; 3]) -> Self {
+        let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
+        let mut makers = HashMap::new();
+        for (index, node) in nodes.iter().enumerate() {
+            for name in node.inputs.iter().filter(|name| !name.is_empty()) {
+                readers.entry(name).or_default().push(index);
+            }
+            makers.extend(node.outputs.iter().map(|name| (name.as_str(), index)));
+        }
+        let given = Live {
+            value: 0,
+            layout: Layout::channels_last(4),
+            sizes: std::iter::once(Size::PerImage(1))
+                .chain(image.map(Size::Fixed))
+                .collect(),
+            channels: Some(1),
+        };
+        Self {
+            nodes,
+            trace,
+            layers,
+            steps: Vec::new(),
+            values: 1,
+            live: HashMap::from([(images.to_owned(), given)]),
+            moved: HashMap::new(),
+            taken: HashSet::new(),
+            readers,
+            makers,
+            aliases: HashMap::new(),
+            weights: HashMap::new(),
+        }
+    }
+
+    /// Goes through all operators that something live goes into. Gives those that there is no code for, in words.
+    pub fn run(&mut self) -> Vec<String> {
+        let mut refused = Vec::new();
+        // What comes after an operator that was refused is not its own fault.
+        let mut lost: HashSet<&str> = HashSet::new();
+        let idle = self.idle();
+        for (index, node) in self.nodes.iter().enumerate() {
+            let is_constant = self.origin(node.output()) == Origin::Constant;
+            if is_constant || self.taken.contains(&index) || idle.contains(&index) {
+                continue;
+            }
+            if node.inputs.iter().any(|name| lost.contains(name.as_str())) {
+                lost.extend(node.outputs.iter().map(String::as_str));
+                continue;
+            }
+            if let Err(refusal) = self.node(index) {
+                let Node {
+                    kind, domain, name, ..
+                } = node;
+                let of = if domain.is_empty() || domain == "ai.onnx" {
+                    String::new()
+                } else {
+                    format!(" of {domain}")
+                };
+                refused.push(match refusal {
+                    Refusal::Unknown => format!("{kind}{of} (`{name}`)"),
+                    Refusal::Form(reason) => format!("{kind}{of} (`{name}`), which {reason}"),
+                });
+                lost.extend(node.outputs.iter().map(String::as_str));
+            }
+        }
+        refused
+    }
+
+    /// The operators on weights alone that layers do not need: a linear layer takes its weight from before the transpose.
+    fn idle(&mut self) -> HashSet<usize> {
+        for node in self.nodes {
+            if is_pass_through(node)
+                && let Some(name) = node.input(0)
+                && self.origin(node.output()) == Origin::Weights
+            {
+                self.aliases.insert(node.output().to_owned(), name.to_owned());
+            }
+        }
+        let mut needed: HashSet<&str> = HashSet::new();
+        let mut idle = HashSet::new();
+        for (index, node) in self.nodes.iter().enumerate().rev() {
+            let is_needed = match self.origin(node.output()) {
+                Origin::Images => true,
+                Origin::Weights => node.outputs.iter().any(|name| needed.contains(name.as_str())),
+                Origin::Constant => false,
+            };
+            if !is_needed {
+                idle.insert(index);
+                continue;
+            }
+            let is_linear = matches!(node.kind.as_str(), "MatMul" | "Gemm")
+                && node
+                    .input(1)
+                    .is_some_and(|name| self.linear_weight(name).is_some());
+            let read = node.inputs.iter().enumerate();
+            let read = read.filter(|(at, name)| !(name.is_empty() || is_linear && *at == 1));
+            needed.extend(read.map(|(_, name)| name.as_str()));
+        }
+        idle
+    }
+
+    fn node(&mut self, index: usize) -> Lowered {
+        let node = &self.nodes[index];
+        if !matches!(node.domain.as_str(), "" | "ai.onnx") {
+            return Err(Refusal::Unknown);
+        }
+        if is_pass_through(node) {
+            return self.pass_through(node);
+        }
+        match node.kind.as_str() {
+            "Conv" => self.conv(node),
+            "BatchNormalization" => self.batch_norm(node),
+            "InstanceNormalization" => self.instance_norm(node),
+            "MaxPool" | "AveragePool" => self.pool(node),
+            "GlobalAveragePool" => self.global_mean(node),
+            "Resize" | "Upsample" => self.resize(node),
+            "Gemm" => self.gemm(node),
+            "MatMul" => self.matmul(node),
+            "LayerNormalization" => self.layer_norm(node),
+            "Softmax" => self.softmax(node),
+            "ReduceMean" | "ReduceSum" | "ReduceL2" | "ReduceMax" => self.reduce(node),
+            "Add" | "Sub" | "Mul" | "Div" => self.binary(node),
+            "Pow" => self.power(node),
+            "Clip" => self.clip(node),
+            "PRelu" => self.prelu(node),
+            "Reshape" | "Flatten" | "Squeeze" | "Unsqueeze" => self.reshape(node),
+            "Transpose" => self.transpose(node),
+            "Slice" => self.slice(node),
+            "Split" => self.split(node),
+            "Concat" => self.concat(node),
+            "Gather" => self.gather(node),
+            "Expand" => self.expand(node),
+            "Pad" => self.pad(node),
+            _ => self.unary(node),
+        }
+    }
+
+    /// A float tensor goes on as it is.
+    fn pass_through(&mut self, node: &Node) -> Lowered {
+        let name = node.input(0).ok_or("reads nothing")?.to_owned();
+        if self.weight(&name).is_some() {
+            // Known by its other name.
+            return Ok(());
+        }
+        let live = self.live(&name)?;
+        // The same value under two names is a point by the first alone.
+        self.live.insert(node.output().to_owned(), live);
+        Ok(())
+    }
+
+    /// What a tensor is made from.
+    fn origin(&self, name: &str) -> Origin {
+        let known = self.trace.origins.get(name).copied();
+        known.unwrap_or(if self.layers.place(name).is_some() {
+            Origin::Weights
+        } else if self.trace.constants.contains_key(name) {
+            Origin::Constant
+        } else {
+            Origin::Images
+        })
+    }
+
+    /// The values of a constant.
+    fn constant(&self, name: Option<&str>) -> Option<&'a Literal> {
+        self.trace.constants.get(name?)
+    }
+
+    /// The sizes of a tensor.
+    fn sizes(&self, name: &str) -> Result<Vec<Size>, Refusal> {
+        let sizes = self.trace.sizes.get(name).cloned();
+        sizes.ok_or_else(|| {
+            Refusal::Form(format!(
+                "makes `{name}`, whose size depends on the batch in another way than in proportion"
+            ))
+        })
+    }
+
+    /// The one operator that reads a tensor, if there is only one.
+    fn only_reader(&self, name: &str) -> Option<usize> {
+        match self.readers.get(name).map(Vec::as_slice) {
+            Some([reader]) => Some(*reader),
+            _ => None,
+        }
+    }
+
+    /// The operator that makes a tensor.
+    fn maker(&self, name: &str) -> Option<&'a Node> {
+        self.makers.get(name).map(|&index| &self.nodes[index])
+    }
+
+    /// The place of the weight that a name stands for, over operators that pass it through.
+    fn weight(&self, name: &str) -> Option<usize> {
+        let mut name = name;
+        while let Some(other) = self
+            .aliases
+            .get(name)
+            .filter(|_| self.layers.place(name).is_none())
+        {
+            name = other;
+        }
+        self.layers.place(name)
+    }
+
+    /// A tensor as a value. A weight of the file becomes a step that gives it, a constant one with its values.
+    fn live(&mut self, name: &str) -> Result<Live, Refusal> {
+        if let Some(live) = self.live.get(name) {
+            return Ok(live.clone());
+        }
+        if let Some(place) = self.weight(name) {
+            return self.loose(place);
+        }
+        let literal = self.constant(Some(name));
+        let literal = literal.ok_or_else(|| format!("reads `{name}`, whose values depend on the batch"))?;
+        let values = literal.as_floats();
+        let values = values.ok_or_else(|| format!("reads whole numbers, `{name}`, as a map"))?;
+        let shape = at_least_one(&literal.shape);
+        if shape.len() > MOST_AXES {
+            return Err(format!("reads a constant of {} axes", shape.len()).into());
+        }
+        let sizes: Vec<Size> = shape.iter().map(|&size| Size::Fixed(size)).collect();
+        let op = Op::Constant {
+            shape,
+            values: values.clone(),
+        };
+        let value = self.emit(op, vec![]);
+        Ok(Live {
+            value,
+            layout: Layout::plain(sizes.len()),
+            sizes,
+            channels: None,
+        })
+    }
+
+    /// A weight that operators read as it is.
+    fn loose(&mut self, place: usize) -> Result<Live, Refusal> {
+        let sizes: Vec<Size> = at_least_one(self.layers.shape(place))
+            .into_iter()
+            .map(Size::Fixed)
+            .collect();
+        if sizes.len() > MOST_AXES {
+            return Err(format!("reads a weight of {} axes", sizes.len()).into());
+        }
+        let value = if let Some(&value) = self.weights.get(&place) {
+            value
+        } else {
+            let layer = self.layers.layer(LayerPlan::Loose { tensor: place })?;
+            let value = self.emit(Op::Weight(layer), vec![]);
+            self.weights.insert(place, value);
+            value
+        };
+        Ok(Live {
+            value,
+            layout: Layout::plain(sizes.len()),
+            sizes,
+            channels: None,
+        })
+    }
+
+    /// The tensor at an input of an operator.
+    fn input(&mut self, node: &Node, at: usize) -> Result<Live, Refusal> {
+        let name = node.input(at).ok_or("has too few inputs")?.to_owned();
+        self.live(&name)
+    }
+
+    /// Adds a step; its value.
+    fn emit(&mut self, op: Op, inputs: Vec<usize>) -> usize {
+        let output = self.values;
+        self.values += 1;
+        self.steps.push(Step {
+            op,
+            inputs,
+            output,
+            point: None,
+        });
+        output
+    }
+
+    /// The value of a tensor in this layout.
+    fn asked(&mut self, live: &Live, layout: &Layout) -> usize {
+        let order = live.layout.to(layout);
+        if order.iter().enumerate().all(|(place, &from)| place == from) {
+            return live.value;
+        }
+        let key = (live.value, order);
+        if let Some(&value) = self.moved.get(&key) {
+            return value;
+        }
+        let value = self.emit(Op::Permute(key.1.clone()), vec![live.value]);
+        self.moved.insert(key, value);
+        value
+    }
+
+    /// The map at an input, channels last.
+    fn map(&mut self, node: &Node, at: usize) -> Result<(usize, Vec<Size>), Refusal> {
+        let live = self.input(node, at)?;
+        if live.sizes.len() != 4 {
+            return Err(format!("reads a tensor of {} axes, not a map of four", live.sizes.len()).into());
+        }
+        Ok((self.asked(&live, &Layout::channels_last(4)), live.sizes))
+    }
+
+    /// Notes the value of the first output of an operator.
+    fn give(&mut self, node: &Node, value: usize, layout: Layout, channels: Option<usize>) -> Lowered {
+        let name = node.output().to_owned();
+        self.give_as(&name, value, layout, channels)
+    }
+
+    fn give_as(&mut self, name: &str, value: usize, layout: Layout, channels: Option<usize>) -> Lowered {
+        let sizes = match self.sizes(name)? {
+            sizes if sizes.is_empty() => vec![Size::Fixed(1)],
+            sizes => sizes,
+        };
+        if sizes.len() != layout.rank() || sizes.len() > MOST_AXES {
+            return Err(format!("makes `{name}` of {} axes", sizes.len()).into());
+        }
+        let live = Live {
+            value,
+            layout,
+            sizes,
+            channels,
+        };
+        if self.origin(name) == Origin::Images
+            && let Some((view, map)) = live.view()
+            && let Some(step) = self.steps.iter_mut().rfind(|step| step.output == value)
+            && step.point.is_none()
+        {
+            let name = name.to_owned();
+            step.point = Some(PointPlan { name, view, map });
+        }
+        self.live.insert(name.to_owned(), live);
+        Ok(())
+    }
+
+    /// The value of a tensor `[N, K]` and its K; none of a tensor that is no such rows, or not made of the images.
+    pub fn rows(&mut self, name: &str) -> Option<(usize, usize)> {
+        let live = self
+            .live
+            .get(name)
+            .cloned()
+            .filter(|_| self.origin(name) == Origin::Images)?;
+        match live.sizes[..] {
+            [Size::PerImage(1), Size::Fixed(classes)] => {
+                Some((self.asked(&live, &Layout::plain(2)), classes))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Whether an operator gives what it gets.
+fn is_pass_through(node: &Node) -> bool {
+    matches!(node.kind.as_str(), "Identity" | "Cast" | "CastLike" | "Dropout")
+}
+
+/// Axes of a value: those of windows of a map.
+const MOST_AXES: usize = 6;
+
+impl Live {
+    /// How the tensor is seen as a map, if it is one, and the size `[H, W, C]` of that.
+    fn view(&self) -> Option<(MapView, [usize; 3])> {
+        if self.sizes.first() != Some(&Size::PerImage(1)) || self.layout.0.first() != Some(&0) {
+            return None;
+        }
+        let fixed: Option<Vec<usize>> = self.sizes[1..].iter().map(|size| size.fixed()).collect();
+        let fixed = fixed?;
+        match (fixed.as_slice(), self.channels) {
+            (&[a, b, c], channels) => {
+                // The file's axes that are rows, columns and channels.
+                let (axes, map) = match channels {
+                    Some(3) => ([0, 1, 2, 3], [a, b, c]),
+                    None | Some(1) => ([0, 2, 3, 1], [b, c, a]),
+                    Some(_) => return None,
+                };
+                Some((MapView::Map(axes.map(|axis| self.layout.place(axis))), map))
+            }
+            (&[tokens, channels], None | Some(2)) if self.layout == Layout::plain(3) => {
+                [0, 1].into_iter().find_map(|skipped| {
+                    let side = tokens.checked_sub(skipped)?.isqrt();
+                    let is_square = side > 0 && skipped + side * side == tokens;
+                    is_square.then_some((MapView::Tokens { skipped, side }, [side, side, channels]))
+                })
+            }
+            (&[channels], _) => Some((MapView::Embedding, [1, 1, channels])),
+            _ => None,
+        }
+    }
+}
+
+/// A shape of at least one axis: a single number is a row of one.
+fn at_least_one(shape: &[usize]) -> Vec<usize> {
+    if shape.is_empty() { vec![1] } else { shape.to_vec() }
+}

@@ -1,0 +1,215 @@
+//! Operators on each number, on two of them, and on all along axes.
+
+use super::{Live, Lowered, Lowering, Refusal, layout::Layout};
+use crate::train_graph::{
+    literal::Literal,
+    node::Node,
+    plan::{Binary, Nonlinearity, Op, Reduction, Size, Unary},
+    trace::Origin,
+};
+
+impl Lowering<'_> {
+    /// A function of each number.
+    pub(super) fn unary(&mut self, node: &Node) -> Lowered {
+        let op = match node.kind.as_str() {
+            "Relu" => Op::Activate(Nonlinearity::Relu),
+            "LeakyRelu" => Op::Activate(Nonlinearity::LeakyRelu(node.number("alpha", 0.01))),
+            "HardSwish" => Op::Activate(Nonlinearity::HardSwish),
+            "Gelu" if node.text("approximate", "none") == "tanh" => Op::Unary(Unary::GeluByTanh),
+            "Gelu" => Op::Activate(Nonlinearity::Gelu),
+            "HardSigmoid" => Op::Unary(Unary::HardSigmoid {
+                alpha: node.number("alpha", 0.2),
+                beta: node.number("beta", 0.5),
+            }),
+            "Elu" => Op::Unary(Unary::Elu(node.number("alpha", 1.0))),
+            "Sigmoid" => Op::Unary(Unary::Sigmoid),
+            "Tanh" => Op::Unary(Unary::Tanh),
+            "Erf" => Op::Unary(Unary::Erf),
+            "Exp" => Op::Unary(Unary::Exp),
+            "Log" => Op::Unary(Unary::Log),
+            "Sqrt" => Op::Unary(Unary::Sqrt),
+            "Neg" => Op::Unary(Unary::Negative),
+            "Abs" => Op::Unary(Unary::Absolute),
+            "Reciprocal" => Op::Unary(Unary::Reciprocal),
+            "Softplus" => Op::Unary(Unary::Softplus),
+            _ => return Err(Refusal::Unknown),
+        };
+        self.each(node, op)
+    }
+
+    /// A step that leaves every number where it is.
+    fn each(&mut self, node: &Node, op: Op) -> Lowered {
+        let input = self.input(node, 0)?;
+        let value = self.emit(op, vec![input.value]);
+        self.give(node, value, input.layout, input.channels)
+    }
+
+    /// `Clip`: one of the activations, or a clamp.
+    pub(super) fn clip(&mut self, node: &Node) -> Lowered {
+        let bound = |at: usize, name: &str, otherwise: f32| match node.input(at) {
+            None => Ok(node.number(name, otherwise)),
+            given => {
+                let bound = self.constant(given).and_then(Literal::single);
+                bound.ok_or_else(|| Refusal::from("has bounds that are computed"))
+            }
+        };
+        let (low, high) = (bound(1, "min", f32::MIN)?, bound(2, "max", f32::MAX)?);
+        let op = match (low, high) {
+            (0.0, 6.0) => Op::Activate(Nonlinearity::Relu6),
+            (0.0, high) if high >= f32::MAX => Op::Activate(Nonlinearity::Relu),
+            _ => Op::Unary(Unary::Clamp { low, high }),
+        };
+        self.each(node, op)
+    }
+
+    /// A power that is written in the file.
+    pub(super) fn power(&mut self, node: &Node) -> Lowered {
+        let power = self.constant(node.input(1)).and_then(Literal::single);
+        let power = power.ok_or("has an exponent that is computed")?;
+        self.each(node, Op::Unary(Unary::Power(power)))
+    }
+
+    pub(super) fn prelu(&mut self, node: &Node) -> Lowered {
+        let input = self.input(node, 0)?;
+        let slopes = self.input(node, 1)?;
+        let slopes = self.fitted(&slopes, &input.layout)?;
+        let value = self.emit(Op::Prelu, vec![input.value, slopes]);
+        self.give(node, value, input.layout, input.channels)
+    }
+
+    /// A function of two numbers, sizes of 1 stretched as in numpy.
+    pub(super) fn binary(&mut self, node: &Node) -> Lowered {
+        let function = match node.kind.as_str() {
+            "Add" => Binary::Add,
+            "Sub" => Binary::Subtract,
+            "Mul" => Binary::Multiply,
+            _ => Binary::Divide,
+        };
+        let names = [node.input(0), node.input(1)];
+        for (at, other) in [(1, 0), (0, 1)] {
+            let is_constant = names[at].is_some_and(|name| self.origin(name) == Origin::Constant);
+            let number = self.constant(names[at]).filter(|_| is_constant);
+            // A number that stretches the other operand is no plain number.
+            let stretches = |rank: usize| number.is_some_and(|number| number.shape.len() > rank);
+            if let Some(number) = number.and_then(Literal::single) {
+                let live = self.input(node, other)?;
+                if !stretches(live.sizes.len()) {
+                    let value = self.emit(Op::Scalar(function, number, at == 0), vec![live.value]);
+                    return self.give(node, value, live.layout, live.channels);
+                }
+            }
+        }
+        let (first, second) = (self.input(node, 0)?, self.input(node, 1)?);
+        // What comes from the images keeps its layout; of two of them that of the higher rank, then the first.
+        let weight = |at: usize, live: &Live| {
+            let of_images = names[at].is_some_and(|name| self.origin(name) == Origin::Images);
+            (of_images, live.sizes.len())
+        };
+        let leads = weight(1, &second) > weight(0, &first);
+        let rank = first.sizes.len().max(second.sizes.len());
+        let leader = if leads { &second } else { &first };
+        let layout = leader.layout.raised(rank);
+        let raised = rank - leader.sizes.len();
+        let channels = leader.channels.map(|axis| axis + raised);
+        let values = vec![self.fitted(&first, &layout)?, self.fitted(&second, &layout)?];
+        let value = self.emit(Op::Binary(function), values);
+        self.give(node, value, layout, channels)
+    }
+
+    /// A value of the rank of a layout, and in that layout.
+    pub(super) fn fitted(&mut self, live: &Live, layout: &Layout) -> Result<usize, Refusal> {
+        let more = layout
+            .rank()
+            .checked_sub(live.sizes.len())
+            .ok_or("stretches its first operand")?;
+        if more == 0 {
+            return Ok(self.asked(live, layout));
+        }
+        let raised = live.layout.raised(layout.rank());
+        let sizes: Vec<Size> = std::iter::repeat_n(Size::Fixed(1), more)
+            .chain(live.sizes.iter().copied())
+            .collect();
+        let key = (live.value, raised.0.clone());
+        let value = if let Some(&value) = self.moved.get(&key) {
+            value
+        } else {
+            let value = self.emit(Op::Reshape(raised.ordered(&sizes)), vec![live.value]);
+            self.moved.insert(key, value);
+            value
+        };
+        let live = Live {
+            value,
+            layout: raised,
+            sizes,
+            channels: None,
+        };
+        Ok(self.asked(&live, layout))
+    }
+
+    pub(super) fn softmax(&mut self, node: &Node) -> Lowered {
+        let input = self.input(node, 0)?;
+        let axis = axis(node.whole("axis", -1), input.sizes.len())?;
+        let value = self.emit(Op::Softmax(input.layout.place(axis)), vec![input.value]);
+        self.give(node, value, input.layout, input.channels)
+    }
+
+    /// Means, sums and lengths.
+    pub(super) fn reduce(&mut self, node: &Node) -> Lowered {
+        let input = self.input(node, 0)?;
+        let rank = input.sizes.len();
+        let axes = self.axes(node, rank)?;
+        let reduction = match node.kind.as_str() {
+            "ReduceMean" => Reduction::Mean,
+            "ReduceSum" => Reduction::Sum,
+            "ReduceMax" => Reduction::Maximum,
+            _ => Reduction::Length,
+        };
+        let mut places: Vec<usize> = axes.iter().map(|&axis| input.layout.place(axis)).collect();
+        places.sort_unstable();
+        let is_global = reduction == Reduction::Mean && rank == 4 && places == [1, 2];
+        let op = if is_global {
+            Op::GlobalMean
+        } else {
+            Op::Reduce(reduction, places)
+        };
+        let value = self.emit(op, vec![input.value]);
+        if node.whole("keepdims", 1) != 0 {
+            return self.give(node, value, input.layout, input.channels);
+        }
+        let is_left = |axis: &usize| !axes.contains(axis);
+        let left: Vec<usize> = input.layout.0.iter().copied().filter(is_left).collect();
+        let sizes: Vec<Size> = left.iter().map(|&axis| input.sizes[axis]).collect();
+        let lower = |axis: usize| axis - axes.iter().filter(|&&gone| gone < axis).count();
+        let channels = input.channels.filter(is_left).map(lower);
+        let layout = Layout(left.into_iter().map(lower).collect());
+        if layout.rank() == 0 {
+            return Err("leaves nothing of the images".into());
+        }
+        let value = self.emit(Op::Reshape(sizes), vec![value]);
+        self.give(node, value, layout, channels)
+    }
+
+    /// The axes of an operator, which are an input in newer files.
+    pub(super) fn axes(&self, node: &Node, rank: usize) -> Result<Vec<usize>, Refusal> {
+        let given = match node.input(1) {
+            Some(name) => {
+                let axes = self.constant(Some(name)).and_then(Literal::as_whole);
+                Some(axes.ok_or("has axes that are computed")?)
+            }
+            None => node.list("axes"),
+        };
+        match given {
+            Some(axes) if !axes.is_empty() => axes.iter().map(|&given| axis(given, rank)).collect(),
+            _ => Ok((0..rank).collect()),
+        }
+    }
+}
+
+/// An axis that may count from the end.
+pub(super) fn axis(given: i64, rank: usize) -> Result<usize, Refusal> {
+    let from_start = if given < 0 { given + rank as i64 } else { given };
+    usize::try_from(from_start)
+        .ok()
+        .filter(|&axis| axis < rank)
+        .ok_or_else(|| format!("has the axis {given} of {rank}").into())
+}

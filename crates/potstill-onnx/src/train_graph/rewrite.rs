@@ -1,0 +1,150 @@
+//! What is changed in a file before it runs: training switched off, sequences of tensors cut into slices.
+
+use std::collections::{BTreeSet, HashMap};
+
+use rten_onnx::onnx::{DataType, GraphProto, NodeProto, TensorProto};
+
+use super::{literal::Literal, node::Node};
+
+/// Lets a file that was exported in training mode run as in evaluation mode: batch norms give one output, dropout passes through.
+pub(super) fn switch_training_off(graph: &mut GraphProto) -> Vec<String> {
+    let mut dropouts = 0;
+    for node in &mut graph.node {
+        match node.op_type.as_deref() {
+            Some("BatchNormalization") => {
+                node.output.truncate(1);
+                for attribute in &mut node.attribute {
+                    if attribute.name.as_deref() == Some("training_mode") {
+                        attribute.i = Some(0);
+                    }
+                }
+            }
+            Some("Dropout") => {
+                dropouts += 1;
+                node.op_type = Some("Identity".into());
+                node.input.truncate(1);
+                node.output.truncate(1);
+                node.attribute.clear();
+            }
+            _ => {}
+        }
+    }
+    // The statistics that a training step would give are nobody's outputs any more.
+    let made: BTreeSet<&str> = graph
+        .node
+        .iter()
+        .flat_map(|node| &node.output)
+        .map(String::as_str)
+        .collect();
+    graph.output.retain(|output| {
+        let name = output.name.as_deref().unwrap_or_default();
+        made.contains(name)
+            || graph
+                .initializer
+                .iter()
+                .any(|tensor| tensor.name.as_deref() == Some(name))
+    });
+    if dropouts == 0 {
+        return Vec::new();
+    }
+    let plural = if dropouts == 1 { "" } else { "s" };
+    vec![format!(
+        "its {dropouts} dropout{plural} let everything through: regularise by augmentation or weight decay instead"
+    )]
+}
+
+/// Writes `SequenceAt(SplitToSequence(x, parts), index)` as a slice of `x`: no sequence of tensors is run.
+pub(super) fn cut_sequences(graph: &mut GraphProto) -> Result<(), String> {
+    let cuts: HashMap<String, NodeProto> = graph
+        .node
+        .iter()
+        .filter(|node| node.op_type.as_deref() == Some("SplitToSequence"))
+        .filter_map(|node| Some((node.output.first()?.clone(), node.clone())))
+        .collect();
+    if cuts.is_empty() {
+        return Ok(());
+    }
+    let whole = constants(graph)?;
+    let mut written = Vec::new();
+    for (index, node) in graph.node.iter_mut().enumerate() {
+        let [Some(sequence), Some(at)] = [0, 1].map(|i| node.input.get(i)) else {
+            continue;
+        };
+        let cut = cuts
+            .get(sequence)
+            .filter(|_| node.op_type.as_deref() == Some("SequenceAt"));
+        let (Some(cut), Some(&[at])) = (cut, whole.get(at).map(Vec::as_slice)) else {
+            continue;
+        };
+        let Some(bounds) = bounds(cut, &whole, at)? else {
+            continue;
+        };
+        let mut inputs = vec![cut.input[0].clone()];
+        for (what, number) in ["start", "end", "axis"].into_iter().zip(bounds) {
+            let name = format!("potstill::{what}_{index}");
+            written.push(TensorProto {
+                dims: vec![1],
+                data_type: Some(DataType::INT64),
+                int64_data: vec![number],
+                name: Some(name.clone()),
+                ..TensorProto::default()
+            });
+            inputs.push(name);
+        }
+        node.op_type = Some("Slice".into());
+        node.input = inputs;
+        node.attribute.clear();
+    }
+    graph.initializer.extend(written);
+    // What nothing reads any more need not run.
+    let read: BTreeSet<String> = graph.node.iter().flat_map(|node| node.input.clone()).collect();
+    graph.node.retain(|node| {
+        let is_cut = node.op_type.as_deref() == Some("SplitToSequence");
+        !is_cut || node.output.iter().any(|name| read.contains(name))
+    });
+    Ok(())
+}
+
+/// Start, end and axis of a part of what is cut; none where that is computed, or loses its axis.
+fn bounds(cut: &NodeProto, whole: &HashMap<String, Vec<i64>>, at: i64) -> Result<Option<[i64; 3]>, String> {
+    let node = Node::of(cut)?;
+    let parts = node.input(1).and_then(|name| whole.get(name));
+    let Some(parts) = parts.filter(|_| node.whole("keepdims", 1) != 0 && at >= 0) else {
+        return Ok(None);
+    };
+    let axis = node.whole("axis", 0);
+    Ok(match parts.as_slice() {
+        &[each] => each
+            .checked_mul(at)
+            .and_then(|start| Some([start, start.checked_add(each)?, axis])),
+        parts => {
+            let before = usize::try_from(at).ok().filter(|&at| at < parts.len());
+            before.map(|at| {
+                let start: i64 = parts[..at].iter().sum();
+                [start, start + parts[at], axis]
+            })
+        }
+    })
+}
+
+/// The whole numbers that are written in a graph, by name.
+fn constants(graph: &GraphProto) -> Result<HashMap<String, Vec<i64>>, String> {
+    let mut found = HashMap::new();
+    let mut note = |name: &str, literal: Option<Literal>| {
+        if let Some(numbers) = literal.as_ref().and_then(Literal::as_whole) {
+            found.insert(name.to_owned(), numbers.to_vec());
+        }
+    };
+    for tensor in &graph.initializer {
+        note(tensor.name.as_deref().unwrap_or_default(), Literal::of(tensor)?);
+    }
+    for node in graph
+        .node
+        .iter()
+        .filter(|node| node.op_type.as_deref() == Some("Constant"))
+    {
+        let node = Node::of(node)?;
+        note(node.output(), node.constant());
+    }
+    Ok(found)
+}

@@ -1,0 +1,205 @@
+//! What two runs of a file tell of its tensors: their sizes, and the values of those that no weight and no pixel goes into.
+//!
+//! Exporters write shape arithmetic by the thousand of operators. None of it is computed here: the file runs with two and with three
+//! images, and what comes out equal is constant, what grows from 2 k to 3 k is k for each image.
+
+use std::collections::{HashMap, HashSet};
+
+use rten::Value;
+use rten_tensor::{AsView, Layout};
+
+use super::{literal::Literal, node::Node, plan::Size};
+use crate::{Array, OnnxError, OnnxNetwork};
+
+/// What a tensor is made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Origin {
+    /// Of shapes and of constants alone.
+    Constant,
+    /// Of weights as well.
+    Weights,
+    /// Of the images.
+    Images,
+}
+
+/// A whole number that may grow with the batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whole {
+    /// The same for any batch.
+    Fixed(i64),
+    /// So many for each image.
+    PerImage(i64),
+    /// Neither.
+    Unclear,
+}
+
+/// What is known of the tensors of a file.
+#[derive(Debug, Default)]
+pub(super) struct Trace {
+    /// What each tensor is made from; a weight is not in it.
+    pub origins: HashMap<String, Origin>,
+    /// The sizes of each tensor that has them.
+    pub sizes: HashMap<String, Vec<Size>>,
+    /// The values of constants of floats, and of whole numbers that do not grow with the batch.
+    pub constants: HashMap<String, Literal>,
+    /// The values of constants of whole numbers.
+    pub whole: HashMap<String, Vec<Whole>>,
+}
+
+impl Trace {
+    /// Runs a file twice on grey images of `[C, H, W]`. `weights` are the names of what trains, `written` the other tensors in the file.
+    ///
+    /// # Errors
+    /// An operator that fails; a file that takes one number of images only.
+    pub fn of(
+        network: &OnnxNetwork,
+        nodes: &[Node],
+        weights: &HashSet<&str>,
+        written: HashMap<String, Literal>,
+        image: [usize; 3],
+    ) -> Result<Self, OnnxError> {
+        let mut trace = Self {
+            constants: written,
+            ..Self::default()
+        };
+        trace.mark(nodes, weights);
+        let wanted = trace.wanted(nodes, network);
+        let names: Vec<&str> = wanted.iter().map(String::as_str).collect();
+        let [few, many] = [2, 3].map(|count| network.stepwise(&grey(count, image), &names));
+        let (few, many) = (few?, many?);
+        for (name, (shape, _)) in &few.tensors {
+            let other = many.tensors.get(name).map(|(shape, _)| shape.as_slice());
+            if let Some(sizes) = other.and_then(|other| sizes(shape, other)) {
+                trace.sizes.insert(name.clone(), sizes);
+            }
+        }
+        for (name, (few, many)) in wanted.iter().zip(few.kept.iter().zip(&many.kept)) {
+            trace.note(name, few, many);
+        }
+        Ok(trace)
+    }
+
+    /// Marks what each tensor is made from.
+    fn mark(&mut self, nodes: &[Node], weights: &HashSet<&str>) {
+        for node in nodes {
+            let of = |name: &str| {
+                let known = self.origins.get(name).copied();
+                known.unwrap_or(
+                    match (weights.contains(name), self.constants.contains_key(name)) {
+                        (true, _) => Origin::Weights,
+                        (_, true) => Origin::Constant,
+                        _ => Origin::Images,
+                    },
+                )
+            };
+            let read = match node.kind.as_str() {
+                // Sizes are not what is in a tensor, and kinds are not either.
+                "Shape" | "Size" => &[][..],
+                "CastLike" => &node.inputs[..1.min(node.inputs.len())],
+                _ => &node.inputs[..],
+            };
+            let read = read.iter().filter(|name| !name.is_empty());
+            let origin = read.map(|name| of(name)).max().unwrap_or(Origin::Constant);
+            let made: Vec<_> = node.outputs.iter().filter(|name| !name.is_empty()).collect();
+            self.origins
+                .extend(made.into_iter().map(|name| (name.clone(), origin)));
+        }
+    }
+
+    /// The constants that are computed, and read by an operator that is not one itself.
+    fn wanted(&self, nodes: &[Node], network: &OnnxNetwork) -> Vec<String> {
+        let is_constant = |name: &str| self.origins.get(name) == Some(&Origin::Constant);
+        let live = nodes.iter().filter(|node| !is_constant(node.output()));
+        let read = live.flat_map(|node| &node.inputs);
+        let unknown = read.filter(|name| is_constant(name) && !self.constants.contains_key(*name));
+        let names: HashSet<&String> = unknown
+            .filter(|name| network.node(name.as_str()).is_some())
+            .collect();
+        let mut names: Vec<String> = names.into_iter().cloned().collect();
+        names.sort();
+        names
+    }
+
+    fn note(&mut self, name: &str, few: &Value, many: &Value) {
+        let alike = few.shape().to_vec() == many.shape().to_vec();
+        match (few, many) {
+            (Value::FloatTensor(few), Value::FloatTensor(many)) if alike => {
+                let (shape, few): (_, Vec<f32>) = (few.shape().to_vec(), few.iter().copied().collect());
+                if few
+                    .iter()
+                    .zip(many.iter())
+                    .all(|(a, b)| a.to_bits() == b.to_bits())
+                {
+                    self.constants.insert(name.into(), Literal::floats(shape, few));
+                }
+            }
+            (Value::Int32Tensor(few), Value::Int32Tensor(many)) if alike => {
+                let shape = few.shape().to_vec();
+                let numbers: Vec<Whole> = few.iter().zip(many.iter()).map(|(a, b)| whole(*a, *b)).collect();
+                let fixed = numbers.iter().map(|number| match number {
+                    Whole::Fixed(number) => Some(*number),
+                    _ => None,
+                });
+                if let Some(fixed) = fixed.collect() {
+                    self.constants.insert(name.into(), Literal::whole(shape, fixed));
+                }
+                self.whole.insert(name.into(), numbers);
+            }
+            (Value::UInt8Tensor(few), Value::UInt8Tensor(many)) if alike && few.iter().eq(many.iter()) => {
+                let values = few.iter().map(|&value| i64::from(value)).collect();
+                self.constants
+                    .insert(name.into(), Literal::whole(few.shape().to_vec(), values));
+            }
+            _ => {}
+        }
+    }
+}
+
+fn grey(count: usize, [channels, height, width]: [usize; 3]) -> Array {
+    let shape = vec![count, channels, height, width];
+    Array {
+        values: vec![0.0; shape.iter().product()],
+        shape,
+    }
+}
+
+/// The sizes of a tensor that has these for 2 and for 3 images.
+fn sizes(few: &[usize], many: &[usize]) -> Option<Vec<Size>> {
+    if few.len() != many.len() {
+        return None;
+    }
+    few.iter()
+        .zip(many)
+        .map(|(&few, &many)| match whole(few as i32, many as i32) {
+            Whole::Fixed(_) => Some(Size::Fixed(few)),
+            Whole::PerImage(each) => usize::try_from(each).ok().map(Size::PerImage),
+            Whole::Unclear => None,
+        })
+        .collect()
+}
+
+fn whole(few: i32, many: i32) -> Whole {
+    let (few, many) = (i64::from(few), i64::from(many));
+    if few == many {
+        Whole::Fixed(few)
+    } else if 3 * few == 2 * many {
+        Whole::PerImage(few / 2)
+    } else {
+        Whole::Unclear
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Size, sizes};
+
+    #[test]
+    fn what_grows_with_the_batch_is_told_from_what_does_not() {
+        let found = sizes(&[2, 8, 32], &[3, 8, 48]);
+        assert_eq!(
+            found,
+            Some(vec![Size::PerImage(1), Size::Fixed(8), Size::PerImage(16)])
+        );
+        assert_eq!(sizes(&[2, 8], &[4, 8]), None);
+    }
+}
