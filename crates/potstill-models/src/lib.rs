@@ -6,6 +6,7 @@
 //! * [`Backbone`] gives the maps of a network's stages; [`NeckConfig`] and [`HeadConfig`] are what can be put
 //!   on it.
 //! * [`Network`] is a network of a program's own, which a [`Model`] can hold as well.
+//! * [`GraphNetwork`] is a network in an ONNX file that trains.
 //! * [`probe`] runs a model once and tells its points, map sizes and cost; [`outline`] makes a tree of that.
 //! * [`onnx_file`] writes a network as an ONNX file.
 //! * [`weights`] reads PyTorch and safetensors files strictly and writes safetensors under PyTorch's names.
@@ -18,6 +19,7 @@ mod detections;
 mod detectors;
 mod error;
 mod frozen_model;
+mod graph_network;
 mod heads;
 mod input_rule;
 mod levels;
@@ -45,6 +47,7 @@ pub use detections::{
 };
 pub use error::ModelError;
 pub use frozen_model::FrozenModel;
+pub use graph_network::{GraphNetwork, GraphWeights};
 pub use heads::{HeadConfig, Proposed, RegionHeads, SaidOfRegions};
 pub use input_rule::{InputRule, InputScaling};
 pub use model::Model;
@@ -55,6 +58,7 @@ pub use onnx_export::{Enlargement, IMAGES, LOGITS, OnnxOptions, PixelInput, onnx
 pub use outline::{OutlineRow, outline};
 pub use outputs::{OutputError, OutputKind, Outputs};
 pub use own_network::{Network, NetworkDescription};
+pub use potstill_onnx::train_graph::{EXPORT_LINE, TrainGraph};
 pub use potstill_settings::{HeadWeights, Shortcut};
 pub use probe::{Probe, probe};
 pub use registry::{BuildOptions, ModelEntry, find, registry};

@@ -269,6 +269,14 @@ impl Model {
         }
     }
 
+    /// The ONNX file that it was read from, without its weights; `None` of any other network.
+    pub fn graph_file(&self) -> Option<&[u8]> {
+        match self.network.get() {
+            Source::Own(network) => network.graph_file(),
+            Source::Assembly(_) | Source::Enet(_) | Source::Whole(_) => None,
+        }
+    }
+
     /// Output classes.
     pub fn classes(&self) -> usize {
         self.description.classes

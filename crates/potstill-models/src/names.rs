@@ -1,6 +1,10 @@
 //! What the tensors of a network are called, here and elsewhere.
 
-use std::fmt;
+use std::{
+    collections::BTreeSet,
+    fmt,
+    sync::{Mutex, PoisonError},
+};
 
 /// Whose names a network's tensors have.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,6 +84,11 @@ impl Names {
     /// The names of a network of a program's own, whose last layer is at `head`.
     pub const fn own(head: &'static str) -> Self {
         Self::new(Scheme::Own, head)
+    }
+
+    /// The names in a file, whose last layer is at `head`.
+    pub(crate) fn of_file(head: &str) -> Self {
+        Self::own(interned(head))
     }
 
     /// The names of a model that has another head on this backbone, with these last layers: what a classifier's last layer is called
@@ -171,6 +180,18 @@ impl Names {
         self.aliases = pairs;
         self
     }
+}
+
+/// A path of a file that is opened, for as long as the process runs: it opens a few.
+fn interned(path: &str) -> &'static str {
+    static PATHS: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
+    let mut paths = PATHS.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(known) = paths.get(path) {
+        return known;
+    }
+    let path: &'static str = Box::leak(path.into());
+    paths.insert(path);
+    path
 }
 
 /// `path` with every segment that has another name in `pairs` (`(from, to)`) replaced; one whose other name is empty is left out.

@@ -17,6 +17,7 @@ mod one_piece;
 mod one_stage;
 mod onnx_export;
 mod onnx_outputs;
+mod onnx_students;
 mod own_network;
 mod points;
 mod reference;

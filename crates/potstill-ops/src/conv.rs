@@ -198,7 +198,7 @@ impl Conv2d {
 }
 
 /// `x` convolved with this weight `[O, I / groups, kh, kw]` and bias `[O]`: `[N, H, W, I]` to `[N, H', W', O]`.
-pub(crate) fn convolution(
+pub fn convolution(
     x: Tensor<4>,
     weight: Tensor<4>,
     bias: Option<Tensor<1>>,

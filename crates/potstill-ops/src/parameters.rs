@@ -277,15 +277,31 @@ fn replaced<const D: usize>(value: Tensor<D>, write: impl FnOnce(Tensor<1>) -> T
     }
 }
 
-/// Where a walk through a module is: fields and indices, as PyTorch counts them, and whether each is a batch norm's. Which variant of an
-/// enum stands there is no part of it.
+/// What a walk calls the container of a running statistic whose name does not say that it is one.
+pub const STATISTICS: &str = "Statistics";
+
+/// Where a walk through a module is: fields and indices, as PyTorch counts them, and what each stands in. Which variant of an enum stands
+/// there is no part of it.
 #[derive(Default)]
-struct Path(Vec<(String, bool)>);
+struct Path(Vec<(String, Container)>);
+
+/// What is to be known of a container.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Container {
+    BatchNorm,
+    Statistics,
+    Other,
+}
 
 impl Path {
     fn enter(&mut self, name: &str, container: &str) {
         if !is_enum(container) {
-            self.0.push((name.into(), container == "Struct:BatchNorm"));
+            let kind = match container {
+                "Struct:BatchNorm" => Container::BatchNorm,
+                STATISTICS => Container::Statistics,
+                _ => Container::Other,
+            };
+            self.0.push((name.into(), kind));
         }
     }
 
@@ -300,8 +316,8 @@ impl Path {
         names.join(".")
     }
 
-    fn is_in_batch_norm(&self) -> bool {
-        self.0.last().is_some_and(|(_, of_norm)| *of_norm)
+    fn is_in(&self, container: Container) -> bool {
+        self.0.last().is_some_and(|(_, kind)| *kind == container)
     }
 }
 
@@ -312,10 +328,11 @@ fn is_enum(container: &str) -> bool {
 
 fn entry<const D: usize>(path: &Path, param: &Param<Tensor<D>>) -> Entry {
     let name = path.joined();
-    let is_statistic = name.ends_with("running_mean") || name.ends_with("running_var");
+    let is_statistic =
+        name.ends_with("running_mean") || name.ends_with("running_var") || path.is_in(Container::Statistics);
     // A frozen batch norm can be told apart where gradients are kept at all.
     let value = param.val();
-    let is_frozen = path.is_in_batch_norm() && value.is_autodiff() && !value.is_require_grad();
+    let is_frozen = path.is_in(Container::BatchNorm) && value.is_autodiff() && !value.is_require_grad();
     Entry {
         path: name,
         shape: param.lazy_shape().iter().copied().collect(),

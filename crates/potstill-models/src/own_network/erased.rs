@@ -19,6 +19,7 @@ use crate::Outputs;
 pub(super) trait Erased: Debug + Send + Sync {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs;
     fn refuses(&self, size: [usize; 2]) -> Option<String>;
+    fn graph_file(&self) -> Option<&[u8]>;
     fn copy(&self) -> Box<dyn Erased>;
     fn collect_devices(&self, devices: Vec<Device>) -> Vec<Device>;
     fn fork(self: Box<Self>, device: &Device) -> Box<dyn Erased>;
@@ -37,6 +38,10 @@ impl<N: Network> Erased for N {
 
     fn refuses(&self, size: [usize; 2]) -> Option<String> {
         Network::refuses(self, size)
+    }
+
+    fn graph_file(&self) -> Option<&[u8]> {
+        Network::graph_file(self)
     }
 
     fn copy(&self) -> Box<dyn Erased> {

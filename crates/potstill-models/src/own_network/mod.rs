@@ -75,6 +75,11 @@ pub trait Network: Module + Sync + 'static {
     /// [`Pass::show`](potstill_ops::Pass::show), or through a layer that does so.
     fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs;
 
+    /// The ONNX file that it was read from, without its weights; `None` of a network that a program builds.
+    fn graph_file(&self) -> Option<&[u8]> {
+        None
+    }
+
     /// Why images of this height and width cannot pass; `None` if they can. It is asked for sizes of at least
     /// 1 only.
     fn refuses(&self, _size: [usize; 2]) -> Option<String> {
@@ -167,6 +172,10 @@ impl OwnNetwork {
 
     pub fn refuses(&self, size: [usize; 2]) -> Option<String> {
         self.0.refuses(size)
+    }
+
+    pub fn graph_file(&self) -> Option<&[u8]> {
+        self.0.graph_file()
     }
 }
 

@@ -1,0 +1,358 @@
+//! A layer of a graph with the names of its tensors in the file.
+
+use burn::{
+    module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId},
+    tensor::{Device, Tensor, TensorData},
+};
+use potstill_onnx::train_graph::{KeptTensor, LayerPlan};
+use potstill_ops::{BatchNorm, Conv2d, Conv2dConfig, LayerNorm, Linear, STATISTICS, Scope};
+
+/// A layer, and what its tensors are called.
+#[derive(Debug, Clone)]
+pub(super) struct NamedLayer {
+    names: Vec<String>,
+    pub layer: Layer,
+}
+
+/// A layer.
+#[derive(Debug, Clone)]
+pub(super) enum Layer {
+    Conv(Conv2d),
+    Linear(Linear),
+    /// A linear layer whose weight is `[I, O]`.
+    Transposed {
+        weight: Param<Tensor<2>>,
+        bias: Option<Param<Tensor<1>>>,
+    },
+    BatchNorm(BatchNorm),
+    LayerNorm(LayerNorm),
+    Loose(Loose),
+}
+
+/// A weight that is read as it is.
+#[derive(Debug, Clone)]
+pub(super) enum Loose {
+    One(Param<Tensor<1>>),
+    Two(Param<Tensor<2>>),
+    Three(Param<Tensor<3>>),
+    Four(Param<Tensor<4>>),
+    Five(Param<Tensor<5>>),
+    Six(Param<Tensor<6>>),
+}
+
+/// How the first values of a layer are found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Start {
+    /// Those of the file.
+    File,
+    /// Drawn as a built-in network's.
+    Fresh,
+    /// Drawn as a new classifier's.
+    NewHead,
+}
+
+impl NamedLayer {
+    /// Builds a layer. Weights that are read as they are keep the file's values.
+    pub fn build(plan: &LayerPlan, tensors: &[KeptTensor], start: Start, scope: &Scope) -> Self {
+        let own = plan.tensors();
+        let names: Vec<String> = own.iter().map(|&tensor| tensors[tensor].name.clone()).collect();
+        let path = names[0].strip_suffix(".weight").unwrap_or(&names[0]);
+        let mut layer = Layer::drawn(plan, tensors, start, &scope.at(path));
+        if start == Start::File {
+            layer.fill(own.iter().map(|&tensor| &tensors[tensor]), scope);
+        }
+        Self { names, layer }
+    }
+
+    /// The same layer after a change.
+    pub fn changed(self, change: impl FnOnce(Layer) -> Layer) -> Self {
+        Self {
+            layer: change(self.layer),
+            ..self
+        }
+    }
+
+    pub fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
+        let mut names = self.names.iter();
+        let mut see = Walk(visitor, || names.next().map_or("", String::as_str));
+        match &self.layer {
+            Layer::Conv(Conv2d { weight, bias, .. }) => see.both(weight, bias.as_ref(), WEIGHTS),
+            Layer::Linear(Linear { weight, bias }) | Layer::Transposed { weight, bias } => {
+                see.both(weight, bias.as_ref(), WEIGHTS);
+            }
+            Layer::BatchNorm(norm) => {
+                see.both(&norm.weight, Some(&norm.bias), BATCH_NORM);
+                see.both(&norm.running_mean, Some(&norm.running_var), STATISTICS);
+            }
+            Layer::LayerNorm(norm) => see.both(&norm.weight, Some(&norm.bias), WEIGHTS),
+            Layer::Loose(Loose::One(weight)) => see.one(weight, WEIGHTS),
+            Layer::Loose(Loose::Two(weight)) => see.one(weight, WEIGHTS),
+            Layer::Loose(Loose::Three(weight)) => see.one(weight, WEIGHTS),
+            Layer::Loose(Loose::Four(weight)) => see.one(weight, WEIGHTS),
+            Layer::Loose(Loose::Five(weight)) => see.one(weight, WEIGHTS),
+            Layer::Loose(Loose::Six(weight)) => see.one(weight, WEIGHTS),
+        }
+    }
+
+    pub fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
+        let Self { names, layer } = self;
+        let mut own = names.iter();
+        let mut change = Walk(mapper, || own.next().map_or("", String::as_str));
+        let layer = match layer {
+            Layer::Conv(mut conv) => {
+                (conv.weight, conv.bias) = change.mapped(conv.weight, conv.bias, WEIGHTS);
+                Layer::Conv(conv)
+            }
+            Layer::Linear(mut linear) => {
+                (linear.weight, linear.bias) = change.mapped(linear.weight, linear.bias, WEIGHTS);
+                Layer::Linear(linear)
+            }
+            Layer::Transposed { weight, bias } => {
+                let (weight, bias) = change.mapped(weight, bias, WEIGHTS);
+                Layer::Transposed { weight, bias }
+            }
+            Layer::BatchNorm(mut norm) => {
+                norm.weight = change.mapped_one(norm.weight, BATCH_NORM);
+                norm.bias = change.mapped_one(norm.bias, BATCH_NORM);
+                norm.running_mean = change.mapped_one(norm.running_mean, STATISTICS);
+                norm.running_var = change.mapped_one(norm.running_var, STATISTICS);
+                Layer::BatchNorm(norm)
+            }
+            Layer::LayerNorm(mut norm) => {
+                norm.weight = change.mapped_one(norm.weight, WEIGHTS);
+                norm.bias = change.mapped_one(norm.bias, WEIGHTS);
+                Layer::LayerNorm(norm)
+            }
+            Layer::Loose(loose) => Layer::Loose(match loose {
+                Loose::One(weight) => Loose::One(change.mapped_one(weight, WEIGHTS)),
+                Loose::Two(weight) => Loose::Two(change.mapped_one(weight, WEIGHTS)),
+                Loose::Three(weight) => Loose::Three(change.mapped_one(weight, WEIGHTS)),
+                Loose::Four(weight) => Loose::Four(change.mapped_one(weight, WEIGHTS)),
+                Loose::Five(weight) => Loose::Five(change.mapped_one(weight, WEIGHTS)),
+                Loose::Six(weight) => Loose::Six(change.mapped_one(weight, WEIGHTS)),
+            }),
+        };
+        Self { names, layer }
+    }
+}
+
+/// What Burn's walks call the container of a weight.
+const WEIGHTS: &str = "Graph";
+
+/// The container by which a frozen batch norm's weights are known as buffers.
+const BATCH_NORM: &str = "Struct:BatchNorm";
+
+/// A walk over the tensors of a layer, each under its own name.
+struct Walk<'w, W, N>(&'w mut W, N);
+
+impl<'n, V: ModuleVisitor, N: FnMut() -> &'n str> Walk<'_, V, N> {
+    fn one<const D: usize>(&mut self, param: &Param<Tensor<D>>, container: &str) {
+        let name = (self.1)();
+        self.0.enter_module(name, container);
+        Module::visit(param, self.0);
+        self.0.exit_module(name, container);
+    }
+
+    fn both<const D: usize>(
+        &mut self,
+        first: &Param<Tensor<D>>,
+        second: Option<&Param<Tensor<1>>>,
+        container: &str,
+    ) {
+        self.one(first, container);
+        if let Some(second) = second {
+            self.one(second, container);
+        }
+    }
+}
+
+impl<'n, M: ModuleMapper, N: FnMut() -> &'n str> Walk<'_, M, N> {
+    fn mapped_one<const D: usize>(&mut self, param: Param<Tensor<D>>, container: &str) -> Param<Tensor<D>> {
+        let name = (self.1)();
+        self.0.enter_module(name, container);
+        let param = Module::map(param, self.0);
+        self.0.exit_module(name, container);
+        param
+    }
+
+    fn mapped<const D: usize>(
+        &mut self,
+        weight: Param<Tensor<D>>,
+        bias: Option<Param<Tensor<1>>>,
+        container: &str,
+    ) -> (Param<Tensor<D>>, Option<Param<Tensor<1>>>) {
+        let weight = self.mapped_one(weight, container);
+        (weight, bias.map(|bias| self.mapped_one(bias, container)))
+    }
+}
+
+impl Layer {
+    /// The layer with drawn values.
+    fn drawn(plan: &LayerPlan, tensors: &[KeptTensor], start: Start, scope: &Scope) -> Self {
+        let sizes = |tensor: &usize| tensors[*tensor].shape.as_slice();
+        match plan {
+            LayerPlan::Conv { weight, bias, shape } => {
+                let (outputs, inputs, kernel) = match *sizes(weight) {
+                    [outputs, inputs, height, width] => (outputs, inputs * shape.groups, [height, width]),
+                    _ => unreachable!("a plan has convolutions of four axes"),
+                };
+                let config = Conv2dConfig {
+                    inputs,
+                    outputs,
+                    kernel,
+                    stride: shape.stride,
+                    padding: shape.padding,
+                    dilation: shape.dilation,
+                    groups: shape.groups,
+                    bias: bias.is_some(),
+                };
+                Self::Conv(match start {
+                    Start::NewHead => Conv2d::normal(config, NEW_HEAD, scope),
+                    Start::Fresh => Conv2d::he_normal_fan_out(config, scope),
+                    Start::File => Conv2d::normal(config, 0.0, scope),
+                })
+            }
+            LayerPlan::Linear {
+                weight,
+                bias,
+                rows_are_inputs,
+            } => {
+                let [first, second] = [sizes(weight)[0], sizes(weight)[1]];
+                let deviation = if start == Start::NewHead { NEW_HEAD } else { LINEAR };
+                let outputs = if *rows_are_inputs { second } else { first };
+                let linear = Linear::normal(first * second / outputs.max(1), outputs, deviation, scope);
+                let linear = if bias.is_some() {
+                    linear
+                } else {
+                    linear.without_bias()
+                };
+                if *rows_are_inputs {
+                    Self::Transposed {
+                        weight: linear.weight.map(|weight| detached(&weight, Tensor::transpose)),
+                        bias: linear.bias,
+                    }
+                } else {
+                    Self::Linear(linear)
+                }
+            }
+            LayerPlan::BatchNorm {
+                tensors: [weight, ..],
+                momentum,
+                epsilon,
+            } => Self::BatchNorm(BatchNorm::new(sizes(weight)[0], scope).with(*momentum, *epsilon)),
+            LayerPlan::LayerNorm {
+                tensors: [weight, _],
+                epsilon,
+            } => Self::LayerNorm(LayerNorm::new(sizes(weight)[0], *epsilon, scope)),
+            LayerPlan::Loose { tensor } => Self::Loose(Loose::of(&tensors[*tensor], scope)),
+        }
+    }
+
+    /// Puts the file's values in.
+    fn fill<'t>(&mut self, mut tensors: impl Iterator<Item = &'t KeptTensor>, scope: &Scope) {
+        let mut next = || tensors.next();
+        match self {
+            Self::Conv(conv) => {
+                put(&mut conv.weight, next(), scope);
+                put_all(conv.bias.as_mut(), &mut next, scope);
+            }
+            Self::Linear(Linear { weight, bias }) | Self::Transposed { weight, bias } => {
+                put(weight, next(), scope);
+                put_all(bias.as_mut(), &mut next, scope);
+            }
+            Self::BatchNorm(norm) => {
+                let own = [
+                    &mut norm.weight,
+                    &mut norm.bias,
+                    &mut norm.running_mean,
+                    &mut norm.running_var,
+                ];
+                put_all(own, &mut next, scope);
+            }
+            Self::LayerNorm(norm) => put_all([&mut norm.weight, &mut norm.bias], &mut next, scope),
+            // It has them.
+            Self::Loose(_) => {}
+        }
+    }
+
+    /// The same layer after a change of the whole of it.
+    pub fn each(self, change: &impl Change) -> Self {
+        match self {
+            Self::Conv(conv) => Self::Conv(change.of(conv)),
+            Self::Linear(linear) => Self::Linear(change.of(linear)),
+            Self::Transposed { weight, bias } => Self::Transposed {
+                weight: change.of(weight),
+                bias: bias.map(|bias| change.of(bias)),
+            },
+            Self::BatchNorm(norm) => Self::BatchNorm(change.of(norm)),
+            Self::LayerNorm(norm) => Self::LayerNorm(change.of(norm)),
+            Self::Loose(loose) => Self::Loose(match loose {
+                Loose::One(weight) => Loose::One(change.of(weight)),
+                Loose::Two(weight) => Loose::Two(change.of(weight)),
+                Loose::Three(weight) => Loose::Three(change.of(weight)),
+                Loose::Four(weight) => Loose::Four(change.of(weight)),
+                Loose::Five(weight) => Loose::Five(change.of(weight)),
+                Loose::Six(weight) => Loose::Six(change.of(weight)),
+            }),
+        }
+    }
+}
+
+/// A change of a module of any type.
+pub(super) trait Change {
+    fn of<M: Module>(&self, module: M) -> M;
+}
+
+/// The deviation of a fresh linear weight.
+const LINEAR: f64 = 0.02;
+
+/// The deviation of a new classifier's weight.
+const NEW_HEAD: f64 = 0.01;
+
+/// A change of a value that stays a leaf of the graph.
+fn detached<const D: usize>(value: &Tensor<D>, change: impl FnOnce(Tensor<D>) -> Tensor<D>) -> Tensor<D> {
+    let tracked = value.is_require_grad();
+    change(value.clone().inner()).autodiff().set_require_grad(tracked)
+}
+
+fn put_all<'p, 't>(
+    params: impl IntoIterator<Item = &'p mut Param<Tensor<1>>>,
+    next: &mut dyn FnMut() -> Option<&'t KeptTensor>,
+    scope: &Scope,
+) {
+    for param in params {
+        put(param, next(), scope);
+    }
+}
+
+/// Gives a parameter the values of a tensor of its shape. What is no weight stays none.
+fn put<const D: usize>(param: &mut Param<Tensor<D>>, tensor: Option<&KeptTensor>, scope: &Scope) {
+    let Some(tensor) = tensor else { return };
+    let tracked = param.val().is_require_grad();
+    *param = given(tensor, tracked, scope.device());
+}
+
+fn given<const D: usize>(tensor: &KeptTensor, tracked: bool, device: &Device) -> Param<Tensor<D>> {
+    let mut shape = [1; D];
+    shape
+        .iter_mut()
+        .zip(&tensor.shape)
+        .for_each(|(to, from)| *to = *from);
+    let value = Tensor::from_data(TensorData::new(tensor.values.to_vec(), shape), device);
+    Param::initialized(ParamId::new(), value.set_require_grad(tracked))
+}
+
+impl Loose {
+    fn of(tensor: &KeptTensor, scope: &Scope) -> Self {
+        let device = scope.device();
+        match tensor.shape.len() {
+            0 | 1 => Self::One(given(tensor, true, device)),
+            2 => Self::Two(given(tensor, true, device)),
+            3 => Self::Three(given(tensor, true, device)),
+            4 => Self::Four(given(tensor, true, device)),
+            5 => Self::Five(given(tensor, true, device)),
+            6 => Self::Six(given(tensor, true, device)),
+            rank => unreachable!("a plan has weights of at most six axes, not of {rank}"),
+        }
+    }
+}
