@@ -26,7 +26,7 @@ fn every_recipe_is_in_the_binary_and_can_be_read() {
         assert_eq!(recipe.name, stem, "a recipe is called as its file");
         assert!(names.remove(&recipe.name), "{stem} is not in the binary");
         assert!(recipe.about.is_some(), "{stem} says what it is about");
-        find(&recipe.student.model).unwrap();
+        find(&recipe.student.network().unwrap().model).unwrap();
         for (_, teacher) in recipe.all_teachers() {
             if let TeacherSource::Network(network) = &teacher.source {
                 find(&network.model).unwrap();

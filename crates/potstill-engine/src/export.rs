@@ -13,7 +13,7 @@ use crate::{
     checkpoint::{Checkpoint, TensorRestorer},
     device::cpu,
     error::EngineError,
-    model_config::{CONFIG, MODEL, ModelConfig},
+    model_config::{CONFIG, GRAPH, MODEL, ModelConfig},
     plan::spec::BY_A_PROGRAM,
     run::not_finite,
     run_folder::RunFolder,
@@ -120,6 +120,7 @@ fn student_of(checkpoint: &Path, epoch: usize) -> Result<(ModelConfig, Model), E
         file: checkpoint.into(),
         reason: "it does not say which network its student is".into(),
     })?;
+    let config = config.found_in(checkpoint);
     let scope = Scope::new(&cpu(), Seed::new(0), "student");
     let mut student = config.build(&scope)?;
     let mut restorer = TensorRestorer::new(&mut tensors);
@@ -145,6 +146,7 @@ pub fn deploy(
     fs::create_dir_all(out).map_err(EngineError::io("make the folder", out))?;
     let config = ModelConfig {
         potstill: env!("CARGO_PKG_VERSION").into(),
+        graph: student.graph_file().map(|_| GRAPH.into()),
         ..config
     };
     let mut metadata = BTreeMap::from([
@@ -167,6 +169,10 @@ pub fn deploy(
         .to_json()
         .map_err(|error| EngineError::io("write", out.join(CONFIG))(error.into()))?;
     write(CONFIG, &json)?;
+    if let Some(graph) = student.graph_file() {
+        let path = out.join(GRAPH);
+        potstill_base::write_atomically(&path, graph).map_err(EngineError::io("write", path))?;
+    }
     write("README.md", &model_card(&card_facts(summary, recipe)))
 }
 

@@ -1,6 +1,6 @@
 //! The `config.json` of a student: the file that makes its weights usable.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use potstill_base::printable;
 use potstill_data::{Augment, Normalise};
@@ -12,11 +12,19 @@ use serde::{Deserialize, Deserializer, Serialize, de::Error};
 use serde_json::{Map, Value};
 
 use crate::{
-    detector_config::DetectorConfig, error::EngineError, network_input::NetworkInput, preprocess::Preprocess,
+    detector_config::DetectorConfig,
+    error::EngineError,
+    graph_file::{GraphFile, beside},
+    network_input::NetworkInput,
+    preprocess::Preprocess,
 };
 
 /// The name of the weights in an exported folder.
 pub(crate) const MODEL: &str = "model.safetensors";
+/// The name of a network's own file in an exported folder.
+pub(crate) const GRAPH: &str = "graph.onnx";
+/// What the architecture of a network in a file is called.
+pub(crate) const IN_A_FILE: &str = "onnx";
 /// The name of the configuration in an exported folder.
 pub(crate) const CONFIG: &str = "config.json";
 
@@ -28,6 +36,9 @@ const MOST_PIXELS: usize = 1 << 26;
 pub struct ModelConfig {
     /// The architecture's name in the registry.
     pub architecture: String,
+    /// The ONNX file beside it that the network is made of, where it is none of the registry.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub graph: Option<PathBuf>,
     /// What the network was trained for.
     pub task: TaskKind,
     /// Output classes.
@@ -121,6 +132,11 @@ impl ModelConfig {
 
     /// The network, with initial values from `scope` until its weights are loaded.
     pub(crate) fn build(&self, scope: &Scope) -> Result<Model, EngineError> {
+        if let Some(graph) = self.graph_file()? {
+            let (mut model, _) = graph.build(Some(self.classes), scope)?;
+            self.insert(&mut model, scope)?;
+            return Ok(model);
+        }
         let options = BuildOptions {
             classes: Some(self.classes),
             channels: Some(self.input.channels),
@@ -134,6 +150,23 @@ impl ModelConfig {
         let mut classifier = find(&self.architecture)?.build(options, &scope.with_norms(norms))?;
         self.insert(&mut classifier, scope)?;
         Ok(classifier)
+    }
+
+    /// The same, read in `file`: what it says to lie beside it is looked for there.
+    #[must_use]
+    pub(crate) fn found_in(mut self, file: &Path) -> Self {
+        self.graph = self.graph.map(|graph| beside(&graph, file));
+        self
+    }
+
+    /// The file of a network that is none of the registry.
+    pub(crate) fn graph_file(&self) -> Result<Option<GraphFile>, EngineError> {
+        let Some(graph) = &self.graph else {
+            return Ok(None);
+        };
+        let [height, width] = self.input.size;
+        let image = self.network_input().size([height, width, self.input.channels])?;
+        Ok(Some(GraphFile::kept(graph.clone(), image)))
     }
 
     pub(crate) fn network_input(&self) -> NetworkInput {

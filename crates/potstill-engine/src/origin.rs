@@ -23,6 +23,9 @@ pub(crate) struct Origin {
     images: BTreeMap<String, Images>,
     /// The weights of the teachers that stay as they are, and how they take images, by name.
     teachers: BTreeMap<String, String>,
+    /// The file that the student is made of, without its weights; `None` of a network by name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    graph: Option<String>,
 }
 
 /// A part of the data.
@@ -62,6 +65,7 @@ impl Origin {
             potstill: env!("CARGO_PKG_VERSION").into(),
             images,
             teachers: weights,
+            graph: spec.student.graph.clone(),
         })
     }
 
@@ -74,7 +78,11 @@ impl Origin {
     pub fn digests(&self) -> BTreeMap<String, String> {
         let images = self.images.iter();
         let images = images.map(|(name, images)| (format!("{name} images"), images.digest.clone()));
-        images.chain(self.teachers.clone()).collect()
+        let graph = self
+            .graph
+            .iter()
+            .map(|graph| ("student's file".to_owned(), graph.clone()));
+        images.chain(self.teachers.clone()).chain(graph).collect()
     }
 
     /// How what is there `now` differs from what a run began with, in words; `None` where it does not.
@@ -102,6 +110,9 @@ impl Origin {
                     "the weights of `{name}`, or how it takes images, are not those that it began with"
                 ));
             }
+        }
+        if self.graph.is_some() && self.graph != now.graph {
+            differences.push("the ONNX file of the student is not the one that it began with".into());
         }
         (!differences.is_empty()).then(|| differences.join("; "))
     }

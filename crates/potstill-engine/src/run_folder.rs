@@ -12,13 +12,14 @@ use potstill_base::{
 };
 use potstill_report::tensorboard::BEGINNING;
 
-use crate::{checkpoint::Position, error::EngineError, plan::timeline::RunEpoch};
+use crate::{checkpoint::Position, error::EngineError, model_config::GRAPH, plan::timeline::RunEpoch};
 
 /// The folder of one run.
 ///
 /// | file | what |
 /// |---|---|
 /// | `recipe.toml` | the resolved recipe |
+/// | `graph.onnx` | the ONNX file that the student is made of, without its weights, if it is made of one |
 /// | `log.txt` | what was printed |
 /// | `metrics.jsonl` | one line per epoch |
 /// | `events.out.tfevents.*` | the same for `TensorBoard` |
@@ -141,6 +142,7 @@ impl RunFolder {
     /// for a run's.
     pub(crate) fn clear(&self) -> Result<(), EngineError> {
         self.clear_results()?;
+        remove_if_there(&self.graph())?;
         remove_if_there(&self.recipe())
     }
 
@@ -186,6 +188,11 @@ impl RunFolder {
     /// The resolved recipe.
     pub fn recipe(&self) -> PathBuf {
         self.path.join("recipe.toml")
+    }
+
+    /// The ONNX file that the student is made of, without its weights.
+    pub fn graph(&self) -> PathBuf {
+        self.path.join(GRAPH)
     }
 
     /// One line of JSON per epoch.

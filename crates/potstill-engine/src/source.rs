@@ -9,12 +9,13 @@ use potstill_models::{
 };
 use potstill_ops::{NormRule, Scope};
 use potstill_random::Seed;
-use potstill_recipe::{Network, Norms};
+use potstill_recipe::{Network, Norms, OnnxStudent};
 
 use crate::{
     checkpoint::{Checkpoint, METADATA_KEY},
     device::cpu,
     error::EngineError,
+    graph_file::GraphFile,
     model_config::{CONFIG, MODEL, ModelConfig},
     network_input::NetworkInput,
     preprocess::Preprocess,
@@ -40,6 +41,8 @@ use crate::{
 pub struct Source {
     /// The architecture; none to take it from the `config.json` beside the weights.
     pub model: Option<String>,
+    /// The ONNX file that the network is made of, in the place of an architecture.
+    pub graph: Option<GraphFile>,
     /// A weight file, an exported folder, or the folder of a run; none for fresh weights.
     pub weights: Option<PathBuf>,
     /// Below which prefix of the file the weights are, where it holds several networks; a part of it will do.
@@ -66,6 +69,7 @@ impl Source {
         let weights = spec.weights.as_ref().filter(|_| spec.has_weights());
         Self {
             model: Some(spec.model.clone()),
+            graph: None,
             weights: weights.map(|weights| weights.file().to_owned()),
             prefix: weights.and_then(|weights| weights.prefix().map(str::to_owned)),
             head: spec.head,
@@ -82,6 +86,23 @@ impl Source {
         }
     }
 
+    /// What a recipe says in this table of a student in an ONNX file that sees images of size `[H, W, C]`.
+    pub(crate) fn of_file(spec: &OnnxStudent, image: [usize; 3], table: &str) -> Self {
+        let weights = spec.weights.as_ref().filter(|weights| !weights.are_random());
+        Self {
+            graph: Some(GraphFile::of(spec, image)),
+            weights: weights.map(|weights| weights.file().to_owned()),
+            prefix: weights.and_then(|weights| weights.prefix().map(str::to_owned)),
+            head: spec.head,
+            norms: NormRule {
+                frozen: spec.norm == Some(Norms::Frozen),
+                ..NormRule::default()
+            },
+            asked: Asked::Recipe(table.into()),
+            ..Self::default()
+        }
+    }
+
     /// Builds the network, with initial values from the streams of `owner`, and loads its weights.
     ///
     /// # Errors
@@ -94,6 +115,15 @@ impl Source {
             }
             None => (None, None),
         };
+        let kept = match (&self.model, &config) {
+            (None, Some(config)) if self.graph.is_none() => config.graph_file()?,
+            _ => None,
+        };
+        if let Some(graph) = self.graph.as_ref().or(kept.as_ref()) {
+            let scope = Scope::new(device, seed, owner).with_norms(self.norms);
+            let config = config.filter(|config| config.graph.is_some());
+            return self.of_graph(graph, stored.as_ref(), config, owner, &scope);
+        }
         let config = config.filter(|config| {
             self.model
                 .as_ref()
@@ -152,6 +182,41 @@ impl Source {
             network,
             input: known,
             preprocess: scaled,
+            task: config.as_ref().map(|config| config.task),
+            class_names: config.map(|config| config.class_names).unwrap_or_default(),
+            notes,
+        })
+    }
+
+    /// Builds the network of a file, and loads the weights that are to be put into it.
+    fn of_graph(
+        &self,
+        graph: &GraphFile,
+        stored: Option<&TensorFile>,
+        config: Option<ModelConfig>,
+        owner: &str,
+        scope: &Scope,
+    ) -> Result<VisionModel, EngineError> {
+        let classes = self.classes.or(config.as_ref().map(|config| config.classes));
+        let (mut network, found) = graph.build(classes, scope)?;
+        // What was found in the file that a run keeps was said when it began.
+        let mut notes = if self.graph.is_some() { found } else { Vec::new() };
+        if let Some(stored) = stored {
+            let mut set = WeightSet::choose(stored, &network, self.prefix.as_deref(), &self.asked)?;
+            if let Some(config) = &config {
+                config.insert(&mut network, scope)?;
+            }
+            notes.append(&mut set.notes);
+            let left_out = set.load(&mut network, self.head)?;
+            notes.extend(head_note(owner, self.head, &left_out));
+        }
+        Ok(VisionModel {
+            architecture: graph.name(),
+            shortcut: None,
+            norm_eps: None,
+            network,
+            input: config.as_ref().map(ModelConfig::network_input),
+            preprocess: config.as_ref().map(ModelConfig::preprocess),
             task: config.as_ref().map(|config| config.task),
             class_names: config.map(|config| config.class_names).unwrap_or_default(),
             notes,
@@ -282,11 +347,11 @@ fn read_weights(path: &Path) -> Result<(TensorFile, Option<ModelConfig>), Engine
         let run_state = Checkpoint::parse(run_state).map_err(broken)?;
         // A teacher that trains has tensors of the same names.
         stored.tensors.retain(|name, _| name.starts_with("student/"));
-        return Ok((stored, run_state.student));
+        return Ok((stored, run_state.student.map(|config| config.found_in(&file))));
     }
     let beside = file.with_file_name(CONFIG);
     let config = if beside.is_file() {
-        Some(ModelConfig::read(&beside)?)
+        Some(ModelConfig::read(&beside)?.found_in(&beside))
     } else {
         None
     };

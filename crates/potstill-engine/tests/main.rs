@@ -17,6 +17,7 @@ mod multi_label;
 mod network_input;
 mod onnx_dense;
 mod onnx_export;
+mod onnx_students;
 mod onnx_teachers;
 mod pairs;
 mod parts;

@@ -7,7 +7,7 @@ use crate::document::Places;
 use crate::error::Place;
 use crate::{
     MethodSpec, Network, OnnxTeacher, OptimizerSpec, Origin, Problem, Recipe, RecipeError, RunTeacher,
-    Schedule, Schema, TaskKind, Teacher, TeacherSource, overrides,
+    Schedule, Schema, Student, TaskKind, Teacher, TeacherSource, overrides,
 };
 
 /// Makes a recipe in code, with the checks and the defaults of one that is read from a file.
@@ -67,9 +67,9 @@ impl RecipeBuilder {
         self.set_from("task", task)
     }
 
-    /// The network to train: its name, or a [`Network`] with weights and more.
+    /// The network to train: its name, a [`Network`] with weights and more, or an [`OnnxStudent`](crate::OnnxStudent).
     #[must_use]
-    pub fn student(self, network: impl Into<Network>) -> Self {
+    pub fn student(self, network: impl Into<Student>) -> Self {
         self.set_from("student", network.into())
     }
 

@@ -59,6 +59,7 @@ pub use tables::optimizer::{Adam, AdamW, OptimizerSpec, Sgd};
 pub use tables::phase::{Phase, PhaseSpec};
 pub use tables::recipe::{Recipe, TaskKind};
 pub use tables::schedule::{Cosine, Decay, Milestones, Per, Poly, Schedule};
+pub use tables::student::{Init, OnnxStudent, Student};
 pub use tables::teacher::{OnnxTeacher, RunTeacher, Teacher, TeacherShare, TeacherSource};
 pub use tables::train::{ClassWeightRule, ClassWeights, Train};
 

@@ -73,7 +73,7 @@ fn unknown_keys() {
         (
             "model =",
             "xyz = 1\nmodel =",
-            "x.toml:6: unknown key `student.xyz`; `student` has `model`, `weights`, `head`, `shortcut`, `auxiliary`, `input`, `norm`, `norm_eps`, `freeze`, `inherit`",
+            "x.toml:6: unknown key `student.xyz`; `student` has `model`, `onnx`, `logits`, `init`, `weights`, `head`, `shortcut`, `auxiliary`, `input`, `norm`, `norm_eps`, `freeze`, `inherit`",
         ),
         (
             "momentum = 0.9",

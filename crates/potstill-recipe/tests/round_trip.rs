@@ -85,7 +85,7 @@ fn weights_are_a_file_a_part_of_one_or_random() {
         let override_ = [format!("student.weights={value}")];
         let student = Recipe::from_text(LITTLE, "x.toml", &override_).unwrap().student;
         let has_weights = student.has_weights();
-        (student.weights.unwrap(), has_weights)
+        (student.weights().unwrap().clone(), has_weights)
     };
     let (file, is_trained) = weights("w.pth");
     assert_eq!(

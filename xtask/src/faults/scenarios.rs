@@ -89,7 +89,10 @@ pub fn scenarios() -> Vec<Scenario> {
         method("cwd", "[[methods]]\nkind = \"cwd\"\n"),
         method("pkd", "[[methods]]\nkind = \"pkd\"\n"),
         method("mgd", "[[methods]]\nkind = \"mgd\"\n"),
-        method("tskd", "[[methods]]\nkind = \"tskd\"\ninterval = 1\nsnapshots = 2\n"),
+        method(
+            "tskd",
+            "[[methods]]\nkind = \"tskd\"\ninterval = 1\nsnapshots = 2\n",
+        ),
         method("ekd", "[[methods]]\nkind = \"ekd\"\n"),
         method("letkd", "[[methods]]\nkind = \"letkd\"\n"),
         method("tst", "[[methods]]\nkind = \"tst\"\n"),

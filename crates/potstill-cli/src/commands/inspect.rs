@@ -1,4 +1,4 @@
-//! `potstill inspect`: a network as a tree of modules and points, or a checkpoint of a run.
+//! `potstill inspect`: a network as a tree of modules and points; a checkpoint of a run or an ONNX file is read elsewhere.
 
 use std::{
     fmt::Write,
@@ -8,10 +8,8 @@ use std::{
 
 use burn::tensor::Device;
 use clap::Args;
-use potstill_engine::{ExportedOnnx, Source, cpu};
-use potstill_models::{
-    BuildOptions, Model, OnnxModel, OnnxOutputs, OutlineRow, find, outline, probe, weights::Asked,
-};
+use potstill_engine::{Source, cpu};
+use potstill_models::{BuildOptions, Model, OutlineRow, find, outline, probe, weights::Asked};
 use potstill_ops::{PointSide, Scope};
 use potstill_random::Seed;
 use potstill_report::human;
@@ -20,7 +18,7 @@ use serde_json::{Value, json};
 
 use crate::{
     choice::choice,
-    commands::{inspect_checkpoint, list::describe_model, print, print_json},
+    commands::{inspect_checkpoint, inspect_onnx, list::describe_model, print, print_json},
     failure::Failure,
     model_name::ModelName,
     opened::{is_onnx, say},
@@ -67,7 +65,7 @@ fn size(text: &str) -> Result<[usize; 2], String> {
 /// Builds the network, runs it once and prints what was seen.
 pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
     if is_onnx(Path::new(&arguments.model)) {
-        return onnx(arguments);
+        return inspect_onnx::run(arguments);
     }
     if Path::new(&arguments.model).is_file() {
         return inspect_checkpoint::run(Path::new(&arguments.model), arguments.json);
@@ -128,74 +126,6 @@ fn loaded(arguments: &InspectArguments, file: &Path, device: &Device) -> Result<
     say(&opened.notes);
     tell!("{} fits, loaded in {seconds:.2} s", file.display());
     Ok(opened.network)
-}
-
-/// An ONNX file knows no modules: its points are its tensors, in order.
-fn onnx(arguments: &InspectArguments) -> Result<(), Failure> {
-    let file = Path::new(&arguments.model);
-    let [height, width, channels] = OnnxModel::takes(file)?;
-    let told = ExportedOnnx::read(file)?.map(|exported| exported.image());
-    let [usual_height, usual_width, _] = told.transpose()?.unwrap_or([224, 224, 3]);
-    let usual = [height.unwrap_or(usual_height), width.unwrap_or(usual_width)];
-    let [height, width] = arguments.input.unwrap_or(usual);
-    let image = [height, width, channels.unwrap_or(3)];
-    let outputs = OnnxOutputs {
-        logits: arguments.logits.clone(),
-        ..OnnxOutputs::default()
-    };
-    let network = OnnxModel::open(file, &outputs, image)?;
-    let probe = network.probe();
-    if arguments.json {
-        let points = probe
-            .points
-            .iter()
-            .map(|(point, size)| json!({ "path": point.path, "map": size }));
-        return print_json(&json!({
-            "name": arguments.model,
-            "input": image,
-            "classes": probe.classes,
-            "outputs": outputs_as_json(&network),
-            "params": probe.parameters,
-            "macs": probe.macs,
-            "flops": 2 * probe.macs,
-            "points": points.collect::<Vec<_>>(),
-        }));
-    }
-    let mut text = format!(
-        "{}: an ONNX file\n{} parameters, {} multiply-accumulates for one image of {height}x{width}x{}{}\n{}\n{:<13} point\n",
-        arguments.model,
-        human::count(probe.parameters as u64),
-        human::magnitude(probe.macs),
-        image[2],
-        match probe.classes {
-            0 => String::new(),
-            classes => format!(", {classes} classes"),
-        },
-        outputs_as_text(&network),
-        "map",
-    );
-    for (point, [h, w, c]) in &probe.points {
-        let _ = writeln!(text, "{:<13} {point}", format!("{h}x{w}x{c}"));
-    }
-    print(&text)
-}
-
-/// The outputs of a file with their shapes for one image.
-fn outputs_as_json(network: &OnnxModel) -> Vec<Value> {
-    let outputs = network.outputs().into_iter();
-    outputs
-        .map(|(name, shape)| json!({ "name": name, "shape": shape }))
-        .collect()
-}
-
-/// The same in lines.
-fn outputs_as_text(network: &OnnxModel) -> String {
-    let outputs = network.outputs().into_iter();
-    let line = |(name, shape): (&str, Option<&[usize]>)| match shape {
-        Some(shape) => format!("output {name}: {shape:?}\n"),
-        None => format!("output {name}: no row for each image\n"),
-    };
-    outputs.map(line).collect()
 }
 
 fn describe(row: &OutlineRow) -> Value {

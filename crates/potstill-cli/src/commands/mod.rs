@@ -9,6 +9,7 @@ pub mod explain;
 pub mod export;
 pub mod inspect;
 mod inspect_checkpoint;
+mod inspect_onnx;
 pub mod list;
 pub mod plan;
 pub mod predict;

@@ -1,12 +1,13 @@
 //! The student of a plan, and what is known about each network.
 
 use burn::tensor::Device;
+use potstill_base::Digest;
 use potstill_data::Normalise;
 use potstill_methods::{NetworkInfo, PlannedMethod};
 use potstill_models::{Model, Shortcut};
 use potstill_ops::Scope;
 use potstill_random::Seed;
-use potstill_recipe::{Norms, Recipe};
+use potstill_recipe::{Norms, Recipe, Student};
 
 use super::data::PlannedData;
 use crate::{error::EngineError, network_input::NetworkInput, source::Source, vision_model::VisionModel};
@@ -28,6 +29,8 @@ pub struct NetworkFacts {
     pub shortcut: Option<Shortcut>,
     /// What the batch norms of its backbone add to the variance, where that was chosen.
     pub norm_eps: Option<f64>,
+    /// The digest of the ONNX file that it is made of, without its weights; `None` of a network by name.
+    pub graph: Option<String>,
     /// How it takes an image.
     pub input: NetworkInput,
     /// Height and width of the images that it was trained on, where its weights say so.
@@ -69,12 +72,14 @@ impl PlannedStudent {
         check_input("student", &input, network.channels(), data.image)?;
         let mut info = NetworkInfo::of(&network, input.size(data.image)?, device)?;
         info.class_names = data.train.classes().to_vec();
+        let graph = network.graph_file().map(Digest::of);
         Ok(Self {
             network,
             facts: NetworkFacts {
                 model: architecture,
                 shortcut,
                 norm_eps,
+                graph,
                 input,
                 trained_on: preprocess.and_then(|preprocess| preprocess.size),
                 info,
@@ -97,11 +102,18 @@ impl PlannedStudent {
             let reason = format!("there is no run in {}", run.display());
             return Err(EngineError::invalid_plan("start", reason));
         }
-        if spec.norm == Some(Norms::Frozen) && !spec.has_weights() && start.is_none() {
+        if spec.norm() == Some(Norms::Frozen) && !spec.has_weights() && start.is_none() {
             let reason = "frozen batch norms of random weights would be constants that mean nothing: give the student `weights`, or leave `norm` out";
             return Err(EngineError::invalid_plan("student.norm", reason));
         }
-        let named = Source::of(spec, "student");
+        let named = match spec {
+            Student::Network(network) => Source::of(network, "student"),
+            Student::Onnx(file) => {
+                let input = NetworkInput::of(file.input.as_ref(), None, || usual.clone());
+                check_input("student", &input, data.image[2], data.image)?;
+                Source::of_file(file, input.size(data.image)?, "student")
+            }
+        };
         let source = Source {
             weights: start.or_else(|| named.weights.clone()),
             classes: Some(data.train.classes().len()),
@@ -109,7 +121,7 @@ impl PlannedStudent {
             ..named
         };
         let mut network = source.open(device, Seed::new(recipe.seed), "student")?;
-        let input = NetworkInput::of(spec.input.as_ref(), network.input.take(), || usual);
+        let input = NetworkInput::of(spec.input(), network.input.take(), || usual);
         network.input = Some(input);
         Self::new(network, data, device)
     }

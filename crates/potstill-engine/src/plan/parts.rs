@@ -144,7 +144,7 @@ fn start(
     recipe: &Recipe,
 ) -> Result<(), EngineError> {
     let spec = &recipe.student;
-    if let Some(inherit) = spec.inherit.as_ref().filter(|_| recipe.start.is_none()) {
+    if let Some(inherit) = spec.inherit().filter(|_| recipe.start.is_none()) {
         match teachers {
             [teacher] => student.inherit(teacher, inherit)?,
             // The student alone, by the recipe of the one that learns.
@@ -158,7 +158,7 @@ fn start(
             }
         }
     }
-    match &spec.freeze {
+    match spec.freeze() {
         Some(freeze) => student.freeze(freeze),
         None => Ok(()),
     }

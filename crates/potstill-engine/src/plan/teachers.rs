@@ -151,6 +151,7 @@ impl PlannedTeacher {
                     model,
                     shortcut: None,
                     norm_eps: None,
+                    graph: None,
                     input,
                     trained_on: None,
                     info: info.with_weights(true),

@@ -120,7 +120,7 @@ impl Run {
 
     /// A run from its first step, in a folder without results.
     fn begin(plan: Plan, folder: RunFolder) -> Result<Self, EngineError> {
-        let output = RunOutput::create(folder, &plan.spec.text()?)?;
+        let output = RunOutput::create(folder, &plan.spec.text()?, plan.student().graph_file())?;
         Self::new(plan, Some(output))
     }
 

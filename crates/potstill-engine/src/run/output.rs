@@ -16,10 +16,13 @@ pub(super) struct RunOutput {
 }
 
 impl RunOutput {
-    /// A run from the start, in a folder without results: its text (the recipe) is written.
-    pub fn create(folder: RunFolder, text: &str) -> Result<Self, EngineError> {
+    /// A run from the start, in a folder without results: its text (the recipe) is written, and the file that its student is made of.
+    pub fn create(folder: RunFolder, text: &str, graph: Option<&[u8]>) -> Result<Self, EngineError> {
         write_atomically(&folder.recipe(), text.as_bytes())
             .map_err(EngineError::io("write", folder.recipe()))?;
+        if let Some(graph) = graph {
+            write_atomically(&folder.graph(), graph).map_err(EngineError::io("write", folder.graph()))?;
+        }
         let events = EventWriter::create(folder.path())?;
         Ok(Self { folder, events })
     }

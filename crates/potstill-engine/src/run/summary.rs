@@ -9,7 +9,7 @@ use crate::{
     error::EngineError,
     export::deploy,
     machine::peak_rss_mb,
-    model_config::{InputConfig, ModelConfig},
+    model_config::{GRAPH, IN_A_FILE, InputConfig, ModelConfig},
     plan::{networks::NetworkFacts, spec::RunSpec, teachers::TeacherFacts},
 };
 
@@ -121,8 +121,12 @@ impl Run {
         let RunSpec { student, data, .. } = spec;
         let ([_, _, channels], input) = (data.image, &student.input);
         let network = &self.learner.student;
+        let graph = network.graph_file().map(|_| GRAPH.into());
         ModelConfig {
-            architecture: student.model.clone(),
+            architecture: graph
+                .as_ref()
+                .map_or_else(|| student.model.clone(), |_| IN_A_FILE.into()),
+            graph,
             task: spec.task.kind(),
             classes: network.classes(),
             class_names: data.train.classes().to_vec(),

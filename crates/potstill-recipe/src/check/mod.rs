@@ -73,7 +73,7 @@ fn name(recipe: &Recipe, problems: &mut Vec<Problem>) {
 }
 
 fn inputs(recipe: &Recipe, problems: &mut Vec<Problem>) {
-    if let Some(input) = &recipe.student.input {
+    if let Some(input) = recipe.student.input() {
         input_lengths(input, &recipe.origin.at("student.input"), problems);
     }
     for (name, teacher) in recipe.all_teachers() {
@@ -137,7 +137,7 @@ fn start(recipe: &Recipe, problems: &mut Vec<Problem>) {
         let text =
             format!("names a run, as `run:NAME`, not \"{start}\"; a file of weights is `student.weights`");
         problems.push(recipe.origin.problem("start", text));
-    } else if recipe.student.weights.is_some() {
+    } else if recipe.student.weights().is_some() {
         let text = "says where the student starts, as `student.weights` does; leave out one or the other";
         problems.push(recipe.origin.problem("start", text));
     }

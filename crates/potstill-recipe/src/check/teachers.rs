@@ -10,7 +10,7 @@ use crate::tables::recipe::Recipe;
 use crate::tables::teacher::Teacher;
 use potstill_settings::{BatchNorms, Precision};
 
-/// The sources of all teachers. This is asked before the recipe has a type, for the type can hold nothing
+/// The sources of the student and of all teachers. This is asked before the recipe has a type, for the type can hold nothing
 /// else.
 pub(crate) fn check_sources(table: &Table, root: &Origin) -> Vec<Problem> {
     let mut problems = Vec::new();
@@ -24,12 +24,54 @@ pub(crate) fn check_sources(table: &Table, root: &Origin) -> Vec<Problem> {
             problems.extend(check_source(teacher, &root.at(&format!("teachers.{name}"))));
         }
     }
+    if let Some(student) = table.get("student").and_then(Value::as_table) {
+        problems.extend(check_student(student, &root.at("student")));
+    }
     if only.is_some() && named.is_some() {
         let text = "stands beside `teacher`, the only teacher; give each teacher a table `[teachers.NAME]`, or keep \
                     `[teacher]` alone";
         problems.push(root.problem("teachers", text));
     }
     problems
+}
+
+/// A student is a network by name or an ONNX file.
+fn check_student(student: &Table, at: &Origin) -> Option<Problem> {
+    let has = |key: &&str| student.contains_key(*key);
+    let (source, what, foreign): (_, _, &[&str]) = match ["onnx", "model"].into_iter().find(has) {
+        Some("onnx") => (
+            "onnx",
+            "takes the network from that file",
+            &["model", "shortcut", "auxiliary", "norm_eps"],
+        ),
+        Some(_) => ("model", "takes a network by its name", &["logits", "init"]),
+        None => {
+            // One that is misspelt is not missed as well.
+            let is_meant = |key: &String| nearest(key, ["model", "onnx"]).is_some();
+            let text = "missing key `student.model`; write for example `model = \"cifar_resnet20\"`, or `onnx = \"mine.onnx\"`";
+            return (!student.keys().any(is_meant)).then(|| at.sentence("", text.to_owned()));
+        }
+    };
+    beside(student, at, source, what, foreign)
+}
+
+/// The error about keys of another source.
+fn beside(table: &Table, at: &Origin, source: &str, what: &str, foreign: &[&str]) -> Option<Problem> {
+    let beside: Vec<&str> = foreign
+        .iter()
+        .copied()
+        .filter(|key| table.contains_key(*key))
+        .collect();
+    if beside.is_empty() {
+        return None;
+    }
+    let text = format!(
+        "{what}, so {} cannot stand beside it; leave out one or the other, or override the whole table, `{}={{ {source} = \
+         \"...\" }}`",
+        quoted(beside),
+        at.key()
+    );
+    Some(at.problem(source, text))
 }
 
 /// A teacher is the student of a run, an ONNX file or a network by name, and only one of them.
@@ -76,17 +118,7 @@ fn check_source(teacher: &Table, at: &Origin) -> Option<Problem> {
             return Some(at.problem("", text));
         }
     };
-    let beside: Vec<&str> = foreign.iter().copied().filter(has).collect();
-    if beside.is_empty() {
-        return None;
-    }
-    let text = format!(
-        "{what}, so {} cannot stand beside it; leave out one or the other, or override the whole table, `{}={{ {source} = \
-         \"...\" }}`",
-        quoted(beside),
-        at.key()
-    );
-    Some(at.problem(source, text))
+    beside(teacher, at, source, what, foreign)
 }
 
 /// Each teacher by itself, then who learns from whom.

@@ -8,5 +8,6 @@ pub mod optimizer;
 pub mod phase;
 pub mod recipe;
 pub mod schedule;
+pub mod student;
 pub mod teacher;
 pub mod train;

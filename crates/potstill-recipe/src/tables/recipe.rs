@@ -7,8 +7,8 @@ use potstill_settings::{choice, settings};
 
 use super::data::Data;
 use super::method::MethodSpec;
-use super::network::Network;
 use super::phase::Phase;
+use super::student::Student;
 use super::teacher::Teacher;
 use super::train::Train;
 use crate::origin::Origin;
@@ -45,7 +45,7 @@ settings! {
         /// `runs/NAME`, `run:PATH` for a folder elsewhere. Not beside `student.weights`.
         pub start: Option<String> = without "`student.weights`, or initial values" like "run:my-run",
         /// The network to train.
-        pub student: Network = example { model = "cifar_resnet20" },
+        pub student: Student = example { model = "cifar_resnet20" },
         /// The network to learn from, where there is only one.
         pub teacher: Option<Teacher> = without "no teacher" like { run = "runs/teacher" },
         /// Several networks to learn from, each in a table of its own, `[teachers.NAME]`. Not beside

@@ -77,7 +77,7 @@ settings! {
 }
 
 /// The key of this name; a name that is not there does not compile.
-const fn key(keys: &'static [Key], name: &str) -> Key {
+pub(super) const fn key(keys: &'static [Key], name: &str) -> Key {
     let mut at = 0;
     while !is_same(keys[at].name, name) {
         at += 1;

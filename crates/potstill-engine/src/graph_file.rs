@@ -1,0 +1,99 @@
+//! A network that comes from an ONNX file and trains.
+
+use std::path::{Path, PathBuf};
+
+use potstill_models::{GraphNetwork, GraphWeights, Model, TrainGraph};
+use potstill_ops::Scope;
+use potstill_recipe::{Init, OnnxStudent};
+
+use crate::error::EngineError;
+
+/// An ONNX file that a network is made of.
+#[derive(Debug, Clone, PartialEq)]
+pub struct GraphFile {
+    /// The file.
+    pub file: PathBuf,
+    /// The name of its tensor of logits; its first output if `None`.
+    pub logits: Option<String>,
+    /// Where its weights begin.
+    pub weights: GraphWeights,
+    /// The size `[H, W, C]` of the images that it sees.
+    pub image: [usize; 3],
+}
+
+impl GraphFile {
+    /// What a recipe says of a student in a file that sees images of this size.
+    pub(crate) fn of(spec: &OnnxStudent, image: [usize; 3]) -> Self {
+        Self {
+            file: spec.onnx.clone(),
+            logits: spec.logits.clone(),
+            weights: match spec.init {
+                Init::File => GraphWeights::File,
+                Init::Fresh => GraphWeights::Fresh,
+            },
+            image,
+        }
+    }
+
+    /// What a run keeps of a file, to be given its weights.
+    pub(crate) fn kept(file: PathBuf, image: [usize; 3]) -> Self {
+        Self {
+            file,
+            logits: None,
+            weights: GraphWeights::File,
+            image,
+        }
+    }
+
+    /// The file's name.
+    pub(crate) fn name(&self) -> String {
+        let name = self.file.file_name().unwrap_or(self.file.as_os_str());
+        name.to_string_lossy().into_owned()
+    }
+
+    /// Builds the network for so many classes, or as many as the file has. Gives what has to be said about it, in a line each.
+    ///
+    /// # Errors
+    /// A file that does not train, or not for such images or so many classes.
+    pub(crate) fn build(
+        &self,
+        classes: Option<usize>,
+        scope: &Scope,
+    ) -> Result<(Model, Vec<String>), EngineError> {
+        let graph = TrainGraph::open(&self.file, self.logits.as_deref(), self.image)
+            .map_err(potstill_models::ModelError::from)?;
+        let classes = classes.unwrap_or(graph.classes);
+        let name = self.name();
+        let mut notes: Vec<String> = graph.notes.iter().map(|note| format!("{name}: {note}")).collect();
+        if let Some(head) = graph.head.as_ref().filter(|_| classes != graph.classes) {
+            notes.push(format!(
+                "{name} has {} classes: its last layer, `{}`, is drawn anew for {classes}",
+                graph.classes, head.path
+            ));
+        }
+        let ends = graph.stages.ends.iter().map(|end| format!("`{}`", end.post));
+        let ends: Vec<String> = ends.collect();
+        notes.push(match ends.as_slice() {
+            [] => format!(
+                "{name}: no ends of stages were found; methods that read some need their points named"
+            ),
+            ends => format!(
+                "{name}: its stages end at {}, as was found by its graph; a method may name others",
+                ends.join(", ")
+            ),
+        });
+        let network = GraphNetwork::build(graph, classes, self.weights, scope)?;
+        Ok((network.into_model(), notes))
+    }
+}
+
+/// Where the file lies whose name a `config.json` or a checkpoint states: beside it, or in the folder of its run.
+pub(crate) fn beside(stated: &Path, of: &Path) -> PathBuf {
+    let name = stated.file_name().unwrap_or(stated.as_os_str());
+    let near = of.with_file_name(name);
+    let above = of.parent().and_then(Path::parent).map(|folder| folder.join(name));
+    match above {
+        Some(above) if !near.is_file() && above.is_file() => above,
+        _ => near,
+    }
+}
