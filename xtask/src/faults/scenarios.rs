@@ -94,7 +94,10 @@ pub fn scenarios() -> Vec<Scenario> {
             "[[methods]]\nkind = \"tskd\"\ninterval = 1\nsnapshots = 2\n",
         ),
         method("ekd", "[[methods]]\nkind = \"ekd\"\n"),
-        method("letkd", "[[methods]]\nkind = \"letkd\"\n"),
-        method("tst", "[[methods]]\nkind = \"tst\"\n"),
+        method("letkd", "[[methods]]\nkind = \"letkd\"\ntemplates = 16\n"),
+        method(
+            "tst",
+            "[[methods]]\nkind = \"tst\"\nbank = { kind = \"trained\", affine_epochs = 1, colour_epochs = 1 }\n",
+        ),
     ]
 }
