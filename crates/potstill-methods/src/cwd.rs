@@ -10,7 +10,9 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, choice, settings};
 
 use crate::{
-    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch, TeacherLook,
+    Group, LossTerm, Method, MethodEntry, MethodError, Moment, Part, PlanContext, Reads, StepContext,
+    StudentEpoch, TeacherLook,
+    entry::ALL,
     levels::{Aligners, Levels, Named, is_pyramid, is_segmenter, summed},
 };
 
@@ -37,6 +39,23 @@ choice! {
         Features = "features",
     }
 }
+
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: Cwd::NAME,
+    about: "where each channel is strong in the image follows the teacher's",
+    group: Group::Maps,
+    paper: "Channel-wise Knowledge Distillation for Dense Prediction",
+    year: 2021,
+    source: "Shu, Liu, Gao, Yan, Shen 2021, arXiv 2011.13256",
+    needs: "class scores of every place, or maps",
+    cost: "none, or a 1x1 convolution where widths differ",
+    weight: "3 to 5 for the logits of segmenters at T = 4",
+    tasks: ALL,
+    limits: "",
+    keys: Cwd::KEYS,
+    plan: |spec, context| Ok(Box::new(Cwd::plan(spec, context)?)),
+};
 
 /// Channel-wise distillation, planned for two networks.
 #[derive(Debug, Clone)]

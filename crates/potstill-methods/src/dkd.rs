@@ -5,99 +5,81 @@
 //! ([`decoupled_divergences`]).
 
 use burn::tensor::{Int, Tensor, activation::log_softmax};
-use potstill_models::DetectorKind;
-use potstill_ops::Pass;
 use potstill_recipe::MethodSpec;
-use potstill_settings::{Key, settings};
-use potstill_tasks::{Probabilities, is_column, log_of_others, without_column};
+use potstill_settings::settings;
+use potstill_tasks::{Rows, is_column, log_of_others, without_column};
 
 use crate::{
-    LossTerm, Method, MethodError, MethodInfo, PlanContext, StepContext, TargetNeed, TeacherUse,
-    levels::{is_dense, summed},
+    Group, MethodEntry, MethodError, PlanContext, StudentEpoch,
+    entry::BUT_MULTI_LABEL,
+    levels::is_dense,
+    logits::{self, LogitLoss, true_classes},
 };
 
 settings! {
     /// The options of DKD in a recipe.
-    struct Options {
+    struct Dkd {
         /// T: how much both distributions are softened.
         temperature: Option<f64> [above(0.0)] = without "4 for images with one class, 1 for dense tasks" like 4.0,
         /// The weight of the true class against all others.
         alpha: f64 [at_least(0.0)] = default 1.0,
         /// The weight of the others among themselves.
         beta: Option<f64> [at_least(0.0)] = without "8 for images with one class, 0.25 for dense tasks" like 8.0,
-        /// Epochs over which the weight grows linearly, full from the last of them on; 0 for the full weight from the start.
+        /// Epochs over which the weight grows linearly from the first on, full from the last of them on; 0 for the full weight from the start.
         ramp_epochs: Option<usize> = without "20 for images with one class, 0 for dense tasks" like 20,
+        /// Whether the logits of both networks are standardised first (Sun et al. 2024). The authors then have a weight of 9 to 18, and T = 2 or 3.
+        standardise: bool = default false,
     }
 }
 
-/// Decoupled distillation, planned for two networks.
-#[derive(Debug, Clone)]
-pub struct Dkd {
-    temperature: f64,
-    alpha: f64,
-    beta: f64,
-    ramp_epochs: usize,
-}
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: Dkd::NAME,
+    about: "the true class and the others among themselves follow the teacher's, each by a weight of its own",
+    group: Group::Logits,
+    paper: "Decoupled Knowledge Distillation",
+    year: 2022,
+    source: "Zhao, Cui, Song, Qiu, Liang 2022, arXiv 2203.08679",
+    needs: "logits and labels",
+    cost: "none",
+    weight: "1, with `beta` 2 to 8 by the pair, at T = 4",
+    tasks: BUT_MULTI_LABEL,
+    limits: "of detectors two-stage ones alone",
+    keys: Dkd::KEYS,
+    plan: logits::plan::<Dkd>,
+};
 
-impl Dkd {
-    /// The name in recipes.
-    pub const NAME: &'static str = "dkd";
-    /// The keys of its options.
-    pub(crate) const KEYS: &'static [Key] = Options::KEYS;
+impl LogitLoss for Dkd {
+    const NAME: &'static str = "dkd";
+    const CLASSES: Option<&'static str> = Some("the true class is told from the others");
 
-    /// Plans DKD: both networks must have the same classes, and each row one of them.
-    ///
-    /// # Errors
-    /// No teacher, other classes, one-stage detectors, whose rows have no true class.
-    pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
-        let options: Options = spec.options()?;
-        if let Some(kind) = context
-            .student_kind()
-            .filter(|kind| *kind != DetectorKind::Regions)
-        {
-            return Err(MethodError::DetectorKind {
-                method: Self::NAME,
-                kind,
-                reason: "tells the true class of each region from the others",
-                cure: "take `kd`, or two-stage detectors",
-            });
-        }
-        context.teacher_of_same_rows(Self::NAME)?;
-        let usual = |of_images: f64, dense: f64| if is_dense(context.task) { dense } else { of_images };
-        let ramp = usual(20.0, 0.0) as usize;
+    fn settle(self, _: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
+        let dense = is_dense(context.task);
         Ok(Self {
-            temperature: options.temperature.unwrap_or(usual(4.0, 1.0)),
-            alpha: options.alpha,
-            beta: options.beta.unwrap_or(usual(8.0, 0.25)),
-            ramp_epochs: options.ramp_epochs.unwrap_or(ramp),
+            temperature: self.temperature.or(Some(if dense { 1.0 } else { 4.0 })),
+            beta: self.beta.or(Some(if dense { 0.25 } else { 8.0 })),
+            ramp_epochs: self.ramp_epochs.or(Some(if dense { 0 } else { 20 })),
+            ..self
         })
     }
-}
 
-impl Method for Dkd {
-    fn info(&self) -> MethodInfo {
-        MethodInfo {
-            teacher: TeacherUse::OneOrMean,
-            targets: Some(TargetNeed::single_classes(
-                "the true class is told from the others",
-            )),
-            ..MethodInfo::default()
-        }
+    fn standardises(&self) -> bool {
+        self.standardise
     }
 
-    fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let sets = step.rows(self.temperature)?.into_iter().map(|(ours, theirs)| {
-            let classes = match (&ours.classes, ours.probabilities) {
-                (Some(classes), Probabilities::Softmax) => classes.clone(),
-                _ => return Err(MethodError::NoRowClasses(Self::NAME)),
-            };
-            let logits = ours.logits.clone();
-            let [target, others] = decoupled_divergences(logits, theirs, classes, self.temperature);
-            Ok(ours.mean(target) * self.alpha + ours.mean(others) * self.beta)
-        });
-        let value = summed(sets.collect::<Result<Vec<_>, MethodError>>()?.into_iter())?;
-        let ramp = step.at.epoch.ramp(self.ramp_epochs);
-        Ok(vec![LossTerm::loss(step.id, value).scaled(ramp)])
+    fn temperature(&self) -> f64 {
+        self.temperature.unwrap_or(4.0)
+    }
+
+    fn factor(&self, epoch: StudentEpoch) -> f64 {
+        epoch.warm_up(self.ramp_epochs.unwrap_or_default())
+    }
+
+    fn loss(&self, rows: &Rows, teacher: Tensor<2>) -> Result<Tensor<1>, MethodError> {
+        let classes = true_classes(rows, Self::NAME)?;
+        let temperature = LogitLoss::temperature(self);
+        let [target, others] = decoupled_divergences(rows.logits.clone(), teacher, classes, temperature);
+        Ok(rows.mean(target) * self.alpha + rows.mean(others) * self.beta.unwrap_or(8.0))
     }
 }
 

@@ -15,6 +15,14 @@ impl StudentEpoch {
             epochs => (self.0 as f64 / epochs as f64).min(1.0),
         }
     }
+
+    /// The same counted from 1, as the programs of most methods of logits count: the first epoch has `1 / epochs`, the last of them all of it.
+    pub fn warm_up(self, epochs: usize) -> f64 {
+        match epochs {
+            0 => 1.0,
+            epochs => ((self.0 + 1) as f64 / epochs as f64).min(1.0),
+        }
+    }
 }
 
 /// A step of the student's training.

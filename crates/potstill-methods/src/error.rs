@@ -193,6 +193,16 @@ pub enum MethodError {
     /// A method that tells the true class from others, where rows of logits have none, or several.
     #[error("`{0}` tells the true class of each row from the others, and the rows here have no single one")]
     NoRowClasses(&'static str),
+    /// Class scores that exclude each other, where they do not.
+    #[error(
+        "`{0}` compares the scores of classes that exclude each other, and an image here may have several: take `kd`, or methods of features"
+    )]
+    SeveralClasses(&'static str),
+    /// Class scores that tell nothing apart.
+    #[error(
+        "`{0}` compares the scores of classes, and there is one class: a softmax of it is 1 whatever the network says"
+    )]
+    OneClass(&'static str),
     /// Logits of no map.
     #[error("`{0}` compares logits place by place, and these are of no map")]
     NoLogitMap(&'static str),

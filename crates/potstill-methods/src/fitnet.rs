@@ -10,7 +10,9 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
 use crate::{
-    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch, TeacherLook,
+    Group, LossTerm, Method, MethodEntry, MethodError, Moment, Part, PlanContext, Reads, StepContext,
+    StudentEpoch, TeacherLook,
+    entry::ALL,
     levels::{Aligners, Levels, Named, summed},
 };
 
@@ -23,6 +25,23 @@ settings! {
         teacher_points: Vec<String> = default [],
     }
 }
+
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: FitNet::NAME,
+    about: "maps follow the teacher's through a 1x1 convolution (hints, mimic)",
+    group: Group::Maps,
+    paper: "FitNets: Hints for Thin Deep Nets",
+    year: 2015,
+    source: "Romero, Ballas, Kahou, Chassang, Gatta, Bengio 2015, arXiv 1412.6550",
+    needs: "one map of each, or those of a pyramid; trains a regressor",
+    cost: "one convolution",
+    weight: "100",
+    tasks: ALL,
+    limits: "",
+    keys: FitNet::KEYS,
+    plan: |spec, context| Ok(Box::new(FitNet::plan(spec, context)?)),
+};
 
 /// Hints, planned for two networks.
 #[derive(Debug, Clone)]

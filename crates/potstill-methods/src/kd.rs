@@ -10,11 +10,18 @@
 //! A one-stage detector tells of hundreds of thousands of anchors, nearly all of them background. `focal` lets those count little on which both networks
 //! agree, in the manner of the focal loss (our design).
 
+use burn::tensor::Tensor;
 use potstill_ops::Pass;
 use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
-use crate::{ClassMap, LossTerm, Method, MethodError, MethodInfo, PlanContext, StepContext, TeacherUse};
+use crate::{
+    ClassMap, Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, PlanContext, StepContext,
+    TeacherUse,
+    entry::ALL,
+    levels::summed,
+    logits::{check_classes, check_standardised, divergences, log_softened, standard_rows},
+};
 
 settings! {
     /// The options of KD in a recipe.
@@ -26,8 +33,28 @@ settings! {
         /// gamma: the divergence of a score is weighted by how far both probabilities are apart, to this power; 0 for all alike. A remedy
         /// where rows of background outweigh the others, as of one-stage detectors: try 2, with a weight of 1 to 10.
         focal: f64 [at_least(0.0)] = default 0.0,
+        /// Whether the logits of both networks are standardised first (Sun et al. 2024). The authors then have a weight of 9 at T = 2 beside
+        /// `task_weight = 0.1`.
+        standardise: bool = default false,
     }
 }
+
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: Kd::NAME,
+    about: "the student's softened logits follow the teacher's",
+    group: Group::Logits,
+    paper: "Distilling the Knowledge in a Neural Network",
+    year: 2015,
+    source: "Hinton, Vinyals, Dean 2015, arXiv 1503.02531",
+    needs: "logits",
+    cost: "none",
+    weight: "0.9 beside `task_weight = 0.1`, at T = 4",
+    tasks: ALL,
+    limits: "detectors of one kind",
+    keys: Kd::KEYS,
+    plan: |spec, context| Ok(Box::new(Kd::plan(spec, context)?)),
+};
 
 /// Knowledge distillation on logits.
 ///
@@ -41,6 +68,7 @@ pub struct Kd {
     temperature: f64,
     class_map: ClassMap,
     focal: f64,
+    standardises: bool,
 }
 
 impl Kd {
@@ -55,6 +83,7 @@ impl Kd {
             temperature,
             class_map: ClassMap::default(),
             focal: 0.0,
+            standardises: false,
         }
     }
 
@@ -65,11 +94,29 @@ impl Kd {
     pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
         let options: Options = spec.options()?;
         context.teacher_of_same_rows(Self::NAME)?;
+        check_classes(Self::NAME, context)?;
+        check_standardised(options.standardise, spec, context)?;
+        if options.standardise && options.focal > 0.0 {
+            let problem = "is of scores as they are: leave it out, or `standardise`";
+            return Err(spec.invalid_option("focal", problem).into());
+        }
         Ok(Self {
             temperature: options.temperature,
             class_map: options.retina_class_map,
             focal: options.focal,
+            standardises: options.standardise,
         })
+    }
+
+    /// The divergence of standardised logits.
+    fn of_standardised(&self, step: &StepContext<'_>) -> Result<Tensor<1>, MethodError> {
+        let t = self.temperature;
+        let sets = step.rows(t)?.into_iter().map(|(rows, teacher)| {
+            let (rows, teacher) = standard_rows(rows, teacher);
+            let student = log_softened(rows.logits.clone(), t);
+            rows.mean(divergences(student, log_softened(teacher, t))) * (t * t)
+        });
+        summed(sets)
     }
 }
 
@@ -82,7 +129,11 @@ impl Method for Kd {
     }
 
     fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let value = step.divergence_of(self.class_map, self.temperature, self.focal)?;
+        let value = if self.standardises {
+            self.of_standardised(step)?
+        } else {
+            step.divergence_of(self.class_map, self.temperature, self.focal)?
+        };
         Ok(vec![LossTerm::loss(step.id, value)])
     }
 }

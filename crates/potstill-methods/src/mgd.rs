@@ -15,7 +15,9 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
 use crate::{
-    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch, TeacherLook,
+    Group, LossTerm, Method, MethodEntry, MethodError, Moment, Part, PlanContext, Reads, StepContext,
+    StudentEpoch, TeacherLook,
+    entry::ALL,
     levels::{Aligners, Levels, Named, is_segmenter, summed},
 };
 
@@ -33,6 +35,23 @@ settings! {
         teacher_points: Vec<String> = default [],
     }
 }
+
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: Mgd::NAME,
+    about: "the teacher's maps are made of what is left of erased ones",
+    group: Group::Maps,
+    paper: "Masked Generative Distillation",
+    year: 2022,
+    source: "Yang, Li, Shao, Shi, Yuan, Yuan 2022, arXiv 2205.01529",
+    needs: "the last map, or those of a pyramid; trains a generator for each",
+    cost: "two 3x3 convolutions a map",
+    weight: "1: `alpha` has the published size",
+    tasks: ALL,
+    limits: "",
+    keys: Mgd::KEYS,
+    plan: |spec, context| Ok(Box::new(Mgd::plan(spec, context)?)),
+};
 
 /// Masked generation, planned for two networks.
 #[derive(Debug, Clone)]

@@ -10,8 +10,11 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
 use crate::{
-    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch, TeacherLook,
+    Group, LossTerm, Method, MethodEntry, MethodError, Moment, Part, PlanContext, Reads, StepContext,
+    StudentEpoch, TeacherLook,
+    entry::ALL,
     levels::{Aligners, Levels, Named, summed},
+    logits::standardised,
 };
 
 settings! {
@@ -23,6 +26,23 @@ settings! {
         teacher_points: Vec<String> = default [],
     }
 }
+
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: Pkd::NAME,
+    about: "channels correlate with the teacher's, whatever their size",
+    group: Group::Maps,
+    paper: "PKD: General Distillation Framework for Object Detectors via Pearson Correlation Coefficient",
+    year: 2022,
+    source: "Cao, Li, Kong, Zhang, Ding 2022, arXiv 2207.02039",
+    needs: "maps",
+    cost: "none, or a 1x1 convolution where widths differ",
+    weight: "6 for two-stage detectors, 10 for others",
+    tasks: ALL,
+    limits: "",
+    keys: Pkd::KEYS,
+    plan: |spec, context| Ok(Box::new(Pkd::plan(spec, context)?)),
+};
 
 /// Distillation by correlation, planned for two networks.
 #[derive(Debug, Clone)]
@@ -94,18 +114,6 @@ pub fn correlation_loss(map: Tensor<4>, target: Tensor<4>) -> Tensor<1> {
     if n * h * w < 2 {
         return (map * 0.0).sum();
     }
-    let standard = |map: Tensor<4>| standardised(map.reshape([n * h * w, c]));
+    let standard = |map: Tensor<4>| standardised(map.reshape([n * h * w, c]), 0, EPSILON);
     (standard(map) - standard(target)).powi_scalar(2).mean() * 0.5
-}
-
-/// Columns with mean 0 and deviation 1; 0 for one without variation.
-fn standardised(values: Tensor<2>) -> Tensor<2> {
-    let rows = values.dims()[0];
-    let centred = values.clone() - values.mean_dim(0);
-    let variance = centred.clone().powi_scalar(2).sum_dim(0) * (1.0 / (rows - 1) as f64);
-    let is_constant = variance.clone().inner().lower_equal_elem(EPSILON * EPSILON);
-    let deviation = variance.mask_fill(is_constant.clone(), 1.0).sqrt() + EPSILON;
-    let standard = centred * deviation.recip();
-    let shape = standard.shape();
-    standard.mask_fill(is_constant.expand(shape), 0.0)
 }

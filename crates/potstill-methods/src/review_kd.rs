@@ -18,7 +18,9 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
 use crate::{
-    LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch, TeacherLook,
+    Group, LossTerm, Method, MethodEntry, MethodError, Moment, Part, PlanContext, Reads, StepContext,
+    StudentEpoch, TeacherLook,
+    entry::ALL,
     levels::{check_strides, is_pyramid, is_segmenter, summed},
     plan_context::points_named,
 };
@@ -39,6 +41,23 @@ settings! {
         teacher_points: Vec<String> = default [],
     }
 }
+
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: ReviewKd::NAME,
+    about: "deep student features review the teacher's shallow ones through attention-based fusion",
+    group: Group::Maps,
+    paper: "Distilling Knowledge via Knowledge Review",
+    year: 2021,
+    source: "Chen, Liu, Zhao, Jia 2021, arXiv 2104.09044",
+    needs: "maps of all stages; trains a fusion module for each",
+    cost: "convolutions at every level",
+    weight: "0.6 to 8, by the pair",
+    tasks: ALL,
+    limits: "detectors whose levels have the same strides",
+    keys: ReviewKd::KEYS,
+    plan: |spec, context| Ok(Box::new(ReviewKd::plan(spec, context)?)),
+};
 
 /// Knowledge review, planned for two networks.
 #[derive(Debug, Clone)]

@@ -33,6 +33,19 @@ pub struct StepContext<'a> {
     pub teacher: &'a TeacherOutput,
 }
 
+impl StudentStep<'_> {
+    /// The student's rows of class scores. Most networks give one set.
+    ///
+    /// # Errors
+    /// Outputs that the task has no rows of.
+    pub fn own_rows(&self) -> Result<Vec<Rows>, MethodError> {
+        let sets = self
+            .task
+            .rows(&self.student.outputs, &[], self.targets, &self.context)?;
+        Ok(sets.into_iter().map(|set| set.student).collect())
+    }
+}
+
 impl<'a> Deref for StepContext<'a> {
     type Target = StudentStep<'a>;
 

@@ -10,6 +10,7 @@ mod kd;
 mod letkd;
 mod letkd_offline;
 mod letkd_plan;
+mod logits;
 mod options;
 mod review_kd;
 mod review_kd_invariants;

@@ -56,7 +56,11 @@ fn target(task: TaskKind) -> TargetKind {
 
 /// Whether an entry can be planned, and learns from what the task has.
 fn serves(entry: &str, context: &PlanContext) -> Result<bool, MethodError> {
-    let method: Box<dyn Method> = plan(entry, context)?;
+    let method: Box<dyn Method> = match plan(entry, context) {
+        // What the task's networks say is not what the method compares.
+        Err(MethodError::SeveralClasses(_)) => return Ok(false),
+        planned => planned?,
+    };
     let targets = method.info().targets;
     Ok(targets.is_none_or(|need| need.kinds.contains(&target(context.task))))
 }

@@ -90,7 +90,8 @@ impl Rows {
     pub fn mean(&self, values: Tensor<1>) -> Tensor<1> {
         let Some(weights) = &self.weights else {
             let rows = values.dims()[0].max(1) as f64;
-            return values.sum() / rows;
+            // The derivative of a division by a number is one of single precision.
+            return values.sum() * (1.0 / rows);
         };
         let weights = weights.clone().cast(values.dtype());
         let total = weights.clone().sum();

@@ -2,12 +2,14 @@
 //!
 //! * [`numbers`]: recorded numbers, numbers by formula, and how near two lists of them must be;
 //! * `command` and `pictures` (feature `command`): a folder in which a program is run, pictures to put into it, and shared files;
-//! * `networks` and `prepare` (feature `methods`): methods planned for small networks, and what they prepare with;
+//! * `networks`, `prepare` and `classics` (feature `methods`): methods planned for small networks, what they prepare with, and recorded cases of them;
 //! * `recipe` and `runs` (feature `runs`): a recipe whose run takes seconds; runs that are stopped, resumed and compared to the bit.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 #![allow(clippy::missing_panics_doc, reason = "a panic is how a test reports")]
 
+#[cfg(feature = "methods")]
+pub mod classics;
 #[cfg(feature = "command")]
 pub mod command;
 #[cfg(feature = "methods")]

@@ -163,7 +163,35 @@ pub fn terms(
     labels: &Tensor<1, Int>,
     epoch: usize,
 ) -> Result<Vec<LossTerm>, MethodError> {
-    let step = StudentStep {
+    in_step(id, student, labels, epoch, |step| {
+        method.terms(&StepContext { step, teacher }, &mut Pass::new(Mode::Batch))
+    })
+}
+
+/// The same of a method without a teacher.
+///
+/// # Errors
+/// The method cannot compute them.
+pub fn own_terms(
+    id: &str,
+    method: &dyn Method,
+    student: &NetworkOutput,
+    labels: &Tensor<1, Int>,
+    epoch: usize,
+) -> Result<Vec<LossTerm>, MethodError> {
+    in_step(id, student, labels, epoch, |step| {
+        method.student_terms(&step, &mut Pass::new(Mode::Batch))
+    })
+}
+
+fn in_step<R>(
+    id: &str,
+    student: &NetworkOutput,
+    labels: &Tensor<1, Int>,
+    epoch: usize,
+    body: impl FnOnce(StudentStep<'_>) -> R,
+) -> R {
+    body(StudentStep {
         id,
         student,
         targets: &Targets::Class(labels.clone()),
@@ -173,8 +201,7 @@ pub fn terms(
             epoch: StudentEpoch(epoch),
             step: 0,
         },
-    };
-    method.terms(&StepContext { step, teacher }, &mut Pass::new(Mode::Batch))
+    })
 }
 
 /// The only term of a method's loss.

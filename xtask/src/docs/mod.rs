@@ -5,6 +5,7 @@
 
 mod cli;
 mod knobs;
+mod methods;
 mod models;
 mod page;
 mod recipe;
@@ -52,6 +53,10 @@ fn pages() -> Result<Vec<(PathBuf, String)>, Error> {
             models::page(&read("docs/models.md")?, &models)?,
         ),
     ];
+    pages.push((
+        "docs/methods.md".into(),
+        methods::page(&read("docs/methods.md")?, &methods)?,
+    ));
     for method in &methods {
         let name = method["name"].as_str().unwrap_or_default();
         let path = format!("docs/methods/{name}.md");

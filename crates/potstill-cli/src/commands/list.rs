@@ -2,10 +2,12 @@
 
 use clap::{Args, ValueEnum};
 use potstill_data::DatasetEntry;
-use potstill_methods::MethodEntry;
+use potstill_methods::{Group, MethodEntry};
 use potstill_models::{ModelEntry, StageEnd};
 use potstill_ops::Point;
+use potstill_recipe::TaskKind;
 use potstill_report::human;
+use potstill_settings::Choice;
 use serde_json::{Value, json};
 
 use crate::{
@@ -48,6 +50,9 @@ pub fn run(arguments: &ListArguments) -> Result<(), Failure> {
     if arguments.json {
         return print_json(&entries);
     }
+    if let Listed::Methods = arguments.what {
+        return print(&in_groups(potstill_methods::registry()));
+    }
     let width = entries
         .iter()
         .filter_map(|entry| entry["name"].as_str())
@@ -62,8 +67,7 @@ pub fn run(arguments: &ListArguments) -> Result<(), Failure> {
         let size = entry["params"]
             .as_u64()
             .map_or(String::new(), |params| format!("{:>11}  ", human::count(params)));
-        let serves = serves(entry).map_or(String::new(), |serves| format!("{:width$}  {serves}\n", ""));
-        format!("{name:<width$}  {size}{about}\n{serves}")
+        format!("{name:<width$}  {size}{about}\n")
     });
     print(&lines.collect::<String>())
 }
@@ -106,24 +110,50 @@ pub(super) fn describe_method(entry: &MethodEntry) -> Value {
     json!({
         "name": entry.name,
         "about": entry.about,
+        "group": entry.group.name(),
+        "paper": entry.paper,
+        "year": entry.year,
         "source": entry.source,
+        "needs": entry.needs,
+        "cost": entry.cost,
+        "weight": entry.weight,
         "tasks": entry.tasks,
         "limits": entry.limits,
     })
 }
 
-fn datasets() -> Vec<Value> {
-    potstill_data::registry().iter().map(describe_dataset).collect()
+/// The methods by what they compare, each with its paper, what it needs and costs, and what it serves.
+fn in_groups(methods: &[MethodEntry]) -> String {
+    let width = methods.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
+    let lines = |entry: &MethodEntry| {
+        let tasks: Vec<_> = entry.tasks.iter().map(TaskKind::to_string).collect();
+        let limits = match entry.limits {
+            "" => String::new(),
+            limits => format!(" ({limits})"),
+        };
+        [
+            format!("{:<width$}  {}", entry.name, entry.about),
+            format!("{:width$}  {} ({})", "", entry.source, entry.paper),
+            format!("{:width$}  needs {}; costs {}", "", entry.needs, entry.cost),
+            format!("{:width$}  {}{limits}", "", tasks.join(", ")),
+        ]
+        .map(|line| format!("  {line}\n"))
+        .concat()
+    };
+    let groups = Group::ALL.iter().zip(Group::NAMES).map(|(group, named)| {
+        let own = methods.iter().filter(|entry| entry.group == *group);
+        format!(
+            "{}: {}\n{}",
+            named.name,
+            named.about,
+            own.map(lines).collect::<String>()
+        )
+    });
+    groups.collect::<Vec<_>>().join("\n")
 }
 
-/// The tasks that a method serves, in a line with what it does not do on them; none of another entry.
-fn serves(entry: &Value) -> Option<String> {
-    let tasks = entry["tasks"].as_array()?.iter().filter_map(Value::as_str);
-    let tasks = tasks.collect::<Vec<_>>().join(", ");
-    Some(match entry["limits"].as_str() {
-        None | Some("") => tasks,
-        Some(limits) => format!("{tasks} ({limits})"),
-    })
+fn datasets() -> Vec<Value> {
+    potstill_data::registry().iter().map(describe_dataset).collect()
 }
 
 /// A data set as its registry entry tells it.

@@ -36,8 +36,26 @@ use self::{
     options::{GuideKind, Options, TeacherMode, Transfer, UpdateOrder},
 };
 use crate::{
-    LossTerm, Method, MethodError, MethodInfo, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
-    TargetNeed, TeacherLook, TeacherStep, TeacherUpdate, TeacherUse,
+    Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, Moment, Part, PlanContext, Reads,
+    StepContext, StudentEpoch, TargetNeed, TeacherLook, TeacherStep, TeacherUpdate, TeacherUse,
+    entry::BUT_MULTI_LABEL,
+};
+
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: Ekd::NAME,
+    about: "a teacher that grows up beside its student hands over intermediate knowledge through guided modules",
+    group: Group::Schemes,
+    paper: "Student Network Learning via Evolutionary Knowledge Distillation",
+    year: 2022,
+    source: "Zhang, Zhang, Li, Zeng, Ge 2022, arXiv 2103.13811",
+    needs: "maps of blocks and labels; trains the teacher and guided modules",
+    cost: "the teacher trains too",
+    weight: "1",
+    tasks: BUT_MULTI_LABEL,
+    limits: "on dense tasks an extension",
+    keys: Ekd::KEYS,
+    plan: |spec, context| Ok(Box::new(Ekd::plan(spec, context)?)),
 };
 
 /// Evolutionary knowledge distillation, planned for two networks.

@@ -20,8 +20,9 @@ pub use self::box_masks::BoxMasks;
 pub use self::context_block::ContextBlock;
 pub use self::loss::{FgdTerms, FgdWeights, fgd_terms};
 use crate::{
-    LossTerm, Method, MethodError, MethodInfo, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
-    TargetNeed, TeacherLook,
+    Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, Moment, Part, PlanContext, Reads,
+    StepContext, StudentEpoch, TargetNeed, TeacherLook,
+    entry::DETECTORS,
     levels::{Aligners, Levels, Named, summed},
 };
 
@@ -61,6 +62,23 @@ impl Options {
         }
     }
 }
+
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: Fgd::NAME,
+    about: "features of objects and of the background follow where the teacher attends to them",
+    group: Group::Maps,
+    paper: "Focal and Global Knowledge Distillation for Detectors",
+    year: 2022,
+    source: "Yang, Li, Jiang, Gong, Yuan, Zhao, Yuan 2022, arXiv 2111.11837",
+    needs: "maps of a pyramid and boxes; trains context blocks",
+    cost: "two context blocks a level",
+    weight: "1: its terms have the published sizes",
+    tasks: DETECTORS,
+    limits: "",
+    keys: Fgd::KEYS,
+    plan: |spec, context| Ok(Box::new(Fgd::plan(spec, context)?)),
+};
 
 /// Focal and global distillation, planned for two detectors.
 #[derive(Debug, Clone)]

@@ -43,8 +43,8 @@ use self::{
     points::{place_beside, points_of},
 };
 use crate::{
-    LossTerm, Method, MethodError, MethodInfo, Moment, PlanContext, PrepareContext, Prepared, Reads,
-    StepContext, StudentEpoch, TargetNeed, Targets, TeacherLook,
+    Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, Moment, PlanContext, PrepareContext,
+    Prepared, Reads, StepContext, StudentEpoch, TargetNeed, Targets, TeacherLook, entry::ALL,
 };
 
 /// One layer of the student with the place of the teacher that supervises it.
@@ -81,6 +81,23 @@ struct Look {
     /// N, H, W.
     size: [usize; 3],
 }
+
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: LetKd::NAME,
+    about: "layers of templates inside the student, whose scores the teacher's clusters and decisions supervise",
+    group: Group::Schemes,
+    paper: "Knowledge Distillation Layer that Lets the Student Decide",
+    year: 2023,
+    source: "Gorgun, Gurbuz, Alatan 2023, arXiv 2309.02843",
+    needs: "the teacher's features of all training images, and labels",
+    cost: "a pass of the teacher before the first step; layers that stay in the student",
+    weight: "1",
+    tasks: ALL,
+    limits: "variant 1 alone for multi-label and detectors; on dense tasks an extension",
+    keys: LetKd::KEYS,
+    plan: |spec, context| Ok(Box::new(LetKd::plan(spec, context)?)),
+};
 
 /// letKD, planned for two networks.
 #[derive(Debug, Clone)]

@@ -27,8 +27,9 @@ use potstill_settings::Key;
 use serde_json::Value;
 
 use crate::{
-    Event, LossTerm, Method, MethodError, Moment, Part, PlanContext, Reads, StepContext, StudentEpoch,
-    StudentStep, TeacherLook,
+    Event, Group, LossTerm, Method, MethodEntry, MethodError, Moment, Part, PlanContext, Reads, StepContext,
+    StudentEpoch, StudentStep, TeacherLook,
+    entry::ALL,
     levels::{is_dense, is_pyramid, is_segmenter},
 };
 use options::Options;
@@ -40,6 +41,23 @@ pub use forecaster::{Forecaster, ForecasterConfig};
 pub use review::{Forecasters, ReviewInput, ReviewLoss, StopGradients, increments};
 pub use schedule::{EpochRole, ReviewClock, ReviewEpoch, ReviewSchedule};
 pub use snapshots::Snapshots;
+
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: Tskd::NAME,
+    about: "the student reviews how its attention changed over the epochs, and what is left to the teacher's",
+    group: Group::Schemes,
+    paper: "Review helps learn better: Temporal Supervised Knowledge Distillation",
+    year: 2023,
+    source: "Wang, Han, Wang, Chen, Liu, Tang 2023, arXiv 2307.00811",
+    needs: "maps of both, epoch after epoch; trains a forecaster",
+    cost: "a recurrent network on maps of one channel",
+    weight: "1",
+    tasks: ALL,
+    limits: "",
+    keys: Tskd::KEYS,
+    plan: |spec, context| Ok(Box::new(Tskd::plan(spec, context)?)),
+};
 
 /// Temporal supervision, planned for two networks.
 #[derive(Debug)]

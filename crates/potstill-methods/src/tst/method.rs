@@ -21,9 +21,26 @@ use super::{
     search::{SearchLoss, SearchRate},
 };
 use crate::{
-    Augmented, CacheKey, CachedTensors, Event, LearnedAugmentation, LossTerm, Method, MethodError,
-    MethodInfo, Part, PlanContext, PrepareContext, Prepared, SearchOutputs, SearchRound, StepContext,
-    TargetNeed, levels::is_dense,
+    Augmented, CacheKey, CachedTensors, Event, Group, LearnedAugmentation, LossTerm, Method, MethodEntry,
+    MethodError, MethodInfo, Part, PlanContext, PrepareContext, Prepared, SearchOutputs, SearchRound,
+    StepContext, TargetNeed, entry::BUT_MULTI_LABEL, levels::is_dense,
+};
+
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: Tst::NAME,
+    about: "a learned augmentation looks for images that the teacher gets right and the student does not",
+    group: Group::Schemes,
+    paper: "Teaching What You Should Teach: A Data-Based Distillation Method",
+    year: 2023,
+    source: "Shao, Chen, Huang, Gong, Wang, Wu 2023, arXiv 2212.05422",
+    needs: "logits and labels; trains an augmentation",
+    cost: "rounds of search, and twice the images in a step",
+    weight: "1",
+    tasks: BUT_MULTI_LABEL,
+    limits: "no FastestDet, no SSDLite; detectors of one kind",
+    keys: Tst::KEYS,
+    plan: |spec, context| Ok(Box::new(Tst::plan(spec, context)?)),
 };
 
 /// TST, planned.

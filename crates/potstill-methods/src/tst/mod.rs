@@ -25,6 +25,7 @@ pub use bank_trainer::{BATCH, BankEpochs, BankTrainer};
 pub use closed_form::closed_form_map;
 pub use colour::ColourNetwork;
 pub use fit::{BankError, fit};
+pub(crate) use method::ENTRY;
 pub use method::Tst;
 pub use operation::{Kind, MAGNITUDES, Operation};
 pub use pixels::PixelRange;

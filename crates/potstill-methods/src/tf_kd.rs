@@ -1,0 +1,178 @@
+//! **Tf-KD**: knowledge distillation without a teacher.
+//!
+//! Yuan, Tay, Li, Wang and Feng, "Revisiting Knowledge Distillation via Label Smoothing Regularization", CVPR 2020, equations 7 and 9. Either the student learns from an earlier
+//! copy of itself (`self`: a finished run of the same network as its teacher), or from a virtual teacher that is right with a probability of 0.99 and knows
+//! nothing else (`virtual`). The cross-entropy is part of the loss, `(1 - alpha) CE + alpha ...`: set `train.task_weight = 0`.
+//!
+//! The published numbers come from the authors' program, whose divergence is a mean over all scores and not over the rows (hence the `multiplier`), and
+//! whose virtual teacher is a softmax of probabilities. `formula = "paper"` is what the paper writes.
+
+use burn::tensor::{Int, Tensor};
+use potstill_ops::Pass;
+use potstill_recipe::MethodSpec;
+use potstill_settings::{choice, settings};
+use potstill_tasks::{Rows, is_column};
+
+use crate::{
+    Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, PlanContext, StepContext, StudentStep,
+    TargetNeed, TeacherUse,
+    entry::BUT_MULTI_LABEL,
+    levels::summed,
+    logits::{check_rows, cross_entropies, divergences, log_softened, true_classes},
+};
+
+settings! {
+    /// The options of Tf-KD in a recipe.
+    struct Options {
+        /// Who teaches.
+        variant: Option<Variant> = without "`self` where the recipe has a teacher, `virtual` where not" like "virtual",
+        /// The share of the divergence; the cross-entropy has the rest.
+        alpha: f64 [at_least(0.0).at_most(1.0)] = default 0.95,
+        /// T: how much the teacher is softened. The authors have 6 to 20 for the earlier copy, 10 to 40 for the virtual teacher.
+        temperature: Option<f64> [above(0.0)] = without "20 for the earlier copy, 40 for the virtual teacher" like 20.0,
+        /// What the divergence is multiplied with, 1 to 100 by the network.
+        multiplier: f64 [at_least(0.0)] = default 1.0,
+        /// How sure the virtual teacher is of the label.
+        correct: f64 [above(0.0).below(1.0)] = default 0.99,
+        /// How the virtual teacher is softened.
+        formula: Formula = default "code",
+    }
+}
+
+choice! {
+    /// Who teaches.
+    enum Variant {
+        /// The recipe's teacher: a finished run of the same network.
+        Own = "self",
+        /// One that knows the label.
+        Virtual = "virtual",
+    }
+}
+
+choice! {
+    /// How the virtual teacher is softened.
+    enum Formula {
+        /// A softmax of its probabilities over T, beside the student as it is; the mean over all scores.
+        Code = "code",
+        /// Its probabilities to the power 1 / T, beside the student at T; the mean over the rows, times T².
+        Paper = "paper",
+    }
+}
+
+const NAME: &str = "tf-kd";
+
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: NAME,
+    about: "the student learns from an earlier copy of itself, or from a made-up teacher that is right",
+    group: Group::TeacherFree,
+    paper: "Revisiting Knowledge Distillation via Label Smoothing Regularization",
+    year: 2020,
+    source: "Yuan, Tay, Li, Wang, Feng 2020, arXiv 1909.11723",
+    needs: "labels; logits of an earlier run of the same network, or nothing",
+    cost: "none, or a pass of the earlier copy",
+    weight: "1 with `task_weight = 0`",
+    tasks: BUT_MULTI_LABEL,
+    limits: "of detectors two-stage ones alone",
+    keys: Options::KEYS,
+    plan: |spec, context| Ok(Box::new(TfKd::plan(spec, context)?)),
+};
+
+/// Tf-KD, planned.
+struct TfKd {
+    variant: Variant,
+    temperature: f64,
+    options: Options,
+}
+
+impl TfKd {
+    fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
+        let options: Options = spec.options()?;
+        check_rows(NAME, context)?;
+        let usual = if context.teachers.is_empty() {
+            Variant::Virtual
+        } else {
+            Variant::Own
+        };
+        let variant = options.variant.unwrap_or(usual);
+        let usual = match variant {
+            Variant::Own => {
+                context.teacher_of_same_rows(NAME)?;
+                20.0
+            }
+            Variant::Virtual => 40.0,
+        };
+        Ok(Self {
+            variant,
+            temperature: options.temperature.unwrap_or(usual),
+            options,
+        })
+    }
+
+    /// The whole loss of rows whose divergences from their teacher are these, `[R]`. A tensor with one element.
+    fn total(&self, rows: &Rows, classes: Tensor<1, Int>, divergences: Tensor<1>) -> Tensor<1> {
+        let Options {
+            alpha, multiplier, ..
+        } = self.options;
+        let hard = cross_entropies(log_softened(rows.logits.clone(), 1.0), classes);
+        rows.mean(hard) * (1.0 - alpha) + rows.mean(divergences) * (alpha * multiplier)
+    }
+
+    fn of_copy(&self, rows: &Rows, teacher: Tensor<2>) -> Result<Tensor<1>, MethodError> {
+        let (t, count) = (self.temperature, teacher.dims()[1] as f64);
+        let each = divergences(log_softened(rows.logits.clone(), t), log_softened(teacher, t));
+        Ok(self.total(rows, true_classes(rows, NAME)?, each * (t * t / count)))
+    }
+
+    fn of_virtual(&self, rows: &Rows) -> Result<Tensor<1>, MethodError> {
+        let classes = true_classes(rows, NAME)?;
+        let (t, count) = (self.temperature, rows.logits.dims()[1]);
+        let correct = self.options.correct;
+        let other = (1.0 - correct) / (count - 1) as f64;
+        let logits = rows.logits.clone();
+        let is_true = is_column(classes.clone(), count);
+        let teacher = |[own, others]: [f64; 2]| {
+            let constant = logits.clone().inner().zeros_like() + others;
+            log_softened(constant.mask_fill(is_true.clone(), own), t)
+        };
+        let each = match self.options.formula {
+            Formula::Code => {
+                divergences(log_softened(logits.clone(), 1.0), teacher([correct, other]))
+                    * (1.0 / count as f64)
+            }
+            Formula::Paper => {
+                let target = teacher([correct, other].map(f64::ln));
+                divergences(log_softened(logits.clone(), t), target) * (t * t)
+            }
+        };
+        Ok(self.total(rows, classes, each))
+    }
+}
+
+impl Method for TfKd {
+    fn info(&self) -> MethodInfo {
+        MethodInfo {
+            teacher: match self.variant {
+                Variant::Own => TeacherUse::OneOrMean,
+                Variant::Virtual => TeacherUse::None,
+            },
+            targets: Some(TargetNeed::single_classes(
+                "the cross-entropy is part of its loss",
+            )),
+            ..MethodInfo::default()
+        }
+    }
+
+    fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        let sets = step.rows(self.temperature)?.into_iter();
+        let losses = sets.map(|(rows, teacher)| self.of_copy(&rows, teacher));
+        let value = summed(losses.collect::<Result<Vec<_>, _>>()?.into_iter())?;
+        Ok(vec![LossTerm::loss(step.id, value)])
+    }
+
+    fn student_terms(&self, step: &StudentStep<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        let losses = step.own_rows()?.into_iter().map(|rows| self.of_virtual(&rows));
+        let value = summed(losses.collect::<Result<Vec<_>, _>>()?.into_iter())?;
+        Ok(vec![LossTerm::loss(step.id, value)])
+    }
+}

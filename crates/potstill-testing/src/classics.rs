@@ -1,0 +1,328 @@
+//! Recorded cases of the classic methods: numbers by formula, and the losses and gradients of the original programs.
+//!
+//! `tests/reference/classics/METHOD.json` of the methods crate is a copy of the shared vectors, whose format is that of their specification: element `i` of a
+//! tensor is `offset + scale fn(freq i + chirp i i + phase)`, and gradients are recorded by their sum, their norm and a few entries.
+
+use std::ops::RangeInclusive;
+
+use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
+use potstill_methods::{LossTerm, Method, NetworkOutput, TeacherOutput};
+use potstill_models::Outputs;
+use potstill_ops::{Parameters, Taps};
+use serde_json::Value;
+
+use crate::{
+    networks::{own_terms, terms},
+    numbers::{self, number, recorded, tensor, values},
+};
+
+/// Of what is computed in double precision throughout.
+pub const EXACT: f64 = 1e-9;
+/// What counts as 0 in the records.
+const FLOOR: f64 = 1e-12;
+/// How large a gradient may be where the original's is infinite or a million times too large.
+const BOUNDED: f64 = 1e4;
+
+/// One recorded case.
+#[derive(Debug, Clone)]
+pub struct Case {
+    json: Value,
+}
+
+/// The recorded cases of a method.
+pub fn cases(method: &str) -> Vec<Case> {
+    let file = recorded(&format!(
+        "potstill-methods/tests/reference/classics/{method}.json"
+    ));
+    let cases = file["cases"].as_array().unwrap();
+    cases.iter().map(|json| Case { json: json.clone() }).collect()
+}
+
+/// A recorded tensor: its numbers, flat, and its shape.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// Its name in the case.
+    pub name: String,
+    /// Its numbers, row-major. Of the student's they are a leaf of the graph.
+    pub leaf: Tensor<1>,
+    shape: Vec<usize>,
+}
+
+impl Input {
+    /// `[N, K]`; of a map `[N, K, H, W]` a row for each place.
+    pub fn rows(&self) -> Tensor<2> {
+        if let [rows, columns] = self.shape[..] {
+            return self.leaf.clone().reshape([rows, columns]);
+        }
+        let map = self.map();
+        let [n, h, w, c] = map.dims();
+        map.reshape([n * h * w, c])
+    }
+
+    /// The map `[N, H, W, C]`; of an embedding `[N, D]` one of a single place.
+    pub fn map(&self) -> Tensor<4> {
+        match self.shape[..] {
+            [n, c] => self.leaf.clone().reshape([n, 1, 1, c]),
+            [n, c, h, w] => self.leaf.clone().reshape([n, c, h, w]).permute([0, 2, 3, 1]),
+            _ => panic!("{}: {:?} is no map", self.name, self.shape),
+        }
+    }
+}
+
+/// The numbers that a record says, in their order.
+pub fn filled(record: &Value) -> Vec<f64> {
+    if let Some(values) = record.get("values") {
+        return numbers::numbers(values);
+    }
+    let key = |key: &str| record[key].as_f64().unwrap();
+    let function = match record["fn"].as_str() {
+        Some("sin") => f64::sin,
+        Some("cos") => f64::cos,
+        other => panic!("{other:?} is no function"),
+    };
+    let count: usize = shape(record).iter().product();
+    let is_relu = record.get("then").is_some_and(|then| then == "relu");
+    let value = |i: usize| {
+        let i = i as f64;
+        let value =
+            key("offset") + key("scale") * function(key("freq") * i + key("chirp") * (i * i) + key("phase"));
+        if is_relu { value.max(0.0) } else { value }
+    };
+    (0..count).map(value).collect()
+}
+
+fn shape(record: &Value) -> Vec<usize> {
+    numbers::numbers(&record["shape"])
+        .iter()
+        .map(|&side| side as usize)
+        .collect()
+}
+
+impl Case {
+    /// Its name.
+    pub fn id(&self) -> &str {
+        self.json["id"].as_str().unwrap()
+    }
+
+    /// An option.
+    pub fn option(&self, key: &str) -> &Value {
+        &self.json["options"][key]
+    }
+
+    /// These options, as far as the case has them, as lines of a recipe.
+    pub fn lines(&self, keys: &[&str]) -> String {
+        let known = keys.iter().filter(|key| !self.option(key).is_null());
+        let lines: Vec<_> = known
+            .map(|key| format!("{key} = {}\n", self.option(key)))
+            .collect();
+        lines.concat()
+    }
+
+    /// Anything else that it says.
+    pub fn get(&self, key: &str) -> &Value {
+        &self.json[key]
+    }
+
+    /// The value that is recorded under this name.
+    pub fn expected(&self, key: &str) -> f64 {
+        self.json["expected"][key].as_f64().unwrap()
+    }
+
+    /// An input. The student's are tracked.
+    pub fn input(&self, name: &str) -> Input {
+        let record = &self.json["inputs"][name];
+        let numbers = filled(record);
+        let leaf = tensor([numbers.len()], |i| numbers[i]);
+        Input {
+            leaf: if name.starts_with("student") {
+                leaf.autodiff().require_grad()
+            } else {
+                leaf
+            },
+            name: name.into(),
+            shape: shape(record),
+        }
+    }
+
+    /// The inputs of one network: `student`, or `student_0`, `student_1` and so on.
+    pub fn inputs(&self, network: &str) -> Vec<Input> {
+        let inputs = self.json["inputs"].as_object().unwrap();
+        let numbered = (0..).map(|level| format!("{network}_{level}"));
+        let several: Vec<_> = numbered.take_while(|name| inputs.contains_key(name)).collect();
+        match &several[..] {
+            [] => vec![self.input(network)],
+            names => names.iter().map(|name| self.input(name)).collect(),
+        }
+    }
+
+    /// The labels, `[N]`; zeros where it has none.
+    pub fn labels(&self, rows: usize) -> Tensor<1, Int> {
+        let labels: Vec<i32> = match &self.json["labels"] {
+            Value::Null => vec![0; rows],
+            labels => numbers::numbers(labels)
+                .iter()
+                .map(|&label| label as i32)
+                .collect(),
+        };
+        let count = labels.len();
+        Tensor::from_data(TensorData::new(labels, [count]), &Device::flex())
+    }
+
+    /// Gives a module the recorded values of its parameters, each under the name that `name` says for its path; it is in double precision from then on.
+    pub fn fill(&self, module: &mut dyn Parameters, name: impl Fn(&str) -> String) {
+        let parameters = &self.json["parameters"];
+        numbers::fill(module, |entry, i| {
+            let record = &parameters[name(&entry.path)];
+            // Numbers are asked for one by one, and the cases are small.
+            (!record.is_null()).then(|| filled(record)[i])
+        });
+    }
+
+    /// Fails if the loss or its gradients to the inputs are not the recorded ones. What is marked so is compared by its value only, and its gradients must be
+    /// finite and of a usual size.
+    #[track_caller]
+    pub fn check(&self, loss: &Tensor<1>, inputs: &[Input], tolerance: f64) -> Gradients {
+        let (found, wanted) = (number(loss), self.expected("loss"));
+        let near = (found - wanted).abs() <= tolerance * wanted.abs() + FLOOR;
+        assert!(near, "{}: {found} is not {wanted}", self.id());
+        let tape = loss.backward();
+        for input in inputs.iter().filter(|input| input.name.starts_with("student")) {
+            let gradient = input.leaf.grad(&tape);
+            let gradient = gradient.map_or_else(|| vec![0.0; input.leaf.dims()[0]], |found| values(&found));
+            let what = format!("{}, {}", self.id(), input.name);
+            if self.json["compare"] == "loss" {
+                assert!(
+                    gradient.iter().all(|value| value.abs() < BOUNDED),
+                    "{what}: {gradient:?}"
+                );
+            } else {
+                assert_gradient(&what, &gradient, &self.json["gradients"][&input.name], tolerance);
+            }
+        }
+        tape
+    }
+
+    /// Fails if the gradients of a module's parameters are not the recorded ones, under the names that `name` says for their paths.
+    #[track_caller]
+    pub fn check_parameters(
+        &self,
+        module: &dyn Parameters,
+        tape: &Gradients,
+        name: impl Fn(&str) -> String,
+        tolerance: f64,
+    ) {
+        let recorded = self.json["parameter_gradients"].as_object().unwrap();
+        let mut checked = 0;
+        for (path, gradient) in numbers::gradients(module, tape) {
+            if let Some(record) = recorded.get(&name(&path)) {
+                assert_gradient(&format!("{}, {path}", self.id()), &gradient, record, tolerance);
+                checked += 1;
+            }
+        }
+        assert_eq!(checked, recorded.len(), "{}: recorded gradients", self.id());
+    }
+}
+
+/// Fails if a gradient has another sum, norm or entries than recorded.
+#[track_caller]
+pub fn assert_gradient(what: &str, found: &[f64], record: &Value, tolerance: f64) {
+    assert_eq!(found.len(), shape(record).iter().product::<usize>(), "{what}");
+    let norm = record["l2"].as_f64().unwrap();
+    let near = |name: &str, found: f64, wanted: f64, room: f64| {
+        assert!(
+            (found - wanted).abs() <= room + FLOOR,
+            "{what}, {name}: {found} is not {wanted}"
+        );
+    };
+    let squares: f64 = found.iter().map(|value| value * value).sum();
+    near("norm", squares.sqrt(), norm, tolerance * norm);
+    let sum = record["sum"].as_f64().unwrap();
+    near(
+        "sum",
+        found.iter().sum(),
+        sum,
+        tolerance * norm * (found.len() as f64).sqrt(),
+    );
+    for entry in record["entries"].as_array().unwrap() {
+        let (index, wanted) = (entry[0].as_u64().unwrap() as usize, entry[1].as_f64().unwrap());
+        near(&format!("number {index}"), found[index], wanted, tolerance * norm);
+    }
+}
+
+/// A network that gave these logits `[N, K]`.
+pub fn of_logits(logits: Tensor<2>) -> NetworkOutput {
+    let rows = logits.dims()[0];
+    NetworkOutput {
+        images: Tensor::zeros([rows, 1, 1, 3], &Device::flex()),
+        outputs: Outputs::Logits(logits),
+        taps: Taps::default(),
+    }
+}
+
+/// The loss of a method of logits in an epoch: of the student's and the teacher's `[N, K]`, or of the student's alone.
+pub fn loss_of_logits(
+    method: &dyn Method,
+    student: Tensor<2>,
+    teacher: Option<Tensor<2>>,
+    labels: &Tensor<1, Int>,
+    epoch: usize,
+) -> Tensor<1> {
+    let student = of_logits(student);
+    let found = match teacher {
+        Some(logits) => terms(
+            "test",
+            method,
+            &student,
+            &TeacherOutput::frozen(of_logits(logits)),
+            labels,
+            epoch,
+        ),
+        None => own_terms("test", method, &student, labels, epoch),
+    };
+    total(found.unwrap())
+}
+
+/// The sum of loss terms by their factors.
+pub fn total(terms: Vec<LossTerm>) -> Tensor<1> {
+    let losses = terms
+        .into_iter()
+        .filter_map(|term| Some(term.value * term.factor?));
+    losses.reduce(|sum, loss| sum + loss).unwrap()
+}
+
+/// Numbers between `range`, the same for the same seed: inputs of checks that no record has.
+pub fn drawn(count: usize, seed: usize, range: RangeInclusive<f64>) -> Vec<f64> {
+    let (low, high) = (*range.start(), *range.end());
+    let value = |i: usize| {
+        let i = (i + 17 * seed) as f64;
+        low + (high - low) * (0.5 + 0.5 * (1.7 * i + 0.013 * i * i).sin())
+    };
+    (0..count).map(value).collect()
+}
+
+/// Fails if the gradient of a function of numbers is not what central differences say.
+#[track_caller]
+pub fn assert_differences(what: &str, at: &[f64], function: impl Fn(Tensor<1>) -> Tensor<1>, tolerance: f64) {
+    let leaf = |numbers: &[f64]| tensor([numbers.len()], |i| numbers[i]).autodiff().require_grad();
+    let own = leaf(at);
+    let gradient = values(&own.grad(&function(own.clone()).backward()).unwrap());
+    let step = 1e-5;
+    let value = |moved: usize, by: f64| {
+        let mut moved_to = at.to_vec();
+        moved_to[moved] += by;
+        // Without a graph, which nothing would free.
+        number(&function(tensor([moved_to.len()], |i| moved_to[i])))
+    };
+    let by_differences: Vec<f64> = (0..at.len())
+        .map(|i| (value(i, step) - value(i, -step)) / (2.0 * step))
+        .collect();
+    let largest = by_differences
+        .iter()
+        .fold(1e-3, |largest: f64, value| largest.max(value.abs()));
+    for (i, (found, wanted)) in gradient.iter().zip(&by_differences).enumerate() {
+        assert!(
+            (found - wanted).abs() <= tolerance * largest,
+            "{what}, number {i}: {found} is not {wanted}"
+        );
+    }
+}
