@@ -26,7 +26,7 @@ fn bits_do_not_depend_on_the_number_of_threads() {
         let itself = Command::new(env::current_exe().unwrap())
             .args([
                 "--exact",
-                "bits_do_not_depend_on_the_number_of_threads",
+                "threads::bits_do_not_depend_on_the_number_of_threads",
                 "--nocapture",
             ])
             .env(THREADS, threads.to_string())
