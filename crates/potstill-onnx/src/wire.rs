@@ -94,17 +94,17 @@ pub(crate) fn check(bytes: &[u8]) -> Result<(), String> {
 }
 
 /// The start of a field.
-struct Field {
-    number: u64,
+pub(crate) struct Field {
+    pub number: u64,
     /// Bytes before its content; all of it where the content has no length of its own.
-    start: usize,
+    pub start: usize,
     /// The length of a content that may be a message.
-    inner: Option<usize>,
+    pub inner: Option<usize>,
 }
 
 impl Field {
     /// The field at the start of these bytes; `None` where there is none that ends within them.
-    fn read(bytes: &[u8]) -> Option<Self> {
+    pub fn read(bytes: &[u8]) -> Option<Self> {
         let (key, after) = varint(bytes)?;
         let (number, form) = (key >> 3, key & 7);
         let (start, inner) = match form {
