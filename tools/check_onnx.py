@@ -1,13 +1,17 @@
 """Runs exported ONNX files in onnxruntime and holds them to what they should give.
 
     python tools/check_onnx.py student.onnx --data test.tar [--batch 100]
-    python tools/check_onnx.py FOLDER [--table table.md]
+    python tools/check_onnx.py student.onnx --weights model.safetensors
+    python tools/check_onnx.py FOLDER
 
 Needs: onnx, onnxruntime, numpy, pillow, safetensors. Every file goes through the full ONNX checker first.
 
 With `--data`, a tar of CLASS/NAME.jpg or a folder of class folders, the accuracy on its images is printed as
 JSON: {"top1": percent, "correct": count, "count": images}. How pixels become input stands in the file's
 metadata, or in the `config.json` beside it; images must have the size of the network's.
+
+With `--weights`, the tensors of an exported safetensors file, every one must be an initialiser of the same name, shape
+and bits: true of a file that was written with `--keep-norms`.
 
 A FOLDER is what `cargo run --release -p potstill-models --example onnx_table FOLDER` writes: for each network
 NAME.onnx and NAME.safetensors with `images` [N, C, H, W] and the `logits` that Potstill computes. The largest
@@ -99,6 +103,20 @@ def accuracy(path, data, batch):
     return {"top1": round(100 * correct / len(images), 4), "correct": correct, "count": len(images)}
 
 
+def check_weights(path, weights):
+    """Whether every tensor of the safetensors file stands in the ONNX file as it is."""
+    stored = {tensor.name: onnx.numpy_helper.to_array(tensor) for tensor in onnx.load(path).graph.initializer}
+    wrong = [
+        name
+        for name, values in load_file(weights).items()
+        if name not in stored or stored[name].shape != values.shape or (stored[name] != values).any()
+    ]
+    for name in wrong:
+        print(f"{name}: {'other values' if name in stored else 'missing'}")
+    print(json.dumps({"tensors": len(load_file(weights)), "wrong": len(wrong)}))
+    return not wrong
+
+
 def compare(folder):
     """Rows of name, largest difference as a share of the largest logit, and megabytes."""
     for path in sorted(folder.glob("*.onnx")):
@@ -114,6 +132,7 @@ def main():
     parser.add_argument("subject", type=Path, help="an ONNX file, or a folder of them with what they give")
     parser.add_argument("--data", type=Path, help="tar or folder of CLASS/NAME.jpg")
     parser.add_argument("--batch", type=int, default=100)
+    parser.add_argument("--weights", type=Path, help="safetensors file whose tensors the ONNX file must hold")
     arguments = parser.parse_args()
     if arguments.subject.is_dir():
         good = True
@@ -122,8 +141,10 @@ def main():
             good &= difference <= TOLERANCE
             print(f"| `{name}` | {difference:.1e} | {size:.1f} |", flush=True)
         sys.exit(not good)
+    if arguments.weights:
+        sys.exit(not check_weights(arguments.subject, arguments.weights))
     if not arguments.data:
-        parser.error("an ONNX file is measured on images: give --data")
+        parser.error("an ONNX file is measured on images (--data) or held to weights (--weights)")
     print(json.dumps(accuracy(arguments.subject, arguments.data, arguments.batch)))
 
 

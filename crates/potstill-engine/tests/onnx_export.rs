@@ -161,6 +161,31 @@ fn a_student_of_low_resolution_leaves_with_and_without_its_degradation() {
 }
 
 #[test]
+fn a_student_that_was_made_of_a_file_leaves_as_that_file() {
+    let place = tempfile::tempdir().unwrap();
+    let source = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("../potstill-models/tests/reference/onnx_student/residual.onnx");
+    let student = format!("student={{ onnx = \"{}\" }}", source.display());
+    let run = trained(&[&student], place.path());
+    let student = of_run(&run);
+    for form in [
+        OnnxSettings::default(),
+        OnnxSettings {
+            keep_norms: true,
+            with_input: true,
+            ..OnnxSettings::default()
+        },
+    ] {
+        let file = place.path().join("out/student.onnx");
+        let written = export_onnx(&run, CheckpointChoice::Last, &file, &form).unwrap();
+        assert_eq!(written.proof.equal, 30);
+        near(&said(&of_file(&file), 5), &said(&student, 5));
+        let config = fs::read_to_string(file.with_file_name("config.json")).unwrap();
+        assert!(!config.contains("graph"), "{config}");
+    }
+}
+
+#[test]
 fn a_run_without_its_data_is_proven_on_drawn_images() {
     let place = tempfile::tempdir().unwrap();
     let run = trained(&[], place.path());

@@ -1,7 +1,9 @@
 //! Any network, built.
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Frozen, Inserted, Insertion, Mode, Parameters, Pass, Point, Scope, Trace, TracedMap};
+use potstill_ops::{
+    ForwardPass, Frozen, Inserted, Insertion, Mode, Parameters, Pass, Point, Scope, Trace, TracedMap,
+};
 
 use crate::{
     DetectorFacts, LastStage, ModelError, Names, Network, NetworkDescription, OutputError, OutputKind,
@@ -113,6 +115,12 @@ impl Model {
             Source::Assembly(assembly) => assembly.trace(images, trace),
             Source::Whole(_) | Source::Enet(_) | Source::Own(_) => None,
         })
+    }
+
+    /// Traces the layers that stand at a point, for a map that goes in there.
+    pub(crate) fn trace_layers(&self, point: &Point, map: TracedMap, trace: &mut Trace) -> TracedMap {
+        self.network
+            .trace(trace, |_, trace| trace.show(&point.path, point.side, map))
     }
 
     /// Gives the network another name.

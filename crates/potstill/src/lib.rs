@@ -73,8 +73,8 @@ pub mod prelude {
     };
     pub use potstill_engine::{
         CheckpointChoice, EngineError, EpochProgress, Evaluation, EvaluationSettings, MethodParts,
-        NetworkInput, NoObserver, Observer, Outcome, Plan, Predictor, Preprocess, Run, RunFolder, Source,
-        StepProgress, VisionModel, cpu, evaluate, export,
+        NetworkInput, NoObserver, Observer, OnnxSettings, Outcome, Plan, Predictor, Preprocess, Run,
+        RunFolder, Source, StepProgress, VisionModel, cpu, evaluate, export, export_onnx,
     };
     pub use potstill_methods::{
         Event, Kd, LossTerm, Method, MethodError, MethodInfo, Moment, NetworkOutput, OptimizerGroup, Part,

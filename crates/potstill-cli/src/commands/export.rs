@@ -42,7 +42,8 @@ pub struct OnnxArguments {
     /// Points whose maps are outputs too, such as `layer2.0,layer3.0:pre`.
     #[arg(long, requires = "onnx", value_delimiter = ',', value_name = "POINTS")]
     pub points: Vec<Point>,
-    /// The version of the operators: 17, which most runtimes know, or 20, in which GELU is one operator.
+    /// The version of the operators: 17, which most runtimes know, or 20, in which GELU is one operator. A student that was made of an ONNX
+    /// file keeps the file's.
     #[arg(long, requires = "onnx", value_enum, default_value_t = OpsetChoice::V17)]
     pub opset: OpsetChoice,
 }
@@ -123,6 +124,6 @@ fn onnx(
         files.join(", "),
         written.operators,
         human::count(written.bytes),
-        settings.opset.version()
+        written.opset
     ))
 }

@@ -34,7 +34,7 @@ pub struct OnnxSettings {
     pub with_input: bool,
     /// Points whose maps are outputs besides the logits.
     pub points: Vec<Point>,
-    /// The version of the operators.
+    /// The version of the operators; a student that was made of an ONNX file keeps the file's.
     pub opset: Opset,
 }
 
@@ -45,6 +45,8 @@ pub struct OnnxExport {
     pub proof: OnnxProof,
     /// Operators in the file.
     pub operators: usize,
+    /// The version of the operators.
+    pub opset: i64,
     /// Bytes of the file.
     pub bytes: u64,
     /// All files that were written, the ONNX file first.
@@ -64,7 +66,9 @@ pub fn export_onnx(
     file: &Path,
     settings: &OnnxSettings,
 ) -> Result<OnnxExport, EngineError> {
-    let finished = Finished::open(folder, choice)?;
+    let mut finished = Finished::open(folder, choice)?;
+    // What its operators are stands in the file itself.
+    finished.config.graph = None;
     let config = &finished.config;
     let beside = Beside::new(file)?;
     let input = config.network_input();
@@ -78,7 +82,12 @@ pub fn export_onnx(
     };
     let shown = input.size([height, width, config.input.channels])?;
     let written = onnx_file(&finished.student, shown, &options, metadata(&finished, settings)?)?;
-    let operators = written.operators();
+    let (operators, opset) = (written.operators(), written.opset());
+    let (input_name, outputs) = written.ends();
+    let ends = (
+        input_name.to_owned(),
+        outputs.into_iter().map(str::to_owned).collect::<Vec<_>>(),
+    );
     let unproven = beside.unproven()?;
     written.write(unproven.path()).map_err(ModelError::from)?;
     drop(written);
@@ -90,13 +99,10 @@ pub fn export_onnx(
         &facts,
         &OnnxFacts {
             file: &beside.name(),
-            opset: settings.opset.version(),
+            opset,
             takes: &takes(config, shown, settings),
-            points: &settings
-                .points
-                .iter()
-                .map(ToString::to_string)
-                .collect::<Vec<_>>(),
+            input: &ends.0,
+            outputs: &ends.1.iter().map(String::as_str).collect::<Vec<_>>(),
             proof: &proof.to_string(),
         },
     );
@@ -107,6 +113,7 @@ pub fn export_onnx(
     Ok(OnnxExport {
         proof,
         operators,
+        opset,
         bytes,
         files,
     })

@@ -1,6 +1,6 @@
 //! Convolutions, batch norms, layer norms and linear layers.
 
-use potstill_onnx::write::Attribute;
+use potstill_onnx::write::{Attribute, fold_scale, fold_shift, scale_rows};
 use potstill_ops::{Conv2dConfig, TracedMap, TracedNorm, Weight};
 
 use super::{
@@ -66,24 +66,10 @@ impl Lowering<'_> {
         let [gamma, beta, mean, variance] =
             [&norm.weight, &norm.bias, &norm.running_mean, &norm.running_var].map(numbers);
         let bias = bias.map_or_else(|| vec![0.0; gamma.len()], numbers);
-        let scale: Vec<f64> = gamma
-            .iter()
-            .zip(&variance)
-            .map(|(&gamma, &variance)| f64::from(gamma) / (f64::from(variance) + norm.epsilon).sqrt())
-            .collect();
+        let scale = fold_scale(&gamma, &variance, norm.epsilon);
         let mut kernels = numbers(weight);
-        let each = (kernels.len() / scale.len().max(1)).max(1);
-        for (kernel, scale) in kernels.chunks_mut(each).zip(&scale) {
-            for value in kernel {
-                *value = (f64::from(*value) * scale) as f32;
-            }
-        }
-        let shift: Vec<f32> = (0..scale.len())
-            .map(|at| {
-                let moved = f64::from(bias[at]) - f64::from(mean[at]);
-                (f64::from(beta[at]) + moved * scale[at]) as f32
-            })
-            .collect();
+        scale_rows(&mut kernels, &scale);
+        let shift = fold_shift(&beta, &mean, &bias, &scale);
         let name = self.name_of(weight);
         let shift_name = match name.strip_suffix("weight") {
             Some(path) => format!("{path}bias"),

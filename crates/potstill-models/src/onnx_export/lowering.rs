@@ -27,11 +27,12 @@ pub(super) struct Lowering<'a> {
 }
 
 impl<'a> Lowering<'a> {
-    pub fn new(traced: &'a TracedGraph, network: &Model, options: &OnnxOptions) -> Self {
+    /// Nothing yet, in this graph.
+    pub fn new(graph: GraphWriter, traced: &'a TracedGraph, network: &Model, options: &OnnxOptions) -> Self {
         let entries = network.parameters().entries().into_iter();
         let published = network.names();
         Self {
-            graph: GraphWriter::new(options.opset),
+            graph,
             traced,
             tensors: vec![Tensors::default(); traced.steps.len()],
             labels: HashMap::new(),
@@ -97,6 +98,25 @@ impl<'a> Lowering<'a> {
             Operation::Merge(window) => self.merge(map, x, *window),
             Operation::MergePatches => self.merge_patches(map, x),
         }
+    }
+
+    /// Writes every step, where the images are this tensor with channels first.
+    pub fn run_behind(&mut self, images: &str) {
+        for (at, step) in self.traced.steps.iter().enumerate() {
+            match step.operation {
+                Operation::Images => self.tensors[at].note(Form::First, images.into()),
+                _ => self.step(TracedMap(at), step, None),
+            }
+        }
+    }
+
+    /// The operators of a part that ends with this map, channels first, under a name that it was labelled with.
+    pub fn into_part(mut self, end: TracedMap, name: &str) -> GraphWriter {
+        let made = self.get(end, Form::First);
+        if made != name {
+            self.graph.node_as("Identity", &[&made], vec![], name);
+        }
+        self.graph
     }
 
     /// The input, and what becomes of its pixels before the network.

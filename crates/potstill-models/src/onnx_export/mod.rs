@@ -5,6 +5,7 @@
 
 mod attention;
 mod convolution;
+mod file_student;
 mod forms;
 mod lowering;
 mod maps;
@@ -12,7 +13,7 @@ mod pixels;
 
 use std::collections::BTreeMap;
 
-use potstill_onnx::write::{OnnxFile, Opset};
+use potstill_onnx::write::{GraphWriter, OnnxFile, Opset};
 use potstill_ops::{Point, PointSide, Trace, TracedGraph, TracedMap};
 
 pub use pixels::{Enlargement, PixelInput};
@@ -74,6 +75,9 @@ pub fn onnx_file(
 ) -> Result<OnnxFile, ModelError> {
     network.check(image)?;
     let network = network.deployed();
+    if let Some(skeleton) = network.graph_file() {
+        return file_student::written(&network, skeleton, image, options, metadata);
+    }
     let refused = |reason: String| ModelError::Export {
         model: network.name().into(),
         reason,
@@ -87,7 +91,8 @@ pub fn onnx_file(
     })?;
     let graph = trace.finish();
     let points = wanted(&graph, &options.points).map_err(refused)?;
-    let mut lowering = Lowering::new(&graph, &network, options);
+    let writer = GraphWriter::new(options.opset);
+    let mut lowering = Lowering::new(writer, &graph, &network, options);
     lowering.label(logits, LOGITS);
     for (name, map) in &points {
         lowering.label(*map, name);

@@ -8,6 +8,7 @@ use std::{
 
 use rten_onnx::onnx::{GraphProto, ModelProto, OperatorSetIdProto, StringStringEntryProto};
 
+use super::graph::named;
 use crate::OnnxError;
 
 /// Which version of the operators a file is written in.
@@ -66,9 +67,28 @@ impl OnnxFile {
         })
     }
 
+    pub(super) fn of(model: ModelProto) -> Self {
+        Self(model)
+    }
+
     /// The number of operators.
     pub fn operators(&self) -> usize {
         self.0.graph.as_ref().map_or(0, |graph| graph.node.len())
+    }
+
+    /// The version of its operators.
+    pub fn opset(&self) -> i64 {
+        let sets = self.0.opset_import.iter();
+        let own = sets.filter(|set| set.domain.as_deref().unwrap_or_default().is_empty());
+        own.filter_map(|set| set.version).max().unwrap_or_default()
+    }
+
+    /// The name of its input, and those of its outputs.
+    pub fn ends(&self) -> (&str, Vec<&str>) {
+        let graph = self.0.graph.as_ref();
+        let inputs = graph.and_then(|graph| graph.input.first());
+        let outputs = graph.iter().flat_map(|graph| &graph.output);
+        (inputs.map_or("", named), outputs.map(named).collect())
     }
 
     /// The bytes of the file.

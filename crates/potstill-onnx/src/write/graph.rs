@@ -143,13 +143,17 @@ impl GraphWriter {
     }
 
     fn weight(&mut self, name: &str, shape: &[usize], kind: DataType, bytes: Vec<u8>) {
-        self.weights.push(TensorProto {
-            dims: shape.iter().map(|&size| size as i64).collect(),
-            data_type: Some(kind),
-            raw_data: Some(RefCell::new(bytes)),
-            name: Some(name.into()),
-            ..TensorProto::default()
-        });
+        self.weights.push(tensor(name, shape, kind, bytes));
+    }
+
+    /// A name that nothing has, this one or one like it.
+    pub(super) fn name_like(&mut self, wanted: &str) -> String {
+        self.free(wanted)
+    }
+
+    /// The operators and weights alone, for a graph that they are put into.
+    pub(super) fn into_parts(self) -> (Vec<NodeProto>, Vec<TensorProto>) {
+        (self.nodes, self.weights)
     }
 
     /// Ends the graph: a file with these texts beside it.
@@ -177,8 +181,24 @@ impl GraphWriter {
     }
 }
 
+/// The name of an input or output.
+pub(super) fn named(value: &ValueInfoProto) -> &str {
+    value.name.as_deref().unwrap_or_default()
+}
+
+/// A tensor that is written in the file, little-endian.
+pub(super) fn tensor(name: &str, shape: &[usize], kind: DataType, bytes: Vec<u8>) -> TensorProto {
+    TensorProto {
+        dims: shape.iter().map(|&size| size as i64).collect(),
+        data_type: Some(kind),
+        raw_data: Some(RefCell::new(bytes)),
+        name: Some(name.into()),
+        ..TensorProto::default()
+    }
+}
+
 /// The name, type and shape of a tensor of floats; `open` names the sizes that are not fixed.
-fn value(name: &str, shape: &[Option<usize>], open: &dyn Fn(usize) -> String) -> ValueInfoProto {
+pub(super) fn value(name: &str, shape: &[Option<usize>], open: &dyn Fn(usize) -> String) -> ValueInfoProto {
     let dimension = |(at, size): (usize, &Option<usize>)| match size {
         Some(size) => Dimension {
             dim_value: Some(*size as i64),

@@ -11,8 +11,10 @@ pub struct OnnxFacts<'a> {
     pub opset: i64,
     /// What it takes, in words.
     pub takes: &'a str,
-    /// The points whose maps it gives besides the logits.
-    pub points: &'a [String],
+    /// The name of its input.
+    pub input: &'a str,
+    /// The names of its outputs, the logits first.
+    pub outputs: &'a [&'a str],
     /// How near it came to the student, in words.
     pub proof: &'a str,
 }
@@ -21,14 +23,18 @@ pub struct OnnxFacts<'a> {
 pub fn onnx_card(facts: &CardFacts<'_>, onnx: &OnnxFacts<'_>) -> String {
     let file = escape(onnx.file);
     let weights = format!("`{file}` is the network with its weights, for ONNX Runtime and other runtimes");
-    let maps = match onnx.points {
+    let outputs = match onnx.outputs {
         [] => String::new(),
-        points => format!(" and the maps at `{}`", points.join("`, `")),
+        [logits] => format!("Output `{logits}`: the logits."),
+        [logits, maps @ ..] => format!(
+            "Outputs: the logits, `{logits}`, and the maps `{}`.",
+            maps.join("`, `")
+        ),
     };
     let section = format!(
-        "## The ONNX file\n\nInput `images`: {}. Output `logits`{maps}. Opset {}; any number of images at once. The names of the classes \
+        "## The ONNX file\n\nInput `{}`: {}. {outputs} Opset {}; any number of images at once. The names of the classes \
          and everything else in `config.json` stand in the file's metadata, too. When it was written, {}.\n",
-        onnx.takes, onnx.opset, onnx.proof
+        onnx.input, onnx.takes, onnx.opset, onnx.proof
     );
     // Before the results, which begin a section of their own.
     let text = card(facts, &weights);
