@@ -2,7 +2,7 @@
 //!
 //! [`OnnxNetwork::open`] reads a file, [`OnnxNetwork::survey`] runs it once on grey images and tells the shape of every tensor, and
 //! [`OnnxNetwork::run`] computes any of them for a batch. Everything is plain slices in the file's own layout (`[N, C, H, W]`); this
-//! crate knows no tensor library. The work is done by `rten`. [`write`] makes such files, and [`train_graph`] reads a file as a network
+//! crate knows no tensor library. The work is done by `rten`. [`write`](mod@write) makes such files, and [`train_graph`] reads a file as a network
 //! that trains.
 
 mod allowed;
