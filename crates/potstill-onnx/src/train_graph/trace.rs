@@ -42,6 +42,8 @@ pub(super) struct Trace {
     pub sizes: HashMap<String, Vec<Size>>,
     /// The values of constants of floats, and of whole numbers that do not grow with the batch.
     pub constants: HashMap<String, Literal>,
+    /// Constants of floats that have a row for each image, all rows alike: one row, and the sizes of all.
+    pub for_each_image: HashMap<String, (Literal, Vec<Size>)>,
     /// The values of constants of whole numbers.
     pub whole: HashMap<String, Vec<Whole>>,
 }
@@ -133,6 +135,13 @@ impl Trace {
                     self.constants.insert(name.into(), Literal::floats(shape, few));
                 }
             }
+            (Value::FloatTensor(few), Value::FloatTensor(many)) => {
+                let shapes = [few.shape().to_vec(), many.shape().to_vec()];
+                let [few, many] = [few, many].map(|tensor| tensor.iter().copied().collect::<Vec<f32>>());
+                if let Some(found) = one_row(&shapes, &few, &many) {
+                    self.for_each_image.insert(name.into(), found);
+                }
+            }
             (Value::Int32Tensor(few), Value::Int32Tensor(many)) if alike => {
                 let shape = few.shape().to_vec();
                 let numbers: Vec<Whole> = few.iter().zip(many.iter()).map(|(a, b)| whole(*a, *b)).collect();
@@ -176,6 +185,24 @@ fn sizes(few: &[usize], many: &[usize]) -> Option<Vec<Size>> {
             Whole::Unclear => None,
         })
         .collect()
+}
+
+/// One row of a constant that has one for each of 2 and of 3 images, all alike.
+fn one_row(
+    [few_shape, many_shape]: &[Vec<usize>; 2],
+    few: &[f32],
+    many: &[f32],
+) -> Option<(Literal, Vec<Size>)> {
+    let sizes = sizes(few_shape, many_shape)?;
+    let is_row = |(axis, size): (usize, &Size)| (axis == 0) == (*size == Size::PerImage(1));
+    if !sizes.iter().enumerate().all(is_row) {
+        return None;
+    }
+    let row = few.get(..few.len() / 2)?;
+    let alike = |rows: &[f32]| !row.is_empty() && rows.chunks(row.len()).all(|other| other == row);
+    let mut shape = few_shape.clone();
+    shape[0] = 1;
+    (alike(few) && alike(many)).then(|| (Literal::floats(shape, row.to_vec()), sizes))
 }
 
 fn whole(few: i32, many: i32) -> Whole {

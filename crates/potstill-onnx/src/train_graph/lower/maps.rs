@@ -67,6 +67,11 @@ impl Lowering<'_> {
 
     /// Batch norm of a map, or of rows `[N, C]` and `[N, C, L]` as maps of one column.
     pub(super) fn batch_norm(&mut self, node: &Node) -> Lowered {
+        let has_statistics = [3, 4].map(|at| node.input(at).is_some_and(|name| self.weight(name).is_some()));
+        if has_statistics == [false; 2] && self.origin(node.output()) == Origin::Weights {
+            // Weights that are standardised: each filter by its own mean and variance.
+            return self.instance_norm(node);
+        }
         let input = self.input(node, 0)?;
         let rank = input.sizes.len();
         let channels = input.sizes.get(1).and_then(|size| size.fixed());
@@ -110,6 +115,9 @@ impl Lowering<'_> {
     pub(super) fn instance_norm(&mut self, node: &Node) -> Lowered {
         let input = self.input(node, 0)?;
         let rank = input.sizes.len();
+        if rank < 3 || (node.kind != "InstanceNormalization" && input.sizes[0] != Size::Fixed(1)) {
+            return Err("normalises over the batch".into());
+        }
         let layout = Layout::plain(rank);
         let value = self.asked(&input, &layout);
         let mut value = self.emit(

@@ -175,7 +175,9 @@ impl<'a> Lowering<'a> {
                 idle.insert(index);
                 continue;
             }
+            let of_images = |name: &str| self.origin(name) == Origin::Images;
             let is_linear = matches!(node.kind.as_str(), "MatMul" | "Gemm")
+                && node.input(0).is_some_and(of_images)
                 && node
                     .input(1)
                     .is_some_and(|name| self.linear_weight(name).is_some());
@@ -296,6 +298,9 @@ impl<'a> Lowering<'a> {
         if let Some(place) = self.weight(name) {
             return self.loose(place);
         }
+        if let Some((each, sizes)) = self.trace.for_each_image.get(name) {
+            return self.repeated(each, sizes);
+        }
         let literal = self.constant(Some(name));
         let literal = literal.ok_or_else(|| format!("reads `{name}`, whose values depend on the batch"))?;
         let values = literal.as_floats();
@@ -314,6 +319,23 @@ impl<'a> Lowering<'a> {
             value,
             layout: Layout::plain(sizes.len()),
             sizes,
+            channels: None,
+        })
+    }
+
+    /// A constant that is the same for each image, as many times as there are images.
+    fn repeated(&mut self, each: &Literal, sizes: &[Size]) -> Result<Live, Refusal> {
+        let values = each.as_floats().ok_or("reads whole numbers as a map")?.clone();
+        if sizes.len() > MOST_AXES {
+            return Err(format!("reads a constant of {} axes", sizes.len()).into());
+        }
+        let shape = each.shape.clone();
+        let constant = self.emit(Op::Constant { shape, values }, vec![]);
+        let value = self.emit(Op::Expand(sizes.to_vec()), vec![constant]);
+        Ok(Live {
+            value,
+            layout: Layout::plain(sizes.len()),
+            sizes: sizes.to_vec(),
             channels: None,
         })
     }
