@@ -9,7 +9,7 @@ use std::{
 use potstill_data::{
     Cifar, CifarKind, Dataset, DecodeOptions, MnistIdx, OpenOptions, Split, check, decode_with,
 };
-use potstill_onnx::OnnxNetwork;
+use potstill_onnx::{OnnxNetwork, train_graph::TrainGraph};
 use potstill_recipe::Recipe;
 use tempfile::TempDir;
 
@@ -114,6 +114,8 @@ fn cifar(bytes: &[u8]) -> Result<(), String> {
 
 fn onnx(bytes: &[u8]) -> Result<(), String> {
     in_file("fuzzed.onnx", bytes, |path| {
+        // As a student; what it says then is not what the teacher's reader is asked.
+        let _ = TrainGraph::open(path, None, [8, 8, 1]);
         said(OnnxNetwork::open(path, None).and_then(|network| network.survey([1, 8, 8])))
     })
 }

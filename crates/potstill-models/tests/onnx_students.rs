@@ -475,3 +475,41 @@ fn what_cannot_be_trained_says_what_and_what_to_do() {
     let grey = refusal("small", [8, 8, 1]);
     assert!(grey.contains("3 channels"), "{grey}");
 }
+
+/// Files with bytes changed, left out and cut off are refused, or pass images; none of them panics.
+#[test]
+fn bent_files_are_refused_or_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("bent.onnx");
+    let mut stream = Seed::new(3).stream("bent", &[]);
+    let mut passed = 0;
+    for name in ["inverted", "shuffled", "windows", "padded", "convnext", "gated.E"] {
+        let whole = std::fs::read(file(name)).unwrap();
+        for _ in 0..60 {
+            let mut bytes = whole.clone();
+            for _ in 0..=stream.below(3) {
+                let at = stream.below(bytes.len());
+                match stream.below(4) {
+                    0 => bytes[at] ^= 1 << stream.below(8),
+                    1 => bytes[at] = stream.below(256) as u8,
+                    2 => drop(bytes.remove(at)),
+                    _ if stream.chance(0.1) => bytes.truncate(at.max(1)),
+                    _ => bytes[at] = [0, 1, 0x7f, 0xff][stream.below(4)],
+                }
+            }
+            std::fs::write(&path, &bytes).unwrap();
+            let Ok(graph) = TrainGraph::open(&path, None, [16, 16, 3]) else {
+                continue;
+            };
+            let classes = graph.classes;
+            let Ok(network) = GraphNetwork::build(graph, classes, GraphWeights::File, &scope()) else {
+                continue;
+            };
+            let logits = Model::logits(&Frozen::new(&network.into_model()), images(3, 0.0)).unwrap();
+            assert_eq!(logits.dims(), [3, classes], "{name}");
+            passed += 1;
+        }
+    }
+    // Most changes fall on weights.
+    assert!(passed > 50, "{passed}");
+}
