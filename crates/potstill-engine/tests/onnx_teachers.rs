@@ -9,6 +9,7 @@
 use std::sync::atomic::AtomicBool;
 
 use potstill_engine::{EngineError, NoObserver, Outcome, Plan, Run, RunFolder};
+use potstill_models::{TrainGraph, weights::TensorFile};
 use potstill_recipe::Recipe;
 use potstill_report::{read_metrics, read_summary};
 
@@ -103,21 +104,44 @@ fn a_file_of_the_newer_exporter_teaches_as_well() {
 }
 
 #[test]
-fn no_gradient_goes_through_a_file() {
-    let augmented = |rounds: &str| {
-        let bank = "bank = { kind = \"closed-form\" }";
-        plan(&[&format!(
-            "methods=[{{ kind = \"tst\", {bank}, rounds = {rounds} }}]"
-        )])
-    };
-    let message = augmented("[0]").err().unwrap().to_string();
+fn gradients_go_through_a_file_that_is_read_as_layers() {
+    let place = tempfile::tempdir().unwrap();
+    let tst = "methods=[{ kind = \"tst\", bank = { kind = \"closed-form\" }, rounds = [0] }]";
+    let (_folder, run) = run(&[tst]);
+    assert!(!run.rows().is_empty());
+    // A teacher that learns has its file's weights at first, and others after a step.
+    let names = [
+        "train.batch=16",
+        "methods=[{ kind = \"ekd\", teacher_mode = \"evolving-from-checkpoint\", student_points = [\"layer1.0\", \"layer2.0\"], teacher_points = [\"/Relu_output_0\", \"/conv2/Conv_output_0\"] }]",
+    ];
+    let learned = RunFolder::create(&place.path().join("learned"), false).unwrap();
+    let mut run = Run::start(plan(&names).unwrap(), learned).unwrap();
+    run.go(&mut NoObserver, &AtomicBool::new(false)).unwrap();
+    let checkpoint = TensorFile::read(&place.path().join("learned/last.safetensors")).unwrap();
+    let weight = &checkpoint.tensors["teacher/fc.weight"].values;
+    let before = TrainGraph::open(format!("{FILES}/small.onnx").as_ref(), None, [8, 8, 3]).unwrap();
+    let before = before
+        .tensors
+        .iter()
+        .find(|tensor| tensor.name == "fc.weight")
+        .unwrap();
+    assert_eq!(weight.len(), before.values.len());
     assert!(
-        message.contains("no gradient goes through `small.onnx`") && message.contains("`tst`"),
-        "{message}"
+        weight
+            .iter()
+            .zip(before.values.iter())
+            .any(|(after, before)| after != before)
     );
+}
+
+#[test]
+fn a_file_without_gradients_says_why() {
+    let tst = "methods=[{ kind = \"tst\", bank = { kind = \"closed-form\" }, rounds = [0] }]";
+    let whole = ["teacher.onnx=FILES/tokens.onnx", tst];
+    let message = plan(&whole).err().unwrap().to_string();
     assert!(
-        augmented("[]").is_ok(),
-        "an augmentation that never learns needs no gradient"
+        message.contains("no gradient goes through `tokens.onnx`") && message.contains("open batch"),
+        "{message}"
     );
 }
 

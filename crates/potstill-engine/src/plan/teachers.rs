@@ -2,9 +2,11 @@
 
 use burn::tensor::Device;
 use potstill_data::{Dataset, TargetKind};
-use potstill_methods::{NetworkInfo, PlannedMethod, TeacherUpdate};
-use potstill_models::{FrozenModel, HeadWeights, Model, OnnxModel, OnnxOutputs, OutputKind, weights::Asked};
-use potstill_ops::Mode;
+use potstill_methods::{NetworkInfo, PlannedMethod, StudentEpoch, TeacherUpdate};
+use potstill_models::{
+    FrozenModel, GraphWeights, HeadWeights, Model, OnnxModel, OnnxOutputs, OutputKind, weights::Asked,
+};
+use potstill_ops::{Mode, Scope};
 use potstill_random::Seed;
 use potstill_recipe::{Names, OptimizerSpec, Recipe, RunTeacher, Schedule, Teacher, TeacherSource};
 use potstill_tasks::{Task, fits_classes};
@@ -15,7 +17,9 @@ use super::{
     teacher_cache::{CacheOptions, PlannedCache},
 };
 use crate::{
+    device::cpu,
     error::EngineError,
+    graph_file::GraphFile,
     network_input::NetworkInput,
     onnx_export::ExportedOnnx,
     source::Source,
@@ -27,7 +31,7 @@ use crate::{
 pub struct PlannedTeacher {
     /// The network, frozen.
     pub network: FrozenModel,
-    /// The same network before it was frozen; `None` for an ONNX file, which cannot train.
+    /// The same network before it was frozen; `None` for an ONNX file that is run as it is.
     pub trainable: Option<Model>,
     /// Whether what it says about augmented images is to be kept, and how.
     pub cache: Option<CacheOptions>,
@@ -35,6 +39,8 @@ pub struct PlannedTeacher {
     pub facts: TeacherFacts,
     /// Whether a recipe names it without its weights, and without the word for random ones.
     pub(crate) lacks_weights: bool,
+    /// The ONNX file that it is run as, from which a network that trains can be made where one is asked for.
+    pub(crate) file: Option<GraphFile>,
 }
 
 /// What is known about a teacher of a plan.
@@ -164,6 +170,7 @@ impl PlannedTeacher {
                 cache: None,
             },
             lacks_weights: false,
+            file: None,
         })
     }
 
@@ -251,6 +258,12 @@ impl PlannedTeacher {
                 let model = model.to_string_lossy().into_owned();
                 let mut teacher = Self::frozen(name, model, FrozenModel::Onnx(network), input, data, device)?;
                 teacher.facts.network.notes.extend(note);
+                teacher.file = Some(GraphFile {
+                    file: file.onnx.clone(),
+                    logits: logits.first().cloned(),
+                    weights: GraphWeights::File,
+                    image: teacher.facts.network.input.size(data.image)?,
+                });
                 teacher
             }
         };
@@ -282,15 +295,42 @@ impl PlannedTeacher {
                 TeacherUpdate::Frozen => continue,
             };
             if self.trainable.is_none() {
-                let reason = format!(
-                    "{asked} (`{}`), and no gradient goes through `{}`, an ONNX file: name a network (`teacher.model`)",
-                    planned.id, self.facts.network.model
-                );
-                return Err(EngineError::invalid_plan("teacher.onnx", reason));
+                self.read_as_layers(planned, asked)?;
             }
             self.facts.update = self.facts.update.max(update);
         }
         self.check_weights(index, methods)
+    }
+
+    /// Makes a network of ours out of an ONNX file, for a method that wants gradients through it.
+    ///
+    /// # Errors
+    /// A file that does not train; a point of it that lies inside of an operation then.
+    fn read_as_layers(&mut self, planned: &PlannedMethod, asked: &str) -> Result<(), EngineError> {
+        let key = format!("{}.onnx", self.facts.key());
+        let (device, name) = (cpu(), &self.facts.name);
+        let scope = Scope::new(&device, Seed::new(0), name);
+        let refused = |reason: String| {
+            let reason = format!(
+                "{asked} (`{}`), and no gradient goes through `{}`: {reason}",
+                planned.id, self.facts.network.model
+            );
+            EngineError::invalid_plan(key.clone(), reason)
+        };
+        let Some(file) = &self.file else {
+            return Err(refused("it is run as it is".into()));
+        };
+        let (network, _) = file
+            .build(None, &scope)
+            .map_err(|error| refused(error.to_string()))?;
+        let info = NetworkInfo::of(&network, file.image, &device)?;
+        let reads = planned.method.reads(StudentEpoch(0)).teacher;
+        if let Some(point) = reads.iter().find(|point| info.probe.size(point).is_none()) {
+            return Err(refused(format!("`{point}` lies inside of one of its operations")));
+        }
+        self.network = FrozenModel::from(&network);
+        self.trainable = Some(network);
+        Ok(())
     }
 
     /// A teacher that stays as it is has learned before, or teaches nothing.
