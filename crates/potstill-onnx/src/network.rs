@@ -76,7 +76,7 @@ impl OnnxNetwork {
     ///
     /// # Errors
     /// As [`open`](Self::open).
-    pub(crate) fn of_bytes(file: &Path, bytes: Vec<u8>, logits: Option<&str>) -> Result<Self, OnnxError> {
+    pub fn of_bytes(file: &Path, bytes: Vec<u8>, logits: Option<&str>) -> Result<Self, OnnxError> {
         let graph = Graph::parse(&bytes, file).map_err(|reason| OnnxError::Unreadable {
             file: file.into(),
             reason,

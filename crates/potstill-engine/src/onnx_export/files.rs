@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use tempfile::{Builder, TempDir};
+use potstill_base::write_atomically;
 
 use crate::{
     error::EngineError,
@@ -23,26 +23,9 @@ pub(super) struct Beside {
     folder: PathBuf,
 }
 
-/// A file that is written and not proven yet. It is gone when it is dropped.
-pub(super) struct Unproven {
-    path: PathBuf,
-    _room: TempDir,
-}
-
-impl Unproven {
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub fn bytes(&self) -> Result<u64, EngineError> {
-        let found = fs::metadata(&self.path).map_err(EngineError::io("read", &self.path))?;
-        Ok(found.len())
-    }
-}
-
 impl Beside {
     /// # Errors
-    /// A `config.json` of something else in the same folder.
+    /// A folder in the place of the file, a `config.json` of something else beside it.
     pub fn new(file: &Path) -> Result<Self, EngineError> {
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
         let place = Self {
@@ -76,52 +59,39 @@ impl Beside {
         name.to_string_lossy().into_owned()
     }
 
-    /// Room for the file until it is proven, on the same disk.
-    pub fn unproven(&self) -> Result<Unproven, EngineError> {
-        let existing = self.folder.ancestors().find(|folder| folder.is_dir());
-        let near = existing.unwrap_or(Path::new("."));
-        let room = Builder::new()
-            .prefix(".tmp")
-            .tempdir_in(near)
-            .map_err(EngineError::io("write in", near))?;
-        Ok(Unproven {
-            path: room.path().join("student.onnx"),
-            _room: room,
-        })
-    }
-
-    /// Puts the proven file into its place, its config and its card beside it; the files that were written. A `README.md` of somebody
-    /// else stays as it is.
-    pub fn keep(&self, proven: &Unproven, config: &str, card: &str) -> Result<Vec<PathBuf>, EngineError> {
-        fs::create_dir_all(&self.folder).map_err(EngineError::io("make the folder", &self.folder))?;
-        let (config_path, card_path) = (self.folder.join(CONFIG), self.folder.join(CARD));
-        let write = |path: &Path, text: &str| {
-            potstill_base::write_atomically(path, text.as_bytes()).map_err(EngineError::io("write", path))
-        };
+    /// Writes the config, the card and, when they are there, the ONNX file; tells all of them, the ONNX file first. A `README.md` of
+    /// somebody else stays as it is. What was not there before goes again if one of them cannot be written.
+    pub fn write(&self, onnx: &[u8], config: &str, card: &str) -> Result<Vec<PathBuf>, EngineError> {
+        let card_path = self.folder.join(CARD);
         let is_ours = |text: String| text.contains(OUR_CARD);
         let is_free = !card_path.exists() || potstill_base::read_text(&card_path).is_ok_and(is_ours);
-        let mut texts = vec![(config_path, config)];
+        let mut files = vec![(self.folder.join(CONFIG), config.as_bytes())];
         if is_free {
-            texts.push((card_path, card));
+            files.push((card_path, card.as_bytes()));
         }
-        // What was not there before goes again if one of the files cannot be written.
-        let new: Vec<PathBuf> = texts
+        files.push((self.file.clone(), onnx));
+
+        let has_folder = self.folder.is_dir();
+        let new: Vec<&PathBuf> = files
             .iter()
-            .map(|(path, _)| path.clone())
+            .map(|(path, _)| path)
             .filter(|path| !path.exists())
             .collect();
-        let written = texts.iter().try_for_each(|(path, text)| write(path, text));
-        let written = written.and_then(|()| {
-            fs::rename(proven.path(), &self.file).map_err(EngineError::io("write", &self.file))
+        let made = fs::create_dir_all(&self.folder).map_err(EngineError::io("make the folder", &self.folder));
+        let written = made.and_then(|()| {
+            files.iter().try_for_each(|(path, bytes)| {
+                write_atomically(path, bytes).map_err(EngineError::io("write", path))
+            })
         });
         if let Err(error) = written {
             for path in new {
                 let _ = fs::remove_file(path);
             }
+            if !has_folder {
+                let _ = fs::remove_dir(&self.folder);
+            }
             return Err(error);
         }
-        potstill_base::flush_folder(&self.folder).map_err(EngineError::io("write", &self.folder))?;
-        let texts = texts.into_iter().map(|(path, _)| path);
-        Ok([self.file.clone()].into_iter().chain(texts).collect())
+        Ok(files.into_iter().rev().map(|(path, _)| path).collect())
     }
 }

@@ -88,12 +88,10 @@ pub fn export_onnx(
         input_name.to_owned(),
         outputs.into_iter().map(str::to_owned).collect::<Vec<_>>(),
     );
-    let unproven = beside.unproven()?;
-    written.write(unproven.path()).map_err(ModelError::from)?;
+    let bytes = written.to_bytes(file).map_err(ModelError::from)?;
     drop(written);
-    let bytes = unproven.bytes()?;
     let student = FrozenModel::from(&finished.student);
-    let proof = prove(&finished, &student, folder, unproven.path(), settings)?;
+    let proof = prove(&finished, &student, folder, (file, &bytes), settings)?;
     let facts = card_facts(&finished.summary, &finished.recipe);
     let card = onnx_card(
         &facts,
@@ -109,12 +107,12 @@ pub fn export_onnx(
     let json = config
         .to_json()
         .map_err(|error| EngineError::io("write", beside.folder().join(CONFIG))(error.into()))?;
-    let files = beside.keep(&unproven, &json, &card)?;
+    let files = beside.write(&bytes, &json, &card)?;
     Ok(OnnxExport {
         proof,
         operators,
         opset,
-        bytes,
+        bytes: bytes.len() as u64,
         files,
     })
 }

@@ -62,7 +62,7 @@ pub(super) fn prove(
     finished: &Finished,
     student: &FrozenModel,
     folder: &RunFolder,
-    file: &Path,
+    (file, bytes): (&Path, &[u8]),
     settings: &OnnxSettings,
 ) -> Result<OnnxProof, EngineError> {
     let config = &finished.config;
@@ -80,7 +80,7 @@ pub(super) fn prove(
     };
     let task = potstill_tasks::task(config.task, TaskOptions::default());
     let asked = OnnxOutputs::of(task.output_kind(), Some(config.classes));
-    let exported = FrozenModel::Onnx(OnnxModel::open(file, &asked, shown)?);
+    let exported = FrozenModel::Onnx(OnnxModel::of_bytes(file, bytes.to_vec(), &asked, shown)?);
     let names: Vec<Point> = settings
         .points
         .iter()

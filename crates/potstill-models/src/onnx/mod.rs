@@ -54,12 +54,31 @@ impl OnnxModel {
     ///
     /// # Errors
     /// [`ModelError::Onnx`]: a file that cannot be read or run, does not take such images, or has no such outputs.
-    pub fn open(
+    pub fn open(file: &Path, asked: &OnnxOutputs, image: [usize; 3]) -> Result<Self, ModelError> {
+        let network = OnnxNetwork::open(file, asked.logits.first().map(String::as_str))?;
+        Self::of(network, file, asked, image)
+    }
+
+    /// The same of the bytes of a file that is called so.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn of_bytes(
+        file: &Path,
+        bytes: Vec<u8>,
+        asked: &OnnxOutputs,
+        image: [usize; 3],
+    ) -> Result<Self, ModelError> {
+        let network = OnnxNetwork::of_bytes(file, bytes, asked.logits.first().map(String::as_str))?;
+        Self::of(network, file, asked, image)
+    }
+
+    fn of(
+        network: OnnxNetwork,
         file: &Path,
         asked: &OnnxOutputs,
         [height, width, channels]: [usize; 3],
     ) -> Result<Self, ModelError> {
-        let network = OnnxNetwork::open(file, asked.logits.first().map(String::as_str))?;
         let survey = network.survey([channels, height, width])?;
         Ok(Self {
             form: Form::of(&network, &survey, asked)?,
