@@ -141,5 +141,8 @@ fn what_does_not_serve_a_segmenter_is_refused_with_the_reason() {
     ));
     assert!(both.contains("leave one of both out"), "{both}");
     let multi = refused(tiny_recipe().set("task=multi-label").method("dkd", ""));
-    assert!(multi.contains("`dkd` needs a class or a label map"), "{multi}");
+    assert!(
+        multi.contains("`dkd` compares the scores of classes that exclude each other"),
+        "{multi}"
+    );
 }
