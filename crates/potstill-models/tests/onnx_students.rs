@@ -472,6 +472,13 @@ fn what_cannot_be_trained_says_what_and_what_to_do() {
     assert!(probabilities.contains("by `logits`"), "{probabilities}");
     let levels = refusal("levels", [64, 32, 3]);
     assert!(levels.contains("row"), "{levels}");
+    let two = refusal("tokens", [8, 8, 3]);
+    assert!(
+        two.contains("exported for 2 images at a time") && two.contains("dynamic_axes"),
+        "{two}"
+    );
+    // A file that states a batch, and takes any.
+    assert!(TrainGraph::open(&onnx("fixed"), None, [8, 8, 3]).is_ok());
     let grey = refusal("small", [8, 8, 1]);
     assert!(grey.contains("3 channels"), "{grey}");
 }

@@ -113,7 +113,7 @@ impl TrainGraph {
         let weights: HashSet<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
         let image = [channels, height, width];
         let trace = Trace::of(&network, &nodes, &weights, constants, image);
-        let trace = trace.map_err(|error| match network.fixed_batch() {
+        let trace = trace.map_err(|error| match source.batch {
             Some(count) => refused(format!(
                 "it was exported for {count} images at a time, and takes no other number. Export it with an open batch: {EXPORT_LINE}"
             )),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use rten_onnx::onnx::{DataType, GraphProto, NodeProto, TensorProto};
+use rten_onnx::onnx::{DataType, GraphProto, NodeProto, TensorProto, ValueInfoProto};
 
 use super::{literal::Literal, node::Node};
 
@@ -51,6 +51,32 @@ pub(super) fn switch_training_off(graph: &mut GraphProto) -> Vec<String> {
     vec![format!(
         "its {dropouts} dropout{plural} let everything through: regularise by augmentation or weight decay instead"
     )]
+}
+
+/// Lets a file take any number of images, as far as its operators do. Gives the number that it stated.
+pub(super) fn open_batch(graph: &mut GraphProto) -> Option<i64> {
+    let shape = |value: &mut ValueInfoProto| {
+        let kind = value.r#type.as_mut()?.tensor_type.as_mut()?;
+        let first = kind.shape.as_mut()?.dim.first_mut()?;
+        let stated = first.dim_value.take()?;
+        first.dim_param = Some("n".into());
+        Some(stated)
+    };
+    // What is stated of other tensors follows from it.
+    graph.value_info.clear();
+    for output in &mut graph.output {
+        shape(output);
+    }
+    let weights: BTreeSet<&str> = graph
+        .initializer
+        .iter()
+        .filter_map(|tensor| tensor.name.as_deref())
+        .collect();
+    let mut given = graph
+        .input
+        .iter_mut()
+        .filter(|input| !weights.contains(input.name.as_deref().unwrap_or_default()));
+    given.next().and_then(shape)
 }
 
 /// Writes `SequenceAt(SplitToSequence(x, parts), index)` as a slice of `x`: no sequence of tensors is run.

@@ -13,7 +13,7 @@ use rten_onnx::onnx::{
 
 use super::{
     literal::{is_float, sizes},
-    rewrite::{cut_sequences, switch_training_off},
+    rewrite::{cut_sequences, open_batch, switch_training_off},
 };
 use crate::wire;
 
@@ -32,6 +32,8 @@ pub(super) struct GraphSource {
     pub graph: GraphProto,
     /// What was switched off in it, in words.
     pub notes: Vec<String>,
+    /// The number of images that the file states, though it may take others.
+    pub batch: Option<i64>,
     ir_version: Option<i64>,
     operator_sets: Vec<OperatorSetIdProto>,
 }
@@ -59,6 +61,7 @@ impl GraphSource {
         }
         cut_sequences(&mut graph)?;
         Ok(Self {
+            batch: open_batch(&mut graph),
             notes: switch_training_off(&mut graph),
             graph,
             ir_version: model.ir_version,

@@ -100,10 +100,10 @@ impl Lowering<'_> {
             }
         }
         let (first, second) = (self.input(node, 0)?, self.input(node, 1)?);
-        // What comes from the images keeps its layout; of two of them that of the higher rank, then the first.
+        // What comes from the images keeps its layout; of two of them that of the higher rank, then one with the batch first.
         let weight = |at: usize, live: &Live| {
             let of_images = names[at].is_some_and(|name| self.origin(name) == Origin::Images);
-            (of_images, live.sizes.len())
+            (of_images, live.sizes.len(), live.layout.0.first() == Some(&0))
         };
         let leads = weight(1, &second) > weight(0, &first);
         let rank = first.sizes.len().max(second.sizes.len());
