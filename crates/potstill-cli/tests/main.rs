@@ -10,6 +10,7 @@ mod explain;
 mod hostile;
 mod interrupts;
 mod onnx_export;
+mod onnx_students;
 mod predict;
 mod recipes;
 mod score;
