@@ -7,13 +7,13 @@
 use burn::tensor::{Tensor, activation::log_softmax};
 use potstill_ops::{Parameters, Pass};
 use potstill_recipe::MethodSpec;
-use potstill_settings::{Key, choice, settings};
+use potstill_settings::{choice, settings};
 
 use crate::{
     Group, LossTerm, Method, MethodEntry, MethodError, Moment, Part, PlanContext, Reads, StepContext,
     StudentEpoch, TeacherLook,
     entry::ALL,
-    levels::{Aligners, Levels, Named, is_pyramid, is_segmenter, summed},
+    levels::{Aligners, Levels, Named, Usual, is_pyramid, is_segmenter, summed},
 };
 
 settings! {
@@ -40,9 +40,11 @@ choice! {
     }
 }
 
+const NAME: &str = "cwd";
+
 /// Its facts.
 pub(crate) const ENTRY: MethodEntry = MethodEntry {
-    name: Cwd::NAME,
+    name: NAME,
     about: "where each channel is strong in the image follows the teacher's",
     group: Group::Maps,
     paper: "Channel-wise Knowledge Distillation for Dense Prediction",
@@ -53,34 +55,26 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     weight: "3 to 5 for the logits of segmenters at T = 4",
     tasks: ALL,
     limits: "",
-    keys: Cwd::KEYS,
+    keys: Options::KEYS,
     plan: |spec, context| Ok(Box::new(Cwd::plan(spec, context)?)),
 };
 
 /// Channel-wise distillation, planned for two networks.
 #[derive(Debug, Clone)]
-pub struct Cwd {
+struct Cwd {
     temperature: f64,
     /// None for the logits.
     features: Option<(Levels, Aligners)>,
 }
 
 impl Cwd {
-    /// The name in recipes.
-    pub const NAME: &'static str = "cwd";
-    /// The keys of its options.
-    pub(crate) const KEYS: &'static [Key] = Options::KEYS;
-
     /// Plans the comparison: finds the levels, with a convolution where their channels differ.
     ///
     /// # Errors
     /// No teacher, points that are not there or do not pair up, logits of a network that gives none for every pixel.
-    pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
+    fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
         let options: Options = spec.options()?;
-        let named = Named {
-            student: &options.student_points,
-            teacher: &options.teacher_points,
-        };
+        let named = Named::of(&options.student_points, &options.teacher_points);
         let is_segmenter = is_segmenter(context.task);
         let is_named = !(named.student.is_empty() && named.teacher.is_empty());
         let usual = if is_segmenter && !is_named {
@@ -91,12 +85,12 @@ impl Cwd {
         let maps = options.maps.unwrap_or(usual);
         let features = match maps {
             Maps::Features => {
-                let levels = Levels::plan(Self::NAME, context, named)?;
+                let levels = Levels::plan(NAME, context, named, Usual::Stages)?;
                 let aligners = Aligners::where_needed(&levels, &context.scope());
                 Some((levels, aligners))
             }
             Maps::Logits if is_segmenter && !is_named => {
-                context.teacher_of_same_classes(Self::NAME)?;
+                context.teacher_of_same_classes(NAME)?;
                 None
             }
             Maps::Logits if is_named => {
@@ -124,7 +118,7 @@ impl Cwd {
     /// The divergence of the class scores, place by place.
     fn of_logits(&self, step: &StepContext<'_>) -> Result<Tensor<1>, MethodError> {
         let sets = step.rows(1.0)?.into_iter().map(|(ours, theirs)| {
-            let [n, h, w] = ours.map.ok_or(MethodError::NoLogitMap(Self::NAME))?;
+            let [n, h, w] = ours.map.ok_or(MethodError::NoLogitMap(NAME))?;
             let map = |rows: Tensor<2>| {
                 let classes = rows.dims()[1];
                 rows.reshape([n, h, w, classes])
@@ -172,7 +166,7 @@ impl Method for Cwd {
     fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
         let value = match &self.features {
             Some((levels, aligners)) => {
-                let maps = levels.aligned(aligners, step, pass)?.into_iter();
+                let maps = aligners.aligned(levels.pairs(step)?, pass).into_iter();
                 summed(maps.map(|[ours, theirs]| channel_wise_divergence(ours, theirs, self.temperature)))?
             }
             None => self.of_logits(step)?,

@@ -69,6 +69,16 @@ pub(crate) const BUT_MULTI_LABEL: &[TaskKind] = &[
     TaskKind::Detection,
     TaskKind::InstanceSegmentation,
 ];
+/// The task of one class an image.
+pub(crate) const CLASSIFIERS: &[TaskKind] = &[TaskKind::Classification];
+/// Those whose networks say something of whole images.
+pub(crate) const IMAGES: &[TaskKind] = &[TaskKind::Classification, TaskKind::MultiLabel];
+/// Those whose networks do not find objects.
+pub(crate) const BUT_DETECTORS: &[TaskKind] = &[
+    TaskKind::Classification,
+    TaskKind::MultiLabel,
+    TaskKind::Segmentation,
+];
 /// Those whose networks find objects.
 pub(crate) const DETECTORS: &[TaskKind] = &[TaskKind::Detection, TaskKind::InstanceSegmentation];
 

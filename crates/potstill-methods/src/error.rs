@@ -151,6 +151,48 @@ pub enum MethodError {
         /// The option that names points.
         option: &'static str,
     },
+    /// A method that reads embeddings, of networks that say more of an image.
+    #[error(
+        "`{method}` compares embeddings of whole images, and networks for `{task}` have none: take `sp`, or a method of maps"
+    )]
+    NoEmbedding {
+        /// The method.
+        method: &'static str,
+        /// The task.
+        task: TaskKind,
+    },
+    /// A method that reads what a batch norm says of a point, of a point without one.
+    #[error(
+        "`{method}` reads the batch norm before the activation at `{point}` of the teacher, and there is none: name other points \
+         (`teacher_points`), or take another method of maps"
+    )]
+    NoNorm {
+        /// The method.
+        method: &'static str,
+        /// The point.
+        point: String,
+    },
+    /// A method that compares one level with the next, with a single level.
+    #[error(
+        "`{0}` compares each map with the next, and there is one: name two points of each network or more"
+    )]
+    OneLevel(&'static str),
+    /// Maps that must be equally wide, and are not.
+    #[error(
+        "`{method}` needs as many {what} in both maps, and the student has {} at `{}`, the teacher {} at `{}`: name other points, or take \
+         a method with modules (`vid`, `fitnet`) or of relations (`sp`)",
+        widths[0], points[0], widths[1], points[1]
+    )]
+    Widths {
+        /// The method.
+        method: &'static str,
+        /// What is counted.
+        what: &'static str,
+        /// The student's point and the teacher's.
+        points: [String; 2],
+        /// How many each has.
+        widths: [usize; 2],
+    },
     /// Lists of points that do not pair up.
     #[error(
         "`{method}` pairs {student} points of the student with {teacher} of the teacher: name as many for one as for the other"

@@ -1,7 +1,7 @@
 //! **MGD**: masked generative distillation.
 //!
 //! Yang, Li, Shao, Shi, Yuan and Yuan, "Masked Generative Distillation", ECCV 2022. Places of the student's map are erased, the same in every
-//! channel, and two 3x3 convolutions make the teacher's whole map of the rest ([`Generator`]): what the student keeps must tell what is
+//! channel, or for images whole channels, and two 3x3 convolutions make the teacher's whole map of the rest ([`Generator`]): what the student keeps must tell what is
 //! missing. The loss is the sum of the squared errors, divided by the number of images ([`summed_squares`]).
 
 use burn::{
@@ -12,33 +12,47 @@ use potstill_models::DetectorKind;
 use potstill_ops::{Conv2d, Conv2dConfig, Parameters, Pass, Scope};
 use potstill_random::Seed;
 use potstill_recipe::MethodSpec;
-use potstill_settings::{Key, settings};
+use potstill_settings::{choice, settings};
 
 use crate::{
-    Group, LossTerm, Method, MethodEntry, MethodError, Moment, Part, PlanContext, Reads, StepContext,
-    StudentEpoch, TeacherLook,
+    Group, Method, MethodEntry, MethodError, PlanContext, StepContext,
     entry::ALL,
-    levels::{Aligners, Levels, Named, is_segmenter, summed},
+    levels::{Aligners, Levels, MapLoss, Named, OfMaps, Pair, Usual, is_dense, is_segmenter, summed},
 };
 
 settings! {
     /// The options of MGD in a recipe.
     struct Options {
         /// alpha: what the sum of the squared errors is multiplied with, besides the weight.
-        alpha: Option<f64> [at_least(0.0)] = without "2e-5, for two-stage detectors 5e-7" like 2e-5,
-        /// lambda: the share of the places that are erased.
+        alpha: Option<f64> [at_least(0.0)]
+            = without "7e-5 for images with one class or several, 5e-7 for two-stage detectors, 2e-5 for any other network" like 2e-5,
+        /// lambda: the share of what is erased.
         erased: Option<f64> [at_least(0.0).below(1.0).because("nothing would be left to learn from")]
-            = without "0.75 for segmenters, 0.45 for two-stage detectors, 0.65 for any other network" like 0.45,
-        /// Points of the student, shallow to deep; empty for the outputs of its pyramid, or the ends of its stages.
+            = without "0.15 for images with one class or several, 0.75 for segmenters, 0.45 for two-stage detectors, 0.65 for any other network" like 0.45,
+        /// What is erased together.
+        mask: Option<Mask> = without "`channel` for images with one class or several, `position` for dense tasks" like "position",
+        /// Points of the student, shallow to deep; empty for its last map, or for dense tasks the outputs of its pyramid or the ends of its stages.
         student_points: Vec<String> = default [],
-        /// Points of the teacher, as many; empty for the outputs of its pyramid, or the ends of its stages.
+        /// Points of the teacher, as many; empty for its last map, or for dense tasks the outputs of its pyramid or the ends of its stages.
         teacher_points: Vec<String> = default [],
     }
 }
 
+choice! {
+    /// What is erased together.
+    pub enum Mask {
+        /// A channel of an image, in all places.
+        Channel = "channel",
+        /// A place of an image, in all channels.
+        Position = "position",
+    }
+}
+
+const NAME: &str = "mgd";
+
 /// Its facts.
 pub(crate) const ENTRY: MethodEntry = MethodEntry {
-    name: Mgd::NAME,
+    name: NAME,
     about: "the teacher's maps are made of what is left of erased ones",
     group: Group::Maps,
     paper: "Masked Generative Distillation",
@@ -49,16 +63,15 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     weight: "1: `alpha` has the published size",
     tasks: ALL,
     limits: "",
-    keys: Mgd::KEYS,
-    plan: |spec, context| Ok(Box::new(Mgd::plan(spec, context)?)),
+    keys: Options::KEYS,
+    plan,
 };
 
 /// Masked generation, planned for two networks.
-#[derive(Debug, Clone)]
-pub struct Mgd {
+struct Mgd {
     alpha: f64,
     erased: f64,
-    levels: Levels,
+    mask: Mask,
     modules: Modules,
     seed: Seed,
 }
@@ -70,80 +83,75 @@ struct Modules {
     generation: Vec<Generator>,
 }
 
-impl Mgd {
-    /// The name in recipes.
-    pub const NAME: &'static str = "mgd";
-    /// The keys of its options.
-    pub(crate) const KEYS: &'static [Key] = Options::KEYS;
-
-    /// Plans the generation: finds the levels and builds a generator for each, with a convolution before it where the channels differ.
-    ///
-    /// # Errors
-    /// No teacher, points that are not there or do not pair up.
-    pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
-        let options: Options = spec.options()?;
-        let named = Named {
-            student: &options.student_points,
-            teacher: &options.teacher_points,
-        };
-        let levels = Levels::plan(Self::NAME, context, named)?;
-        let scope = context.scope();
-        let outputs = levels.iter().map(|level| level.channels[1]).enumerate();
-        let generators = outputs.map(|(level, c)| Generator::new(c, &scope.at("generation").at(level)));
-        let modules = Modules {
-            generation: generators.collect(),
-            align: Aligners::where_needed(&levels, &scope.at("align")),
-        };
-        let (usual_alpha, usual_share) = match context.student_kind() {
-            Some(DetectorKind::Regions) => (5e-7, 0.45),
-            _ if is_segmenter(context.task) => (2e-5, 0.75),
-            _ => (2e-5, 0.65),
-        };
-        Ok(Self {
-            alpha: options.alpha.unwrap_or(usual_alpha),
-            erased: options.erased.unwrap_or(usual_share),
-            levels,
-            modules,
-            seed: context.seed,
-        })
-    }
-
-    /// 1 for a place that is kept and 0 for one that is erased, `[N, H, W, 1]` for a map of this shape.
-    fn kept(&self, step: &StepContext<'_>, level: usize, map: &Tensor<4>) -> Tensor<4> {
-        let [n, h, w, _] = map.dims();
-        let counters = [step.context.counters[0], step.context.counters[1], level as u64];
-        let mut stream = self.seed.stream(&format!("{}.erase", step.id), &counters);
-        let keep = (0..n * h * w).map(|_| f32::from(!stream.chance(self.erased)));
-        let keep = TensorData::new(keep.collect::<Vec<_>>(), [n, h, w, 1]);
-        Tensor::from_data(keep, (&map.device().inner(), map.dtype()))
+/// What the published recipes for such networks have: the usual points, alpha, lambda and the mask.
+fn usual(context: &PlanContext) -> (Usual, f64, f64, Mask) {
+    match context.student_kind() {
+        _ if !is_dense(context.task) => (Usual::LastMap, 7e-5, 0.15, Mask::Channel),
+        Some(DetectorKind::Regions) => (Usual::Stages, 5e-7, 0.45, Mask::Position),
+        _ if is_segmenter(context.task) => (Usual::Stages, 2e-5, 0.75, Mask::Position),
+        _ => (Usual::Stages, 2e-5, 0.65, Mask::Position),
     }
 }
 
-impl Method for Mgd {
-    fn reads(&self, _: StudentEpoch) -> Reads {
-        self.levels.reads()
-    }
+fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, MethodError> {
+    let options: Options = spec.options()?;
+    let named = Named::of(&options.student_points, &options.teacher_points);
+    let (points, alpha, erased, mask) = usual(context);
+    let levels = Levels::plan(NAME, context, named, points)?;
+    let scope = context.scope();
+    let outputs = levels.iter().map(|level| level.channels[1]).enumerate();
+    let generators = outputs.map(|(level, c)| Generator::new(c, &scope.at("generation").at(level)));
+    let modules = Modules {
+        generation: generators.collect(),
+        align: Aligners::where_needed(&levels, &scope.at("align")),
+    };
+    let loss = Mgd {
+        alpha: options.alpha.unwrap_or(alpha),
+        erased: options.erased.unwrap_or(erased),
+        mask: options.mask.unwrap_or(mask),
+        modules,
+        seed: context.seed,
+    };
+    Ok(OfMaps::boxed(levels, loss))
+}
 
-    fn teacher_at(&self, _: Moment) -> TeacherLook {
-        TeacherLook::Maps
+impl Mask {
+    /// 1 for what is kept and 0 for what is erased of a map of this shape `[N, H, W, C]`: `[N, 1, 1, C]` or `[N, H, W, 1]`, as `keep` says one by one.
+    pub fn kept(self, map: &Tensor<4>, mut keep: impl FnMut() -> bool) -> Tensor<4> {
+        let [n, h, w, c] = map.dims();
+        let shape = match self {
+            Self::Channel => [n, 1, 1, c],
+            Self::Position => [n, h, w, 1],
+        };
+        let kept: Vec<_> = (0..shape.iter().product()).map(|_| f32::from(keep())).collect();
+        Tensor::from_data(TensorData::new(kept, shape), (&map.device().inner(), map.dtype()))
     }
+}
 
-    fn parts(&self) -> Vec<Part<&dyn Parameters>> {
-        vec![Part::beside_student(&self.modules)]
-    }
-
-    fn parts_mut(&mut self) -> Vec<Part<&mut dyn Parameters>> {
-        vec![Part::beside_student(&mut self.modules)]
-    }
-
-    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let maps = self.levels.aligned(&self.modules.align, step, pass)?;
+impl MapLoss for Mgd {
+    fn loss(
+        &self,
+        maps: Vec<Pair>,
+        step: &StepContext<'_>,
+        pass: &mut Pass<'_>,
+    ) -> Result<Tensor<1>, MethodError> {
+        let maps = self.modules.align.aligned(maps, pass);
         let levels = maps.into_iter().zip(&self.modules.generation).enumerate();
-        let value = summed(levels.map(|(level, ([ours, theirs], generator))| {
-            let kept = self.kept(step, level, &ours);
+        let sum = summed(levels.map(|(level, ([ours, theirs], generator))| {
+            let counters = [step.context.counters[0], step.context.counters[1], level as u64];
+            let mut stream = self.seed.stream(&format!("{}.erase", step.id), &counters);
+            let kept = self.mask.kept(&ours, || !stream.chance(self.erased));
             summed_squares(generator.forward(ours * kept, pass), theirs)
         }))?;
-        Ok(vec![LossTerm::loss(step.id, value * self.alpha)])
+        Ok(sum * self.alpha)
+    }
+
+    fn modules(&self) -> Option<&dyn Parameters> {
+        Some(&self.modules)
+    }
+
+    fn modules_mut(&mut self) -> Option<&mut dyn Parameters> {
+        Some(&mut self.modules)
     }
 }
 

@@ -7,19 +7,20 @@
 use burn::tensor::Tensor;
 use potstill_ops::{Parameters, Pass};
 use potstill_recipe::MethodSpec;
-use potstill_settings::{Key, settings};
+use potstill_settings::{choice, settings};
 
 use crate::{
-    Group, LossTerm, Method, MethodEntry, MethodError, Moment, Part, PlanContext, Reads, StepContext,
-    StudentEpoch, TeacherLook,
+    Group, Method, MethodEntry, MethodError, PlanContext, StepContext,
     entry::ALL,
-    levels::{Aligners, Levels, Named, summed},
+    levels::{Aligners, Levels, MapLoss, Named, OfMaps, Pair, Usual, resized, summed},
     logits::standardised,
 };
 
 settings! {
     /// The options of PKD in a recipe.
     struct Options {
+        /// Which map is resized where they differ in size.
+        resize: Resized = default "student",
         /// Points of the student, shallow to deep; empty for the outputs of its pyramid, or the ends of its stages.
         student_points: Vec<String> = default [],
         /// Points of the teacher, as many; empty for the outputs of its pyramid, or the ends of its stages.
@@ -27,9 +28,21 @@ settings! {
     }
 }
 
+choice! {
+    /// Which map is resized.
+    enum Resized {
+        /// The student's, to the teacher's size.
+        Student = "student",
+        /// The teacher's, to the student's size.
+        Teacher = "teacher",
+    }
+}
+
+const NAME: &str = "pkd";
+
 /// Its facts.
 pub(crate) const ENTRY: MethodEntry = MethodEntry {
-    name: Pkd::NAME,
+    name: NAME,
     about: "channels correlate with the teacher's, whatever their size",
     group: Group::Maps,
     paper: "PKD: General Distillation Framework for Object Detectors via Pearson Correlation Coefficient",
@@ -40,63 +53,50 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     weight: "6 for two-stage detectors, 10 for others",
     tasks: ALL,
     limits: "",
-    keys: Pkd::KEYS,
-    plan: |spec, context| Ok(Box::new(Pkd::plan(spec, context)?)),
+    keys: Options::KEYS,
+    plan,
 };
 
 /// Distillation by correlation, planned for two networks.
-#[derive(Debug, Clone)]
-pub struct Pkd {
-    levels: Levels,
+struct Pkd {
+    resize: Resized,
     aligners: Aligners,
 }
 
-impl Pkd {
-    /// The name in recipes.
-    pub const NAME: &'static str = "pkd";
-    /// The keys of its options.
-    pub(crate) const KEYS: &'static [Key] = Options::KEYS;
-
-    /// Plans the comparison: finds the levels, with a convolution where their channels differ.
-    ///
-    /// # Errors
-    /// No teacher, points that are not there or do not pair up.
-    pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
-        let options: Options = spec.options()?;
-        let named = Named {
-            student: &options.student_points,
-            teacher: &options.teacher_points,
-        };
-        let levels = Levels::plan(Self::NAME, context, named)?;
-        let aligners = Aligners::where_needed(&levels, &context.scope());
-        Ok(Self { levels, aligners })
-    }
+fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, MethodError> {
+    let options: Options = spec.options()?;
+    let named = Named::of(&options.student_points, &options.teacher_points);
+    let levels = Levels::plan(NAME, context, named, Usual::Stages)?;
+    let loss = Pkd {
+        resize: options.resize,
+        aligners: Aligners::where_needed(&levels, &context.scope()),
+    };
+    Ok(OfMaps::boxed(levels, loss))
 }
 
-impl Method for Pkd {
-    fn reads(&self, _: StudentEpoch) -> Reads {
-        self.levels.reads()
+impl MapLoss for Pkd {
+    fn loss(
+        &self,
+        maps: Vec<Pair>,
+        _: &StepContext<'_>,
+        pass: &mut Pass<'_>,
+    ) -> Result<Tensor<1>, MethodError> {
+        summed(maps.into_iter().enumerate().map(|(level, [ours, theirs])| {
+            let ours = self.aligners.forward(level, ours, pass);
+            let [one, other] = match self.resize {
+                Resized::Student => resized(ours, theirs),
+                Resized::Teacher => resized(theirs, ours),
+            };
+            correlation_loss(one, other)
+        }))
     }
 
-    fn teacher_at(&self, _: Moment) -> TeacherLook {
-        TeacherLook::Maps
+    fn modules(&self) -> Option<&dyn Parameters> {
+        Some(&self.aligners)
     }
 
-    fn parts(&self) -> Vec<Part<&dyn Parameters>> {
-        vec![Part::beside_student(&self.aligners)]
-    }
-
-    fn parts_mut(&mut self) -> Vec<Part<&mut dyn Parameters>> {
-        vec![Part::beside_student(&mut self.aligners)]
-    }
-
-    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let maps = self.levels.aligned(&self.aligners, step, pass)?;
-        let value = summed(
-            maps.into_iter()
-                .map(|[ours, theirs]| correlation_loss(ours, theirs)),
-        )?;
-        Ok(vec![LossTerm::loss(step.id, value)])
+    fn modules_mut(&mut self) -> Option<&mut dyn Parameters> {
+        Some(&mut self.aligners)
     }
 }
 

@@ -1,5 +1,7 @@
 //! What a method finds at planning time: both networks, probed, so that it can infer every shape.
 
+use std::collections::HashMap;
+
 use burn::tensor::Device;
 use potstill_data::{ClassMatch, Normalise};
 use potstill_models::{DetectorKind, FrozenModel, LastStage, ModelError, Probe, StageEnd};
@@ -20,12 +22,25 @@ pub struct NetworkInfo {
     pub stage_ends: Vec<StageEnd>,
     /// The ends of its last stage; none for a network that knows no stages.
     pub last_stage: Option<LastStage>,
+    /// Its batch norms, in the order of the network; none for an ONNX file.
+    pub norms: Vec<NormWeights>,
     /// Whether it starts from trained weights.
     pub has_weights: bool,
     /// The task that its weights were trained for, where they say so.
     pub task: Option<TaskKind>,
     /// What its classes are called, in the order of its outputs; empty where nothing says so.
     pub class_names: Vec<String>,
+}
+
+/// What a batch norm of a network multiplies with and adds.
+#[derive(Debug, Clone, PartialEq)]
+pub struct NormWeights {
+    /// The path of its module, as PyTorch names it.
+    pub path: String,
+    /// What each channel is multiplied with.
+    pub weight: Vec<f64>,
+    /// What is added to it.
+    pub bias: Vec<f64>,
 }
 
 /// What a method knows when it is planned. A method that has modules of its own finds their shapes here:
@@ -245,6 +260,7 @@ impl NetworkInfo {
             stem: network.stem(),
             stage_ends: network.stage_ends(),
             last_stage: network.last_stage(),
+            norms: norms(&network),
             has_weights: false,
             task: None,
             class_names: Vec::new(),
@@ -312,6 +328,20 @@ impl NetworkInfo {
         })
     }
 
+    /// The batch norm that a point of so many channels stands behind: that which ends there, or the last one within its module, but for those of shortcuts.
+    pub(crate) fn norm_before(&self, point: &Point, channels: usize) -> Option<&NormWeights> {
+        let inside = format!("{}.", point.path);
+        let is_shortcut = |rest: &str| rest.starts_with("downsample") || rest.starts_with("shortcut");
+        let mut own = self.norms.iter().filter(|norm| {
+            norm.path == point.path
+                || norm
+                    .path
+                    .strip_prefix(&inside)
+                    .is_some_and(|rest| !is_shortcut(rest))
+        });
+        own.next_back().filter(|norm| norm.weight.len() == channels)
+    }
+
     /// These points with the sizes `[H, W, C]` of their maps.
     ///
     /// # Errors
@@ -327,4 +357,31 @@ impl NetworkInfo {
             .map(|point| Ok((point.clone(), self.size(point, method, network)?)));
         sizes.collect()
     }
+}
+
+/// The batch norms of a network of ours, in its order.
+fn norms(network: &FrozenModel) -> Vec<NormWeights> {
+    let FrozenModel::Ours(network) = network else {
+        return Vec::new();
+    };
+    let (mut found, mut values) = (Vec::new(), HashMap::new());
+    network.get().parameters().each(&mut |entry, tensor| {
+        let Some((path, name)) = entry.path.rsplit_once('.') else {
+            return;
+        };
+        match name {
+            "running_mean" => found.push(path.to_owned()),
+            "weight" | "bias" if entry.shape.len() == 1 => {
+                let numbers: Vec<f64> = tensor.into_data().iter::<f64>().collect();
+                values.insert((path.to_owned(), name == "weight"), numbers);
+            }
+            _ => {}
+        }
+    });
+    let norm = |path: String| {
+        let mut of = |is_weight| values.remove(&(path.clone(), is_weight));
+        let (weight, bias) = (of(true)?, of(false)?);
+        Some(NormWeights { path, weight, bias })
+    };
+    found.into_iter().filter_map(norm).collect()
 }

@@ -165,9 +165,12 @@ fn a_method_is_found_by_its_name_only() {
         hint("reviewkd"),
         "no method is called `reviewkd`; did you mean `review-kd`?"
     );
+    let names: Vec<_> = registry().iter().map(|entry| entry.name).collect();
     assert_eq!(
         hint("something else"),
-        "no method is called `something else`; the methods are kd, review-kd, ekd, tskd, letkd, tst, dkd, fitnet, cwd, pkd, mgd, fgd, \
-         label-smoothing, tf-kd, wsld, dist, ctkd, nkd, ttm, rld"
+        format!(
+            "no method is called `something else`; the methods are {}",
+            names.join(", ")
+        )
     );
 }

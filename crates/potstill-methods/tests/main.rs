@@ -11,6 +11,7 @@ mod letkd;
 mod letkd_offline;
 mod letkd_plan;
 mod logits;
+mod maps;
 mod options;
 mod review_kd;
 mod review_kd_invariants;

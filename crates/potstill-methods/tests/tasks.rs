@@ -58,7 +58,9 @@ fn target(task: TaskKind) -> TargetKind {
 fn serves(entry: &str, context: &PlanContext) -> Result<bool, MethodError> {
     let method: Box<dyn Method> = match plan(entry, context) {
         // What the task's networks say is not what the method compares.
-        Err(MethodError::SeveralClasses(_)) => return Ok(false),
+        Err(
+            MethodError::SeveralClasses(_) | MethodError::NoEmbedding { .. } | MethodError::NoNorm { .. },
+        ) => return Ok(false),
         planned => planned?,
     };
     let targets = method.info().targets;

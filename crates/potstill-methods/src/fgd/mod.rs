@@ -9,21 +9,20 @@ mod box_masks;
 mod context_block;
 mod loss;
 
-use burn::module::Module;
+use burn::{module::Module, tensor::Tensor};
 use potstill_models::DetectorKind;
 use potstill_ops::{Parameters, Pass};
 use potstill_recipe::MethodSpec;
-use potstill_settings::{Key, settings};
+use potstill_settings::settings;
 
 pub use self::attention::{Attention, attention};
 pub use self::box_masks::BoxMasks;
 pub use self::context_block::ContextBlock;
 pub use self::loss::{FgdTerms, FgdWeights, fgd_terms};
 use crate::{
-    Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, Moment, Part, PlanContext, Reads,
-    StepContext, StudentEpoch, TargetNeed, TeacherLook,
+    Group, Method, MethodEntry, MethodError, PlanContext, StepContext, TargetNeed,
     entry::DETECTORS,
-    levels::{Aligners, Levels, Named, summed},
+    levels::{Aligners, Levels, MapLoss, Named, OfMaps, Pair, Usual, summed},
 };
 
 settings! {
@@ -63,9 +62,11 @@ impl Options {
     }
 }
 
+const NAME: &str = "fgd";
+
 /// Its facts.
 pub(crate) const ENTRY: MethodEntry = MethodEntry {
-    name: Fgd::NAME,
+    name: NAME,
     about: "features of objects and of the background follow where the teacher attends to them",
     group: Group::Maps,
     paper: "Focal and Global Knowledge Distillation for Detectors",
@@ -76,16 +77,14 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     weight: "1: its terms have the published sizes",
     tasks: DETECTORS,
     limits: "",
-    keys: Fgd::KEYS,
-    plan: |spec, context| Ok(Box::new(Fgd::plan(spec, context)?)),
+    keys: Options::KEYS,
+    plan,
 };
 
 /// Focal and global distillation, planned for two detectors.
-#[derive(Debug, Clone)]
-pub struct Fgd {
+struct Fgd {
     temperature: f64,
     weights: FgdWeights,
-    levels: Levels,
     modules: Modules,
 }
 
@@ -97,69 +96,49 @@ struct Modules {
     teacher: Vec<ContextBlock>,
 }
 
-impl Fgd {
-    /// The name in recipes.
-    pub const NAME: &'static str = "fgd";
-    /// The keys of its options.
-    pub(crate) const KEYS: &'static [Key] = Options::KEYS;
-
-    /// Plans the comparison: finds the levels and builds the context blocks, with a convolution where the channels differ.
-    ///
-    /// # Errors
-    /// No teacher, points that are not there or do not pair up.
-    pub fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
-        let options: Options = spec.options()?;
-        let named = Named {
-            student: &options.student_points,
-            teacher: &options.teacher_points,
-        };
-        let levels = Levels::plan(Self::NAME, context, named)?;
-        let scope = context.scope();
-        let blocks = |side: &str| {
-            let outputs = levels.iter().map(|level| level.channels[1]).enumerate();
-            let block = |(level, channels)| ContextBlock::new(channels, &scope.at(side).at(level));
-            outputs.map(block).collect()
-        };
-        let modules = Modules {
-            student: blocks("student"),
-            teacher: blocks("teacher"),
-            align: Aligners::where_needed(&levels, &scope.at("align")),
-        };
-        Ok(Self {
-            temperature: options.temperature,
-            weights: options.weights(context.student_kind()),
-            levels,
-            modules,
-        })
-    }
+fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, MethodError> {
+    let options: Options = spec.options()?;
+    let named = Named::of(&options.student_points, &options.teacher_points);
+    let levels = Levels::plan(NAME, context, named, Usual::Stages)?;
+    let scope = context.scope();
+    let blocks = |side: &str| {
+        let outputs = levels.iter().map(|level| level.channels[1]).enumerate();
+        let block = |(level, channels)| ContextBlock::new(channels, &scope.at(side).at(level));
+        outputs.map(block).collect()
+    };
+    let modules = Modules {
+        student: blocks("student"),
+        teacher: blocks("teacher"),
+        align: Aligners::where_needed(&levels, &scope.at("align")),
+    };
+    let loss = Fgd {
+        temperature: options.temperature,
+        weights: options.weights(context.student_kind()),
+        modules,
+    };
+    Ok(OfMaps::boxed(levels, loss))
 }
 
-impl Method for Fgd {
-    fn info(&self) -> MethodInfo {
-        MethodInfo {
-            targets: Some(TargetNeed::boxes("objects and background are compared apart")),
-            ..MethodInfo::default()
-        }
+impl MapLoss for Fgd {
+    fn targets(&self) -> Option<TargetNeed> {
+        Some(TargetNeed::boxes("objects and background are compared apart"))
     }
 
-    fn reads(&self, _: StudentEpoch) -> Reads {
-        self.levels.reads()
+    fn modules(&self) -> Option<&dyn Parameters> {
+        Some(&self.modules)
     }
 
-    fn teacher_at(&self, _: Moment) -> TeacherLook {
-        TeacherLook::Maps
+    fn modules_mut(&mut self) -> Option<&mut dyn Parameters> {
+        Some(&mut self.modules)
     }
 
-    fn parts(&self) -> Vec<Part<&dyn Parameters>> {
-        vec![Part::beside_student(&self.modules)]
-    }
-
-    fn parts_mut(&mut self) -> Vec<Part<&mut dyn Parameters>> {
-        vec![Part::beside_student(&mut self.modules)]
-    }
-
-    fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let maps = self.levels.aligned(&self.modules.align, step, pass)?;
+    fn loss(
+        &self,
+        maps: Vec<Pair>,
+        step: &StepContext<'_>,
+        pass: &mut Pass<'_>,
+    ) -> Result<Tensor<1>, MethodError> {
+        let maps = self.modules.align.aligned(maps, pass);
         let objects = step.targets.objects()?;
         let corners = |corners: &[f32; 4]| corners.map(f64::from);
         let images = objects.images.iter();
@@ -168,11 +147,10 @@ impl Method for Fgd {
             .collect();
         let blocks = self.modules.student.iter().zip(&self.modules.teacher);
         let levels = maps.into_iter().zip(blocks);
-        let value = summed(levels.map(|([ours, theirs], blocks)| {
+        summed(levels.map(|([ours, theirs], blocks)| {
             let masks = BoxMasks::of(&boxes, objects.size, &theirs);
             let terms = fgd_terms([ours, theirs], &masks, blocks, self.temperature, pass);
             terms.weighted(&self.weights)
-        }))?;
-        Ok(vec![LossTerm::loss(step.id, value)])
+        }))
     }
 }

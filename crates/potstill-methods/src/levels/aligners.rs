@@ -3,7 +3,7 @@
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Conv2d, Conv2dConfig, Pass, Scope};
 
-use super::Levels;
+use super::{Levels, Pair, resized};
 
 /// One convolution with bias for each level, where the channels differ. They exist in training only.
 #[derive(Module, Debug)]
@@ -33,6 +33,13 @@ impl Aligners {
         Self {
             levels: channels.enumerate().map(conv).collect(),
         }
+    }
+
+    /// The student's maps with the channels and the size of the teacher's, level by level.
+    pub fn aligned(&self, maps: Vec<Pair>, pass: &mut Pass<'_>) -> Vec<Pair> {
+        let levels = maps.into_iter().enumerate();
+        let aligned = levels.map(|(level, [ours, theirs])| resized(self.forward(level, ours, pass), theirs));
+        aligned.collect()
     }
 
     /// The student's map `[N, H, W, C]` of this level with the teacher's channels.

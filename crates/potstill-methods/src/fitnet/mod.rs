@@ -1,0 +1,136 @@
+//! **FitNet**: hints from the teacher's features.
+//!
+//! Romero, Ballas, Kahou, Chassang, Gatta and Bengio, "FitNets: Hints for Thin Deep Nets", ICLR 2015, equation 3. A regressor takes the student's map to the teacher's channels and size, and the mean squared error of both is
+//! added to the task's loss from the first step on: one stage, as later work has it, where the paper trains the hint first. For detectors it is also called mimic.
+
+mod regressor;
+
+use burn::{module::Module, tensor::Tensor};
+use potstill_ops::{Parameters, Pass};
+use potstill_recipe::MethodSpec;
+use potstill_settings::{choice, settings};
+
+pub use self::regressor::Regressor;
+use crate::{
+    Group, Method, MethodEntry, MethodError, PlanContext, StepContext,
+    entry::ALL,
+    levels::{Aligners, Levels, MapLoss, Named, OfMaps, Pair, Usual, at_one_size, is_dense, resized, summed},
+};
+
+settings! {
+    /// The options of FitNet in a recipe.
+    struct Options {
+        /// What takes the student's map to the teacher's channels.
+        regressor: Option<Kind> = without "`conv-bn-relu` for images with one class or several, `conv` for dense tasks" like "conv",
+        /// Points of the student, shallow to deep; empty for the end of its second stage, or for dense tasks the ends of its stages or the outputs of its pyramid.
+        student_points: Vec<String> = default [],
+        /// Points of the teacher, as many; empty for the end of its second stage, or for dense tasks the ends of its stages or the outputs of its pyramid.
+        teacher_points: Vec<String> = default [],
+    }
+}
+
+choice! {
+    /// What takes the student's map to the teacher's channels.
+    enum Kind {
+        /// A convolution that meets the teacher's size as well, batch norm and ReLU, as the published comparisons have it.
+        ConvNormRelu = "conv-bn-relu",
+        /// A 1x1 convolution; maps are resized.
+        Conv = "conv",
+    }
+}
+
+const NAME: &str = "fitnet";
+
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: NAME,
+    about: "maps follow the teacher's through a convolution (hints, mimic)",
+    group: Group::Maps,
+    paper: "FitNets: Hints for Thin Deep Nets",
+    year: 2015,
+    source: "Romero, Ballas, Kahou, Chassang, Gatta, Bengio 2015, arXiv 1412.6550",
+    needs: "one map of each, or those of a pyramid; trains a regressor",
+    cost: "one convolution a map",
+    weight: "100",
+    tasks: ALL,
+    limits: "",
+    keys: Options::KEYS,
+    plan,
+};
+
+/// Hints, planned for two networks.
+enum FitNet {
+    /// The regressors of the published comparisons.
+    Regressed(Regressors),
+    /// 1x1 convolutions.
+    Aligned(Aligners),
+}
+
+/// What trains beside the student.
+#[derive(Module, Debug)]
+struct Regressors {
+    levels: Vec<Regressor>,
+}
+
+fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, MethodError> {
+    let options: Options = spec.options()?;
+    let named = Named::of(&options.student_points, &options.teacher_points);
+    let (usual, kind) = if is_dense(context.task) {
+        (Usual::Stages, Kind::Conv)
+    } else {
+        (Usual::Hint, Kind::ConvNormRelu)
+    };
+    let levels = Levels::plan(NAME, context, named, usual)?;
+    let scope = context.scope();
+    let loss = match options.regressor.unwrap_or(kind) {
+        Kind::Conv => FitNet::Aligned(Aligners::everywhere(&levels, &scope)),
+        Kind::ConvNormRelu => {
+            let scope = scope.at("levels");
+            let each = levels.iter().enumerate();
+            let regressors =
+                each.map(|(index, level)| Regressor::new(level.channels, level.sizes, &scope.at(index)));
+            FitNet::Regressed(Regressors {
+                levels: regressors.collect(),
+            })
+        }
+    };
+    Ok(OfMaps::boxed(levels, loss))
+}
+
+impl MapLoss for FitNet {
+    fn loss(
+        &self,
+        maps: Vec<Pair>,
+        _: &StepContext<'_>,
+        pass: &mut Pass<'_>,
+    ) -> Result<Tensor<1>, MethodError> {
+        summed(maps.into_iter().enumerate().map(|(level, [ours, theirs])| {
+            let [ours, theirs] = match self {
+                Self::Aligned(aligners) => resized(aligners.forward(level, ours, pass), theirs),
+                Self::Regressed(regressors) => {
+                    at_one_size([regressors.levels[level].forward(ours, pass), theirs])
+                }
+            };
+            hint_loss(ours, theirs)
+        }))
+    }
+
+    fn modules(&self) -> Option<&dyn Parameters> {
+        Some(match self {
+            Self::Regressed(modules) => modules,
+            Self::Aligned(modules) => modules,
+        })
+    }
+
+    fn modules_mut(&mut self) -> Option<&mut dyn Parameters> {
+        Some(match self {
+            Self::Regressed(modules) => modules,
+            Self::Aligned(modules) => modules,
+        })
+    }
+}
+
+/// The mean squared error of a map and its target, both `[N, H, W, C]`. A tensor with one element.
+pub fn hint_loss(map: Tensor<4>, target: Tensor<4>) -> Tensor<1> {
+    (map - target).powi_scalar(2).mean()
+}

@@ -1,0 +1,153 @@
+//! **OFD**: a comprehensive overhaul of feature distillation.
+//!
+//! Heo, Kim, Yun, Park, Kwak and Choi, "A Comprehensive Overhaul of Feature Distillation", ICCV 2019. Maps are compared before their activation. Of the teacher's, what is below a margin is lifted to
+//! it, channel by channel: how far below 0 is not to be imitated (equation 2); and where the student is below such a value already, nothing is asked of it (equation 5). The margin is
+//! the mean of the negative part of a channel, which its batch norm tells ([`margin`]).
+
+mod margin;
+
+use burn::{
+    module::Module,
+    tensor::{Tensor, TensorData},
+};
+use potstill_ops::{
+    Activation, BatchNorm, Conv2d, Conv2dConfig, Parameters, Pass, adaptive_avg_pool, conv_norm,
+};
+use potstill_recipe::MethodSpec;
+use potstill_settings::settings;
+
+use self::margin::margin;
+use crate::{
+    Group, Method, MethodEntry, MethodError, PlanContext, StepContext,
+    entry::BUT_DETECTORS,
+    levels::{Levels, MapLoss, Named, OfMaps, Pair, Usual, summed},
+};
+
+settings! {
+    /// The options of OFD in a recipe.
+    struct Options {
+        /// Points of the student, shallow to deep, before their activation (`layer1.2:pre`); empty for the ends of its stages, or the outputs of its pyramid.
+        student_points: Vec<String> = default [],
+        /// Points of the teacher, as many, each behind a batch norm; empty for the ends of its stages, or the outputs of its pyramid.
+        teacher_points: Vec<String> = default [],
+    }
+}
+
+const NAME: &str = "ofd";
+
+/// Its facts.
+pub(crate) const ENTRY: MethodEntry = MethodEntry {
+    name: NAME,
+    about: "maps before their activation follow the teacher's, but for how far below 0 they are",
+    group: Group::Maps,
+    paper: "A Comprehensive Overhaul of Feature Distillation",
+    year: 2019,
+    source: "Heo, Kim, Yun, Park, Kwak, Choi 2019, arXiv 1904.01866",
+    needs: "maps of all stages before their activation, behind batch norms in the teacher; trains a 1x1 convolution with batch norm for each",
+    cost: "one 1x1 convolution a map",
+    weight: "0.001",
+    tasks: BUT_DETECTORS,
+    limits: "teachers with batch norm",
+    keys: Options::KEYS,
+    plan,
+};
+
+/// OFD, planned for two networks.
+struct Ofd {
+    /// The margin of each channel of the teacher, level by level.
+    margins: Vec<Vec<f64>>,
+    connectors: Connectors,
+}
+
+/// What trains beside the student.
+#[derive(Module, Debug)]
+struct Connectors {
+    levels: Vec<Connector>,
+}
+
+/// Brings the student's channels to the teacher's.
+#[derive(Module, Debug)]
+struct Connector {
+    conv: Conv2d,
+    norm: BatchNorm,
+}
+
+fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, MethodError> {
+    let options: Options = spec.options()?;
+    let named = Named::of(&options.student_points, &options.teacher_points);
+    let levels = Levels::plan(NAME, context, named, Usual::BeforeActivation)?;
+    let teacher = context.teacher(NAME)?;
+    let margins = levels.iter().map(|level| {
+        let norm = teacher.norm_before(&level.teacher, level.channels[1]);
+        let norm = norm.ok_or_else(|| MethodError::NoNorm {
+            method: NAME,
+            point: level.teacher.to_string(),
+        })?;
+        let channels = norm.weight.iter().zip(&norm.bias);
+        Ok(channels
+            .map(|(weight, bias)| margin(weight.abs(), *bias))
+            .collect())
+    });
+    let margins = margins.collect::<Result<_, MethodError>>()?;
+    let scope = context.scope().at("levels");
+    let connector = |(level, [inputs, outputs]): (usize, [usize; 2])| {
+        let scope = scope.at(level);
+        Connector {
+            conv: Conv2d::he_normal_fan_out(Conv2dConfig::new(inputs, outputs, 1), &scope.at("conv")),
+            norm: BatchNorm::new(outputs, &scope.at("norm")),
+        }
+    };
+    let channels = levels.iter().map(|level| level.channels).enumerate();
+    let connectors = Connectors {
+        levels: channels.map(connector).collect(),
+    };
+    Ok(OfMaps::boxed(levels, Ofd { margins, connectors }))
+}
+
+impl MapLoss for Ofd {
+    fn loss(
+        &self,
+        maps: Vec<Pair>,
+        _: &StepContext<'_>,
+        pass: &mut Pass<'_>,
+    ) -> Result<Tensor<1>, MethodError> {
+        let deepest = maps.len().saturating_sub(1);
+        let levels = maps
+            .into_iter()
+            .zip(&self.margins)
+            .zip(&self.connectors.levels)
+            .enumerate();
+        summed(
+            levels.map(|(level, (([ours, theirs], margins), Connector { conv, norm }))| {
+                let [_, h, w, _] = ours.dims();
+                let ours = conv_norm(ours, conv, norm, Activation::Identity, pass);
+                let loss = partial_squares(ours, &adaptive_avg_pool(theirs, [h, w]), margins);
+                loss * 0.5_f64.powi((deepest - level) as i32)
+            }),
+        )
+    }
+
+    fn modules(&self) -> Option<&dyn Parameters> {
+        Some(&self.connectors)
+    }
+
+    fn modules_mut(&mut self) -> Option<&mut dyn Parameters> {
+        Some(&mut self.connectors)
+    }
+}
+
+/// The sum of the squared errors of a map and its target, `[N, H, W, C]` both, lifted to the channels' margins, divided by N; but where the target is not above 0
+/// and the student is below it.
+fn partial_squares(map: Tensor<4>, target: &Tensor<4>, margins: &[f64]) -> Tensor<1> {
+    let images = map.dims()[0].max(1) as f64;
+    let margins = TensorData::new(margins.to_vec(), [1, 1, 1, margins.len()]);
+    let margins = Tensor::<4>::from_data(margins, (&target.device(), target.dtype()));
+    let is_positive = target.clone().greater_elem(0.0);
+    let target = target.clone().max_pair(margins.expand(target.shape()));
+    let is_kept = map
+        .clone()
+        .inner()
+        .lower_equal(target.clone())
+        .bool_and(is_positive.bool_not());
+    (map - target).powi_scalar(2).mask_fill(is_kept, 0.0).sum() * (1.0 / images)
+}

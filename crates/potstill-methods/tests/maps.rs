@@ -1,0 +1,722 @@
+//! Losses of maps and embeddings give the recorded numbers of their authors' programs, and hold where maps are odd.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
+use potstill_methods::{
+    BoxMasks, ContextBlock, FgdWeights, Generator, Mask, Method, MethodError, NetworkOutput, PlanContext,
+    fgd_terms, hint_loss, summed_squares,
+};
+use potstill_models::Outputs;
+use potstill_ops::{Conv2d, Conv2dConfig, Mode, Parameters, Pass, PointSide};
+use potstill_tasks::TaskKind;
+use potstill_testing::classics::{
+    Case, EXACT, Input, assert_differences, cases, drawn, filled, lines_of_points, loss_of_maps, of_maps,
+    showing, size_of, total,
+};
+use potstill_testing::networks::{context, network, own_terms, plan, reads, refusal};
+use potstill_testing::numbers::{self, number, numbers as all, scope, tensor, values};
+
+/// A method planned for networks that show these maps.
+fn planned(
+    kind: &str,
+    lines: &str,
+    student: &[Tensor<4>],
+    teacher: &[Tensor<4>],
+) -> Result<Box<dyn Method>, MethodError> {
+    let [ours, theirs] =
+        [student, teacher].map(|maps| showing(&maps.iter().map(size_of).collect::<Vec<_>>()));
+    plan(&entry(kind, lines, student.len()), &context(&ours, Some(&theirs)))
+}
+
+fn entry(kind: &str, lines: &str, levels: usize) -> String {
+    let side = if kind == "ofd" { ":pre" } else { "" };
+    format!("kind = \"{kind}\"\n{lines}{}", lines_of_points(levels, side))
+}
+
+fn side(kind: &str) -> PointSide {
+    if kind == "ofd" {
+        PointSide::Pre
+    } else {
+        PointSide::Post
+    }
+}
+
+fn maps(inputs: &[Input]) -> Vec<Tensor<4>> {
+    inputs.iter().map(Input::map).collect()
+}
+
+/// The modules of a method in double precision, with recorded values under the names that `name` says for their paths.
+fn fill(method: &mut dyn Method, case: &Case, name: impl Fn(&str) -> String + Copy) {
+    for part in method.parts_mut() {
+        case.fill(part.module, name);
+    }
+}
+
+/// Runs every case of a method with these of its options; its parameters are called as `name` says for their paths. How many there are.
+fn check_all(kind: &str, keys: &[&str], tolerance: f64, name: impl Fn(&str) -> String + Copy) -> usize {
+    let cases = cases(kind);
+    for case in &cases {
+        check(kind, case, &case.lines(keys), tolerance, name);
+    }
+    cases.len()
+}
+
+fn check(kind: &str, case: &Case, lines: &str, tolerance: f64, name: impl Fn(&str) -> String + Copy) {
+    let (student, teacher) = (case.inputs("student"), maps(&case.inputs("teacher")));
+    let mut method = planned(kind, lines, &maps(&student), &teacher).unwrap();
+    fill(method.as_mut(), case, name);
+    let loss = loss_of_maps(method.as_ref(), &maps(&student), &teacher, side(kind));
+    let tape = case.check(&loss, &student, tolerance);
+    for part in method
+        .parts()
+        .iter()
+        .filter(|_| !case.get("parameter_gradients").is_null())
+    {
+        case.check_parameters(part.module, &tape, name, tolerance);
+    }
+}
+
+fn unnamed(path: &str) -> String {
+    path.into()
+}
+
+#[test]
+fn attention_transfer_is_the_recorded_one() {
+    assert_eq!(check_all("at", &["p", "variant"], EXACT, unnamed), 6);
+}
+
+#[test]
+fn neuron_selectivity_is_the_recorded_one() {
+    assert_eq!(check_all("nst", &[], EXACT, unnamed), 4);
+}
+
+#[test]
+fn similarities_are_the_recorded_ones() {
+    assert_eq!(check_all("sp", &[], EXACT, unnamed), 4);
+}
+
+#[test]
+fn probabilistic_transfer_is_the_recorded_one() {
+    assert_eq!(check_all("pkt", &[], EXACT, unnamed), 4);
+}
+
+#[test]
+fn relations_are_the_recorded_ones() {
+    let keys = ["distance_weight", "angle_weight", "normalise"];
+    assert_eq!(check_all("rkd", &keys, EXACT, unnamed), 6);
+}
+
+#[test]
+fn correlations_of_images_are_the_recorded_ones() {
+    let cases = cases("cc");
+    for case in &cases {
+        let gaussian = case.option("variant") == "gaussian";
+        let variant = if gaussian { "variant = \"gaussian\"\n" } else { "" };
+        let lines = case.lines(&["dim", "gamma", "order"]) + variant;
+        check("cc", case, &lines, EXACT, |path| {
+            let rest = path.trim_start_matches("levels.0.");
+            let (network, parameter) = rest.split_once('.').unwrap();
+            format!("embed_{network}.linear.{parameter}")
+        });
+    }
+    assert_eq!(cases.len(), 5);
+}
+
+#[test]
+fn variational_information_is_the_recorded_one() {
+    let name = |path: &str| {
+        let rest = path.trim_start_matches("levels.0.");
+        match rest.split('.').collect::<Vec<_>>()[..] {
+            ["regressor", index, weight] => {
+                format!("regressor.{}.{weight}", 2 * index.parse::<usize>().unwrap())
+            }
+            _ => rest.into(),
+        }
+    };
+    assert_eq!(check_all("vid", &["init_variance"], EXACT, name), 3);
+}
+
+#[test]
+fn correlations_of_channels_are_the_recorded_ones() {
+    let name = |path: &str| {
+        let rest = path.trim_start_matches("levels.0.");
+        format!(
+            "embed_s.{}",
+            rest.replace("conv.", "conv2d.").replace("norm.", "l2norm.")
+        )
+    };
+    assert_eq!(check_all("ickd", &[], EXACT, name), 4);
+}
+
+#[test]
+fn singular_vectors_are_the_recorded_ones() {
+    assert_eq!(check_all("kdsvd", &["flatten"], 1e-6, unnamed), 3);
+}
+
+#[test]
+fn orthogonal_projections_are_the_recorded_ones() {
+    let name = |path: &str| path.trim_start_matches("levels.0.").into();
+    assert_eq!(check_all("vkd", &[], EXACT, name), 3);
+}
+
+#[test]
+fn channel_wise_divergences_are_the_recorded_ones() {
+    let cases = cases("cwd");
+    for case in &cases {
+        let lines = case.lines(&["temperature"]) + "maps = \"features\"\n";
+        check("cwd", case, &lines, EXACT, unnamed);
+    }
+    assert_eq!(cases.len(), 3);
+}
+
+#[test]
+fn correlations_of_maps_are_the_recorded_ones() {
+    assert_eq!(check_all("pkd", &["resize"], EXACT, unnamed), 4);
+}
+
+#[test]
+fn hints_are_the_recorded_ones() {
+    let cases = cases("fitnet");
+    for case in &cases {
+        if case.option("regressor") == "none" {
+            let student = case.input("student");
+            let loss = hint_loss(student.map(), case.input("teacher").map());
+            case.check(&loss, &[student], EXACT);
+        } else {
+            let name = |path: &str| path.trim_start_matches("levels.0.").into();
+            check("fitnet", case, &case.lines(&["regressor"]), EXACT, name);
+        }
+    }
+    assert_eq!(cases.len(), 6);
+}
+
+#[test]
+fn overhauled_features_are_the_recorded_ones() {
+    let cases = cases("ofd");
+    for case in &cases {
+        let (student, teacher) = (case.inputs("student"), maps(&case.inputs("teacher")));
+        let [ours, mut theirs] =
+            [&maps(&student), &teacher].map(|maps| showing(&maps.iter().map(size_of).collect::<Vec<_>>()));
+        // `norms.0.weight` is `teacher_bn_0.weight`.
+        case.fill(theirs.parameters_mut(), |path| {
+            path.replace("norms.", "teacher_bn_")
+        });
+        let mut method = plan(&entry("ofd", "", teacher.len()), &context(&ours, Some(&theirs))).unwrap();
+        let name = |path: &str| {
+            path.replace("levels.", "connector.")
+                .replace("conv.", "0.")
+                .replace("norm.", "1.")
+        };
+        fill(method.as_mut(), case, name);
+        let loss = loss_of_maps(method.as_ref(), &maps(&student), &teacher, PointSide::Pre);
+        let tape = case.check(&loss, &student, EXACT);
+        case.check_parameters(method.parts()[0].module, &tape, name, EXACT);
+    }
+    assert_eq!(cases.len(), 3);
+}
+
+#[test]
+fn self_distillation_is_the_recorded_one() {
+    let cases = cases("uskd");
+    for case in &cases {
+        let (logits, embedding) = (case.input("student"), case.input("student_embedding"));
+        let map = embedding.map();
+        let entry = format!(
+            "kind = \"uskd\"\n{}student_point = \"norms.0\"",
+            case.lines(&["alpha", "beta", "mu"])
+        );
+        let classes = logits.rows().dims()[1];
+        let mut network = context(&showing(&[size_of(&map)]), None);
+        network.student.probe.classes = classes;
+        let mut method = plan(&entry, &network).unwrap();
+        fill(method.as_mut(), case, unnamed);
+        let seen = NetworkOutput {
+            outputs: Outputs::Logits(logits.rows()),
+            ..of_maps(&[map], PointSide::Post)
+        };
+        let labels = case.labels(0);
+        let loss = total(own_terms("test", method.as_ref(), &seen, &labels, 0).unwrap());
+        let tape = case.check(&loss, &[logits, embedding], EXACT);
+        case.check_parameters(method.parts()[0].module, &tape, unnamed, EXACT);
+    }
+    assert_eq!(cases.len(), 2);
+    // Of two classes the second part says nothing; a point of its own is found.
+    let two = plan(
+        "kind = \"uskd\"",
+        &context(&network("cifar_resnet8", 2, "student"), None),
+    )
+    .unwrap();
+    assert_eq!(reads(two.as_ref()).student[0].to_string(), "layer2.0");
+}
+
+/// A 1x1 convolution of the case, if it has one.
+fn align(case: &Case, channels: [usize; 2]) -> Option<Conv2d> {
+    let config = Conv2dConfig::new(channels[0], channels[1], 1).with_bias();
+    let mut conv = Conv2d::uniform(config, 1.0, &scope());
+    case.fill(&mut conv, |path| format!("align.{path}"));
+    (!case.get("parameters")["align.weight"].is_null()).then_some(conv)
+}
+
+/// A module, and what its parameters are called in a case, by their paths.
+type Called<'a> = (&'a dyn Parameters, &'a dyn Fn(&str) -> String);
+
+/// Checks the gradients of modules that are called in a case as the pairs say.
+fn check_modules(case: &Case, tape: &Gradients, modules: &[Called<'_>]) {
+    let recorded = case.get("parameter_gradients").as_object().unwrap();
+    let mut checked = 0;
+    for (module, name) in modules {
+        for (path, gradient) in numbers::gradients(*module, tape) {
+            let record = &recorded[&name(&path)];
+            potstill_testing::classics::assert_gradient(
+                &format!("{}, {path}", case.id()),
+                &gradient,
+                record,
+                EXACT,
+            );
+            checked += 1;
+        }
+    }
+    assert_eq!(checked, recorded.len(), "{}", case.id());
+}
+
+#[test]
+fn masked_generation_is_the_recorded_one() {
+    let cases = cases("mgd");
+    for case in &cases {
+        let (student, teacher) = (case.input("student"), case.input("teacher").map());
+        let channels = [student.map().dims()[3], teacher.dims()[3]];
+        let conv = align(case, channels);
+        let mut generator = Generator::new(channels[1], &scope());
+        let name = |path: &str| format!("generation.{}", path.replace("conv1", "0").replace("conv2", "2"));
+        case.fill(&mut generator, name);
+        let mut pass = Pass::new(Mode::Batch);
+        let map = match &conv {
+            Some(conv) => conv.forward(student.map(), &mut pass),
+            None => student.map(),
+        };
+        let ratio = case.option("ratio").as_f64().unwrap();
+        let mut uniform = filled(case.get("uniform")).into_iter();
+        let kept = if case.option("mask") == "channel" {
+            Mask::Channel.kept(&map, || uniform.next().unwrap() >= ratio)
+        } else {
+            Mask::Position.kept(&map, || uniform.next().unwrap() <= 1.0 - ratio)
+        };
+        assert_eq!(values(&kept), all(&case.get("expected")["mask"]), "{}", case.id());
+        let loss = summed_squares(generator.forward(map * kept, &mut pass), teacher);
+        let tape = case.check(&loss, &[student], EXACT);
+        let of_align = |path: &str| format!("align.{path}");
+        let mut modules: Vec<Called<'_>> = vec![(&generator, &name)];
+        if let Some(conv) = &conv {
+            modules.push((conv, &of_align));
+        }
+        check_modules(case, &tape, &modules);
+    }
+    assert_eq!(cases.len(), 3);
+}
+
+#[test]
+fn focal_and_global_distillation_is_the_recorded_one() {
+    let cases = cases("fgd");
+    for case in &cases {
+        let (student, teacher) = (case.input("student"), case.input("teacher").map());
+        let channels = [student.map().dims()[3], teacher.dims()[3]];
+        let conv = align(case, channels);
+        let name = |network: char| {
+            move |path: &str| match path.split_once('.').unwrap() {
+                ("mask", parameter) => format!("conv_mask_{network}.{parameter}"),
+                ("squeeze", parameter) => format!("channel_add_conv_{network}.0.{parameter}"),
+                ("norm", parameter) => format!("channel_add_conv_{network}.1.{parameter}"),
+                (_, parameter) => format!("channel_add_conv_{network}.3.{parameter}"),
+            }
+        };
+        let blocks = ['s', 't'].map(|network| {
+            let mut block = ContextBlock::new(channels[1], &scope());
+            case.fill(&mut block, name(network));
+            block
+        });
+        let mut pass = Pass::new(Mode::Batch);
+        let map = match &conv {
+            Some(conv) => conv.forward(student.map(), &mut pass),
+            None => student.map(),
+        };
+        // The authors scale boxes by the sizes of the images themselves; here all have that of the first.
+        let sizes = all(case.get("image_sizes_hw"));
+        let boxes = case.get("boxes").as_array().unwrap().iter().zip(sizes.chunks(2));
+        let scaled = |found: &serde_json::Value, own: &[f64]| {
+            let by = [sizes[1] / own[1], sizes[0] / own[0]];
+            let corners = all(found);
+            [0, 1, 2, 3].map(|at| corners[at] * by[at % 2])
+        };
+        let boxes: Vec<Vec<[f64; 4]>> = boxes
+            .map(|(found, own)| {
+                found
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|found| scaled(found, own))
+                    .collect()
+            })
+            .collect();
+        let masks = BoxMasks::of(&boxes, [sizes[0] as usize, sizes[1] as usize], &teacher);
+        let option = |key: &str| case.option(key).as_f64().unwrap();
+        let terms = fgd_terms(
+            [map, teacher],
+            &masks,
+            (&blocks[0], &blocks[1]),
+            option("temperature"),
+            &mut pass,
+        );
+        for (key, term) in [
+            ("foreground", &terms.objects),
+            ("background", &terms.background),
+            ("attention", &terms.attention),
+            ("relation", &terms.relation),
+        ] {
+            numbers::assert_near(key, &[number(term)], &[case.expected(key)], EXACT);
+        }
+        let loss = terms.weighted(&FgdWeights {
+            objects: option("alpha"),
+            background: option("beta"),
+            attention: option("gamma"),
+            relation: option("lambda"),
+        });
+        let tape = case.check(&loss, &[student], EXACT);
+        let of_align = |path: &str| format!("align.{path}");
+        let (ours, theirs) = (name('s'), name('t'));
+        let mut modules: Vec<Called<'_>> = vec![(&blocks[0], &ours), (&blocks[1], &theirs)];
+        if let Some(conv) = &conv {
+            modules.push((conv, &of_align));
+        }
+        check_modules(case, &tape, &modules);
+    }
+    assert_eq!(cases.len(), 2);
+}
+
+fn map(shape: [usize; 4], seed: usize) -> Tensor<4> {
+    let numbers = drawn(shape.iter().product(), seed, -1.0..=2.0);
+    tensor(shape, |i| numbers[i])
+}
+
+/// The modules of a method in double precision, as they were drawn.
+fn exact(mut method: Box<dyn Method>) -> Box<dyn Method> {
+    for part in method.parts_mut() {
+        numbers::fill(part.module, |_, _| None);
+    }
+    method
+}
+
+const OF_MAPS: [(&str, &str); 13] = [
+    ("at", ""),
+    ("at", "p = 4\n"),
+    ("at", "variant = \"paper\"\n"),
+    ("nst", ""),
+    ("sp", ""),
+    ("vid", ""),
+    ("ofd", ""),
+    ("ickd", ""),
+    ("fitnet", ""),
+    ("fitnet", "regressor = \"conv\"\n"),
+    ("pkd", ""),
+    ("pkd", "resize = \"teacher\"\n"),
+    ("cwd", "maps = \"features\"\n"),
+];
+const OF_EMBEDDINGS: [(&str, &str); 6] = [
+    ("pkt", ""),
+    ("rkd", ""),
+    ("rkd", "normalise = true\n"),
+    ("cc", "dim = 3\n"),
+    ("cc", "variant = \"gaussian\"\n"),
+    ("vkd", ""),
+];
+
+/// Every method with the shapes of a student's map and a teacher's that it takes.
+fn every(
+    student: [usize; 4],
+    teacher: [usize; 4],
+) -> Vec<(&'static str, &'static str, [usize; 4], [usize; 4])> {
+    let pooled = |[n, _, _, c]: [usize; 4]| [n, 1, 1, c];
+    let of_maps = OF_MAPS
+        .iter()
+        .map(|&(kind, lines)| (kind, lines, student, teacher));
+    let embeddings = OF_EMBEDDINGS.iter();
+    let of_embeddings = embeddings.map(|&(kind, lines)| (kind, lines, pooled(student), pooled(teacher)));
+    of_maps.chain(of_embeddings).collect()
+}
+
+#[test]
+fn gradients_are_what_differences_say() {
+    for (kind, lines, ours, theirs) in every([3, 2, 3, 2], [3, 2, 3, 4]) {
+        let teacher = map(theirs, 2);
+        let count = ours.iter().product();
+        let method = exact(planned(kind, lines, &[map(ours, 1)], std::slice::from_ref(&teacher)).unwrap());
+        let loss = |leaf: Tensor<1>| {
+            let student = leaf.reshape(ours);
+            loss_of_maps(
+                method.as_ref(),
+                &[student],
+                std::slice::from_ref(&teacher),
+                side(kind),
+            )
+        };
+        assert_differences(
+            &format!("{kind} {lines}"),
+            &drawn(count, 1, -1.0..=2.0),
+            loss,
+            1e-5,
+        );
+    }
+}
+
+#[test]
+fn odd_maps_have_finite_losses_and_gradients() {
+    let shapes = [
+        ([3, 4, 4, 2], [3, 4, 4, 5]),
+        // A narrower teacher, a single image, sizes that are no multiple of each other, maps of one place.
+        ([3, 4, 4, 5], [3, 4, 4, 2]),
+        ([1, 4, 4, 3], [1, 4, 4, 4]),
+        ([2, 5, 3, 2], [2, 4, 4, 3]),
+        ([2, 3, 3, 2], [2, 8, 8, 3]),
+        ([2, 6, 6, 2], [2, 3, 3, 3]),
+        ([2, 1, 1, 2], [2, 1, 1, 3]),
+    ];
+    for (student, teacher) in shapes {
+        for (kind, lines, ours, theirs) in every(student, teacher) {
+            let constant = |shape: [usize; 4]| tensor(shape, |_| 0.75);
+            let zero = |shape: [usize; 4]| tensor(shape, |_| 0.0);
+            let method = exact(planned(kind, lines, &[zero(ours)], &[zero(theirs)]).unwrap());
+            for map_of in [map(ours, 1), constant(ours), zero(ours)] {
+                for target in [map(theirs, 2), constant(theirs), zero(theirs)] {
+                    let leaf = map_of.clone().autodiff().require_grad();
+                    let loss = loss_of_maps(
+                        method.as_ref(),
+                        std::slice::from_ref(&leaf),
+                        &[target],
+                        side(kind),
+                    );
+                    assert!(number(&loss).is_finite(), "{kind} {lines} {ours:?}");
+                    let gradient = leaf.grad(&loss.backward()).map(|found| values(&found));
+                    let is_bounded = |gradient: Vec<f64>| gradient.iter().all(|value| value.abs() < 1e5);
+                    assert!(gradient.is_none_or(is_bounded), "{kind} {lines} {ours:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn equal_maps_lose_nothing() {
+    for (kind, lines, shape, _) in every([4, 3, 3, 3], [4, 3, 3, 3]) {
+        if ["vid", "ofd", "ickd", "fitnet", "vkd"].contains(&kind) || lines.starts_with("dim") {
+            continue;
+        }
+        let both = map(shape, 1);
+        let method = exact(
+            planned(
+                kind,
+                lines,
+                std::slice::from_ref(&both),
+                std::slice::from_ref(&both),
+            )
+            .unwrap(),
+        );
+        let loss = loss_of_maps(
+            method.as_ref(),
+            std::slice::from_ref(&both),
+            std::slice::from_ref(&both),
+            side(kind),
+        );
+        assert!(number(&loss).abs() < 1e-10, "{kind} {lines}: {}", number(&loss));
+    }
+}
+
+#[test]
+fn neither_the_order_of_the_batch_nor_the_scale_of_one_side_counts() {
+    let order = Tensor::<1, Int>::from_data(TensorData::from([2, 0, 3, 1]), &Device::flex());
+    for (kind, lines, ours, theirs) in every([4, 3, 3, 3], [4, 3, 3, 4]) {
+        let (student, teacher) = (map(ours, 1), map(theirs, 2));
+        let method = exact(
+            planned(
+                kind,
+                lines,
+                std::slice::from_ref(&student),
+                std::slice::from_ref(&teacher),
+            )
+            .unwrap(),
+        );
+        let loss = |student: Tensor<4>, teacher: Tensor<4>| {
+            number(&loss_of_maps(method.as_ref(), &[student], &[teacher], side(kind)))
+        };
+        let usual = loss(student.clone(), teacher.clone());
+        let near = |what: &str, found: f64| {
+            assert!(
+                (found - usual).abs() < 1e-6 * usual.abs().max(1e-3),
+                "{kind} {lines}, {what}: {found} is not {usual}"
+            );
+        };
+        // Neighbours in the batch are compared.
+        if !lines.starts_with("dim") {
+            near(
+                "order",
+                loss(
+                    student.clone().select(0, order.clone()),
+                    teacher.clone().select(0, order.clone()),
+                ),
+            );
+        }
+        if ["at", "nst", "sp", "rkd", "pkt"].contains(&kind) {
+            near("scale", loss(student.clone() * 3.0, teacher.clone()));
+        }
+    }
+}
+
+#[test]
+fn singular_vectors_of_odd_maps_are_finite_and_move_as_differences_say() {
+    let shapes = [[2, 2, 3, 3], [2, 2, 2, 4]];
+    let teacher: Vec<_> = [[2, 3, 3, 3], [2, 2, 2, 4]]
+        .into_iter()
+        .map(|shape| map(shape, 3))
+        .collect();
+    let student: Vec<_> = shapes.into_iter().map(|shape| map(shape, 1)).collect();
+    let method = planned("kdsvd", "", &student, &teacher).unwrap();
+    let count = 2 * 2 * 3 * 3;
+    let loss = |leaf: Tensor<1>| {
+        let maps = [leaf.reshape(shapes[0]), student[1].clone()];
+        loss_of_maps(method.as_ref(), &maps, &teacher, PointSide::Post) * 1e4
+    };
+    assert_differences("kdsvd", &drawn(count, 1, -1.0..=2.0), loss, 1e-5);
+    for value in [0.0, 0.5, f64::NAN] {
+        let leaf = tensor(shapes[0], |_| value).autodiff().require_grad();
+        let maps = [leaf.clone(), student[1].clone().autodiff()];
+        let loss = loss_of_maps(method.as_ref(), &maps, &teacher, PointSide::Post);
+        let gradient = values(&leaf.grad(&loss.backward()).unwrap());
+        assert!(
+            value.is_nan() || number(&loss).is_finite() && gradient.iter().all(|value| value.abs() < 1e5)
+        );
+    }
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused_with_the_reason() {
+    let (narrow, wide) = (map([2, 4, 4, 2], 1), map([2, 4, 4, 3], 2));
+    let message = |kind: &str, student: &[Tensor<4>], teacher: &[Tensor<4>]| {
+        planned(kind, "", student, teacher).err().unwrap().to_string()
+    };
+    let widths = message(
+        "kdsvd",
+        &[narrow.clone(), narrow.clone()],
+        &[narrow.clone(), wide.clone()],
+    );
+    assert!(widths.contains("has 2 at `norms.1`, the teacher 3"), "{widths}");
+    let one = message(
+        "kdsvd",
+        std::slice::from_ref(&narrow),
+        std::slice::from_ref(&wide),
+    );
+    assert!(one.contains("name two points"), "{one}");
+    let alone = refusal(
+        "kind = \"sp\"",
+        &context(&network("cifar_resnet8", 10, "student"), None),
+    );
+    assert!(alone.contains("add a [teacher] table"), "{alone}");
+    let both = |name: &str| {
+        let [student, teacher] = ["student", "teacher"].map(|owner| network(name, 10, owner));
+        context(&student, Some(&teacher))
+    };
+    let dense = PlanContext {
+        task: TaskKind::Segmentation,
+        ..both("fcn_cifar_resnet8")
+    };
+    for kind in ["rkd", "pkt", "cc", "vkd"] {
+        let message = refusal(&format!("kind = \"{kind}\""), &dense);
+        assert!(message.contains("take `sp`"), "{message}");
+    }
+    // A convolution is no batch norm.
+    let point = "kind = \"ofd\"\nstudent_points = [\"layer1.0:pre\"]\nteacher_points = [\"conv1\"]";
+    let message = refusal(point, &both("cifar_resnet8"));
+    assert!(message.contains("`conv1`"), "{message}");
+}
+
+#[test]
+fn usual_points_are_the_published_ones() {
+    let of = |kind: &str, student: &str, teacher: &str| {
+        let [student, teacher] = [student, teacher].map(|name| network(name, 10, name));
+        let method = plan(&format!("kind = \"{kind}\""), &context(&student, Some(&teacher))).unwrap();
+        let reads = reads(method.as_ref());
+        [reads.student, reads.teacher]
+            .map(|points| points.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let same = |points: &[&str]| {
+        [points, points].map(|side| side.iter().map(ToString::to_string).collect::<Vec<_>>())
+    };
+    let resnet = "cifar_resnet8";
+    for kind in ["at", "nst", "vid", "kdsvd"] {
+        assert_eq!(
+            of(kind, resnet, resnet),
+            same(&["layer1.0", "layer2.0", "layer3.0"]),
+            "{kind}"
+        );
+    }
+    for kind in ["sp", "ickd", "mgd"] {
+        assert_eq!(of(kind, resnet, resnet), same(&["layer3.0"]), "{kind}");
+    }
+    for kind in ["rkd", "pkt", "cc", "vkd"] {
+        assert_eq!(of(kind, resnet, resnet), same(&["pool"]), "{kind}");
+    }
+    assert_eq!(of("fitnet", resnet, resnet), same(&["layer2.0"]));
+    assert_eq!(
+        of("ofd", resnet, resnet),
+        same(&["layer1.0:pre", "layer2.0:pre", "layer3.0:pre"])
+    );
+    // Four stages beside three: from the deepest on.
+    let [ours, theirs] = of("at", resnet, "cifar_vgg8");
+    assert_eq!((ours.len(), theirs.len()), (3, 3));
+    assert_eq!((ours[2].as_str(), theirs[2].as_str()), ("layer3.0", "block4"));
+}
+
+#[test]
+fn modules_have_the_parameters_of_the_specification() {
+    let [student, teacher] = ["cifar_resnet8x4", "cifar_resnet32x4"].map(|name| network(name, 100, name));
+    let both = context(&student, Some(&teacher));
+    for (kind, count) in [
+        ("fitnet", 16_768),
+        ("vid", 258_496),
+        ("cc", 65_792),
+        ("ofd", 86_912),
+        ("ickd", 66_048),
+        ("mgd", 1_180_160),
+        ("vkd", 65_536),
+    ] {
+        let method = plan(&format!("kind = \"{kind}\""), &both).unwrap();
+        let found: usize = method
+            .parts()
+            .iter()
+            .map(|part| potstill_ops::count_trainable(part.module))
+            .sum();
+        assert_eq!(found, count, "{kind}");
+    }
+}
+
+#[test]
+fn a_projection_stays_orthogonal_after_a_step() {
+    let model = network("cifar_resnet8", 10, "student");
+    let mut method = plan(
+        "kind = \"vkd\"",
+        &context(&model, Some(&network("cifar_resnet14", 10, "teacher"))),
+    )
+    .unwrap();
+    for part in method.parts_mut() {
+        part.module.rewrite(&mut |_, value| Some(value + 0.01));
+    }
+    potstill_testing::networks::end_step(method.as_mut(), potstill_methods::Moment::default(), &model);
+    let mut rows = Vec::new();
+    method.parts()[0]
+        .module
+        .each(&mut |_, value| rows = values(&value));
+    let product = |one: usize, other: usize| -> f64 {
+        (0..64)
+            .map(|at| rows[64 * one + at] * rows[64 * other + at])
+            .sum()
+    };
+    assert!((product(0, 0) - 1.0).abs() < 1e-4 && product(0, 1).abs() < 1e-4);
+}
