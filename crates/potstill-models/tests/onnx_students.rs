@@ -461,6 +461,18 @@ fn a_file_without_weights_is_the_same_network() {
     }
 }
 
+/// What a run keeps of a file whose logits were named knows them without the name.
+#[test]
+fn a_file_without_weights_keeps_its_logits() {
+    let folder = tempfile::tempdir().unwrap();
+    let named = TrainGraph::open(&file("residual"), Some("/Flatten_output_0"), [16, 16, 3]).unwrap();
+    let kept = folder.path().join("kept.onnx");
+    std::fs::write(&kept, &named.skeleton).unwrap();
+    let read = TrainGraph::open(&kept, None, [16, 16, 3]).unwrap();
+    assert_eq!((read.classes, read.logits), (named.classes, named.logits));
+    assert_ne!(read.classes, graph("residual").classes);
+}
+
 #[test]
 fn what_cannot_be_trained_says_what_and_what_to_do() {
     let onnx = |name: &str| {

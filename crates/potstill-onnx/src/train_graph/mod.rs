@@ -138,7 +138,9 @@ impl TrainGraph {
         let stages = stages::stages(&steps, &layers, &Shapes(&tensors), value, [height, width]);
         let steps = units::united(patterns::simplified(steps, value), &mut layers, value);
         let kept: BTreeSet<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
-        let skeleton = source.bytes_without(&kept).map_err(unreadable)?;
+        let skeleton = source
+            .bytes_without(&kept, (&logits, classes))
+            .map_err(unreadable)?;
         let mut notes = source.notes;
         notes.extend(is_folded.then(|| {
             format!(

@@ -15,7 +15,7 @@ use super::{
     literal::{is_float, sizes},
     rewrite::{cut_sequences, open_batch, switch_training_off},
 };
-use crate::wire;
+use crate::{wire, write::value};
 
 /// The key in a file's metadata that says where its weights are.
 const WEIGHTS: &str = "potstill.weights";
@@ -74,9 +74,15 @@ impl GraphSource {
         self.written(self.graph.clone(), Vec::new())
     }
 
-    /// The bytes of the file without the values of these tensors: some kilobytes. [`read`](Self::read) reads it, and puts zeros there.
-    pub fn bytes_without(&self, names: &BTreeSet<&str>) -> Result<Vec<u8>, String> {
+    /// The bytes of the file without the values of these tensors, with the logits of so many classes as its only output: some kilobytes.
+    /// [`read`](Self::read) reads it, and puts zeros there.
+    pub fn bytes_without(
+        &self,
+        names: &BTreeSet<&str>,
+        (logits, classes): (&str, usize),
+    ) -> Result<Vec<u8>, String> {
         let mut graph = self.graph.clone();
+        graph.output = vec![value(logits, &[None, Some(classes)], &|_| "n".into())];
         for tensor in &mut graph.initializer {
             if tensor.name.as_deref().is_some_and(|name| names.contains(name)) {
                 tensor.raw_data = None;

@@ -198,7 +198,7 @@ pub(super) fn tensor(name: &str, shape: &[usize], kind: DataType, bytes: Vec<u8>
 }
 
 /// The name, type and shape of a tensor of floats; `open` names the sizes that are not fixed.
-pub(super) fn value(name: &str, shape: &[Option<usize>], open: &dyn Fn(usize) -> String) -> ValueInfoProto {
+pub(crate) fn value(name: &str, shape: &[Option<usize>], open: &dyn Fn(usize) -> String) -> ValueInfoProto {
     let dimension = |(at, size): (usize, &Option<usize>)| match size {
         Some(size) => Dimension {
             dim_value: Some(*size as i64),

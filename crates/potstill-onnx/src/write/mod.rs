@@ -11,3 +11,4 @@ pub use attribute::Attribute;
 pub use file::{OnnxFile, Opset};
 pub use filled::{FilledGraph, fold_scale, fold_shift, scale_rows};
 pub use graph::GraphWriter;
+pub(crate) use graph::value;
