@@ -19,6 +19,8 @@ pub struct GraphFile {
     pub weights: GraphWeights,
     /// The size `[H, W, C]` of the images that it sees.
     pub image: [usize; 3],
+    /// Whether it is what a run keeps of a file.
+    pub is_kept: bool,
 }
 
 impl GraphFile {
@@ -32,6 +34,7 @@ impl GraphFile {
                 Init::Fresh => GraphWeights::Fresh,
             },
             image,
+            is_kept: false,
         }
     }
 
@@ -42,6 +45,7 @@ impl GraphFile {
             logits: None,
             weights: GraphWeights::File,
             image,
+            is_kept: true,
         }
     }
 
@@ -60,8 +64,12 @@ impl GraphFile {
         classes: Option<usize>,
         scope: &Scope,
     ) -> Result<(Model, Vec<String>), EngineError> {
-        let graph = TrainGraph::open(&self.file, self.logits.as_deref(), self.image)
-            .map_err(potstill_models::ModelError::from)?;
+        let read = if self.is_kept {
+            TrainGraph::reopen(&self.file, self.image)
+        } else {
+            TrainGraph::open(&self.file, self.logits.as_deref(), self.image)
+        };
+        let graph = read.map_err(potstill_models::ModelError::from)?;
         let classes = classes.unwrap_or(graph.classes);
         let name = self.name();
         let mut notes: Vec<String> = graph.notes.iter().map(|note| format!("{name}: {note}")).collect();

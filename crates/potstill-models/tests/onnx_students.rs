@@ -443,7 +443,7 @@ fn a_file_without_weights_is_the_same_network() {
         let whole = graph(name);
         let kept = folder.path().join(format!("{name}.onnx"));
         std::fs::write(&kept, &whole.skeleton).unwrap();
-        let read = TrainGraph::open(&kept, None, [16, 16, 3]).unwrap();
+        let read = TrainGraph::reopen(&kept, [16, 16, 3]).unwrap();
         assert_eq!(read.steps, whole.steps);
         assert_eq!(read.layers, whole.layers);
         let shapes = |graph: &TrainGraph| {
@@ -468,9 +468,13 @@ fn a_file_without_weights_keeps_its_logits() {
     let named = TrainGraph::open(&file("residual"), Some("/Flatten_output_0"), [16, 16, 3]).unwrap();
     let kept = folder.path().join("kept.onnx");
     std::fs::write(&kept, &named.skeleton).unwrap();
-    let read = TrainGraph::open(&kept, None, [16, 16, 3]).unwrap();
+    let read = TrainGraph::reopen(&kept, [16, 16, 3]).unwrap();
     assert_eq!((read.classes, read.logits), (named.classes, named.logits));
     assert_ne!(read.classes, graph("residual").classes);
+    let as_file = TrainGraph::open(&kept, None, [16, 16, 3])
+        .unwrap_err()
+        .to_string();
+    assert!(as_file.contains("without weights"), "{as_file}");
 }
 
 #[test]

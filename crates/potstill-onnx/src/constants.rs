@@ -113,7 +113,7 @@ impl Constant {
 }
 
 /// Bytes of a number.
-fn width(kind: DataType) -> Option<usize> {
+pub(crate) fn width(kind: DataType) -> Option<usize> {
     Some(match kind {
         DataType::UINT8 | DataType::INT8 | DataType::BOOL => 1,
         DataType::UINT16 | DataType::INT16 | DataType::FLOAT16 | DataType::BFLOAT16 => 2,

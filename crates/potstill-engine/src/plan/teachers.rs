@@ -263,6 +263,7 @@ impl PlannedTeacher {
                     logits: logits.first().cloned(),
                     weights: GraphWeights::File,
                     image: teacher.facts.network.input.size(data.image)?,
+                    is_kept: false,
                 });
                 teacher
             }

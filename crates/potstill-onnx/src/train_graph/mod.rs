@@ -87,7 +87,20 @@ impl TrainGraph {
     /// # Errors
     /// A file that cannot be read or does not take such images; operators that there is no code for, all of them in one message; an
     /// output that is no row of logits for each image.
-    pub fn open(
+    pub fn open(file: &Path, logits: Option<&str>, image: [usize; 3]) -> Result<Self, OnnxError> {
+        Self::of(GraphSource::read(file), file, logits, image)
+    }
+
+    /// Reads what a run keeps of a file ([`skeleton`](Self::skeleton)), to be given its weights.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn reopen(file: &Path, image: [usize; 3]) -> Result<Self, OnnxError> {
+        Self::of(GraphSource::read_kept(file), file, None, image)
+    }
+
+    fn of(
+        source: Result<GraphSource, String>,
         file: &Path,
         logits: Option<&str>,
         [height, width, channels]: [usize; 3],
@@ -100,7 +113,7 @@ impl TrainGraph {
             file: file.into(),
             reason,
         };
-        let source = GraphSource::read(file).map_err(unreadable)?;
+        let source = source.map_err(unreadable)?;
         let bytes = source.bytes().map_err(unreadable)?;
         let network = OnnxNetwork::of_bytes(file, bytes, logits)?;
         network.check(&[1, channels, height, width])?;

@@ -2,9 +2,9 @@
 
 use std::{
     cell::RefCell,
-    collections::BTreeSet,
+    collections::{BTreeSet, HashMap},
     io::{Read, Seek, SeekFrom},
-    path::Path,
+    path::{Component, Path},
 };
 
 use rten_onnx::onnx::{
@@ -15,7 +15,7 @@ use super::{
     literal::{is_float, sizes},
     rewrite::{cut_sequences, open_batch, switch_training_off},
 };
-use crate::{wire, write::value};
+use crate::{constants::width, wire, write::value};
 
 /// The key in a file's metadata that says where its weights are.
 const WEIGHTS: &str = "potstill.weights";
@@ -42,8 +42,20 @@ impl GraphSource {
     /// Reads a file and the weights beside it.
     ///
     /// # Errors
-    /// A file that cannot be read, or is no ONNX.
+    /// A file that cannot be read, is no ONNX, or is what a run keeps of one.
     pub fn read(file: &Path) -> Result<Self, String> {
+        Self::read_as(file, false)
+    }
+
+    /// Reads what a run keeps of a file, with zeros for its weights.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read); more weights than there can be.
+    pub fn read_kept(file: &Path) -> Result<Self, String> {
+        Self::read_as(file, true)
+    }
+
+    fn read_as(file: &Path, is_kept: bool) -> Result<Self, String> {
         let bytes = potstill_base::read_file(file, MOST_BYTES).map_err(|error| error.to_string())?;
         wire::check(&bytes)?;
         let model = ModelProto::parse_buf(&bytes).map_err(|error| format!("it is no ONNX file ({error})"))?;
@@ -52,11 +64,17 @@ impl GraphSource {
             .metadata_props
             .iter()
             .any(|entry| entry.key.as_deref() == Some(WEIGHTS) && entry.value.as_deref() == Some(APART));
+        if is_apart && !is_kept {
+            return Err("it is what a run keeps of a file, without weights: take the file that the run was made of, and the run's \
+                 `student/model.safetensors` by `weights`"
+                .into());
+        }
         let mut graph = model.graph.ok_or("it is no ONNX file (it has no graph)")?;
+        let (mut taken, mut filled) = (HashMap::new(), 0);
         for tensor in &mut graph.initializer {
-            take_in(tensor, file)?;
+            take_in(tensor, file, &mut taken)?;
             if is_apart {
-                fill(tensor)?;
+                fill(tensor, &mut filled)?;
             }
         }
         cut_sequences(&mut graph)?;
@@ -111,8 +129,8 @@ impl GraphSource {
     }
 }
 
-/// Puts the values of a tensor that lie in a file beside into the tensor.
-fn take_in(tensor: &mut TensorProto, file: &Path) -> Result<(), String> {
+/// Puts the values of a tensor that lie in a file beside into the tensor. Of each file no more is `taken` than it has.
+fn take_in(tensor: &mut TensorProto, file: &Path, taken: &mut HashMap<String, u64>) -> Result<(), String> {
     if tensor.data_location != Some(DataLocation::EXTERNAL) {
         return Ok(());
     }
@@ -132,27 +150,35 @@ fn take_in(tensor: &mut TensorProto, file: &Path) -> Result<(), String> {
                 .map_err(|_| unreadable(format!("{key} {text}")))
         })
     };
-    let (offset, length) = (number("offset").transpose()?, number("length").transpose()?);
+    let is_beside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
+    if location.is_empty() || !Path::new(&location).components().all(is_beside) {
+        return Err(unreadable("it has to lie beside the ONNX file or below".into()));
+    }
+    let offset = number("offset").transpose()?.unwrap_or(0);
+    let kind = tensor.data_type.unwrap_or(DataType::FLOAT);
+    let count = sizes(tensor).map(|(_, count)| count as u64);
+    let wanted = count.zip(width(kind)).map(|(count, width)| count * width as u64);
+    let wanted = wanted.ok_or_else(|| unreadable(format!("it states the sizes {:?}", tensor.dims)))?;
     let beside = file.parent().unwrap_or(Path::new("")).join(&location);
     let mut opened = potstill_base::open_file(&beside).map_err(|error| unreadable(error.to_string()))?;
     let io = |error: std::io::Error| unreadable(error.to_string());
     let whole = opened.metadata().map_err(io)?.len();
-    let offset = offset.unwrap_or(0).min(whole);
-    let length = length
-        .unwrap_or(whole - offset)
-        .min(whole - offset)
-        .min(MOST_BYTES);
+    let all = taken.entry(location.clone()).or_default();
+    *all = all.saturating_add(wanted);
+    if wanted > whole.saturating_sub(offset) || *all > whole {
+        return Err(unreadable(format!("it has {whole} bytes, and more are wanted")));
+    }
     opened.seek(SeekFrom::Start(offset)).map_err(io)?;
     let mut raw = Vec::new();
-    opened.take(length).read_to_end(&mut raw).map_err(io)?;
+    opened.take(wanted).read_to_end(&mut raw).map_err(io)?;
     tensor.raw_data = Some(RefCell::new(raw));
     tensor.external_data.clear();
     tensor.data_location = None;
     Ok(())
 }
 
-/// Gives a tensor of floats that was left out its size back, in zeros.
-fn fill(tensor: &mut TensorProto) -> Result<(), String> {
+/// Gives a tensor of floats that was left out its size back, in zeros; so many bytes were `filled` before.
+fn fill(tensor: &mut TensorProto, filled: &mut usize) -> Result<(), String> {
     let kind = tensor.data_type.unwrap_or(DataType::FLOAT);
     let is_there = tensor
         .raw_data
@@ -167,9 +193,65 @@ fn fill(tensor: &mut TensorProto) -> Result<(), String> {
     let numbers = sizes(tensor).map(|(_, count)| count);
     let bytes = numbers
         .and_then(|count| count.checked_mul(4))
-        .filter(|&bytes| bytes as u64 <= MOST_BYTES)
+        .filter(|&bytes| (*filled + bytes) as u64 <= MOST_BYTES)
         .ok_or_else(|| format!("a tensor states the sizes {:?}, which none has", tensor.dims))?;
+    *filled += bytes;
     tensor.data_type = Some(DataType::FLOAT);
     tensor.raw_data = Some(RefCell::new(vec![0; bytes]));
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::{collections::HashMap, fs};
+
+    use rten_onnx::onnx::{DataLocation, DataType, StringStringEntryProto, TensorProto};
+
+    use super::{MOST_BYTES, fill, take_in};
+
+    fn tensor(location: &str) -> TensorProto {
+        TensorProto {
+            name: Some("w".into()),
+            dims: vec![4],
+            data_type: Some(DataType::FLOAT),
+            data_location: Some(DataLocation::EXTERNAL),
+            external_data: vec![StringStringEntryProto {
+                key: Some("location".into()),
+                value: Some(location.into()),
+            }],
+            ..TensorProto::default()
+        }
+    }
+
+    #[test]
+    fn values_are_read_beside_the_file_only_and_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let inner = folder.path().join("inner");
+        fs::create_dir(&inner).unwrap();
+        let file = inner.join("mine.onnx");
+        for place in [folder.path().join("up.bin"), inner.join("data.bin")] {
+            fs::write(place, [0; 20]).unwrap();
+        }
+        let absolute = inner.join("data.bin").display().to_string();
+        for location in ["../up.bin", "./../up.bin", absolute.as_str(), ""] {
+            let refused = take_in(&mut tensor(location), &file, &mut HashMap::new()).unwrap_err();
+            assert!(refused.contains("has to lie beside"), "{location}: {refused}");
+        }
+        let (mut first, mut taken) = (tensor("data.bin"), HashMap::new());
+        take_in(&mut first, &file, &mut taken).unwrap();
+        assert_eq!(first.raw_data.unwrap().borrow().len(), 16);
+        let refused = take_in(&mut tensor("data.bin"), &file, &mut taken).unwrap_err();
+        assert!(refused.contains("20 bytes"), "{refused}");
+    }
+
+    #[test]
+    fn zeros_for_weights_are_bounded_together() {
+        let mut left_out = tensor("");
+        left_out.external_data.clear();
+        let mut filled = MOST_BYTES as usize - 8;
+        assert!(fill(&mut left_out, &mut filled).is_err());
+        filled -= 8;
+        fill(&mut left_out, &mut filled).unwrap();
+        assert_eq!(filled, MOST_BYTES as usize);
+    }
 }

@@ -90,6 +90,9 @@ impl Lowering<'_> {
                 .then_some(value)
                 .ok_or("takes a part of the batch".into());
         };
+        if size == 0 {
+            return Err("takes nothing".into());
+        }
         let size = size as i64;
         let from_start = |place: i64| if place < 0 { place + size } else { place };
         let axis = input.layout.place(axis);
