@@ -5,14 +5,16 @@
 //! in its Taylor series (equation 6): `variant = "gaussian"`.
 
 use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Linear, Parameters, Pass};
+use potstill_ops::{Linear, Parameters, Pass, Scope};
 use potstill_recipe::MethodSpec;
 use potstill_settings::{choice, settings};
 
 use crate::{
     Group, Method, MethodEntry, MethodError, PlanContext, StepContext,
     entry::IMAGES,
-    levels::{Levels, MapLoss, Named, OfMaps, Pair, Usual, embeddings, summed, unit},
+    levels::{
+        Level, Levels, MapLoss, Named, OfMaps, Pair, PerLevel, Usual, by_level, embeddings, summed, unit,
+    },
 };
 
 settings! {
@@ -66,13 +68,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
 struct Cc {
     options: Options,
     /// One for each level; none for the kernel.
-    embeds: Option<Embeds>,
-}
-
-/// What trains beside the student.
-#[derive(Module, Debug)]
-struct Embeds {
-    levels: Vec<Embed>,
+    embeds: Option<PerLevel<Embed>>,
 }
 
 /// A linear layer for each network.
@@ -86,18 +82,15 @@ fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, Met
     let options: Options = spec.options()?;
     let named = Named::of(&options.student_points, &options.teacher_points);
     let levels = Levels::plan(NAME, context, named, Usual::Embedding)?;
-    let scope = context.scope();
-    let embed = |(index, [ours, theirs]): (usize, [usize; 2])| {
-        let scope = scope.at("levels").at(index);
+    let embed = |level: &Level, scope: &Scope| {
+        let [ours, theirs] = level.channels;
         Embed {
             student: Linear::new(ours, options.dim, &scope.at("student")),
             teacher: Linear::new(theirs, options.dim, &scope.at("teacher")),
         }
     };
-    let widths = levels.iter().map(|level| level.channels).enumerate();
-    let embeds = (options.variant == Variant::Neighbours).then(|| Embeds {
-        levels: widths.map(embed).collect(),
-    });
+    let embeds =
+        (options.variant == Variant::Neighbours).then(|| PerLevel::of(&levels, &context.scope(), embed));
     Ok(OfMaps::boxed(levels, Cc { options, embeds }))
 }
 
@@ -108,14 +101,15 @@ impl MapLoss for Cc {
         _: &StepContext<'_>,
         pass: &mut Pass<'_>,
     ) -> Result<Tensor<1>, MethodError> {
-        summed(maps.into_iter().enumerate().map(|(level, pair)| {
+        let Some(embeds) = &self.embeds else {
+            return by_level(maps, |pair| {
+                let [ours, theirs] = embeddings(pair).map(|rows| self.kernel(rows));
+                (ours - theirs).powi_scalar(2).mean()
+            });
+        };
+        summed(embeds.beside(maps).map(|(pair, Embed { student, teacher })| {
             let [ours, theirs] = embeddings(pair);
-            if let Some(embeds) = &self.embeds {
-                let Embed { student, teacher } = &embeds.levels[level];
-                return neighbours(student.forward(ours, pass) - teacher.forward(theirs, pass));
-            }
-            let [ours, theirs] = [ours, theirs].map(|rows| self.kernel(rows));
-            (ours - theirs).powi_scalar(2).mean()
+            neighbours(student.forward(ours, pass) - teacher.forward(theirs, pass))
         }))
     }
 

@@ -4,15 +4,15 @@
 //! go together in an image, by the products of their maps, is a row for each channel, brought to length 1; the student's, behind a 1x1 convolution with batch norm, follow the teacher's. Maps need not
 //! have the same size.
 
-use burn::{module::Module, tensor::Tensor};
-use potstill_ops::{Activation, BatchNorm, Conv2d, Conv2dConfig, Parameters, Pass, conv_norm};
+use burn::tensor::Tensor;
+use potstill_ops::{Conv2d, Conv2dConfig, Parameters, Pass};
 use potstill_recipe::MethodSpec;
 use potstill_settings::settings;
 
 use crate::{
     Group, Method, MethodEntry, MethodError, PlanContext, StepContext,
     entry::ALL,
-    levels::{Levels, MapLoss, Named, OfMaps, Pair, Usual, places, summed, unit},
+    levels::{Embedding, Levels, MapLoss, Named, OfMaps, Pair, PerLevel, Usual, places, summed, unit},
 };
 
 settings! {
@@ -46,39 +46,19 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
 
 /// ICKD, planned for two networks.
 struct Ickd {
-    embeds: Embeds,
-}
-
-/// What trains beside the student.
-#[derive(Module, Debug)]
-struct Embeds {
-    levels: Vec<Embed>,
-}
-
-/// Brings the student's channels to the teacher's.
-#[derive(Module, Debug)]
-struct Embed {
-    conv: Conv2d,
-    norm: BatchNorm,
+    embeddings: PerLevel<Embedding>,
 }
 
 fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, MethodError> {
     let options: Options = spec.options()?;
     let named = Named::of(&options.student_points, &options.teacher_points);
     let levels = Levels::plan(NAME, context, named, Usual::LastMap)?;
-    let scope = context.scope().at("levels");
-    let embed = |(level, [inputs, outputs]): (usize, [usize; 2])| {
-        let scope = scope.at(level);
-        Embed {
-            conv: Conv2d::uniform(Conv2dConfig::new(inputs, outputs, 1), 1.0, &scope.at("conv")),
-            norm: BatchNorm::new(outputs, &scope.at("norm")),
-        }
-    };
-    let channels = levels.iter().map(|level| level.channels).enumerate();
-    let embeds = Embeds {
-        levels: channels.map(embed).collect(),
-    };
-    Ok(OfMaps::boxed(levels, Ickd { embeds }))
+    let embeddings = PerLevel::of(&levels, &context.scope(), |level, scope| {
+        let [inputs, outputs] = level.channels;
+        let conv = Conv2d::uniform(Conv2dConfig::new(inputs, outputs, 1), 1.0, &scope.at("conv"));
+        Embedding::of(conv, scope)
+    });
+    Ok(OfMaps::boxed(levels, Ickd { embeddings }))
 }
 
 /// Which channels of a map `[N, H, W, C]` go together, `[N, C, C]`, a row of length 1 for each.
@@ -94,20 +74,19 @@ impl MapLoss for Ickd {
         _: &StepContext<'_>,
         pass: &mut Pass<'_>,
     ) -> Result<Tensor<1>, MethodError> {
-        let levels = maps.into_iter().zip(&self.embeds.levels);
-        summed(levels.map(|([ours, theirs], Embed { conv, norm })| {
+        summed(self.embeddings.beside(maps).map(|([ours, theirs], embedding)| {
             let [n, _, _, channels] = theirs.dims();
-            let ours = conv_norm(ours, conv, norm, Activation::Identity, pass);
+            let ours = embedding.forward(ours, pass);
             let gap = correlations(ours) - correlations(theirs);
             gap.powi_scalar(2).sum() * (1.0 / (n * channels) as f64)
         }))
     }
 
     fn modules(&self) -> Option<&dyn Parameters> {
-        Some(&self.embeds)
+        Some(&self.embeddings)
     }
 
     fn modules_mut(&mut self) -> Option<&mut dyn Parameters> {
-        Some(&mut self.embeds)
+        Some(&mut self.embeddings)
     }
 }

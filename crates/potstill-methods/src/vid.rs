@@ -18,7 +18,7 @@ use potstill_settings::settings;
 use crate::{
     Group, Method, MethodEntry, MethodError, PlanContext, StepContext,
     entry::ALL,
-    levels::{Levels, MapLoss, Named, OfMaps, Pair, Usual, at_one_size, summed},
+    levels::{Level, Levels, MapLoss, Named, OfMaps, Pair, PerLevel, Usual, at_one_size, summed},
 };
 
 settings! {
@@ -57,13 +57,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
 /// VID, planned for two networks.
 struct Vid {
     learns_variance: bool,
-    guesses: Guesses,
-}
-
-/// What trains beside the student.
-#[derive(Module, Debug)]
-struct Guesses {
-    levels: Vec<Guess>,
+    guesses: PerLevel<Guess>,
 }
 
 /// Guesses a map of the teacher.
@@ -78,17 +72,10 @@ fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, Met
     let options: Options = spec.options()?;
     let named = Named::of(&options.student_points, &options.teacher_points);
     let levels = Levels::plan(NAME, context, named, Usual::Stages)?;
-    let scope = context.scope().at("levels");
-    let guess = |(level, channels)| Guess::new(channels, options.init_variance, &scope.at(level));
-    let guesses = levels
-        .iter()
-        .map(|level| level.channels)
-        .enumerate()
-        .map(guess)
-        .collect();
+    let guess = |level: &Level, scope: &Scope| Guess::new(level.channels, options.init_variance, scope);
     let loss = Vid {
         learns_variance: options.learn_variance,
-        guesses: Guesses { levels: guesses },
+        guesses: PerLevel::of(&levels, &context.scope(), guess),
     };
     Ok(OfMaps::boxed(levels, loss))
 }
@@ -136,7 +123,7 @@ impl MapLoss for Vid {
         _: &StepContext<'_>,
         pass: &mut Pass<'_>,
     ) -> Result<Tensor<1>, MethodError> {
-        let levels = maps.into_iter().zip(&self.guesses.levels);
+        let levels = self.guesses.beside(maps);
         summed(levels.map(|(pair, guess)| guess.loss(at_one_size(pair), self.learns_variance, pass)))
     }
 

@@ -4,10 +4,7 @@
 //! narrower) takes the student's embedding to the teacher's width, which is normalised: all of the student's width has to serve, none of the work is the projection's. Here the map is made orthogonal
 //! again after every update.
 
-use burn::{
-    module::Module,
-    tensor::{DType, Tensor, TensorData},
-};
+use burn::tensor::{DType, Tensor, TensorData};
 use nalgebra::DMatrix;
 use potstill_ops::{Linear, Parameters, Pass, Scope};
 use potstill_recipe::MethodSpec;
@@ -17,7 +14,7 @@ use potstill_tasks::detection::smooth_l1;
 use crate::{
     Group, Method, MethodEntry, MethodError, PlanContext, StepContext,
     entry::IMAGES,
-    levels::{Levels, MapLoss, Named, OfMaps, Pair, Usual, embeddings, summed},
+    levels::{Levels, MapLoss, Named, OfMaps, Pair, PerLevel, Usual, embeddings, summed},
 };
 
 settings! {
@@ -51,25 +48,16 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
 
 /// VkD, planned for two networks.
 struct Vkd {
-    projections: Projections,
-}
-
-/// What trains beside the student.
-#[derive(Module, Debug)]
-struct Projections {
-    levels: Vec<Linear>,
+    projections: PerLevel<Linear>,
 }
 
 fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, MethodError> {
     let options: Options = spec.options()?;
     let named = Named::of(&options.student_points, &options.teacher_points);
     let levels = Levels::plan(NAME, context, named, Usual::Embedding)?;
-    let scope = context.scope().at("levels");
-    let channels = levels.iter().map(|level| level.channels).enumerate();
-    let projection = |(level, channels)| orthogonal(channels, &scope.at(level));
-    let projections = Projections {
-        levels: channels.map(projection).collect(),
-    };
+    let projections = PerLevel::of(&levels, &context.scope(), |level, scope| {
+        orthogonal(level.channels, scope)
+    });
     Ok(OfMaps::boxed(levels, Vkd { projections }))
 }
 
@@ -80,8 +68,7 @@ impl MapLoss for Vkd {
         _: &StepContext<'_>,
         pass: &mut Pass<'_>,
     ) -> Result<Tensor<1>, MethodError> {
-        let levels = maps.into_iter().zip(&self.projections.levels);
-        summed(levels.map(|(pair, projection)| {
+        summed(self.projections.beside(maps).map(|(pair, projection)| {
             let [ours, theirs] = embeddings(pair);
             smooth_l1(projection.forward(ours, pass) - normalised(theirs), 1.0).mean()
         }))

@@ -12,6 +12,8 @@ mod letkd_offline;
 mod letkd_plan;
 mod logits;
 mod maps;
+mod maps_invariants;
+mod maps_plan;
 mod options;
 mod review_kd;
 mod review_kd_invariants;

@@ -5,7 +5,7 @@
 
 mod regressor;
 
-use burn::{module::Module, tensor::Tensor};
+use burn::tensor::Tensor;
 use potstill_ops::{Parameters, Pass};
 use potstill_recipe::MethodSpec;
 use potstill_settings::{choice, settings};
@@ -14,7 +14,10 @@ pub use self::regressor::Regressor;
 use crate::{
     Group, Method, MethodEntry, MethodError, PlanContext, StepContext,
     entry::ALL,
-    levels::{Aligners, Levels, MapLoss, Named, OfMaps, Pair, Usual, at_one_size, is_dense, resized, summed},
+    levels::{
+        Aligners, Levels, MapLoss, Named, OfMaps, Pair, PerLevel, Usual, at_one_size, by_level, is_dense,
+        summed,
+    },
 };
 
 settings! {
@@ -61,15 +64,9 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
 /// Hints, planned for two networks.
 enum FitNet {
     /// The regressors of the published comparisons.
-    Regressed(Regressors),
+    Regressed(PerLevel<Regressor>),
     /// 1x1 convolutions.
     Aligned(Aligners),
-}
-
-/// What trains beside the student.
-#[derive(Module, Debug)]
-struct Regressors {
-    levels: Vec<Regressor>,
 }
 
 fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, MethodError> {
@@ -84,15 +81,9 @@ fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, Met
     let scope = context.scope();
     let loss = match options.regressor.unwrap_or(kind) {
         Kind::Conv => FitNet::Aligned(Aligners::everywhere(&levels, &scope)),
-        Kind::ConvNormRelu => {
-            let scope = scope.at("levels");
-            let each = levels.iter().enumerate();
-            let regressors =
-                each.map(|(index, level)| Regressor::new(level.channels, level.sizes, &scope.at(index)));
-            FitNet::Regressed(Regressors {
-                levels: regressors.collect(),
-            })
-        }
+        Kind::ConvNormRelu => FitNet::Regressed(PerLevel::of(&levels, &scope, |level, scope| {
+            Regressor::new(level.channels, level.sizes, scope)
+        })),
     };
     Ok(OfMaps::boxed(levels, loss))
 }
@@ -104,15 +95,17 @@ impl MapLoss for FitNet {
         _: &StepContext<'_>,
         pass: &mut Pass<'_>,
     ) -> Result<Tensor<1>, MethodError> {
-        summed(maps.into_iter().enumerate().map(|(level, [ours, theirs])| {
-            let [ours, theirs] = match self {
-                Self::Aligned(aligners) => resized(aligners.forward(level, ours, pass), theirs),
-                Self::Regressed(regressors) => {
-                    at_one_size([regressors.levels[level].forward(ours, pass), theirs])
-                }
-            };
-            hint_loss(ours, theirs)
-        }))
+        match self {
+            Self::Aligned(aligners) => by_level(aligners.aligned(maps, pass), |[ours, theirs]| {
+                hint_loss(ours, theirs)
+            }),
+            Self::Regressed(regressors) => {
+                summed(regressors.beside(maps).map(|([ours, theirs], regressor)| {
+                    let [ours, theirs] = at_one_size([regressor.forward(ours, pass), theirs]);
+                    hint_loss(ours, theirs)
+                }))
+            }
+        }
     }
 
     fn modules(&self) -> Option<&dyn Parameters> {

@@ -7,6 +7,7 @@
 mod aligners;
 mod of_maps;
 mod pairing;
+mod per_level;
 mod three;
 mod unit;
 
@@ -17,6 +18,7 @@ use potstill_tasks::TaskKind;
 pub(crate) use self::aligners::Aligners;
 pub(crate) use self::of_maps::{MapLoss, OfMaps, Pair, at_one_size, by_level, embeddings, places};
 pub(crate) use self::pairing::{by_size, check_strides};
+pub(crate) use self::per_level::{Embedding, PerLevel};
 pub(crate) use self::three::{OneSide, named_or_three};
 pub(crate) use self::unit::{roots, unit, unit_plus};
 use crate::{MethodError, NetworkInfo, PlanContext, Reads, StepContext, plan_context::points_named};

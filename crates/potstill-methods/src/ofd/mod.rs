@@ -6,13 +6,8 @@
 
 mod margin;
 
-use burn::{
-    module::Module,
-    tensor::{Tensor, TensorData},
-};
-use potstill_ops::{
-    Activation, BatchNorm, Conv2d, Conv2dConfig, Parameters, Pass, adaptive_avg_pool, conv_norm,
-};
+use burn::tensor::{Tensor, TensorData};
+use potstill_ops::{Conv2d, Conv2dConfig, Parameters, Pass, adaptive_avg_pool};
 use potstill_recipe::MethodSpec;
 use potstill_settings::settings;
 
@@ -20,7 +15,7 @@ use self::margin::margin;
 use crate::{
     Group, Method, MethodEntry, MethodError, PlanContext, StepContext,
     entry::BUT_DETECTORS,
-    levels::{Levels, MapLoss, Named, OfMaps, Pair, Usual, summed},
+    levels::{Embedding, Levels, MapLoss, Named, OfMaps, Pair, PerLevel, Usual, summed},
 };
 
 settings! {
@@ -56,20 +51,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
 struct Ofd {
     /// The margin of each channel of the teacher, level by level.
     margins: Vec<Vec<f64>>,
-    connectors: Connectors,
-}
-
-/// What trains beside the student.
-#[derive(Module, Debug)]
-struct Connectors {
-    levels: Vec<Connector>,
-}
-
-/// Brings the student's channels to the teacher's.
-#[derive(Module, Debug)]
-struct Connector {
-    conv: Conv2d,
-    norm: BatchNorm,
+    connectors: PerLevel<Embedding>,
 }
 
 fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, MethodError> {
@@ -89,18 +71,11 @@ fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, Met
             .collect())
     });
     let margins = margins.collect::<Result<_, MethodError>>()?;
-    let scope = context.scope().at("levels");
-    let connector = |(level, [inputs, outputs]): (usize, [usize; 2])| {
-        let scope = scope.at(level);
-        Connector {
-            conv: Conv2d::he_normal_fan_out(Conv2dConfig::new(inputs, outputs, 1), &scope.at("conv")),
-            norm: BatchNorm::new(outputs, &scope.at("norm")),
-        }
-    };
-    let channels = levels.iter().map(|level| level.channels).enumerate();
-    let connectors = Connectors {
-        levels: channels.map(connector).collect(),
-    };
+    let connectors = PerLevel::of(&levels, &context.scope(), |level, scope| {
+        let [inputs, outputs] = level.channels;
+        let conv = Conv2d::he_normal_fan_out(Conv2dConfig::new(inputs, outputs, 1), &scope.at("conv"));
+        Embedding::of(conv, scope)
+    });
     Ok(OfMaps::boxed(levels, Ofd { margins, connectors }))
 }
 
@@ -112,19 +87,13 @@ impl MapLoss for Ofd {
         pass: &mut Pass<'_>,
     ) -> Result<Tensor<1>, MethodError> {
         let deepest = maps.len().saturating_sub(1);
-        let levels = maps
-            .into_iter()
-            .zip(&self.margins)
-            .zip(&self.connectors.levels)
-            .enumerate();
-        summed(
-            levels.map(|(level, (([ours, theirs], margins), Connector { conv, norm }))| {
-                let [_, h, w, _] = ours.dims();
-                let ours = conv_norm(ours, conv, norm, Activation::Identity, pass);
-                let loss = partial_squares(ours, &adaptive_avg_pool(theirs, [h, w]), margins);
-                loss * 0.5_f64.powi((deepest - level) as i32)
-            }),
-        )
+        let levels = self.connectors.beside(maps).zip(&self.margins).enumerate();
+        summed(levels.map(|(level, (([ours, theirs], connector), margins))| {
+            let [_, h, w, _] = ours.dims();
+            let ours = connector.forward(ours, pass);
+            let loss = partial_squares(ours, &adaptive_avg_pool(theirs, [h, w]), margins);
+            loss * 0.5_f64.powi((deepest - level) as i32)
+        }))
     }
 
     fn modules(&self) -> Option<&dyn Parameters> {

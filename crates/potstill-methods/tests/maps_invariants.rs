@@ -1,0 +1,214 @@
+//! Losses of maps and embeddings hold where maps are odd, and where something about them must not count.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+use potstill_methods::Method;
+use potstill_ops::PointSide;
+use potstill_testing::classics::{assert_differences, drawn, loss_of_maps};
+use potstill_testing::numbers::{self, number, tensor, values};
+
+use crate::maps::{planned, side};
+
+pub(crate) fn map(shape: [usize; 4], seed: usize) -> Tensor<4> {
+    let numbers = drawn(shape.iter().product(), seed, -1.0..=2.0);
+    tensor(shape, |i| numbers[i])
+}
+
+/// The modules of a method in double precision, as they were drawn.
+fn exact(mut method: Box<dyn Method>) -> Box<dyn Method> {
+    for part in method.parts_mut() {
+        numbers::fill(part.module, |_, _| None);
+    }
+    method
+}
+
+const OF_MAPS: [(&str, &str); 13] = [
+    ("at", ""),
+    ("at", "p = 4\n"),
+    ("at", "variant = \"paper\"\n"),
+    ("nst", ""),
+    ("sp", ""),
+    ("vid", ""),
+    ("ofd", ""),
+    ("ickd", ""),
+    ("fitnet", ""),
+    ("fitnet", "regressor = \"conv\"\n"),
+    ("pkd", ""),
+    ("pkd", "resize = \"teacher\"\n"),
+    ("cwd", "maps = \"features\"\n"),
+];
+const OF_EMBEDDINGS: [(&str, &str); 6] = [
+    ("pkt", ""),
+    ("rkd", ""),
+    ("rkd", "normalise = true\n"),
+    ("cc", "dim = 3\n"),
+    ("cc", "variant = \"gaussian\"\n"),
+    ("vkd", ""),
+];
+
+/// Every method with the shapes of a student's map and a teacher's that it takes.
+fn every(
+    student: [usize; 4],
+    teacher: [usize; 4],
+) -> Vec<(&'static str, &'static str, [usize; 4], [usize; 4])> {
+    let pooled = |[n, _, _, c]: [usize; 4]| [n, 1, 1, c];
+    let of_maps = OF_MAPS
+        .iter()
+        .map(|&(kind, lines)| (kind, lines, student, teacher));
+    let embeddings = OF_EMBEDDINGS.iter();
+    let of_embeddings = embeddings.map(|&(kind, lines)| (kind, lines, pooled(student), pooled(teacher)));
+    of_maps.chain(of_embeddings).collect()
+}
+
+#[test]
+fn gradients_are_what_differences_say() {
+    for (kind, lines, ours, theirs) in every([3, 2, 3, 2], [3, 2, 3, 4]) {
+        let teacher = map(theirs, 2);
+        let count = ours.iter().product();
+        let method = exact(planned(kind, lines, &[map(ours, 1)], std::slice::from_ref(&teacher)).unwrap());
+        let loss = |leaf: Tensor<1>| {
+            let student = leaf.reshape(ours);
+            loss_of_maps(
+                method.as_ref(),
+                &[student],
+                std::slice::from_ref(&teacher),
+                side(kind),
+            )
+        };
+        assert_differences(
+            &format!("{kind} {lines}"),
+            &drawn(count, 1, -1.0..=2.0),
+            loss,
+            1e-5,
+        );
+    }
+}
+
+#[test]
+fn odd_maps_have_finite_losses_and_gradients() {
+    let shapes = [
+        ([3, 4, 4, 2], [3, 4, 4, 5]),
+        // A narrower teacher, a single image, sizes that are no multiple of each other, maps of one place.
+        ([3, 4, 4, 5], [3, 4, 4, 2]),
+        ([1, 4, 4, 3], [1, 4, 4, 4]),
+        ([2, 5, 3, 2], [2, 4, 4, 3]),
+        ([2, 3, 3, 2], [2, 8, 8, 3]),
+        ([2, 6, 6, 2], [2, 3, 3, 3]),
+        ([2, 1, 1, 2], [2, 1, 1, 3]),
+    ];
+    for (student, teacher) in shapes {
+        for (kind, lines, ours, theirs) in every(student, teacher) {
+            let constant = |shape: [usize; 4]| tensor(shape, |_| 0.75);
+            let zero = |shape: [usize; 4]| tensor(shape, |_| 0.0);
+            let method = exact(planned(kind, lines, &[zero(ours)], &[zero(theirs)]).unwrap());
+            for map_of in [map(ours, 1), constant(ours), zero(ours)] {
+                for target in [map(theirs, 2), constant(theirs), zero(theirs)] {
+                    let leaf = map_of.clone().autodiff().require_grad();
+                    let loss = loss_of_maps(
+                        method.as_ref(),
+                        std::slice::from_ref(&leaf),
+                        &[target],
+                        side(kind),
+                    );
+                    assert!(number(&loss).is_finite(), "{kind} {lines} {ours:?}");
+                    let gradient = leaf.grad(&loss.backward()).map(|found| values(&found));
+                    let is_bounded = |gradient: Vec<f64>| gradient.iter().all(|value| value.abs() < 1e5);
+                    assert!(gradient.is_none_or(is_bounded), "{kind} {lines} {ours:?}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn equal_maps_lose_nothing() {
+    for (kind, lines, shape, _) in every([4, 3, 3, 3], [4, 3, 3, 3]) {
+        if ["vid", "ofd", "ickd", "fitnet", "vkd"].contains(&kind) || lines.starts_with("dim") {
+            continue;
+        }
+        let both = map(shape, 1);
+        let method = exact(
+            planned(
+                kind,
+                lines,
+                std::slice::from_ref(&both),
+                std::slice::from_ref(&both),
+            )
+            .unwrap(),
+        );
+        let loss = loss_of_maps(
+            method.as_ref(),
+            std::slice::from_ref(&both),
+            std::slice::from_ref(&both),
+            side(kind),
+        );
+        assert!(number(&loss).abs() < 1e-10, "{kind} {lines}: {}", number(&loss));
+    }
+}
+
+#[test]
+fn neither_the_order_of_the_batch_nor_the_scale_of_one_side_counts() {
+    let order = Tensor::<1, Int>::from_data(TensorData::from([2, 0, 3, 1]), &Device::flex());
+    for (kind, lines, ours, theirs) in every([4, 3, 3, 3], [4, 3, 3, 4]) {
+        let (student, teacher) = (map(ours, 1), map(theirs, 2));
+        let method = exact(
+            planned(
+                kind,
+                lines,
+                std::slice::from_ref(&student),
+                std::slice::from_ref(&teacher),
+            )
+            .unwrap(),
+        );
+        let loss = |student: Tensor<4>, teacher: Tensor<4>| {
+            number(&loss_of_maps(method.as_ref(), &[student], &[teacher], side(kind)))
+        };
+        let usual = loss(student.clone(), teacher.clone());
+        let near = |what: &str, found: f64| {
+            assert!(
+                (found - usual).abs() < 1e-6 * usual.abs().max(1e-3),
+                "{kind} {lines}, {what}: {found} is not {usual}"
+            );
+        };
+        // Neighbours in the batch are compared.
+        if !lines.starts_with("dim") {
+            near(
+                "order",
+                loss(
+                    student.clone().select(0, order.clone()),
+                    teacher.clone().select(0, order.clone()),
+                ),
+            );
+        }
+        if ["at", "nst", "sp", "rkd", "pkt"].contains(&kind) {
+            near("scale", loss(student.clone() * 3.0, teacher.clone()));
+        }
+    }
+}
+
+#[test]
+fn singular_vectors_of_odd_maps_are_finite_and_move_as_differences_say() {
+    let shapes = [[2, 2, 3, 3], [2, 2, 2, 4]];
+    let teacher: Vec<_> = [[2, 3, 3, 3], [2, 2, 2, 4]]
+        .into_iter()
+        .map(|shape| map(shape, 3))
+        .collect();
+    let student: Vec<_> = shapes.into_iter().map(|shape| map(shape, 1)).collect();
+    let method = planned("kdsvd", "", &student, &teacher).unwrap();
+    let count = 2 * 2 * 3 * 3;
+    let loss = |leaf: Tensor<1>| {
+        let maps = [leaf.reshape(shapes[0]), student[1].clone()];
+        loss_of_maps(method.as_ref(), &maps, &teacher, PointSide::Post) * 1e4
+    };
+    assert_differences("kdsvd", &drawn(count, 1, -1.0..=2.0), loss, 1e-5);
+    for value in [0.0, 0.5, f64::NAN] {
+        let leaf = tensor(shapes[0], |_| value).autodiff().require_grad();
+        let maps = [leaf.clone(), student[1].clone().autodiff()];
+        let loss = loss_of_maps(method.as_ref(), &maps, &teacher, PointSide::Post);
+        let gradient = values(&leaf.grad(&loss.backward()).unwrap());
+        assert!(
+            value.is_nan() || number(&loss).is_finite() && gradient.iter().all(|value| value.abs() < 1e5)
+        );
+    }
+}
