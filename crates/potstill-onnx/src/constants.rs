@@ -4,6 +4,8 @@ use std::{collections::BTreeMap, path::Path};
 
 use rten_onnx::onnx::{AttributeProto, DataLocation, DataType, GraphProto, TensorProto};
 
+use crate::external::External;
+
 /// A tensor that is written in the file.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Constant {
@@ -92,7 +94,7 @@ impl Constant {
         };
         let kind = tensor.data_type.unwrap_or(DataType::FLOAT);
         let found = match tensor.data_location {
-            Some(DataLocation::EXTERNAL) => external_bytes(tensor, file)?,
+            Some(DataLocation::EXTERNAL) => External::open(tensor, file)?.bytes(),
             _ => written_bytes(tensor, kind),
         };
         // Kinds of less than a byte and of none are refused by whoever loads them.
@@ -110,6 +112,17 @@ impl Constant {
         };
         Ok(Self { shape, values })
     }
+}
+
+/// Whether tensors of this kind hold floats.
+pub(crate) fn is_float(kind: DataType) -> bool {
+    [
+        DataType::FLOAT,
+        DataType::FLOAT16,
+        DataType::BFLOAT16,
+        DataType::DOUBLE,
+    ]
+    .contains(&kind)
 }
 
 /// Bytes of a number.
@@ -133,24 +146,6 @@ fn written_bytes(tensor: &TensorProto, kind: DataType) -> u64 {
         + tensor.int64_data.len()
         + tensor.double_data.len();
     (count * width(kind).unwrap_or(0)) as u64
-}
-
-/// Bytes of the values in a file beside, which must be one.
-fn external_bytes(tensor: &TensorProto, file: &Path) -> Result<u64, String> {
-    let entry = |key: &str| {
-        let entries = tensor.external_data.iter();
-        let mut found = entries.filter(|entry| entry.key.as_deref() == Some(key));
-        found.next().and_then(|entry| entry.value.clone())
-    };
-    let location = entry("location").unwrap_or_default();
-    let beside = file.parent().unwrap_or(Path::new("")).join(&location);
-    let number = |key: &str| entry(key).and_then(|text| text.parse::<u64>().ok());
-    let opened = potstill_base::open_file(&beside).and_then(|opened| opened.metadata());
-    let length = opened
-        .map_err(|error| format!("has its values in `{location}`, which cannot be read: {error}"))?
-        .len();
-    let rest = length.saturating_sub(number("offset").unwrap_or(0));
-    Ok(number("length").unwrap_or(rest).min(rest))
 }
 
 /// The values of a small tensor that is in the file itself.

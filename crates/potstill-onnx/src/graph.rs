@@ -11,7 +11,7 @@ use rten_onnx::onnx::{DataType, GraphProto, ModelProto, NodeProto, ValueInfoProt
 use crate::{
     allowed::{check_kind, check_makers},
     branches::Branches,
-    constants::{Constant, constants},
+    constants::{Constant, constants, is_float},
     settings::Settings,
     wire,
 };
@@ -79,13 +79,7 @@ impl Graph {
 
     fn of(graph: &GraphProto, nodes: Vec<Node>, constants: BTreeMap<String, Constant>) -> Self {
         let weights = graph.initializer.iter().filter_map(|weight| {
-            let floats = [
-                DataType::FLOAT,
-                DataType::FLOAT16,
-                DataType::BFLOAT16,
-                DataType::DOUBLE,
-            ];
-            let of_floats = weight.data_type.is_some_and(|kind| floats.contains(&kind));
+            let of_floats = weight.data_type.is_some_and(is_float);
             let shape = weight.dims.iter().map(|&size| size.max(0) as usize).collect();
             Some((weight.name.clone()?, shape)).filter(|_| of_floats)
         });

@@ -11,6 +11,7 @@ mod budget;
 mod constants;
 mod cost;
 mod error;
+mod external;
 mod graph;
 mod images;
 mod metadata;

@@ -1,6 +1,6 @@
 //! A pass through the steps of a graph.
 
-use burn::tensor::{Tensor, activation::softmax, ops::PadMode};
+use burn::tensor::{Device, Tensor, activation::softmax, ops::PadMode};
 use potstill_onnx::train_graph::{ConvShape, MapView, Op, PointPlan, Step, Unit, WindowShape};
 use potstill_ops::{
     Border, Conv2dConfig, Pass, PointSide, Window, avg_pool, batch_norm, channel_shuffle, conv_norm,
@@ -14,10 +14,21 @@ use super::{
     value::{Value, map_value, map_values},
 };
 
+/// What the steps of a pass have in common.
+struct Given {
+    /// How many images there are.
+    count: usize,
+    /// Where the weights are.
+    device: Device,
+}
+
 impl GraphNetwork {
     /// Logits `[N, K]` of normalised images `[N, H, W, C]`.
     pub(super) fn logits(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<2> {
-        let count = images.dims()[0];
+        let given = Given {
+            count: images.dims()[0],
+            device: self.device(),
+        };
         let mut values: Vec<Option<Value>> = vec![None; self.graph.values];
         values[0] = Some(Value::Four(images));
         for (step, done) in self.graph.steps.iter().zip(self.done.iter()) {
@@ -31,7 +42,7 @@ impl GraphNetwork {
                 taken.unwrap_or_else(|| unreachable!("a plan makes a value before it reads it"))
             });
             let inputs: Vec<Value> = inputs.collect();
-            let value = self.step(step, inputs, count, pass);
+            let value = self.step(step, inputs, &given, pass);
             values[step.output] = Some(match &step.point {
                 Some(point) => show(point, value, pass),
                 None => value,
@@ -42,18 +53,18 @@ impl GraphNetwork {
         logits.into_rows()
     }
 
-    fn step(&self, step: &Step, inputs: Vec<Value>, count: usize, pass: &mut Pass<'_>) -> Value {
+    fn step(&self, step: &Step, inputs: Vec<Value>, given: &Given, pass: &mut Pass<'_>) -> Value {
         let mut inputs = inputs.into_iter();
         let mut next = || {
             let input = inputs.next();
             input.unwrap_or_else(|| unreachable!("a step has the inputs of its operation"))
         };
         let sizes = |sizes: &[potstill_onnx::train_graph::Size]| -> Vec<usize> {
-            sizes.iter().map(|size| size.of(count)).collect()
+            sizes.iter().map(|size| size.of(given.count)).collect()
         };
         match &step.op {
             Op::Weight(layer) => self.weight(*layer),
-            Op::Constant { shape, values } => Value::of(values, shape, &self.device()),
+            Op::Constant { shape, values } => Value::of(values, shape, &given.device),
             Op::Conv(layer) => match &self.layers[*layer].layer {
                 Layer::Conv(conv) => Value::Four(conv.forward(next().into_map(), pass)),
                 _ => unreachable!("a plan states the kind of a layer"),

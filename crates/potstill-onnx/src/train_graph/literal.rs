@@ -116,17 +116,6 @@ pub(super) fn sizes(tensor: &TensorProto) -> Option<(Vec<usize>, usize)> {
     (count <= MOST).then_some((shape, count))
 }
 
-/// Whether tensors of this kind hold floats.
-pub(super) fn is_float(kind: DataType) -> bool {
-    [
-        DataType::FLOAT,
-        DataType::FLOAT16,
-        DataType::BFLOAT16,
-        DataType::DOUBLE,
-    ]
-    .contains(&kind)
-}
-
 fn of_bytes(raw: &[u8], kind: DataType) -> Option<Numbers> {
     Some(match kind {
         DataType::FLOAT => Numbers::Floats(decoded(raw, f32::from_le_bytes).into()),

@@ -21,6 +21,7 @@ mod units;
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
+    mem,
     path::{Path, PathBuf},
 };
 
@@ -35,15 +36,10 @@ pub use self::{
     stages::{StagePlan, Stages},
 };
 use self::{
-    layers::Layers,
-    literal::{Literal, is_float},
-    lower::Lowering,
-    node::Node,
-    source::GraphSource,
-    stages::Shapes,
+    layers::Layers, literal::Literal, lower::Lowering, node::Node, source::GraphSource, stages::Shapes,
     trace::Trace,
 };
-use crate::{OnnxError, OnnxNetwork, graph::Graph, images::takes_images};
+use crate::{OnnxError, OnnxNetwork, constants::is_float, images::takes_images};
 
 /// The line of Python that makes a file that trains.
 pub const EXPORT_LINE: &str = "torch.onnx.export(model.eval(), torch.zeros(2, 3, 224, 224), \"mine.onnx\", dynamo=False, \
@@ -113,7 +109,7 @@ impl TrainGraph {
             file: file.into(),
             reason,
         };
-        let source = source.map_err(unreadable)?;
+        let mut source = source.map_err(unreadable)?;
         let bytes = source.bytes().map_err(unreadable)?;
         let network = OnnxNetwork::of_bytes(file, bytes, logits)?;
         network.check(&[1, channels, height, width])?;
@@ -139,7 +135,7 @@ impl TrainGraph {
         if !missing.is_empty() {
             return Err(refused(not_known(&missing)));
         }
-        let (value, classes) = row_of_logits(&mut lowering, &nodes, &logits)
+        let (value, classes) = row_of_logits(&mut lowering, &network, &logits)
             .map_err(|reason| network.no_logits(&logits, reason))?;
         let Lowering {
             layers,
@@ -151,22 +147,9 @@ impl TrainGraph {
         let stages = stages::stages(&steps, &layers, &Shapes(&tensors), value, [height, width]);
         let steps = units::united(patterns::simplified(steps, value), &mut layers, value);
         let kept: BTreeSet<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
-        let skeleton = source
-            .bytes_without(&kept, (&logits, classes))
-            .map_err(unreadable)?;
-        let mut notes = source.notes;
-        notes.extend(is_folded.then(|| {
-            format!(
-                "it has convolutions with a bias and no batch norm: if the network had some, they are folded into the convolutions, and \
-                 it trains badly. Export it with them: {EXPORT_LINE}"
-            )
-        }));
-        notes.extend((!idle.is_empty()).then(|| {
-            format!(
-                "nothing reads its {}",
-                potstill_base::quoted(idle.iter().map(String::as_str))
-            )
-        }));
+        let notes = notes(mem::take(&mut source.notes), is_folded, &idle);
+        let skeleton = source.into_bytes_without(&kept, (&logits, classes));
+        let skeleton = skeleton.map_err(unreadable)?;
         Ok(Self {
             file: file.into(),
             image: [height, width, channels],
@@ -193,8 +176,7 @@ impl TrainGraph {
             file: file.into(),
             reason,
         };
-        let source = GraphSource::read(file).map_err(unreadable)?;
-        let inputs = Graph::inputs_of(&source.graph);
+        let inputs = GraphSource::inputs(file).map_err(unreadable)?;
         let [_, channels, height, width] = takes_images(file, &inputs)?;
         Ok([height, width, channels])
     }
@@ -346,26 +328,34 @@ fn not_known(missing: &[String]) -> String {
     )
 }
 
+/// What has to be said about a file.
+fn notes(mut notes: Vec<String>, is_folded: bool, idle: &[String]) -> Vec<String> {
+    notes.extend(is_folded.then(|| {
+        format!(
+            "it has convolutions with a bias and no batch norm: if the network had some, they are folded into the convolutions, and \
+             it trains badly. Export it with them: {EXPORT_LINE}"
+        )
+    }));
+    notes.extend((!idle.is_empty()).then(|| {
+        format!(
+            "nothing reads its {}",
+            potstill_base::quoted(idle.iter().map(String::as_str))
+        )
+    }));
+    notes
+}
+
 /// The value of the logits and their number.
 fn row_of_logits(
     lowering: &mut Lowering<'_>,
-    nodes: &[Node],
+    network: &OnnxNetwork,
     logits: &str,
 ) -> Result<(usize, usize), String> {
-    let maker = nodes
-        .iter()
-        .find(|node| node.outputs.iter().any(|name| name == logits));
-    if let Some(maker) = maker
-        && matches!(maker.kind.as_str(), "Softmax" | "LogSoftmax" | "Sigmoid")
-    {
+    if let Some((kind, before)) = network.activation_before(logits) {
         return Err(format!(
-            "{} makes probabilities of them; name the tensor before it, `{}`, by `logits`",
-            maker.kind,
-            maker.input(0).unwrap_or_default()
+            "{kind} makes probabilities of them; name the tensor before it, `{before}`, by `logits`"
         ));
     }
-    let (value, classes) = lowering
-        .rows(logits)
-        .ok_or("it is no row of numbers for each image, and a student classifies")?;
-    Ok((value, classes))
+    let rows = lowering.rows(logits);
+    rows.ok_or_else(|| "it is no row of numbers for each image, and a student classifies".into())
 }

@@ -4,7 +4,8 @@ use std::{
     cell::RefCell,
     collections::{BTreeSet, HashMap},
     io::{Read, Seek, SeekFrom},
-    path::{Component, Path},
+    mem,
+    path::Path,
 };
 
 use rten_onnx::onnx::{
@@ -12,19 +13,23 @@ use rten_onnx::onnx::{
 };
 
 use super::{
-    literal::{is_float, sizes},
+    literal::sizes,
     rewrite::{cut_sequences, open_batch, switch_training_off},
 };
-use crate::{constants::width, wire, write::value};
+use crate::{
+    constants::{is_float, width},
+    external::{External, unreadable},
+    graph::{Graph, Input},
+    network::MOST_BYTES,
+    wire,
+    write::value,
+};
 
 /// The key in a file's metadata that says where its weights are.
 const WEIGHTS: &str = "potstill.weights";
 
 /// What stands there in a file without weights.
 const APART: &str = "apart";
-
-/// Bytes of a file: Protocol Buffers end here.
-const MOST_BYTES: u64 = 2 << 30;
 
 /// A file, read whole.
 pub(super) struct GraphSource {
@@ -55,11 +60,16 @@ impl GraphSource {
         Self::read_as(file, true)
     }
 
+    /// What has to be given to the graph of a file. No weights beside it are read.
+    ///
+    /// # Errors
+    /// A file that cannot be read, or is no ONNX.
+    pub fn inputs(file: &Path) -> Result<Vec<Input>, String> {
+        Ok(Graph::inputs_of(&graph_of(parsed(file)?.graph)?))
+    }
+
     fn read_as(file: &Path, is_kept: bool) -> Result<Self, String> {
-        let bytes = potstill_base::read_file(file, MOST_BYTES).map_err(|error| error.to_string())?;
-        wire::check(&bytes)?;
-        let model = ModelProto::parse_buf(&bytes).map_err(|error| format!("it is no ONNX file ({error})"))?;
-        drop(bytes);
+        let model = parsed(file)?;
         let is_apart = model
             .metadata_props
             .iter()
@@ -69,7 +79,7 @@ impl GraphSource {
                  `student/model.safetensors` by `weights`"
                 .into());
         }
-        let mut graph = model.graph.ok_or("it is no ONNX file (it has no graph)")?;
+        let mut graph = graph_of(model.graph)?;
         let (mut taken, mut filled) = (HashMap::new(), 0);
         for tensor in &mut graph.initializer {
             take_in(tensor, file, &mut taken)?;
@@ -88,18 +98,22 @@ impl GraphSource {
     }
 
     /// The bytes of the file as it is here.
-    pub fn bytes(&self) -> Result<Vec<u8>, String> {
-        self.written(self.graph.clone(), Vec::new())
+    pub fn bytes(&mut self) -> Result<Vec<u8>, String> {
+        let graph = mem::take(&mut self.graph);
+        let model = self.model(graph, Vec::new());
+        let bytes = model.write_buf().map_err(|error| error.to_string());
+        self.graph = model.graph.unwrap_or_default();
+        bytes
     }
 
     /// The bytes of the file without the values of these tensors, with the logits of so many classes as its only output: some kilobytes.
-    /// [`read`](Self::read) reads it, and puts zeros there.
-    pub fn bytes_without(
-        &self,
+    /// [`read_kept`](Self::read_kept) reads it, and puts zeros there.
+    pub fn into_bytes_without(
+        mut self,
         names: &BTreeSet<&str>,
         (logits, classes): (&str, usize),
     ) -> Result<Vec<u8>, String> {
-        let mut graph = self.graph.clone();
+        let mut graph = mem::take(&mut self.graph);
         graph.output = vec![value(logits, &[None, Some(classes)], &|_| "n".into())];
         for tensor in &mut graph.initializer {
             if tensor.name.as_deref().is_some_and(|name| names.contains(name)) {
@@ -113,20 +127,30 @@ impl GraphSource {
             key: Some(WEIGHTS.into()),
             value: Some(APART.into()),
         };
-        self.written(graph, vec![apart])
+        let model = self.model(graph, vec![apart]);
+        model.write_buf().map_err(|error| error.to_string())
     }
 
-    fn written(&self, graph: GraphProto, metadata: Vec<StringStringEntryProto>) -> Result<Vec<u8>, String> {
-        let model = ModelProto {
+    fn model(&self, graph: GraphProto, metadata: Vec<StringStringEntryProto>) -> ModelProto {
+        ModelProto {
             ir_version: self.ir_version,
             graph: Some(graph),
             opset_import: self.operator_sets.clone(),
             metadata_props: metadata,
             producer_name: Some("potstill".into()),
             ..ModelProto::default()
-        };
-        model.write_buf().map_err(|error| error.to_string())
+        }
     }
+}
+
+fn parsed(file: &Path) -> Result<ModelProto, String> {
+    let bytes = potstill_base::read_file(file, MOST_BYTES).map_err(|error| error.to_string())?;
+    wire::check(&bytes)?;
+    ModelProto::parse_buf(&bytes).map_err(|error| format!("it is no ONNX file ({error})"))
+}
+
+fn graph_of(graph: Option<GraphProto>) -> Result<GraphProto, String> {
+    graph.ok_or_else(|| "it is no ONNX file (it has no graph)".into())
 }
 
 /// Puts the values of a tensor that lie in a file beside into the tensor. Of each file no more is `taken` than it has.
@@ -135,42 +159,26 @@ fn take_in(tensor: &mut TensorProto, file: &Path, taken: &mut HashMap<String, u6
         return Ok(());
     }
     let name = tensor.name.clone().unwrap_or_default();
-    let entry = |key: &str| {
-        let mut entries = tensor.external_data.iter();
-        let found = entries.find(|entry| entry.key.as_deref() == Some(key));
-        found.and_then(|entry| entry.value.clone())
-    };
-    let location = entry("location").unwrap_or_default();
-    let unreadable = |problem: String| {
-        format!("the tensor `{name}` has its values in `{location}`, which cannot be read: {problem}")
-    };
-    let number = |key: &str| {
-        entry(key).map(|text| {
-            text.parse::<u64>()
-                .map_err(|_| unreadable(format!("{key} {text}")))
-        })
-    };
-    let is_beside = |part: Component<'_>| matches!(part, Component::Normal(_) | Component::CurDir);
-    if location.is_empty() || !Path::new(&location).components().all(is_beside) {
-        return Err(unreadable("it has to lie beside the ONNX file or below".into()));
-    }
-    let offset = number("offset").transpose()?.unwrap_or(0);
+    let named = |problem: String| format!("the tensor `{name}` {problem}");
+    let mut external = External::open(tensor, file).map_err(named)?;
+    let location = external.location.clone();
+    let refused = |problem: String| named(unreadable(&location, &problem));
     let kind = tensor.data_type.unwrap_or(DataType::FLOAT);
     let count = sizes(tensor).map(|(_, count)| count as u64);
     let wanted = count.zip(width(kind)).map(|(count, width)| count * width as u64);
-    let wanted = wanted.ok_or_else(|| unreadable(format!("it states the sizes {:?}", tensor.dims)))?;
-    let beside = file.parent().unwrap_or(Path::new("")).join(&location);
-    let mut opened = potstill_base::open_file(&beside).map_err(|error| unreadable(error.to_string()))?;
-    let io = |error: std::io::Error| unreadable(error.to_string());
-    let whole = opened.metadata().map_err(io)?.len();
+    let wanted = wanted.ok_or_else(|| refused(format!("it states the sizes {:?}", tensor.dims)))?;
     let all = taken.entry(location.clone()).or_default();
     *all = all.saturating_add(wanted);
-    if wanted > whole.saturating_sub(offset) || *all > whole {
-        return Err(unreadable(format!("it has {whole} bytes, and more are wanted")));
+    if wanted > external.bytes() || *all > external.whole {
+        return Err(refused(format!(
+            "it has {} bytes, and more are wanted",
+            external.whole
+        )));
     }
-    opened.seek(SeekFrom::Start(offset)).map_err(io)?;
     let mut raw = Vec::new();
-    opened.take(wanted).read_to_end(&mut raw).map_err(io)?;
+    let read = external.file.seek(SeekFrom::Start(external.offset));
+    let read = read.and_then(|_| (&mut external.file).take(wanted).read_to_end(&mut raw));
+    read.map_err(|error| refused(error.to_string()))?;
     tensor.raw_data = Some(RefCell::new(raw));
     tensor.external_data.clear();
     tensor.data_location = None;

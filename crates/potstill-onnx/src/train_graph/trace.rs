@@ -44,8 +44,6 @@ pub(super) struct Trace {
     pub constants: HashMap<String, Literal>,
     /// Constants of floats that have a row for each image, all rows alike: one row, and the sizes of all.
     pub for_each_image: HashMap<String, (Literal, Vec<Size>)>,
-    /// The values of constants of whole numbers.
-    pub whole: HashMap<String, Vec<Whole>>,
 }
 
 impl Trace {
@@ -144,15 +142,13 @@ impl Trace {
             }
             (Value::Int32Tensor(few), Value::Int32Tensor(many)) if alike => {
                 let shape = few.shape().to_vec();
-                let numbers: Vec<Whole> = few.iter().zip(many.iter()).map(|(a, b)| whole(*a, *b)).collect();
-                let fixed = numbers.iter().map(|number| match number {
-                    Whole::Fixed(number) => Some(*number),
+                let fixed = few.iter().zip(many.iter()).map(|(a, b)| match whole(*a, *b) {
+                    Whole::Fixed(number) => Some(number),
                     _ => None,
                 });
                 if let Some(fixed) = fixed.collect() {
                     self.constants.insert(name.into(), Literal::whole(shape, fixed));
                 }
-                self.whole.insert(name.into(), numbers);
             }
             (Value::UInt8Tensor(few), Value::UInt8Tensor(many)) if alike && few.iter().eq(many.iter()) => {
                 let values = few.iter().map(|&value| i64::from(value)).collect();

@@ -17,10 +17,7 @@ impl Lowering<'_> {
     /// `Reshape`, and all that comes to it: the size of what it makes is known.
     pub(super) fn reshape(&mut self, node: &Node) -> Lowered {
         let input = self.input(node, 0)?;
-        let made = match self.sizes(node.output())? {
-            sizes if sizes.is_empty() => vec![Size::Fixed(1)],
-            sizes => sizes,
-        };
+        let made = self.sizes_made(node.output())?;
         if made == input.sizes {
             return self.give(node, input.value, input.layout, input.channels);
         }
@@ -186,10 +183,7 @@ impl Lowering<'_> {
         // The axis becomes as many as the indices have: none, or several.
         let mut picked = input.sizes.clone();
         picked[axis] = Size::Fixed(indices.shape.iter().product());
-        let made = match self.sizes(node.output())? {
-            sizes if sizes.is_empty() => vec![Size::Fixed(1)],
-            sizes => sizes,
-        };
+        let made = self.sizes_made(node.output())?;
         let live = Live {
             value,
             sizes: picked,
