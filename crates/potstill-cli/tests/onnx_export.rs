@@ -4,7 +4,7 @@
 
 use std::fs;
 
-use potstill_testing::{command::Place, pictures::write_png};
+use potstill_testing::{command::Place, pictures::write_coloured_png};
 use serde_json::Value;
 
 const DATA: &str = "shapes:size=16,train=64,test=22,classes=4";
@@ -26,9 +26,7 @@ optimizer = {{ kind = "sgd", lr = 0.05 }}
     );
     fs::write(place.path("tiny.toml"), recipe).unwrap();
     place.out(&["train", "tiny.toml", "--quiet"]);
-    write_png(&place.path("pictures/wide.png"), [30, 40], |y, x| {
-        [(9 * y % 256) as u8, (5 * x % 256) as u8, (x * y % 256) as u8]
-    });
+    write_coloured_png(&place.path("pictures/wide.png"), [30, 40]);
     place
 }
 

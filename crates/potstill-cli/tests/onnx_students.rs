@@ -4,7 +4,7 @@
 
 use std::{fs, path::Path};
 
-use potstill_testing::{command::Place, pictures::write_png};
+use potstill_testing::{command::Place, pictures::write_coloured_png};
 
 const DATA: &str = "shapes:size=16,train=64,test=22,classes=4";
 
@@ -32,9 +32,7 @@ kind = "review-kd"
 "#
     );
     fs::write(place.path("mine.toml"), recipe).unwrap();
-    write_png(&place.path("pictures/one.png"), [30, 40], |y, x| {
-        [(9 * y % 256) as u8, (5 * x % 256) as u8, (x * y % 256) as u8]
-    });
+    write_coloured_png(&place.path("pictures/one.png"), [30, 40]);
     place
 }
 

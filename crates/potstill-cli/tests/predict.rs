@@ -4,7 +4,10 @@
 
 use std::fs;
 
-use potstill_testing::{command::Place, pictures::write_png};
+use potstill_testing::{
+    command::Place,
+    pictures::{write_coloured_png, write_png},
+};
 use serde_json::Value;
 
 const RECIPE: &str = r#"version = 1
@@ -29,9 +32,7 @@ fn with_run() -> Place {
         ("a/2.png", [16, 16]),
         ("a/b/wide, \"really\".png", [20, 90]),
     ] {
-        write_png(&place.path("pictures").join(name), size, |y, x| {
-            [(9 * y % 256) as u8, (5 * x % 256) as u8, (x * y % 256) as u8]
-        });
+        write_coloured_png(&place.path("pictures").join(name), size);
     }
     place
 }

@@ -24,6 +24,7 @@ mod parts;
 mod plans;
 mod predictor;
 mod protocols;
+mod run_identity;
 mod runs;
 mod saving;
 mod student_start;

@@ -6,16 +6,12 @@ use std::{
     collections::BTreeMap,
     fs,
     path::{Path, PathBuf},
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::atomic::{AtomicBool, Ordering},
     time::SystemTime,
 };
 
 use potstill_engine::{
-    CheckpointChoice, EngineError, EpochProgress, NoObserver, Observer, Outcome, Plan, Reproduction, Run,
-    RunFolder, export,
+    CheckpointChoice, EngineError, EpochProgress, NoObserver, Observer, Outcome, Run, RunFolder, export,
 };
 use potstill_models::weights::TensorFile;
 use potstill_report::{read_metrics, read_summary};
@@ -24,7 +20,7 @@ use potstill_testing::{
     runs::{bits, finish, go_on},
 };
 
-fn three_epochs() -> TestRecipe {
+pub(crate) fn three_epochs() -> TestRecipe {
     tiny_recipe().set("train.epochs=3").method("kd", "")
 }
 
@@ -54,7 +50,7 @@ fn copy_folder(from: &Path, to: &Path) {
 }
 
 /// A whole run in a folder, and its folder after each epoch in `PLACE/NUMBER`.
-fn whole(place: &Path) -> PathBuf {
+pub(crate) fn whole(place: &Path) -> PathBuf {
     let folder = place.join("whole");
     let mut observer = Copies {
         folder: &folder,
@@ -85,7 +81,7 @@ fn assert_same(what: &str, one: &Path, other: &Path) {
 }
 
 /// What a run should not leave behind.
-fn left_over(folder: &Path) -> Vec<String> {
+pub(crate) fn left_over(folder: &Path) -> Vec<String> {
     let names = fs::read_dir(folder).unwrap();
     let names = names.map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned());
     names
@@ -93,7 +89,7 @@ fn left_over(folder: &Path) -> Vec<String> {
         .collect()
 }
 
-fn resume(folder: &Path) -> Run {
+pub(crate) fn resume(folder: &Path) -> Run {
     three_epochs().resume(&[], folder)
 }
 
@@ -249,93 +245,6 @@ fn so_many_checkpoints_are_kept_and_they_come_between_the_epochs_too() {
 }
 
 #[test]
-fn one_process_at_a_time_works_in_a_folder() {
-    let place = tempfile::tempdir().unwrap();
-    let folder = place.path().join("run");
-    let mut first = three_epochs().start(&[], &folder);
-    go_on(&mut first, 1);
-    let plan = || three_epochs().plan(&[]).unwrap();
-    let said = |refused: Result<(), EngineError>| {
-        let error = refused.unwrap_err();
-        assert!(matches!(error, EngineError::InUse { .. }), "{error}");
-        error.to_string()
-    };
-    let message = said(Run::resume(plan(), RunFolder::open(&folder).unwrap()).map(drop));
-    let process = format!("process {} on ", std::process::id());
-    assert!(message.contains(&process) && message.contains("UTC"), "{message}");
-    said(RunFolder::create(&folder, true).map(drop));
-    said(RunFolder::is_free(&folder, true));
-    assert!(folder.join("last.safetensors").is_file());
-    finish(&mut first);
-    drop(first);
-    assert_eq!(left_over(&folder), Vec::<String>::new());
-    RunFolder::create(&folder, true).unwrap();
-}
-
-#[test]
-fn recipe_images_and_teacher_are_compared_when_a_run_goes_on() {
-    let place = tempfile::tempdir().unwrap();
-    let folder = place.path().join("run");
-    go_on(&mut three_epochs().start(&[], &folder), 1);
-    let resumed = |changes: &[&str]| {
-        let plan = three_epochs().plan(changes).unwrap();
-        Run::resume(plan, RunFolder::open(&folder).unwrap())
-    };
-    let error = resumed(&["train.batch=16", "seed=6"]).err().unwrap().to_string();
-    assert!(
-        error.contains("`seed` was 5 and is 6") && error.contains("`train.batch` was 32 and is 16"),
-        "{error}"
-    );
-    // What changes no number may be another.
-    drop(resumed(&["data.workers=2", "train.keep=5"]).unwrap());
-    // As if the images and the teacher had been others when it began.
-    let path = folder.join("last.safetensors");
-    let file = TensorFile::read(&path).unwrap();
-    for (key, named) in [
-        ("images", "the training images are not those"),
-        ("teachers", "the weights of `teacher`"),
-    ] {
-        let mut state: serde_json::Value = serde_json::from_str(&file.metadata["potstill"]).unwrap();
-        let then = &mut state["origin"][key];
-        match key {
-            "images" => then["training"]["digest"] = "0".into(),
-            _ => then["teacher"] = "0".into(),
-        }
-        let metadata = BTreeMap::from([("potstill".to_owned(), state.to_string())]);
-        rewritten(&path, &metadata);
-        let rows = fs::read(folder.join("metrics.jsonl")).ok();
-        let error = resumed(&[]).err().unwrap().to_string();
-        assert!(error.contains(named), "{error}");
-        assert_eq!(fs::read(folder.join("metrics.jsonl")).ok(), rows);
-    }
-}
-
-#[test]
-fn an_extension_on_other_images_is_refused_and_the_run_stays_finished() {
-    let place = tempfile::tempdir().unwrap();
-    let folder = place.path().join("run");
-    let constant = tiny_recipe()
-        .set("train.schedule={ kind = \"constant\" }")
-        .set("train.epochs=1");
-    finish(&mut constant.start(&[], &folder));
-    let path = folder.join("last.safetensors");
-    let file = TensorFile::read(&path).unwrap();
-    let mut state: serde_json::Value = serde_json::from_str(&file.metadata["potstill"]).unwrap();
-    state["origin"]["images"]["training"]["digest"] = "0".into();
-    rewritten(
-        &path,
-        &BTreeMap::from([("potstill".to_owned(), state.to_string())]),
-    );
-    let files = ["last.safetensors", "recipe.toml", "summary.json", "metrics.jsonl"];
-    let before = files.map(|file| fs::read(folder.join(file)).unwrap());
-    let run = RunFolder::open(&folder).unwrap();
-    let longer = Run::longer_recipe(constant.recipe(&[]), &run, 1).unwrap();
-    let error = Run::extend(Plan::new(longer).unwrap(), run).err().unwrap();
-    assert!(matches!(error, EngineError::Changed { .. }), "{error}");
-    assert_eq!(files.map(|file| fs::read(folder.join(file)).unwrap()), before);
-}
-
-#[test]
 fn a_finished_run_without_its_checkpoints_is_not_begun_again_unasked() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("run");
@@ -406,55 +315,10 @@ fn a_refused_step_is_told_where_it_cannot_be_kept() {
     assert!(matches!(error, EngineError::NonFinite { .. }), "{error}");
 }
 
-#[test]
-fn a_run_starts_where_none_is() {
-    let place = tempfile::tempdir().unwrap();
-    let folder = whole(place.path());
-    let before = bits(&folder.join("last.safetensors"));
-    let run = RunFolder::open(&folder).unwrap();
-    let error = Run::start(three_epochs().plan(&[]).unwrap(), run).err().unwrap();
-    assert!(matches!(error, EngineError::Exists(_)), "{error}");
-    assert!(bits(&folder.join("last.safetensors")) == before);
-}
-
 /// What a checkpoint says besides its tensors.
-fn state_of(path: &Path) -> serde_json::Value {
+pub(crate) fn state_of(path: &Path) -> serde_json::Value {
     let file = TensorFile::read(path).unwrap();
     serde_json::from_str(&file.metadata["potstill"]).unwrap()
-}
-
-#[test]
-fn what_explains_a_difference_is_told_of_epochs_without_a_checkpoint_too() {
-    let place = tempfile::tempdir().unwrap();
-    let folder = whole(place.path());
-    // As if the first epoch had gone otherwise, on other images; none of its checkpoints is left.
-    let metrics = folder.join("metrics.jsonl");
-    let text = fs::read_to_string(&metrics).unwrap();
-    let mut row: serde_json::Value = serde_json::from_str(text.lines().next().unwrap()).unwrap();
-    row["train"]["loss"] = 7.5.into();
-    let others = text.split_once('\n').unwrap().1;
-    fs::write(&metrics, format!("{row}\n{others}")).unwrap();
-    let last = folder.join("last.safetensors");
-    let mut state = state_of(&last);
-    state["origin"]["images"]["training"]["digest"] = "0".into();
-    rewritten(
-        &last,
-        &BTreeMap::from([("potstill".to_owned(), state.to_string())]),
-    );
-    fs::remove_file(folder.join("best.safetensors")).unwrap();
-    let (first, again) = (RunFolder::open(&folder).unwrap(), place.path().join("again"));
-    let (stop, mut quiet) = (Arc::new(AtomicBool::new(false)), NoObserver);
-    let mut reproduction = Reproduction::new(&first, &again, &mut quiet, Arc::clone(&stop)).unwrap();
-    three_epochs()
-        .start(&[], &again)
-        .go(&mut reproduction, &stop)
-        .unwrap();
-    let difference = reproduction.finish().unwrap().difference.unwrap();
-    assert_eq!((difference.epoch, &difference.tensor), (1, &None));
-    assert!(
-        matches!(&difference.causes[..], [cause] if cause.contains("the training images are not those")),
-        "{difference:?}"
-    );
 }
 
 #[test]
@@ -515,7 +379,7 @@ fn a_run_that_stops_right_after_an_epoch_writes_its_checkpoint_once() {
 }
 
 /// Gives a checkpoint other texts.
-fn rewritten(path: &Path, metadata: &BTreeMap<String, String>) {
+pub(crate) fn rewritten(path: &Path, metadata: &BTreeMap<String, String>) {
     use burn::tensor::{Device, Tensor, TensorData};
     let tensors = TensorFile::read(path).unwrap().tensors.into_iter();
     let tensors = tensors.map(|(name, stored)| {

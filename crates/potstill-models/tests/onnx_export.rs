@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, path::Path};
 use crate::formula::{fill, images, noise};
 use burn::tensor::{DType, Tensor};
 use potstill_models::{
-    BuildOptions, Enlargement, GraphNetwork, GraphWeights, Model, OnnxModel, OnnxOptions, OnnxOutputs,
-    OutputKind, PixelInput, Shortcut, TrainGraph, find, onnx_file, registry, tensor_name,
+    BuildOptions, Enlargement, Model, OnnxModel, OnnxOptions, OnnxOutputs, OutputKind, PixelInput, Shortcut,
+    find, onnx_file, registry, tensor_name,
 };
 use potstill_onnx::{OnnxNetwork, write::Opset};
 use potstill_ops::{Frozen, Insertion, LayerConfig, Mode, Pass, Point, Taps, normalise_pixels};
@@ -19,7 +19,7 @@ use potstill_testing::numbers::scope;
 /// Of the largest logit.
 const TOLERANCE: f32 = 1e-4;
 
-fn filled(name: &str, shortcut: Option<Shortcut>) -> Model {
+pub(crate) fn filled(name: &str, shortcut: Option<Shortcut>) -> Model {
     let options = BuildOptions {
         classes: Some(10),
         shortcut,
@@ -30,12 +30,12 @@ fn filled(name: &str, shortcut: Option<Shortcut>) -> Model {
     network
 }
 
-fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
+pub(crate) fn values<const D: usize>(tensor: &Tensor<D>) -> Vec<f32> {
     tensor.clone().into_data().iter().collect()
 }
 
 #[track_caller]
-fn near(what: &str, found: &[f32], expected: &[f32]) {
+pub(crate) fn near(what: &str, found: &[f32], expected: &[f32]) {
     assert_eq!(found.len(), expected.len(), "{what}");
     let largest = expected.iter().fold(0.0f32, |most, value| most.max(value.abs()));
     let apart = found.iter().zip(expected).map(|(a, b)| (a - b).abs());
@@ -47,15 +47,19 @@ fn near(what: &str, found: &[f32], expected: &[f32]) {
     assert!(apart <= TOLERANCE * largest, "{what}: {apart} of {largest}");
 }
 
-fn written(network: &Model, size: usize, options: &OnnxOptions, file: &Path) -> OnnxModel {
+pub(crate) fn write(network: &Model, size: usize, options: &OnnxOptions, file: &Path) {
     let written = onnx_file(network, [size, size, 3], options, BTreeMap::new()).unwrap();
     written.write(file).unwrap();
+}
+
+pub(crate) fn written(network: &Model, size: usize, options: &OnnxOptions, file: &Path) -> OnnxModel {
+    write(network, size, options, file);
     let shown = options.pixels.as_ref().map_or([size; 2], |pixels| pixels.size);
     let asked = OnnxOutputs::of(OutputKind::Logits, Some(10));
     OnnxModel::open(file, &asked, [shown[0], shown[1], 3]).unwrap()
 }
 
-fn computes_the_same(network: &Model, size: usize, options: &OnnxOptions) {
+pub(crate) fn computes_the_same(network: &Model, size: usize, options: &OnnxOptions) {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("network.onnx");
     let read = written(network, size, options, &file);
@@ -285,11 +289,7 @@ fn segmenters_are_written() {
     ] {
         let network = filled(name, None);
         let file = folder.path().join("network.onnx");
-        let options = OnnxOptions::default();
-        onnx_file(&network, [size, size, 3], &options, BTreeMap::new())
-            .unwrap()
-            .write(&file)
-            .unwrap();
+        write(&network, size, &OnnxOptions::default(), &file);
         let asked = OnnxOutputs::of(OutputKind::DenseLogits, Some(10));
         let read = OnnxModel::open(&file, &asked, [size, size, 3]).unwrap();
         let images = images(2, size, DType::F32);
@@ -301,152 +301,6 @@ fn segmenters_are_written() {
         let [expected, found] = [expected, found].map(|outputs| outputs.into_dense_logits().unwrap().logits);
         assert_eq!(found.dims(), expected.dims(), "{name}");
         near(name, &values(&found), &values(&expected));
-    }
-}
-
-/// Files that networks were made of, exported in several ways.
-const FILES: [&str; 22] = [
-    "residual",
-    "inverted",
-    "gated",
-    "hard",
-    "shuffled",
-    "dense",
-    "convnext",
-    "tokens",
-    "windows",
-    "padded",
-    "squeezed",
-    "branches",
-    "fresh",
-    "residual.C",
-    "inverted.C",
-    "residual.E",
-    "inverted.E",
-    "gated.E",
-    "shuffled.E",
-    "convnext.E",
-    "tokens.E",
-    "padded.E",
-];
-
-fn in_a_file(name: &str, classes: Option<usize>) -> Model {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/onnx_student");
-    let graph = TrainGraph::open(&path.join(format!("{name}.onnx")), None, [16, 16, 3]).unwrap();
-    let classes = classes.unwrap_or(graph.classes);
-    let network = GraphNetwork::build(graph, classes, GraphWeights::File, &scope()).unwrap();
-    let mut network = network.into_model();
-    fill(&mut network, noise, DType::F32);
-    network
-}
-
-#[test]
-fn students_in_files_are_written_as_their_files() {
-    for name in FILES {
-        let network = in_a_file(name, None);
-        for keep_norms in [false, true] {
-            let options = OnnxOptions {
-                keep_norms,
-                ..OnnxOptions::default()
-            };
-            computes_the_same(&network, 16, &options);
-        }
-    }
-    computes_the_same(&in_a_file("residual", Some(7)), 16, &OnnxOptions::default());
-}
-
-#[test]
-fn layers_points_and_pixels_are_put_into_files() {
-    let mut network = in_a_file("residual", None);
-    let point = Point::post("/layer1/relu_1/Relu_output_0");
-    let insertion = Insertion {
-        path: "letkd.0".into(),
-        point: point.clone(),
-        layer: LayerConfig::KdLayer {
-            templates: 5,
-            alpha: 0.5,
-        },
-    };
-    network.insert(&insertion, [16, 16], &scope()).unwrap();
-    fill(&mut network, noise, DType::F32);
-    computes_the_same(&network, 16, &OnnxOptions::default());
-
-    let options = OnnxOptions {
-        points: vec![point.clone()],
-        pixels: Some(PixelInput {
-            size: [32, 32],
-            shrink: 2,
-            enlargement: None,
-            reversed: false,
-            mean: vec![0.5; 3],
-            std: vec![0.25; 3],
-        }),
-        ..OnnxOptions::default()
-    };
-    let folder = tempfile::tempdir().unwrap();
-    let read = written(&network, 16, &options, &folder.path().join("network.onnx"));
-    assert_eq!(read.outputs().len(), 2);
-    let given = images(2, 32, DType::F32) * 0.125 + 0.5;
-    let shown = potstill_ops::adaptive_avg_pool(given.clone(), [16; 2]);
-    let shown = normalise_pixels(shown, &[0.5; 3], &[0.25; 3]);
-    let (mut ours, mut theirs) = (Taps::at([&point]), Taps::at([&point]));
-    let expected = Frozen::new(&network)
-        .get()
-        .forward(shown, &mut Pass::visited(Mode::Running, &mut ours));
-    let found = read
-        .forward(given, &mut Pass::visited(Mode::Running, &mut theirs))
-        .unwrap();
-    near(
-        "logits",
-        &values(found.logits().unwrap()),
-        &values(expected.logits().unwrap()),
-    );
-    let [ours, theirs] = [ours, theirs].map(|taps| values(&taps.get(&point).unwrap()));
-    near("map", &theirs, &ours);
-}
-
-/// A network that left with its norms comes back as a student in a file: the same tensors under the same names, the same logits.
-#[test]
-fn what_leaves_with_its_norms_trains_again() {
-    let folder = tempfile::tempdir().unwrap();
-    let file = folder.path().join("network.onnx");
-    for (name, size) in [
-        ("cifar_resnet8", 32),
-        ("cifar_wrn_16_1", 32),
-        ("cifar_mobilenetv2_x0_5", 32),
-        ("mobilenet_v3_small", 64),
-        ("cifar_shufflenetv2", 32),
-        ("vit_tiny_patch16_224", 224),
-    ] {
-        let network = filled(name, None);
-        let options = OnnxOptions {
-            keep_norms: true,
-            ..OnnxOptions::default()
-        };
-        onnx_file(&network, [size, size, 3], &options, BTreeMap::new())
-            .unwrap()
-            .write(&file)
-            .unwrap();
-        let graph =
-            TrainGraph::open(&file, None, [size, size, 3]).unwrap_or_else(|error| panic!("{name}: {error}"));
-        let again = GraphNetwork::build(graph, 10, GraphWeights::File, &scope()).unwrap();
-        let again = again.into_model();
-        let tensors = |network: &Model| {
-            let mut tensors = BTreeMap::new();
-            let names = network.names();
-            network.parameters().each(&mut |entry, value| {
-                let values: Vec<f32> = value.into_data().iter().collect();
-                tensors.insert(names.published_name(&entry.path), (entry.shape.clone(), values));
-            });
-            tensors
-        };
-        assert!(tensors(&again) == tensors(&network), "{name}");
-        let shown = images(2, size, DType::F32);
-        let logits = |network: &Model| {
-            let logits = Model::logits(&Frozen::new(network), shown.clone()).unwrap();
-            values(&logits)
-        };
-        near(name, &logits(&again), &logits(&network));
     }
 }
 
@@ -474,11 +328,7 @@ fn sizes_are_open_where_they_can_be() {
     ] {
         let network = filled(name, None);
         let file = folder.path().join("network.onnx");
-        let options = OnnxOptions::default();
-        onnx_file(&network, [size, size, 3], &options, BTreeMap::new())
-            .unwrap()
-            .write(&file)
-            .unwrap();
+        write(&network, size, &OnnxOptions::default(), &file);
         let opened = OnnxNetwork::open(&file, None).unwrap();
         let expected = if is_open { [None; 2] } else { [Some(size); 2] };
         assert_eq!(opened.size(), expected, "{name}");

@@ -13,3 +13,10 @@ pub fn write_png(path: &Path, [height, width]: [usize; 2], colour: impl Fn(usize
     let mut writer = encoder.write_header().unwrap();
     writer.write_image_data(&pixels).unwrap();
 }
+
+/// The same with a colour that differs from pixel to pixel.
+pub fn write_coloured_png(path: &Path, size: [usize; 2]) {
+    write_png(path, size, |y, x| {
+        [(9 * y % 256) as u8, (5 * x % 256) as u8, (x * y % 256) as u8]
+    });
+}
