@@ -7,7 +7,7 @@
 use burn::tensor::{Int, Tensor};
 use potstill_recipe::MethodSpec;
 use potstill_settings::settings;
-use potstill_tasks::{Rows, is_column, log_of_others};
+use potstill_tasks::{Rows, is_column, log_of_others, without_column};
 
 use crate::{
     Group, MethodEntry, MethodError, PlanContext, StudentEpoch,
@@ -50,9 +50,6 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     keys: Rld::KEYS,
     plan: logits::plan::<Rld>,
 };
-
-/// The logit of a class that is left out. Where all are, both softmaxes are uniform, and the row contributes nothing.
-const LEFT_OUT: f64 = -1e9;
 
 impl LogitLoss for Rld {
     const NAME: &'static str = "rld";
@@ -98,8 +95,9 @@ impl LogitLoss for Rld {
         let true_logit = teacher.clone().gather(1, classes.unsqueeze_dim::<2>(1));
         let is_left_out = teacher.clone().greater_equal(true_logit.expand(teacher.shape()));
         let temperature = LogitLoss::temperature(self);
+        // Where all classes are left out both softmaxes are uniform, and the row contributes nothing.
         let below =
-            |logits: Tensor<2>| log_softened(logits.mask_fill(is_left_out.clone(), LEFT_OUT), temperature);
+            |logits: Tensor<2>| log_softened(without_column(logits, is_left_out.clone()), temperature);
         let masked = divergences(below(student), below(teacher));
         let [sample_factor, masked_factor] = [self.alpha_temperature, temperature].map(|t| t * t);
         Ok(rows.mean(sample) * (self.alpha * sample_factor)

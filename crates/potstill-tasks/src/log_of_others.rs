@@ -15,9 +15,9 @@ pub fn is_column(columns: Tensor<1, Int>, count: usize) -> Tensor<2, Bool> {
         .equal(columns.unsqueeze_dim::<2>(1).expand([rows, count]))
 }
 
-/// Logarithms or logits `[R, K]` with the column of each row that [`is_column`] marks left out: a softmax gives it nothing.
-pub fn without_column(logits: Tensor<2>, is_own: Tensor<2, Bool>) -> Tensor<2> {
-    logits.mask_fill(is_own, LEFT_OUT)
+/// Logarithms or logits `[R, K]` with what is marked, as the column of each row by [`is_column`], left out: a softmax gives it nothing.
+pub fn without_column(logits: Tensor<2>, is_left_out: Tensor<2, Bool>) -> Tensor<2> {
+    logits.mask_fill(is_left_out, LEFT_OUT)
 }
 
 /// `log(1 - p)` of the probability of the column of each row that [`is_column`] marks, `[R, 1]`, of the logarithms of all probabilities

@@ -78,8 +78,9 @@ fn draw_curves(folders: &[PathBuf], path: &Path) -> Result<(), Failure> {
     let mut headline: Option<MetricInfo> = None;
     let mut runs = Vec::new();
     for folder in folders {
-        let group = group(folder)?;
-        for (run, summary) in runs_in(folder)?.iter().zip(&group.runs) {
+        let found = runs_in(folder)?;
+        let group = group(&found)?;
+        for (run, summary) in found.iter().zip(&group.runs) {
             let own = &summary.metrics.headline;
             if let Some(other) = headline.as_ref().filter(|other| *other != own) {
                 return Err(Failure::Usage(format!(
@@ -110,16 +111,14 @@ fn write(path: &Path, drawing: &str) -> Result<(), Failure> {
 pub fn of_folders(folders: &[PathBuf]) -> Result<Comparison, Failure> {
     let groups = folders
         .iter()
-        .map(|folder| group(folder))
+        .map(|folder| group(&runs_in(folder)?))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(compare(&groups)?)
 }
 
-/// A folder that is a run, or that holds one for each seed.
-fn group(folder: &Path) -> Result<RunGroup, Failure> {
-    let summaries = runs_in(folder)?
-        .into_iter()
-        .map(|run| read_summary(run.join(SUMMARY)));
+/// Runs that were found in one folder.
+fn group(found: &[PathBuf]) -> Result<RunGroup, Failure> {
+    let summaries = found.iter().map(|run| read_summary(run.join(SUMMARY)));
     let runs = summaries.collect::<Result<Vec<_>, _>>()?;
     let name = runs[0].name.clone();
     Ok(RunGroup { name, runs })
