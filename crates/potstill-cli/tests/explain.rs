@@ -60,6 +60,19 @@ fn methods_networks_and_data_sets_are_explained() {
         (&"method".into(), &"methods.N.temperature".into())
     );
     assert!(out(&["explain", "kd"]).contains("    methods.N.temperature  (of kind kd)\n"));
+    // What the lists say of a method as well.
+    let facts = out(&["explain", "at"]);
+    for line in [
+        "at, a method: where each map has its energy follows the teacher's\n",
+        "  Paying More Attention to Attention: Improving the Performance",
+        "  Needs         maps of all stages\n",
+        "  Costs         none\n",
+        "  Usual weight  1000\n",
+        "  Tasks         classification, multi-label, segmentation, detection, instance-segmentation\n",
+    ] {
+        assert!(facts.contains(line), "`{line}` is not in: {facts}");
+    }
+    assert!(out(&["list", "methods"]).contains("usual weight 30000\n"));
     let model = json(&["explain", "cifar_resnet20", "--json"]);
     assert_eq!(
         (&model[0]["what"], &model[0]["params"]),

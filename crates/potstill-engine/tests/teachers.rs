@@ -181,3 +181,48 @@ fn a_method_that_learns_from_one_teacher_refuses_two() {
         "{message}"
     );
 }
+
+#[test]
+fn a_method_without_a_teacher_need_not_say_which() {
+    let entries = kd("a", "\"small\"") + &kd("b", "\"wide\"");
+    let with = |more: &str| two(&(entries.clone() + more)).plan(&[]);
+    for own in [
+        "kind = \"label-smoothing\"\n",
+        "kind = \"uskd\"\n",
+        "kind = \"tf-kd\"\nvariant = \"virtual\"\n",
+    ] {
+        let plan = with(&format!("[[methods]]\n{own}")).unwrap();
+        assert!(plan.methods()[2].teachers.is_empty(), "{own}");
+    }
+    // Who learns from one has to.
+    for kind in ["dkd", "fitnet", "review-kd"] {
+        let message = with(&format!("[[methods]]\nkind = \"{kind}\"\n")).err().unwrap();
+        assert!(
+            message.contains("has to say which teacher it learns from")
+                && message.contains("`small`, `wide`"),
+            "{message}"
+        );
+    }
+    // What is wrong whoever teaches is told first.
+    let message = with("[[methods]]\nkind = \"kd\"\nfocal = 2\nstandardise = true\n")
+        .err()
+        .unwrap();
+    assert!(message.contains("`methods.2.focal`"), "{message}");
+}
+
+#[test]
+fn a_teacher_whose_weights_were_read_must_not_train() {
+    let ofd = "[[methods]]\nkind = \"ofd\"\nteacher = \"small\"\n";
+    let ekd = |teacher: &str| format!("[[methods]]\nkind = \"ekd\"\nteacher = \"{teacher}\"\npairs = 1\n");
+    let besides = kd("b", "\"wide\"");
+    let message = two(&(ofd.to_owned() + &ekd("small") + &besides))
+        .plan(&[])
+        .err()
+        .unwrap();
+    assert!(
+        message.contains("`ofd` reads the weights of its teacher once")
+            && message.contains("a teacher of its own"),
+        "{message}"
+    );
+    assert!(two(&(ofd.to_owned() + &ekd("wide"))).plan(&[]).is_ok());
+}

@@ -58,3 +58,30 @@ fn classes_that_no_image_shows_are_named() {
         "{told:?}"
     );
 }
+
+#[test]
+fn a_weight_that_nobody_says_is_told_where_another_is_usual() {
+    let notes = |kind: &str, options: &str| {
+        tiny_recipe()
+            .method(kind, options)
+            .plan(&[])
+            .unwrap()
+            .spec
+            .notes()
+    };
+    assert_eq!(
+        notes("at", ""),
+        ["at: its weight is 1, because the recipe says none; usual is 1000"]
+    );
+    assert_eq!(notes("at", "name = \"mine\"")[0].split(' ').next(), Some("mine:"));
+    for (kind, options) in [("at", "weight = 1.0"), ("at", "weight = 1000"), ("rkd", "")] {
+        assert_eq!(notes(kind, options), [""; 0], "{kind} {options}");
+    }
+    let told = tiny_recipe()
+        .method("ofd", "")
+        .plan(&["methods.0.weight=1"])
+        .unwrap();
+    assert_eq!(told.spec.notes(), [""; 0]);
+    // With what the method itself has to say.
+    assert!(notes("dkd", "")[0].starts_with("dkd: its ramp of 20 epochs is longer than the training, of 2"));
+}

@@ -52,6 +52,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "maps of all stages",
     cost: "none",
     weight: "1000",
+    usual_weight: Some(1000.0),
     tasks: ALL,
     limits: "",
     keys: At::KEYS,

@@ -20,8 +20,8 @@ use crate::{
     entry::BUT_MULTI_LABEL,
     levels::summed,
     logits::{
-        check_exclusive, check_rows, check_standardised, divergences, log_softened, standard_rows,
-        true_classes,
+        check_exclusive, check_rows, check_standardised, divergences, log_softened, short_ramp,
+        standard_rows, true_classes,
     },
 };
 
@@ -68,6 +68,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "logits; trains one number",
     cost: "none",
     weight: "0.9 beside `task_weight = 0.1`",
+    usual_weight: Some(0.9),
     tasks: BUT_MULTI_LABEL,
     limits: "of detectors two-stage ones alone",
     keys: Options::KEYS,
@@ -78,6 +79,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
 struct Ctkd {
     options: Options,
     number: Number,
+    note: Option<String>,
 }
 
 /// What is learned.
@@ -96,7 +98,12 @@ impl Ctkd {
         let number = Number {
             theta: context.scope().constant([1], 1.0),
         };
-        Ok(Self { options, number })
+        let note = short_ramp(options.ramp_epochs, context);
+        Ok(Self {
+            options,
+            number,
+            note,
+        })
     }
 
     /// What the gradient of the number is multiplied with: from 0 to -1.
@@ -143,6 +150,7 @@ impl Method for Ctkd {
         MethodInfo {
             targets: needs_classes
                 .then(|| TargetNeed::single_classes("the true class is told from the others")),
+            notes: self.note.clone().into_iter().collect(),
             ..MethodInfo::default()
         }
     }

@@ -10,8 +10,8 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{choice, settings};
 
 use crate::{
-    Group, LossTerm, Method, MethodEntry, MethodError, Moment, Part, PlanContext, Reads, StepContext,
-    StudentEpoch, TeacherLook,
+    Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, Moment, Part, PlanContext, Reads,
+    StepContext, StudentEpoch, TeacherLook,
     entry::ALL,
     levels::{Aligners, Levels, Named, Usual, is_pyramid, is_segmenter, summed},
 };
@@ -53,6 +53,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "class scores of every place, or maps",
     cost: "none, or a 1x1 convolution where widths differ",
     weight: "3 to 5 for the logits of segmenters at T = 4",
+    usual_weight: None,
     tasks: ALL,
     limits: "",
     keys: Options::KEYS,
@@ -134,6 +135,14 @@ impl Cwd {
 }
 
 impl Method for Cwd {
+    fn info(&self) -> MethodInfo {
+        let levels = self.features.iter().map(|(levels, _)| levels.notes());
+        MethodInfo {
+            notes: levels.flatten().collect(),
+            ..MethodInfo::default()
+        }
+    }
+
     fn reads(&self, _: StudentEpoch) -> Reads {
         self.features
             .as_ref()

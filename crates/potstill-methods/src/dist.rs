@@ -40,6 +40,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "logits",
     cost: "none",
     weight: "2 at T = 4",
+    usual_weight: Some(2.0),
     tasks: BUT_MULTI_LABEL,
     limits: "of detectors two-stage ones alone",
     keys: Dist::KEYS,

@@ -45,6 +45,8 @@ pub struct MethodEntry {
     pub cost: &'static str,
     /// The weight that is usual in a recipe: that of the published CIFAR-100 experiments unless it says otherwise.
     pub weight: &'static str,
+    /// The same as a number; none where it depends on the pair of networks or on the task.
+    pub usual_weight: Option<f64>,
     /// The tasks that it serves. A test holds it to what can be planned.
     pub tasks: &'static [TaskKind],
     /// What it does not do on them, in a line; empty for nothing.
@@ -69,6 +71,8 @@ pub(crate) const BUT_MULTI_LABEL: &[TaskKind] = &[
     TaskKind::Detection,
     TaskKind::InstanceSegmentation,
 ];
+/// Those whose own loss is nothing but a cross-entropy of such classes.
+pub(crate) const CROSS_ENTROPIES: &[TaskKind] = &[TaskKind::Classification, TaskKind::Segmentation];
 /// The task of one class an image.
 pub(crate) const CLASSIFIERS: &[TaskKind] = &[TaskKind::Classification];
 /// Those whose networks say something of whole images.

@@ -118,6 +118,17 @@ pub enum MethodError {
         /// What to do.
         cure: &'static str,
     },
+    /// A method that stands for the task's own loss, where that is more than a cross-entropy.
+    #[error(
+        "`{method}` stands for the task's own loss (`train.task_weight = 0`), and that of `{task}` teaches more than classes: proposals and \
+         boxes would learn nothing. Take `kd` or a method of maps beside it"
+    )]
+    StandsForTask {
+        /// The method.
+        method: &'static str,
+        /// The task.
+        task: TaskKind,
+    },
     /// A teacher that does not fit what is to become of it.
     #[error("`{method}` {reason}")]
     Teacher {
@@ -171,6 +182,20 @@ pub enum MethodError {
         method: &'static str,
         /// The point.
         point: String,
+    },
+    /// A point behind an activation, of a method that reads what comes before it.
+    #[error(
+        "`{method}` compares maps before their activation, and `{point}` of the {network} lies behind one: name `{before}`"
+    )]
+    BehindActivation {
+        /// The method.
+        method: &'static str,
+        /// The point.
+        point: String,
+        /// `student` or `teacher`.
+        network: &'static str,
+        /// The point before the activation.
+        before: String,
     },
     /// A method that compares one level with the next, with a single level.
     #[error(

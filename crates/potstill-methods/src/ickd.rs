@@ -38,6 +38,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "the last map; trains a 1x1 convolution with batch norm",
     cost: "one 1x1 convolution, and the square of the teacher's channels an image",
     weight: "2.5",
+    usual_weight: Some(2.5),
     tasks: ALL,
     limits: "",
     keys: Options::KEYS,

@@ -16,6 +16,8 @@ pub struct MethodInfo {
     pub insertions: Vec<Insertion>,
     /// When its augmentation learns.
     pub rounds: Vec<SearchRound>,
+    /// What has to be said of it before the first step, in a line each: what it does otherwise than one would think.
+    pub notes: Vec<String>,
     /// Whether it has work to do before the first step: [`Method::prepare`](crate::Method::prepare).
     pub prepares: bool,
 }
@@ -28,6 +30,8 @@ pub enum TeacherUse {
     /// One teacher. It may stay as it is or train, as another method wants it.
     #[default]
     One,
+    /// One teacher that stays as it is: the method has read its weights.
+    Still,
     /// One teacher, or the mean of several: it reads softened probabilities alone, by
     /// [`StepContext::divergence`](crate::StepContext::divergence).
     OneOrMean,
@@ -40,7 +44,7 @@ impl TeacherUse {
     pub fn update(self) -> TeacherUpdate {
         match self {
             Self::Trained(update) => update,
-            Self::None | Self::One | Self::OneOrMean => TeacherUpdate::Frozen,
+            Self::None | Self::One | Self::Still | Self::OneOrMean => TeacherUpdate::Frozen,
         }
     }
 }

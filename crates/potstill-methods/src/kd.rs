@@ -50,6 +50,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "logits",
     cost: "none",
     weight: "0.9 beside `task_weight = 0.1`, at T = 4",
+    usual_weight: Some(0.9),
     tasks: ALL,
     limits: "detectors of one kind",
     keys: Kd::KEYS,

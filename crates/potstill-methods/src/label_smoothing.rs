@@ -12,9 +12,9 @@ use potstill_settings::{choice, settings};
 use crate::{
     Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, PlanContext, StudentStep, TargetNeed,
     TeacherUse,
-    entry::BUT_MULTI_LABEL,
+    entry::CROSS_ENTROPIES,
     levels::summed,
-    logits::{check_rows, cross_entropies, log_softened, true_classes},
+    logits::{check_stands_for_task, cross_entropies, log_softened, true_classes},
 };
 
 settings! {
@@ -50,15 +50,16 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "labels",
     cost: "none",
     weight: "1 with `task_weight = 0`",
-    tasks: BUT_MULTI_LABEL,
-    limits: "of detectors two-stage ones alone",
+    usual_weight: Some(1.0),
+    tasks: CROSS_ENTROPIES,
+    limits: "",
     keys: LabelSmoothing::KEYS,
     plan: |spec, context| Ok(Box::new(LabelSmoothing::plan(spec, context)?)),
 };
 
 impl LabelSmoothing {
     fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
-        check_rows(NAME, context)?;
+        check_stands_for_task(NAME, context)?;
         Ok(spec.options()?)
     }
 

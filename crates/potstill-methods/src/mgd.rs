@@ -61,6 +61,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "the last map, or those of a pyramid; trains a generator for each",
     cost: "two 3x3 convolutions a map",
     weight: "1: `alpha` has the published size",
+    usual_weight: Some(1.0),
     tasks: ALL,
     limits: "",
     keys: Options::KEYS,

@@ -37,6 +37,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "logits and labels",
     cost: "none",
     weight: "1",
+    usual_weight: Some(1.0),
     tasks: BUT_MULTI_LABEL,
     limits: "of detectors two-stage ones alone",
     keys: Nkd::KEYS,

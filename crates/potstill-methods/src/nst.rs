@@ -38,6 +38,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "maps of all stages",
     cost: "three products of all channels with all channels a map",
     weight: "50",
+    usual_weight: Some(50.0),
     tasks: ALL,
     limits: "",
     keys: Nst::KEYS,

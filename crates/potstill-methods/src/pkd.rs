@@ -51,6 +51,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "maps",
     cost: "none, or a 1x1 convolution where widths differ",
     weight: "6 for two-stage detectors, 10 for others",
+    usual_weight: Some(6.0),
     tasks: ALL,
     limits: "",
     keys: Options::KEYS,

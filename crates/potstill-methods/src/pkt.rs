@@ -37,6 +37,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "embeddings",
     cost: "none",
     weight: "30000",
+    usual_weight: Some(30000.0),
     tasks: IMAGES,
     limits: "",
     keys: Pkt::KEYS,
@@ -60,7 +61,8 @@ impl MapLoss for Pkt {
         by_level(maps, |pair| {
             let [ours, theirs] = embeddings(pair).map(|rows| {
                 let rows = unit_plus(rows, 1, EPSILON);
-                let alike = (rows.clone().matmul(rows.transpose()) + 1.0) * 0.5;
+                // A cosine of opposites may be rounded to less than -1, and a share below 0 has no logarithm.
+                let alike = ((rows.clone().matmul(rows.transpose()) + 1.0) * 0.5).clamp_min(0.0);
                 let sums = alike.clone().sum_dim(1);
                 alike * sums.recip()
             });

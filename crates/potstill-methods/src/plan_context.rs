@@ -24,6 +24,8 @@ pub struct NetworkInfo {
     pub last_stage: Option<LastStage>,
     /// Its batch norms, in the order of the network; none for an ONNX file.
     pub norms: Vec<NormWeights>,
+    /// The paths of its modules with numbers of their own, in the order of the network; none for an ONNX file.
+    pub layers: Vec<String>,
     /// Whether it starts from trained weights.
     pub has_weights: bool,
     /// The task that its weights were trained for, where they say so.
@@ -261,6 +263,7 @@ impl NetworkInfo {
             stage_ends: network.stage_ends(),
             last_stage: network.last_stage(),
             norms: norms(&network),
+            layers: layers(&network),
             has_weights: false,
             task: None,
             class_names: Vec::new(),
@@ -271,6 +274,12 @@ impl NetworkInfo {
     #[must_use]
     pub fn with_weights(self, has_weights: bool) -> Self {
         Self { has_weights, ..self }
+    }
+
+    /// Whether it is built as another network is: with the same points, maps and costs. Weights do not count.
+    pub(crate) fn is_built_as(&self, other: &Self) -> bool {
+        let [own, others] = [self, other].map(|network| &network.probe);
+        own.points == others.points && own.macs == others.macs
     }
 
     /// The first of its classes that is called otherwise than the class of `names` in its place, and what that is called; `None` where
@@ -328,18 +337,20 @@ impl NetworkInfo {
         })
     }
 
-    /// The batch norm that a point of so many channels stands behind: that which ends there, or the last one within its module, but for those of shortcuts.
+    /// The batch norm that a point of so many channels stands behind: that which ends there, or the last layer within its module, if that is one, but for those of
+    /// shortcuts.
     pub(crate) fn norm_before(&self, point: &Point, channels: usize) -> Option<&NormWeights> {
         let inside = format!("{}.", point.path);
-        let is_shortcut = |rest: &str| rest.starts_with("downsample") || rest.starts_with("shortcut");
-        let mut own = self.norms.iter().filter(|norm| {
-            norm.path == point.path
-                || norm
-                    .path
+        let is_shortcut = |part: &str| part == "downsample" || part == "shortcut";
+        let is_own = |path: &&String| {
+            **path == point.path
+                || path
                     .strip_prefix(&inside)
-                    .is_some_and(|rest| !is_shortcut(rest))
-        });
-        own.next_back().filter(|norm| norm.weight.len() == channels)
+                    .is_some_and(|rest| !rest.split('.').any(is_shortcut))
+        };
+        let last = self.layers.iter().rfind(is_own)?;
+        let norm = self.norms.iter().find(|norm| norm.path == *last);
+        norm.filter(|norm| norm.weight.len() == channels)
     }
 
     /// These points with the sizes `[H, W, C]` of their maps.
@@ -357,6 +368,22 @@ impl NetworkInfo {
             .map(|point| Ok((point.clone(), self.size(point, method, network)?)));
         sizes.collect()
     }
+}
+
+/// The paths of the modules of a network of ours that have numbers of their own, in its order.
+fn layers(network: &FrozenModel) -> Vec<String> {
+    let FrozenModel::Ours(network) = network else {
+        return Vec::new();
+    };
+    let mut found: Vec<String> = Vec::new();
+    network.get().parameters().each(&mut |entry, _| {
+        if let Some((path, _)) = entry.path.rsplit_once('.')
+            && found.last().is_none_or(|last| last != path)
+        {
+            found.push(path.to_owned());
+        }
+    });
+    found
 }
 
 /// The batch norms of a network of ours, in its order.

@@ -18,10 +18,11 @@ use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
 
 use crate::{
-    Group, LossTerm, Method, MethodEntry, MethodError, Moment, Part, PlanContext, Reads, StepContext,
-    StudentEpoch, TeacherLook,
+    Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, Moment, Part, PlanContext, Reads,
+    StepContext, StudentEpoch, TeacherLook,
     entry::ALL,
     levels::{check_strides, is_pyramid, is_segmenter, summed},
+    logits::short_ramp,
     plan_context::points_named,
 };
 
@@ -53,6 +54,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "maps of all stages; trains a fusion module for each",
     cost: "convolutions at every level",
     weight: "0.6 to 8, by the pair",
+    usual_weight: None,
     tasks: ALL,
     limits: "detectors whose levels have the same strides",
     keys: ReviewKd::KEYS,
@@ -63,6 +65,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
 #[derive(Debug, Clone)]
 pub struct ReviewKd {
     ramp_epochs: usize,
+    note: Option<String>,
     reads: Reads,
     chain: ReviewChain,
 }
@@ -115,8 +118,10 @@ impl ReviewKd {
         let usual = if is_pyramid(context.task) { 256 } else { 512 };
         let widest = options.mid_channels.unwrap_or(usual);
         let mid = channels.last().map_or(1, |&(inputs, _)| inputs.min(widest));
+        let ramp_epochs = options.ramp_epochs.unwrap_or_else(|| usual_ramp(context));
         Ok(Self {
-            ramp_epochs: options.ramp_epochs.unwrap_or_else(|| usual_ramp(context)),
+            note: short_ramp(ramp_epochs, context),
+            ramp_epochs,
             chain: ReviewChain::new(&channels, mid, &context.scope()),
             reads,
         })
@@ -146,6 +151,13 @@ fn points(
 }
 
 impl Method for ReviewKd {
+    fn info(&self) -> MethodInfo {
+        MethodInfo {
+            notes: self.note.clone().into_iter().collect(),
+            ..MethodInfo::default()
+        }
+    }
+
     fn reads(&self, _: StudentEpoch) -> Reads {
         self.reads.clone()
     }

@@ -44,6 +44,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "embeddings",
     cost: "the angles: the cube of the batch",
     weight: "1",
+    usual_weight: Some(1.0),
     tasks: IMAGES,
     limits: "",
     keys: Rkd::KEYS,

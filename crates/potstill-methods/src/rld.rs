@@ -10,7 +10,7 @@ use potstill_settings::settings;
 use potstill_tasks::{Rows, is_column, log_of_others, without_column};
 
 use crate::{
-    Group, MethodEntry, MethodError, PlanContext, StudentEpoch,
+    Group, MethodEntry, MethodError, PlanContext,
     entry::BUT_MULTI_LABEL,
     levels::is_dense,
     logits::{self, LogitLoss, divergences, log_softened, true_classes},
@@ -45,6 +45,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "logits and labels",
     cost: "none",
     weight: "1, with `beta = 8` at T = 4",
+    usual_weight: Some(1.0),
     tasks: BUT_MULTI_LABEL,
     limits: "of detectors two-stage ones alone",
     keys: Rld::KEYS,
@@ -73,8 +74,8 @@ impl LogitLoss for Rld {
         self.temperature.unwrap_or(4.0)
     }
 
-    fn factor(&self, epoch: StudentEpoch) -> f64 {
-        epoch.warm_up(self.ramp_epochs.unwrap_or_default())
+    fn ramp(&self) -> usize {
+        self.ramp_epochs.unwrap_or_default()
     }
 
     fn loss(&self, rows: &Rows, teacher: Tensor<2>) -> Result<Tensor<1>, MethodError> {

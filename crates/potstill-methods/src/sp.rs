@@ -37,6 +37,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "the last map",
     cost: "none",
     weight: "3000",
+    usual_weight: Some(3000.0),
     tasks: ALL,
     limits: "",
     keys: Sp::KEYS,

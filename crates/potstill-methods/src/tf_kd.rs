@@ -14,18 +14,18 @@ use potstill_settings::{choice, settings};
 use potstill_tasks::{Rows, is_column};
 
 use crate::{
-    Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, PlanContext, StepContext, StudentStep,
-    TargetNeed, TeacherUse,
-    entry::BUT_MULTI_LABEL,
+    Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, NetworkInfo, PlanContext, StepContext,
+    StudentStep, TargetNeed, TeacherUse,
+    entry::CROSS_ENTROPIES,
     levels::summed,
-    logits::{check_rows, cross_entropies, divergences, log_softened, true_classes},
+    logits::{check_stands_for_task, cross_entropies, divergences, log_softened, true_classes},
 };
 
 settings! {
     /// The options of Tf-KD in a recipe.
     struct Options {
         /// Who teaches.
-        variant: Option<Variant> = without "`self` where the recipe has a teacher, `virtual` where not" like "virtual",
+        variant: Option<Variant> = without "`self` where the recipe's teacher is built as the student is, `virtual` where not" like "virtual",
         /// The share of the divergence; the cross-entropy has the rest.
         alpha: f64 [at_least(0.0).at_most(1.0)] = default 0.95,
         /// T: how much the teacher is softened. The authors have 6 to 20 for the earlier copy, 10 to 40 for the virtual teacher.
@@ -72,8 +72,9 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "labels; logits of an earlier run of the same network, or nothing",
     cost: "none, or a pass of the earlier copy",
     weight: "1 with `task_weight = 0`",
-    tasks: BUT_MULTI_LABEL,
-    limits: "of detectors two-stage ones alone",
+    usual_weight: Some(1.0),
+    tasks: CROSS_ENTROPIES,
+    limits: "",
     keys: Options::KEYS,
     plan: |spec, context| Ok(Box::new(TfKd::plan(spec, context)?)),
 };
@@ -81,29 +82,59 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
 /// Tf-KD, planned.
 struct TfKd {
     variant: Variant,
+    /// Why nobody of the recipe teaches, if somebody could.
+    note: Option<&'static str>,
     temperature: f64,
     options: Options,
 }
 
+/// Who teaches: what the recipe says, or else its teacher if that is built as the student is; with a word where it is not.
+///
+/// # Errors
+/// No teacher, or one of other classes, for `self`; one that is another network.
+fn teacher(
+    variant: Option<Variant>,
+    spec: &MethodSpec,
+    context: &PlanContext,
+) -> Result<(Variant, Option<&'static str>), MethodError> {
+    let is_copy = |teacher: &NetworkInfo| teacher.is_built_as(&context.student);
+    match variant {
+        Some(Variant::Virtual) => Ok((Variant::Virtual, None)),
+        None if context.teachers.is_empty() => Ok((Variant::Virtual, None)),
+        None if !context.teachers.iter().all(is_copy) => Ok((Variant::Virtual, Some(ANOTHER))),
+        Some(Variant::Own) | None => {
+            context.teacher_of_same_rows(NAME)?;
+            // What a file was built as only its maker knows.
+            let others = context.teachers.iter().filter(|teacher| teacher.stem.is_some());
+            if let Some(other) = others.into_iter().find(|teacher| !is_copy(teacher)) {
+                let problem = format!(
+                    "has an earlier run of the student's own network for its teacher, and this one is another: {} parameters, the student \
+                     {}. Take `virtual`, or `kd`",
+                    other.probe.parameters, context.student.probe.parameters
+                );
+                return Err(spec.invalid_option("variant", problem).into());
+            }
+            Ok((Variant::Own, None))
+        }
+    }
+}
+
+/// The word where the recipe's teacher is not asked.
+const ANOTHER: &str = "the recipe's teacher is another network than the student, not an earlier copy of it: the virtual teacher is taken \
+                       (`variant = \"virtual\"`)";
+
 impl TfKd {
     fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
         let options: Options = spec.options()?;
-        check_rows(NAME, context)?;
-        let usual = if context.teachers.is_empty() {
-            Variant::Virtual
-        } else {
-            Variant::Own
-        };
-        let variant = options.variant.unwrap_or(usual);
+        check_stands_for_task(NAME, context)?;
+        let (variant, note) = teacher(options.variant, spec, context)?;
         let usual = match variant {
-            Variant::Own => {
-                context.teacher_of_same_rows(NAME)?;
-                20.0
-            }
+            Variant::Own => 20.0,
             Variant::Virtual => 40.0,
         };
         Ok(Self {
             variant,
+            note,
             temperature: options.temperature.unwrap_or(usual),
             options,
         })
@@ -159,6 +190,7 @@ impl Method for TfKd {
             targets: Some(TargetNeed::single_classes(
                 "the cross-entropy is part of its loss",
             )),
+            notes: self.note.map(str::to_owned).into_iter().collect(),
             ..MethodInfo::default()
         }
     }

@@ -37,6 +37,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "logits",
     cost: "none",
     weight: "by the pair: 45 at `exponent = 0.1` for VGG-13 to VGG-8",
+    usual_weight: None,
     tasks: BUT_MULTI_LABEL,
     limits: "of detectors two-stage ones alone",
     keys: Ttm::KEYS,

@@ -49,6 +49,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "labels and one map of the student; trains a linear layer",
     cost: "none",
     weight: "1",
+    usual_weight: Some(1.0),
     tasks: CLASSIFIERS,
     limits: "",
     keys: Options::KEYS,

@@ -48,6 +48,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "maps of all stages; trains three 1x1 convolutions and a variance for each",
     cost: "three 1x1 convolutions a map",
     weight: "1",
+    usual_weight: Some(1.0),
     tasks: ALL,
     limits: "",
     keys: Options::KEYS,
@@ -83,6 +84,11 @@ fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, Met
 /// The least variance.
 const LEAST: f64 = 1e-5;
 
+/// What the softplus function makes this positive number of, `ln(e^x - 1)`, without the exponential of a large one.
+fn before_softplus(value: f64) -> f64 {
+    value + (-(-value).exp_m1()).ln()
+}
+
 impl Guess {
     /// Of the student's channels to the teacher's, drawn as PyTorch does by default.
     fn new([inputs, outputs]: [usize; 2], variance: f64, scope: &Scope) -> Self {
@@ -92,7 +98,7 @@ impl Guess {
             Conv2d::uniform(config, 1.0, &scope.at("regressor").at(index))
         };
         Self {
-            log_scale: scope.constant([outputs], (variance - LEAST).exp_m1().ln()),
+            log_scale: scope.constant([outputs], before_softplus(variance - LEAST)),
             regressor: widths.into_iter().enumerate().map(conv).collect(),
         }
     }

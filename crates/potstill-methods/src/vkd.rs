@@ -40,6 +40,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "embeddings; trains an orthogonal linear layer",
     cost: "a few products of the layer with itself",
     weight: "1",
+    usual_weight: Some(1.0),
     tasks: IMAGES,
     limits: "",
     keys: Options::KEYS,

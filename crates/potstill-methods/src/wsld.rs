@@ -35,6 +35,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "logits and labels",
     cost: "none",
     weight: "2.25 at T = 4; for ImageNet 2.5 at T = 2",
+    usual_weight: Some(2.25),
     tasks: BUT_MULTI_LABEL,
     limits: "of detectors two-stage ones alone",
     keys: Wsld::KEYS,

@@ -45,8 +45,8 @@ fn check(case: &Case, method: &dyn Method) {
 
 fn check_all(kind: &str, keys: &[&str]) -> usize {
     let cases = cases(kind);
-    for case in &cases {
-        check(case, planned(kind, &case.lines(keys)).as_ref());
+    for case in cases.iter().flat_map(Case::in_both) {
+        check(&case, planned(kind, &case.lines(keys)).as_ref());
     }
     cases.len()
 }
@@ -97,10 +97,10 @@ fn refined_logits_are_the_recorded_ones() {
 #[test]
 fn standardised_logits_are_the_recorded_ones() {
     let cases = cases("ls");
-    for case in &cases {
+    for case in cases.iter().flat_map(Case::in_both) {
         let kind = case.option("on").as_str().unwrap();
         let lines = case.lines(&["temperature", "alpha", "beta"]) + "standardise = true";
-        check(case, planned(kind, &lines).as_ref());
+        check(&case, planned(kind, &lines).as_ref());
     }
     assert_eq!(cases.len(), 6);
 }
@@ -108,7 +108,7 @@ fn standardised_logits_are_the_recorded_ones() {
 #[test]
 fn learned_temperatures_are_the_recorded_ones() {
     let cases = cases("ctkd");
-    for case in &cases {
+    for case in cases.iter().flat_map(Case::in_both) {
         // Epochs at which the half cosine of so many has come to the recorded factor.
         let (epoch, ramp) = match case.option("lambda").as_f64().unwrap() {
             -1.0 => (LATE, 10),
@@ -412,6 +412,45 @@ fn an_earlier_copy_teaches_where_there_is_one() {
     );
     let message = refusal("kind = \"tf-kd\"\nvariant = \"self\"", &alone);
     assert!(message.contains("add a [teacher] table"), "{message}");
+    // Another network is no earlier copy.
+    let [student, teacher] = ["cifar_resnet8", "cifar_resnet14"].map(|name| network(name, 10, name));
+    let other = context(&student, Some(&teacher));
+    let info = plan("kind = \"tf-kd\"", &other).unwrap().info();
+    assert_eq!(info.teacher, TeacherUse::None);
+    assert!(
+        info.notes[0].contains("the virtual teacher is taken"),
+        "{:?}",
+        info.notes
+    );
+    let message = refusal("kind = \"tf-kd\"\nvariant = \"self\"", &other);
+    assert!(
+        message.contains("`methods.0.variant` has an earlier run"),
+        "{message}"
+    );
+}
+
+#[test]
+fn a_ramp_longer_than_the_training_is_told() {
+    let short = PlanContext {
+        epochs: 12,
+        ..ten_classes()
+    };
+    let notes = |entry: &str| plan(entry, &short).unwrap().info().notes.join("\n");
+    for kind in ["dkd", "rld", "review-kd"] {
+        let told = notes(&format!("kind = \"{kind}\""));
+        assert!(
+            told.contains("20 epochs is longer than the training, of 12")
+                && told.contains("`ramp_epochs = 1` here"),
+            "{kind}: {told}"
+        );
+        assert_eq!(
+            notes(&format!("kind = \"{kind}\"\nramp_epochs = 12")),
+            "",
+            "{kind}"
+        );
+    }
+    assert_eq!(notes("kind = \"ctkd\""), "");
+    assert!(notes("kind = \"ctkd\"\nramp_epochs = 13").contains("longer"));
 }
 
 #[test]

@@ -18,6 +18,7 @@ mod options;
 mod review_kd;
 mod review_kd_invariants;
 mod review_kd_plan;
+mod single_precision;
 mod tasks;
 mod tskd;
 mod tskd_forecaster;

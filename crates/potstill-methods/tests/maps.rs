@@ -54,8 +54,8 @@ fn fill(method: &mut dyn Method, case: &Case, name: impl Fn(&str) -> String + Co
 /// Runs every case of a method with these of its options; its parameters are called as `name` says for their paths. How many there are.
 fn check_all(kind: &str, keys: &[&str], tolerance: f64, name: impl Fn(&str) -> String + Copy) -> usize {
     let cases = cases(kind);
-    for case in &cases {
-        check(kind, case, &case.lines(keys), tolerance, name);
+    for case in cases.iter().flat_map(Case::in_both) {
+        check(kind, &case, &case.lines(keys), tolerance, name);
     }
     cases.len()
 }
@@ -108,11 +108,11 @@ fn relations_are_the_recorded_ones() {
 #[test]
 fn correlations_of_images_are_the_recorded_ones() {
     let cases = cases("cc");
-    for case in &cases {
+    for case in cases.iter().flat_map(Case::in_both) {
         let gaussian = case.option("variant") == "gaussian";
         let variant = if gaussian { "variant = \"gaussian\"\n" } else { "" };
         let lines = case.lines(&["dim", "gamma", "order"]) + variant;
-        check("cc", case, &lines, EXACT, |path| {
+        check("cc", &case, &lines, EXACT, |path| {
             let rest = path.trim_start_matches("levels.0.");
             let (network, parameter) = rest.split_once('.').unwrap();
             format!("embed_{network}.linear.{parameter}")
@@ -161,9 +161,9 @@ fn orthogonal_projections_are_the_recorded_ones() {
 #[test]
 fn channel_wise_divergences_are_the_recorded_ones() {
     let cases = cases("cwd");
-    for case in &cases {
+    for case in cases.iter().flat_map(Case::in_both) {
         let lines = case.lines(&["temperature"]) + "maps = \"features\"\n";
-        check("cwd", case, &lines, EXACT, unnamed);
+        check("cwd", &case, &lines, EXACT, unnamed);
     }
     assert_eq!(cases.len(), 3);
 }
@@ -176,14 +176,14 @@ fn correlations_of_maps_are_the_recorded_ones() {
 #[test]
 fn hints_are_the_recorded_ones() {
     let cases = cases("fitnet");
-    for case in &cases {
+    for case in cases.iter().flat_map(Case::in_both) {
         if case.option("regressor") == "none" {
             let student = case.input("student");
             let loss = hint_loss(student.map(), case.input("teacher").map());
             case.check(&loss, &[student], EXACT);
         } else {
             let name = |path: &str| path.trim_start_matches("levels.0.").into();
-            check("fitnet", case, &case.lines(&["regressor"]), EXACT, name);
+            check("fitnet", &case, &case.lines(&["regressor"]), EXACT, name);
         }
     }
     assert_eq!(cases.len(), 6);
@@ -192,7 +192,7 @@ fn hints_are_the_recorded_ones() {
 #[test]
 fn overhauled_features_are_the_recorded_ones() {
     let cases = cases("ofd");
-    for case in &cases {
+    for case in cases.iter().flat_map(Case::in_both) {
         let (student, teacher) = (case.inputs("student"), maps(&case.inputs("teacher")));
         let [ours, mut theirs] =
             [&maps(&student), &teacher].map(|maps| showing(&maps.iter().map(size_of).collect::<Vec<_>>()));
@@ -206,7 +206,7 @@ fn overhauled_features_are_the_recorded_ones() {
                 .replace("conv.", "0.")
                 .replace("norm.", "1.")
         };
-        fill(method.as_mut(), case, name);
+        fill(method.as_mut(), &case, name);
         let loss = loss_of_maps(method.as_ref(), &maps(&student), &teacher, PointSide::Pre);
         let tape = case.check(&loss, &student, EXACT);
         case.check_parameters(method.parts()[0].module, &tape, name, EXACT);
@@ -217,7 +217,7 @@ fn overhauled_features_are_the_recorded_ones() {
 #[test]
 fn self_distillation_is_the_recorded_one() {
     let cases = cases("uskd");
-    for case in &cases {
+    for case in cases.iter().flat_map(Case::in_both) {
         let (logits, embedding) = (case.input("student"), case.input("student_embedding"));
         let map = embedding.map();
         let entry = format!(
@@ -228,7 +228,7 @@ fn self_distillation_is_the_recorded_one() {
         let mut network = context(&showing(&[size_of(&map)]), None);
         network.student.probe.classes = classes;
         let mut method = plan(&entry, &network).unwrap();
-        fill(method.as_mut(), case, unnamed);
+        fill(method.as_mut(), &case, unnamed);
         let seen = NetworkOutput {
             outputs: Outputs::Logits(logits.rows()),
             ..of_maps(&[map], PointSide::Post)
@@ -265,13 +265,7 @@ fn check_modules(case: &Case, tape: &Gradients, modules: &[Called<'_>]) {
     let mut checked = 0;
     for (module, name) in modules {
         for (path, gradient) in numbers::gradients(*module, tape) {
-            let record = &recorded[&name(&path)];
-            potstill_testing::classics::assert_gradient(
-                &format!("{}, {path}", case.id()),
-                &gradient,
-                record,
-                EXACT,
-            );
+            case.check_gradient(&path, &gradient, &recorded[&name(&path)], EXACT);
             checked += 1;
         }
     }
@@ -281,10 +275,10 @@ fn check_modules(case: &Case, tape: &Gradients, modules: &[Called<'_>]) {
 #[test]
 fn masked_generation_is_the_recorded_one() {
     let cases = cases("mgd");
-    for case in &cases {
+    for case in cases.iter().flat_map(Case::in_both) {
         let (student, teacher) = (case.input("student"), case.input("teacher").map());
         let channels = [student.map().dims()[3], teacher.dims()[3]];
-        let conv = align(case, channels);
+        let conv = align(&case, channels);
         let mut generator = Generator::new(channels[1], &scope());
         let name = |path: &str| format!("generation.{}", path.replace("conv1", "0").replace("conv2", "2"));
         case.fill(&mut generator, name);
@@ -308,7 +302,7 @@ fn masked_generation_is_the_recorded_one() {
         if let Some(conv) = &conv {
             modules.push((conv, &of_align));
         }
-        check_modules(case, &tape, &modules);
+        check_modules(&case, &tape, &modules);
     }
     assert_eq!(cases.len(), 3);
 }
@@ -316,10 +310,10 @@ fn masked_generation_is_the_recorded_one() {
 #[test]
 fn focal_and_global_distillation_is_the_recorded_one() {
     let cases = cases("fgd");
-    for case in &cases {
+    for case in cases.iter().flat_map(Case::in_both) {
         let (student, teacher) = (case.input("student"), case.input("teacher").map());
         let channels = [student.map().dims()[3], teacher.dims()[3]];
-        let conv = align(case, channels);
+        let conv = align(&case, channels);
         let name = |network: char| {
             move |path: &str| match path.split_once('.').unwrap() {
                 ("mask", parameter) => format!("conv_mask_{network}.{parameter}"),
@@ -371,7 +365,7 @@ fn focal_and_global_distillation_is_the_recorded_one() {
             ("attention", &terms.attention),
             ("relation", &terms.relation),
         ] {
-            numbers::assert_near(key, &[number(term)], &[case.expected(key)], EXACT);
+            case.check_part(key, number(term), EXACT);
         }
         let loss = terms.weighted(&FgdWeights {
             objects: option("alpha"),
@@ -386,7 +380,7 @@ fn focal_and_global_distillation_is_the_recorded_one() {
         if let Some(conv) = &conv {
             modules.push((conv, &of_align));
         }
-        check_modules(case, &tape, &modules);
+        check_modules(&case, &tape, &modules);
     }
     assert_eq!(cases.len(), 2);
 }

@@ -45,6 +45,18 @@ fn what_cannot_be_compared_is_refused_with_the_reason() {
         let message = refusal(&format!("kind = \"{kind}\""), &dense);
         assert!(message.contains("take `sp`"), "{message}");
     }
+    // Behind the activation nothing is below 0.
+    let behind = |student: &str, teacher: &str| {
+        let points = format!("student_points = [\"{student}\"]\nteacher_points = [\"{teacher}\"]");
+        refusal(&format!("kind = \"ofd\"\n{points}"), &both("cifar_resnet8"))
+    };
+    let message = behind("layer1.0:pre", "layer1.0");
+    assert!(
+        message.contains("`layer1.0` of the teacher lies behind one: name `layer1.0:pre`"),
+        "{message}"
+    );
+    let message = behind("layer2.0", "layer2.0:pre");
+    assert!(message.contains("of the student"), "{message}");
     // A convolution is no batch norm.
     let point = "kind = \"ofd\"\nstudent_points = [\"layer1.0:pre\"]\nteacher_points = [\"conv1\"]";
     let message = refusal(point, &both("cifar_resnet8"));
@@ -133,4 +145,32 @@ fn a_projection_stays_orthogonal_after_a_step() {
             .sum()
     };
     assert!((product(0, 0) - 1.0).abs() < 1e-4 && product(0, 1).abs() < 1e-4);
+}
+
+#[test]
+fn the_batch_norm_of_a_point_is_the_last_layer_before_it() {
+    let serves = |name: &str, point: &str| {
+        let [student, teacher] = ["student", "teacher"].map(|owner| network(name, 10, owner));
+        let entry = format!("kind = \"ofd\"\nstudent_points = [\"{point}\"]\nteacher_points = [\"{point}\"]");
+        plan(&entry, &context(&student, Some(&teacher))).map_err(|error| error.to_string())
+    };
+    // The block ends in a norm, and so does its shortcut, which does not count wherever it stands.
+    assert!(serves("cifar_resnet8x4", "layer2.0:pre").is_ok());
+    // Blocks of wide networks have their norms before their convolutions: the last layer is none.
+    let refused = serves("cifar_wrn_16_2", "block1.layer.0").err().unwrap();
+    assert!(refused.contains("there is none"), "{refused}");
+}
+
+#[test]
+fn stages_that_are_not_compared_are_told() {
+    let notes = |student: &str, teacher: &str| {
+        let [student, teacher] = [student, teacher].map(|name| network(name, 10, name));
+        let method = plan("kind = \"at\"", &context(&student, Some(&teacher))).unwrap();
+        method.info().notes.join("\n")
+    };
+    assert_eq!(
+        notes("cifar_resnet8", "cifar_vgg8"),
+        "the student has 3 maps, the teacher 4; compared are layer1.0 with block2, layer2.0 with block3, layer3.0 with block4"
+    );
+    assert_eq!(notes("cifar_resnet8", "cifar_resnet14"), "");
 }

@@ -59,7 +59,10 @@ fn serves(entry: &str, context: &PlanContext) -> Result<bool, MethodError> {
     let method: Box<dyn Method> = match plan(entry, context) {
         // What the task's networks say is not what the method compares.
         Err(
-            MethodError::SeveralClasses(_) | MethodError::NoEmbedding { .. } | MethodError::NoNorm { .. },
+            MethodError::SeveralClasses(_)
+            | MethodError::StandsForTask { .. }
+            | MethodError::NoEmbedding { .. }
+            | MethodError::NoNorm { .. },
         ) => return Ok(false),
         planned => planned?,
     };
@@ -147,4 +150,22 @@ fn detectors_whose_losses_cannot_be_turned_round_are_refused_by_tst() {
         [names(&reads.student), names(&reads.teacher)],
         [own, own].map(|side| side.map(String::from).to_vec())
     );
+}
+
+#[test]
+fn a_detector_has_more_to_learn_than_a_cross_entropy() {
+    let [two_stages, one_stage] =
+        ["fasterrcnn_cifar_resnet8", "fcos_cifar_resnet8"].map(|name| pair(TaskKind::Detection, name, name));
+    for (kind, context) in [
+        ("label-smoothing", &two_stages),
+        ("tf-kd", &two_stages),
+        ("tf-kd", &one_stage),
+    ] {
+        let message = refusal(&format!("kind = \"{kind}\""), context);
+        assert!(
+            message.contains("proposals and boxes would learn nothing") && message.contains("take `kd`")
+                || message.contains("Take `kd`"),
+            "{message}"
+        );
+    }
 }

@@ -7,7 +7,7 @@ use std::ops::RangeInclusive;
 
 use burn::{
     module::Module,
-    tensor::{Device, Gradients, Int, Tensor, TensorData},
+    tensor::{DType, Device, Gradients, Int, Tensor, TensorData},
 };
 use potstill_methods::{LossTerm, Method, NetworkOutput, TeacherOutput};
 use potstill_models::{Model, Network, NetworkDescription, Outputs, StageEnd};
@@ -24,6 +24,12 @@ use crate::{
 pub const EXACT: f64 = 1e-9;
 /// What counts as 0 in the records.
 const FLOOR: f64 = 1e-12;
+/// Of losses that are computed in single precision, by the specification.
+const SINGLE: f64 = 2e-5;
+/// Of their gradients, beside the gradient's norm.
+const SINGLE_GRADIENT: f64 = 2e-4;
+/// What counts as 0 there, beside a loss of 1 or more.
+const SINGLE_FLOOR: f64 = 1e-6;
 /// How large a gradient may be where the original's is infinite or a million times too large.
 const BOUNDED: f64 = 1e4;
 
@@ -31,15 +37,32 @@ const BOUNDED: f64 = 1e4;
 #[derive(Debug, Clone)]
 pub struct Case {
     json: Value,
+    /// In which it is computed.
+    dtype: DType,
 }
 
-/// The recorded cases of a method.
+/// What a case may differ by from its record.
+#[derive(Debug, Clone, Copy)]
+struct Room {
+    /// Of a loss, beside it.
+    loss: f64,
+    /// Of a gradient, beside its norm.
+    gradient: f64,
+    /// What counts as 0.
+    floor: f64,
+}
+
+/// The recorded cases of a method, in double precision.
 pub fn cases(method: &str) -> Vec<Case> {
     let file = recorded(&format!(
         "potstill-methods/tests/reference/classics/{method}.json"
     ));
     let cases = file["cases"].as_array().unwrap();
-    cases.iter().map(|json| Case { json: json.clone() }).collect()
+    let case = |json: &Value| Case {
+        json: json.clone(),
+        dtype: DType::F64,
+    };
+    cases.iter().map(case).collect()
 }
 
 /// A recorded tensor: its numbers, flat, and its shape.
@@ -103,6 +126,39 @@ fn shape(record: &Value) -> Vec<usize> {
 }
 
 impl Case {
+    /// The case itself and the same in single precision, in which runs compute.
+    pub fn in_both(&self) -> [Self; 2] {
+        [
+            self.clone(),
+            Self {
+                dtype: DType::F32,
+                ..self.clone()
+            },
+        ]
+    }
+
+    /// What it may differ by, if `tolerance` is that of double precision.
+    fn room(&self, tolerance: f64) -> Room {
+        if self.dtype == DType::F64 {
+            return Room {
+                loss: tolerance,
+                gradient: tolerance,
+                floor: FLOOR,
+            };
+        }
+        let loss = self.json["expected"]["loss"].as_f64().unwrap_or_default().abs();
+        Room {
+            loss: SINGLE,
+            gradient: SINGLE_GRADIENT,
+            floor: SINGLE_FLOOR * loss.max(1.0),
+        }
+    }
+
+    /// What is said of it when it fails.
+    fn called(&self) -> String {
+        format!("{} in {:?}", self.id(), self.dtype)
+    }
+
     /// Its name.
     pub fn id(&self) -> &str {
         self.json["id"].as_str().unwrap()
@@ -136,7 +192,7 @@ impl Case {
     pub fn input(&self, name: &str) -> Input {
         let record = &self.json["inputs"][name];
         let numbers = filled(record);
-        let leaf = tensor([numbers.len()], |i| numbers[i]);
+        let leaf = tensor([numbers.len()], |i| numbers[i]).cast(self.dtype);
         Input {
             leaf: if name.starts_with("student") {
                 leaf.autodiff().require_grad()
@@ -172,10 +228,10 @@ impl Case {
         Tensor::from_data(TensorData::new(labels, [count]), &Device::flex())
     }
 
-    /// Gives a module the recorded values of its parameters, each under the name that `name` says for its path; it is in double precision from then on.
+    /// Gives a module the recorded values of its parameters, each under the name that `name` says for its path; it is in the precision of the case from then on.
     pub fn fill(&self, module: &mut dyn Parameters, name: impl Fn(&str) -> String) {
         let parameters = &self.json["parameters"];
-        numbers::fill(module, |entry, i| {
+        numbers::fill_in(module, self.dtype, |entry, i| {
             let record = &parameters[name(&entry.path)];
             // Numbers are asked for one by one, and the cases are small.
             (!record.is_null()).then(|| filled(record)[i])
@@ -190,23 +246,44 @@ impl Case {
         let is_nan = self.json["expected"]["loss"] == "nan";
         let wanted = if is_nan { 0.0 } else { self.expected("loss") };
         let found = number(loss);
-        let near = (found - wanted).abs() <= tolerance * wanted.abs() + FLOOR;
-        assert!(near, "{}: {found} is not {wanted}", self.id());
+        let room = self.room(tolerance);
+        let near = (found - wanted).abs() <= room.loss * wanted.abs() + room.floor;
+        assert!(near, "{}: {found} is not {wanted}", self.called());
         let tape = loss.backward();
         for input in inputs.iter().filter(|input| input.name.starts_with("student")) {
             let gradient = input.leaf.grad(&tape);
             let gradient = gradient.map_or_else(|| vec![0.0; input.leaf.dims()[0]], |found| values(&found));
-            let what = format!("{}, {}", self.id(), input.name);
             if is_nan || self.json["compare"] == "loss" {
                 assert!(
                     gradient.iter().all(|value| value.abs() < BOUNDED),
-                    "{what}: {gradient:?}"
+                    "{}, {}: {gradient:?}",
+                    self.called(),
+                    input.name
                 );
             } else {
-                assert_gradient(&what, &gradient, &self.json["gradients"][&input.name], tolerance);
+                let record = &self.json["gradients"][&input.name];
+                self.check_gradient(&input.name, &gradient, record, tolerance);
             }
         }
         tape
+    }
+
+    /// Fails if one gradient is not the recorded one.
+    #[track_caller]
+    pub fn check_gradient(&self, name: &str, found: &[f64], record: &Value, tolerance: f64) {
+        let what = format!("{}, {name}", self.called());
+        assert_gradient_in(&what, found, record, self.room(tolerance));
+    }
+
+    /// Fails if another number of the case is not the recorded one under this name.
+    #[track_caller]
+    pub fn check_part(&self, name: &str, found: f64, tolerance: f64) {
+        let (wanted, room) = (self.expected(name), self.room(tolerance));
+        assert!(
+            (found - wanted).abs() <= room.loss * wanted.abs() + room.floor,
+            "{}, {name}: {found} is not {wanted}",
+            self.called()
+        );
     }
 
     /// Fails if the gradients of a module's parameters are not the recorded ones, under the names that `name` says for their paths.
@@ -222,7 +299,7 @@ impl Case {
         let mut checked = 0;
         for (path, gradient) in numbers::gradients(module, tape) {
             if let Some(record) = recorded.get(&name(&path)) {
-                assert_gradient(&format!("{}, {path}", self.id()), &gradient, record, tolerance);
+                self.check_gradient(&path, &gradient, record, tolerance);
                 checked += 1;
             }
         }
@@ -230,29 +307,41 @@ impl Case {
     }
 }
 
-/// Fails if a gradient has another sum, norm or entries than recorded.
+/// Fails if a gradient in double precision has another sum, norm or entries than recorded.
 #[track_caller]
 pub fn assert_gradient(what: &str, found: &[f64], record: &Value, tolerance: f64) {
+    let room = Room {
+        loss: tolerance,
+        gradient: tolerance,
+        floor: FLOOR,
+    };
+    assert_gradient_in(what, found, record, room);
+}
+
+#[track_caller]
+fn assert_gradient_in(what: &str, found: &[f64], record: &Value, room: Room) {
+    let tolerance = room.gradient;
     assert_eq!(found.len(), shape(record).iter().product::<usize>(), "{what}");
     let norm = record["l2"].as_f64().unwrap();
-    let near = |name: &str, found: f64, wanted: f64, room: f64| {
+    let near = |name: &str, found: f64, wanted: f64, terms: f64| {
+        let allowed = (tolerance * norm + room.floor) * terms;
         assert!(
-            (found - wanted).abs() <= room + FLOOR,
+            (found - wanted).abs() <= allowed,
             "{what}, {name}: {found} is not {wanted}"
         );
     };
     let squares: f64 = found.iter().map(|value| value * value).sum();
-    near("norm", squares.sqrt(), norm, tolerance * norm);
-    let sum = record["sum"].as_f64().unwrap();
+    let several = (found.len() as f64).sqrt();
+    near("norm", squares.sqrt(), norm, 1.0);
     near(
         "sum",
         found.iter().sum(),
-        sum,
-        tolerance * norm * (found.len() as f64).sqrt(),
+        record["sum"].as_f64().unwrap(),
+        several,
     );
     for entry in record["entries"].as_array().unwrap() {
         let (index, wanted) = (entry[0].as_u64().unwrap() as usize, entry[1].as_f64().unwrap());
-        near(&format!("number {index}"), found[index], wanted, tolerance * norm);
+        near(&format!("number {index}"), found[index], wanted, 1.0);
     }
 }
 

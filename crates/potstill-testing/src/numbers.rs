@@ -77,11 +77,16 @@ pub fn scope() -> Scope {
 
 /// Takes a module to double precision, with the values of `formula(entry, flat index)` where it gives some.
 pub fn fill(module: &mut dyn Parameters, formula: impl Fn(&Entry, usize) -> Option<f64>) {
+    fill_in(module, DType::F64, formula);
+}
+
+/// The same in another precision.
+pub fn fill_in(module: &mut dyn Parameters, dtype: DType, formula: impl Fn(&Entry, usize) -> Option<f64>) {
     module.rewrite(&mut |entry, present| {
         let filled: Option<Vec<f64>> = (0..present.dims()[0]).map(|i| formula(entry, i)).collect();
         Some(match filled {
-            Some(values) => tensor([values.len()], |i| values[i]),
-            None => present.cast(DType::F64),
+            Some(values) => tensor([values.len()], |i| values[i]).cast(dtype),
+            None => present.cast(dtype),
         })
     });
 }

@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 
 use crate::{
     commands::{
-        list::{describe_dataset, describe_method, describe_model},
+        list::{describe_dataset, describe_method, describe_model, tasks},
         print, print_json,
     },
     failure::Failure,
@@ -145,8 +145,7 @@ impl Meaning {
                     .iter()
                     .map(|entry| indented(&entry.to_string()))
                     .collect();
-                let head = format!("{}, a method: {}\n  {}\n", entry.name, entry.about, entry.source);
-                format!("{head}\n  Options\n\n{}", options.join("\n"))
+                format!("{}\n  Options\n\n{}", facts(entry), options.join("\n"))
             }
             Self::Model(entry) => {
                 let [height, width] = entry.input;
@@ -169,6 +168,25 @@ impl Meaning {
             ),
         }
     }
+}
+
+/// What the lists say of a method, a line for each.
+fn facts(entry: &MethodEntry) -> String {
+    let MethodEntry {
+        name,
+        about,
+        paper,
+        source,
+        needs,
+        cost,
+        weight,
+        ..
+    } = entry;
+    let tasks = tasks(entry);
+    format!(
+        "{name}, a method: {about}\n  {paper}\n  {source}\n  Needs         {needs}\n  Costs         {cost}\n  Usual weight  {weight}\n  Tasks         \
+         {tasks}\n"
+    )
 }
 
 fn indented(text: &str) -> String {

@@ -117,6 +117,7 @@ pub(super) fn describe_method(entry: &MethodEntry) -> Value {
         "needs": entry.needs,
         "cost": entry.cost,
         "weight": entry.weight,
+        "usual_weight": entry.usual_weight,
         "tasks": entry.tasks,
         "limits": entry.limits,
     })
@@ -126,16 +127,12 @@ pub(super) fn describe_method(entry: &MethodEntry) -> Value {
 fn in_groups(methods: &[MethodEntry]) -> String {
     let width = methods.iter().map(|entry| entry.name.len()).max().unwrap_or(0);
     let lines = |entry: &MethodEntry| {
-        let tasks: Vec<_> = entry.tasks.iter().map(TaskKind::to_string).collect();
-        let limits = match entry.limits {
-            "" => String::new(),
-            limits => format!(" ({limits})"),
-        };
         [
             format!("{:<width$}  {}", entry.name, entry.about),
             format!("{:width$}  {} ({})", "", entry.source, entry.paper),
             format!("{:width$}  needs {}; costs {}", "", entry.needs, entry.cost),
-            format!("{:width$}  {}{limits}", "", tasks.join(", ")),
+            format!("{:width$}  usual weight {}", "", entry.weight),
+            format!("{:width$}  {}", "", tasks(entry)),
         ]
         .map(|line| format!("  {line}\n"))
         .concat()
@@ -150,6 +147,16 @@ fn in_groups(methods: &[MethodEntry]) -> String {
         )
     });
     groups.collect::<Vec<_>>().join("\n")
+}
+
+/// The tasks that a method serves, and what it does not do on them.
+pub(super) fn tasks(entry: &MethodEntry) -> String {
+    let tasks: Vec<_> = entry.tasks.iter().map(TaskKind::to_string).collect();
+    let limits = match entry.limits {
+        "" => String::new(),
+        limits => format!(" ({limits})"),
+    };
+    format!("{}{limits}", tasks.join(", "))
 }
 
 fn datasets() -> Vec<Value> {

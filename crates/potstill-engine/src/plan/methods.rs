@@ -127,7 +127,11 @@ impl Ground<'_> {
             teachers,
             make,
         } = parts;
-        let teachers = self.teachers_of(&id, &teachers)?;
+        // Which of several teachers is meant has to be said, but by a method that has none.
+        let (teachers, unsaid) = match self.teachers_of(&id, &teachers)? {
+            Meant::These(teachers) => (teachers, None),
+            Meant::OneOf(all, problem) => (all, Some(problem)),
+        };
         let facts = teachers.iter().map(|teacher| &self.teachers[teacher.index].facts);
         let context = PlanContext {
             id: id.clone(),
@@ -141,11 +145,17 @@ impl Ground<'_> {
             device: self.device.clone(),
             seed: self.seed,
         };
-        let method = make(&context)?;
+        let method = match (make(&context), unsaid) {
+            (Ok(method), Some(problem)) if has_teacher(&method.info()) => return Err(problem),
+            // Options are wrong whoever teaches; that a teacher does not fit means nothing before it is named.
+            (Err(error @ MethodError::Options(_)), _) | (Err(error), None) => return Err(error.into()),
+            (Err(_), Some(problem)) => return Err(problem),
+            (Ok(method), _) => method,
+        };
         let info = method.info();
         self.check_targets(&id, &info)?;
         let teachers = match (info.teacher, teachers.len()) {
-            (TeacherUse::None, _) if info.rounds.is_empty() => Vec::new(),
+            _ if !has_teacher(&info) => Vec::new(),
             (_, 0) => return Err(MethodError::NoTeacher(id).into()),
             (TeacherUse::OneOrMean, _) | (_, 1) => teachers,
             (_, several) => {
@@ -191,22 +201,24 @@ impl Ground<'_> {
     }
 
     /// The teachers of an entry: those that it names, or the only one.
-    fn teachers_of(&self, id: &str, named: &[(String, f64)]) -> Result<Vec<TeacherRef>, EngineError> {
+    fn teachers_of(&self, id: &str, named: &[(String, f64)]) -> Result<Meant, EngineError> {
         let names = || self.teachers.iter().map(|teacher| teacher.facts.name.as_str());
-        let refused = |problem: String| {
+        let problem = |problem: String| {
             let names: Vec<_> = names().map(|name| format!("`{name}`")).collect();
             let reason = format!("`{id}` {problem}; there are {}", names.join(", "));
-            Err(EngineError::invalid_plan("methods.teacher", reason))
+            EngineError::invalid_plan("methods.teacher", reason)
         };
+        let refused = |told: String| Err(problem(told));
         if named.is_empty() {
-            return match self.teachers.len() {
-                0 => Ok(Vec::new()),
-                1 => Ok(vec![TeacherRef {
-                    index: 0,
-                    weight: 1.0,
-                }]),
-                _ => refused("has to say which teacher it learns from (`teacher = \"...\"`)".into()),
-            };
+            let all = (0..self.teachers.len()).map(|index| TeacherRef { index, weight: 1.0 });
+            let all: Vec<_> = all.collect();
+            return Ok(match all.len() {
+                0 | 1 => Meant::These(all),
+                _ => Meant::OneOf(
+                    all,
+                    problem("has to say which teacher it learns from (`teacher = \"...\"`)".into()),
+                ),
+            });
         }
         let mut teachers = Vec::with_capacity(named.len());
         for (name, weight) in named {
@@ -222,6 +234,19 @@ impl Ground<'_> {
         if !(total.is_finite() && total > 0.0 && teachers.iter().all(|teacher| teacher.weight >= 0.0)) {
             return refused("has weights of its teachers whose sum is not positive".into());
         }
-        Ok(teachers)
+        Ok(Meant::These(teachers))
     }
+}
+
+/// The teachers of an entry.
+enum Meant {
+    /// Those that it names, the only one, or none.
+    These(Vec<TeacherRef>),
+    /// One of several, and the refusal of a method that has to say which.
+    OneOf(Vec<TeacherRef>, EngineError),
+}
+
+/// Whether a method learns from a teacher, or lets an augmentation learn through it.
+fn has_teacher(info: &MethodInfo) -> bool {
+    info.teacher != TeacherUse::None || !info.rounds.is_empty()
 }

@@ -9,6 +9,7 @@ mod class_weights;
 pub(crate) mod data;
 pub(crate) mod methods;
 pub(crate) mod networks;
+mod notes;
 pub(crate) mod open_options;
 pub(crate) mod parts;
 pub(crate) mod phases;
@@ -132,6 +133,7 @@ impl Plan {
                 .iter()
                 .map(|planned| MethodFacts::of(planned, &facts))
                 .collect(),
+            method_notes: notes::of_methods(&methods, recipe.as_ref()),
             teachers: facts,
             settings,
             recipe,

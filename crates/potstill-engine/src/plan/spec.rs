@@ -41,6 +41,8 @@ pub struct RunSpec {
     pub teachers: Vec<TeacherFacts>,
     /// What is known about each method.
     pub methods: Vec<MethodFacts>,
+    /// What has to be said of the methods before the first step, in a line each.
+    pub method_notes: Vec<String>,
     /// The phases.
     pub phases: Vec<Phase>,
     /// All epochs of the run: the student's, and the rounds of augmentations between them.
@@ -63,10 +65,11 @@ pub struct MethodFacts {
 }
 
 impl RunSpec {
-    /// What has to be said about the networks before the first step, in a line each.
+    /// What has to be said about the networks and the methods before the first step, in a line each.
     pub fn notes(&self) -> Vec<String> {
         let teachers = self.teachers.iter().flat_map(|teacher| &teacher.network.notes);
-        self.student.notes.iter().chain(teachers).cloned().collect()
+        let networks = self.student.notes.iter().chain(teachers);
+        networks.chain(&self.method_notes).cloned().collect()
     }
 
     /// Epochs of the student's training.

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use potstill_data::{Dataset, TargetKind};
-use potstill_methods::{NetworkInfo, PlannedMethod, StudentEpoch, TeacherUpdate};
+use potstill_methods::{NetworkInfo, PlannedMethod, StudentEpoch, TeacherUpdate, TeacherUse};
 use potstill_models::{
     FrozenModel, GraphWeights, HeadWeights, Model, OnnxModel, OnnxOutputs, OutputKind, weights::Asked,
 };
@@ -300,7 +300,25 @@ impl PlannedTeacher {
             }
             self.facts.update = self.facts.update.max(update);
         }
+        self.check_still(index, methods)?;
         self.check_weights(index, methods)
+    }
+
+    /// Whether nobody trains a teacher whose weights a method has read.
+    fn check_still(&self, index: usize, methods: &[PlannedMethod]) -> Result<(), EngineError> {
+        let is_still = |planned: &&PlannedMethod| {
+            planned.learns_from(index) && planned.method.info().teacher == TeacherUse::Still
+        };
+        match methods.iter().find(is_still) {
+            Some(still) if self.facts.update != TeacherUpdate::Frozen => {
+                let reason = format!(
+                    "`{}` reads the weights of its teacher once, before the first step, and another method trains it: name a teacher of its own",
+                    still.id
+                );
+                Err(EngineError::invalid_plan("methods", reason))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Makes a network of ours out of an ONNX file, for a method that wants gradients through it.

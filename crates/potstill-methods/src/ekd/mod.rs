@@ -52,6 +52,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "maps of blocks and labels; trains the teacher and guided modules",
     cost: "the teacher trains too",
     weight: "1",
+    usual_weight: Some(1.0),
     tasks: BUT_MULTI_LABEL,
     limits: "on dense tasks an extension",
     keys: Ekd::KEYS,

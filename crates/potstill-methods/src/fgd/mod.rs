@@ -75,6 +75,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "maps of a pyramid and boxes; trains context blocks",
     cost: "two context blocks a level",
     weight: "1: its terms have the published sizes",
+    usual_weight: Some(1.0),
     tasks: DETECTORS,
     limits: "",
     keys: Options::KEYS,

@@ -55,6 +55,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "one map of each, or those of a pyramid; trains a regressor",
     cost: "one convolution a map",
     weight: "100",
+    usual_weight: Some(100.0),
     tasks: ALL,
     limits: "",
     keys: Options::KEYS,

@@ -10,7 +10,7 @@ use potstill_ops::Pass;
 use potstill_recipe::MethodSpec;
 use potstill_settings::{choice, settings};
 
-use self::vectors::{Vectors, followed, leading};
+use self::vectors::{Leading, followed};
 use crate::{
     Group, Method, MethodEntry, MethodError, PlanContext, StepContext,
     entry::ALL,
@@ -50,8 +50,9 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     year: 2018,
     source: "Lee, Kim, Song 2018, arXiv 1807.06819",
     needs: "maps of all stages, of equal widths",
-    cost: "a decomposition of every map of every image, on the processor",
+    cost: "a decomposition of every map of every image, on the processor: the cube of its places or channels, whichever are fewer",
     weight: "1",
+    usual_weight: Some(1.0),
     tasks: ALL,
     limits: "networks of equal widths",
     keys: KdSvd::KEYS,
@@ -97,8 +98,8 @@ impl MapLoss for KdSvd {
     fn loss(&self, maps: Vec<Pair>, _: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Tensor<1>, MethodError> {
         let images = maps.first().map_or(1, |[ours, _]| ours.dims()[0].max(1)) as f64;
         let vectors = maps.into_iter().map(|[ours, theirs]| {
-            let theirs = leading(&Vectors::of(&self.matrices(theirs)));
-            [followed(self.matrices(ours), &theirs), theirs]
+            let theirs = Leading::of(&self.matrices(theirs));
+            [followed(self.matrices(ours), &theirs), theirs.vectors]
         });
         let vectors: Vec<_> = vectors.collect();
         summed(vectors.windows(2).map(|pair| {

@@ -93,6 +93,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "the teacher's features of all training images, and labels",
     cost: "a pass of the teacher before the first step; layers that stay in the student",
     weight: "1",
+    usual_weight: Some(1.0),
     tasks: ALL,
     limits: "variant 1 alone for multi-label and detectors; on dense tasks an extension",
     keys: LetKd::KEYS,

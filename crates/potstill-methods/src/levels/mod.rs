@@ -38,7 +38,11 @@ pub(crate) struct Level {
 
 /// The levels of a method, shallow to deep.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Levels(Vec<Level>);
+pub(crate) struct Levels {
+    levels: Vec<Level>,
+    /// How many usual points the student and the teacher have, where one has more than the other.
+    unequal: Option<[usize; 2]>,
+}
 
 /// The points that the options of a method name, student and teacher; empty lists for the usual ones.
 #[derive(Debug, Clone, Copy)]
@@ -103,16 +107,15 @@ impl Levels {
                 task: context.task,
             });
         }
-        let choose = |named: &[String], info: &NetworkInfo| match named {
-            [] => Ok(usual.points(info, context.task)),
-            named => points_named(named, method),
-        };
-        let student = choose(named.student, &context.student)?;
-        let theirs = choose(named.teacher, teacher)?;
-        for (points, network, option) in [
-            (&student, "student", "student_points"),
-            (&theirs, "teacher", "teacher_points"),
-        ] {
+        let sides = [
+            (&context.student, named.student, "student", "student_points"),
+            (teacher, named.teacher, "teacher", "teacher_points"),
+        ];
+        let side = |(info, names, network, option): (&NetworkInfo, &[String], _, _)| {
+            let points = match names {
+                [] => usual.points(info, context.task),
+                names => points_named(names, method)?,
+            };
             if points.is_empty() {
                 return Err(MethodError::NoStages {
                     method,
@@ -120,27 +123,13 @@ impl Levels {
                     option,
                 });
             }
-        }
-        let student = context.student.sized(&student, method, "student")?;
-        let theirs = teacher.sized(&theirs, method, "teacher")?;
-        let is_usual = named.student.is_empty() && named.teacher.is_empty();
-        let is_one = student.len() == 1 && theirs.len() == 1;
-        let pairs = if is_usual && is_pyramid(context.task) && !is_one {
-            by_size(method, context.image, &student, &theirs)?
-        } else if student.len() == theirs.len() || is_usual {
-            // Networks with other numbers of stages are compared from the deepest on.
-            let common = student.len().min(theirs.len());
-            let from = [student.len(), theirs.len()].map(|all| all - common);
-            (0..common)
-                .map(|level| from.map(|skipped| skipped + level))
-                .collect()
-        } else {
-            return Err(MethodError::Unpaired {
-                method,
-                student: student.len(),
-                teacher: theirs.len(),
-            });
+            info.sized(&points, method, network)
         };
+        let [student, theirs] = sides.map(side);
+        let (student, theirs) = (student?, theirs?);
+        let is_usual = named.student.is_empty() && named.teacher.is_empty();
+        let pairs = paired(method, context, &student, &theirs, is_usual)?;
+        let counts = [student.len(), theirs.len()];
         let levels = pairs.into_iter().map(|[s, t]| {
             let ((student, ours), (teacher, theirs)) = (student[s].clone(), theirs[t].clone());
             Level {
@@ -150,12 +139,29 @@ impl Levels {
                 sizes: [ours, theirs].map(|[h, w, _]| [h, w]),
             }
         });
-        Ok(Self(levels.collect()))
+        Ok(Self {
+            levels: levels.collect(),
+            unequal: (counts[0] != counts[1]).then_some(counts),
+        })
+    }
+
+    /// What has to be said of them before the first step: which of them are not compared.
+    pub fn notes(&self) -> Vec<String> {
+        let note = |[student, teacher]: [usize; 2]| {
+            let compared = self
+                .iter()
+                .map(|level| format!("{} with {}", level.student, level.teacher));
+            format!(
+                "the student has {student} maps, the teacher {teacher}; compared are {}",
+                compared.collect::<Vec<_>>().join(", ")
+            )
+        };
+        self.unequal.map(note).into_iter().collect()
     }
 
     /// Every level, shallow to deep.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &Level> {
-        self.0.iter()
+        self.levels.iter()
     }
 
     /// The points.
@@ -179,6 +185,32 @@ impl Levels {
         };
         self.iter().map(pair).collect()
     }
+}
+
+/// Which point of the student stands beside which of the teacher's, shallow to deep: those of pyramids by the size of their maps, others in their order; if they are
+/// the usual ones and one network has more, from the deepest on.
+fn paired(
+    method: &'static str,
+    context: &PlanContext,
+    student: &[(Point, [usize; 3])],
+    teacher: &[(Point, [usize; 3])],
+    is_usual: bool,
+) -> Result<Vec<[usize; 2]>, MethodError> {
+    let counts = [student.len(), teacher.len()];
+    if is_usual && is_pyramid(context.task) && counts != [1, 1] {
+        return by_size(method, context.image, student, teacher);
+    }
+    if counts[0] != counts[1] && !is_usual {
+        let [student, teacher] = counts;
+        return Err(MethodError::Unpaired {
+            method,
+            student,
+            teacher,
+        });
+    }
+    let common = counts[0].min(counts[1]);
+    let pair = |level: usize| counts.map(|all| all - common + level);
+    Ok((0..common).map(pair).collect())
 }
 
 /// A map at the size of another, which it is compared with; bilinear where they differ.

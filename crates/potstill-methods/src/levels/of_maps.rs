@@ -9,7 +9,7 @@ use potstill_ops::{Parameters, Pass, global_avg_pool};
 use super::{Levels, summed};
 use crate::{
     Event, LossTerm, Method, MethodError, MethodInfo, Moment, Part, Reads, StepContext, StudentEpoch,
-    TargetNeed, TeacherLook, at_the_smaller_size,
+    TargetNeed, TeacherLook, TeacherUse, at_the_smaller_size,
 };
 
 /// The maps of a level, `[N, H, W, C]`: the student's, and the teacher's beside it.
@@ -31,6 +31,16 @@ pub(crate) trait MapLoss: Send {
     /// What it needs of the targets.
     fn targets(&self) -> Option<TargetNeed> {
         None
+    }
+
+    /// What it needs of the teacher.
+    fn teacher(&self) -> TeacherUse {
+        TeacherUse::One
+    }
+
+    /// What has to be said of it before the first step.
+    fn notes(&self) -> Vec<String> {
+        Vec::new()
     }
 
     /// What trains beside the student.
@@ -65,7 +75,9 @@ impl<L: MapLoss + 'static> OfMaps<L> {
 impl<L: MapLoss> Method for OfMaps<L> {
     fn info(&self) -> MethodInfo {
         MethodInfo {
+            teacher: self.loss.teacher(),
             targets: self.loss.targets(),
+            notes: [self.levels.notes(), self.loss.notes()].concat(),
             ..MethodInfo::default()
         }
     }

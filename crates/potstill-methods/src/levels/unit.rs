@@ -11,9 +11,8 @@ pub(crate) fn unit_plus<const D: usize>(values: Tensor<D>, over: usize, added: f
     let squares = values.clone().powi_scalar(2).sum_dim(over);
     let is_zero = squares.clone().inner().lower_equal_elem(LEAST * LEAST);
     let lengths = squares.mask_fill(is_zero.clone(), 1.0).sqrt() + added;
-    let unit = values * lengths.recip();
-    let shape = unit.shape();
-    unit.mask_fill(is_zero.expand(shape), 0.0)
+    // Not the vectors are masked but what they are multiplied with: one number for each.
+    values * lengths.recip().mask_fill(is_zero, 0.0)
 }
 
 /// Vectors of length 1 over this dimension; 0, a constant, for one without length.

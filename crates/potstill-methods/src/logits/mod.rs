@@ -17,8 +17,8 @@ use serde::de::DeserializeOwned;
 pub(crate) use self::softened::{cross_entropies, divergences, log_softened, summed_products};
 pub(crate) use self::standard::standardised;
 use crate::{
-    LossTerm, Method, MethodError, MethodInfo, PlanContext, StepContext, StudentEpoch, TargetNeed,
-    TeacherUse, levels::summed,
+    LossTerm, Method, MethodError, MethodInfo, PlanContext, StepContext, TargetNeed, TeacherUse,
+    levels::{is_pyramid, summed},
 };
 
 /// A loss of the student's rows and the teacher's beside them. The value is its table of options.
@@ -44,9 +44,9 @@ pub(crate) trait LogitLoss: Described + DeserializeOwned + Send + Sized {
         1.0
     }
 
-    /// The factor of an epoch.
-    fn factor(&self, _epoch: StudentEpoch) -> f64 {
-        1.0
+    /// Over how many epochs the weight grows, counted from 1; 0 for the full weight from the start.
+    fn ramp(&self) -> usize {
+        0
     }
 
     /// The loss of rows `[R, K]` and the teacher's logits beside them. A tensor with one element.
@@ -57,7 +57,10 @@ pub(crate) trait LogitLoss: Described + DeserializeOwned + Send + Sized {
 }
 
 /// A loss of logits, planned.
-struct OfLogits<L>(L);
+struct OfLogits<L> {
+    loss: L,
+    notes: Vec<String>,
+}
 
 /// Plans a loss of logits: both networks must have the same classes, which exclude each other.
 ///
@@ -71,7 +74,21 @@ pub(crate) fn plan<L: LogitLoss + 'static>(
     check_rows(L::NAME, context)?;
     context.teacher_of_same_rows(L::NAME)?;
     check_standardised(loss.standardises(), spec, context)?;
-    Ok(Box::new(OfLogits(loss.settle(spec, context)?)))
+    let loss = loss.settle(spec, context)?;
+    let notes = short_ramp(loss.ramp(), context).into_iter().collect();
+    Ok(Box::new(OfLogits { loss, notes }))
+}
+
+/// The word about a weight that grows for longer than the student trains.
+pub(crate) fn short_ramp(epochs: usize, context: &PlanContext) -> Option<String> {
+    let trained = context.epochs;
+    (epochs > trained).then(|| {
+        let share = (epochs as f64 / 240.0 * trained as f64).round().max(1.0);
+        format!(
+            "its ramp of {epochs} epochs is longer than the training, of {trained}, and never comes to its end; the published share of the \
+             training is `ramp_epochs = {share}` here"
+        )
+    })
 }
 
 /// Whether the student's rows are of classes that exclude each other, and of more than one.
@@ -92,6 +109,18 @@ pub(crate) fn check_rows(method: &'static str, context: &PlanContext) -> Result<
         });
     }
     check_classes(method, context)
+}
+
+/// Whether a method can stand for the task's own loss: one that is nothing but a cross-entropy of the student's rows.
+///
+/// # Errors
+/// [`MethodError::StandsForTask`]; as [`check_rows`].
+pub(crate) fn check_stands_for_task(method: &'static str, context: &PlanContext) -> Result<(), MethodError> {
+    if is_pyramid(context.task) {
+        let task = context.task;
+        return Err(MethodError::StandsForTask { method, task });
+    }
+    check_rows(method, context)
 }
 
 /// Whether there is more than one class to tell apart.
@@ -149,12 +178,13 @@ impl<L: LogitLoss> Method for OfLogits<L> {
         MethodInfo {
             teacher: TeacherUse::OneOrMean,
             targets: L::CLASSES.map(TargetNeed::single_classes),
+            notes: self.notes.clone(),
             ..MethodInfo::default()
         }
     }
 
     fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let Self(loss) = self;
+        let loss = &self.loss;
         let sets = step.rows(loss.temperature())?.into_iter().map(|(rows, teacher)| {
             check_exclusive(&rows, L::NAME)?;
             let (rows, teacher) = if loss.standardises() {
@@ -166,7 +196,7 @@ impl<L: LogitLoss> Method for OfLogits<L> {
         });
         let value = summed(sets.collect::<Result<Vec<_>, _>>()?.into_iter())?;
         let term = LossTerm::loss(step.id, value);
-        Ok(vec![term.scaled(loss.factor(step.at.epoch))])
+        Ok(vec![term.scaled(step.at.epoch.warm_up(loss.ramp()))])
     }
 }
 

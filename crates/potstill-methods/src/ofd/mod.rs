@@ -7,13 +7,13 @@
 mod margin;
 
 use burn::tensor::{Tensor, TensorData};
-use potstill_ops::{Conv2d, Conv2dConfig, Parameters, Pass, adaptive_avg_pool};
+use potstill_ops::{Conv2d, Conv2dConfig, Parameters, Pass, Point, PointSide, adaptive_avg_pool};
 use potstill_recipe::MethodSpec;
 use potstill_settings::settings;
 
 use self::margin::margin;
 use crate::{
-    Group, Method, MethodEntry, MethodError, PlanContext, StepContext,
+    Group, Method, MethodEntry, MethodError, NetworkInfo, PlanContext, StepContext, TeacherUse,
     entry::BUT_DETECTORS,
     levels::{Embedding, Levels, MapLoss, Named, OfMaps, Pair, PerLevel, Usual, summed},
 };
@@ -41,6 +41,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "maps of all stages before their activation, behind batch norms in the teacher; trains a 1x1 convolution with batch norm for each",
     cost: "one 1x1 convolution a map",
     weight: "0.001",
+    usual_weight: Some(0.001),
     tasks: BUT_DETECTORS,
     limits: "teachers with batch norm",
     keys: Options::KEYS,
@@ -59,6 +60,10 @@ fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, Met
     let named = Named::of(&options.student_points, &options.teacher_points);
     let levels = Levels::plan(NAME, context, named, Usual::BeforeActivation)?;
     let teacher = context.teacher(NAME)?;
+    for level in levels.iter() {
+        check_before(&level.student, &context.student, "student")?;
+        check_before(&level.teacher, teacher, "teacher")?;
+    }
     let margins = levels.iter().map(|level| {
         let norm = teacher.norm_before(&level.teacher, level.channels[1]);
         let norm = norm.ok_or_else(|| MethodError::NoNorm {
@@ -79,7 +84,26 @@ fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, Met
     Ok(OfMaps::boxed(levels, Ofd { margins, connectors }))
 }
 
+/// Refuses a point behind an activation: what is below 0 is gone there.
+fn check_before(point: &Point, info: &NetworkInfo, network: &'static str) -> Result<(), MethodError> {
+    let before = Point::pre(&point.path);
+    if point.side == PointSide::Post && info.probe.size(&before).is_some() {
+        return Err(MethodError::BehindActivation {
+            method: NAME,
+            point: point.to_string(),
+            network,
+            before: before.to_string(),
+        });
+    }
+    Ok(())
+}
+
 impl MapLoss for Ofd {
+    // The margins are those of its batch norms as they were at the plan.
+    fn teacher(&self) -> TeacherUse {
+        TeacherUse::Still
+    }
+
     fn loss(
         &self,
         maps: Vec<Pair>,

@@ -53,6 +53,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "maps of both, epoch after epoch; trains a forecaster",
     cost: "a recurrent network on maps of one channel",
     weight: "1",
+    usual_weight: Some(1.0),
     tasks: ALL,
     limits: "",
     keys: Tskd::KEYS,

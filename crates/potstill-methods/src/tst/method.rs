@@ -37,6 +37,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     needs: "logits and labels; trains an augmentation",
     cost: "rounds of search, and twice the images in a step",
     weight: "1",
+    usual_weight: Some(1.0),
     tasks: BUT_MULTI_LABEL,
     limits: "no FastestDet, no SSDLite; detectors of one kind",
     keys: Tst::KEYS,
