@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use potstill_models::{GraphNetwork, GraphWeights, Model, TrainGraph};
+use potstill_models::{GraphNetwork, GraphStart, GraphWeights, HeadWeights, Model, TrainGraph};
 use potstill_ops::Scope;
 use potstill_recipe::{Init, OnnxStudent};
 
@@ -15,8 +15,8 @@ pub struct GraphFile {
     pub file: PathBuf,
     /// The name of its tensor of logits; its first output if `None`.
     pub logits: Option<String>,
-    /// Where its weights begin.
-    pub weights: GraphWeights,
+    /// How it begins.
+    pub start: GraphStart,
     /// The size `[H, W, C]` of the images that it sees.
     pub image: [usize; 3],
     /// Whether it is what a run keeps of a file.
@@ -29,9 +29,12 @@ impl GraphFile {
         Self {
             file: spec.onnx.clone(),
             logits: spec.logits.clone(),
-            weights: match spec.init {
-                Init::File => GraphWeights::File,
-                Init::Fresh => GraphWeights::Fresh,
+            start: GraphStart {
+                weights: match spec.init {
+                    Init::File => GraphWeights::File,
+                    Init::Fresh => GraphWeights::Fresh,
+                },
+                head: spec.head,
             },
             image,
             is_kept: false,
@@ -43,7 +46,7 @@ impl GraphFile {
         Self {
             file,
             logits: None,
-            weights: GraphWeights::File,
+            start: GraphStart::default(),
             image,
             is_kept: true,
         }
@@ -58,7 +61,7 @@ impl GraphFile {
     /// Builds the network for so many classes, or as many as the file has. Gives what has to be said about it, in a line each.
     ///
     /// # Errors
-    /// A file that does not train, or not for such images or so many classes.
+    /// A file that does not train, or not for such images or so many classes; one of which something else was read than what it is.
     pub(crate) fn build(
         &self,
         classes: Option<usize>,
@@ -73,11 +76,16 @@ impl GraphFile {
         let classes = classes.unwrap_or(graph.classes);
         let name = self.name();
         let mut notes: Vec<String> = graph.notes.iter().map(|note| format!("{name}: {note}")).collect();
-        if let Some(head) = graph.head.as_ref().filter(|_| classes != graph.classes) {
-            notes.push(format!(
+        let has_new_head = self.start.head == HeadWeights::New;
+        match &graph.head {
+            Some(head) if classes != graph.classes => notes.push(format!(
                 "{name} has {} classes: its last layer, `{}`, is drawn anew for {classes}",
                 graph.classes, head.path
-            ));
+            )),
+            Some(head) if has_new_head => {
+                notes.push(format!("{name}: its last layer, `{}`, is drawn anew", head.path));
+            }
+            _ => {}
         }
         let ends = graph.stages.ends.iter().map(|end| format!("`{}`", end.post));
         let ends: Vec<String> = ends.collect();
@@ -90,7 +98,14 @@ impl GraphFile {
                 ends.join(", ")
             ),
         });
-        let network = GraphNetwork::build(graph, classes, self.weights, scope)?;
+        let is_as_in_file = self.start == GraphStart::default() && classes == graph.classes;
+        let network = if is_as_in_file {
+            GraphNetwork::proven(graph, scope)?
+        } else {
+            // What was read is held to the file before other weights come in.
+            GraphNetwork::proven(graph.clone(), scope)?;
+            GraphNetwork::build(graph, classes, self.start, scope)?
+        };
         Ok((network.into_model(), notes))
     }
 }

@@ -150,6 +150,33 @@ fn fresh_weights_come_from_the_seed_alone() {
 }
 
 #[test]
+fn a_head_starts_anew_on_request() {
+    let same = "data.train=\"shapes:size=16,train=96,test=40,classes=5\"";
+    let head = |recipe: &TestRecipe| {
+        let plan = recipe.plan(&[same]).unwrap();
+        let mut found = Vec::new();
+        plan.student().parameters().each(&mut |entry, value| {
+            if entry.path == "fc.weight" {
+                found.extend(value.into_data().try_to_vec::<f32>().unwrap());
+            }
+        });
+        (found, plan.spec.notes().join("\n"))
+    };
+    let (kept, anew) = (head(&tiny()), head(&tiny().set("student.head=new")));
+    assert_ne!(kept.0, anew.0);
+    assert!(
+        anew.1.contains("its last layer, `fc`, is drawn anew"),
+        "{}",
+        anew.1
+    );
+    // Other weights under the same names leave the new head alone.
+    let place = tempfile::tempdir().unwrap();
+    let weights = format!("student.weights={}", untrained(place.path()));
+    let loaded = head(&tiny().set("student.head=new").set(&weights));
+    assert_eq!(loaded.0, anew.0);
+}
+
+#[test]
 fn parts_freeze_and_gradients_are_clipped() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("run");
@@ -228,6 +255,20 @@ fn what_a_student_cannot_be_is_said() {
     assert!(
         both.contains("`student.onnx` takes the network from that file, so `model` cannot stand beside it"),
         "{both}"
+    );
+    let random = refused("student.weights=random");
+    assert!(
+        random.contains("`student.weights` is said of a student in an ONNX file by `init = \"fresh\"`"),
+        "{random}"
+    );
+    let twice = tiny()
+        .set("student.weights=some.pth")
+        .plan(&["student.init=fresh"])
+        .err()
+        .unwrap();
+    assert!(
+        twice.contains("`student.init` draws fresh weights, and `weights` gives them all"),
+        "{twice}"
     );
     let words = student("residual").plan(&["student.init=frsh"]).err().unwrap();
     assert!(

@@ -47,7 +47,7 @@ pub use detections::{
 };
 pub use error::ModelError;
 pub use frozen_model::FrozenModel;
-pub use graph_network::{GraphNetwork, GraphWeights};
+pub use graph_network::{GraphNetwork, GraphStart, GraphWeights};
 pub use heads::{HeadConfig, Proposed, RegionHeads, SaidOfRegions};
 pub use input_rule::{InputRule, InputScaling};
 pub use model::Model;

@@ -18,6 +18,7 @@ mod one_stage;
 mod onnx_export;
 mod onnx_export_files;
 mod onnx_outputs;
+mod onnx_read;
 mod onnx_student_networks;
 mod onnx_students;
 mod own_network;

@@ -70,6 +70,23 @@ pub enum OnnxError {
         /// Why not, and what to do.
         reason: String,
     },
+    /// A file of which something else was read than what it is.
+    #[error(
+        "{} cannot be trained: on two drawn images the logits of what was read of it differ by {difference:.1e} from the file's own, the \
+         largest of which is {largest:.3}{}. This is a fault of Potstill; as a frozen teacher the file works as it is (`teacher.onnx`)",
+        file.display(),
+        first.as_ref().map_or(String::new(), |first| format!(", first in `{first}`"))
+    )]
+    Misread {
+        /// The file.
+        file: PathBuf,
+        /// The largest difference of a logit.
+        difference: f32,
+        /// The file's largest logit.
+        largest: f32,
+        /// The first tensor that differs, if one was found.
+        first: Option<String>,
+    },
     /// Images of a shape that the file does not take.
     #[error("{} takes images of {expected}, not of {given}; {advice}", file.display())]
     Images {

@@ -6,6 +6,7 @@
 //! that trains.
 
 mod allowed;
+mod array;
 mod branches;
 mod budget;
 mod constants;
@@ -24,7 +25,8 @@ pub mod train_graph;
 mod wire;
 pub mod write;
 
+pub use array::Array;
 pub use error::OnnxError;
 pub use metadata::read_metadata;
-pub use network::{Array, OnnxNetwork};
+pub use network::OnnxNetwork;
 pub use survey::Survey;

@@ -10,27 +10,16 @@ use std::{
     },
 };
 
-use rten::{
-    LoadError, LoadErrorKind, Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView,
-    ValueView,
-};
-use rten_tensor::Layout;
-
 use crate::{
-    OnnxError,
+    Array, OnnxError,
     budget::Finished,
     graph::{Graph, Node},
     images::{pictured, takes_images},
 };
-
-/// A tensor of floats.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Array {
-    /// Its shape, the batch first.
-    pub shape: Vec<usize>,
-    /// Its values, row-major.
-    pub values: Vec<f32>,
-}
+use rten::{
+    LoadError, LoadErrorKind, Model, ModelOptions, NodeId, RunOptions, ThreadPool, Value, ValueOrView,
+    ValueView,
+};
 
 /// Protocol Buffers end here.
 pub(crate) const MOST_BYTES: u64 = 2 << 30;
@@ -147,12 +136,21 @@ impl OnnxNetwork {
         self.tensor(name).map(|_| ())
     }
 
-    /// The operator that makes probabilities of logits, if a tensor comes out of one, and the tensor that goes in.
+    /// The operator that makes probabilities of logits, if a tensor comes out of one, and the tensor that goes in. What only moves numbers
+    /// about may stand behind it.
     pub fn activation_before(&self, name: &str) -> Option<(&str, &str)> {
-        let maker = self.graph.maker(name)?;
-        let before = maker.inputs.first()?;
-        matches!(maker.kind.as_str(), "Softmax" | "LogSoftmax" | "Sigmoid")
-            .then_some((maker.kind.as_str(), before.as_str()))
+        let mut maker = self.graph.maker(name)?;
+        // A file whose operators go round in a circle is refused elsewhere.
+        for _ in 0..self.graph.nodes.len() {
+            let before = maker.inputs.first()?;
+            match maker.kind.as_str() {
+                "Softmax" | "LogSoftmax" | "Sigmoid" => return Some((maker.kind.as_str(), before.as_str())),
+                "Identity" | "Cast" | "Dropout" | "Flatten" | "Reshape" | "Squeeze" | "Unsqueeze"
+                | "Transpose" => maker = self.graph.maker(before)?,
+                _ => return None,
+            }
+        }
+        None
     }
 
     /// Why a tensor cannot be the logits.
@@ -358,48 +356,5 @@ impl fmt::Debug for OnnxNetwork {
         f.debug_struct("OnnxNetwork")
             .field("file", &self.file)
             .finish_non_exhaustive()
-    }
-}
-
-impl Array {
-    /// A value of floats; none if it holds anything else.
-    pub(crate) fn of(value: Value) -> Option<Self> {
-        let tensor = value.into_tensor::<f32>()?;
-        Some(Self {
-            shape: tensor.shape().to_vec(),
-            values: tensor.into_data(),
-        })
-    }
-
-    /// `count` rows from row `start`, the last one repeated where there are no more.
-    fn rows(&self, start: usize, count: usize) -> Self {
-        let row = self.values.len() / self.shape[0].max(1);
-        let mut values = Vec::with_capacity(count * row);
-        for i in start..start + count {
-            let i = i.min(self.shape[0] - 1);
-            values.extend_from_slice(&self.values[i * row..(i + 1) * row]);
-        }
-        let mut shape = self.shape.clone();
-        shape[0] = count;
-        Self { shape, values }
-    }
-
-    /// An array of the same shape with no rows yet.
-    fn emptied(&self) -> Self {
-        let mut shape = self.shape.clone();
-        if let Some(rows) = shape.first_mut() {
-            *rows = 0;
-        }
-        Self {
-            shape,
-            values: Vec::new(),
-        }
-    }
-
-    /// Takes the first `count` rows of `part` over.
-    fn append(&mut self, part: &Self, count: usize) {
-        let row = part.values.len() / part.shape[0].max(1);
-        self.values.extend_from_slice(&part.values[..count * row]);
-        self.shape[0] += count;
     }
 }

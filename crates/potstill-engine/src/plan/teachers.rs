@@ -4,7 +4,7 @@ use burn::tensor::Device;
 use potstill_data::{Dataset, TargetKind};
 use potstill_methods::{NetworkInfo, PlannedMethod, StudentEpoch, TeacherUpdate, TeacherUse};
 use potstill_models::{
-    FrozenModel, GraphWeights, HeadWeights, Model, OnnxModel, OnnxOutputs, OutputKind, weights::Asked,
+    FrozenModel, GraphStart, HeadWeights, Model, OnnxModel, OnnxOutputs, OutputKind, weights::Asked,
 };
 use potstill_ops::{Mode, Scope};
 use potstill_random::Seed;
@@ -261,7 +261,7 @@ impl PlannedTeacher {
                 teacher.file = Some(GraphFile {
                     file: file.onnx.clone(),
                     logits: logits.first().cloned(),
-                    weights: GraphWeights::File,
+                    start: GraphStart::default(),
                     image: teacher.facts.network.input.size(data.image)?,
                     is_kept: false,
                 });

@@ -2,21 +2,26 @@
 
 mod functions;
 mod layer;
+mod proof;
 mod run;
 mod value;
 
-use std::sync::Arc;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use burn::{
     module::{Content, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor, Param},
     tensor::{Device, Tensor},
 };
-use potstill_onnx::train_graph::{StagePlan, TrainGraph};
+use potstill_onnx::train_graph::{MapView, Op, StagePlan, TrainGraph};
 use potstill_ops::{Pass, Point, Scope};
 
 use self::layer::{Change, NamedLayer, Start};
 use crate::{
-    LastStage, Model, ModelError, Names, Network, NetworkDescription, OutputKind, Outputs, StageEnd,
+    HeadWeights, LastStage, Model, ModelError, Names, Network, NetworkDescription, OutputKind, Outputs,
+    StageEnd,
 };
 
 /// The first values of a network in a file.
@@ -30,6 +35,24 @@ pub enum GraphWeights {
     Fresh,
 }
 
+/// How a network in a file begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct GraphStart {
+    /// Its weights.
+    pub weights: GraphWeights,
+    /// Whether its last layer has them as well, or is drawn anew.
+    pub head: HeadWeights,
+}
+
+impl From<GraphWeights> for GraphStart {
+    fn from(weights: GraphWeights) -> Self {
+        Self {
+            weights,
+            head: HeadWeights::Kept,
+        }
+    }
+}
+
 /// A network in a file, that trains.
 #[derive(Debug, Clone)]
 pub struct GraphNetwork {
@@ -37,21 +60,27 @@ pub struct GraphNetwork {
     layers: Vec<NamedLayer>,
     /// The values that nobody reads after each step.
     done: Arc<Vec<Vec<usize>>>,
+    /// Whether images of other sizes pass, as far as that was asked.
+    sizes: Arc<Mutex<BTreeMap<[usize; 2], bool>>>,
 }
 
 impl GraphNetwork {
     /// Builds the network of a file for so many classes, with fresh values from the streams of `scope` where it has none of the file: all
-    /// of them if asked for, and the last layer where the file's classes are others.
+    /// of them if asked for, and the last layer if asked for or where the file's classes are others.
     ///
     /// # Errors
     /// [`ModelError::Onnx`] if the last layer cannot be drawn anew.
     pub fn build(
         graph: TrainGraph,
         classes: usize,
-        weights: GraphWeights,
+        start: impl Into<GraphStart>,
         scope: &Scope,
     ) -> Result<Self, ModelError> {
-        let has_new_head = classes != graph.classes;
+        let GraphStart { weights, head } = start.into();
+        let has_new_head = classes != graph.classes || head == HeadWeights::New;
+        if head == HeadWeights::New {
+            graph.new_head()?;
+        }
         let graph = graph.for_classes(classes)?;
         let head = graph
             .head
@@ -68,6 +97,7 @@ impl GraphNetwork {
         Ok(Self {
             layers: layers.collect(),
             done: Arc::new(done(&graph)),
+            sizes: Arc::default(),
             graph: Arc::new(graph),
         })
     }
@@ -160,9 +190,10 @@ impl Network for GraphNetwork {
     }
 
     fn refuses(&self, size: [usize; 2]) -> Option<String> {
+        let mut sizes = self.sizes.lock().unwrap_or_else(PoisonError::into_inner);
+        let passes = *sizes.entry(size).or_insert_with(|| self.graph.takes_size(size));
         let [height, width, _] = self.graph.image;
-        (self.graph.is_bound && size != [height, width])
-            .then(|| format!("its operators state sizes, and were read for images of {height}x{width}"))
+        (!passes).then(|| format!("its operators state sizes, and were read for images of {height}x{width}"))
     }
 }
 

@@ -1,6 +1,10 @@
 //! A pass through the steps of a graph.
 
-use burn::tensor::{Device, Tensor, activation::softmax, ops::PadMode};
+use burn::tensor::{
+    Device, Tensor,
+    activation::{log_softmax, softmax},
+    ops::PadMode,
+};
 use potstill_onnx::train_graph::{ConvShape, MapView, Op, PointPlan, Step, Unit, WindowShape};
 use potstill_ops::{
     Border, Conv2dConfig, Pass, PointSide, Window, avg_pool, batch_norm, channel_shuffle, conv_norm,
@@ -94,6 +98,7 @@ impl GraphNetwork {
             Op::Prelu => prelu(next(), next()),
             Op::MatMul => matmul(next(), next(), pass),
             Op::Softmax(axis) => map_value!(next(), x => softmax(x, *axis)),
+            Op::LogSoftmax(axis) => map_value!(next(), x => log_softmax(x, *axis)),
             Op::GlobalMean => Value::Four(global_avg_pool(next().into_map())),
             Op::Reduce(reduction, axes) => reduce(next(), *reduction, axes),
             Op::MaxPool(shape) => Value::Four(max_pool(next().into_map(), window(*shape))),

@@ -23,6 +23,7 @@ pub(super) fn written(
     };
     let mut graph = FilledGraph::parse(skeleton).map_err(refused)?;
     fill(network, &mut graph).map_err(refused)?;
+    graph.restate(network.classes()).map_err(refused)?;
     let probed = probe(network, [height, width], &Device::flex())?;
     for point in &options.points {
         check(&probed, point).map_err(refused)?;

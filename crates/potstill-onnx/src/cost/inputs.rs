@@ -10,7 +10,7 @@ impl Inputs<'_> {
         self.0.get(at).copied().flatten()
     }
 
-    pub(super) fn shape(&self, at: usize) -> &[usize] {
+    pub(crate) fn shape(&self, at: usize) -> &[usize] {
         self.at(at).map_or(&[], |input| &input.shape)
     }
 

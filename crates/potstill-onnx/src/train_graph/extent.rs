@@ -1,40 +1,27 @@
-//! Whether the steps of a network are the same for images of any size.
+//! Whether the steps of a network are the same for images of another size.
 
-use std::collections::HashSet;
+use super::{Step, TrainGraph, source::GraphSource};
 
-use super::plan::{Op, Step};
-
-/// Whether the steps were made for one size of images: something after the images and before they are averaged states sizes.
-pub(super) fn is_bound(steps: &[Step]) -> bool {
-    let mut of_images = HashSet::from([0]);
-    for step in steps {
-        let is_of_images = step.inputs.iter().any(|value| of_images.contains(value));
-        if states_a_size(&step.op, is_of_images) {
+impl TrainGraph {
+    /// Whether images of this size `[H, W]` take the same steps. The file is read again for that size: who states sizes, pools a whole map by a
+    /// window, or adds places to it, takes other steps, or none at all.
+    pub fn takes_size(&self, [height, width]: [usize; 2]) -> bool {
+        let [own_height, own_width, channels] = self.image;
+        if [height, width] == [own_height, own_width] {
             return true;
         }
-        let averages = match &step.op {
-            Op::GlobalMean => true,
-            Op::Reduce(_, axes) => axes.contains(&1) && axes.contains(&2),
-            _ => false,
-        };
-        if is_of_images && !averages {
-            of_images.insert(step.output);
-        }
+        let source = GraphSource::of_kept(&self.skeleton, &self.file).map(GraphSource::with_open_size);
+        let read = Self::of(source, &self.file, None, [height, width, channels]);
+        let read = read.and_then(|read| read.for_classes(self.classes));
+        read.is_ok_and(|read| read.layers == self.layers && are_alike(&read.steps, &self.steps))
     }
-    false
 }
 
-fn states_a_size(op: &Op, is_of_images: bool) -> bool {
-    match op {
-        Op::Reshape(_)
-        | Op::Expand(_)
-        | Op::Select(..)
-        | Op::Nearest(_)
-        | Op::Bilinear(_)
-        | Op::Pad(..)
-        | Op::MatMul => is_of_images,
-        Op::Slice { axis, .. } => is_of_images && *axis != 3,
-        Op::Constant { shape, .. } => shape.len() == 4 && shape[1] * shape[2] > 1,
-        _ => false,
-    }
+/// Whether steps do the same; the sizes of maps between them may differ.
+fn are_alike(these: &[Step], those: &[Step]) -> bool {
+    let pairs = these.iter().zip(those);
+    these.len() == those.len()
+        && pairs
+            .into_iter()
+            .all(|(a, b)| (&a.op, &a.inputs, a.output) == (&b.op, &b.inputs, b.output))
 }

@@ -58,13 +58,18 @@ pub(super) fn head(
 }
 
 impl HeadPlan {
-    /// States other classes in the steps behind the layer.
+    /// Whether steps behind the layer may state its classes.
+    pub(super) fn is_restated(&self) -> bool {
+        !self.behind.is_empty()
+    }
+
+    /// States other classes in the steps behind the layer. They are the last axis there.
     pub(super) fn restate(&self, steps: &mut [Step], from: usize, to: usize) {
         for &index in &self.behind {
-            if let Op::Reshape(sizes) = &mut steps[index].op {
-                for size in sizes.iter_mut().filter(|size| **size == Size::Fixed(from)) {
-                    *size = Size::Fixed(to);
-                }
+            if let Op::Reshape(sizes) = &mut steps[index].op
+                && let Some(last) = sizes.last_mut().filter(|size| **size == Size::Fixed(from))
+            {
+                *last = Size::Fixed(to);
             }
         }
     }

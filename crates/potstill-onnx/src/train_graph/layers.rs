@@ -53,7 +53,7 @@ impl Layers {
         if let Some(taken) = tensors.iter().find(|tensor| self.owners.contains_key(tensor)) {
             let name = &self.tensors[*taken].name;
             return Err(format!(
-                "reads `{name}`, which another operator uses in another way"
+                "reads `{name}`, which another operator uses in another way: exporters store equal tensors once, unless nothing is folded"
             ));
         }
         let layer = self.plans.len();

@@ -4,15 +4,21 @@
 //! of it in four passes: what is constant (`trace`), where axes lie (`lower`), what several operators stand for (`patterns`, `units`), and
 //! where stages end (`stages`). It knows no tensor library: who runs the steps has one.
 
+mod classes;
 mod extent;
 mod head;
 mod layers;
 mod literal;
 mod lower;
+mod names;
 mod node;
+mod notes;
 mod patterns;
 mod plan;
+mod read;
 mod rewrite;
+mod sample;
+mod shared;
 mod source;
 mod stages;
 mod steps;
@@ -20,12 +26,10 @@ mod trace;
 mod units;
 
 use std::{
-    collections::{BTreeSet, HashMap, HashSet},
+    collections::{BTreeSet, HashSet},
     mem,
     path::{Path, PathBuf},
 };
-
-use rten_onnx::onnx::DataType;
 
 pub use self::{
     head::HeadPlan,
@@ -33,13 +37,20 @@ pub use self::{
         Binary, ConvShape, KeptTensor, LayerPlan, MapView, Nonlinearity, Op, PointPlan, Reduction, Size,
         Step, Unary, Unit, WindowShape,
     },
+    sample::Sample,
     stages::{StagePlan, Stages},
 };
 use self::{
-    layers::Layers, literal::Literal, lower::Lowering, node::Node, source::GraphSource, stages::Shapes,
+    layers::Layers,
+    lower::Lowering,
+    notes::Told,
+    read::Read,
+    shared::{Convolutions, Shared},
+    source::GraphSource,
+    stages::Shapes,
     trace::Trace,
 };
-use crate::{OnnxError, OnnxNetwork, constants::is_float, images::takes_images};
+use crate::{OnnxError, OnnxNetwork, images::takes_images};
 
 /// The line of Python that makes a file that trains.
 pub const EXPORT_LINE: &str = "torch.onnx.export(model.eval(), torch.zeros(2, 3, 224, 224), \"mine.onnx\", dynamo=False, \
@@ -53,8 +64,6 @@ pub struct TrainGraph {
     pub file: PathBuf,
     /// The size `[H, W, C]` of the images that the steps are for.
     pub image: [usize; 3],
-    /// Whether images of another size take other steps.
-    pub is_bound: bool,
     /// Classes of the logits.
     pub classes: usize,
     /// The tensors that the network keeps, in the file's order.
@@ -73,6 +82,8 @@ pub struct TrainGraph {
     pub stages: Stages,
     /// What has to be said about the file, in a line each.
     pub notes: Vec<String>,
+    /// What the file itself says of two drawn images; none of what a run keeps, which has no weights.
+    pub sample: Option<Sample>,
     /// The file without its weights: from it and a state dict comes the same network again.
     pub skeleton: Vec<u8>,
 }
@@ -92,7 +103,8 @@ impl TrainGraph {
     /// # Errors
     /// As [`open`](Self::open).
     pub fn reopen(file: &Path, image: [usize; 3]) -> Result<Self, OnnxError> {
-        Self::of(GraphSource::read_kept(file), file, None, image)
+        let read = Self::of(GraphSource::read_kept(file), file, None, image)?;
+        Ok(Self { sample: None, ..read })
     }
 
     fn of(
@@ -105,55 +117,30 @@ impl TrainGraph {
             file: file.into(),
             reason,
         };
-        let refused = |reason: String| OnnxError::NotTrainable {
-            file: file.into(),
-            reason,
-        };
         let mut source = source.map_err(unreadable)?;
         let bytes = source.bytes().map_err(unreadable)?;
         let network = OnnxNetwork::of_bytes(file, bytes, logits)?;
         network.check(&[1, channels, height, width])?;
         let logits = network.logits().to_owned();
-        let Read {
-            nodes,
-            tensors,
-            constants,
-        } = Read::of(&source, &network).map_err(unreadable)?;
-        let weights: HashSet<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
         let image = [channels, height, width];
-        let trace = Trace::of(&network, &nodes, &weights, constants, image);
-        let trace = trace.map_err(|error| match source.batch {
-            Some(count) => refused(format!(
-                "it was exported for {count} images at a time, and takes no other number. Export it with an open batch: {EXPORT_LINE}"
-            )),
-            None => error,
-        })?;
-        let images = network.input_name().to_owned();
-        let is_folded = is_folded(&nodes);
-        let mut lowering = Lowering::of(&nodes, &trace, Layers::of(tensors), &images, image);
-        let missing = lowering.run();
-        if !missing.is_empty() {
-            return Err(refused(not_known(&missing)));
-        }
-        let (value, classes) = row_of_logits(&mut lowering, &network, &logits)
-            .map_err(|reason| network.no_logits(&logits, reason))?;
-        let Lowering {
+        let Planned {
+            tensors,
             layers,
             steps,
             values,
-            ..
-        } = lowering;
-        let (tensors, mut layers, idle) = layers.finish();
-        let stages = stages::stages(&steps, &layers, &Shapes(&tensors), value, [height, width]);
-        let steps = units::united(patterns::simplified(steps, value), &mut layers, value);
+            stages,
+            logits: (value, classes),
+            notes,
+            sample,
+        } = Planned::of(&source, &network, image)?;
+        let mut all = mem::take(&mut source.notes);
+        all.extend(notes);
         let kept: BTreeSet<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
-        let notes = notes(mem::take(&mut source.notes), is_folded, &idle);
         let skeleton = source.into_bytes_without(&kept, (&logits, classes));
         let skeleton = skeleton.map_err(unreadable)?;
         Ok(Self {
             file: file.into(),
             image: [height, width, channels],
-            is_bound: extent::is_bound(&steps),
             classes,
             head: head::head(&steps, &layers, &tensors, value, classes),
             tensors,
@@ -162,7 +149,8 @@ impl TrainGraph {
             values,
             logits: value,
             stages,
-            notes,
+            notes: all,
+            sample,
             skeleton,
         })
     }
@@ -183,47 +171,7 @@ impl TrainGraph {
 
     /// The places among the tensors of running statistics.
     pub fn statistics(&self) -> BTreeSet<usize> {
-        let of = |layer: &LayerPlan| match layer {
-            LayerPlan::BatchNorm {
-                tensors: [_, _, mean, variance],
-                ..
-            } => vec![*mean, *variance],
-            _ => Vec::new(),
-        };
-        self.layers.iter().flat_map(of).collect()
-    }
-
-    /// The same network for other classes: its last layer, whose tensors have as many rows then, is to be drawn anew.
-    ///
-    /// # Errors
-    /// No classes, or logits that do not come straight from a layer.
-    pub fn for_classes(mut self, classes: usize) -> Result<Self, OnnxError> {
-        if classes == self.classes {
-            return Ok(self);
-        }
-        let Some(head) = self.head.clone().filter(|_| classes > 0) else {
-            return Err(OnnxError::NotTrainable {
-                file: self.file,
-                reason: format!(
-                    "it tells {} classes apart, not {classes}, and its logits do not come straight from a linear layer that could be \
-                     drawn anew. Export the network with {classes} classes",
-                    self.classes
-                ),
-            });
-        };
-        head.restate(&mut self.steps, self.classes, classes);
-        let axis = match self.layers[head.layer] {
-            LayerPlan::Linear { rows_are_inputs, .. } => usize::from(rows_are_inputs),
-            _ => 0,
-        };
-        for tensor in self.layers[head.layer].tensors() {
-            let tensor = &mut self.tensors[tensor];
-            let axis = if tensor.shape.len() == 1 { 0 } else { axis };
-            tensor.shape[axis] = classes;
-            tensor.values = vec![0.0; tensor.shape.iter().product()].into();
-        }
-        self.classes = classes;
-        Ok(self)
+        self.layers.iter().flat_map(LayerPlan::statistics).collect()
     }
 
     /// The units of convolution, batch norm, sum and activation that were found.
@@ -233,84 +181,92 @@ impl TrainGraph {
     }
 }
 
-/// What a file says, read.
-struct Read {
-    /// Its operators in an order in which they can run, those left out that only give a tensor of the file another name.
-    nodes: Vec<Node>,
-    /// The tensors that train, and running statistics.
+/// What the operators of a file come to.
+struct Planned {
     tensors: Vec<KeptTensor>,
-    /// The other tensors in the file.
-    constants: HashMap<String, Literal>,
+    layers: Vec<LayerPlan>,
+    steps: Vec<Step>,
+    values: usize,
+    stages: Stages,
+    /// The value of the logits, and their number.
+    logits: (usize, usize),
+    notes: Vec<String>,
+    sample: Option<Sample>,
 }
 
-impl Read {
-    fn of(source: &GraphSource, network: &OnnxNetwork) -> Result<Self, String> {
-        let mut tensors: Vec<KeptTensor> = Vec::new();
-        let mut constants = HashMap::new();
-        for tensor in &source.graph.initializer {
-            let name = tensor.name.clone().unwrap_or_default();
-            let Some(literal) = Literal::of(tensor)? else {
-                continue;
-            };
-            let floats = literal.as_floats().cloned();
-            let floats = floats.filter(|_| !is_number(&name, &literal));
-            if let Some(values) = floats.filter(|_| is_float(tensor.data_type.unwrap_or(DataType::FLOAT))) {
-                let shape = literal.shape;
-                tensors.push(KeptTensor { name, shape, values });
-            } else {
-                constants.insert(name, literal);
-            }
-        }
-        let mut nodes = Vec::new();
-        for index in network.graph.order()? {
-            let node = Node::of(&source.graph.node[index])?;
-            // Exporters store equal tensors once: what has a name of its own trains by itself.
-            let copied = (node.kind == "Identity")
-                .then(|| {
-                    tensors
-                        .iter()
-                        .find(|tensor| Some(tensor.name.as_str()) == node.input(0))
-                })
-                .flatten()
-                .filter(|_| is_own_name(node.output()));
-            if let Some(copied) = copied {
-                tensors.push(KeptTensor {
-                    name: node.output().to_owned(),
-                    ..copied.clone()
-                });
-            } else if node.kind == "Constant" {
-                if let Some(literal) = node.constant() {
-                    constants.insert(node.output().to_owned(), literal);
-                }
-            } else {
-                nodes.push(node);
-            }
-        }
-        Ok(Self {
+impl Planned {
+    fn of(source: &GraphSource, network: &OnnxNetwork, image: [usize; 3]) -> Result<Self, OnnxError> {
+        let file = network.file();
+        let refused = |reason: String| OnnxError::NotTrainable {
+            file: file.into(),
+            reason,
+        };
+        let read = Read::of(source, network);
+        let Read {
             nodes,
             tensors,
             constants,
+        } = read.map_err(|reason| OnnxError::Unreadable {
+            file: file.into(),
+            reason,
+        })?;
+        let weights: HashSet<&str> = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
+        let trace = Trace::of(network, &nodes, &weights, constants, image);
+        let mut trace = trace.map_err(|error| match source.batch {
+            Some(count) => refused(format!(
+                "it was exported for {count} images at a time, and takes no other number ({error}). Export it with an open batch: \
+                 {EXPORT_LINE}"
+            )),
+            None => error,
+        })?;
+        let sample = trace.sample.take();
+        let mut lowering = Lowering::of(
+            &nodes,
+            &trace,
+            Layers::of(tensors),
+            (network.input_name(), image),
+            source.opset(),
+        );
+        let missing = lowering.run();
+        if !missing.is_empty() {
+            return Err(refused(not_known(&missing)));
+        }
+        let logits = row_of_logits(&mut lowering, network)
+            .map_err(|reason| network.no_logits(network.logits(), reason))?;
+        let Lowering {
+            layers,
+            steps,
+            values,
+            read_by,
+            ..
+        } = lowering;
+        let shared: Shared = read_by
+            .shared()
+            .map(|place| layers.tensors[place].name.clone())
+            .collect();
+        let (tensors, mut layers, idle) = layers.finish();
+        let [_, height, width] = image;
+        let stages = stages::stages(&steps, &layers, &Shapes(&tensors), logits.0, [height, width]);
+        let steps = units::united(patterns::simplified(steps, logits.0), &mut layers, logits.0);
+        let told = Told {
+            nodes: &nodes,
+            tensors: &tensors,
+            layers: &layers,
+            shared,
+            convolutions: Convolutions::of(&nodes),
+            idle,
+        };
+        Ok(Self {
+            notes: told.notes(),
+            tensors,
+            layers,
+            steps,
+            values,
+            stages,
+            logits,
+            sample,
         })
     }
-}
-
-/// Whether a name is that of a tensor of a state dict, not of a place in the graph.
-fn is_own_name(name: &str) -> bool {
-    !name.is_empty() && !name.starts_with('/') && !name.contains("::")
-}
-
-/// Whether a tensor is a number that operators take, not one that trains.
-fn is_number(name: &str, literal: &Literal) -> bool {
-    literal.shape.iter().product::<usize>() == 1 && !name.contains('.')
-}
-
-/// At least five convolutions with a bias and no norm of any kind.
-fn is_folded(nodes: &[Node]) -> bool {
-    let is_norm = |node: &Node| node.kind.ends_with("Normalization");
-    let biased = nodes
-        .iter()
-        .filter(|node| node.kind == "Conv" && node.input(2).is_some());
-    biased.count() >= 5 && !nodes.iter().any(is_norm)
 }
 
 /// All operators that there is no code for, once each with how often it is there.
@@ -328,29 +284,9 @@ fn not_known(missing: &[String]) -> String {
     )
 }
 
-/// What has to be said about a file.
-fn notes(mut notes: Vec<String>, is_folded: bool, idle: &[String]) -> Vec<String> {
-    notes.extend(is_folded.then(|| {
-        format!(
-            "it has convolutions with a bias and no batch norm: if the network had some, they are folded into the convolutions, and \
-             it trains badly. Export it with them: {EXPORT_LINE}"
-        )
-    }));
-    notes.extend((!idle.is_empty()).then(|| {
-        format!(
-            "nothing reads its {}",
-            potstill_base::quoted(idle.iter().map(String::as_str))
-        )
-    }));
-    notes
-}
-
 /// The value of the logits and their number.
-fn row_of_logits(
-    lowering: &mut Lowering<'_>,
-    network: &OnnxNetwork,
-    logits: &str,
-) -> Result<(usize, usize), String> {
+fn row_of_logits(lowering: &mut Lowering<'_>, network: &OnnxNetwork) -> Result<(usize, usize), String> {
+    let logits = network.logits();
     if let Some((kind, before)) = network.activation_before(logits) {
         return Err(format!(
             "{kind} makes probabilities of them; name the tensor before it, `{before}`, by `logits`"

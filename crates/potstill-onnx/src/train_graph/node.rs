@@ -51,6 +51,17 @@ impl Node {
         })
     }
 
+    /// One without attributes.
+    #[cfg(test)]
+    pub fn plain(kind: &str, inputs: &[&str], output: &str) -> Self {
+        Self {
+            kind: kind.into(),
+            inputs: inputs.iter().map(|&name| name.to_owned()).collect(),
+            outputs: vec![output.into()],
+            ..Self::default()
+        }
+    }
+
     /// The tensor at an input; none if it is left out.
     pub fn input(&self, at: usize) -> Option<&str> {
         self.inputs

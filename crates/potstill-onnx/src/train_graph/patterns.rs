@@ -8,7 +8,7 @@
 //! | channels split in groups, the two axes swapped, merged | channel shuffle |
 
 use super::{
-    plan::{Binary, Nonlinearity, Op, Step, Unary},
+    plan::{Binary, MapView, Nonlinearity, Op, Step, Unary},
     steps::Steps,
 };
 
@@ -162,8 +162,15 @@ fn shuffle(steps: &Steps, index: usize) -> Option<Found> {
     let groups = apart.get(3)?.fixed()?;
     let channels = groups * apart.get(4)?.fixed()?;
     let is_map = together.len() == 4 && together[..3] == apart[..3] && together[3].fixed() == Some(channels);
-    // What is split has to be the same map.
-    is_map.then_some(Found {
+    // What is split has to be the same map: of tokens a map is made on the way.
+    let (_, whole) = steps.maker(split.inputs[0])?;
+    let whole = whole
+        .point
+        .as_ref()
+        .filter(|point| point.view == MapView::Map([0, 1, 2, 3]))?;
+    let sizes: Vec<Option<usize>> = together[1..].iter().map(|size| size.fixed()).collect();
+    let is_same = is_map && sizes == whole.map.map(Some);
+    is_same.then_some(Found {
         gone: vec![splitting, index],
         last,
         op: Op::Shuffle(groups),

@@ -109,6 +109,17 @@ impl LayerPlan {
             Self::Loose { tensor } => vec![*tensor],
         }
     }
+
+    /// Those of its tensors that are running statistics.
+    pub(super) fn statistics(&self) -> Vec<usize> {
+        match self {
+            Self::BatchNorm {
+                tensors: [_, _, mean, variance],
+                ..
+            } => vec![*mean, *variance],
+            _ => Vec::new(),
+        }
+    }
 }
 
 /// An activation that fused operations know.
@@ -232,6 +243,8 @@ pub enum Op {
     MatMul,
     /// Softmax along an axis.
     Softmax(usize),
+    /// Its logarithm.
+    LogSoftmax(usize),
     /// The mean of a map over its places, kept as `[N, 1, 1, C]`.
     GlobalMean,
     /// Numbers along these axes made one, the axes kept.

@@ -55,28 +55,40 @@ pub(super) fn switch_training_off(graph: &mut GraphProto) -> Vec<String> {
 
 /// Lets a file take any number of images, as far as its operators do. Gives the number that it stated.
 pub(super) fn open_batch(graph: &mut GraphProto) -> Option<i64> {
-    let shape = |value: &mut ValueInfoProto| {
-        let kind = value.r#type.as_mut()?.tensor_type.as_mut()?;
-        let first = kind.shape.as_mut()?.dim.first_mut()?;
-        let stated = first.dim_value.take()?;
-        first.dim_param = Some("n".into());
-        Some(stated)
-    };
     // What is stated of other tensors follows from it.
     graph.value_info.clear();
     for output in &mut graph.output {
-        shape(output);
+        open(output, 0, "n");
     }
+    open(images(graph)?, 0, "n")
+}
+
+/// Lets a file take images of any height and width, as far as its operators do.
+pub(super) fn open_size(graph: &mut GraphProto) {
+    if let Some(images) = images(graph) {
+        open(images, 2, "h");
+        open(images, 3, "w");
+    }
+}
+
+/// What has to be given to a graph: old files list their weights among the inputs as well.
+fn images(graph: &mut GraphProto) -> Option<&mut ValueInfoProto> {
     let weights: BTreeSet<&str> = graph
         .initializer
         .iter()
         .filter_map(|tensor| tensor.name.as_deref())
         .collect();
-    let mut given = graph
-        .input
-        .iter_mut()
-        .filter(|input| !weights.contains(input.name.as_deref().unwrap_or_default()));
-    given.next().and_then(shape)
+    let mut inputs = graph.input.iter_mut();
+    inputs.find(|input| !weights.contains(input.name.as_deref().unwrap_or_default()))
+}
+
+/// Opens one size of a tensor under a name. Gives what it stated.
+fn open(value: &mut ValueInfoProto, axis: usize, name: &str) -> Option<i64> {
+    let kind = value.r#type.as_mut()?.tensor_type.as_mut()?;
+    let size = kind.shape.as_mut()?.dim.get_mut(axis)?;
+    let stated = size.dim_value.take()?;
+    size.dim_param = Some(name.into());
+    Some(stated)
 }
 
 /// Writes `SequenceAt(SplitToSequence(x, parts), index)` as a slice of `x`: no sequence of tensors is run.

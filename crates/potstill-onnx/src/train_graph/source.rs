@@ -14,7 +14,7 @@ use rten_onnx::onnx::{
 
 use super::{
     literal::sizes,
-    rewrite::{cut_sequences, open_batch, switch_training_off},
+    rewrite::{cut_sequences, open_batch, open_size, switch_training_off},
 };
 use crate::{
     constants::{is_float, width},
@@ -68,8 +68,19 @@ impl GraphSource {
         Ok(Graph::inputs_of(&graph_of(parsed(file)?.graph)?))
     }
 
+    /// The same of the bytes of what a run keeps, which once was this file.
+    ///
+    /// # Errors
+    /// As [`read_kept`](Self::read_kept).
+    pub fn of_kept(bytes: &[u8], file: &Path) -> Result<Self, String> {
+        Self::of(model_of(bytes)?, file, true)
+    }
+
     fn read_as(file: &Path, is_kept: bool) -> Result<Self, String> {
-        let model = parsed(file)?;
+        Self::of(parsed(file)?, file, is_kept)
+    }
+
+    fn of(model: ModelProto, file: &Path, is_kept: bool) -> Result<Self, String> {
         let is_apart = model
             .metadata_props
             .iter()
@@ -95,6 +106,22 @@ impl GraphSource {
             ir_version: model.ir_version,
             operator_sets: model.opset_import,
         })
+    }
+
+    /// Lets the file take images of any height and width, as far as its operators do.
+    #[must_use]
+    pub fn with_open_size(mut self) -> Self {
+        open_size(&mut self.graph);
+        self
+    }
+
+    /// The version of ONNX's own operators.
+    pub fn opset(&self) -> i64 {
+        let own = self
+            .operator_sets
+            .iter()
+            .filter(|set| matches!(set.domain.as_deref(), None | Some("" | "ai.onnx")));
+        own.filter_map(|set| set.version).max().unwrap_or(1)
     }
 
     /// The bytes of the file as it is here.
@@ -144,9 +171,12 @@ impl GraphSource {
 }
 
 fn parsed(file: &Path) -> Result<ModelProto, String> {
-    let bytes = potstill_base::read_file(file, MOST_BYTES).map_err(|error| error.to_string())?;
-    wire::check(&bytes)?;
-    ModelProto::parse_buf(&bytes).map_err(|error| format!("it is no ONNX file ({error})"))
+    model_of(&potstill_base::read_file(file, MOST_BYTES).map_err(|error| error.to_string())?)
+}
+
+fn model_of(bytes: &[u8]) -> Result<ModelProto, String> {
+    wire::check(bytes)?;
+    ModelProto::parse_buf(bytes).map_err(|error| format!("it is no ONNX file ({error})"))
 }
 
 fn graph_of(graph: Option<GraphProto>) -> Result<GraphProto, String> {

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use rten::Value;
 use rten_tensor::{AsView, Layout};
 
-use super::{literal::Literal, node::Node, plan::Size};
+use super::{literal::Literal, node::Node, plan::Size, sample::Sample};
 use crate::{Array, OnnxError, OnnxNetwork};
 
 /// What a tensor is made from.
@@ -44,10 +44,12 @@ pub(super) struct Trace {
     pub constants: HashMap<String, Literal>,
     /// Constants of floats that have a row for each image, all rows alike: one row, and the sizes of all.
     pub for_each_image: HashMap<String, (Literal, Vec<Size>)>,
+    /// What the file says of two drawn images; none if its logits are no floats.
+    pub sample: Option<Sample>,
 }
 
 impl Trace {
-    /// Runs a file twice on grey images of `[C, H, W]`. `weights` are the names of what trains, `written` the other tensors in the file.
+    /// Runs a file twice on drawn images of `[C, H, W]`. `weights` are the names of what trains, `written` the other tensors in the file.
     ///
     /// # Errors
     /// An operator that fails; a file that takes one number of images only.
@@ -64,9 +66,17 @@ impl Trace {
         };
         trace.mark(nodes, weights);
         let wanted = trace.wanted(nodes, network);
-        let names: Vec<&str> = wanted.iter().map(String::as_str).collect();
-        let [few, many] = [2, 3].map(|count| network.stepwise(&grey(count, image), &names));
-        let (few, many) = (few?, many?);
+        let mut names: Vec<&str> = wanted.iter().map(String::as_str).collect();
+        let drawn = Sample::images(2, image);
+        names.push(network.logits());
+        let mut few = network.stepwise(&drawn, &names)?;
+        names.pop();
+        let logits = few.kept.pop().and_then(Array::of);
+        let many = network.stepwise(&Sample::images(3, image), &names)?;
+        trace.sample = logits.map(|logits| Sample {
+            images: drawn,
+            logits,
+        });
         for (name, (shape, _)) in &few.tensors {
             let other = many.tensors.get(name).map(|(shape, _)| shape.as_slice());
             if let Some(sizes) = other.and_then(|other| sizes(shape, other)) {
@@ -157,14 +167,6 @@ impl Trace {
             }
             _ => {}
         }
-    }
-}
-
-fn grey(count: usize, [channels, height, width]: [usize; 3]) -> Array {
-    let shape = vec![count, channels, height, width];
-    Array {
-        values: vec![0.0; shape.iter().product()],
-        shape,
     }
 }
 

@@ -15,7 +15,7 @@ use crate::{OnnxError, OnnxNetwork, wire};
 /// A file whose weights and operators are changed.
 pub struct FilledGraph {
     model: ModelProto,
-    graph: GraphProto,
+    pub(super) graph: GraphProto,
 }
 
 impl FilledGraph {
@@ -103,7 +103,7 @@ impl FilledGraph {
     }
 
     /// An empty graph for operators that are to be put into this one: it gives none of its names away.
-    fn part(&self) -> GraphWriter {
+    pub(super) fn part(&self) -> GraphWriter {
         let mut part = GraphWriter::new(self.opset());
         let of_nodes = self
             .graph
@@ -280,7 +280,7 @@ impl FilledGraph {
     }
 
     /// How often a tensor is read.
-    fn readers(&self, name: &str) -> usize {
+    pub(super) fn readers(&self, name: &str) -> usize {
         let read = self.graph.node.iter().flat_map(|node| &node.input);
         read.filter(|read| *read == name).count()
     }

@@ -6,6 +6,7 @@ mod attribute;
 mod file;
 mod filled;
 mod graph;
+mod restate;
 
 pub use attribute::Attribute;
 pub use file::{OnnxFile, Opset};

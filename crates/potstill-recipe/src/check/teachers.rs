@@ -52,7 +52,21 @@ fn check_student(student: &Table, at: &Origin) -> Option<Problem> {
             return (!student.keys().any(is_meant)).then(|| at.sentence("", text.to_owned()));
         }
     };
-    beside(student, at, source, what, foreign)
+    beside(student, at, source, what, foreign).or_else(|| check_start(student, at))
+}
+
+/// The weights of a student in an ONNX file are said once.
+fn check_start(student: &Table, at: &Origin) -> Option<Problem> {
+    let word = |key: &str| student.get(key).and_then(Value::as_str);
+    if !student.contains_key("onnx") || !student.contains_key("weights") {
+        return None;
+    }
+    if word("weights") == Some("random") {
+        let text = "is said of a student in an ONNX file by `init = \"fresh\"`; leave `weights` out";
+        return Some(at.problem("weights", text));
+    }
+    let text = "draws fresh weights, and `weights` gives them all; leave one of them out";
+    (word("init") == Some("fresh")).then(|| at.problem("init", text))
 }
 
 /// The error about keys of another source.

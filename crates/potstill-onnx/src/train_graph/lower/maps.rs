@@ -170,6 +170,7 @@ impl Lowering<'_> {
         if made.get(1) != sizes.get(1) {
             return Err("resizes channels".into());
         }
+        self.check_scales(node, &sizes, target)?;
         let places = node.text("coordinate_transformation_mode", "half_pixel");
         let is_old = node.kind == "Upsample";
         let op = match node.text("mode", "nearest") {
@@ -186,6 +187,27 @@ impl Lowering<'_> {
         };
         let value = self.emit(op, vec![map]);
         self.give(node, value, Layout::channels_last(4), Some(1))
+    }
+}
+
+impl Lowering<'_> {
+    /// Where a scale is stated it has to be the ratio of the sizes, which is what operations here go by.
+    fn check_scales(&self, node: &Node, sizes: &[Size], target: [usize; 2]) -> Lowered {
+        let at = if node.kind == "Upsample" { 1 } else { 2 };
+        let given = self.constant(node.input(at)).and_then(Literal::as_floats);
+        let Some([_, _, scales @ ..]) = given.map(|scales| &scales[..]) else {
+            return Ok(());
+        };
+        for ((scale, size), made) in scales.iter().zip(&sizes[2..]).zip(target) {
+            let exact = size.fixed().map_or(0.0, |size| size as f32 * scale);
+            if (exact - made as f32).abs() > 1e-3 {
+                let reason = format!(
+                    "makes {made} places of {exact}: export it with `size=` in the place of `scale_factor=`"
+                );
+                return Err(reason.into());
+            }
+        }
+        Ok(())
     }
 }
 

@@ -19,6 +19,7 @@ use super::{
     literal::Literal,
     node::Node,
     plan::{Op, Size, Step},
+    shared::Readers,
     trace::{Origin, Trace},
 };
 
@@ -70,11 +71,21 @@ pub(super) struct Lowering<'a> {
     aliases: HashMap<String, String>,
     /// Loose weights that are values already.
     weights: HashMap<usize, usize>,
+    /// The operators on images that read each weight.
+    pub read_by: Readers,
+    /// The version of ONNX's operators.
+    opset: i64,
 }
 
 impl<'a> Lowering<'a> {
     /// Nothing yet but the images, called `images`, of sizes `[N, C, H, W]`.
-    pub fn of(nodes: &'a [Node], trace: &'a Trace, layers: Layers, images: &str, image: [usize; 3]) -> Self {
+    pub fn of(
+        nodes: &'a [Node],
+        trace: &'a Trace,
+        layers: Layers,
+        (images, image): (&str, [usize; 3]),
+        opset: i64,
+    ) -> Self {
         let mut readers: HashMap<&str, Vec<usize>> = HashMap::new();
         let mut makers = HashMap::new();
         for (index, node) in nodes.iter().enumerate() {
@@ -104,6 +115,8 @@ impl<'a> Lowering<'a> {
             makers,
             aliases: HashMap::new(),
             weights: HashMap::new(),
+            read_by: Readers::default(),
+            opset,
         }
     }
 
@@ -122,6 +135,7 @@ impl<'a> Lowering<'a> {
                 lost.extend(node.outputs.iter().map(String::as_str));
                 continue;
             }
+            self.note_weights(index);
             if let Err(refusal) = self.node(index) {
                 let Node {
                     kind, domain, name, ..
@@ -139,6 +153,20 @@ impl<'a> Lowering<'a> {
             }
         }
         refused
+    }
+
+    /// Notes which weights an operator on images reads.
+    fn note_weights(&mut self, index: usize) {
+        let node = &self.nodes[index];
+        if self.origin(node.output()) != Origin::Images || is_pass_through(node) {
+            return;
+        }
+        for name in &node.inputs {
+            let linear = || self.linear_weight(name).map(|(place, _)| place);
+            if let Some(place) = self.weight(name).or_else(linear) {
+                self.read_by.note(place, index);
+            }
+        }
     }
 
     /// The operators on weights alone that layers do not need: a linear layer takes its weight from before the transpose.
@@ -194,7 +222,7 @@ impl<'a> Lowering<'a> {
             "Gemm" => self.gemm(node),
             "MatMul" => self.matmul(node),
             "LayerNormalization" => self.layer_norm(node),
-            "Softmax" => self.softmax(node),
+            "Softmax" | "LogSoftmax" => self.softmax(node),
             "ReduceMean" | "ReduceSum" | "ReduceL2" | "ReduceMax" => self.reduce(node),
             "Add" | "Sub" | "Mul" | "Div" => self.binary(node),
             "Pow" => self.power(node),

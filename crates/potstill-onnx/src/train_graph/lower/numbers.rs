@@ -148,8 +148,24 @@ impl Lowering<'_> {
 
     pub(super) fn softmax(&mut self, node: &Node) -> Lowered {
         let input = self.input(node, 0)?;
-        let axis = axis(node.whole("axis", -1), input.sizes.len())?;
-        let value = self.emit(Op::Softmax(input.layout.place(axis)), vec![input.value]);
+        let is_flat = self.opset < 13;
+        let axis = axis(
+            node.whole("axis", if is_flat { 1 } else { -1 }),
+            input.sizes.len(),
+        )?;
+        if is_flat && input.sizes[axis + 1..].iter().any(|&size| size != Size::Fixed(1)) {
+            let reason = format!(
+                "takes all axes from {axis} on as one, as operators before version 13 do; export with opset_version=17"
+            );
+            return Err(reason.into());
+        }
+        let place = input.layout.place(axis);
+        let op = if node.kind == "LogSoftmax" {
+            Op::LogSoftmax(place)
+        } else {
+            Op::Softmax(place)
+        };
+        let value = self.emit(op, vec![input.value]);
         self.give(node, value, input.layout, input.channels)
     }
 
