@@ -79,6 +79,7 @@ fn kept(cache: &Path) -> Vec<PathBuf> {
 #[test]
 fn a_run_interrupted_in_the_offline_pass_and_in_training_equals_a_whole_one() {
     with_cache(
+        module_path!(),
         "a_run_interrupted_in_the_offline_pass_and_in_training_equals_a_whole_one",
         |place| {
             let [whole, broken] = ["whole", "broken"].map(|name| place.join(name));
@@ -106,7 +107,7 @@ fn a_run_interrupted_in_the_offline_pass_and_in_training_equals_a_whole_one() {
 
 #[test]
 fn the_deployed_student_keeps_its_layers() {
-    with_cache("the_deployed_student_keeps_its_layers", |place| {
+    with_cache(module_path!(), "the_deployed_student_keeps_its_layers", |place| {
         let folder = place.join("run");
         let mut run = start(&["methods.1.variant=1"], &folder);
         finish(&mut run);

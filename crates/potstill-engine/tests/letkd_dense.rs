@@ -36,6 +36,7 @@ fn term(folder: &Path, name: &str) -> Option<f64> {
 #[test]
 fn a_detector_keeps_its_layer_behind_a_level_of_the_pyramid() {
     with_cache(
+        module_path!(),
         "a_detector_keeps_its_layer_behind_a_level_of_the_pyramid",
         |place| {
             let folder = place.join("run");
@@ -64,6 +65,7 @@ fn a_detector_keeps_its_layer_behind_a_level_of_the_pyramid() {
 #[test]
 fn a_segmenters_teacher_decides_by_the_label_of_each_pixel() {
     with_cache(
+        module_path!(),
         "a_segmenters_teacher_decides_by_the_label_of_each_pixel",
         |place| {
             let [whole, broken] = ["whole", "broken"].map(|name| place.join(name));

@@ -6,6 +6,7 @@ mod dense_methods;
 mod detector_methods;
 mod ekd;
 mod ekd_dense;
+mod every_method;
 mod export;
 mod extend;
 mod few_labels;

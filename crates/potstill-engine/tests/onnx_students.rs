@@ -229,7 +229,8 @@ fn methods_work_on_a_file() {
 #[test]
 fn a_layer_is_inserted_at_a_point_of_a_file() {
     with_cache(
-        "onnx_students::a_layer_is_inserted_at_a_point_of_a_file",
+        module_path!(),
+        "a_layer_is_inserted_at_a_point_of_a_file",
         |place| {
             let folder = place.join("run");
             let recipe = tiny().method(

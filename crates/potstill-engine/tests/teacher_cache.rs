@@ -52,78 +52,94 @@ fn files(place: &Path) -> Vec<std::path::PathBuf> {
 
 #[test]
 fn a_run_has_the_same_bits_with_its_teacher_kept() {
-    with_cache("a_run_has_the_same_bits_with_its_teacher_kept", |place| {
-        let without = trained(place, "without", &[]);
-        assert!(trained(place, "first", &[CACHE, TAPS]) == without, "written");
-        let written: Vec<_> = files(place).iter().map(|file| fs::read(file).unwrap()).collect();
-        assert!(trained(place, "again", &[CACHE, TAPS]) == without, "read");
-        let read: Vec<_> = files(place).iter().map(|file| fs::read(file).unwrap()).collect();
-        assert!(written == read, "everything was there");
-        let plan = taught(place).plan(&[CACHE, TAPS]).unwrap();
-        let kept = plan.spec.teachers[0].cache.clone().unwrap();
-        let size: u64 = files(place)
-            .iter()
-            .map(|file| file.metadata().unwrap().len())
-            .sum();
-        assert_eq!(kept.bytes(), size, "the size that a plan shows");
-        // Another method and another order of the images, over the same views: nothing is added.
-        let other = ["methods=[{ kind = \"kd\" }]", "seed=9"];
-        let alone = trained(place, "other", &other);
-        assert!(trained(place, "other-kept", &[&other[..], &[CACHE]].concat()) == alone);
-        assert!(
-            files(place)
+    with_cache(
+        module_path!(),
+        "a_run_has_the_same_bits_with_its_teacher_kept",
+        |place| {
+            let without = trained(place, "without", &[]);
+            assert!(trained(place, "first", &[CACHE, TAPS]) == without, "written");
+            let written: Vec<_> = files(place).iter().map(|file| fs::read(file).unwrap()).collect();
+            assert!(trained(place, "again", &[CACHE, TAPS]) == without, "read");
+            let read: Vec<_> = files(place).iter().map(|file| fs::read(file).unwrap()).collect();
+            assert!(written == read, "everything was there");
+            let plan = taught(place).plan(&[CACHE, TAPS]).unwrap();
+            let kept = plan.spec.teachers[0].cache.clone().unwrap();
+            let size: u64 = files(place)
                 .iter()
-                .map(|file| fs::read(file).unwrap())
-                .eq(written)
-        );
-    });
+                .map(|file| file.metadata().unwrap().len())
+                .sum();
+            assert_eq!(kept.bytes(), size, "the size that a plan shows");
+            // Another method and another order of the images, over the same views: nothing is added.
+            let other = ["methods=[{ kind = \"kd\" }]", "seed=9"];
+            let alone = trained(place, "other", &other);
+            assert!(trained(place, "other-kept", &[&other[..], &[CACHE]].concat()) == alone);
+            assert!(
+                files(place)
+                    .iter()
+                    .map(|file| fs::read(file).unwrap())
+                    .eq(written)
+            );
+        },
+    );
 }
 
 #[test]
 fn halves_are_rounded_and_are_what_is_used() {
-    with_cache("halves_are_rounded_and_are_what_is_used", |place| {
-        let without = trained(place, "without", &[]);
-        let first = trained(place, "first", &[CACHE, TAPS, HALF]);
-        assert!(first != without, "nothing was rounded: the cache was not read");
-        assert!(trained(place, "again", &[CACHE, TAPS, HALF]) == first);
-    });
+    with_cache(
+        module_path!(),
+        "halves_are_rounded_and_are_what_is_used",
+        |place| {
+            let without = trained(place, "without", &[]);
+            let first = trained(place, "first", &[CACHE, TAPS, HALF]);
+            assert!(first != without, "nothing was rounded: the cache was not read");
+            assert!(trained(place, "again", &[CACHE, TAPS, HALF]) == first);
+        },
+    );
 }
 
 #[test]
 fn what_is_damaged_or_unfinished_is_made_again() {
-    with_cache("what_is_damaged_or_unfinished_is_made_again", |place| {
-        let without = trained(place, "without", &[]);
-        let folder = place.join("broken");
-        go_on(&mut taught(place).start(&[CACHE, TAPS], &folder), 4);
-        for (number, file) in files(place).iter().enumerate() {
-            let mut bytes = fs::read(file).unwrap();
-            let middle = bytes.len() / 2;
-            match number % 3 {
-                0 => bytes[middle] ^= 1,
-                1 => bytes.truncate(middle),
-                _ => bytes.fill(0),
+    with_cache(
+        module_path!(),
+        "what_is_damaged_or_unfinished_is_made_again",
+        |place| {
+            let without = trained(place, "without", &[]);
+            let folder = place.join("broken");
+            go_on(&mut taught(place).start(&[CACHE, TAPS], &folder), 4);
+            for (number, file) in files(place).iter().enumerate() {
+                let mut bytes = fs::read(file).unwrap();
+                let middle = bytes.len() / 2;
+                match number % 3 {
+                    0 => bytes[middle] ^= 1,
+                    1 => bytes.truncate(middle),
+                    _ => bytes.fill(0),
+                }
+                fs::write(file, bytes).unwrap();
             }
-            fs::write(file, bytes).unwrap();
-        }
-        finish(&mut taught(place).resume(&[CACHE, TAPS], &folder));
-        assert!(checkpoint(&folder) == without);
-    });
+            finish(&mut taught(place).resume(&[CACHE, TAPS], &folder));
+            assert!(checkpoint(&folder) == without);
+        },
+    );
 }
 
 #[test]
 fn runs_at_the_same_time_share_what_they_write() {
-    with_cache("runs_at_the_same_time_share_what_they_write", |place| {
-        let seeds = ["seed=5", "seed=6", "seed=7"];
-        let without = seeds.map(|seed| trained(place, &format!("without-{seed}"), &[seed]));
-        thread::scope(|scope| {
-            let runs = seeds.map(|seed| {
-                scope.spawn(move || trained(place, &format!("with-{seed}"), &[seed, CACHE, TAPS]))
+    with_cache(
+        module_path!(),
+        "runs_at_the_same_time_share_what_they_write",
+        |place| {
+            let seeds = ["seed=5", "seed=6", "seed=7"];
+            let without = seeds.map(|seed| trained(place, &format!("without-{seed}"), &[seed]));
+            thread::scope(|scope| {
+                let runs = seeds.map(|seed| {
+                    scope.spawn(move || trained(place, &format!("with-{seed}"), &[seed, CACHE, TAPS]))
+                });
+                for (run, without) in runs.into_iter().zip(&without) {
+                    assert!(run.join().unwrap() == *without);
+                }
             });
-            for (run, without) in runs.into_iter().zip(&without) {
-                assert!(run.join().unwrap() == *without);
-            }
-        });
-    });
+        },
+    );
 }
 
 #[test]

@@ -108,18 +108,29 @@ pub fn part(checkpoint: &Bits, part: &str) -> Bits {
     checkpoint.iter().filter_map(own).collect()
 }
 
-/// Runs `body`, the body of the test of this name, in a folder with an empty cache: in a process of its own, as the environment is the
-/// whole process's. The cache is the folder's `cache`.
-pub fn with_cache(test: &str, body: impl FnOnce(&Path)) {
+/// Runs `body`, the body of the test of this name in this module (`module_path!()`), in a folder with an empty cache: in a process of its own, as the
+/// environment is the whole process's. The cache is the folder's `cache`.
+pub fn with_cache(module: &str, test: &str, body: impl FnOnce(&Path)) {
     if let Ok(place) = env::var("POTSTILL_TEST_PLACE") {
         return body(Path::new(&place));
     }
+    // A test is called by its path within its program.
+    let within = module.split_once("::").map(|(_, within)| format!("{within}::"));
     let place = tempfile::tempdir().unwrap();
-    let status = Command::new(env::current_exe().unwrap())
-        .args([test, "--exact", "--nocapture"])
+    let ran = Command::new(env::current_exe().unwrap())
+        .args([
+            &(within.unwrap_or_default() + test),
+            "--exact",
+            "--nocapture",
+            "--include-ignored",
+        ])
         .env("POTSTILL_TEST_PLACE", place.path())
         .env("POTSTILL_CACHE", place.path().join("cache"))
-        .status()
+        .output()
         .unwrap();
-    assert!(status.success());
+    let [said, complained] = [&ran.stdout, &ran.stderr].map(|bytes| String::from_utf8_lossy(bytes));
+    assert!(
+        ran.status.success() && said.contains("1 passed"),
+        "{said}\n{complained}"
+    );
 }

@@ -89,6 +89,10 @@ pub fn scenarios() -> Vec<Scenario> {
         method("cwd", "[[methods]]\nkind = \"cwd\"\n"),
         method("pkd", "[[methods]]\nkind = \"pkd\"\n"),
         method("mgd", "[[methods]]\nkind = \"mgd\"\n"),
+        // A number of its own, variances, a projection that is moved after every update.
+        method("ctkd", "[[methods]]\nkind = \"ctkd\"\n"),
+        method("vid", "[[methods]]\nkind = \"vid\"\n"),
+        method("vkd", "[[methods]]\nkind = \"vkd\"\n"),
         method(
             "tskd",
             "[[methods]]\nkind = \"tskd\"\ninterval = 1\nsnapshots = 2\n",
