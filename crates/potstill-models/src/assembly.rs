@@ -1,10 +1,10 @@
 //! A model put together from a backbone, a neck or none, and a head.
 
-use burn::tensor::Tensor;
+use burn::{module::Param, tensor::Tensor};
 use potstill_ops::{ForwardPass, NormRule, Pass, Point, Scope, Trace, TracedMap};
 
 use crate::{
-    Backbone, DetectorFacts, Outputs, Stage,
+    Backbone, DetectorFacts, LinearHead, Outputs, Stage,
     backbones::{Architecture, Extent},
     heads::{DetectorConfig, FcnHead, Head, HeadConfig, Pyramid},
     levels::Levels,
@@ -253,6 +253,17 @@ impl Assembly {
     /// Why images of this height and width cannot pass; `None` if they can.
     pub fn refuses(&self, size: [usize; 2]) -> Option<String> {
         self.backbone.get().architecture().refuses(size)
+    }
+
+    /// The classifier, if it is linear in the mean of the last map.
+    pub fn linear_head(&self) -> Option<LinearHead> {
+        let Head::Classification(head) = self.head.get() else {
+            return None;
+        };
+        let linear = head.linear()?;
+        let map = self.backbone.get().architecture().last_stage().last_map;
+        let bias = linear.bias.as_ref().map(Param::val);
+        Some(LinearHead::new(map, linear.weight.val(), bias))
     }
 
     /// Draws a classification head anew for maps of `inputs` channels at `point`; false if the head does not

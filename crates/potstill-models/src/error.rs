@@ -42,6 +42,14 @@ pub enum ModelError {
         /// Why not.
         reason: String,
     },
+    /// A classifier that cannot be put into the network.
+    #[error("the classifier of another network cannot be put into `{model}`: {reason}")]
+    Head {
+        /// The network.
+        model: String,
+        /// Why not.
+        reason: String,
+    },
     /// Images that the network cannot take.
     #[error("`{model}` cannot take images of {image} (height, width, channels): {reason}")]
     Input {

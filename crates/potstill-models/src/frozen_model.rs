@@ -3,7 +3,9 @@
 use burn::tensor::{Device, Tensor};
 use potstill_ops::{Frozen, Mode, Pass, Point, Precision};
 
-use crate::{LastStage, Model, ModelError, OnnxModel, OutputKind, Outputs, Probe, StageEnd, probe};
+use crate::{
+    LastStage, LinearHead, Model, ModelError, OnnxModel, OutputKind, Outputs, Probe, StageEnd, probe,
+};
 
 /// A network for teaching and measuring. It is on the plain device, and cannot be trained.
 ///
@@ -147,6 +149,15 @@ impl FrozenModel {
         match self {
             Self::Ours(network) => network.get().last_stage(),
             Self::Onnx(_) => None,
+        }
+    }
+
+    /// The classifier, if nothing but a linear layer stands behind the mean over all places of a map. An ONNX file is read once more for
+    /// it.
+    pub fn linear_head(&self) -> Option<LinearHead> {
+        match self {
+            Self::Ours(network) => network.get().linear_head(),
+            Self::Onnx(network) => network.linear_head(),
         }
     }
 

@@ -6,9 +6,9 @@ use potstill_ops::{
 };
 
 use crate::{
-    DetectorFacts, LastStage, ModelError, Names, Network, NetworkDescription, OutputError, OutputKind,
-    Outputs, StageEnd, assembly::Assembly, detectors::WholeDetector, named::Named, own_network::OwnNetwork,
-    probe, segmenters::Enet,
+    DetectorFacts, LastStage, LinearHead, ModelError, Names, Network, NetworkDescription, OutputError,
+    OutputKind, Outputs, StageEnd, assembly::Assembly, detectors::WholeDetector, named::Named,
+    own_network::OwnNetwork, probe, segmenters::Enet,
 };
 
 /// A network with the layers that were put into it: one of the registry, or a program's own.
@@ -274,6 +274,15 @@ impl Model {
             Source::Assembly(assembly) => assembly.detector_facts(),
             Source::Whole(detector) => Some(detector.detector()),
             Source::Own(_) | Source::Enet(_) => None,
+        }
+    }
+
+    /// The classifier, whatever was put in before it.
+    pub(crate) fn own_linear_head(&self) -> Option<LinearHead> {
+        match self.network.get() {
+            Source::Assembly(assembly) => assembly.linear_head(),
+            Source::Own(network) => network.linear_head(),
+            Source::Enet(_) | Source::Whole(_) => None,
         }
     }
 

@@ -15,6 +15,7 @@ const KD_LAYER: LayerConfig = LayerConfig::KdLayer {
 const PROJECTOR: LayerConfig = LayerConfig::Projector {
     outputs: 64,
     reduction: 2,
+    pooled: None,
 };
 
 fn scope() -> Scope {
@@ -111,7 +112,14 @@ fn what_cannot_be_is_refused_with_the_reason() {
         let none = elsewhere(LayerConfig::KdLayer { templates, alpha }, "layer3.0");
         assert!(refusal(&none).ends_with("at least one template"));
         let outputs = 64;
-        let none = elsewhere(LayerConfig::Projector { outputs, reduction }, "layer3.0");
+        let none = elsewhere(
+            LayerConfig::Projector {
+                outputs,
+                reduction,
+                pooled: None,
+            },
+            "layer3.0",
+        );
         assert!(refusal(&none).contains("at least one inner channel"));
     }
 }
@@ -128,7 +136,11 @@ fn a_wider_map_redraws_the_head_that_reads_it() {
         let projector = Insertion {
             path: "simkd".into(),
             point: Point::post(point),
-            layer: LayerConfig::Projector { outputs, reduction },
+            layer: LayerConfig::Projector {
+                outputs,
+                reduction,
+                pooled: None,
+            },
         };
         network.insert(&projector, [32, 32], &scope()).unwrap();
         let entries = network.parameters().entries();

@@ -12,6 +12,7 @@ mod formula;
 mod hostile_weights;
 mod imagenet;
 mod inserted;
+mod linear_head;
 mod names;
 mod one_piece;
 mod one_stage;

@@ -184,6 +184,12 @@ fn inserted_layers_are_written() {
         LayerConfig::Projector {
             outputs: 96,
             reduction: 2,
+            pooled: None,
+        },
+        LayerConfig::Projector {
+            outputs: 48,
+            reduction: 4,
+            pooled: Some([4, 3]),
         },
     ] {
         let mut network = filled("cifar_resnet8", None);

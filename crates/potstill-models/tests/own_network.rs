@@ -181,7 +181,11 @@ fn it_takes_inserted_layers_and_refuses_what_it_cannot_take() {
     let (outputs, reduction) = (12, 2);
     let wider = Insertion {
         path: "wider".into(),
-        ..insertion(LayerConfig::Projector { outputs, reduction })
+        ..insertion(LayerConfig::Projector {
+            outputs,
+            reduction,
+            pooled: None,
+        })
     };
     let error = model.insert(&wider, [8, 8], &scope).unwrap_err();
     assert!(

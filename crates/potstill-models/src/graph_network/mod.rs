@@ -16,12 +16,12 @@ use burn::{
     tensor::{Device, Tensor},
 };
 use potstill_onnx::train_graph::{MapView, Op, StagePlan, TrainGraph};
-use potstill_ops::{Pass, Point, Scope};
+use potstill_ops::{Linear, Pass, Point, Scope};
 
-use self::layer::{Change, NamedLayer, Start};
+use self::layer::{Change, Layer, NamedLayer, Start};
 use crate::{
-    HeadWeights, LastStage, Model, ModelError, Names, Network, NetworkDescription, OutputKind, Outputs,
-    StageEnd,
+    HeadWeights, LastStage, LinearHead, Model, ModelError, Names, Network, NetworkDescription, OutputKind,
+    Outputs, StageEnd,
 };
 
 /// The first values of a network in a file.
@@ -118,7 +118,7 @@ impl GraphNetwork {
         devices.into_iter().next().unwrap_or_default()
     }
 
-    fn each(self, change: impl Fn(layer::Layer) -> layer::Layer) -> Self {
+    fn each(self, change: impl Fn(Layer) -> Layer) -> Self {
         let layers = self.layers.into_iter();
         Self {
             layers: layers.map(|named| named.changed(&change)).collect(),
@@ -187,6 +187,18 @@ impl Network for GraphNetwork {
 
     fn graph_file(&self) -> Option<&[u8]> {
         Some(&self.graph.skeleton)
+    }
+
+    fn linear_head(&self) -> Option<LinearHead> {
+        let tail = self.graph.linear_tail()?;
+        let of = |weight: &Param<Tensor<2>>, bias: &Option<Param<Tensor<1>>>| {
+            LinearHead::new(Point::post(tail.map), weight.val(), bias.as_ref().map(Param::val))
+        };
+        match &self.layers[tail.layer].layer {
+            Layer::Linear(Linear { weight, bias }) => Some(of(weight, bias)),
+            Layer::Transposed { weight, bias } => Some(of(weight, bias).of_transposed()),
+            _ => None,
+        }
     }
 
     fn refuses(&self, size: [usize; 2]) -> Option<String> {

@@ -66,6 +66,12 @@ impl ClassificationHead {
         self.pooling != Pooling::Embedding
     }
 
+    /// The layer that gives the logits, if nothing else stands behind the mean over all positions.
+    pub fn linear(&self) -> Option<&Linear> {
+        let is_plain = self.norm.is_none() && self.hidden.is_none() && self.pooling == Pooling::Mean;
+        is_plain.then(|| self.last.get())
+    }
+
     /// Logits `[N, 1, 1, K]` of a map `[N, H, W, C]`.
     pub fn forward<P: ForwardPass>(&self, map: P::Map, pass: &mut P) -> P::Map {
         let normed = |x, pass: &mut P| match &self.norm {

@@ -20,13 +20,14 @@ use std::{
     sync::Arc,
 };
 
-use burn::tensor::Tensor;
-use potstill_onnx::{Array, OnnxNetwork, Survey};
-use potstill_ops::{Pass, Point, PointSide};
+use burn::tensor::{Device, Tensor, TensorData};
+use potstill_onnx::{Array, OnnxNetwork, Survey, train_graph::TrainGraph};
+use potstill_ops::{Mode, Pass, Point, PointSide, Scope, Taps};
+use potstill_random::Seed;
 
 pub use self::asked::OnnxOutputs;
 use self::{form::Form, view::View};
-use crate::{ModelError, OutputKind, Outputs, Probe};
+use crate::{GraphNetwork, GraphWeights, LinearHead, ModelError, OutputKind, Outputs, Probe};
 
 /// A network in an ONNX file. Copies share the file.
 ///
@@ -180,6 +181,48 @@ impl OnnxModel {
         names
             .map(|name| (name.as_str(), self.survey.shape(name)))
             .collect()
+    }
+
+    /// The classifier, if nothing but a linear layer stands behind the mean over all places of a map: the file is read once more, as a
+    /// network that trains, and `None` where it cannot be.
+    pub fn linear_head(&self) -> Option<LinearHead> {
+        let Form::Rows { .. } = self.form else {
+            return None;
+        };
+        let [channels, height, width] = self.survey.image;
+        let logits = self.form.tensors();
+        let graph = TrainGraph::open(&self.file, logits.first().copied(), [height, width, channels]).ok()?;
+        let classes = graph.classes;
+        let scope = Scope::new(&Device::flex(), Seed::new(0), "file");
+        let network = GraphNetwork::build(graph, classes, GraphWeights::File, &scope).ok()?;
+        let head = network.into_model().linear_head()?.detached();
+        self.says_by(&head)?.then_some(head)
+    }
+
+    /// Whether the file's own logits of an image are those of a classifier: its tensors may have their channels elsewhere than a map has. `None`
+    /// where they cannot be compared.
+    fn says_by(&self, head: &LinearHead) -> Option<bool> {
+        let [channels, height, width] = self.survey.image;
+        let values: Vec<f32> = (0..height * width * channels)
+            .map(|i| (0.7 * i as f32).sin())
+            .collect();
+        let image = Tensor::from_data(
+            TensorData::new(values, [1, height, width, channels]),
+            &Device::flex(),
+        );
+        let mut taps = Taps::at([&head.map]);
+        let logits = self
+            .forward(image, &mut Pass::visited(Mode::Running, &mut taps))
+            .ok()?;
+        let map = taps.map(&head.map)?;
+        let [_, h, w, c] = map.dims();
+        if c != head.weight.dims()[1] {
+            return Some(false);
+        }
+        let found = head.logits(map.reshape([1, h * w, c]).mean_dim(1).reshape([1, c]));
+        let logits = logits.into_logits().ok()?;
+        let room = 1e-3 * logits.clone().abs().max().into_scalar::<f32>().max(1e-3);
+        Some((found - logits).abs().max().into_scalar::<f32>() <= room)
     }
 
     /// Output classes; 0 of a detector whose scores are not read.

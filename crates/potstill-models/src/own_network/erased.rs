@@ -13,13 +13,14 @@ use burn::{
 use potstill_ops::Pass;
 
 use super::Network;
-use crate::Outputs;
+use crate::{LinearHead, Outputs};
 
 /// [`Network`] with Burn's [`Module`], object-safe.
 pub(super) trait Erased: Debug + Send + Sync {
     fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs;
     fn refuses(&self, size: [usize; 2]) -> Option<String>;
     fn graph_file(&self) -> Option<&[u8]>;
+    fn linear_head(&self) -> Option<LinearHead>;
     fn copy(&self) -> Box<dyn Erased>;
     fn collect_devices(&self, devices: Vec<Device>) -> Vec<Device>;
     fn fork(self: Box<Self>, device: &Device) -> Box<dyn Erased>;
@@ -42,6 +43,10 @@ impl<N: Network> Erased for N {
 
     fn graph_file(&self) -> Option<&[u8]> {
         Network::graph_file(self)
+    }
+
+    fn linear_head(&self) -> Option<LinearHead> {
+        Network::linear_head(self)
     }
 
     fn copy(&self) -> Box<dyn Erased> {

@@ -10,7 +10,7 @@ use burn::{
 };
 use potstill_ops::{Pass, Point};
 
-use crate::{LastStage, ModelError, Names, OutputKind, Outputs, Probe, StageEnd};
+use crate::{LastStage, LinearHead, ModelError, Names, OutputKind, Outputs, Probe, StageEnd};
 use erased::{ConcreteMapper, ConcreteVisitor, Erased};
 
 /// A network of a program's own. [`Model::own`](crate::Model::own) makes a model of it.
@@ -77,6 +77,11 @@ pub trait Network: Module + Sync + 'static {
 
     /// The ONNX file that it was read from, without its weights; `None` of a network that a program builds.
     fn graph_file(&self) -> Option<&[u8]> {
+        None
+    }
+
+    /// Its classifier, if nothing but a linear layer stands behind the mean over all places of a map: what methods of heads read.
+    fn linear_head(&self) -> Option<LinearHead> {
         None
     }
 
@@ -176,6 +181,10 @@ impl OwnNetwork {
 
     pub fn graph_file(&self) -> Option<&[u8]> {
         self.0.graph_file()
+    }
+
+    pub fn linear_head(&self) -> Option<LinearHead> {
+        self.0.linear_head()
     }
 }
 

@@ -8,6 +8,7 @@ mod classes;
 mod extent;
 mod head;
 mod layers;
+mod linear_tail;
 mod literal;
 mod lower;
 mod names;
@@ -33,6 +34,7 @@ use std::{
 
 pub use self::{
     head::HeadPlan,
+    linear_tail::LinearTail,
     plan::{
         Binary, ConvShape, KeptTensor, LayerPlan, MapView, Nonlinearity, Op, PointPlan, Reduction, Size,
         Step, Unary, Unit, WindowShape,

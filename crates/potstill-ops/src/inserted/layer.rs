@@ -42,6 +42,9 @@ pub enum LayerConfig {
         outputs: usize,
         /// The inner convolutions have `outputs / reduction` channels; from 1 to `outputs`.
         reduction: usize,
+        /// The height and width that maps are averaged to first, where those of the teacher are smaller; as they are if `None`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        pooled: Option<[usize; 2]>,
     },
 }
 
@@ -50,9 +53,15 @@ impl LayerConfig {
     pub fn fault(&self) -> Option<&'static str> {
         match *self {
             Self::KdLayer { templates: 0, .. } => Some("a KD layer needs at least one template"),
-            Self::Projector { outputs, reduction } if reduction == 0 || reduction > outputs => {
+            Self::Projector {
+                outputs, reduction, ..
+            } if reduction == 0 || reduction > outputs => {
                 Some("a projector needs at least one inner channel: `reduction` is from 1 to `outputs`")
             }
+            Self::Projector {
+                pooled: Some([0, _] | [_, 0]),
+                ..
+            } => Some("a projector needs maps of at least one place: `pooled` is from 1 on"),
             Self::KdLayer { .. } | Self::Projector { .. } => None,
         }
     }
@@ -72,9 +81,11 @@ impl LayerConfig {
             Self::KdLayer { templates, alpha } => {
                 Layer::KdLayer(KdLayer::new(inputs, templates, alpha, path, scope))
             }
-            Self::Projector { outputs, reduction } => {
-                Layer::Projector(Projector::new(inputs, outputs, reduction, path, scope))
-            }
+            Self::Projector {
+                outputs,
+                reduction,
+                pooled,
+            } => Layer::Projector(Projector::new(inputs, outputs, reduction, path, scope).pooled(pooled)),
         }
     }
 }
@@ -85,8 +96,16 @@ impl fmt::Display for LayerConfig {
             Self::KdLayer { templates, alpha } => {
                 write!(f, "a KD layer of {templates} templates and alpha {alpha}")
             }
-            Self::Projector { outputs, reduction } => {
-                write!(f, "a projector to {outputs} channels with reduction {reduction}")
+            Self::Projector {
+                outputs,
+                reduction,
+                pooled,
+            } => {
+                write!(f, "a projector to {outputs} channels with reduction {reduction}")?;
+                match pooled {
+                    Some([height, width]) => write!(f, " of maps averaged to {height}x{width}"),
+                    None => Ok(()),
+                }
             }
         }
     }

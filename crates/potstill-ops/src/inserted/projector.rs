@@ -9,7 +9,7 @@ use burn::module::Module;
 use crate::{Activation, BatchNorm, Conv2d, Conv2dConfig, ForwardPass, Scope, conv_norm, conv_norm_act};
 
 /// A 1x1 convolution to `outputs / reduction` channels, a 3x3 and a 1x1 one to `outputs`, none with a bias,
-/// each with batch norm and ReLU: `[N, H, W, I]` to `[N, H, W, O]`.
+/// each with batch norm and ReLU: `[N, H, W, I]` to `[N, H, W, O]`, or to `[N, h, w, O]` of maps that are averaged first.
 ///
 /// Tensors have the names of the authors' code, `transfer.0` to `transfer.7`. It ends at the point of its
 /// path, before and after the last ReLU.
@@ -19,6 +19,8 @@ pub struct Projector {
     transfer: Vec<Option<Part>>,
     #[module(skip)]
     path: String,
+    #[module(skip)]
+    pooled: Option<[usize; 2]>,
 }
 
 #[derive(Module, Debug)]
@@ -47,11 +49,21 @@ impl Projector {
         Self {
             transfer,
             path: path.into(),
+            pooled: None,
         }
+    }
+
+    /// The same, for maps that are averaged to this height and width first.
+    #[must_use]
+    pub fn pooled(self, pooled: Option<[usize; 2]>) -> Self {
+        Self { pooled, ..self }
     }
 
     /// `[N, H, W, I]` to `[N, H, W, O]`.
     pub fn forward<P: ForwardPass>(&self, mut x: P::Map, pass: &mut P) -> P::Map {
+        if let Some(size) = self.pooled {
+            x = pass.adaptive_avg_pool(x, size);
+        }
         let relu = Activation::Relu;
         let mut units = self.transfer.chunks(3).peekable();
         while let Some(unit) = units.next() {
