@@ -10,6 +10,7 @@ mod every_method;
 mod export;
 mod extend;
 mod few_labels;
+mod heads;
 mod imagenet_pairs;
 mod letkd;
 mod letkd_dense;

@@ -172,6 +172,20 @@ pub enum MethodError {
         /// The task.
         task: TaskKind,
     },
+    /// A method that reads the last classifier of a network that has none of that form.
+    #[error(
+        "`{method}` reads the classifier of the {network}, and its logits do not come from one linear layer behind the mean of a map: take a \
+         network that ends so (ResNet, WRN, VGG, MobileNetV1 and V2, ShuffleNet), or a method of maps or logits"
+    )]
+    NoLinearHead {
+        /// The method.
+        method: &'static str,
+        /// `student` or `teacher`.
+        network: &'static str,
+    },
+    /// A classifier that was not asked for.
+    #[error("no classifier is read in this step: `MethodInfo::heads` has to say whose is")]
+    UnreadHead,
     /// A method that reads what a batch norm says of a point, of a point without one.
     #[error(
         "`{method}` reads the batch norm before the activation at `{point}` of the teacher, and there is none: name other points \

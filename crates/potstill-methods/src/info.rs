@@ -20,6 +20,25 @@ pub struct MethodInfo {
     pub notes: Vec<String>,
     /// Whether it has work to do before the first step: [`Method::prepare`](crate::Method::prepare).
     pub prepares: bool,
+    /// Whose last classifiers it reads in its steps.
+    pub heads: HeadUse,
+    /// Whether the student ends with the teacher's last classifier, which stays as it is, in the place of its own. It is part of it from then on
+    /// and is deployed with it.
+    pub takes_head: bool,
+}
+
+/// Whose last classifier a method reads in a step, as a [`LinearHead`](potstill_models::LinearHead). A plan refuses networks without one:
+/// the method asks for it by [`PlanContext::student_head`](crate::PlanContext::student_head) and
+/// [`PlanContext::teacher_head`](crate::PlanContext::teacher_head).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum HeadUse {
+    /// Nobody's.
+    #[default]
+    None,
+    /// The teacher's, a constant.
+    Teacher,
+    /// The teacher's, a constant, and the student's, tracked: a loss moves it.
+    Both,
 }
 
 /// What a method needs of a teacher.

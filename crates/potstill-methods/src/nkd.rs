@@ -4,7 +4,7 @@
 //! 2023, equation 6. The cross-entropy with the teacher falls apart into the true class, weighted by the teacher's confidence in it, and the others among
 //! themselves, brought to a sum of 1 in both networks and softened: `-p_t,y ln p_s,y - gamma T^2 sum_k q_t,k ln q_s,k`.
 
-use burn::tensor::Tensor;
+use burn::tensor::{Int, Tensor};
 use potstill_settings::settings;
 use potstill_tasks::{Rows, is_column, without_column};
 
@@ -58,15 +58,25 @@ impl LogitLoss for Nkd {
 
     fn loss(&self, rows: &Rows, teacher: Tensor<2>) -> Result<Tensor<1>, MethodError> {
         let classes = true_classes(rows, Self::NAME)?;
-        let is_true = is_column(classes.clone(), teacher.dims()[1]);
-        let others = |logits| log_softened(without_column(logits, is_true.clone()), self.temperature);
-        let student = rows.logits.clone();
-        let confidence = cross_entropies(log_softened(teacher.clone(), 1.0), classes.clone())
-            .neg()
-            .exp();
-        let target = confidence * cross_entropies(log_softened(student.clone(), 1.0), classes);
-        let rest = -summed_products(others(teacher).exp(), others(student));
-        let factor = self.gamma * self.temperature * self.temperature;
-        Ok(rows.mean(target) + rows.mean(rest) * factor)
+        let [target, others] =
+            normalised_cross_entropies(rows.logits.clone(), teacher, classes, self.temperature);
+        Ok(rows.mean(target) + rows.mean(others) * self.gamma)
     }
+}
+
+/// The two cross-entropies of each row, `[R]` each, of the student's logits `[R, K]` with the teacher's: of the true class by the teacher's
+/// confidence in it, and of the others among themselves, softened by the temperature T and multiplied with its square. `classes` are the rows'
+/// true classes, `[R]`.
+pub(crate) fn normalised_cross_entropies(
+    student: Tensor<2>,
+    teacher: Tensor<2>,
+    classes: Tensor<1, Int>,
+    temperature: f64,
+) -> [Tensor<1>; 2] {
+    let is_true = is_column(classes.clone(), teacher.dims()[1]);
+    let others = |logits| log_softened(without_column(logits, is_true.clone()), temperature);
+    let confidence = cross_entropies(log_softened(teacher.clone(), 1.0), classes.clone());
+    let target = confidence.neg().exp() * cross_entropies(log_softened(student.clone(), 1.0), classes);
+    let rest = -summed_products(others(teacher).exp(), others(student));
+    [target, rest * (temperature * temperature)]
 }

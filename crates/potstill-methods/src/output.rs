@@ -1,7 +1,7 @@
 //! What networks did with a batch.
 
 use burn::tensor::Tensor;
-use potstill_models::Outputs;
+use potstill_models::{LinearHead, Outputs};
 use potstill_ops::{Point, Taps};
 use potstill_tasks::Probabilities;
 
@@ -56,6 +56,8 @@ pub struct TeacherOutput {
     tracked: Option<NetworkOutput>,
     /// The shares and outputs of several teachers; empty for one.
     members: Vec<(f64, Outputs)>,
+    /// Its classifier, if an entry reads it.
+    head: Option<LinearHead>,
 }
 
 impl TeacherOutput {
@@ -75,7 +77,23 @@ impl TeacherOutput {
             outputs: None,
             tracked: None,
             members: Vec::new(),
+            head: None,
         }
+    }
+
+    /// The same with the teacher's classifier, for methods that read it.
+    #[must_use]
+    pub fn with_head(self, head: Option<&LinearHead>) -> Self {
+        let head = head.map(LinearHead::detached);
+        Self { head, ..self }
+    }
+
+    /// The teacher's classifier as it is in this step: a constant.
+    ///
+    /// # Errors
+    /// [`MethodError::UnreadHead`] if the method does not say that it reads it ([`MethodInfo::heads`](crate::MethodInfo::heads)).
+    pub fn head(&self) -> Result<&LinearHead, MethodError> {
+        self.head.as_ref().ok_or(MethodError::UnreadHead)
     }
 
     /// Of a teacher that trains, whose pass is tracked.

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use burn::tensor::Device;
 use potstill_data::{ClassMatch, Normalise};
-use potstill_models::{DetectorKind, FrozenModel, LastStage, ModelError, Probe, StageEnd};
+use potstill_models::{DetectorKind, FrozenModel, LastStage, LinearHead, ModelError, Probe, StageEnd};
 use potstill_ops::{Point, Scope};
 use potstill_random::Seed;
 use potstill_tasks::{TaskKind, fits_classes};
@@ -32,6 +32,25 @@ pub struct NetworkInfo {
     pub task: Option<TaskKind>,
     /// What its classes are called, in the order of its outputs; empty where nothing says so.
     pub class_names: Vec<String>,
+    head: KnownHead,
+}
+
+/// The last classifier of a network as it is before the first step.
+#[derive(Debug, Clone)]
+enum KnownHead {
+    /// That of a network of ours.
+    Ours(Option<Box<LinearHead>>),
+    /// That of a file, which is read once more for it.
+    File(Box<FrozenModel>),
+}
+
+impl KnownHead {
+    fn of(network: FrozenModel) -> Self {
+        match network {
+            FrozenModel::Ours(ours) => Self::Ours(ours.get().linear_head().map(Box::new)),
+            file @ FrozenModel::Onnx(_) => Self::File(Box::new(file)),
+        }
+    }
 }
 
 /// What a batch norm of a network multiplies with and adds.
@@ -226,6 +245,26 @@ impl PlanContext {
         }
     }
 
+    /// The student's classifier as it is before the first step, for a method that reads it.
+    ///
+    /// # Errors
+    /// [`MethodError::NoLinearHead`] if it is none behind the mean of a map.
+    pub fn student_head(&self, method: &'static str) -> Result<LinearHead, MethodError> {
+        let network = "student";
+        let head = self.student.linear_head();
+        head.ok_or(MethodError::NoLinearHead { method, network })
+    }
+
+    /// The teacher's classifier as it is before the first step, for a method that reads it.
+    ///
+    /// # Errors
+    /// No teacher; [`MethodError::NoLinearHead`] if it is none behind the mean of a map.
+    pub fn teacher_head(&self, method: &'static str) -> Result<LinearHead, MethodError> {
+        let network = "teacher";
+        let head = self.teacher(method)?.linear_head();
+        head.ok_or(MethodError::NoLinearHead { method, network })
+    }
+
     /// The scope in which the entry creates its modules.
     pub fn scope(&self) -> Scope {
         Scope::new(&self.device, self.seed, &self.id)
@@ -267,7 +306,16 @@ impl NetworkInfo {
             has_weights: false,
             task: None,
             class_names: Vec::new(),
+            head: KnownHead::of(network),
         })
+    }
+
+    /// Its classifier as it is before the first step, if nothing but a linear layer stands behind the mean over all places of a map.
+    pub fn linear_head(&self) -> Option<LinearHead> {
+        match &self.head {
+            KnownHead::Ours(head) => head.as_deref().cloned(),
+            KnownHead::File(network) => network.linear_head(),
+        }
     }
 
     /// The same network, which starts from trained weights or does not.

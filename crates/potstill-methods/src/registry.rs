@@ -4,9 +4,9 @@ use potstill_recipe::Schema;
 use potstill_settings::{Named, Variant};
 
 use crate::{
-    MethodEntry, MethodError, at, cc, ctkd, cwd, dist, dkd, ekd, fgd, fitnet, ickd, kd, kdsvd,
-    label_smoothing, letkd, mgd, nkd, nst, ofd, pkd, pkt, review_kd, rkd, rld, sp, tf_kd, tskd, tst, ttm,
-    uskd, vid, vkd, wsld,
+    MethodEntry, MethodError, at, cat_kd, cc, ctkd, cwd, dist, dkd, ekd, fgd, fitnet, ickd, kd, kdsvd,
+    label_smoothing, letkd, mgd, nkd, nst, ofd, pkd, pkt, review_kd, rkd, rld, sdd, simkd, sp, srrl, tf_kd,
+    tskd, tst, ttm, uskd, vid, vkd, wsld,
 };
 
 static REGISTRY: &[MethodEntry] = &[
@@ -18,6 +18,7 @@ static REGISTRY: &[MethodEntry] = &[
     ttm::ENTRY,
     rld::ENTRY,
     ctkd::ENTRY,
+    sdd::ENTRY,
     label_smoothing::ENTRY,
     tf_kd::ENTRY,
     uskd::ENTRY,
@@ -28,6 +29,9 @@ static REGISTRY: &[MethodEntry] = &[
     ofd::ENTRY,
     ickd::ENTRY,
     kdsvd::ENTRY,
+    srrl::ENTRY,
+    simkd::ENTRY,
+    cat_kd::ENTRY,
     review_kd::ENTRY,
     cwd::ENTRY,
     pkd::ENTRY,

@@ -3,6 +3,7 @@
 use std::ops::Deref;
 
 use burn::tensor::Tensor;
+use potstill_models::LinearHead;
 use potstill_tasks::{RowSet, Rows, Targets, Task, TermContext};
 
 use crate::{ClassMap, MethodError, Moment, NetworkOutput, StudentEpoch, TeacherOutput, levels::summed};
@@ -22,6 +23,8 @@ pub struct StudentStep<'a> {
     pub context: TermContext<'a>,
     /// Which step it is.
     pub at: Moment,
+    /// The student's classifier, tracked, if an entry reads it.
+    pub head: Option<&'a LinearHead>,
 }
 
 /// One training step with a teacher. What a step without one has, it has as well.
@@ -34,6 +37,14 @@ pub struct StepContext<'a> {
 }
 
 impl StudentStep<'_> {
+    /// The student's classifier, tracked.
+    ///
+    /// # Errors
+    /// [`MethodError::UnreadHead`] if the method does not say that it reads it ([`MethodInfo::heads`](crate::MethodInfo::heads)).
+    pub fn head(&self) -> Result<&LinearHead, MethodError> {
+        self.head.ok_or(MethodError::UnreadHead)
+    }
+
     /// The student's rows of class scores. Most networks give one set.
     ///
     /// # Errors

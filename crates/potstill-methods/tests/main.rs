@@ -5,6 +5,7 @@ mod dense_losses;
 mod ekd;
 mod ekd_invariants;
 mod ekd_plan;
+mod heads;
 mod json_schema;
 mod kd;
 mod letkd;

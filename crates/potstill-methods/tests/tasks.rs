@@ -62,6 +62,7 @@ fn serves(entry: &str, context: &PlanContext) -> Result<bool, MethodError> {
             MethodError::SeveralClasses(_)
             | MethodError::StandsForTask { .. }
             | MethodError::NoEmbedding { .. }
+            | MethodError::NoLinearHead { .. }
             | MethodError::NoNorm { .. },
         ) => return Ok(false),
         planned => planned?,

@@ -86,6 +86,11 @@ impl Input {
         map.reshape([n * h * w, c])
     }
 
+    /// The numbers as one row.
+    pub fn row(&self) -> Tensor<1> {
+        self.leaf.clone()
+    }
+
     /// The map `[N, H, W, C]`; of an embedding `[N, D]` one of a single place.
     pub fn map(&self) -> Tensor<4> {
         match self.shape[..] {
@@ -157,6 +162,11 @@ impl Case {
     /// What is said of it when it fails.
     fn called(&self) -> String {
         format!("{} in {:?}", self.id(), self.dtype)
+    }
+
+    /// In which precision it is computed.
+    pub fn dtype(&self) -> DType {
+        self.dtype
     }
 
     /// Its name.

@@ -2,7 +2,7 @@
 //!
 //! * [`numbers`]: recorded numbers, numbers by formula, and how near two lists of them must be;
 //! * `command` and `pictures` (feature `command`): a folder in which a program is run, pictures to put into it, and shared files;
-//! * `networks`, `prepare` and `classics` (feature `methods`): methods planned for small networks, what they prepare with, and recorded cases of them;
+//! * `networks`, `heads`, `prepare` and `classics` (feature `methods`): methods planned for small networks, what they prepare with, and recorded cases of them;
 //! * `recipe` and `runs` (feature `runs`): a recipe whose run takes seconds; runs that are stopped, resumed and compared to the bit.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
@@ -12,6 +12,8 @@
 pub mod classics;
 #[cfg(feature = "command")]
 pub mod command;
+#[cfg(feature = "methods")]
+pub mod heads;
 #[cfg(feature = "methods")]
 pub mod networks;
 pub mod numbers;

@@ -201,6 +201,7 @@ fn in_step<R>(
             epoch: StudentEpoch(epoch),
             step: 0,
         },
+        head: None,
     })
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod settings;
 pub(crate) mod spec;
 pub(crate) mod splits;
 mod student_start;
+mod taken_head;
 pub(crate) mod teacher_cache;
 pub(crate) mod teachers;
 pub(crate) mod timeline;
@@ -125,6 +126,7 @@ impl Plan {
             let counts = [epochs, data.train.len()];
             teacher.facts.cache = teacher.planned_cache(index, &methods, &settings, counts)?;
         }
+        student.take_head(&methods, &teachers)?;
         let (live, facts): (Vec<_>, Vec<_>) = teachers.into_iter().map(PlannedTeacher::into_live).unzip();
         let spec = RunSpec {
             timeline: Timeline::new(epochs, &methods),

@@ -1,5 +1,7 @@
 //! The teachers of a plan: the student of a run, a network by name, an ONNX file, or a network of the program.
 
+use std::cell::OnceCell;
+
 use burn::tensor::Device;
 use potstill_data::{Dataset, TargetKind};
 use potstill_methods::{NetworkInfo, PlannedMethod, StudentEpoch, TeacherUpdate, TeacherUse};
@@ -383,6 +385,7 @@ impl PlannedTeacher {
             update: self.facts.update,
             mode: self.facts.mode,
             input: self.facts.network.input.clone(),
+            head: OnceCell::new(),
             cache: None,
         };
         (live, self.facts)

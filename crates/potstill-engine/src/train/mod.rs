@@ -6,6 +6,7 @@ mod cached_teacher;
 mod dry_run;
 pub(crate) mod error;
 mod forward;
+mod heads;
 pub(crate) mod inputs;
 pub(crate) mod learner;
 pub(crate) mod parts;

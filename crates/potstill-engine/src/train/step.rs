@@ -162,7 +162,8 @@ impl Learner {
                     output
                 }
             };
-            teachers.outputs.push(Some(output));
+            let head = self.teacher_head(index);
+            teachers.outputs.push(Some(output.with_head(head.as_ref())));
         }
         Ok(teachers)
     }
@@ -219,6 +220,7 @@ impl Learner {
             }
         }
         let mut pass = Pass::new(Mode::Batch);
+        let head = self.student_head();
         for planned in &self.methods {
             let step = StudentStep {
                 id: &planned.id,
@@ -227,6 +229,7 @@ impl Learner {
                 task: self.task.as_ref(),
                 context: inputs.context(self.seed),
                 at: trace.at,
+                head: head.as_ref(),
             };
             // The mean of several teachers costs something, so it is made only for whoever looks at it.
             let teacher = match planned.method.teacher_at(trace.at) {

@@ -1,7 +1,9 @@
 //! A teacher of a run.
 
+use std::cell::OnceCell;
+
 use potstill_methods::TeacherUpdate;
-use potstill_models::{FrozenModel, Model};
+use potstill_models::{FrozenModel, LinearHead, Model};
 use potstill_ops::Mode;
 
 use super::teacher_cache::TeacherCache;
@@ -17,6 +19,8 @@ pub(crate) struct LiveTeacher {
     /// In what mode a frozen one runs. An online one trains, by the statistics of the batch.
     pub mode: Mode,
     pub input: NetworkInput,
+    /// The classifier of a frozen one, once a method has read it.
+    pub head: OnceCell<Option<LinearHead>>,
     /// What a frozen one said about augmented images, if that is kept.
     pub cache: Option<TeacherCache>,
 }

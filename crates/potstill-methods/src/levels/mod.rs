@@ -5,6 +5,7 @@
 //! one detector stand beside P2 to P6 of another.
 
 mod aligners;
+mod last_map;
 mod of_maps;
 mod pairing;
 mod per_level;
@@ -16,6 +17,7 @@ use potstill_ops::{Point, resize_bilinear};
 use potstill_tasks::TaskKind;
 
 pub(crate) use self::aligners::Aligners;
+pub(crate) use self::last_map::last_map;
 pub(crate) use self::of_maps::{MapLoss, OfMaps, Pair, at_one_size, by_level, embeddings, places};
 pub(crate) use self::pairing::{by_size, check_strides};
 pub(crate) use self::per_level::{Embedding, PerLevel};
@@ -157,6 +159,19 @@ impl Levels {
             )
         };
         self.unequal.map(note).into_iter().collect()
+    }
+
+    /// The one level of these points, the student's and the teacher's.
+    ///
+    /// # Errors
+    /// As [`plan`](Self::plan).
+    pub fn at(
+        method: &'static str,
+        context: &PlanContext,
+        [student, teacher]: [&Point; 2],
+    ) -> Result<Self, MethodError> {
+        let [student, teacher] = [student, teacher].map(|point| [point.to_string()]);
+        Self::plan(method, context, Named::of(&student, &teacher), Usual::LastMap)
     }
 
     /// Every level, shallow to deep.

@@ -8,8 +8,8 @@ use potstill_ops::{Parameters, Pass, global_avg_pool};
 
 use super::{Levels, summed};
 use crate::{
-    Event, LossTerm, Method, MethodError, MethodInfo, Moment, Part, Reads, StepContext, StudentEpoch,
-    TargetNeed, TeacherLook, TeacherUse, at_the_smaller_size,
+    Event, HeadUse, LossTerm, Method, MethodError, MethodInfo, Moment, Part, Reads, StepContext,
+    StudentEpoch, TargetNeed, TeacherLook, TeacherUse, at_the_smaller_size,
 };
 
 /// The maps of a level, `[N, H, W, C]`: the student's, and the teacher's beside it.
@@ -41,6 +41,16 @@ pub(crate) trait MapLoss: Send {
     /// What has to be said of it before the first step.
     fn notes(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Whose last classifiers it reads.
+    fn heads(&self) -> HeadUse {
+        HeadUse::None
+    }
+
+    /// The factor of an epoch.
+    fn factor(&self, _epoch: StudentEpoch) -> f64 {
+        1.0
     }
 
     /// What trains beside the student.
@@ -78,6 +88,7 @@ impl<L: MapLoss> Method for OfMaps<L> {
             teacher: self.loss.teacher(),
             targets: self.loss.targets(),
             notes: [self.levels.notes(), self.loss.notes()].concat(),
+            heads: self.loss.heads(),
             ..MethodInfo::default()
         }
     }
@@ -112,7 +123,8 @@ impl<L: MapLoss> Method for OfMaps<L> {
 
     fn terms(&self, step: &StepContext<'_>, pass: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
         let value = self.loss.loss(self.levels.pairs(step)?, step, pass)?;
-        Ok(vec![LossTerm::loss(step.id, value)])
+        let term = LossTerm::loss(step.id, value);
+        Ok(vec![term.scaled(self.loss.factor(step.at.epoch))])
     }
 }
 
