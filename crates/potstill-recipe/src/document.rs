@@ -135,10 +135,10 @@ pub(crate) fn join(at: &str, key: &str) -> String {
 }
 
 /// The bytes at which lines start.
-struct LineStarts(Vec<usize>);
+pub(crate) struct LineStarts(Vec<usize>);
 
 impl LineStarts {
-    fn new(text: &str) -> Self {
+    pub fn new(text: &str) -> Self {
         Self(
             std::iter::once(0)
                 .chain(text.match_indices('\n').map(|(byte, _)| byte + 1))
@@ -147,7 +147,7 @@ impl LineStarts {
     }
 
     /// The line, from 1, that holds this byte.
-    fn line(&self, byte: usize) -> usize {
+    pub fn line(&self, byte: usize) -> usize {
         self.0.partition_point(|start| *start <= byte)
     }
 }

@@ -12,8 +12,10 @@ use potstill_base::{printable, printable_lines};
 #[non_exhaustive]
 pub enum RecipeError {
     /// The file cannot be read.
-    #[error("cannot read the recipe {}: {source}{advice}", path.display())]
+    #[error("cannot read the {what} {}: {source}{advice}", path.display())]
     Read {
+        /// What it should be: a recipe, or a sweep.
+        what: &'static str,
         /// The file.
         path: PathBuf,
         /// What the system said.

@@ -12,7 +12,7 @@ use crate::error::{Problem, RecipeError};
 use crate::nearest::nearest;
 use crate::origin::Origin;
 use crate::tables::recipe::{Recipe, VERSION};
-use crate::validate::{orders, validate};
+use crate::validate::{RECIPE, orders, validate};
 use crate::{Schema, defaults, document, overrides, read};
 
 impl Schema {
@@ -22,14 +22,7 @@ impl Schema {
     /// Where the file cannot be read, is not TOML, or is no valid recipe; see [`Schema::read_text`].
     pub fn read_path(&self, path: impl AsRef<Path>, overrides: &[String]) -> Result<Recipe, RecipeError> {
         let path = path.as_ref();
-        let text = read_text(path).map_err(|source| {
-            let advice = similar_file(path).map(|file| format!("; did you mean {}?", file.display()));
-            RecipeError::Read {
-                path: path.to_owned(),
-                source,
-                advice: advice.unwrap_or_default(),
-            }
-        })?;
+        let text = text_of(path, "recipe")?;
         self.read_text(&text, &path.display().to_string(), overrides)
     }
 
@@ -61,7 +54,7 @@ impl Schema {
             }
             _ => {
                 problems.extend(orders(&table, &root));
-                problems.extend(validate(&table, &Recipe::KIND, &root, self));
+                problems.extend(validate(&table, &Recipe::KIND, &root, self, RECIPE));
                 problems.extend(check_sources(&table, &root));
             }
         }
@@ -76,6 +69,19 @@ impl Schema {
             problems => Err(RecipeError::invalid(problems)),
         }
     }
+}
+
+/// The text of a file that somebody named.
+pub(crate) fn text_of(path: &Path, what: &'static str) -> Result<String, RecipeError> {
+    read_text(path).map_err(|source| {
+        let advice = similar_file(path).map(|file| format!("; did you mean {}?", file.display()));
+        RecipeError::Read {
+            what,
+            path: path.to_owned(),
+            source,
+            advice: advice.unwrap_or_default(),
+        }
+    })
 }
 
 /// Only this is said of a recipe of another version: its other keys may mean something else.

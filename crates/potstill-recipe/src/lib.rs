@@ -16,6 +16,7 @@
 //! * [`MethodSpec::options`] reads the options of a method into the method's own struct, with the same
 //!   errors.
 //! * [`Origin::wrong`] makes such an error about any key, for what turns out wrong only later.
+//! * [`Sweep`] is a file that makes many recipes of one: axes, choices, seeds.
 //! * [`Schema`] lists every key with its values, its default and a line of explanation.
 //!
 //! ```
@@ -45,6 +46,7 @@ mod origin;
 mod overrides;
 mod read;
 mod schema;
+mod sweep;
 mod tables;
 mod validate;
 
@@ -52,6 +54,7 @@ pub use builder::RecipeBuilder;
 pub use error::{Place, Problem, RecipeError};
 pub use origin::{Origin, Verbatim};
 pub use schema::{Schema, SchemaEntry};
+pub use sweep::{Axis, BaseRecipe, Change, Choice, Sweep, SweepRun, Tune};
 pub use tables::data::{Data, Validation};
 pub use tables::method::{MethodSpec, Names};
 pub use tables::network::{Enlarge, Input, LowResolution, Network, Norms, Weights, WeightsPart};

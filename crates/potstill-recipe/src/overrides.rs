@@ -53,7 +53,7 @@ fn head(key: &str) -> (&str, Option<&str>) {
 }
 
 /// The dotted key and the value of an override.
-fn split(text: &str) -> Result<(&str, Value), String> {
+pub(crate) fn split(text: &str) -> Result<(&str, Value), String> {
     let form = "an override is written `key=value`, for example `train.epochs=3`";
     let (key, value) = text.split_once('=').ok_or(form)?;
     let key = key.trim();

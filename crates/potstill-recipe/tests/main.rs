@@ -7,4 +7,5 @@ mod methods;
 mod overrides;
 mod round_trip;
 mod schedule;
+mod sweeps;
 mod teachers;

@@ -36,9 +36,14 @@ const LONGEST_NAME: usize = 200;
 /// More epochs than anyone waits for; the steps of so many can be counted.
 const MOST_EPOCHS: usize = 1_000_000_000;
 
-/// The name becomes a folder's, on every system, and must not be taken for an option on a command line.
 fn name(recipe: &Recipe, problems: &mut Vec<Problem>) {
-    let name = &recipe.name;
+    if let Some(text) = bad_folder_name(&recipe.name) {
+        problems.push(recipe.origin.problem("name", text));
+    }
+}
+
+/// Why this is no name of a run. It becomes a folder's, on every system, and must not be taken for an option on a command line.
+pub(crate) fn bad_folder_name(name: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let allowed = |c: char| plain(c) || matches!(c, '.' | '_' | '-');
     if !name.chars().all(allowed) {
@@ -54,22 +59,17 @@ fn name(recipe: &Recipe, problems: &mut Vec<Problem>) {
         } else {
             format!("; for example `{mended}`")
         };
-        problems.push(recipe.origin.problem(
-            "name",
-            format!("is a folder's name and must be of a-z, 0-9, `.`, `_` and `-`, not \"{name}\"{offer}"),
-        ));
-    } else if name.len() > LONGEST_NAME {
-        let text = format!(
-            "is a folder's name and has at most {LONGEST_NAME} letters, not {}",
-            name.len()
-        );
-        problems.push(recipe.origin.problem("name", text));
-    } else if !name.starts_with(plain) {
-        problems.push(recipe.origin.problem(
-            "name",
-            format!("must start with a letter or a digit, not as \"{name}\""),
+        return Some(format!(
+            "is a folder's name and must be of a-z, 0-9, `.`, `_` and `-`, not \"{name}\"{offer}"
         ));
     }
+    if name.len() > LONGEST_NAME {
+        return Some(format!(
+            "is a folder's name and has at most {LONGEST_NAME} letters, not {}",
+            name.len()
+        ));
+    }
+    (!name.starts_with(plain)).then(|| format!("must start with a letter or a digit, not as \"{name}\""))
 }
 
 fn inputs(recipe: &Recipe, problems: &mut Vec<Problem>) {

@@ -20,11 +20,18 @@ pub(crate) use self::letters::orders;
 pub(crate) use self::words::describe;
 use self::words::{hint, is_written_as, shown};
 
-/// Everything that is wrong with `table`, which is of this kind and was written at `root`.
-pub(crate) fn validate(table: &Table, kind: &Kind, root: &Origin, schema: &Schema) -> Vec<Problem> {
+/// Everything that is wrong with `table`, which is of this kind and was written at `root`; `whole` is what the file is, as in "a recipe".
+pub(crate) fn validate(
+    table: &Table,
+    kind: &Kind,
+    root: &Origin,
+    schema: &Schema,
+    whole: &'static str,
+) -> Vec<Problem> {
     let mut check = Validator {
         root,
         schema,
+        whole,
         problems: Vec::new(),
     };
     check.table("", table, &all_keys(kind), "");
@@ -43,6 +50,7 @@ pub(crate) fn read_options<T: Described + DeserializeOwned>(
     let mut check = Validator {
         root: &root,
         schema: &schema,
+        whole: RECIPE,
         problems: Vec::new(),
     };
     let keys = all_keys(&T::KIND);
@@ -63,6 +71,7 @@ pub(crate) fn mistakes_of(key: &Key, path: &str, schema: &Schema) -> Vec<Problem
     let mut check = Validator {
         root: &root,
         schema,
+        whole: RECIPE,
         problems: Vec::new(),
     };
     let default = match key.presence {
@@ -87,9 +96,14 @@ pub(crate) fn mistakes_of(key: &Key, path: &str, schema: &Schema) -> Vec<Problem
     check.problems
 }
 
+/// What most files are.
+pub(crate) const RECIPE: &str = "a recipe";
+
 struct Validator<'a> {
     root: &'a Origin,
     schema: &'a Schema,
+    /// What the whole file is.
+    whole: &'static str,
     problems: Vec<Problem>,
 }
 

@@ -3,8 +3,8 @@
 use potstill_settings::{Described, Key, Kind, Presence, Variant};
 use toml::{Table, Value};
 
-use super::Validator;
 use super::words::{describe, shown};
+use super::{RECIPE, Validator};
 use crate::document::join;
 use crate::nearest::{did_you_mean, nearest, nearest_key, quoted};
 use crate::schema::paths;
@@ -118,14 +118,13 @@ impl Validator<'_> {
     fn unknown<'k>(&mut self, at: &str, name: &str, keys: &[&'k Key], of: &str) -> Option<&'k str> {
         let path = join(at, name);
         let meant = nearest_key(name, keys);
-        let help = match meant.map(|name| join(at, name)).or_else(|| elsewhere(name, at)) {
+        // Keys of a recipe have no place of their own in a file of another kind.
+        let elsewhere = || (self.whole == RECIPE).then(|| elsewhere(name, at))?;
+        let owner = owner(at, of, self.whole);
+        let help = match meant.map(|name| join(at, name)).or_else(elsewhere) {
             Some(meant) => did_you_mean(Some(&meant)),
-            None if keys.is_empty() => format!("; {} has no other keys", owner(at, of)),
-            None => format!(
-                "; {} has {}",
-                owner(at, of),
-                quoted(keys.iter().map(|key| key.name))
-            ),
+            None if keys.is_empty() => format!("; {owner} has no other keys"),
+            None => format!("; {owner} has {}", quoted(keys.iter().map(|key| key.name))),
         };
         let foreign = if of.is_empty() {
             String::new()
@@ -163,9 +162,9 @@ fn elsewhere(name: &str, at: &str) -> Option<String> {
     Some(found.find(|path| path.starts_with(&within)).unwrap_or(first))
 }
 
-fn owner(at: &str, of: &str) -> String {
+fn owner(at: &str, of: &str, whole: &str) -> String {
     match (at, of) {
-        ("", _) => "a recipe".to_owned(),
+        ("", _) => whole.to_owned(),
         (_, "") => format!("`{at}`"),
         _ => format!("`{of}`"),
     }
