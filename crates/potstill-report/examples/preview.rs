@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let groups = [("alone", &alone), ("kd", &kd)].map(|(name, runs)| RunGroup {
         name: name.to_owned(),
         runs: runs.iter().map(|(summary, _)| summary.clone()).collect(),
+        published_as: None,
     });
     let comparison = compare(&groups)?;
     let curves = alone.iter().chain(&kd).map(|(summary, rows)| Curve {

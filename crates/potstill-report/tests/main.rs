@@ -3,6 +3,7 @@
 
 mod compare;
 mod pages;
+mod papers;
 mod records;
 mod runs;
 mod tensorboard;

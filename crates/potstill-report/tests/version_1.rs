@@ -85,6 +85,7 @@ fn old_runs_are_compared_with_new_ones_and_have_pages() {
     let group = |name: &str, run: &Summary| RunGroup {
         name: name.to_owned(),
         runs: vec![run.clone()],
+        published_as: None,
     };
     let compared = compare(&[group("alone", &old), group("old", &distilled), group("new", &new)]).unwrap();
     assert_eq!(compared.setups.len(), 1);

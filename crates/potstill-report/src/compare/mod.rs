@@ -5,15 +5,26 @@
 //! over its seeds of the headline of the *last* epoch: where there are no validation images, the best epoch is
 //! chosen by the test images and flatters.
 
-mod render;
+mod cells;
+mod csv;
+mod figures;
+mod group;
+mod html;
+mod latex;
+mod markdown;
+mod paired;
+mod text;
 
-pub(crate) use render::escape_markdown;
+pub use figures::Published;
+pub(crate) use markdown::escape_markdown;
+pub use paired::Paired;
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 
 use potstill_metrics::MetricInfo;
 use serde::Serialize;
 
+use self::group::{check, group_row};
 use crate::schema::Versioned;
 use crate::{Data, IndexMap, MeasuredOn, Network, ReportError, Spread, Summary};
 
@@ -24,10 +35,12 @@ pub struct RunGroup {
     pub name: String,
     /// One summary for each seed.
     pub runs: Vec<Summary>,
+    /// What published tables call the methods, as in `kd + ls`; none where it is not known, and their kinds stand for it.
+    pub published_as: Option<String>,
 }
 
-/// Everything that was compared. Shown by [`Comparison::text`], [`Comparison::markdown`] and
-/// [`Comparison::json`].
+/// Everything that was compared. Shown by [`Comparison::text`] for a terminal, by [`Comparison::markdown`], [`Comparison::latex`] and
+/// [`Comparison::html`] as tables of papers are, by [`Comparison::csv`] and [`Comparison::json`] for programs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Comparison {
     /// One table for each setup, in the order of the groups.
@@ -62,6 +75,12 @@ pub struct Row {
     pub name: String,
     /// The distillation methods.
     pub methods: Vec<String>,
+    /// The models that taught it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub teachers: Vec<String>,
+    /// The headline of the last epoch of each finished run, by its seed.
+    #[serde(skip)]
+    pub(crate) by_seed: BTreeMap<u64, f64>,
     /// Every metric after the last epoch, over the finished runs, by name: on the test images, or on the validation images where
     /// there are no others.
     pub metrics: IndexMap<String, Spread>,
@@ -72,6 +91,12 @@ pub struct Row {
     pub best: Option<Spread>,
     /// By how much the mean of the headline is better than that of the student alone.
     pub gain: Option<f64>,
+    /// The same by the seeds that both have, with a test; none for other rows than distilled ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paired: Option<Paired>,
+    /// What others have published for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<Published>,
     /// Trainable parameters of the network.
     pub params: u64,
     /// Multiply-accumulates of the network for one image.
@@ -114,7 +139,7 @@ impl Comparison {
 /// # fn main() -> Result<(), potstill_report::ReportError> {
 /// let group = |name: &str| {
 ///     let runs = (0..3).map(|seed| read_summary(format!("runs/{name}/seed-{seed}/summary.json")));
-///     Ok(RunGroup { name: name.into(), runs: runs.collect::<Result<_, _>>()? })
+///     Ok(RunGroup { name: name.into(), runs: runs.collect::<Result<_, _>>()?, published_as: None })
 /// };
 /// println!("{}", compare(&[group("alone")?, group("kd")?])?.text());
 /// # Ok(())
@@ -135,7 +160,9 @@ pub fn compare(groups: &[RunGroup]) -> Result<Comparison, ReportError> {
                 setups.push(Setup::of(first));
                 setups.len() - 1
             });
-        setups[index].rows.push(group_row(group, first, &mut notes));
+        let mut row = group_row(group, first, &mut notes);
+        row.published = setups[index].published_of(&row, group.published_as.as_deref());
+        setups[index].rows.push(row);
         setups[index].add_teachers(group);
     }
     for setup in &mut setups {
@@ -192,10 +219,12 @@ impl Setup {
                     && row.last(&self.headline).as_ref() == last
             });
             if !known {
-                self.rows.push(Row {
+                let mut row = Row {
                     role: Role::Teacher,
                     name: network.model.clone(),
                     methods: Vec::new(),
+                    teachers: Vec::new(),
+                    by_seed: BTreeMap::new(),
                     metrics,
                     validation: teacher
                         .validation
@@ -203,10 +232,14 @@ impl Setup {
                         .and_then(|value| Spread::of(&[value])),
                     best: None,
                     gain: None,
+                    paired: None,
+                    published: None,
                     params: network.params,
                     macs: network.macs,
                     seconds: None,
-                });
+                };
+                row.published = self.published_of(&row, None);
+                self.rows.push(row);
             }
         }
     }
@@ -218,9 +251,9 @@ impl Setup {
         let headline = &self.headline;
         let alone = self.rows.iter().filter(|row| row.role == Role::Alone);
         let measured: Vec<_> = alone
-            .filter_map(|row| Some((row.name.clone(), row.last(headline)?.mean)))
+            .filter_map(|row| Some((row.name.clone(), row.last(headline)?.mean, row.by_seed.clone())))
             .collect();
-        let Some((name, baseline)) = measured.first() else {
+        let Some((name, baseline, by_seed)) = measured.first() else {
             notes.push(format!(
                 "{}: no gain, for want of a finished run of this student alone with the same images and epochs",
                 self.student.model
@@ -232,104 +265,8 @@ impl Setup {
         }
         for row in self.rows.iter_mut().filter(|row| row.role == Role::Distilled) {
             row.gain = row.last(headline).map(|last| headline.gain(last.mean, *baseline));
+            let by = |value, other| headline.gain(value, other);
+            row.paired = row.gain.map(|_| Paired::of(&row.by_seed, by_seed, by));
         }
     }
-}
-
-/// The row of a group without its gain, which needs the other rows.
-fn group_row(group: &RunGroup, first: &Summary, notes: &mut Vec<String>) -> Row {
-    for run in group.runs.iter().filter(|run| !run.finished) {
-        notes.push(format!(
-            "{}: seed {} is not finished (epoch {} of {}) and left out",
-            group.name, run.seed, run.last.epoch, run.epochs
-        ));
-    }
-    for run in group.runs.iter().filter(|run| run.is_not_a_number()) {
-        notes.push(format!(
-            "{}: seed {} has come to a student that is no use: what was measured of it is not a number",
-            group.name, run.seed
-        ));
-    }
-    let over = |value: &dyn Fn(&Summary) -> Option<f64>| {
-        let finished = group.runs.iter().filter(|run| run.finished);
-        Spread::of(&finished.filter_map(value).collect::<Vec<_>>())
-    };
-    let metrics = first.metrics.iter().filter_map(|metric| {
-        let spread = over(&|run| run.last_metrics().of(metric))?;
-        Some((metric.name.clone().into_owned(), spread))
-    });
-    Row {
-        role: if first.methods.is_empty() {
-            Role::Alone
-        } else {
-            Role::Distilled
-        },
-        name: group.name.clone(),
-        methods: first.methods.clone(),
-        metrics: metrics.collect(),
-        validation: over(&|run| run.headline_of(&run.validation.as_ref()?.last)),
-        best: over(&|run| run.headline_of(run.best_metrics())),
-        gain: None,
-        params: first.student.params,
-        macs: first.student.macs,
-        seconds: over(&|run| Some(run.seconds)).map(|seconds| seconds.mean),
-    }
-}
-
-/// Refuses a group whose mean would mean nothing; gives back its first run.
-fn check(group: &RunGroup) -> Result<&Summary, ReportError> {
-    let Some(first) = group.runs.first() else {
-        return Err(ReportError::EmptyGroup {
-            group: group.name.clone(),
-        });
-    };
-    let mut seeds = HashSet::new();
-    for run in &group.runs {
-        let facts = identity(first).into_iter().zip(identity(run));
-        if let Some(((what, first), (_, second))) = facts.into_iter().find(|(a, b)| a != b) {
-            return Err(ReportError::MixedGroup {
-                group: group.name.clone(),
-                what,
-                first,
-                second,
-            });
-        }
-        if !seeds.insert(run.seed) {
-            return Err(ReportError::RepeatedSeed {
-                group: group.name.clone(),
-                seed: run.seed,
-            });
-        }
-    }
-    Ok(first)
-}
-
-/// What runs of one recipe with different seeds have in common, in words.
-fn identity(run: &Summary) -> [(&'static str, String); 11] {
-    let teachers: Vec<&str> = run
-        .teachers
-        .iter()
-        .map(|teacher| teacher.network.model.as_str())
-        .collect();
-    let teachers = if teachers.is_empty() {
-        "none".to_owned()
-    } else {
-        teachers.join(" and ")
-    };
-    [
-        ("the task", run.task.clone()),
-        ("the headline", run.metrics.headline.name.clone().into_owned()),
-        ("the student", run.student.model.clone()),
-        ("the student's parameters", run.student.params.to_string()),
-        ("the teacher", teachers),
-        ("the methods", format!("[{}]", run.methods.join(", "))),
-        ("the training source", run.data.train.clone()),
-        (
-            "the validation images",
-            run.data.validation.clone().unwrap_or_else(|| "none".to_owned()),
-        ),
-        ("the test source", run.data.test.clone()),
-        ("the number of images", run.data.counts()),
-        ("the epochs", run.epochs.to_string()),
-    ]
 }
