@@ -7,7 +7,7 @@ use crate::{
         bench::BenchArguments, compare::CompareArguments, data::DataCommand, demo::DemoArguments,
         eval::EvalArguments, explain::ExplainArguments, export::ExportArguments, inspect::InspectArguments,
         list::ListArguments, predict::PredictArguments, replay::ReplayArguments,
-        reproduce::ReproduceArguments, train::TrainArguments, verify::VerifyArguments,
+        reproduce::ReproduceArguments, sweep::SweepArguments, train::TrainArguments, verify::VerifyArguments,
     },
     recipes::RecipeArguments,
 };
@@ -33,6 +33,7 @@ const EXAMPLES: &str = "\
 Examples:
   potstill demo                                          teacher, student alone, student distilled, in minutes
   potstill train recipes/mine.toml --seeds 3             a run for each of three seeds
+  potstill sweep sweeps/mine.toml --dry-run              a grid of runs: what it would do
   potstill train recipes/mine.toml methods=[] name=alone the same student without a teacher
   potstill compare runs/alone runs/mine                  who is better, and by how much
   potstill predict runs/mine photos/                     what pictures show
@@ -47,6 +48,8 @@ pub enum Command {
     Demo(DemoArguments),
     /// Run a recipe.
     Train(TrainArguments),
+    /// Run a grid of recipes: methods, pairs, seeds, any key.
+    Sweep(SweepArguments),
     /// Resolve a recipe without running it: networks, points, sizes, what trains.
     Plan(RecipeArguments),
     /// Measure a network on a data set.

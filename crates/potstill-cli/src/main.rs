@@ -23,6 +23,7 @@ mod open_arguments;
 mod opened;
 mod printed;
 mod progress_lines;
+mod published_name;
 mod recipes;
 mod teacher_recipes;
 mod terminal;

@@ -32,6 +32,12 @@ pub fn print(text: &str) -> Result<(), Failure> {
     write(&format!("{}{end}", printable_lines(text)))
 }
 
+/// A result whose line breaks are its own affair, printable.
+pub fn plain(text: &str) -> String {
+    let lines = text.split("\r\n").map(printable_lines);
+    lines.collect::<Vec<_>>().join("\r\n")
+}
+
 /// Prints a result as JSON.
 pub fn print_json(value: &impl Serialize) -> Result<(), Failure> {
     write(&format!(

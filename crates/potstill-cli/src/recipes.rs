@@ -4,7 +4,7 @@ use std::path::Path;
 
 use clap::Args;
 use potstill_methods::schema;
-use potstill_recipe::Recipe;
+use potstill_recipe::{BaseRecipe, Recipe, RecipeError};
 
 use crate::failure::Failure;
 
@@ -32,4 +32,22 @@ pub fn read(name_or_path: &str, overrides: &[String]) -> Result<Recipe, Failure>
     let inside = path.join("recipe.toml");
     let path = if inside.is_file() { &inside } else { path };
     Ok(schema().read_path(path, overrides)?)
+}
+
+/// The text of the recipe that a sweep names: at a path from the current folder, or from the sweep's own; of the folder of a run; or the one
+/// that comes with the binary under this name.
+pub fn base(name_or_path: &str, sweep: &Path) -> Result<BaseRecipe, RecipeError> {
+    let beside = sweep.parent().unwrap_or(Path::new("")).join(name_or_path);
+    let found = [Path::new(name_or_path), &beside]
+        .into_iter()
+        .find(|path| path.exists());
+    if let (None, Some((name, text))) = (found, RECIPES.iter().find(|(name, _)| *name == name_or_path)) {
+        return Ok(BaseRecipe {
+            text: (*text).to_owned(),
+            origin: format!("{name}.toml"),
+        });
+    }
+    let path = found.unwrap_or(Path::new(name_or_path));
+    let inside = path.join("recipe.toml");
+    BaseRecipe::from_path(if inside.is_file() { &inside } else { path })
 }

@@ -14,6 +14,7 @@ mod onnx_students;
 mod predict;
 mod recipes;
 mod score;
+mod sweeps;
 mod teachers;
 mod verify;
 mod weights;

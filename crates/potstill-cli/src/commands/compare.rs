@@ -5,9 +5,15 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use potstill_engine::pictures_of_runs;
 use potstill_metrics::MetricInfo;
+use potstill_recipe::Recipe;
 use potstill_report::{Comparison, Curve, RunGroup, compare, curves_svg, read_metrics, read_summary};
 
-use crate::{commands::print, failure::Failure};
+use crate::{
+    commands::print,
+    failure::Failure,
+    printed::{plain, write as write_out},
+    published_name::published_name,
+};
 
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
@@ -38,8 +44,14 @@ pub struct CompareArguments {
 pub enum TableFormat {
     /// For a terminal.
     Text,
-    /// For a document.
+    /// For a document, as papers have it: teacher, student alone, each method.
     Markdown,
+    /// For a spreadsheet: a line for each row of all tables, numbers unrounded.
+    Csv,
+    /// For a paper, with the package `booktabs`.
+    Latex,
+    /// A page to look at.
+    Html,
     /// For a program.
     Json,
 }
@@ -63,6 +75,9 @@ pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
         TableFormat::Json => comparison.json(),
         TableFormat::Text => comparison.text(),
         TableFormat::Markdown => comparison.markdown(),
+        TableFormat::Csv => return write_out(&plain(&comparison.csv())),
+        TableFormat::Latex => comparison.latex(),
+        TableFormat::Html => comparison.html(),
     })
 }
 
@@ -79,7 +94,7 @@ fn draw_curves(folders: &[PathBuf], path: &Path) -> Result<(), Failure> {
     let mut runs = Vec::new();
     for folder in folders {
         let found = runs_in(folder)?;
-        let group = group(&found)?;
+        let group = group_of(&found)?;
         for (run, summary) in found.iter().zip(&group.runs) {
             let own = &summary.metrics.headline;
             if let Some(other) = headline.as_ref().filter(|other| *other != own) {
@@ -111,17 +126,25 @@ fn write(path: &Path, drawing: &str) -> Result<(), Failure> {
 pub fn of_folders(folders: &[PathBuf]) -> Result<Comparison, Failure> {
     let groups = folders
         .iter()
-        .map(|folder| group(&runs_in(folder)?))
+        .map(|folder| group_of(&runs_in(folder)?))
         .collect::<Result<Vec<_>, _>>()?;
     Ok(compare(&groups)?)
 }
 
-/// Runs that were found in one folder.
-fn group(found: &[PathBuf]) -> Result<RunGroup, Failure> {
-    let summaries = found.iter().map(|run| read_summary(run.join(SUMMARY)));
+/// The runs in these folders, which differ in their seeds alone; at least one.
+pub fn group_of(folders: &[PathBuf]) -> Result<RunGroup, Failure> {
+    let summaries = folders.iter().map(|run| read_summary(run.join(SUMMARY)));
     let runs = summaries.collect::<Result<Vec<_>, _>>()?;
-    let name = runs[0].name.clone();
-    Ok(RunGroup { name, runs })
+    let name = runs.first().map_or_else(String::new, |run| run.name.clone());
+    // Of a run that a program made there is no recipe; the kinds of its methods stand for it.
+    let recipe = folders
+        .first()
+        .map(|folder| Recipe::from_path(folder.join("recipe.toml"), &[]));
+    Ok(RunGroup {
+        name,
+        runs,
+        published_as: recipe.and_then(Result::ok).as_ref().and_then(published_name),
+    })
 }
 
 /// The finished runs in a folder, at least one: the folder itself, or those of its seeds in order.

@@ -17,6 +17,7 @@ pub mod replay;
 pub mod reproduce;
 pub mod schema;
 pub mod score;
+pub mod sweep;
 pub mod train;
 pub mod verify;
 
@@ -44,6 +45,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
     match arguments.command {
         Command::Demo(arguments) => demo::run(&arguments, quiet),
         Command::Train(arguments) => train::run(&arguments, quiet),
+        Command::Sweep(arguments) => sweep::run(&arguments, quiet),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments, quiet),
         Command::Predict(arguments) => predict::run(&arguments, quiet),

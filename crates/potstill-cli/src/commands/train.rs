@@ -6,7 +6,7 @@ use std::{
 };
 
 use clap::Args;
-use potstill_engine::{Outcome, Plan, Run, RunFolder};
+use potstill_engine::{EngineError, Outcome, Plan, Run, RunFolder};
 use potstill_recipe::Recipe;
 
 use crate::{
@@ -104,12 +104,13 @@ fn extend(folder: &Path, epochs: usize, stop: &Arc<AtomicBool>, quiet: bool) -> 
     let recipe = recipes::read(&folder.to_string_lossy(), &[])?;
     let recipe = Run::longer_recipe(recipe, &place, epochs)?;
     let title = recipe.name.clone();
-    let run = Run::extend(Plan::new(recipe)?, place.clone())?;
-    go(run, &place, &title, stop, quiet)
+    let mut run = Run::extend(Plan::new(recipe)?, place)?;
+    let outcome = run.go(&mut Terminal::new(&title, quiet), stop)?;
+    ended(&title, folder, outcome, quiet)
 }
 
 /// Trains, or goes on to train, the teachers of a recipe that are students of runs that are not finished.
-fn with_teachers(
+pub fn with_teachers(
     recipe: &Recipe,
     overrides: &[String],
     stop: &Arc<AtomicBool>,
@@ -129,7 +130,7 @@ fn with_teachers(
     Ok(())
 }
 
-/// Runs a recipe into a folder.
+/// Runs a recipe into a folder, and says how it ended.
 pub fn once(
     recipe: Recipe,
     folder: &Path,
@@ -137,6 +138,19 @@ pub fn once(
     stop: &Arc<AtomicBool>,
     quiet: bool,
 ) -> Result<(), Failure> {
+    let title = recipe.name.clone();
+    let outcome = into_folder(recipe, folder, existing, stop, quiet)?;
+    ended(&title, folder, outcome, quiet)
+}
+
+/// Runs a recipe into a folder.
+pub fn into_folder(
+    recipe: Recipe,
+    folder: &Path,
+    existing: Existing,
+    stop: &Arc<AtomicBool>,
+    quiet: bool,
+) -> Result<Outcome, EngineError> {
     let title = recipe.name.clone();
     let resumes = existing == Existing::Resume && folder.join("recipe.toml").is_file();
     // Claimed before the plan, which takes its time: of two processes one is told at once.
@@ -149,13 +163,12 @@ pub fn once(
     if !quiet && plan.spec.data.validation.is_none() {
         tell_that_tests_choose(&title);
     }
-    let (run, place) = if let Some(place) = resumed {
-        (Run::resume(plan, place.clone())?, place)
+    let mut run = if let Some(place) = resumed {
+        Run::resume(plan, place)?
     } else {
-        let place = RunFolder::create(folder, existing == Existing::Overwrite)?;
-        (Run::start(plan, place.clone())?, place)
+        Run::start(plan, RunFolder::create(folder, existing == Existing::Overwrite)?)?
     };
-    go(run, &place, &title, stop, quiet)
+    run.go(&mut Terminal::new(&title, quiet), stop)
 }
 
 /// Says by which images the best epoch is chosen: once, however many runs there are.
@@ -168,24 +181,19 @@ fn tell_that_tests_choose(title: &str) {
     });
 }
 
-/// Runs to the end, or until it is stopped.
-fn go(
-    mut run: Run,
-    place: &RunFolder,
-    title: &str,
-    stop: &Arc<AtomicBool>,
-    quiet: bool,
-) -> Result<(), Failure> {
-    match run.go(&mut Terminal::new(title, quiet), stop)? {
+/// Says where the student is, or what is saved of a run that was stopped.
+fn ended(title: &str, folder: &Path, outcome: Outcome, quiet: bool) -> Result<(), Failure> {
+    let (student, last) = (folder.join("student"), folder.join("last.safetensors"));
+    match outcome {
         Outcome::Finished => {
             if !quiet {
-                tell!("{title}: the student is in {}", place.student().display());
+                tell!("{title}: the student is in {}", student.display());
             }
             Ok(())
         }
-        Outcome::Interrupted if place.last().is_file() => Err(Failure::Interrupted(format!(
+        Outcome::Interrupted if last.is_file() => Err(Failure::Interrupted(format!(
             "interrupted; {} is saved, `--resume` continues it",
-            place.last().display()
+            last.display()
         ))),
         // What methods prepare is kept in the cache, piece by piece.
         Outcome::Interrupted => Err(Failure::Interrupted(

@@ -56,6 +56,22 @@ pub(super) fn fingerprint(
     })
 }
 
+impl RunFolder {
+    /// How the recipe of the run that lies here differs from `now`, in words; `None` where every number would be the same. The
+    /// validation images that a plan takes where a recipe names none are no difference.
+    ///
+    /// # Errors
+    /// There is no `recipe.toml`, or it cannot be read.
+    pub fn differs_from(&self, now: &Recipe) -> Result<Option<String>, EngineError> {
+        let mut then = Recipe::from_path(self.recipe(), &[])?;
+        if now.data.validation.is_none() {
+            then.data.validation = None;
+        }
+        let differences = differences(&then, now).unwrap_or_default();
+        Ok((!differences.is_empty()).then(|| in_words(&differences)))
+    }
+}
+
 /// The recipe that wrote a checkpoint, if it is that of its folder.
 fn written_by(state: &Checkpoint, folder: &RunFolder) -> Option<Recipe> {
     let text = read_text(&folder.recipe()).ok()?;
