@@ -42,4 +42,5 @@ mod validation;
 mod verification;
 mod version_1;
 mod warnings;
+mod weight_schedules;
 mod weights;

@@ -57,6 +57,7 @@ mod ttm;
 mod uskd;
 mod vid;
 mod vkd;
+mod weight_curve;
 mod wsld;
 
 pub use augmentation::{Augmented, LearnedAugmentation, SearchOutputs};
@@ -88,3 +89,4 @@ pub use review_kd::{Abf, ReviewChain, ReviewKd, hierarchical_context_loss};
 pub use step::{StepContext, StudentStep, TeacherStep};
 pub use tskd::Tskd;
 pub use tst::Tst;
+pub use weight_curve::WeightCurve;

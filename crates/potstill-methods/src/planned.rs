@@ -2,7 +2,7 @@
 
 use potstill_ops::Parameters;
 
-use crate::{Method, Part, Reads, StudentEpoch};
+use crate::{Method, Part, Reads, StudentEpoch, WeightCurve};
 
 /// An entry of `[[methods]]`, planned.
 pub struct PlannedMethod {
@@ -11,7 +11,7 @@ pub struct PlannedMethod {
     /// The name of its kind: what the registry calls it, or the id of a method that a program made.
     pub kind: String,
     /// The weight of its loss.
-    pub weight: f64,
+    pub weight: WeightCurve,
     /// The teachers that it learns from: none, one, or several whose mean it is.
     pub teachers: Vec<TeacherRef>,
     /// The method.

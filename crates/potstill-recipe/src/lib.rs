@@ -65,5 +65,6 @@ pub use tables::schedule::{Cosine, Decay, Milestones, Per, Poly, Schedule};
 pub use tables::student::{Init, OnnxStudent, Student};
 pub use tables::teacher::{OnnxTeacher, RunTeacher, Teacher, TeacherShare, TeacherSource};
 pub use tables::train::{ClassWeightRule, ClassWeights, Train};
+pub use tables::weight_schedule::{WeightCosine, WeightMilestones, WeightRamp, WeightSchedule};
 
 pub use potstill_settings::{BatchNorms, Precision, Shortcut};

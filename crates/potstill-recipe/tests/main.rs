@@ -9,3 +9,4 @@ mod round_trip;
 mod schedule;
 mod sweeps;
 mod teachers;
+mod weight_schedule;

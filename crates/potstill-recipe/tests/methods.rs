@@ -231,7 +231,7 @@ fn wrong_options_have_line_key_and_nearest_name() {
 #[test]
 fn an_option_that_is_like_no_other_is_refused_with_all_that_there_are() {
     let of_all = "`temperature`, `ramp_epochs`, `normalise`, `gate`, `levels`, `search`";
-    let own = "`kind`, `name`, `weight`, `teacher`, `teacher_weights`";
+    let own = "`kind`, `name`, `weight`, `schedule`, `teacher`, `teacher_weights`";
     assert_eq!(
         known("kind = \"kd\"\nxyz = 2"),
         format!("x.toml:9: unknown key `methods.0.xyz` for kind `kd`; `kd` has {own}, {of_all}")

@@ -45,6 +45,7 @@ phases = [
 [[methods]]
 kind = "kd"
 weight = 0.5
+schedule = { kind = "milestones", at = [1, 3], gamma = 0.25 }
 temperature = 4.0
 levels = [{ point = "layer1" }]
 "#;

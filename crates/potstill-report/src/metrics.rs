@@ -78,7 +78,7 @@ pub struct Training {
     /// The mean of each loss term before its weight, in the order of the recipe.
     #[serde(default, deserialize_with = "map_or_nan")]
     pub terms: IndexMap<String, f64>,
-    /// The mean weight of each term; may be left out where no weight changes during the run.
+    /// The mean weight of each term whose weight a schedule changes.
     #[serde(
         default,
         skip_serializing_if = "IndexMap::is_empty",

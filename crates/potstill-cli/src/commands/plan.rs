@@ -195,9 +195,13 @@ fn methods(text: &mut String, spec: &RunSpec) {
             [_, _, ..] => format!(" from the mean of {}", shares.join(" + ")),
             _ => String::new(),
         };
+        let changing = match method.schedule.in_words() {
+            words if words.is_empty() => words,
+            words => format!(" {words}"),
+        };
         let _ = writeln!(
             text,
-            "method    {}{from}: weight {}, {} parameters of its own in training only",
+            "method    {}{from}: weight {}{changing}, {} parameters of its own in training only",
             method.id,
             method.weight,
             human::count(method.parameters as u64)

@@ -3,10 +3,10 @@
 use burn::tensor::Device;
 use potstill_data::TargetKind;
 use potstill_methods::{
-    Method, MethodError, MethodInfo, PlanContext, PlannedMethod, TeacherRef, TeacherUse, find,
+    Method, MethodError, MethodInfo, PlanContext, PlannedMethod, TeacherRef, TeacherUse, WeightCurve, find,
 };
 use potstill_random::Seed;
-use potstill_recipe::{MethodSpec, Recipe};
+use potstill_recipe::{MethodSpec, Recipe, WeightSchedule};
 use potstill_tasks::Task;
 
 use super::{data::PlannedData, networks::PlannedStudent, teachers::PlannedTeacher};
@@ -33,6 +33,8 @@ pub struct MethodParts {
     pub kind: String,
     /// The weight of its loss.
     pub weight: f64,
+    /// How it changes.
+    pub schedule: WeightSchedule,
     /// The teachers that it learns from, with their shares; empty for the only one.
     pub teachers: Vec<(String, f64)>,
     /// Makes the method.
@@ -47,6 +49,7 @@ impl MethodParts {
             kind: id.clone(),
             id,
             weight,
+            schedule: WeightSchedule::Constant,
             teachers: Vec::new(),
             make: Box::new(move |_| Ok(Box::new(method))),
         }
@@ -63,6 +66,7 @@ impl MethodParts {
             kind: id.clone(),
             id,
             weight,
+            schedule: WeightSchedule::Constant,
             teachers: Vec::new(),
             make: Box::new(move |context| Ok(Box::new(make(context)?))),
         }
@@ -74,6 +78,7 @@ impl MethodParts {
             id: id.into(),
             kind: spec.kind.clone(),
             weight: spec.weight,
+            schedule: spec.schedule.clone().unwrap_or(WeightSchedule::Constant),
             teachers: Vec::new(),
             make: Box::new(move |context| find(&spec.kind)?.plan(&spec, context)),
         }
@@ -85,6 +90,12 @@ impl MethodParts {
         let named = teachers.into_iter();
         self.teachers = named.map(|(name, weight)| (name.to_owned(), weight)).collect();
         self
+    }
+
+    /// The same entry, whose weight changes so.
+    #[must_use]
+    pub fn schedule(self, schedule: WeightSchedule) -> Self {
+        Self { schedule, ..self }
     }
 
     /// The entries of a recipe.
@@ -124,9 +135,15 @@ impl Ground<'_> {
             id,
             kind,
             weight,
+            schedule,
             teachers,
             make,
         } = parts;
+        if let Some((key, problem)) = schedule.problem(weight, self.epochs) {
+            let key = ["methods.schedule", key].join(".");
+            let reason = format!("that of `{id}` {problem}");
+            return Err(EngineError::invalid_plan(key.trim_end_matches('.'), reason));
+        }
         // Which of several teachers is meant has to be said, but by a method that has none.
         let (teachers, unsaid) = match self.teachers_of(&id, &teachers)? {
             Meant::These(teachers) => (teachers, None),
@@ -169,7 +186,12 @@ impl Ground<'_> {
         Ok(PlannedMethod {
             id,
             kind,
-            weight,
+            weight: WeightCurve {
+                weight,
+                schedule,
+                epochs: self.epochs,
+                steps: self.steps,
+            },
             teachers,
             method,
         })

@@ -1,7 +1,7 @@
 //! What has to be said of methods before the first step.
 
-use potstill_methods::{MethodEntry, PlannedMethod, find};
-use potstill_recipe::{MethodSpec, Recipe};
+use potstill_methods::{MethodEntry, PlannedMethod, WeightCurve, find};
+use potstill_recipe::{MethodSpec, Recipe, WeightSchedule};
 
 /// In a line each, under the names of the entries.
 pub(super) fn of_methods(methods: &[PlannedMethod], recipe: Option<&Recipe>) -> Vec<String> {
@@ -13,7 +13,17 @@ pub(super) fn of_methods(methods: &[PlannedMethod], recipe: Option<&Recipe>) -> 
         let unsaid = |(spec, id): (&MethodSpec, String)| Some(format!("{id}: {}", unsaid_weight(spec)?));
         recipe.methods.iter().zip(recipe.method_ids()).filter_map(unsaid)
     });
-    own.chain(entries).collect()
+    let ramps = methods.iter().filter_map(|planned| {
+        let WeightCurve { schedule, epochs, .. } = &planned.weight;
+        match schedule {
+            WeightSchedule::Ramp(ramp) if ramp.epochs > *epochs => Some(format!(
+                "{}: its weight grows for {} epochs, and the training ends after {epochs}",
+                planned.id, ramp.epochs
+            )),
+            _ => None,
+        }
+    });
+    own.chain(entries).chain(ramps).collect()
 }
 
 /// The word about a weight that the recipe leaves at 1, of a method that usually has another: losses of vectors of length 1 are thousands of times

@@ -1,6 +1,6 @@
 //! What a run knows about itself while its networks and methods train.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use potstill_base::Digest;
 use potstill_data::{Dataset, LoaderConfig};
@@ -8,7 +8,7 @@ use potstill_methods::{PlannedMethod, StudentEpoch};
 use potstill_metrics::Metrics;
 use potstill_models::FrozenModel;
 use potstill_ops::count_trainable;
-use potstill_recipe::{Recipe, Validation};
+use potstill_recipe::{Recipe, Validation, WeightSchedule};
 use potstill_tasks::{Task, fits_classes};
 
 use super::{
@@ -50,7 +50,7 @@ pub struct RunSpec {
 }
 
 /// What is known about a method of a plan.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct MethodFacts {
     /// The name of its entry.
     pub id: String,
@@ -58,6 +58,8 @@ pub struct MethodFacts {
     pub kind: String,
     /// The weight of its loss.
     pub weight: f64,
+    /// How it changes.
+    pub schedule: WeightSchedule,
     /// The teachers that it learns from, with their weights in the mean.
     pub teachers: Vec<(String, f64)>,
     /// Trainable parameters that it brings.
@@ -251,6 +253,28 @@ fn validation_in_words(data: &potstill_recipe::Data) -> String {
     }
 }
 
+/// A run without a recipe is known by this text: a weight that stays as it is has none, as before there were others.
+impl fmt::Debug for MethodFacts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            id,
+            kind,
+            weight,
+            schedule,
+            teachers,
+            parameters,
+        } = self;
+        let mut text = f.debug_struct("MethodFacts");
+        text.field("id", id).field("kind", kind).field("weight", weight);
+        if schedule.changes() {
+            text.field("schedule", schedule);
+        }
+        text.field("teachers", teachers)
+            .field("parameters", parameters)
+            .finish()
+    }
+}
+
 impl MethodFacts {
     /// The facts of a planned entry.
     pub(crate) fn of(planned: &PlannedMethod, teachers: &[TeacherFacts]) -> Self {
@@ -262,7 +286,8 @@ impl MethodFacts {
                 .collect(),
             id: planned.id.clone(),
             kind: planned.kind.clone(),
-            weight: planned.weight,
+            weight: planned.weight.weight,
+            schedule: planned.weight.schedule.clone(),
             parameters: parts.map(|part| count_trainable(part.module)).sum(),
         }
     }

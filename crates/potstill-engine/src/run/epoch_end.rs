@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use potstill_methods::Event;
+use potstill_methods::{Event, PlannedMethod};
 use potstill_metrics::{MetricInfo, Metrics};
 use potstill_report::{EpochResult, EpochRow, IndexMap, Training};
 
@@ -68,6 +68,15 @@ impl Run {
         Ok(())
     }
 
+    /// The mean weights of the entries whose weight changes.
+    fn changing_weights(&self, kind: EpochKind) -> IndexMap<String, f64> {
+        let EpochKind::Student { epoch } = kind else {
+            return IndexMap::new();
+        };
+        let weight = |planned: &PlannedMethod| Some((planned.id.clone(), planned.weight.mean(epoch)?));
+        self.learner.methods.iter().filter_map(weight).collect()
+    }
+
     /// Whether these metrics are better than those of the best epoch so far.
     fn improves(&self, headline: &MetricInfo, now: &Metrics) -> bool {
         let value = |metrics: &Metrics| metrics.of(headline).unwrap_or(f64::NAN);
@@ -120,7 +129,7 @@ impl Run {
                     EpochKind::SearchRound(_) => Metrics::new(),
                 },
                 terms: totals.mean_terms().collect::<IndexMap<_, _>>(),
-                ..Training::default()
+                weights: self.changing_weights(kind),
             },
             validation: student.validation,
             test: student.test,

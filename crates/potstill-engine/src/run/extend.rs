@@ -1,7 +1,7 @@
 //! A finished run that goes on for more epochs.
 
 use potstill_base::{Digest, read_text, write_atomically};
-use potstill_recipe::{Decay, Recipe, Schedule};
+use potstill_recipe::{Decay, Recipe, Schedule, WeightCosine, WeightSchedule};
 use potstill_report::{EpochRow, Summary, read_summary, write_summary};
 
 use super::{Run, newest::Newest};
@@ -34,6 +34,19 @@ impl Run {
                 let reason = "its rate has come down to its end, and what a longer run would have done before is past. Only `constant` and \
                               `milestones` go on; a new run with a schedule of its own starts from these weights (`start = \"run:NAME\"`)";
                 return Err(EngineError::invalid_plan(key, reason));
+            }
+        }
+        for (index, method) in recipe.methods.iter().enumerate() {
+            if matches!(
+                &method.schedule,
+                Some(WeightSchedule::Cosine(WeightCosine { epochs: None, .. }))
+            ) {
+                let reason = "the weight has come down to its end, and what a longer run would have done before is past: a cosine over \
+                              `epochs` of its own goes on";
+                return Err(EngineError::invalid_plan(
+                    format!("methods.{index}.schedule"),
+                    reason,
+                ));
             }
         }
         let mut longer = recipe;

@@ -190,7 +190,11 @@ impl Learner {
             };
             let terms = planned.method.teacher_terms(&step, &mut pass);
             let terms = terms.map_err(StepError::of(&planned.id))?;
-            weighted.extend(Weighted::of_entry(&planned.id, planned.weight, terms));
+            weighted.extend(Weighted::of_entry(
+                &planned.id,
+                planned.weight.at(trace.at),
+                terms,
+            ));
         }
         let (late, of_late) = tracked.outputs.take_late();
         let losses = pass.macs() + of_late;
@@ -241,7 +245,11 @@ impl Learner {
                 None => planned.method.student_terms(&step, &mut pass),
             };
             let terms = terms.map_err(StepError::of(&planned.id))?;
-            weighted.extend(Weighted::of_entry(&planned.id, planned.weight, terms));
+            weighted.extend(Weighted::of_entry(
+                &planned.id,
+                planned.weight.at(trace.at),
+                terms,
+            ));
         }
         let mut tracked = pass.macs();
         let online = teachers.iter().flatten().filter_map(TeacherOutput::tracked);

@@ -27,6 +27,7 @@ pub(crate) fn check(recipe: &Recipe) -> Vec<Problem> {
     names::check(recipe, &mut problems);
     epochs(recipe, &mut problems);
     phases(recipe, &mut problems);
+    weights(recipe, &mut problems);
     problems
 }
 
@@ -204,6 +205,23 @@ fn phases(recipe: &Recipe, problems: &mut Vec<Problem>) {
                 &origin,
                 problems,
             );
+        }
+    }
+}
+
+/// A schedule must have a weight and a time in which to change it.
+fn weights(recipe: &Recipe, problems: &mut Vec<Problem>) {
+    let epochs = recipe
+        .train
+        .resolved_phases()
+        .into_iter()
+        .map(|phase| phase.epochs);
+    let epochs = epochs.fold(0, usize::saturating_add);
+    for method in &recipe.methods {
+        let schedule = method.schedule.as_ref();
+        if let Some((key, text)) = schedule.and_then(|schedule| schedule.problem(method.weight, epochs)) {
+            let key = ["schedule", key].join(".");
+            problems.push(method.origin.problem(key.trim_end_matches('.'), text));
         }
     }
 }

@@ -5,6 +5,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::recipe::Recipe;
+use super::weight_schedule::WeightSchedule;
 use crate::origin::Origin;
 use crate::{RecipeError, defaults, validate};
 
@@ -18,6 +19,8 @@ settings! {
             like "soft",
         /// The weight of its loss.
         pub weight: f64 [at_least(0.0)] = default 1.0,
+        /// How the weight changes while the student trains.
+        pub schedule: Option<WeightSchedule> = without "it stays as it is" like { kind = "ramp", epochs = 20 },
         /// The name of the teacher that it learns from, or an array of names: it learns from their average.
         pub teacher: Option<Names> = without "the only teacher" like ["large", "small"],
         /// The weight of each of these teachers in their average.
@@ -86,6 +89,15 @@ impl MethodSpec {
     #[must_use]
     pub fn with_weight(self, weight: f64) -> Self {
         Self { weight, ..self }
+    }
+
+    /// The same with a weight that changes so.
+    #[must_use]
+    pub fn with_schedule(self, schedule: WeightSchedule) -> Self {
+        Self {
+            schedule: Some(schedule),
+            ..self
+        }
     }
 
     /// The same with a name of its own in logs, checkpoints and phases.

@@ -11,3 +11,4 @@ pub mod schedule;
 pub mod student;
 pub mod teacher;
 pub mod train;
+pub mod weight_schedule;
