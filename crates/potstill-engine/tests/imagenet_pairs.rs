@@ -29,6 +29,7 @@ fn review(student: &str, teacher: &str, options: &str) -> Result<([Levels; 2], u
         student: side(student),
         teachers: vec![side(teacher)],
         task: TaskKind::Classification,
+        images: potstill_testing::networks::images(&[0, 1]),
         image: [224, 224, 3],
         input: potstill_engine::default_input(3),
         epochs: 240,

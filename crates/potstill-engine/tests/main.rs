@@ -14,6 +14,7 @@ mod heads;
 mod imagenet_pairs;
 mod letkd;
 mod letkd_dense;
+mod memories;
 mod method_ids;
 mod multi_label;
 mod network_input;

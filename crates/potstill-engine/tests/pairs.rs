@@ -140,6 +140,7 @@ fn levels_and_parameters_are_the_published_ones() {
             student: side(pair.student),
             teachers: vec![side(pair.teacher)],
             task: TaskKind::Classification,
+            images: potstill_testing::networks::images(&[0, 1]),
             image: [32, 32, 3],
             input: potstill_engine::default_input(3),
             epochs: 240,

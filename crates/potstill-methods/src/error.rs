@@ -183,6 +183,14 @@ pub enum MethodError {
         /// `student` or `teacher`.
         network: &'static str,
     },
+    /// A method that knows every training image by its index, in a step of images that have none of their own.
+    #[error(
+        "`{0}` knows every training image by its index, and the images of this step have none: take `rkd`, `pkt` or `cc`"
+    )]
+    NoIndices(&'static str),
+    /// Training images whose targets cannot be read.
+    #[error(transparent)]
+    Data(#[from] potstill_data::DataError),
     /// A classifier that was not asked for.
     #[error("no classifier is read in this step: `MethodInfo::heads` has to say whose is")]
     UnreadHead,

@@ -20,6 +20,8 @@ pub struct MethodInfo {
     pub notes: Vec<String>,
     /// Whether it has work to do before the first step: [`Method::prepare`](crate::Method::prepare).
     pub prepares: bool,
+    /// Whether it remembers something of every step: [`Method::remember`](crate::Method::remember).
+    pub remembers: bool,
     /// Whose last classifiers it reads in its steps.
     pub heads: HeadUse,
     /// Whether the student ends with the teacher's last classifier, which stays as it is, in the place of its own. It is part of it from then on

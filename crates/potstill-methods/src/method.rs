@@ -105,6 +105,15 @@ pub trait Method: Send {
         Ok(Vec::new())
     }
 
+    /// Takes what its memories keep of a step, if [`MethodInfo::remembers`] says that they do: asked with the same step as [`terms`](Self::terms), once the
+    /// losses are known to be numbers and before anything moves.
+    ///
+    /// # Errors
+    /// As [`terms`](Self::terms).
+    fn remember(&mut self, _step: &StepContext<'_>, _pass: &mut Pass<'_>) -> Result<(), MethodError> {
+        Ok(())
+    }
+
     /// Its tensors, part by part. They never reach the deployed student.
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {
         Vec::new()

@@ -9,7 +9,7 @@ use potstill_ops::{Point, Scope};
 use potstill_random::Seed;
 use potstill_tasks::{TaskKind, fits_classes};
 
-use crate::{MethodError, levels::is_dense};
+use crate::{MethodError, TrainingImages, levels::is_dense};
 
 /// One network as a method meets it while planning.
 #[derive(Debug, Clone)]
@@ -121,6 +121,8 @@ pub struct PlanContext {
     pub teachers: Vec<NetworkInfo>,
     /// What the networks are trained for.
     pub task: TaskKind,
+    /// The training images.
+    pub images: TrainingImages,
     /// The size `[H, W, C]` of an image.
     pub image: [usize; 3],
     /// How the student's images are normalised.

@@ -4,7 +4,7 @@ use potstill_recipe::Schema;
 use potstill_settings::{Named, Variant};
 
 use crate::{
-    MethodEntry, MethodError, at, cat_kd, cc, ctkd, cwd, dist, dkd, ekd, fgd, fitnet, ickd, kd, kdsvd,
+    MethodEntry, MethodError, at, cat_kd, cc, crd, ctkd, cwd, dist, dkd, ekd, fgd, fitnet, ickd, kd, kdsvd,
     label_smoothing, letkd, mgd, nkd, nst, ofd, pkd, pkt, review_kd, rkd, rld, sdd, simkd, sp, srrl, tf_kd,
     tskd, tst, ttm, uskd, vid, vkd, wsld,
 };
@@ -41,6 +41,7 @@ static REGISTRY: &[MethodEntry] = &[
     pkt::ENTRY,
     rkd::ENTRY,
     cc::ENTRY,
+    crd::ENTRY,
     vkd::ENTRY,
     ekd::ENTRY,
     tskd::ENTRY,

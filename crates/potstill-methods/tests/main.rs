@@ -1,6 +1,7 @@
 //! The tests of potstill-methods in one program: each program that links the tensor library takes a
 //! link of its own and much room on the disk. `cargo xtask check` holds this list to the folder.
 
+mod crd;
 mod dense_losses;
 mod ekd;
 mod ekd_invariants;

@@ -1,10 +1,12 @@
 //! Methods planned for real, small networks, from recipes.
 
+use std::sync::Arc;
+
 use burn::tensor::{DType, Device, Int, Tensor};
-use potstill_data::Normalise;
+use potstill_data::{Image, InMemory, Normalise};
 use potstill_methods::{
     Event, LossTerm, Method, MethodError, Moment, NetworkInfo, NetworkOutput, PlanContext, Reads,
-    StepContext, StudentEpoch, StudentStep, Targets, TeacherOutput, find,
+    StepContext, StudentEpoch, StudentStep, Targets, TeacherOutput, TrainingImages, find,
 };
 use potstill_models::{BuildOptions, Model};
 use potstill_ops::{Frozen, Mode, Parameters, Pass, Point, Scope, Taps, Visitor};
@@ -35,6 +37,7 @@ pub fn context(student: &Model, teacher: Option<&Model>) -> PlanContext {
         student: side(student),
         teachers: teacher.into_iter().map(side).collect(),
         task: TaskKind::Classification,
+        images: images(&[0, 1, 2, 0, 1, 2]),
         image: [32, 32, 3],
         input: Normalise {
             mean: vec![0.485, 0.456, 0.406],
@@ -45,6 +48,21 @@ pub fn context(student: &Model, teacher: Option<&Model>) -> PlanContext {
         device: Device::flex(),
         seed: Seed::new(3),
     }
+}
+
+/// Training images of one pixel, of these classes.
+pub fn images(classes: &[u32]) -> TrainingImages {
+    let black = |_: &u32| Image {
+        height: 1,
+        width: 1,
+        channels: 3,
+        pixels: vec![0; 3],
+    };
+    let names = (0..=classes.iter().copied().max().unwrap_or(0)).map(|class| class.to_string());
+    let pixels = classes.iter().map(black).collect();
+    TrainingImages::new(Arc::new(
+        InMemory::classification(pixels, classes.to_vec(), names).unwrap(),
+    ))
 }
 
 /// The method of a recipe whose `[[methods]]` entry starts in line 7.

@@ -1,9 +1,12 @@
 //! The methods of a plan: entries of a recipe, or made by a program.
 
+use std::sync::Arc;
+
 use burn::tensor::Device;
 use potstill_data::TargetKind;
 use potstill_methods::{
-    Method, MethodError, MethodInfo, PlanContext, PlannedMethod, TeacherRef, TeacherUse, WeightCurve, find,
+    Method, MethodError, MethodInfo, PlanContext, PlannedMethod, TeacherRef, TeacherUse, TrainingImages,
+    WeightCurve, find,
 };
 use potstill_random::Seed;
 use potstill_recipe::{MethodSpec, Recipe, WeightSchedule};
@@ -155,6 +158,7 @@ impl Ground<'_> {
             student: self.student.facts.info.clone(),
             teachers: facts.map(|facts| facts.network.info.clone()).collect(),
             task: self.task.kind(),
+            images: TrainingImages::new(Arc::clone(&self.data.train)),
             image: self.data.image,
             input: self.student.facts.input.normalise.clone(),
             epochs: self.epochs,

@@ -4,10 +4,11 @@ use std::mem;
 
 use potstill_data::Batch;
 use potstill_methods::{
-    Moment, NetworkOutput, StepContext, StudentEpoch, StudentStep, TeacherLook, TeacherOutput, TeacherStep,
-    TeacherUpdate,
+    HeadUse, Moment, NetworkOutput, PlannedMethod, StepContext, StudentEpoch, StudentStep, TeacherLook,
+    TeacherOutput, TeacherStep, TeacherUpdate,
 };
 use potstill_metrics::Metrics;
+use potstill_models::LinearHead;
 use potstill_ops::{BatchStatistics, Mode, Pass};
 use potstill_tasks::{LossTerm, terms_where_known};
 
@@ -33,12 +34,26 @@ pub(crate) struct StepReport {
 
 /// What the networks of a step did, and what it is worth.
 struct Forward {
-    student: NetworkOutput,
+    seen: Seen,
     weighted: Vec<Weighted>,
     /// What teachers learned from that were updated first.
     lead: StepLoss,
     /// Multiply-accumulates that the student's step goes back through.
     macs: u64,
+}
+
+/// What the networks of a step did, and with what: what methods look at.
+struct Seen {
+    student: NetworkOutput,
+    teachers: Vec<Option<TeacherOutput>>,
+    inputs: Inputs,
+}
+
+impl Seen {
+    /// What the student did. The maps that only methods looked at are let go of.
+    fn into_student(self) -> NetworkOutput {
+        self.student
+    }
 }
 
 /// What the teachers of a step did.
@@ -62,12 +77,14 @@ impl Learner {
     ) -> Result<StepReport, StepError> {
         let mut trace = Trace::new(Moment { epoch, step }, profile);
         let Forward {
-            student,
+            seen,
             weighted,
             lead,
             macs,
         } = self.forward(batch, Some(&mut *update), &mut trace)?;
         let StepLoss { loss, terms } = values(&weighted)?;
+        self.remember(&seen, trace.at)?;
+        let student = seen.into_student();
         trace.profile.record(StepPart::Losses, 0);
         self.backward_and_update(weighted, update, macs, trace.profile);
         for part in self.parts_mut() {
@@ -114,9 +131,14 @@ impl Learner {
         trace.profile.record(StepPart::Batch, 0);
         let teachers = self.forward_teachers(&mut inputs, update, trace)?;
         let student = self.forward_student(inputs.student.clone(), trace);
-        let (weighted, of_losses) = self.weighted_terms(&student, &teachers.outputs, &inputs, trace)?;
-        Ok(Forward {
+        let seen = Seen {
             student,
+            teachers: teachers.outputs,
+            inputs,
+        };
+        let (weighted, of_losses) = self.weighted_terms(&seen, trace)?;
+        Ok(Forward {
+            seen,
             weighted,
             lead: teachers.lead,
             macs: trace.profile.macs(StepPart::Student) + teachers.macs + of_losses,
@@ -209,13 +231,12 @@ impl Learner {
     }
 
     /// The terms of the task and of every method, with their weights, and the multiply-accumulates of them that gradients go back through.
-    fn weighted_terms(
-        &self,
-        student: &NetworkOutput,
-        teachers: &[Option<TeacherOutput>],
-        inputs: &Inputs,
-        trace: &mut Trace<'_>,
-    ) -> Result<(Vec<Weighted>, u64), StepError> {
+    fn weighted_terms(&self, seen: &Seen, trace: &mut Trace<'_>) -> Result<(Vec<Weighted>, u64), StepError> {
+        let Seen {
+            student,
+            teachers,
+            inputs,
+        } = seen;
         let own = self.task_terms(student, inputs)?;
         let mut weighted: Vec<_> = Weighted::of_task("", self.task_weight, own).collect();
         for (index, output) in teachers.iter().enumerate() {
@@ -226,15 +247,7 @@ impl Learner {
         let mut pass = Pass::new(Mode::Batch);
         let head = self.student_head();
         for planned in &self.methods {
-            let step = StudentStep {
-                id: &planned.id,
-                student,
-                targets: &inputs.targets,
-                task: self.task.as_ref(),
-                context: inputs.context(self.seed),
-                at: trace.at,
-                head: head.as_ref(),
-            };
+            let step = self.student_step(&planned.id, seen, head.as_ref(), trace.at);
             // The mean of several teachers costs something, so it is made only for whoever looks at it.
             let teacher = match planned.method.teacher_at(trace.at) {
                 TeacherLook::Nothing => None,
@@ -261,6 +274,51 @@ impl Learner {
         trace.profile.record(StepPart::Losses, tracked + pass.untracked());
         trace.statistics.extend(pass.into_batch_statistics());
         Ok((weighted, tracked))
+    }
+
+    /// The step as an entry sees it, without its teacher.
+    fn student_step<'a>(
+        &'a self,
+        id: &'a str,
+        seen: &'a Seen,
+        head: Option<&'a LinearHead>,
+        at: Moment,
+    ) -> StudentStep<'a> {
+        StudentStep {
+            id,
+            student: &seen.student,
+            targets: &seen.inputs.targets,
+            task: self.task.as_ref(),
+            context: seen.inputs.context(self.seed),
+            at,
+            head,
+        }
+    }
+
+    /// Lets the methods that remember something of every step have it.
+    fn remember(&mut self, seen: &Seen, at: Moment) -> Result<(), StepError> {
+        let mut methods = mem::take(&mut self.methods);
+        let remembered = methods
+            .iter_mut()
+            .filter(|planned| planned.method.info().remembers)
+            .try_for_each(|planned| self.remember_one(planned, seen, at));
+        self.methods = methods;
+        remembered
+    }
+
+    fn remember_one(&self, planned: &mut PlannedMethod, seen: &Seen, at: Moment) -> Result<(), StepError> {
+        let Some(teacher) = self.teacher_output(planned, &seen.teachers)? else {
+            return Ok(());
+        };
+        let is_read = planned.method.info().heads == HeadUse::Both;
+        let head = is_read.then(|| self.student.linear_head()).flatten();
+        let step = self.student_step(&planned.id, seen, head.as_ref(), at);
+        let step = StepContext {
+            step,
+            teacher: &teacher,
+        };
+        let remembered = planned.method.remember(&step, &mut Pass::new(Mode::Batch));
+        remembered.map_err(StepError::of(&planned.id))
     }
 
     /// What an online teacher learns from by itself: the task's terms, with the teacher's name in front of theirs.
