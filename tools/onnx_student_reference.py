@@ -1,8 +1,8 @@
 """Small networks as ONNX files that train, and what one training step of PyTorch makes of them.
 
-    python tools/onnx_student_reference.py
+    python tools/onnx_student_reference.py [NETWORK ...]
 
-Needs: torch, onnx, onnxscript. Writes: crates/potstill-models/tests/reference/onnx_student/*.onnx and onnx_student.json.
+Without names all networks are written. Needs: torch, onnx, onnxscript. Writes: crates/potstill-models/tests/reference/onnx_student/*.onnx and onnx_student.json.
 
 Each network has one of the patterns that are found in files. It is exported as a student is to be (`NAME.onnx`: evaluation mode,
 batch norms and names kept), and a few in the other ways that exporters have (`NAME.C.onnx` in training mode, `NAME.E.onnx` by the
@@ -12,7 +12,9 @@ entropy, and the running statistics after two steps. Of each gradient g three nu
 g cos(0.61 i) by flat index i, and the largest |g|.
 """
 
+import json
 import math
+import sys
 import warnings
 
 import onnx
@@ -294,12 +296,57 @@ class Branches(nn.Module):
         return self.fc(x.mean([2, 3]))
 
 
+class Blurred(nn.Module):
+    """A constant filter behind reflected borders, attention of channels by a convolution of rows, a power that trains."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem = ConvNormAct(3, 8, 3)
+        row = torch.tensor([1.0, 2.0, 1.0]) / 4
+        self.register_buffer("filt", (row[:, None] * row[None]).repeat(8, 1, 1, 1), persistent=False)
+        self.conv = nn.Conv1d(1, 1, 3, padding=1, bias=False)
+        self.last = ConvNormAct(8, 12, 1, act=nn.SELU)
+        self.p = nn.Parameter(torch.tensor([3.0]))
+        self.fc = nn.Linear(12, CLASSES)
+
+    def forward(self, x):
+        x = self.stem(x)
+        x = F.conv2d(F.pad(x, (1, 1, 1, 1), mode="reflect"), self.filt, stride=2, groups=8)
+        y = self.conv(x.mean((2, 3)).view(x.shape[0], 1, -1))
+        x = x * y.sigmoid().view(x.shape[0], -1, 1, 1).expand_as(x)
+        x = self.last(x).clamp(min=1e-3).pow(self.p)
+        return self.fc(F.adaptive_avg_pool2d(x, 1).pow(1.0 / self.p).flatten(1))
+
+
+class Plain(nn.Module):
+    """Norms without scale, without shift and without both; a scale of one number, the larger and the smaller of two maps."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv1 = nn.Conv2d(3, 8, 3, 2, 1, bias=False)
+        self.bn1 = nn.BatchNorm2d(8, affine=False)
+        self.conv2 = nn.Conv2d(8, 8, 1)
+        self.norm1 = nn.LayerNorm(8, bias=False)
+        self.norm2 = nn.LayerNorm(8, elementwise_affine=False)
+        self.scale = nn.Parameter(torch.ones(1))
+        self.last = nn.BatchNorm1d(8, affine=False, eps=0.1)
+        self.fc = nn.Linear(8, CLASSES)
+
+    def forward(self, x):
+        x = F.mish(self.bn1(self.conv1(x)))
+        y = self.norm1(self.conv2(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        z = self.norm2(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+        x = torch.maximum(x, self.scale * y) + torch.minimum(y, z)
+        return self.fc(self.last(F.adaptive_max_pool2d(x, 1).flatten(1)))
+
+
 NETWORKS = {
     "residual": Residual, "inverted": Inverted, "gated": Gated, "hard": Hard, "shuffled": Shuffled, "dense": Dense,
     "convnext": ConvNext, "tokens": Tokens, "windows": Windows, "padded": Padded, "squeezed": Squeezed, "branches": Branches,
+    "blurred": Blurred, "plain": Plain,
 }
 ALSO_TRAINING = ["residual", "inverted"]
-ALSO_NEWER = ["residual", "inverted", "gated", "shuffled", "convnext", "tokens", "padded"]
+ALSO_NEWER = ["residual", "inverted", "gated", "shuffled", "convnext", "tokens", "padded", "plain"]
 ALSO_FOLDED = ["residual", "inverted"]
 
 
@@ -308,7 +355,7 @@ def filled(network):
     """Every tensor as sin of its place, the variances positive, the scales of norms near one."""
     norms = {name for name, m in network.named_modules() if isinstance(m, (nn.modules.batchnorm._BatchNorm, nn.LayerNorm, nn.GroupNorm))}
     for k, (name, tensor) in enumerate(sorted(network.state_dict().items())):
-        if not tensor.is_floating_point():
+        if not tensor.is_floating_point() or name == "p":
             continue
         w = torch.sin(torch.arange(tensor.numel(), dtype=torch.float64) * 1.7 + k).reshape(tensor.shape)
         module, _, kind = name.rpartition(".")
@@ -400,14 +447,20 @@ def main():
         "made_by": f"tools/onnx_student_reference.py with torch {torch.__version__}, f64; images [{COUNT}, 3, {SIZE}, {SIZE}]: sin(0.9 i + step)",
         "of_a_tensor": "sums of sin(0.37 i) and cos(0.61 i) over it, and the largest number without its sign",
     }
+    path = FOLDER.parent / "onnx_student.json"
+    if sys.argv[1:]:
+        content = json.loads(path.read_text()) | content
     for name, make in NETWORKS.items():
+        if name not in (sys.argv[1:] or NETWORKS):
+            continue
         ways = ["B"] + ["C"] * (name in ALSO_TRAINING) + ["E"] * (name in ALSO_NEWER) + ["A", "D"] * (name in ALSO_FOLDED)
         for way in ways:
             export(filled(make()), name, way)
         content[name] = recorded(filled(make()))
-    torch.manual_seed(0)
-    # All scales are one and all shifts zero: the exporter merges them.
-    export(Residual(), "fresh", "B")
+    if not sys.argv[1:]:
+        torch.manual_seed(0)
+        # All scales are one and all shifts zero: the exporter merges them.
+        export(Residual(), "fresh", "B")
     reference_json.write("potstill-models", "onnx_student.json", reference_json.significant(content, 8))
 
 

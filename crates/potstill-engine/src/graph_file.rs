@@ -98,6 +98,9 @@ impl GraphFile {
                 ends.join(", ")
             ),
         });
+        if self.start.weights == GraphWeights::Fresh {
+            notes.extend(left_note(&name, &graph));
+        }
         let is_as_in_file = self.start == GraphStart::default() && classes == graph.classes;
         let network = if is_as_in_file {
             GraphNetwork::proven(graph, scope)?
@@ -108,6 +111,24 @@ impl GraphFile {
         };
         Ok((network.into_model(), notes))
     }
+}
+
+/// What is said of weights that are neither of a layer nor drawn.
+fn left_note(name: &str, graph: &TrainGraph) -> Option<String> {
+    const SHOWN: usize = 3;
+    let (left, numbers) = graph.left_by_fresh();
+    let statistics = graph.statistics();
+    let tensors = graph.tensors.iter().enumerate();
+    let learned = tensors.filter(|(place, _)| !statistics.contains(place));
+    let all: usize = learned.map(|(_, tensor)| tensor.values.len()).sum();
+    (!left.is_empty()).then(|| {
+        let shown: Vec<String> = left.iter().take(SHOWN).map(|name| format!("`{name}`")).collect();
+        let more = if left.len() > SHOWN { ", ..." } else { "" };
+        format!(
+            "{name}: of {all} weights {numbers} keep the file's values, which are no layer's ({}{more}); the others are fresh",
+            shown.join(", ")
+        )
+    })
 }
 
 /// Where the file lies whose name a `config.json` or a checkpoint states: beside it, or in the folder of its run.

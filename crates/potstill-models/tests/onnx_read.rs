@@ -20,6 +20,14 @@ use potstill_ops::Frozen;
 
 use crate::onnx_students::{graph, images, near, scope, values};
 
+/// A graph of version 20 on its way.
+fn newer() -> (Sketch, String) {
+    let mut graph = GraphWriter::new(Opset::V20);
+    let images = graph.input("images", &[None, Some(3), Some(8), Some(8)]);
+    graph.reserve("logits");
+    (Sketch(graph), images)
+}
+
 /// `sin(0.7 i + start)`: weights that are all different.
 pub(crate) fn wave(count: usize, start: f64) -> Vec<f32> {
     (0..count)
@@ -236,7 +244,7 @@ fn other_classes_leave_a_file_that_states_its_own() {
         let network = GraphNetwork::build(read(&path), 7, GraphWeights::File, &scope())
             .unwrap()
             .into_model();
-        let images = images(2, 0.0).narrow(1, 0, 8).narrow(2, 0, 8);
+        let images = images_of(2);
         let ours = Model::logits(&Frozen::new(&network), images.clone()).unwrap();
         assert_eq!(ours.dims(), [2, 7]);
         let out = folder.path().join("out.onnx");
@@ -303,6 +311,169 @@ fn copies_of_weights_are_bounded() {
         .written(folder.path(), "copies.onnx");
     let said = refusal(&path);
     assert!(said.contains("copy weights"), "{said}");
+}
+
+#[test]
+fn operators_that_no_exporter_of_pytorch_writes_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |sketch: Sketch, map: &str| {
+        let path = sketch
+            .classified(map, 3, "logits")
+            .written(folder.path(), "operators.onnx");
+        drop(holds(&path));
+    };
+    for kind in ["Max", "Min", "Sum"] {
+        let (mut sketch, images) = Sketch::new();
+        let (number, channels) = (sketch.0.number(0.25), sketch.floats("channels", &[3, 1, 1]));
+        let map = sketch.node(kind, &[&number, &images, &channels, &number], vec![]);
+        write(sketch, &map);
+    }
+    let (mut sketch, images) = Sketch::new();
+    let map = sketch.node("LogSoftmax", &[&images], vec![Attribute::Int("axis", 1)]);
+    let map = sketch.node("GlobalMaxPool", &[&map], vec![]);
+    write(sketch, &map);
+}
+
+/// `gamma (max(x, 0) + min(alpha (exp(x) - 1), 0))` and its like, in double precision.
+#[test]
+fn activations_that_become_others_are_those_of_their_formulas() {
+    let folder = tempfile::tempdir().unwrap();
+    let celu = |x: f64| x.max(0.0) + (x.exp() - 1.0).min(0.0);
+    let selu = |x: f64| 1.050_701 * (x.max(0.0) + (1.673_263_2 * (x.exp() - 1.0)).min(0.0));
+    let mish = |x: f64| x * x.exp().ln_1p().tanh();
+    let softsign = |x: f64| x / (1.0 + x.abs());
+    let formulas: [(&'static str, &dyn Fn(f64) -> f64); 4] = [
+        ("Celu", &celu),
+        ("Selu", &selu),
+        ("Mish", &mish),
+        ("Softsign", &softsign),
+    ];
+    for (kind, formula) in formulas {
+        let (mut sketch, images) = newer();
+        let map = sketch.node(kind, &[&images], vec![]);
+        let pooled = sketch.node("GlobalAveragePool", &[&map], vec![]);
+        sketch.0.node_as("Flatten", &[&pooled], vec![], "logits");
+        let path = sketch.written(folder.path(), "activation.onnx");
+        let network = GraphNetwork::proven(read(&path), &scope()).unwrap().into_model();
+        let given = images_of(1);
+        let pixels = values(given.clone());
+        let means = (0..3).map(|channel| {
+            let own = pixels.iter().skip(channel).step_by(3);
+            own.map(|&value| formula(value)).sum::<f64>() / 64.0
+        });
+        let ours = Model::logits(&Frozen::new(&network), given).unwrap();
+        near(kind, &values(ours), &means.collect::<Vec<_>>(), 1e-5);
+    }
+}
+
+/// Images `[N, 8, 8, 3]`.
+fn images_of(count: usize) -> Tensor<4> {
+    images(count, 0.0).narrow(1, 0, 8).narrow(2, 0, 8)
+}
+
+/// Scale and shift of a group in version 20, where ONNX has one of each for a group.
+#[test]
+fn groups_are_normalised_by_their_own_numbers() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut sketch, images) = newer();
+    let map = sketch.conv(&images, "conv", [3, 4]);
+    let (scale, shift) = (
+        sketch.floats("norm.weight", &[2]),
+        sketch.floats("norm.bias", &[2]),
+    );
+    let groups = vec![Attribute::Int("num_groups", 2), Attribute::Float("epsilon", 0.1)];
+    let map = sketch.node("GroupNormalization", &[&map, &scale, &shift], groups);
+    let pooled = sketch.node("GlobalMaxPool", &[&map], vec![]);
+    sketch.0.node_as("Flatten", &[&pooled], vec![], "logits");
+    sketch.0.output("logits", &[None, Some(4)]);
+    let path = folder.path().join("groups.onnx");
+    sketch.0.finish(vec![]).write(&path).unwrap();
+    let network = GraphNetwork::proven(read(&path), &scope()).unwrap().into_model();
+    let entries = network.parameters().entries();
+    let found: Vec<&str> = entries.iter().map(|entry| entry.path.as_str()).collect();
+    assert_eq!(found, ["conv.weight", "norm.weight", "norm.bias"]);
+    let given = images_of(1);
+    let pixels = values(given.clone());
+    let weight = wave(12, 11.0);
+    let maps: Vec<Vec<f64>> = (0..4)
+        .map(|out| {
+            let of_place = |place: &[f64]| {
+                (0..3)
+                    .map(|i| f64::from(weight[3 * out + i]) * place[i])
+                    .sum::<f64>()
+            };
+            pixels.chunks(3).map(of_place).collect()
+        })
+        .collect();
+    let expected: Vec<f64> = (0..4)
+        .map(|out| {
+            let group: Vec<f64> = maps[out / 2 * 2..][..2].concat();
+            let mean = group.iter().sum::<f64>() / 128.0;
+            let variance = group.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / 128.0;
+            let [scale, shift] = [11.0, 9.0].map(|start| f64::from(wave(2, start)[out / 2]));
+            let normed = maps[out]
+                .iter()
+                .map(|value| (value - mean) / (variance + 0.1).sqrt() * scale + shift);
+            normed.fold(f64::MIN, f64::max)
+        })
+        .collect();
+    let ours = Model::logits(&Frozen::new(&network), given).unwrap();
+    near("groups", &values(ours), &expected, 1e-5);
+}
+
+#[test]
+fn a_stated_scale_that_is_no_ratio_of_sizes_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let resized = |scale: f32| {
+        let (mut sketch, images) = Sketch::new();
+        let scales = sketch
+            .0
+            .floats("/Constant_output_0", &[4], &[1.0, 1.0, scale, scale]);
+        let mode = vec![Attribute::Text("mode", "linear")];
+        let map = sketch.node("Resize", &[&images, "", &scales], mode);
+        sketch
+            .classified(&map, 3, "logits")
+            .written(folder.path(), "resized.onnx")
+    };
+    holds(&resized(1.5));
+    let said = refusal(&resized(1.3));
+    assert!(said.contains("export it with `size=`"), "{said}");
+}
+
+#[test]
+fn a_softmax_of_old_versions_over_several_axes_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut sketch, images) = Sketch::new();
+    let map = sketch.node("Softmax", &[&images], vec![Attribute::Int("axis", 1)]);
+    let path = sketch
+        .classified(&map, 3, "logits")
+        .written(folder.path(), "old.onnx");
+    holds(&path);
+    let mut bytes = std::fs::read(&path).unwrap();
+    // Field 2 of the operators' version.
+    let at = bytes.windows(2).rposition(|bytes| bytes == [0x10, 17]).unwrap();
+    bytes[at + 1] = 11;
+    std::fs::write(&path, &bytes).unwrap();
+    let said = refusal(&path);
+    assert!(said.contains("before version 13"), "{said}");
+}
+
+/// Filters that are computed, matrices and filters of rows are drawn; a power and scales keep the file's values.
+#[test]
+fn a_fresh_start_draws_what_convolves() {
+    let drawn = |seed: u64| {
+        let scope = potstill_ops::Scope::new(&Device::flex(), potstill_random::Seed::new(seed), "student");
+        let fresh = GraphNetwork::build(graph("blurred"), 5, GraphWeights::Fresh, &scope).unwrap();
+        let mut found = BTreeMap::new();
+        fresh.into_model().parameters().each(&mut |entry, value| {
+            found.insert(entry.path.clone(), values(value));
+        });
+        found
+    };
+    let (one, other) = (drawn(0), drawn(1));
+    assert_ne!(one["conv.weight"], other["conv.weight"]);
+    assert_eq!(one["p"], vec![3.0]);
+    assert_eq!(graph("blurred").left_by_fresh(), (vec!["p"], 1));
 }
 
 /// Notes on a file, in one text.

@@ -17,9 +17,9 @@ use potstill_ops::{BatchStatistics, Form, Frozen, Mode, Pass, Role, Scope};
 use potstill_random::Seed;
 use serde_json::Value;
 
-pub(crate) const NETWORKS: [&str; 12] = [
+pub(crate) const NETWORKS: [&str; 14] = [
     "residual", "inverted", "gated", "hard", "shuffled", "dense", "convnext", "tokens", "windows", "padded",
-    "squeezed", "branches",
+    "squeezed", "branches", "blurred", "plain",
 ];
 
 pub(crate) fn file(name: &str) -> PathBuf {
@@ -226,7 +226,7 @@ fn files_of_other_exporters_are_the_same_network() {
         trains_as_in_pytorch(&format!("{name}.C"), name);
     }
     for name in [
-        "residual", "inverted", "gated", "shuffled", "convnext", "tokens", "padded",
+        "residual", "inverted", "gated", "shuffled", "convnext", "tokens", "padded", "plain",
     ] {
         trains_as_in_pytorch(&format!("{name}.E"), name);
     }

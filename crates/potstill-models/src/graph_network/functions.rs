@@ -53,11 +53,23 @@ pub(super) fn unary<const D: usize>(x: Tensor<D>, function: Unary) -> Tensor<D> 
 
 /// A function of two values, sizes of 1 stretched.
 pub(super) fn binary(first: Value, second: Value, function: Binary) -> Value {
+    let (first, second) = match function {
+        // These stretch nothing.
+        Binary::Maximum | Binary::Minimum | Binary::Power => {
+            let pairs = first.dims().into_iter().zip(second.dims());
+            let dims: Vec<usize> = pairs.map(|(a, b)| if a == 1 { b } else { a }).collect();
+            (first.expand(&dims), second.expand(&dims))
+        }
+        _ => (first, second),
+    };
     map_values!(first, second, (a, b) => match function {
         Binary::Add => a + b,
         Binary::Subtract => a - b,
         Binary::Multiply => a * b,
         Binary::Divide => a / b,
+        Binary::Maximum => a.max_pair(b),
+        Binary::Minimum => a.min_pair(b),
+        Binary::Power => a.powf(b),
     })
 }
 
@@ -75,6 +87,10 @@ pub(super) fn scalar<const D: usize>(
         (Binary::Subtract, true) => x.neg() + number,
         (Binary::Divide, false) => x / number,
         (Binary::Divide, true) => x.recip() * number,
+        (Binary::Maximum, _) => x.clamp_min(number),
+        (Binary::Minimum, _) => x.clamp_max(number),
+        (Binary::Power, false) => x.powf_scalar(number),
+        (Binary::Power, true) => (x * f64::from(number).ln()).exp(),
     }
 }
 
@@ -99,13 +115,18 @@ pub(super) fn prelu(first: Value, slopes: Value) -> Value {
     map_values!(first, slopes, (x, slopes) => activation::relu(x.clone()) + slopes * x.clamp_max(0.0))
 }
 
+/// Numbers by their mean and biased variance along the last axis.
+pub(super) fn standardise<const D: usize>(x: Tensor<D>, epsilon: f64) -> Tensor<D> {
+    let centred = x.clone() - x.mean_dim(D - 1);
+    let variance = (centred.clone() * centred.clone()).mean_dim(D - 1);
+    centred / (variance + epsilon).sqrt()
+}
+
 /// Every channel of every image of `[N, C, ...]` by its own mean and biased variance.
 pub(super) fn instance_norm(value: Value, epsilon: f64) -> Value {
     let dims = value.dims();
     let rows = dims[0] * dims[1];
     let places: usize = dims[2..].iter().product();
     let x = value.reshape(&[rows, places]).into_rows();
-    let centred = x.clone() - x.mean_dim(1);
-    let variance = (centred.clone() * centred.clone()).mean_dim(1);
-    Value::Two(centred / (variance + epsilon).sqrt()).reshape(&dims)
+    Value::Two(standardise(x, epsilon)).reshape(&dims)
 }

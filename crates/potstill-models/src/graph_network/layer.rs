@@ -2,10 +2,12 @@
 
 use burn::{
     module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId},
-    tensor::{Device, Tensor, TensorData},
+    tensor::{Device, Tensor},
 };
 use potstill_onnx::train_graph::{KeptTensor, LayerPlan};
 use potstill_ops::{BatchNorm, Conv2d, Conv2dConfig, LayerNorm, Linear, STATISTICS, Scope};
+
+use super::loose::{Loose, map_loose, of_loose, tensor_of};
 
 /// A layer, and what its tensors are called.
 #[derive(Debug, Clone)]
@@ -25,34 +27,25 @@ pub(super) enum Layer {
         bias: Option<Param<Tensor<1>>>,
     },
     BatchNorm(BatchNorm),
+    /// A batch norm whose scale is one and whose shift is zero for good.
+    PlainNorm(BatchNorm),
     LayerNorm(LayerNorm),
     Loose(Loose),
 }
 
-/// A weight that is read as it is.
-#[derive(Debug, Clone)]
-pub(super) enum Loose {
-    One(Param<Tensor<1>>),
-    Two(Param<Tensor<2>>),
-    Three(Param<Tensor<3>>),
-    Four(Param<Tensor<4>>),
-    Five(Param<Tensor<5>>),
-    Six(Param<Tensor<6>>),
-}
-
 /// How the first values of a layer are found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Start {
     /// Those of the file.
     File,
-    /// Drawn as a built-in network's.
-    Fresh,
+    /// Drawn as a built-in network's; a weight that is read as it is with this deviation, or else it keeps the file's values.
+    Fresh(Option<f64>),
     /// Drawn as a new classifier's.
     NewHead,
 }
 
 impl NamedLayer {
-    /// Builds a layer. Weights that are read as they are keep the file's values.
+    /// Builds a layer.
     pub fn build(plan: &LayerPlan, tensors: &[KeptTensor], start: Start, scope: &Scope) -> Self {
         let own = plan.tensors();
         let names: Vec<String> = own.iter().map(|&tensor| tensors[tensor].name.clone()).collect();
@@ -84,13 +77,9 @@ impl NamedLayer {
                 see.both(&norm.weight, Some(&norm.bias), BATCH_NORM);
                 see.both(&norm.running_mean, Some(&norm.running_var), STATISTICS);
             }
+            Layer::PlainNorm(norm) => see.both(&norm.running_mean, Some(&norm.running_var), STATISTICS),
             Layer::LayerNorm(norm) => see.both(&norm.weight, Some(&norm.bias), WEIGHTS),
-            Layer::Loose(Loose::One(weight)) => see.one(weight, WEIGHTS),
-            Layer::Loose(Loose::Two(weight)) => see.one(weight, WEIGHTS),
-            Layer::Loose(Loose::Three(weight)) => see.one(weight, WEIGHTS),
-            Layer::Loose(Loose::Four(weight)) => see.one(weight, WEIGHTS),
-            Layer::Loose(Loose::Five(weight)) => see.one(weight, WEIGHTS),
-            Layer::Loose(Loose::Six(weight)) => see.one(weight, WEIGHTS),
+            Layer::Loose(loose) => of_loose!(loose, weight => see.one(weight, WEIGHTS)),
         }
     }
 
@@ -118,19 +107,19 @@ impl NamedLayer {
                 norm.running_var = change.mapped_one(norm.running_var, STATISTICS);
                 Layer::BatchNorm(norm)
             }
+            Layer::PlainNorm(mut norm) => {
+                norm.running_mean = change.mapped_one(norm.running_mean, STATISTICS);
+                norm.running_var = change.mapped_one(norm.running_var, STATISTICS);
+                Layer::PlainNorm(norm)
+            }
             Layer::LayerNorm(mut norm) => {
                 norm.weight = change.mapped_one(norm.weight, WEIGHTS);
                 norm.bias = change.mapped_one(norm.bias, WEIGHTS);
                 Layer::LayerNorm(norm)
             }
-            Layer::Loose(loose) => Layer::Loose(match loose {
-                Loose::One(weight) => Loose::One(change.mapped_one(weight, WEIGHTS)),
-                Loose::Two(weight) => Loose::Two(change.mapped_one(weight, WEIGHTS)),
-                Loose::Three(weight) => Loose::Three(change.mapped_one(weight, WEIGHTS)),
-                Loose::Four(weight) => Loose::Four(change.mapped_one(weight, WEIGHTS)),
-                Loose::Five(weight) => Loose::Five(change.mapped_one(weight, WEIGHTS)),
-                Loose::Six(weight) => Loose::Six(change.mapped_one(weight, WEIGHTS)),
-            }),
+            Layer::Loose(loose) => {
+                Layer::Loose(map_loose!(loose, weight => change.mapped_one(weight, WEIGHTS)))
+            }
         };
         Self { names, layer }
     }
@@ -208,7 +197,7 @@ impl Layer {
                 };
                 Self::Conv(match start {
                     Start::NewHead => Conv2d::normal(config, NEW_HEAD, scope),
-                    Start::Fresh => Conv2d::he_normal_fan_out(config, scope),
+                    Start::Fresh(_) => Conv2d::he_normal_fan_out(config, scope),
                     Start::File => Conv2d::normal(config, 0.0, scope),
                 })
             }
@@ -236,15 +225,31 @@ impl Layer {
                 }
             }
             LayerPlan::BatchNorm {
-                tensors: [weight, ..],
+                affine,
+                statistics: [mean, _],
                 momentum,
                 epsilon,
-            } => Self::BatchNorm(BatchNorm::new(sizes(weight)[0], scope).with(*momentum, *epsilon)),
+            } => {
+                let channels = sizes(mean)[0];
+                let mut norm = BatchNorm::new(channels, scope).with(*momentum, *epsilon);
+                if affine.is_some() {
+                    return Self::BatchNorm(norm);
+                }
+                norm.weight = scope.buffer([channels], 1.0);
+                norm.bias = scope.buffer([channels], 0.0);
+                Self::PlainNorm(norm)
+            }
             LayerPlan::LayerNorm {
                 tensors: [weight, _],
                 epsilon,
             } => Self::LayerNorm(LayerNorm::new(sizes(weight)[0], *epsilon, scope)),
-            LayerPlan::Loose { tensor } => Self::Loose(Loose::of(&tensors[*tensor], scope)),
+            LayerPlan::Loose { tensor } => {
+                let deviation = match start {
+                    Start::Fresh(deviation) => deviation,
+                    Start::File | Start::NewHead => None,
+                };
+                Self::Loose(Loose::of(&tensors[*tensor], deviation, scope))
+            }
         }
     }
 
@@ -269,6 +274,9 @@ impl Layer {
                 ];
                 put_all(own, &mut next, scope);
             }
+            Self::PlainNorm(norm) => {
+                put_all([&mut norm.running_mean, &mut norm.running_var], &mut next, scope);
+            }
             Self::LayerNorm(norm) => put_all([&mut norm.weight, &mut norm.bias], &mut next, scope),
             // It has them.
             Self::Loose(_) => {}
@@ -285,15 +293,9 @@ impl Layer {
                 bias: bias.map(|bias| change.of(bias)),
             },
             Self::BatchNorm(norm) => Self::BatchNorm(change.of(norm)),
+            Self::PlainNorm(norm) => Self::PlainNorm(change.of(norm)),
             Self::LayerNorm(norm) => Self::LayerNorm(change.of(norm)),
-            Self::Loose(loose) => Self::Loose(match loose {
-                Loose::One(weight) => Loose::One(change.of(weight)),
-                Loose::Two(weight) => Loose::Two(change.of(weight)),
-                Loose::Three(weight) => Loose::Three(change.of(weight)),
-                Loose::Four(weight) => Loose::Four(change.of(weight)),
-                Loose::Five(weight) => Loose::Five(change.of(weight)),
-                Loose::Six(weight) => Loose::Six(change.of(weight)),
-            }),
+            Self::Loose(loose) => Self::Loose(map_loose!(loose, weight => change.of(weight))),
         }
     }
 }
@@ -332,27 +334,10 @@ fn put<const D: usize>(param: &mut Param<Tensor<D>>, tensor: Option<&KeptTensor>
     *param = given(tensor, tracked, scope.device());
 }
 
-fn given<const D: usize>(tensor: &KeptTensor, tracked: bool, device: &Device) -> Param<Tensor<D>> {
-    let mut shape = [1; D];
-    shape
-        .iter_mut()
-        .zip(&tensor.shape)
-        .for_each(|(to, from)| *to = *from);
-    let value = Tensor::from_data(TensorData::new(tensor.values.to_vec(), shape), device);
-    Param::initialized(ParamId::new(), value.set_require_grad(tracked))
-}
-
-impl Loose {
-    fn of(tensor: &KeptTensor, scope: &Scope) -> Self {
-        let device = scope.device();
-        match tensor.shape.len() {
-            0 | 1 => Self::One(given(tensor, true, device)),
-            2 => Self::Two(given(tensor, true, device)),
-            3 => Self::Three(given(tensor, true, device)),
-            4 => Self::Four(given(tensor, true, device)),
-            5 => Self::Five(given(tensor, true, device)),
-            6 => Self::Six(given(tensor, true, device)),
-            rank => unreachable!("a plan has weights of at most six axes, not of {rank}"),
-        }
-    }
+/// A parameter with the values of a tensor of at most its axes.
+pub(super) fn given<const D: usize>(tensor: &KeptTensor, tracked: bool, device: &Device) -> Param<Tensor<D>> {
+    Param::initialized(
+        ParamId::new(),
+        tensor_of(tensor, device).set_require_grad(tracked),
+    )
 }

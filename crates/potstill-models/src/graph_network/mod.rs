@@ -2,6 +2,7 @@
 
 mod functions;
 mod layer;
+mod loose;
 mod proof;
 mod run;
 mod value;
@@ -31,7 +32,7 @@ pub enum GraphWeights {
     #[default]
     File,
     /// Drawn as those of a built-in network: convolutions by the outputs' fan, linear layers with deviation 0.02, norms 1 and 0. Weights
-    /// that are read as they are (a class token, places, scales of layers) keep the file's values.
+    /// that are neither (a class token, places, scales of layers) keep the file's values.
     Fresh,
 }
 
@@ -87,10 +88,11 @@ impl GraphNetwork {
             .as_ref()
             .map(|head| head.layer)
             .filter(|_| has_new_head);
+        let drawn = graph.drawn();
         let start = |layer: usize| match weights {
             _ if head == Some(layer) => Start::NewHead,
             GraphWeights::File => Start::File,
-            GraphWeights::Fresh => Start::Fresh,
+            GraphWeights::Fresh => Start::Fresh(drawn.get(&layer).copied()),
         };
         let layers = graph.layers.iter().enumerate();
         let layers = layers.map(|(index, plan)| NamedLayer::build(plan, &graph.tensors, start(index), scope));

@@ -13,8 +13,8 @@ use potstill_ops::{
 
 use super::{
     GraphNetwork,
-    functions::{activation, binary, instance_norm, prelu, reduce, scalar, unary},
-    layer::{Layer, Loose},
+    functions::{activation, binary, instance_norm, prelu, reduce, scalar, standardise, unary},
+    layer::Layer,
     value::{Value, map_value, map_values},
 };
 
@@ -128,17 +128,13 @@ impl GraphNetwork {
             Op::Nearest(size) => Value::Four(resize_nearest(next().into_map(), *size)),
             Op::Bilinear(size) => Value::Four(resize_bilinear(next().into_map(), *size)),
             Op::InstanceNorm(epsilon) => instance_norm(next(), *epsilon),
+            Op::Standardise(epsilon) => map_value!(next(), x => standardise(x, *epsilon)),
         }
     }
 
     fn weight(&self, layer: usize) -> Value {
         match &self.layers[layer].layer {
-            Layer::Loose(Loose::One(weight)) => Value::One(weight.val()),
-            Layer::Loose(Loose::Two(weight)) => Value::Two(weight.val()),
-            Layer::Loose(Loose::Three(weight)) => Value::Three(weight.val()),
-            Layer::Loose(Loose::Four(weight)) => Value::Four(weight.val()),
-            Layer::Loose(Loose::Five(weight)) => Value::Five(weight.val()),
-            Layer::Loose(Loose::Six(weight)) => Value::Six(weight.val()),
+            Layer::Loose(weight) => weight.value(),
             _ => unreachable!("a plan states the kind of a layer"),
         }
     }
@@ -167,7 +163,7 @@ impl GraphNetwork {
 
     /// A unit, in parts where somebody reads what lies inside.
     fn unit(&self, unit: &Unit, x: Tensor<4>, residual: Option<Tensor<4>>, pass: &mut Pass<'_>) -> Tensor<4> {
-        let Layer::BatchNorm(norm) = &self.layers[unit.norm].layer else {
+        let (Layer::BatchNorm(norm) | Layer::PlainNorm(norm)) = &self.layers[unit.norm].layer else {
             unreachable!("a plan states the kind of a layer");
         };
         let conv = unit.conv.map(|layer| match &self.layers[layer].layer {

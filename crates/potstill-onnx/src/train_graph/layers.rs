@@ -100,11 +100,13 @@ impl LayerPlan {
                 rows_are_inputs,
             },
             Self::BatchNorm {
-                tensors,
+                affine,
+                statistics,
                 momentum,
                 epsilon,
             } => Self::BatchNorm {
-                tensors: tensors.map(to),
+                affine: affine.map(|tensors| tensors.map(to)),
+                statistics: statistics.map(to),
                 momentum,
                 epsilon,
             },

@@ -5,7 +5,9 @@
 //! where stages end (`stages`). It knows no tensor library: who runs the steps has one.
 
 mod classes;
+mod compose;
 mod extent;
+mod fresh;
 mod head;
 mod layers;
 mod linear_tail;

@@ -76,8 +76,10 @@ pub enum LayerPlan {
     },
     /// A batch norm.
     BatchNorm {
-        /// Scale, shift, running mean and running variance, `[C]` each.
-        tensors: [usize; 4],
+        /// Scale and shift, `[C]` each; none of one whose scale is one and whose shift is zero for good.
+        affine: Option<[usize; 2]>,
+        /// Running mean and running variance, `[C]` each.
+        statistics: [usize; 2],
         /// The weight of the new batch in the running statistics, PyTorch's way.
         momentum: f64,
         /// What is added to the variance.
@@ -104,7 +106,9 @@ impl LayerPlan {
             Self::Conv { weight, bias, .. } | Self::Linear { weight, bias, .. } => {
                 std::iter::once(*weight).chain(*bias).collect()
             }
-            Self::BatchNorm { tensors, .. } => tensors.to_vec(),
+            Self::BatchNorm {
+                affine, statistics, ..
+            } => affine.iter().flatten().chain(statistics).copied().collect(),
             Self::LayerNorm { tensors, .. } => tensors.to_vec(),
             Self::Loose { tensor } => vec![*tensor],
         }
@@ -113,10 +117,7 @@ impl LayerPlan {
     /// Those of its tensors that are running statistics.
     pub(super) fn statistics(&self) -> Vec<usize> {
         match self {
-            Self::BatchNorm {
-                tensors: [_, _, mean, variance],
-                ..
-            } => vec![*mean, *variance],
+            Self::BatchNorm { statistics, .. } => statistics.to_vec(),
             _ => Vec::new(),
         }
     }
@@ -181,6 +182,10 @@ pub enum Binary {
     Subtract,
     Multiply,
     Divide,
+    Maximum,
+    Minimum,
+    /// The first to the power of the second.
+    Power,
 }
 
 /// How numbers become one.
@@ -284,6 +289,8 @@ pub enum Op {
     Bilinear([usize; 2]),
     /// Every channel of every image by its own mean and variance over the axes behind the second, with this epsilon.
     InstanceNorm(f64),
+    /// Numbers by their mean and variance along the last axis, with this epsilon: a layer norm that scales and shifts nothing.
+    Standardise(f64),
 }
 
 /// Convolution, batch norm, sum and activation in one.

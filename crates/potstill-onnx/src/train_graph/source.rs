@@ -13,6 +13,7 @@ use rten_onnx::onnx::{
 };
 
 use super::{
+    compose::compose,
     literal::sizes,
     rewrite::{cut_sequences, open_batch, open_size, switch_training_off},
 };
@@ -99,6 +100,7 @@ impl GraphSource {
             }
         }
         cut_sequences(&mut graph)?;
+        compose(&mut graph, opset(&model.opset_import))?;
         Ok(Self {
             batch: open_batch(&mut graph),
             notes: switch_training_off(&mut graph),
@@ -117,11 +119,7 @@ impl GraphSource {
 
     /// The version of ONNX's own operators.
     pub fn opset(&self) -> i64 {
-        let own = self
-            .operator_sets
-            .iter()
-            .filter(|set| matches!(set.domain.as_deref(), None | Some("" | "ai.onnx")));
-        own.filter_map(|set| set.version).max().unwrap_or(1)
+        opset(&self.operator_sets)
     }
 
     /// The bytes of the file as it is here.
@@ -168,6 +166,14 @@ impl GraphSource {
             ..ModelProto::default()
         }
     }
+}
+
+/// The version of ONNX's own operators.
+fn opset(sets: &[OperatorSetIdProto]) -> i64 {
+    let own = sets
+        .iter()
+        .filter(|set| matches!(set.domain.as_deref(), None | Some("" | "ai.onnx")));
+    own.filter_map(|set| set.version).max().unwrap_or(1)
 }
 
 fn parsed(file: &Path) -> Result<ModelProto, String> {

@@ -3,10 +3,13 @@
 //! Every tensor of the file is a value and a [`Layout`]: where the file's axes lie in it. Convolutions ask for channels last, element-wise
 //! operators keep what comes, a `Transpose` moves nothing, and a `Reshape` moves what it has to. What is made of constants alone is no step.
 
+mod convolutions;
 mod layout;
 mod live;
 mod maps;
+mod norms;
 mod numbers;
+mod pairs;
 mod pools;
 mod rows;
 mod shapes;
@@ -218,13 +221,14 @@ impl<'a> Lowering<'a> {
             "InstanceNormalization" => self.instance_norm(node),
             "MaxPool" | "AveragePool" => self.pool(node),
             "GlobalAveragePool" => self.global_mean(node),
+            "GlobalMaxPool" => self.global_maximum(node),
             "Resize" | "Upsample" => self.resize(node),
             "Gemm" => self.gemm(node),
             "MatMul" => self.matmul(node),
             "LayerNormalization" => self.layer_norm(node),
             "Softmax" | "LogSoftmax" => self.softmax(node),
             "ReduceMean" | "ReduceSum" | "ReduceL2" | "ReduceMax" => self.reduce(node),
-            "Add" | "Sub" | "Mul" | "Div" => self.binary(node),
+            "Add" | "Sub" | "Mul" | "Div" | "Max" | "Min" | "Sum" => self.binary(node),
             "Pow" => self.power(node),
             "Clip" => self.clip(node),
             "PRelu" => self.prelu(node),

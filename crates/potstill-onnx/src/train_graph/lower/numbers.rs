@@ -1,11 +1,10 @@
-//! Operators on each number, on two of them, and on all along axes.
+//! Operators on each number, and on all along axes.
 
-use super::{Live, Lowered, Lowering, Refusal, layout::Layout};
+use super::{Lowered, Lowering, Refusal, layout::Layout};
 use crate::train_graph::{
     literal::Literal,
     node::Node,
-    plan::{Binary, Nonlinearity, Op, Reduction, Size, Unary},
-    trace::Origin,
+    plan::{Nonlinearity, Op, Reduction, Size, Unary},
 };
 
 impl Lowering<'_> {
@@ -62,11 +61,12 @@ impl Lowering<'_> {
         self.each(node, op)
     }
 
-    /// A power that is written in the file.
+    /// A power that is written in the file, or that is a value itself.
     pub(super) fn power(&mut self, node: &Node) -> Lowered {
-        let power = self.constant(node.input(1)).and_then(Literal::single);
-        let power = power.ok_or("has an exponent that is computed")?;
-        self.each(node, Op::Unary(Unary::Power(power)))
+        match self.constant(node.input(1)).and_then(Literal::single) {
+            Some(power) => self.each(node, Op::Unary(Unary::Power(power))),
+            None => self.binary(node),
+        }
     }
 
     pub(super) fn prelu(&mut self, node: &Node) -> Lowered {
@@ -75,75 +75,6 @@ impl Lowering<'_> {
         let slopes = self.fitted(&slopes, &input.layout)?;
         let value = self.emit(Op::Prelu, vec![input.value, slopes]);
         self.give(node, value, input.layout, input.channels)
-    }
-
-    /// A function of two numbers, sizes of 1 stretched as in numpy.
-    pub(super) fn binary(&mut self, node: &Node) -> Lowered {
-        let function = match node.kind.as_str() {
-            "Add" => Binary::Add,
-            "Sub" => Binary::Subtract,
-            "Mul" => Binary::Multiply,
-            _ => Binary::Divide,
-        };
-        let names = [node.input(0), node.input(1)];
-        for (at, other) in [(1, 0), (0, 1)] {
-            let is_constant = names[at].is_some_and(|name| self.origin(name) == Origin::Constant);
-            let number = self.constant(names[at]).filter(|_| is_constant);
-            // A number that stretches the other operand is no plain number.
-            let stretches = |rank: usize| number.is_some_and(|number| number.shape.len() > rank);
-            if let Some(number) = number.and_then(Literal::single) {
-                let live = self.input(node, other)?;
-                if !stretches(live.sizes.len()) {
-                    let value = self.emit(Op::Scalar(function, number, at == 0), vec![live.value]);
-                    return self.give(node, value, live.layout, live.channels);
-                }
-            }
-        }
-        let (first, second) = (self.input(node, 0)?, self.input(node, 1)?);
-        // What comes from the images keeps its layout; of two of them that of the higher rank, then one with the batch first.
-        let weight = |at: usize, live: &Live| {
-            let of_images = names[at].is_some_and(|name| self.origin(name) == Origin::Images);
-            (of_images, live.sizes.len(), live.layout.0.first() == Some(&0))
-        };
-        let leads = weight(1, &second) > weight(0, &first);
-        let rank = first.sizes.len().max(second.sizes.len());
-        let leader = if leads { &second } else { &first };
-        let layout = leader.layout.raised(rank);
-        let raised = rank - leader.sizes.len();
-        let channels = leader.channels.map(|axis| axis + raised);
-        let values = vec![self.fitted(&first, &layout)?, self.fitted(&second, &layout)?];
-        let value = self.emit(Op::Binary(function), values);
-        self.give(node, value, layout, channels)
-    }
-
-    /// A value of the rank of a layout, and in that layout.
-    pub(super) fn fitted(&mut self, live: &Live, layout: &Layout) -> Result<usize, Refusal> {
-        let more = layout
-            .rank()
-            .checked_sub(live.sizes.len())
-            .ok_or("stretches its first operand")?;
-        if more == 0 {
-            return Ok(self.asked(live, layout));
-        }
-        let raised = live.layout.raised(layout.rank());
-        let sizes: Vec<Size> = std::iter::repeat_n(Size::Fixed(1), more)
-            .chain(live.sizes.iter().copied())
-            .collect();
-        let key = (live.value, raised.0.clone());
-        let value = if let Some(&value) = self.moved.get(&key) {
-            value
-        } else {
-            let value = self.emit(Op::Reshape(raised.ordered(&sizes)), vec![live.value]);
-            self.moved.insert(key, value);
-            value
-        };
-        let live = Live {
-            value,
-            layout: raised,
-            sizes,
-            channels: None,
-        };
-        Ok(self.asked(&live, layout))
     }
 
     pub(super) fn softmax(&mut self, node: &Node) -> Lowered {

@@ -1,9 +1,9 @@
-//! Matrix products, linear layers and layer norms.
+//! Matrix products and linear layers.
 
-use super::{Live, Lowered, Lowering, Refusal, layout::Layout, maps::decimal, numbers::axis};
+use super::{Live, Lowered, Lowering, layout::Layout};
 use crate::train_graph::{
     node::Node,
-    plan::{Binary, LayerPlan, Op},
+    plan::{LayerPlan, Op},
     trace::Origin,
 };
 
@@ -113,51 +113,5 @@ impl Lowering<'_> {
         let outputs = self.layers.shape(weight)[usize::from(rows_are_inputs)];
         let is_own = self.only_reader(other) == Some(index);
         (is_own && self.layers.shape(bias) == [outputs]).then_some((index, bias))
-    }
-
-    pub(super) fn layer_norm(&mut self, node: &Node) -> Lowered {
-        let input = self.input(node, 0)?;
-        let last = input.sizes.len() - 1;
-        if axis(node.whole("axis", -1), input.sizes.len())? != last {
-            return Err("normalises over several axes".into());
-        }
-        let channels = input.sizes[last].fixed();
-        let weight = |at: usize| {
-            let place = node.input(at).and_then(|name| self.weight(name));
-            place.filter(|&place| {
-                Some(self.layers.shape(place)) == channels.as_ref().map(std::slice::from_ref)
-            })
-        };
-        let (Some(scale), Some(shift)) = (weight(1), weight(2)) else {
-            return Err("has no scale and shift for each channel".into());
-        };
-        let layer = self.layers.layer(LayerPlan::LayerNorm {
-            tensors: [scale, shift],
-            epsilon: decimal(node.number("epsilon", 1e-5)),
-        })?;
-        let layout = if input.layout.0.last() == Some(&last) {
-            input.layout.clone()
-        } else {
-            input.layout.with_last(last)
-        };
-        let rows = self.asked(&input, &layout);
-        let value = self.emit(Op::LayerNorm(layer), vec![rows]);
-        self.give(node, value, layout, Some(last))
-    }
-
-    /// Whether a constant is zeros, which exporters write where there is no bias.
-    pub(super) fn is_zero(&self, name: &str) -> bool {
-        let values = self.constant(Some(name)).and_then(|literal| literal.as_floats());
-        values.is_some_and(|values| values.iter().all(|&value| value == 0.0))
-    }
-
-    /// Adds a constant to each channel of a map that lies channels last.
-    pub(super) fn add_constant(&mut self, value: usize, name: &str, rank: usize) -> Result<usize, Refusal> {
-        let values = self.constant(Some(name)).and_then(|literal| literal.as_floats());
-        let values = values.ok_or("adds what depends on the batch")?.clone();
-        let mut shape = vec![1; rank];
-        shape[rank - 1] = values.len();
-        let constant = self.emit(Op::Constant { shape, values }, vec![]);
-        Ok(self.emit(Op::Binary(Binary::Add), vec![value, constant]))
     }
 }

@@ -212,9 +212,7 @@ impl Lowering<'_> {
     pub(super) fn pad(&mut self, node: &Node) -> Lowered {
         let input = self.input(node, 0)?;
         let rank = input.sizes.len();
-        if node.text("mode", "constant") != "constant" {
-            return Err(format!("pads by `{}`", node.text("mode", "")).into());
-        }
+        let mode = node.text("mode", "constant");
         let pads = match node.input(1) {
             None => node.list("pads").map(<[i64]>::to_vec),
             given => self
@@ -252,13 +250,42 @@ impl Lowering<'_> {
                 let end = if after < 0 { after } else { i64::from(i32::MAX) };
                 value = self.part(value, &input, axis, [(-before).max(0), end, 1])?;
             }
-            sides[input.layout.place(axis)] = (before.max(0) as usize, after.max(0) as usize);
+            let side = [before, after].map(|side| side.max(0) as usize);
+            if mode == "constant" {
+                sides[input.layout.place(axis)] = side.into();
+            } else if side != [0, 0] {
+                let size = input.sizes[axis].fixed().ok_or("pads the batch")?;
+                let gone: i64 = [before, after].iter().map(|side| side.min(&0)).sum();
+                let left = size.saturating_sub(gone.unsigned_abs() as usize);
+                let places = repeated(mode, left, side)?;
+                value = self.emit(Op::Select(input.layout.place(axis), places), vec![value]);
+            }
         }
         if sides.iter().any(|&side| side != (0, 0)) {
             value = self.emit(Op::Pad(sides, number), vec![value]);
         }
         self.give(node, value, input.layout, input.channels)
     }
+}
+
+/// The places of an axis that stand in an axis with so many more on both sides.
+fn repeated(mode: &str, size: usize, [before, after]: [usize; 2]) -> Result<Arc<[usize]>, Refusal> {
+    let whole = size as i64;
+    let all = -(before as i64)..whole + after as i64;
+    let place = |at: i64| match mode {
+        "edge" => at.clamp(0, whole - 1),
+        "wrap" => at.rem_euclid(whole),
+        _ if at < 0 => -at,
+        _ if at >= whole => 2 * (whole - 1) - at,
+        _ => at,
+    };
+    if !matches!(mode, "reflect" | "edge" | "wrap") {
+        return Err(format!("pads by `{mode}`").into());
+    }
+    if size == 0 || mode == "reflect" && before.max(after) >= size {
+        return Err("pads by more than there is".into());
+    }
+    Ok(all.map(|at| place(at) as usize).collect())
 }
 
 /// Which axis the channels are behind a reshape that leaves the first or the last axis as it was.
@@ -269,4 +296,22 @@ fn kept_axis(input: &Live, made: &[Size]) -> Option<usize> {
         return (made.last() == Some(size)).then_some(made.len() - 1);
     }
     (channels == 1 && made.first() == input.sizes.first() && made.get(1) == Some(size)).then_some(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::repeated;
+
+    #[test]
+    fn borders_are_repeated_as_numpy_pads() {
+        // numpy.pad of [0, 1, 2, 3] by (2, 1).
+        for (mode, expected) in [
+            ("reflect", [2, 1, 0, 1, 2, 3, 2]),
+            ("edge", [0, 0, 0, 1, 2, 3, 3]),
+            ("wrap", [2, 3, 0, 1, 2, 3, 0]),
+        ] {
+            assert_eq!(*repeated(mode, 4, [2, 1]).unwrap_or_default(), expected, "{mode}");
+        }
+        assert!(repeated("reflect", 2, [2, 0]).is_err() && repeated("constant", 4, [1, 1]).is_err());
+    }
 }
