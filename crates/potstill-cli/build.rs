@@ -1,12 +1,25 @@
-//! Puts every file of the `recipes/` folder into the binary, by name.
+//! Puts every file of the folders `recipes/` and `sweeps/` into the binary, by name.
 
 use std::{env, error::Error, fmt::Write, fs, path::Path};
 
 fn main() -> Result<(), Box<dyn Error>> {
-    let folder = Path::new(&env::var("CARGO_MANIFEST_DIR")?).join("../../recipes");
+    for folder in ["recipes", "sweeps"] {
+        let list = list(
+            &Path::new(&env::var("CARGO_MANIFEST_DIR")?)
+                .join("../..")
+                .join(folder),
+        )?;
+        let out = Path::new(&env::var("OUT_DIR")?).join(format!("{folder}.rs"));
+        fs::write(out, list)?;
+    }
+    Ok(())
+}
+
+/// A slice of the names and texts of the files in a folder.
+fn list(folder: &Path) -> Result<String, Box<dyn Error>> {
     println!("cargo::rerun-if-changed={}", folder.display());
     let mut files = Vec::new();
-    for entry in fs::read_dir(&folder)? {
+    for entry in fs::read_dir(folder)? {
         let path = entry?.path();
         if path.extension().is_some_and(|kind| kind == "toml") {
             files.push(path.canonicalize()?);
@@ -20,6 +33,5 @@ fn main() -> Result<(), Box<dyn Error>> {
         writeln!(list, "    ({name:?}, include_str!({file:?})),")?;
     }
     list.push_str("]\n");
-    let out = Path::new(&env::var("OUT_DIR")?).join("recipes.rs");
-    Ok(fs::write(out, list)?)
+    Ok(list)
 }

@@ -1,10 +1,10 @@
-//! The recipes that come with the binary, by name.
+//! The recipes and sweeps that come with the binary, by name.
 
 use std::path::Path;
 
 use clap::Args;
 use potstill_methods::schema;
-use potstill_recipe::{BaseRecipe, Recipe, RecipeError};
+use potstill_recipe::{BaseRecipe, Recipe, RecipeError, Sweep};
 
 use crate::failure::Failure;
 
@@ -20,6 +20,18 @@ pub struct RecipeArguments {
 
 /// Name and text of every recipe of the `recipes/` folder; `build.rs` looks there.
 pub static RECIPES: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/recipes.rs"));
+
+/// Name and text of every sweep of the `sweeps/` folder.
+pub static SWEEPS: &[(&str, &str)] = include!(concat!(env!("OUT_DIR"), "/sweeps.rs"));
+
+/// Reads the sweep at a path, or the one that comes with the binary under this name.
+pub fn sweep(name_or_path: &Path) -> Result<Sweep, RecipeError> {
+    let named = SWEEPS.iter().find(|(name, _)| Path::new(name) == name_or_path);
+    match named {
+        Some((name, text)) if !name_or_path.exists() => Sweep::from_text(text, &format!("{name}.toml")),
+        _ => Sweep::from_path(name_or_path),
+    }
+}
 
 /// Reads the recipe at a path, or the one that comes with the binary under this name.
 pub fn read(name_or_path: &str, overrides: &[String]) -> Result<Recipe, Failure> {

@@ -35,3 +35,31 @@ fn every_recipe_is_in_the_binary_and_can_be_read() {
     }
     assert!(names.is_empty(), "in the binary and not in the folder: {names:?}");
 }
+
+#[test]
+fn every_sweep_is_in_the_binary_and_every_cell_of_it_is_a_recipe() {
+    let run = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_potstill"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{arguments:?}: {said}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let listed: serde_json::Value = serde_json::from_str(&run(&["list", "sweeps", "--json"])).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../sweeps");
+    let files = fs::read_dir(folder).unwrap().count();
+    assert_eq!(listed.as_array().unwrap().len(), files);
+    for sweep in listed.as_array().unwrap() {
+        assert!(sweep["about"].is_string(), "{sweep} says what it is about");
+        let name = sweep["name"].as_str().unwrap();
+        // Which reads the recipe of every cell, options of methods too.
+        let commands = run(&["sweep", name, "--list"]);
+        let ends = |cell: &str| commands.lines().any(|line| line.ends_with(cell));
+        assert!(
+            ends("--cell alone/seed-0") && ends("--cell kd/seed-2"),
+            "{commands}"
+        );
+    }
+}

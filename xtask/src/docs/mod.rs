@@ -1,4 +1,5 @@
-//! `cargo xtask docs`: the pages, and the parts of pages, that say what the registries say.
+//! `cargo xtask docs`: the pages, and the parts of pages, that say what the registries say; and the recipes and sweeps of the pairs of
+//! networks that there are published figures of.
 //!
 //! The program itself is asked, so that nothing here knows a key or a network: it is built as for the tests,
 //! and prints its registries as JSON.
@@ -8,6 +9,7 @@ mod knobs;
 mod methods;
 mod models;
 mod page;
+mod pairs;
 mod recipe;
 mod recipes;
 
@@ -57,6 +59,7 @@ fn pages() -> Result<Vec<(PathBuf, String)>, Error> {
         "docs/methods.md".into(),
         methods::page(&read("docs/methods.md")?, &methods)?,
     ));
+    pages.extend(pairs::files(&methods)?);
     for method in &methods {
         let name = method["name"].as_str().unwrap_or_default();
         let path = format!("docs/methods/{name}.md");

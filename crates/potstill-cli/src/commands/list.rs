@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use crate::{
     commands::{print, print_json},
     failure::Failure,
-    recipes::RECIPES,
+    recipes::{RECIPES, SWEEPS},
 };
 
 /// Arguments of `list`.
@@ -37,6 +37,8 @@ pub enum Listed {
     Datasets,
     /// Recipes that come with the binary.
     Recipes,
+    /// Sweeps that come with the binary.
+    Sweeps,
 }
 
 /// Prints the list.
@@ -46,6 +48,7 @@ pub fn run(arguments: &ListArguments) -> Result<(), Failure> {
         Listed::Methods => methods(),
         Listed::Datasets => datasets(),
         Listed::Recipes => recipes(),
+        Listed::Sweeps => sweeps(),
     };
     if arguments.json {
         return print_json(&entries);
@@ -183,4 +186,15 @@ fn recipes() -> Vec<Value> {
         json!({ "name": name, "about": about })
     };
     RECIPES.iter().map(describe).collect()
+}
+
+fn sweeps() -> Vec<Value> {
+    let describe = |(name, text): &(&str, &str)| {
+        // They are checked by a test, as the recipes are.
+        let about = potstill_recipe::Sweep::from_text(text, name)
+            .ok()
+            .and_then(|sweep| sweep.about);
+        json!({ "name": name, "about": about })
+    };
+    SWEEPS.iter().map(describe).collect()
 }

@@ -50,7 +50,7 @@ pub struct SweepArguments {
 /// A grid of recipes, and the folder of its runs.
 #[derive(Debug, Args)]
 pub struct GridArguments {
-    /// The file of the sweep: a recipe, axes of choices, seeds (docs/sweeps.md).
+    /// The file of the sweep: a recipe, axes of choices, seeds (docs/sweeps.md); or a name of `potstill list sweeps`.
     #[arg(value_name = "SWEEP.toml")]
     pub file: PathBuf,
     /// `key=value` for the recipe of every run, as in `train`: `train.epochs=3`.
@@ -67,7 +67,7 @@ pub struct GridArguments {
 impl GridArguments {
     /// The sweep that the file and the command line say together.
     pub fn open(&self) -> Result<Sweep, Failure> {
-        let sweep = Sweep::from_path(&self.file)?.with_overrides(&self.overrides)?;
+        let sweep = recipes::sweep(&self.file)?.with_overrides(&self.overrides)?;
         Ok(match self.seeds {
             Some(count) => sweep.with_seeds(count),
             None => sweep,
