@@ -34,6 +34,7 @@ fn review(student: &str, teacher: &str, options: &str) -> Result<([Levels; 2], u
         input: potstill_engine::default_input(3),
         epochs: 240,
         steps: 390,
+        batch: 256,
         device: Device::flex(),
         seed: Seed::new(0),
     };

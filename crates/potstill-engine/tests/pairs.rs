@@ -145,6 +145,7 @@ fn levels_and_parameters_are_the_published_ones() {
             input: potstill_engine::default_input(3),
             epochs: 240,
             steps: 390,
+            batch: 64,
             device: device.clone(),
             seed,
         };

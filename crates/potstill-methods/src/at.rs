@@ -81,10 +81,22 @@ impl MapLoss for At {
     }
 }
 
+/// Up to this power the squares of energies stay within single precision, for values up to 10000.
+const SAFE: usize = 4;
+
+/// Maps `[N, H, W, C]` in units of the largest amount of each image, a constant. Their lengths do not count in the end; of high powers they would overflow.
+fn in_units(map: Tensor<4>) -> Tensor<4> {
+    let [n, h, w, c] = map.dims();
+    let largest = map.clone().inner().abs().reshape([n, h * w * c]).max_dim(1);
+    let is_zero = largest.clone().equal_elem(0.0);
+    map * largest.mask_fill(is_zero, 1.0).recip().reshape([n, 1, 1, 1])
+}
+
 impl At {
     /// Where a map `[N, H, W, C]` has its energy, `[N, H W]`, of length 1.
     fn attention(&self, map: Tensor<4>) -> Tensor<2> {
         let [n, h, w, _] = map.dims();
+        let map = if self.p > SAFE { in_units(map) } else { map };
         let energy = map.powi_scalar(self.p as i32).mean_dim(3);
         unit(energy.reshape([n, h * w]), 1)
     }

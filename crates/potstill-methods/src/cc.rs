@@ -12,6 +12,7 @@ use potstill_settings::{choice, settings};
 use crate::{
     Group, Method, MethodEntry, MethodError, PlanContext, StepContext,
     entry::IMAGES,
+    idle::refuse_idle,
     levels::{
         Level, Levels, MapLoss, Named, OfMaps, Pair, PerLevel, Usual, by_level, embeddings, summed, unit,
     },
@@ -27,7 +28,7 @@ settings! {
         /// Of the kernel: gamma.
         gamma: f64 [above(0.0)] = default 0.4,
         /// Of the kernel: the last power of its series.
-        order: usize [at_most(32.0)] = default 2,
+        order: usize [at_least(1.0).at_most(32.0)] = default 2,
         /// Points of the student, whose maps are averaged; empty for its pooled embedding.
         student_points: Vec<String> = default [],
         /// Points of the teacher, as many; empty for its pooled embedding.
@@ -81,6 +82,10 @@ struct Embed {
 
 fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, MethodError> {
     let options: Options = spec.options()?;
+    match options.variant {
+        Variant::Neighbours => refuse_idle(spec, &["gamma", "order"], "`variant = \"gaussian\"`")?,
+        Variant::Gaussian => refuse_idle(spec, &["dim"], "`variant = \"neighbours\"`")?,
+    }
     let named = Named::of(&options.student_points, &options.teacher_points);
     let levels = Levels::plan(NAME, context, named, Usual::Embedding)?;
     let embed = |level: &Level, scope: &Scope| {

@@ -17,7 +17,9 @@ use potstill_tasks::Rows;
 use crate::{
     Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, Part, PlanContext, StepContext,
     StudentEpoch, TargetNeed, decoupled_divergences,
+    dkd::usual_beta,
     entry::BUT_MULTI_LABEL,
+    idle::refuse_idle,
     levels::summed,
     logits::{
         check_exclusive, check_rows, check_standardised, divergences, log_softened, short_ramp,
@@ -39,7 +41,7 @@ settings! {
         /// Of DKD: the weight of the true class against all others.
         alpha: f64 [at_least(0.0)] = default 1.0,
         /// Of DKD: the weight of the others among themselves.
-        beta: f64 [at_least(0.0)] = default 8.0,
+        beta: Option<f64> [at_least(0.0)] = without "8 for images with one class, 0.25 for dense tasks" like 8.0,
         /// Whether the logits of both networks are standardised first (Sun et al. 2024).
         standardise: bool = default false,
     }
@@ -91,7 +93,11 @@ struct Number {
 
 impl Ctkd {
     fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Self, MethodError> {
-        let options: Options = spec.options()?;
+        let mut options: Options = spec.options()?;
+        if options.loss == Base::Kd {
+            refuse_idle(spec, &["alpha", "beta"], "`loss = \"dkd\"`")?;
+        }
+        options.beta = options.beta.or(Some(usual_beta(context)));
         check_rows(NAME, context)?;
         context.teacher_of_same_rows(NAME)?;
         check_standardised(options.standardise, spec, context)?;
@@ -137,7 +143,7 @@ impl Ctkd {
             Base::Kd => divergences(log_softened(ours, 1.0), log_softened(theirs, 1.0)),
             Base::Dkd => {
                 let [target, others] = decoupled_divergences(ours, theirs, true_classes(&rows, NAME)?, 1.0);
-                target * self.options.alpha + others * self.options.beta
+                target * self.options.alpha + others * self.options.beta.unwrap_or(8.0)
             }
         };
         Ok(rows.mean(losses) * temperature.powi_scalar(2))

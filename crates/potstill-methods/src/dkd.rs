@@ -50,6 +50,11 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     plan: logits::plan::<Dkd>,
 };
 
+/// The weight of the others among themselves: that of most published pairs for images with one class; for rows of dense tasks it is our design.
+pub(crate) fn usual_beta(context: &PlanContext) -> f64 {
+    if is_dense(context.task) { 0.25 } else { 8.0 }
+}
+
 impl LogitLoss for Dkd {
     const NAME: &'static str = "dkd";
     const CLASSES: Option<&'static str> = Some("the true class is told from the others");
@@ -58,7 +63,7 @@ impl LogitLoss for Dkd {
         let dense = is_dense(context.task);
         Ok(Self {
             temperature: self.temperature.or(Some(if dense { 1.0 } else { 4.0 })),
-            beta: self.beta.or(Some(if dense { 0.25 } else { 8.0 })),
+            beta: self.beta.or(Some(usual_beta(context))),
             ramp_epochs: self.ramp_epochs.or(Some(if dense { 0 } else { 20 })),
             ..self
         })

@@ -11,6 +11,7 @@
 //! agree, in the manner of the focal loss (our design).
 
 use burn::tensor::Tensor;
+use potstill_models::DetectorKind;
 use potstill_ops::Pass;
 use potstill_recipe::MethodSpec;
 use potstill_settings::{Key, settings};
@@ -19,7 +20,8 @@ use crate::{
     ClassMap, Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, PlanContext, StepContext,
     TeacherUse,
     entry::ALL,
-    levels::summed,
+    idle::refuse_idle,
+    levels::{is_pyramid, summed},
     logits::{check_classes, check_standardised, divergences, log_softened, standard_rows},
 };
 
@@ -97,6 +99,10 @@ impl Kd {
         context.teacher_of_same_rows(Self::NAME)?;
         check_classes(Self::NAME, context)?;
         check_standardised(options.standardise, spec, context)?;
+        let is_two_stage = context.student_kind() == Some(DetectorKind::Regions);
+        if is_two_stage || !is_pyramid(context.task) {
+            refuse_idle(spec, &["retina_class_map"], "one-stage detectors")?;
+        }
         if options.standardise && options.focal > 0.0 {
             let problem = "is of scores as they are: leave it out, or `standardise`";
             return Err(spec.invalid_option("focal", problem).into());

@@ -23,6 +23,7 @@ mod event;
 mod fgd;
 mod fitnet;
 mod ickd;
+mod idle;
 mod info;
 mod kd;
 mod kdsvd;

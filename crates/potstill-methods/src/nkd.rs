@@ -36,7 +36,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     source: "Yang, Zeng, Li, Zhang, Yuan, Li 2023, arXiv 2303.13005",
     needs: "logits and labels",
     cost: "none",
-    weight: "1",
+    weight: "1, at T = 3 with `gamma = 3.5`; the defaults are those of ImageNet",
     usual_weight: Some(1.0),
     tasks: BUT_MULTI_LABEL,
     limits: "of detectors two-stage ones alone",

@@ -131,6 +131,8 @@ pub struct PlanContext {
     pub epochs: usize,
     /// Steps of each.
     pub steps: usize,
+    /// Images of a step.
+    pub batch: usize,
     /// Where modules are created.
     pub device: Device,
     /// From which their initial values are drawn.

@@ -21,8 +21,8 @@ settings! {
     struct Rld {
         /// T: how much the classes below the true one are softened.
         temperature: Option<f64> [above(0.0)] = without "4 for images with one class, 1 for dense tasks" like 4.0,
-        /// T of the confidence in the true class.
-        alpha_temperature: f64 [above(0.0)] = default 1.0 (also "same_t"),
+        /// T of the confidence in the true class; where the authors' program has `same_t`, set it to the `temperature`.
+        alpha_temperature: f64 [above(0.0)] = default 1.0,
         /// The weight of the confidence in the true class.
         alpha: f64 [at_least(0.0)] = default 1.0,
         /// The weight of the classes below the true one. The published programs have 8 for CIFAR-100, and 0.5 or 2 for ImageNet at T = 1.

@@ -17,6 +17,7 @@ use crate::{
     Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, NetworkInfo, PlanContext, StepContext,
     StudentStep, TargetNeed, TeacherUse,
     entry::CROSS_ENTROPIES,
+    idle::refuse_idle,
     levels::summed,
     logits::{check_stands_for_task, cross_entropies, divergences, log_softened, true_classes},
 };
@@ -129,7 +130,10 @@ impl TfKd {
         check_stands_for_task(NAME, context)?;
         let (variant, note) = teacher(options.variant, spec, context)?;
         let usual = match variant {
-            Variant::Own => 20.0,
+            Variant::Own => {
+                refuse_idle(spec, &["correct", "formula"], "`variant = \"virtual\"`")?;
+                20.0
+            }
             Variant::Virtual => 40.0,
         };
         Ok(Self {

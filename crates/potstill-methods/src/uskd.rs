@@ -7,7 +7,7 @@
 
 use burn::{
     module::Module,
-    tensor::{Int, Tensor, TensorData},
+    tensor::{IndexingUpdateOp, Int, Tensor, TensorData},
 };
 use potstill_ops::{Linear, Parameters, Pass, Point, global_avg_pool};
 use potstill_recipe::MethodSpec;
@@ -48,7 +48,7 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
     source: "Yang, Zeng, Li, Zhang, Yuan, Li 2023, arXiv 2303.13005",
     needs: "labels and one map of the student; trains a linear layer",
     cost: "none",
-    weight: "1",
+    weight: "1; for ImageNet with `alpha = 1`, `mu = 0.005`",
     usual_weight: Some(1.0),
     tasks: CLASSIFIERS,
     limits: "",
@@ -121,10 +121,11 @@ fn soft_others(own: &Tensor<2>, weak: Tensor<2>, classes: &Tensor<1, Int>) -> Te
     let weak = weak.exp();
     let left = |values: &Tensor<2>| -values.clone().gather(1, columns.clone()) + (1.0 + EPSILON);
     let scores = weak.clone() * left(&weak).recip() + own.clone() * left(own).recip();
-    let ranks = scores.argsort_descending(1).argsort(1);
+    let by_rank = scores.argsort_descending(1);
     let shares: Vec<f64> = (1..=count).map(|rank| (rank as f64).recip()).collect();
     let shares = Tensor::<2>::from_data(TensorData::new(shares, [1, count]), (&own.device(), own.dtype()));
-    shares.expand([rows, count]).gather(1, ranks)
+    let none = own.clone().zeros_like();
+    none.scatter(1, by_rank, shares.expand([rows, count]), IndexingUpdateOp::Add)
 }
 
 impl Method for Uskd {

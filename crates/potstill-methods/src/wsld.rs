@@ -11,7 +11,7 @@ use potstill_tasks::Rows;
 use crate::{
     Group, MethodEntry, MethodError,
     entry::BUT_MULTI_LABEL,
-    logits::{self, LogitLoss, cross_entropies, log_softened, summed_products, true_classes},
+    logits::{self, LogitLoss, cross_entropies, log_softened, standard_rows, summed_products, true_classes},
 };
 
 settings! {
@@ -47,6 +47,7 @@ const EPSILON: f64 = 1e-7;
 
 impl LogitLoss for Wsld {
     const NAME: &'static str = "wsld";
+    const READS_BOTH: bool = true;
     const CLASSES: Option<&'static str> =
         Some("soft labels are weighted by how well both networks know the label");
 
@@ -64,6 +65,13 @@ impl LogitLoss for Wsld {
         let hard = |logits| cross_entropies(log_softened(logits, 1.0), classes.clone());
         let ratio = hard(student.clone().detach()) / (hard(teacher.clone()) + EPSILON);
         let weights = -(-ratio.clamp_min(0.0)).exp() + 1.0;
+        // How well a network knows the label is told by its logits as they are.
+        let (student, teacher) = if self.standardise {
+            let (rows, teacher) = standard_rows(rows.clone(), teacher);
+            (rows.logits, teacher)
+        } else {
+            (student, teacher)
+        };
         let soft = |logits| log_softened(logits, self.temperature);
         let losses = -summed_products(soft(teacher).exp(), soft(student));
         Ok(rows.mean(losses * weights) * (self.temperature * self.temperature))

@@ -339,6 +339,50 @@ fn the_scale_of_standardised_logits_does_not_count() {
 }
 
 #[test]
+fn weights_of_soft_labels_are_those_of_logits_as_they_are() {
+    let (student, teacher, classes) = (rows([4, 6], 1), rows([4, 6], 2), labels(&[0, 3, 5, 2]));
+    let loss = |lines: &str, scale: f64| {
+        let found = loss_of_logits(
+            planned("wsld", lines).as_ref(),
+            student.clone() * scale,
+            Some(teacher.clone()),
+            &classes,
+            LATE,
+        );
+        number(&found)
+    };
+    // By hand, row by row.
+    let [ours, theirs] = [&student, &teacher].map(values);
+    let cross_entropy =
+        |row: &[f64], class: usize| row.iter().map(|value| value.exp()).sum::<f64>().ln() - row[class];
+    let standard = |row: &[f64]| -> Vec<f64> {
+        let mean = row.iter().sum::<f64>() / 6.0;
+        let variance = row.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / 5.0;
+        row.iter()
+            .map(|value| (value - mean) / (variance.sqrt() + 1e-7))
+            .collect()
+    };
+    let soft = |row: &[f64]| -> Vec<f64> {
+        let sum: f64 = row.iter().map(|value| (value / 4.0).exp()).sum();
+        row.iter().map(|value| value / 4.0 - sum.ln()).collect()
+    };
+    let rows = ours.chunks(6).zip(theirs.chunks(6)).zip([0, 3, 5, 2]);
+    let wanted: f64 = rows
+        .map(|((ours, theirs), class)| {
+            let weight = 1.0 - (-cross_entropy(ours, class) / (cross_entropy(theirs, class) + 1e-7)).exp();
+            let [ours, theirs] = [ours, theirs].map(|row| soft(&standard(row)));
+            let pairs = ours.iter().zip(&theirs);
+            -weight * pairs.map(|(ours, theirs)| theirs.exp() * ours).sum::<f64>()
+        })
+        .sum::<f64>()
+        * (16.0 / 4.0);
+    let found = loss("standardise = true", 1.0);
+    assert!((found - wanted).abs() < 1e-9 * wanted, "{found} is not {wanted}");
+    // The scale of the student's logits does not count but in the weights.
+    assert!((loss("standardise = true", 3.0) - found).abs() > 1e-3);
+}
+
+#[test]
 fn the_ramp_of_decoupled_distillation_counts_from_one() {
     let (student, teacher) = (rows([4, 6], 1), rows([4, 6], 2));
     for kind in ["dkd", "rld"] {

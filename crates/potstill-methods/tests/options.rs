@@ -4,7 +4,9 @@
 
 use std::{fs, path::Path};
 
-use potstill_methods::{registry, schema};
+use potstill_methods::{PlanContext, registry, schema};
+use potstill_tasks::TaskKind;
+use potstill_testing::networks::{context, network, plan, refusal};
 
 #[test]
 fn every_table_of_options_is_right_in_itself() {
@@ -59,4 +61,99 @@ fn every_recipe_of_the_project_has_options_that_there_are() {
         read += 1;
     }
     assert!(read > 60);
+}
+
+#[test]
+fn an_option_that_does_nothing_is_refused() {
+    let [student, teacher] = ["student", "teacher"].map(|owner| network("cifar_resnet8", 10, owner));
+    let both = context(&student, Some(&teacher));
+    for (entry, key, belongs) in [
+        ("kind = \"cc\"\ngamma = 0.4", "gamma", "`variant = \"gaussian\"`"),
+        ("kind = \"cc\"\norder = 2", "order", "`variant = \"gaussian\"`"),
+        (
+            "kind = \"cc\"\nvariant = \"gaussian\"\ndim = 64",
+            "dim",
+            "`variant = \"neighbours\"`",
+        ),
+        ("kind = \"ctkd\"\nalpha = 1", "alpha", "`loss = \"dkd\"`"),
+        ("kind = \"ctkd\"\nbeta = 8", "beta", "`loss = \"dkd\"`"),
+        (
+            "kind = \"tf-kd\"\ncorrect = 0.9",
+            "correct",
+            "`variant = \"virtual\"`",
+        ),
+        (
+            "kind = \"tf-kd\"\nformula = \"paper\"",
+            "formula",
+            "`variant = \"virtual\"`",
+        ),
+        (
+            "kind = \"kd\"\nretina_class_map = \"sigmoid\"",
+            "retina_class_map",
+            "one-stage detectors",
+        ),
+    ] {
+        let message = refusal(entry, &both);
+        let expected = format!("`methods.0.{key}` belongs to ");
+        assert!(
+            message.contains(&expected) && message.contains(belongs) && message.contains("leave it out"),
+            "{entry}: {message}"
+        );
+    }
+    for entry in [
+        "kind = \"cc\"\nvariant = \"gaussian\"\ngamma = 0.4\norder = 1",
+        "kind = \"ctkd\"\nloss = \"dkd\"\nbeta = 2",
+        "kind = \"tf-kd\"\nvariant = \"virtual\"\ncorrect = 0.9",
+    ] {
+        assert!(plan(entry, &both).is_ok(), "{entry}");
+    }
+    // A series of the constant alone has no gradient.
+    let message = refusal("kind = \"cc\"\nvariant = \"gaussian\"\norder = 0", &both);
+    assert!(message.contains("at least 1"), "{message}");
+    let detectors = ["student", "teacher"].map(|owner| network("fcos_cifar_resnet8", 3, owner));
+    let one_stage = PlanContext {
+        task: TaskKind::Detection,
+        ..context(&detectors[0], Some(&detectors[1]))
+    };
+    assert!(plan("kind = \"kd\"\nretina_class_map = \"sigmoid\"", &one_stage).is_ok());
+}
+
+#[test]
+fn rows_of_regions_have_a_column_more_than_there_are_classes() {
+    let of = |name: &str, classes: usize, task: TaskKind| {
+        let [student, teacher] = ["student", "teacher"].map(|owner| network(name, classes, owner));
+        PlanContext {
+            task,
+            ..context(&student, Some(&teacher))
+        }
+    };
+    let entry = "kind = \"kd\"\nstandardise = true";
+    assert!(plan(entry, &of("fasterrcnn_cifar_resnet8", 2, TaskKind::Detection)).is_ok());
+    for two in [
+        of("fasterrcnn_cifar_resnet8", 1, TaskKind::Detection),
+        of("fcn_cifar_resnet8", 2, TaskKind::Segmentation),
+    ] {
+        assert!(refusal(entry, &two).contains("leaves nothing of two classes"));
+    }
+}
+
+#[test]
+fn what_angles_take_is_told_where_it_is_much() {
+    let [student, teacher] = ["student", "teacher"].map(|owner| network("cifar_resnet8", 10, owner));
+    let notes = |batch: usize, options: &str| {
+        let context = PlanContext {
+            batch,
+            ..context(&student, Some(&teacher))
+        };
+        let method = plan(&format!("kind = \"rkd\"\n{options}"), &context).unwrap();
+        method.info().notes.join("\n")
+    };
+    assert_eq!(notes(128, ""), "");
+    // 4 bytes times 5 x 512^3 and 4 x 512^2 x 128.
+    assert!(
+        notes(512, "").contains("about 3 GB for a batch of 512"),
+        "{}",
+        notes(512, "")
+    );
+    assert_eq!(notes(512, "angle_weight = 0"), "");
 }

@@ -159,3 +159,38 @@ fn a_large_variance_is_a_number() {
         );
     }
 }
+
+#[test]
+fn high_powers_of_attention_do_not_overflow() {
+    let (student, teacher) = (random([2, 3, 3, 2], 1) * 900.0, random([2, 3, 3, 4], 2) * 900.0);
+    let attention = |map: &Tensor<4>| -> Vec<f64> {
+        let [n, h, w, c] = map.dims();
+        let energies: Vec<f64> = values(map)
+            .chunks(c)
+            .map(|channels| channels.iter().map(|value| value.powi(16)).sum())
+            .collect();
+        let lengths = energies.chunks(h * w).map(|image| {
+            let length = image.iter().map(|energy| energy * energy).sum::<f64>().sqrt();
+            image.iter().map(move |energy| energy / length)
+        });
+        let all: Vec<f64> = lengths.flatten().collect();
+        assert_eq!(all.len(), n * h * w);
+        all
+    };
+    let squares = attention(&student)
+        .iter()
+        .zip(attention(&teacher))
+        .map(|(ours, theirs)| (ours - theirs) * (ours - theirs))
+        .sum::<f64>();
+    let method = planned(
+        "at",
+        "p = 16\n",
+        std::slice::from_ref(&student),
+        std::slice::from_ref(&teacher),
+    )
+    .unwrap();
+    let (loss, gradient) = of_map(method.as_ref(), student, teacher);
+    let wanted = squares / 18.0;
+    assert!((loss - wanted).abs() < 1e-4 * wanted, "{loss} is not {wanted}");
+    assert!(gradient.iter().any(|value| *value != 0.0) && gradient.iter().all(|value| value.is_finite()));
+}

@@ -45,6 +45,7 @@ pub fn context(student: &Model, teacher: Option<&Model>) -> PlanContext {
         },
         epochs: 240,
         steps: 390,
+        batch: 128,
         device: Device::flex(),
         seed: Seed::new(3),
     }

@@ -127,6 +127,8 @@ pub(crate) struct Ground<'a> {
     pub epochs: usize,
     /// Steps of each.
     pub steps: usize,
+    /// Images of a step.
+    pub batch: usize,
     pub device: &'a Device,
     pub seed: Seed,
 }
@@ -163,6 +165,7 @@ impl Ground<'_> {
             input: self.student.facts.input.normalise.clone(),
             epochs: self.epochs,
             steps: self.steps,
+            batch: self.batch,
             device: self.device.clone(),
             seed: self.seed,
         };

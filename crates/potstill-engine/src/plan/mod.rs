@@ -112,6 +112,7 @@ impl Plan {
             teachers: &teachers,
             epochs,
             steps: settings.steps_per_epoch(data.train.len()),
+            batch: settings.batch,
             device: &device,
             seed,
         };

@@ -25,6 +25,8 @@ use crate::{
 pub(crate) trait LogitLoss: Described + DeserializeOwned + Send + Sized {
     /// The name in recipes.
     const NAME: &'static str;
+    /// Whether it standardises logits itself, because it reads them as they are too.
+    const READS_BOTH: bool = false;
     /// What it does with the true class of each row; `None` if it needs none.
     const CLASSES: Option<&'static str> = None;
 
@@ -147,7 +149,9 @@ pub(crate) fn check_standardised(
         return Ok(());
     }
     check_rows("standardise", context)?;
-    if context.student.probe.classes <= 2 {
+    // Rows of regions have a column for the background.
+    let background = usize::from(context.student_kind() == Some(DetectorKind::Regions));
+    if context.student.probe.classes + background <= 2 {
         let problem = "leaves nothing of two classes but which of them is ahead: leave it out";
         return Err(spec.invalid_option("standardise", problem).into());
     }
@@ -187,7 +191,7 @@ impl<L: LogitLoss> Method for OfLogits<L> {
         let loss = &self.loss;
         let sets = step.rows(loss.temperature())?.into_iter().map(|(rows, teacher)| {
             check_exclusive(&rows, L::NAME)?;
-            let (rows, teacher) = if loss.standardises() {
+            let (rows, teacher) = if loss.standardises() && !L::READS_BOTH {
                 standard_rows(rows, teacher)
             } else {
                 (rows, teacher)
