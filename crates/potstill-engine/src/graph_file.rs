@@ -13,6 +13,8 @@ use crate::error::EngineError;
 pub struct GraphFile {
     /// The file.
     pub file: PathBuf,
+    /// What the network is called; as its file if `None`.
+    pub called: Option<String>,
     /// The name of its tensor of logits; its first output if `None`.
     pub logits: Option<String>,
     /// How it begins.
@@ -28,6 +30,7 @@ impl GraphFile {
     pub(crate) fn of(spec: &OnnxStudent, image: [usize; 3]) -> Self {
         Self {
             file: spec.onnx.clone(),
+            called: None,
             logits: spec.logits.clone(),
             start: GraphStart {
                 weights: match spec.init {
@@ -41,10 +44,11 @@ impl GraphFile {
         }
     }
 
-    /// What a run keeps of a file, to be given its weights.
-    pub(crate) fn kept(file: PathBuf, image: [usize; 3]) -> Self {
+    /// What a run keeps of a file that was called so, to be given its weights.
+    pub(crate) fn kept(file: PathBuf, called: Option<String>, image: [usize; 3]) -> Self {
         Self {
             file,
+            called,
             logits: None,
             start: GraphStart::default(),
             image,
@@ -52,8 +56,11 @@ impl GraphFile {
         }
     }
 
-    /// The file's name.
+    /// What the network is called.
     pub(crate) fn name(&self) -> String {
+        if let Some(called) = &self.called {
+            return called.clone();
+        }
         let name = self.file.file_name().unwrap_or(self.file.as_os_str());
         name.to_string_lossy().into_owned()
     }
@@ -67,6 +74,13 @@ impl GraphFile {
         classes: Option<usize>,
         scope: &Scope,
     ) -> Result<(Model, Vec<String>), EngineError> {
+        if !self.is_kept && !self.file.exists() {
+            let reason = format!(
+                "there is no file {}. A run that goes on, or is done again, needs the file that it began with, too",
+                self.file.display()
+            );
+            return Err(EngineError::invalid_plan("student.onnx", reason));
+        }
         let read = if self.is_kept {
             TrainGraph::reopen(&self.file, self.image)
         } else {
@@ -109,7 +123,7 @@ impl GraphFile {
             GraphNetwork::proven(graph.clone(), scope)?;
             GraphNetwork::build(graph, classes, self.start, scope)?
         };
-        Ok((network.into_model(), notes))
+        Ok((network.called(name).into_model(), notes))
     }
 }
 

@@ -39,6 +39,9 @@ pub struct ModelConfig {
     /// The ONNX file beside it that the network is made of, where it is none of the registry.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub graph: Option<PathBuf>,
+    /// What that file was called when the network was trained.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
     /// What the network was trained for.
     pub task: TaskKind,
     /// Output classes.
@@ -119,7 +122,7 @@ impl ModelConfig {
             let text = format!("images of {height}x{width} have more than {MOST_PIXELS} pixels");
             return Err(serde_json::Error::custom(text));
         }
-        for name in &mut self.class_names {
+        for name in self.class_names.iter_mut().chain(&mut self.file) {
             *name = printable(name).into_owned();
         }
         Ok(self)
@@ -166,7 +169,7 @@ impl ModelConfig {
         };
         let [height, width] = self.input.size;
         let image = self.network_input().size([height, width, self.input.channels])?;
-        Ok(Some(GraphFile::kept(graph.clone(), image)))
+        Ok(Some(GraphFile::kept(graph.clone(), self.file.clone(), image)))
     }
 
     pub(crate) fn network_input(&self) -> NetworkInput {

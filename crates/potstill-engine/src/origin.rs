@@ -26,6 +26,9 @@ pub(crate) struct Origin {
     /// The file that the student is made of, without its weights; `None` of a network by name.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     graph: Option<String>,
+    /// The weights that such a student began with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    first_weights: Option<String>,
 }
 
 /// A part of the data.
@@ -66,6 +69,7 @@ impl Origin {
             images,
             teachers: weights,
             graph: spec.student.graph.clone(),
+            first_weights: spec.student.first_weights.clone(),
         })
     }
 
@@ -82,7 +86,15 @@ impl Origin {
             .graph
             .iter()
             .map(|graph| ("student's file".to_owned(), graph.clone()));
-        images.chain(self.teachers.clone()).chain(graph).collect()
+        let first = self
+            .first_weights
+            .iter()
+            .map(|digest| ("student's first weights".to_owned(), digest.clone()));
+        images
+            .chain(self.teachers.clone())
+            .chain(graph)
+            .chain(first)
+            .collect()
     }
 
     /// How what is there `now` differs from what a run began with, in words; `None` where it does not.
@@ -113,6 +125,9 @@ impl Origin {
         }
         if self.graph.is_some() && self.graph != now.graph {
             differences.push("the ONNX file of the student is not the one that it began with".into());
+        } else if self.first_weights.is_some() && self.first_weights != now.first_weights {
+            differences
+                .push("the first weights of the student, whose network is an ONNX file, are not those that it began with".into());
         }
         (!differences.is_empty()).then(|| differences.join("; "))
     }

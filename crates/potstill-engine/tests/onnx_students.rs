@@ -65,6 +65,10 @@ fn a_file_trains_and_is_used_from_its_run() {
         .unwrap();
     let logits = |path: &Path| {
         let model = VisionModel::load(path).unwrap();
+        assert_eq!(
+            (model.architecture.as_str(), model.network.name()),
+            ("residual.onnx", "residual.onnx")
+        );
         assert_eq!(model.class_names.len(), 6);
         let values: Vec<f32> = model
             .logits(std::slice::from_ref(&image))
@@ -129,6 +133,30 @@ fn another_file_is_another_run() {
     let run = potstill_engine::Run::resume(recipe.plan(&[]).unwrap(), RunFolder::open(&folder).unwrap());
     let error = run.err().unwrap().to_string();
     assert!(error.contains("ONNX file of the student"), "{error}");
+    // The same operators with other weights.
+    let whole = std::fs::read(format!("{FILES}/residual.onnx")).unwrap();
+    let graph =
+        potstill_models::TrainGraph::open(format!("{FILES}/residual.onnx").as_ref(), None, [16, 16, 3])
+            .unwrap();
+    let weight = graph
+        .tensors
+        .iter()
+        .find(|tensor| tensor.name == "conv1.weight")
+        .unwrap();
+    let bytes: Vec<u8> = weight.values[..4]
+        .iter()
+        .flat_map(|value| value.to_le_bytes())
+        .collect();
+    let at = whole.windows(16).position(|found| found == bytes).unwrap();
+    let mut other = whole;
+    other[at] ^= 1;
+    std::fs::write(&file, other).unwrap();
+    let run = potstill_engine::Run::resume(recipe.plan(&[]).unwrap(), RunFolder::open(&folder).unwrap());
+    let error = run.err().unwrap().to_string();
+    assert!(error.contains("the first weights of the student"), "{error}");
+    std::fs::remove_file(&file).unwrap();
+    let gone = recipe.plan(&[]).err().unwrap();
+    assert!(gone.contains("needs the file that it began with"), "{gone}");
 }
 
 #[test]

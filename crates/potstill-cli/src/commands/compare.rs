@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use potstill_engine::pictures_of_runs;
 use potstill_metrics::MetricInfo;
-use potstill_recipe::Recipe;
+use potstill_recipe::{Init, Recipe, Student};
 use potstill_report::{Comparison, Curve, RunGroup, compare, curves_svg, read_metrics, read_summary};
 
 use crate::{
@@ -128,7 +128,27 @@ pub fn of_folders(folders: &[PathBuf]) -> Result<Comparison, Failure> {
         .iter()
         .map(|folder| group_of(&runs_in(folder)?))
         .collect::<Result<Vec<_>, _>>()?;
-    Ok(compare(&groups)?)
+    let mut comparison = compare(&groups)?;
+    comparison
+        .notes
+        .extend(folders.iter().filter_map(|folder| start_note(folder)));
+    Ok(comparison)
+}
+
+/// What is said of seeds that begin with the same weights, those of an ONNX file.
+fn start_note(folder: &Path) -> Option<String> {
+    let runs = runs_in(folder).ok().filter(|runs| runs.len() > 1)?;
+    let recipe = Recipe::from_path(runs.first()?.join("recipe.toml"), &[]).ok()?;
+    let Student::Onnx(file) = &recipe.student else {
+        return None;
+    };
+    (file.weights.is_none() && file.init == Init::File).then(|| {
+        format!(
+            "{}: all seeds begin with the weights of {}; they differ in the order of the data, and in what is drawn anew, alone",
+            recipe.name,
+            file.onnx.display()
+        )
+    })
 }
 
 /// The runs in these folders, which differ in their seeds alone; at least one.

@@ -2,8 +2,10 @@
 
 use std::{fmt::Write, path::Path};
 
-use potstill_engine::ExportedOnnx;
-use potstill_models::{ModelError, OnnxModel, OnnxOutputs, TrainGraph};
+use potstill_engine::{ExportedOnnx, cpu};
+use potstill_models::{GraphNetwork, ModelError, OnnxModel, OnnxOutputs, TrainGraph};
+use potstill_ops::Scope;
+use potstill_random::Seed;
 use potstill_report::human;
 use serde_json::{Value, json};
 
@@ -26,6 +28,11 @@ pub fn run(arguments: &InspectArguments) -> Result<(), Failure> {
         [] => TrainGraph::open(file, None, image),
         names => TrainGraph::open(file, names.first().map(String::as_str), image),
     };
+    let student = student.map_err(ModelError::from).and_then(|graph| {
+        let scope = Scope::new(&cpu(), Seed::new(0), "student");
+        GraphNetwork::proven(graph.clone(), &scope)?;
+        Ok(graph)
+    });
     let asked = OnnxOutputs {
         logits: arguments.logits.clone(),
         ..OnnxOutputs::default()

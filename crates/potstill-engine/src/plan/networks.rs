@@ -10,7 +10,10 @@ use potstill_random::Seed;
 use potstill_recipe::{Norms, Recipe, Student};
 
 use super::data::PlannedData;
-use crate::{error::EngineError, network_input::NetworkInput, source::Source, vision_model::VisionModel};
+use crate::{
+    error::EngineError, network_input::NetworkInput, run::hash_tensors, source::Source,
+    vision_model::VisionModel,
+};
 
 /// The student of a plan.
 pub struct PlannedStudent {
@@ -31,6 +34,8 @@ pub struct NetworkFacts {
     pub norm_eps: Option<f64>,
     /// The digest of the ONNX file that it is made of, without its weights; `None` of a network by name.
     pub graph: Option<String>,
+    /// The digest of the weights that such a network begins with.
+    pub first_weights: Option<String>,
     /// How it takes an image.
     pub input: NetworkInput,
     /// Height and width of the images that it was trained on, where its weights say so.
@@ -73,6 +78,11 @@ impl PlannedStudent {
         let mut info = NetworkInfo::of(&network, input.size(data.image)?, device)?;
         info.class_names = data.train.classes().to_vec();
         let graph = network.graph_file().map(Digest::of);
+        let first_weights = graph.as_ref().map(|_| {
+            let mut digest = Digest::new();
+            hash_tensors(&mut digest, network.parameters());
+            digest.hexadecimal()
+        });
         Ok(Self {
             network,
             facts: NetworkFacts {
@@ -80,6 +90,7 @@ impl PlannedStudent {
                 shortcut,
                 norm_eps,
                 graph,
+                first_weights,
                 input,
                 trained_on: preprocess.and_then(|preprocess| preprocess.size),
                 info,

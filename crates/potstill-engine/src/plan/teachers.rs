@@ -160,6 +160,7 @@ impl PlannedTeacher {
                     shortcut: None,
                     norm_eps: None,
                     graph: None,
+                    first_weights: None,
                     input,
                     trained_on: None,
                     info: info.with_weights(true),
@@ -262,6 +263,7 @@ impl PlannedTeacher {
                 teacher.facts.network.notes.extend(note);
                 teacher.file = Some(GraphFile {
                     file: file.onnx.clone(),
+                    called: None,
                     logits: logits.first().cloned(),
                     start: GraphStart::default(),
                     image: teacher.facts.network.input.size(data.image)?,

@@ -30,7 +30,11 @@ use potstill_models::Model;
 use potstill_report::{EpochResult, EpochRow, IndexMap};
 
 pub use self::replay::{LayerReport, ReplayReport};
-pub(crate) use self::{finite::not_finite, prepare::hash_weights, summary::median};
+pub(crate) use self::{
+    finite::not_finite,
+    prepare::{hash_tensors, hash_weights},
+    summary::median,
+};
 use self::{measure::FinalTest, output::RunOutput};
 use crate::{
     checkpoint::Position,

@@ -128,7 +128,8 @@ pub(crate) fn hash_weights(hash: &mut Digest, network: &FrozenModel) -> Result<(
     Ok(())
 }
 
-fn hash_tensors(hash: &mut Digest, network: &dyn Parameters) {
+/// Takes in the tensors of a network by name.
+pub(crate) fn hash_tensors(hash: &mut Digest, network: &dyn Parameters) {
     network.each(&mut |entry, value| {
         hash.update(&entry.path);
         let values: Vec<f32> = value.into_data().iter().collect();

@@ -126,6 +126,7 @@ impl Run {
             architecture: graph
                 .as_ref()
                 .map_or_else(|| student.model.clone(), |_| IN_A_FILE.into()),
+            file: graph.as_ref().map(|_| student.model.clone()),
             graph,
             task: spec.task.kind(),
             classes: network.classes(),

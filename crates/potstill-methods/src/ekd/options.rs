@@ -151,8 +151,8 @@ impl Options {
     pub(super) fn check_teacher(&self, has_weights: bool) -> Result<(), MethodError> {
         let reason = match (self.teacher_mode, has_weights) {
             (TeacherMode::Evolving, true) => {
-                "grows a teacher from random weights (`teacher_mode = \"evolving\"`), and this one has weights: leave out \
-                 `teacher.weights`, or say `evolving-from-checkpoint` or `frozen`"
+                "grows a teacher from random weights (`teacher_mode = \"evolving\"`), and this one has weights: say `evolving-from-checkpoint` \
+                 or `frozen`, or leave out `teacher.weights`; what `teacher.onnx` or `teacher.run` names always has some"
             }
             (TeacherMode::EvolvingFromCheckpoint, false) => {
                 "is to go on with a trained teacher (`teacher_mode = \"evolving-from-checkpoint\"`), and this one has no weights: set \

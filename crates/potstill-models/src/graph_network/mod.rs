@@ -58,6 +58,8 @@ impl From<GraphWeights> for GraphStart {
 #[derive(Debug, Clone)]
 pub struct GraphNetwork {
     graph: Arc<TrainGraph>,
+    /// What it is called.
+    name: String,
     layers: Vec<NamedLayer>,
     /// The values that nobody reads after each step.
     done: Arc<Vec<Vec<usize>>>,
@@ -99,9 +101,19 @@ impl GraphNetwork {
         Ok(Self {
             layers: layers.collect(),
             done: Arc::new(done(&graph)),
+            name: {
+                let name = graph.file.file_name().unwrap_or(graph.file.as_os_str());
+                name.to_string_lossy().into_owned()
+            },
             sizes: Arc::default(),
             graph: Arc::new(graph),
         })
+    }
+
+    /// The same network under another name than its file's.
+    #[must_use]
+    pub fn called(self, name: String) -> Self {
+        Self { name, ..self }
     }
 
     /// The plan that it was built by.
@@ -156,7 +168,6 @@ fn done(graph: &TrainGraph) -> Vec<Vec<usize>> {
 impl Network for GraphNetwork {
     fn description(&self) -> NetworkDescription {
         let graph = &*self.graph;
-        let name = graph.file.file_name().unwrap_or(graph.file.as_os_str());
         let head = graph.head.as_ref().map_or("", |head| &head.path);
         let stages = &graph.stages;
         let end = |plan: &StagePlan| StageEnd {
@@ -167,7 +178,7 @@ impl Network for GraphNetwork {
         let last_map = stages.ends.last().map(|end| Point::post(&end.post));
         let first_block = stages.first_of_last.as_ref().map(Point::post);
         NetworkDescription {
-            name: name.to_string_lossy().into_owned(),
+            name: self.name.clone(),
             channels: graph.image[2],
             classes: graph.classes,
             output_kind: OutputKind::Logits,
