@@ -7,7 +7,8 @@ use crate::{
         bench::BenchArguments, compare::CompareArguments, data::DataCommand, demo::DemoArguments,
         eval::EvalArguments, explain::ExplainArguments, export::ExportArguments, inspect::InspectArguments,
         list::ListArguments, predict::PredictArguments, replay::ReplayArguments,
-        reproduce::ReproduceArguments, sweep::SweepArguments, train::TrainArguments, verify::VerifyArguments,
+        reproduce::ReproduceArguments, sweep::SweepArguments, train::TrainArguments, tune::TuneArguments,
+        verify::VerifyArguments,
     },
     recipes::RecipeArguments,
 };
@@ -50,6 +51,8 @@ pub enum Command {
     Train(TrainArguments),
     /// Run a grid of recipes: methods, pairs, seeds, any key.
     Sweep(SweepArguments),
+    /// Look for the best cell of a sweep by successive halving, on validation images, within a budget of hours.
+    Tune(TuneArguments),
     /// Resolve a recipe without running it: networks, points, sizes, what trains.
     Plan(RecipeArguments),
     /// Measure a network on a data set.

@@ -16,5 +16,6 @@ mod recipes;
 mod score;
 mod sweeps;
 mod teachers;
+mod tuning;
 mod verify;
 mod weights;

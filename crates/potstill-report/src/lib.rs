@@ -32,7 +32,7 @@ mod version_1;
 mod xml;
 
 pub use card::{CardFacts, OnnxFacts, model_card, onnx_card};
-pub use compare::{Comparison, Paired, Published, Role, Row, RunGroup, Setup, compare};
+pub use compare::{Comparison, Paired, Published, Role, Row, RunGroup, Setup, compare, escape_markdown};
 pub use curves::{Curve, curves_svg};
 pub use data::{Data, MeasuredOn};
 pub use details::details_text;

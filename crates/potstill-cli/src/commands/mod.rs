@@ -19,6 +19,7 @@ pub mod schema;
 pub mod score;
 pub mod sweep;
 pub mod train;
+pub mod tune;
 pub mod verify;
 
 use std::io;
@@ -46,6 +47,7 @@ pub fn run(arguments: Arguments) -> Result<(), Failure> {
         Command::Demo(arguments) => demo::run(&arguments, quiet),
         Command::Train(arguments) => train::run(&arguments, quiet),
         Command::Sweep(arguments) => sweep::run(&arguments, quiet),
+        Command::Tune(arguments) => tune::run(&arguments, quiet),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Eval(arguments) => eval::run(&arguments, quiet),
         Command::Predict(arguments) => predict::run(&arguments, quiet),

@@ -38,7 +38,7 @@ fn line(cells: impl IntoIterator<Item = String>) -> String {
 }
 
 /// Keeps a name from being read as Markdown.
-pub(crate) fn escape_markdown(text: &str) -> String {
+pub fn escape_markdown(text: &str) -> String {
     text.chars()
         .fold(String::with_capacity(text.len()), |mut escaped, character| {
             if matches!(character, '|' | '*' | '`' | '<' | '[' | '\\') {

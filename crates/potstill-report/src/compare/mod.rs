@@ -16,7 +16,7 @@ mod paired;
 mod text;
 
 pub use figures::Published;
-pub(crate) use markdown::escape_markdown;
+pub use markdown::escape_markdown;
 pub use paired::Paired;
 
 use std::collections::BTreeMap;

@@ -48,10 +48,13 @@ impl State {
 }
 
 impl Cell {
-    /// All runs of a sweep, whose folder this is.
-    pub fn all(sweep: &Sweep, runs: Vec<SweepRun>, folder: &Path) -> Result<Vec<Self>, Failure> {
-        // The seed of the first run chooses the augmented images of all.
-        let augment_seed = runs.first().map_or(0, |run| run.recipe.augment_seed());
+    /// Runs of a sweep below this folder. Where the sweep shares what teachers say, `augment_seed` chooses the augmented images of all.
+    pub fn all(
+        sweep: &Sweep,
+        runs: Vec<SweepRun>,
+        folder: &Path,
+        augment_seed: u64,
+    ) -> Result<Vec<Self>, Failure> {
         let cell = |mut run: SweepRun| {
             let folder = folder.join(&run.cell).join(format!("seed-{}", run.recipe.seed));
             let mut without_cache = None;

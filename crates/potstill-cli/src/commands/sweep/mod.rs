@@ -14,7 +14,11 @@ use potstill_methods::schema;
 use potstill_recipe::Sweep;
 
 pub use self::cells::{Cell, State};
-use self::planned::plan_all;
+pub use self::{
+    cells::refuse_changed,
+    planned::plan_all,
+    run_all::{Attempt, attempt, teachers},
+};
 use crate::{commands::print, failure::Failure, interrupt, printed::tell, recipes};
 
 /// Arguments of `sweep`.
@@ -77,15 +81,21 @@ impl GridArguments {
     /// Every run of the sweep, with its folder and what lies there.
     pub fn cells(&self, sweep: &Sweep) -> Result<Vec<Cell>, Failure> {
         let runs = sweep.runs(&schema(), &|name| recipes::base(name, &self.file))?;
-        Cell::all(sweep, runs, &self.folder(sweep)?)
+        let augment_seed = runs.first().map_or(0, |run| run.recipe.augment_seed());
+        Cell::all(sweep, runs, &self.folder(sweep)?, augment_seed)
     }
 
     /// The folder of the sweep, which must not be that of a run.
     pub fn folder(&self, sweep: &Sweep) -> Result<PathBuf, Failure> {
-        let folder = self.runs.join(&sweep.name);
+        self.free_folder(&sweep.name)
+    }
+
+    /// A folder of this name for many runs.
+    pub fn free_folder(&self, name: &str) -> Result<PathBuf, Failure> {
+        let folder = self.runs.join(name);
         if folder.join("recipe.toml").exists() {
             return Err(Failure::Usage(format!(
-                "{} is the folder of a run, and the sweep of this name would put its own there; give it another `name`",
+                "{} is the folder of a run, and the runs of this sweep would be put there; give the sweep another `name`",
                 folder.display()
             )));
         }
@@ -104,10 +114,10 @@ pub fn run(arguments: &SweepArguments, quiet: bool) -> Result<(), Failure> {
     if !arguments.cells.is_empty() {
         cells = cells::picked(cells, &arguments.cells)?;
     }
-    cells::refuse_changed(&cells, arguments.overwrite)?;
+    refuse_changed(&cells, arguments.overwrite)?;
     let stop = interrupt::flag()?;
     if arguments.with_teacher && !arguments.dry_run {
-        run_all::teachers(&cells, &stop, quiet)?;
+        teachers(&cells, &stop, quiet)?;
     }
     if !quiet {
         tell!("{}", listed::summary(&sweep, &cells));
