@@ -75,7 +75,16 @@ impl LogitLoss for Dist {
         let weights = rows.weights.clone().map(|weights| weights.unsqueeze_dim::<2>(1));
         let of_classes = correlations(both, 0, weights.as_ref()).reshape([classes]);
         let inter = rows.mean(-of_rows + 1.0);
+        // Where no row counts, classes say nothing either.
+        let counts = rows
+            .weights
+            .as_ref()
+            .map(|weights| weights.clone().sum().greater_elem(0.0).float());
         let intra = (-of_classes + 1.0).mean();
+        let intra = match counts {
+            Some(counts) => intra.clone() * counts.cast(intra.dtype()),
+            None => intra,
+        };
         Ok((inter * self.beta + intra * self.gamma) * (temperature * temperature))
     }
 }

@@ -27,9 +27,9 @@ fn ten_classes() -> PlanContext {
 }
 
 /// Late enough for every ramp to have ended.
-const LATE: usize = 100;
+pub(crate) const LATE: usize = 100;
 
-fn planned(kind: &str, lines: &str) -> Box<dyn Method> {
+pub(crate) fn planned(kind: &str, lines: &str) -> Box<dyn Method> {
     plan(&format!("kind = \"{kind}\"\n{lines}"), &ten_classes()).unwrap()
 }
 

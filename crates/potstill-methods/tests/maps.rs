@@ -103,6 +103,73 @@ fn probabilistic_transfer_is_the_recorded_one() {
 fn relations_are_the_recorded_ones() {
     let keys = ["distance_weight", "angle_weight", "normalise"];
     assert_eq!(check_all("rkd", &keys, EXACT, unnamed), 6);
+    let mut parts = 0;
+    for case in cases("rkd") {
+        let (student, teacher) = (maps(&case.inputs("student")), maps(&case.inputs("teacher")));
+        for (part, weights) in [
+            ("distance", "distance_weight = 1\nangle_weight = 0\n"),
+            ("angle", "distance_weight = 0\nangle_weight = 1\n"),
+        ] {
+            if case.get("expected")[part].is_null() {
+                continue;
+            }
+            let lines = case.some_lines(&["normalise"]) + weights;
+            let method = planned("rkd", &lines, &student, &teacher).unwrap();
+            let loss = loss_of_maps(method.as_ref(), &student, &teacher, PointSide::Post);
+            case.check_part(part, number(&loss), EXACT);
+            parts += 1;
+        }
+    }
+    assert_eq!(parts, 10);
+}
+
+/// Runs a case of which the original has no gradient that could be compared, and gives that of the student's map, its numbers and its shape `[N, C, ...]`.
+fn gradient_of(kind: &str, id: &str) -> Vec<(Vec<f64>, Vec<f64>, Vec<usize>)> {
+    let cases = cases(kind);
+    let case = cases.iter().find(|case| case.id() == id).unwrap();
+    let of = |case: Case| {
+        let (student, teacher) = (case.inputs("student"), maps(&case.inputs("teacher")));
+        let method = planned(kind, "", &maps(&student), &teacher).unwrap();
+        let loss = loss_of_maps(method.as_ref(), &maps(&student), &teacher, PointSide::Post);
+        let gradient = student[0].gradient(&loss.backward());
+        (gradient, values(&student[0].leaf), student[0].shape().to_vec())
+    };
+    case.in_both().map(of).into()
+}
+
+#[test]
+fn a_channel_without_variation_and_an_embedding_of_zeros_have_no_gradient() {
+    for (gradient, numbers, shape) in gradient_of("pkd", "pkd-4") {
+        let places: usize = shape[2..].iter().product();
+        let mut constant = 0;
+        for channel in 0..shape[1] {
+            let of_channel = |all: &[f64]| -> Vec<f64> {
+                let images = all.chunks(shape[1] * places);
+                images
+                    .flat_map(|image| image[channel * places..][..places].to_vec())
+                    .collect()
+            };
+            let (own, moved) = (of_channel(&numbers), of_channel(&gradient));
+            let is_constant = own.iter().all(|value| *value == own[0]);
+            assert_eq!(
+                moved.iter().all(|value| *value == 0.0),
+                is_constant,
+                "channel {channel}"
+            );
+            constant += usize::from(is_constant);
+        }
+        assert!(constant > 0);
+    }
+    for (gradient, numbers, shape) in gradient_of("pkt", "pkt-4") {
+        let rows = numbers.chunks(shape[1]).zip(gradient.chunks(shape[1]));
+        let mut zeros = 0;
+        for (row, moved) in rows {
+            let is_zero = row.iter().all(|value| *value == 0.0);
+            assert_eq!(moved.iter().all(|value| *value == 0.0), is_zero);
+            zeros += usize::from(is_zero);
+        }
+        assert!(zeros > 0);
+    }
 }
 
 #[test]

@@ -23,7 +23,7 @@ fn exact(mut method: Box<dyn Method>) -> Box<dyn Method> {
     method
 }
 
-const OF_MAPS: [(&str, &str); 13] = [
+const OF_MAPS: [(&str, &str); 14] = [
     ("at", ""),
     ("at", "p = 4\n"),
     ("at", "variant = \"paper\"\n"),
@@ -37,6 +37,7 @@ const OF_MAPS: [(&str, &str); 13] = [
     ("pkd", ""),
     ("pkd", "resize = \"teacher\"\n"),
     ("cwd", "maps = \"features\"\n"),
+    ("mgd", "alpha = 1e-2\n"),
 ];
 const OF_EMBEDDINGS: [(&str, &str); 6] = [
     ("pkt", ""),
@@ -124,7 +125,7 @@ fn odd_maps_have_finite_losses_and_gradients() {
 #[test]
 fn equal_maps_lose_nothing() {
     for (kind, lines, shape, _) in every([4, 3, 3, 3], [4, 3, 3, 3]) {
-        if ["vid", "ofd", "ickd", "fitnet", "vkd"].contains(&kind) || lines.starts_with("dim") {
+        if ["vid", "ofd", "ickd", "fitnet", "vkd", "mgd"].contains(&kind) || lines.starts_with("dim") {
             continue;
         }
         let both = map(shape, 1);
@@ -171,8 +172,8 @@ fn neither_the_order_of_the_batch_nor_the_scale_of_one_side_counts() {
                 "{kind} {lines}, {what}: {found} is not {usual}"
             );
         };
-        // Neighbours in the batch are compared.
-        if !lines.starts_with("dim") {
+        // Neighbours in the batch are compared, or places of an image in the batch erased.
+        if !lines.starts_with("dim") && kind != "mgd" {
             near(
                 "order",
                 loss(
@@ -230,4 +231,60 @@ fn singular_vectors_of_odd_maps_are_finite_and_those_of_no_numbers_are_none() {
             assert!(number(&loss).is_finite() && gradient.iter().all(|value| value.abs() < 1e5));
         }
     }
+}
+
+#[test]
+fn what_is_erased_is_missing_from_what_is_generated() {
+    // A generator that leaves positive maps as they are: what is missing is the squares of what was erased.
+    let ones = [tensor([4, 12, 12, 3], |_| 1.0), tensor([4, 6, 6, 3], |_| 1.0)];
+    for (mask, erased) in [("position", 0.25), ("position", 0.75), ("channel", 0.5)] {
+        let lines = format!("alpha = 0.5\nmask = \"{mask}\"\nerased = {erased}\n");
+        let mut method = exact(planned("mgd", &lines, &ones, &ones).unwrap());
+        for part in method.parts_mut() {
+            numbers::fill(part.module, |entry, i| {
+                // Weights `[O, I, 3, 3]`: 1 in the middle of a channel's own, 0 elsewhere.
+                let is_middle = i % 9 == 4 && (i / 9) % 3 == i / 27;
+                Some(f64::from(u8::from(entry.path.ends_with("weight") && is_middle)))
+            });
+        }
+        let loss = |maps: &[Tensor<4>]| number(&loss_of_maps(method.as_ref(), maps, &ones, PointSide::Post));
+        let zeros = ones.each_ref().map(Tensor::zeros_like);
+        // Nothing is left of a map of zeros: all of both levels, a sum over places and channels.
+        let all = 0.5 * f64::from(12 * 12 * 3 + 6 * 6 * 3);
+        assert!((loss(&zeros) - all).abs() < 1e-9 * all);
+        let share = loss(&ones) / all;
+        let room = if mask == "channel" { 0.3 } else { 0.08 };
+        assert!((share - erased).abs() < room, "{mask}: {share} is not {erased}");
+    }
+}
+
+#[test]
+fn a_variance_that_is_not_learned_has_no_gradient() {
+    let (student, teacher) = (map([2, 3, 3, 2], 1), map([2, 3, 3, 4], 2));
+    let of = |learned: bool| {
+        let lines = format!("learn_variance = {learned}\n");
+        let method = exact(
+            planned(
+                "vid",
+                &lines,
+                std::slice::from_ref(&student),
+                std::slice::from_ref(&teacher),
+            )
+            .unwrap(),
+        );
+        let loss = loss_of_maps(
+            method.as_ref(),
+            &[student.clone().autodiff().require_grad()],
+            std::slice::from_ref(&teacher),
+            PointSide::Post,
+        );
+        let own = numbers::gradients(method.parts()[0].module, &loss.backward());
+        (
+            number(&loss),
+            own.keys().filter(|path| path.ends_with("log_scale")).count(),
+        )
+    };
+    let ((learned, with), (fixed, without)) = (of(true), of(false));
+    assert_eq!(learned, fixed);
+    assert_eq!((with, without), (1, 0));
 }

@@ -41,6 +41,24 @@ pub struct Case {
     dtype: DType,
 }
 
+/// What cases call an option that is none of ours: a weight of a recipe, a constant, a choice that is made otherwise.
+const NO_KEYS: [(&str, &str); 14] = [
+    ("wsld", "alpha"),
+    ("dkd", "variant"),
+    ("dist", "dense"),
+    ("ctkd", "lambda"),
+    ("ls", "on"),
+    ("cc", "variant"),
+    ("nst", "kernel"),
+    ("kdsvd", "k"),
+    ("pkd", "eps"),
+    ("pkt", "eps"),
+    ("vid", "eps"),
+    ("sdd", "on"),
+    ("sdd", "scales"),
+    ("srrl", "weight"),
+];
+
 /// What a case may differ by from its record.
 #[derive(Debug, Clone, Copy)]
 struct Room {
@@ -76,6 +94,17 @@ pub struct Input {
 }
 
 impl Input {
+    /// Its shape as it is recorded: `[N, D]`, or `[N, C, H, W]`.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// The gradient of a loss to it, row-major; zeros where there is none.
+    pub fn gradient(&self, tape: &Gradients) -> Vec<f64> {
+        let found = self.leaf.grad(tape);
+        found.map_or_else(|| vec![0.0; self.leaf.dims()[0]], |found| values(&found))
+    }
+
     /// `[N, K]`; of a map `[N, K, H, W]` a row for each place.
     pub fn rows(&self) -> Tensor<2> {
         if let [rows, columns] = self.shape[..] {
@@ -179,8 +208,20 @@ impl Case {
         &self.json["options"][key]
     }
 
-    /// These options, as far as the case has them, as lines of a recipe.
+    /// These options, as far as the case has them, as lines of a recipe. Fails if the case has others that are not known to be no keys.
+    #[track_caller]
     pub fn lines(&self, keys: &[&str]) -> String {
+        let method = self.id().rsplit_once('-').map_or("", |(method, _)| method);
+        let options = self.json["options"].as_object().into_iter().flatten();
+        for (option, _) in options {
+            let is_known = keys.contains(&option.as_str()) || NO_KEYS.contains(&(method, option));
+            assert!(is_known, "{}: what is `{option}`?", self.id());
+        }
+        self.some_lines(keys)
+    }
+
+    /// The same of a part of the options.
+    pub fn some_lines(&self, keys: &[&str]) -> String {
         let known = keys.iter().filter(|key| !self.option(key).is_null());
         let lines: Vec<_> = known
             .map(|key| format!("{key} = {}\n", self.option(key)))
@@ -261,8 +302,7 @@ impl Case {
         assert!(near, "{}: {found} is not {wanted}", self.called());
         let tape = loss.backward();
         for input in inputs.iter().filter(|input| input.name.starts_with("student")) {
-            let gradient = input.leaf.grad(&tape);
-            let gradient = gradient.map_or_else(|| vec![0.0; input.leaf.dims()[0]], |found| values(&found));
+            let gradient = input.gradient(&tape);
             if is_nan || self.json["compare"] == "loss" {
                 assert!(
                     gradient.iter().all(|value| value.abs() < BOUNDED),
