@@ -18,6 +18,8 @@ pub enum Activation {
     HardSwish,
     /// `v / (1 + exp(-v))`
     Silu,
+    /// `v P(normal < v)` by the error function, not by its tanh approximation
+    Gelu,
 }
 
 impl Activation {
@@ -26,7 +28,7 @@ impl Activation {
         match self {
             Self::None | Self::Relu | Self::Relu6 => true,
             Self::Leaky(slope) => slope >= 0.0,
-            Self::HardSwish | Self::Silu => false,
+            Self::HardSwish | Self::Silu | Self::Gelu => false,
         }
     }
 
@@ -43,6 +45,7 @@ impl Activation {
                 v.mul(gate).mul(L::splat(1.0 / 6.0))
             }
             Self::Silu => v.mul(sigmoid(v)),
+            Self::Gelu => v.mul(normal(v).below),
         }
     }
 
@@ -67,6 +70,10 @@ impl Activation {
                 let rest = v.mul(s);
                 gradient.mul(s.add(rest.sub(rest.mul(s))))
             }
+            Self::Gelu => {
+                let Normal { below, density } = normal(v);
+                gradient.mul(below.fma(v, density))
+            }
         }
     }
 
@@ -78,6 +85,7 @@ impl Activation {
             Self::Leaky(_) => "Leaky",
             Self::HardSwish => "HardSwish",
             Self::Silu => "Silu",
+            Self::Gelu => "Gelu",
         }
     }
 }
@@ -167,6 +175,47 @@ pub(crate) use with_activation;
 fn sigmoid<L: Lanes>(v: L) -> L {
     let one = L::splat(1.0);
     one.div(one.add(exp(L::zero().sub(v))))
+}
+
+/// The standard normal distribution at some numbers.
+struct Normal<L> {
+    /// The probability of a smaller number.
+    below: L,
+    density: L,
+}
+
+/// Both to a relative error of about 1e-6, far into the tails too, where the error function would have cancelled against 1.
+///
+/// A tail is the density times Mills' ratio, and that is, in `t = 1 / (1 + 0.35 |v|)`, nearly a polynomial. The coefficients are the minimax fit of
+/// degree 8 to `exp(a^2 / 2) erfc(a / sqrt 2) / (2 t)` for `a` in `0 ..= 14`, of relative error 3.2e-8.
+#[inline(always)]
+fn normal<L: Lanes>(v: L) -> Normal<L> {
+    const COEFFICIENTS: [f32; 9] = [
+        -0.029_146_362,
+        0.143_973_76,
+        -0.255_718_43,
+        0.159_178_84,
+        -0.023_112_966,
+        0.105_509_29,
+        0.119_832_56,
+        0.139_861_91,
+        0.139_621_4,
+    ];
+    /// `1 / sqrt(2 pi)`.
+    const PEAK: f32 = 0.398_942_3;
+    let (zero, one) = (L::zero(), L::splat(1.0));
+    let size = v.at_least(zero.sub(v));
+    let t = one.div(one.fma(size, L::splat(0.35)));
+    let bell = exp(size.mul(size).mul(L::splat(-0.5)));
+    let mut ratio = L::splat(COEFFICIENTS[0]);
+    for &coefficient in &COEFFICIENTS[1..] {
+        ratio = L::splat(coefficient).fma(ratio, t);
+    }
+    let tail = ratio.mul(t).mul(bell);
+    Normal {
+        below: v.select_above(zero, one.sub(tail), tail),
+        density: bell.mul(L::splat(PEAK)),
+    }
 }
 
 /// `e^x` to about 2 units in the last place: `2^n` times a polynomial on `[-ln 2 / 2, ln 2 / 2]` (its Taylor series, of

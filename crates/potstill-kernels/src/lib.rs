@@ -15,8 +15,11 @@
 //! * **Memory comes back.** Results are written into vectors that hold nothing yet ([`Output`]), working memory stays with its
 //!   thread, and a binary may keep large blocks from step to step ([`Recycler`]).
 
+mod activate;
 mod activation;
 mod affine_warp;
+mod attention;
+mod column_sums;
 mod conv;
 mod cross_entropy;
 mod divergence;
@@ -24,6 +27,7 @@ mod error;
 mod focal;
 mod gated_sum;
 mod isa;
+mod layer_norm;
 mod norm;
 mod optimizer;
 mod output;
@@ -31,6 +35,7 @@ mod peak;
 mod pool;
 mod pooled_error;
 mod prelu;
+mod product;
 mod recycler;
 mod resample;
 mod roi_align;
@@ -41,8 +46,11 @@ mod shuffle;
 mod unpool;
 mod window;
 
+pub use activate::{activate, activate_backward};
 pub use activation::Activation;
 pub use affine_warp::{AffineWarp, AffineWarpGradients};
+pub use attention::{AttentionBackward, AttentionShape};
+pub use column_sums::column_sums;
 pub use conv::{
     ConvShape, Epilogue, PackedConv, Precision, conv_backward_data, conv_backward_data_add,
     conv_backward_weight, conv_forward,
@@ -53,6 +61,7 @@ pub use error::KernelError;
 pub use focal::FocalLoss;
 pub use gated_sum::{GateGradients, GateInputs, GatedSum};
 pub use isa::Isa;
+pub use layer_norm::{LayerNorm, LayerNormGradients, RowStatistics};
 pub use norm::{
     BatchNormBackward, BatchNormGradients, GateSource, Moments, bn_apply, bn_backward, bn_statistics,
     fold_batch_norm,
@@ -63,6 +72,7 @@ pub use peak::peak_gflops;
 pub use pool::Pool;
 pub use pooled_error::{BinSums, PooledError};
 pub use prelu::Prelu;
+pub use product::{LinearEnding, LinearShape, PackedLinear};
 pub use recycler::Recycler;
 pub use resample::{Axis, Resample};
 pub use roi_align::{Region, RoiAlign, RoiRule};

@@ -3,8 +3,10 @@
 // Allowed in tests only, which the lint cannot tell from their helper functions.
 #![allow(clippy::unwrap_used)]
 
+mod normal;
 mod numbers;
 
+use normal::below;
 use numbers::{close, numbers};
 use potstill_kernels::{
     Activation, BatchNormBackward, GateSource, Isa, KernelError, Pool, bn_apply, bn_backward, bn_statistics,
@@ -12,13 +14,14 @@ use potstill_kernels::{
 };
 
 const EPSILON: f64 = 1e-5;
-const ACTIVATIONS: [Activation; 6] = [
+const ACTIVATIONS: [Activation; 7] = [
     Activation::None,
     Activation::Relu,
     Activation::Relu6,
     Activation::Leaky(0.1),
     Activation::HardSwish,
     Activation::Silu,
+    Activation::Gelu,
 ];
 /// Pixels and channels: whole vectors, tails, several chunks, one value.
 const SIZES: [(usize, usize); 8] = [
@@ -46,6 +49,7 @@ fn activate(activation: Activation, v: f64) -> f64 {
         }
         Activation::HardSwish => v * (v + 3.0).clamp(0.0, 6.0) / 6.0,
         Activation::Silu => v / (1.0 + (-v).exp()),
+        Activation::Gelu => v * below(v),
     }
 }
 

@@ -2,6 +2,8 @@
 
 use burn::tensor::{Tensor, activation};
 
+use crate::fast::activated;
+
 /// What follows a normalised (and added) map. The derivative at a kink is that of the flat side, as in PyTorch.
 #[derive(Debug, Clone, Copy, PartialEq, Default)]
 pub enum Activation {
@@ -37,15 +39,7 @@ impl Activation {
             }
             Self::HardSwish => x.clone() * relu6(x + 3.0) * (1.0 / 6.0),
             Self::Silu => activation::silu(x),
-            Self::Gelu => activation::gelu(x),
-        }
-    }
-
-    /// What a fused operation can do itself, and what has to follow it.
-    pub(crate) fn split(self) -> (Self, Self) {
-        match self {
-            Self::Gelu => (Self::Identity, self),
-            _ => (self, Self::Identity),
+            Self::Gelu => activated(&x, self).unwrap_or_else(|| activation::gelu(x)),
         }
     }
 }

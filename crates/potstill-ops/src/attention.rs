@@ -28,9 +28,19 @@ impl Attention {
 
     /// Tokens `[N, 1, T, C]` to `[N, 1, T, C]`.
     pub fn forward<P: ForwardPass>(&self, tokens: P::Map, pass: &mut P) -> P::Map {
-        let rows = pass.linear(tokens, &self.qkv);
-        let mixed = pass.attend(rows, self.heads);
+        let mixed = self.mixed(tokens, pass);
         pass.linear(mixed, &self.proj)
+    }
+
+    /// The same, added to a shortcut.
+    pub fn forward_add<P: ForwardPass>(&self, tokens: P::Map, shortcut: P::Map, pass: &mut P) -> P::Map {
+        let mixed = self.mixed(tokens, pass);
+        pass.linear_add(mixed, &self.proj, shortcut)
+    }
+
+    fn mixed<P: ForwardPass>(&self, tokens: P::Map, pass: &mut P) -> P::Map {
+        let rows = pass.linear(tokens, &self.qkv);
+        pass.attend(rows, self.heads)
     }
 }
 

@@ -68,6 +68,14 @@ impl ForwardPass for Pass<'_> {
         layer.forward(x, self)
     }
 
+    fn linear_act(&mut self, x: Tensor<4>, layer: &Linear, activation: Activation) -> Tensor<4> {
+        layer.compute(x, activation, None, self)
+    }
+
+    fn linear_add(&mut self, x: Tensor<4>, layer: &Linear, shortcut: Tensor<4>) -> Tensor<4> {
+        layer.compute(x, Activation::Identity, Some(shortcut), self)
+    }
+
     fn activate(&mut self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
         activation.apply(x)
     }

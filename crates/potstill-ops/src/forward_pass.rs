@@ -54,6 +54,18 @@ pub trait ForwardPass: Sized {
     /// A fully connected layer on the channels of each place: `[N, H, W, I]` to `[N, H, W, O]`.
     fn linear(&mut self, x: Self::Map, layer: &Linear) -> Self::Map;
 
+    /// `activation(layer(x))`.
+    fn linear_act(&mut self, x: Self::Map, layer: &Linear, activation: Activation) -> Self::Map {
+        let map = self.linear(x, layer);
+        self.activate(map, activation)
+    }
+
+    /// `shortcut + layer(x)`.
+    fn linear_add(&mut self, x: Self::Map, layer: &Linear, shortcut: Self::Map) -> Self::Map {
+        let map = self.linear(x, layer);
+        self.add(shortcut, map)
+    }
+
     /// `activation(x)`.
     fn activate(&mut self, x: Self::Map, activation: Activation) -> Self::Map;
 

@@ -45,11 +45,7 @@ impl GroupNorm {
 
     /// `activation(norm(x))` of a map `[N, H, W, C]`.
     pub fn forward(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
-        let (inside, outside) = activation.split();
-        match fast_group_norm(&x, self, inside) {
-            Some(map) => outside.apply(map),
-            None => activation.apply(self.portable(x)),
-        }
+        fast_group_norm(&x, self, activation).unwrap_or_else(|| activation.apply(self.portable(x)))
     }
 
     fn portable(&self, x: Tensor<4>) -> Tensor<4> {

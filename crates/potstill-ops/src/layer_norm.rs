@@ -5,7 +5,7 @@ use burn::{
     tensor::{Tensor, module::layer_norm},
 };
 
-use crate::Scope;
+use crate::{Scope, fast::fast_layer_norm};
 
 /// Layer norm over the last dimension, the channels: `(x - mean) / sqrt(variance + epsilon) * weight + bias`, mean and biased variance
 /// of each position by itself (Ba, Kiros and Hinton 2016). The same in every [`Mode`](crate::Mode).
@@ -36,6 +36,7 @@ impl LayerNorm {
 
     /// Normalises `[..., C]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        layer_norm(x, self.weight.val(), Some(self.bias.val()), self.epsilon)
+        fast_layer_norm(&x, self)
+            .unwrap_or_else(|| layer_norm(x, self.weight.val(), Some(self.bias.val()), self.epsilon))
     }
 }

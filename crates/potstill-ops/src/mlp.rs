@@ -22,8 +22,13 @@ impl Mlp {
 
     /// Maps `[N, H, W, C]` to `[N, H, W, C]`.
     pub fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
-        let hidden = pass.linear(x, &self.fc1);
-        let hidden = pass.activate(hidden, Activation::Gelu);
+        let hidden = pass.linear_act(x, &self.fc1, Activation::Gelu);
         pass.linear(hidden, &self.fc2)
+    }
+
+    /// `shortcut + fc2(gelu(fc1(x)))`.
+    pub fn forward_add<P: ForwardPass>(&self, x: P::Map, shortcut: P::Map, pass: &mut P) -> P::Map {
+        let hidden = pass.linear_act(x, &self.fc1, Activation::Gelu);
+        pass.linear_add(hidden, &self.fc2, shortcut)
     }
 }

@@ -101,17 +101,16 @@ pub(crate) fn fused(
     activation: Activation,
     pass: &mut Pass<'_>,
 ) -> Tensor<4> {
-    let (inside, outside) = activation.split();
     if let Some(unit) = conv_unit(
         &x,
         residual.as_ref(),
         conv,
         norm,
-        inside,
+        activation,
         (norm.mode(pass.mode()), pass.precision()),
     ) {
         conv.count(&unit.map, pass);
-        return outside.apply(noted(unit, norm, pass));
+        return noted(unit, norm, pass);
     }
     let y = conv.forward(x, pass);
     let y = norm.forward(y, pass);
@@ -128,9 +127,8 @@ pub(crate) fn normalised(
     activation: Activation,
     pass: &mut Pass<'_>,
 ) -> Tensor<4> {
-    let (inside, outside) = activation.split();
-    match norm_unit(&x, norm, inside, norm.mode(pass.mode())) {
-        Some(unit) => outside.apply(noted(unit, norm, pass)),
+    match norm_unit(&x, norm, activation, norm.mode(pass.mode())) {
+        Some(unit) => noted(unit, norm, pass),
         None => activation.apply(norm.forward(x, pass)),
     }
 }

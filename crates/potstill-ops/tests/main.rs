@@ -18,4 +18,5 @@ mod norm;
 mod projector;
 mod roi_align;
 mod threads;
+mod transformer_layers;
 mod whole_maps;

@@ -8,7 +8,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Lanes, Products};
+use super::{Kernel, LANES, Lanes, Products};
 
 #[derive(Clone, Copy)]
 pub(super) struct Ymm2(__m256, __m256);
@@ -123,4 +123,45 @@ impl Lanes for Ymm2 {
             }
         }
     }
+    #[inline(always)]
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        let half = |first: usize, high: bool| {
+            std::array::from_fn(|i| {
+                let row = rows[first + i];
+                if high { row.1 } else { row.0 }
+            })
+        };
+        let upper = [transpose8(half(0, false)), transpose8(half(0, true))];
+        let lower = [transpose8(half(8, false)), transpose8(half(8, true))];
+        std::array::from_fn(|column| {
+            let (side, at) = (column / 8, column % 8);
+            Self(upper[side][at], lower[side][at])
+        })
+    }
+}
+
+/// Eight rows of eight to eight columns.
+#[inline(always)]
+fn transpose8(rows: [__m256; 8]) -> [__m256; 8] {
+    let mut quads = rows;
+    // Squares of four by four inside the halves of the registers.
+    for group in quads.chunks_exact_mut(4) {
+        let [a, b, c, d] = [group[0], group[1], group[2], group[3]];
+        unsafe {
+            let ab = [_mm256_unpacklo_ps(a, b), _mm256_unpackhi_ps(a, b)].map(|ab| _mm256_castps_pd(ab));
+            let cd = [_mm256_unpacklo_ps(c, d), _mm256_unpackhi_ps(c, d)].map(|cd| _mm256_castps_pd(cd));
+            group[0] = _mm256_castpd_ps(_mm256_unpacklo_pd(ab[0], cd[0]));
+            group[1] = _mm256_castpd_ps(_mm256_unpackhi_pd(ab[0], cd[0]));
+            group[2] = _mm256_castpd_ps(_mm256_unpacklo_pd(ab[1], cd[1]));
+            group[3] = _mm256_castpd_ps(_mm256_unpackhi_pd(ab[1], cd[1]));
+        }
+    }
+    let mut turned = rows;
+    for j in 0..4 {
+        unsafe {
+            turned[j] = _mm256_permute2f128_ps::<0x20>(quads[j], quads[4 + j]);
+            turned[4 + j] = _mm256_permute2f128_ps::<0x31>(quads[j], quads[4 + j]);
+        }
+    }
+    turned
 }

@@ -8,7 +8,7 @@
 
 use std::arch::x86_64::*;
 
-use super::{Kernel, Lanes, Products};
+use super::{Kernel, LANES, Lanes, Products};
 
 #[derive(Clone, Copy)]
 pub(super) struct Zmm(pub(super) __m512);
@@ -100,6 +100,50 @@ impl Lanes for Zmm {
             let to = to.add(8);
             _mm512_storeu_pd(to, _mm512_add_pd(_mm512_loadu_pd(to), _mm512_cvtps_pd(high)));
         }
+    }
+    #[inline(always)]
+    fn total(self) -> f32 {
+        unsafe { _mm512_reduce_add_ps(self.0) }
+    }
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        unsafe { _mm512_reduce_max_ps(self.0) }
+    }
+    #[inline(always)]
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        let mut quads = rows;
+        // Squares of four by four inside the quarters of the registers.
+        for group in quads.chunks_exact_mut(4) {
+            let [a, b, c, d] = [group[0].0, group[1].0, group[2].0, group[3].0];
+            unsafe {
+                let ab = [_mm512_unpacklo_ps(a, b), _mm512_unpackhi_ps(a, b)].map(|ab| _mm512_castps_pd(ab));
+                let cd = [_mm512_unpacklo_ps(c, d), _mm512_unpackhi_ps(c, d)].map(|cd| _mm512_castps_pd(cd));
+                group[0] = Self(_mm512_castpd_ps(_mm512_unpacklo_pd(ab[0], cd[0])));
+                group[1] = Self(_mm512_castpd_ps(_mm512_unpackhi_pd(ab[0], cd[0])));
+                group[2] = Self(_mm512_castpd_ps(_mm512_unpacklo_pd(ab[1], cd[1])));
+                group[3] = Self(_mm512_castpd_ps(_mm512_unpackhi_pd(ab[1], cd[1])));
+            }
+        }
+        let mut turned = rows;
+        // Then the quarters themselves.
+        for j in 0..4 {
+            let [a, b, c, d] = [quads[j].0, quads[4 + j].0, quads[8 + j].0, quads[12 + j].0];
+            unsafe {
+                let low = [
+                    _mm512_shuffle_f32x4::<0x44>(a, b),
+                    _mm512_shuffle_f32x4::<0x44>(c, d),
+                ];
+                let high = [
+                    _mm512_shuffle_f32x4::<0xee>(a, b),
+                    _mm512_shuffle_f32x4::<0xee>(c, d),
+                ];
+                turned[j] = Self(_mm512_shuffle_f32x4::<0x88>(low[0], low[1]));
+                turned[4 + j] = Self(_mm512_shuffle_f32x4::<0xdd>(low[0], low[1]));
+                turned[8 + j] = Self(_mm512_shuffle_f32x4::<0x88>(high[0], high[1]));
+                turned[12 + j] = Self(_mm512_shuffle_f32x4::<0xdd>(high[0], high[1]));
+            }
+        }
+        turned
     }
     #[inline(always)]
     unsafe fn load_partial(from: *const f32, count: usize) -> Self {

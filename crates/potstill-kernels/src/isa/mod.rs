@@ -146,6 +146,14 @@ impl Isa {
         }
     }
 
+    /// Rows, and vectors of columns, of the tiles of a matrix product: what the accumulators hold.
+    pub(crate) fn product_tile(self) -> [usize; 2] {
+        match self {
+            Self::Avx512 => [8, 3],
+            _ => [self.accumulators(), 1],
+        }
+    }
+
     /// How many kernel columns a tile takes at once.
     pub(crate) fn columns(self) -> usize {
         if self == Self::Avx512 { 3 } else { 1 }
@@ -219,6 +227,41 @@ pub(crate) trait Lanes: Products {
     /// Sixteen readable and writable elements at `to`.
     unsafe fn add_to_f64(self, to: *mut f64);
 
+    /// The sum of the lanes.
+    #[inline(always)]
+    fn total(self) -> f32 {
+        let mut lanes = [0.0; LANES];
+        // SAFETY: there is room for sixteen.
+        unsafe { self.store(lanes.as_mut_ptr()) };
+        folded(lanes, |a, b| a + b)
+    }
+
+    /// The largest lane; of NaN any number.
+    #[inline(always)]
+    fn largest(self) -> f32 {
+        let mut lanes = [0.0; LANES];
+        // SAFETY: there is room for sixteen.
+        unsafe { self.store(lanes.as_mut_ptr()) };
+        folded(lanes, f32::max)
+    }
+
+    /// Lane `c` of vector `r` becomes lane `r` of vector `c`.
+    #[inline(always)]
+    fn transpose(rows: [Self; LANES]) -> [Self; LANES] {
+        let mut square = [[0.0; LANES]; LANES];
+        let mut turned = [Self::zero(); LANES];
+        for (row, line) in rows.into_iter().zip(&mut square) {
+            // SAFETY: a line has sixteen elements.
+            unsafe { row.store(line.as_mut_ptr()) };
+        }
+        for (column, turned) in turned.iter_mut().enumerate() {
+            let lanes = square.map(|row| row[column]);
+            // SAFETY: as above.
+            *turned = unsafe { Self::load(lanes.as_ptr()) };
+        }
+        turned
+    }
+
     /// The first `count` lanes, zero in the others.
     ///
     /// # Safety
@@ -246,6 +289,17 @@ pub(crate) trait Lanes: Products {
             std::ptr::copy_nonoverlapping(lanes.as_ptr(), to, count);
         }
     }
+}
+
+/// Sixteen numbers taken together two by two.
+#[inline(always)]
+fn folded(mut lanes: [f32; LANES], together: impl Fn(f32, f32) -> f32) -> f32 {
+    for half in [8, 4, 2, 1] {
+        for i in 0..half {
+            lanes[i] = together(lanes[i], lanes[i + half]);
+        }
+    }
+    lanes[0]
 }
 
 /// The first `lanes` elements at `from`: a plain load when that is all of them.

@@ -33,10 +33,10 @@ impl AffineNetwork {
         );
         Self {
             feature: scope.normal("feature", [FEATURES], 1.0),
-            linear: Linear {
+            linear: Linear::of(
                 weight,
-                bias: Some(Param::initialized(ParamId::new(), bias.require_grad())),
-            },
+                Some(Param::initialized(ParamId::new(), bias.require_grad())),
+            ),
         }
     }
 

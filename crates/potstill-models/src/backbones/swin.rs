@@ -203,8 +203,7 @@ impl Block {
         let mixed = pass.window_attention(mixed, &self.attn, self.shifted);
         let x = pass.add(x, mixed);
         let inner = pass.layer_norm(x.clone(), &self.norm2);
-        let inner = self.mlp.forward(inner, pass);
-        let sum = pass.add(x, inner);
+        let sum = self.mlp.forward_add(inner, x, pass);
         pass.show(&self.path, PointSide::Post, sum)
     }
 }

@@ -155,10 +155,8 @@ impl Block {
     /// `[N, 1, T, C]` to `[N, 1, T, C]`.
     fn forward<P: ForwardPass>(&self, tokens: P::Map, pass: &mut P) -> P::Map {
         let mixed = pass.layer_norm(tokens.clone(), &self.norm1);
-        let mixed = self.attn.forward(mixed, pass);
-        let tokens = pass.add(tokens, mixed);
+        let tokens = self.attn.forward_add(mixed, tokens, pass);
         let inner = pass.layer_norm(tokens.clone(), &self.norm2);
-        let inner = self.mlp.forward(inner, pass);
-        pass.add(tokens, inner)
+        self.mlp.forward_add(inner, tokens, pass)
     }
 }

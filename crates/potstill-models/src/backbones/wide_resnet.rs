@@ -92,10 +92,8 @@ impl Family for WideResNetConfig {
     }
 
     fn head(&self, inputs: usize, classes: usize, scope: &Scope) -> ClassificationHead {
-        let last = Linear {
-            bias: Some(scope.constant([classes], 0.0)),
-            ..Linear::new(inputs, classes, &scope.at("fc"))
-        };
+        let mut last = Linear::new(inputs, classes, &scope.at("fc"));
+        last.bias = Some(scope.constant([classes], 0.0));
         ClassificationHead::new("fc", last)
     }
 

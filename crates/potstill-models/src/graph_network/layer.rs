@@ -70,7 +70,7 @@ impl NamedLayer {
         let mut see = Walk(visitor, || names.next().map_or("", String::as_str));
         match &self.layer {
             Layer::Conv(Conv2d { weight, bias, .. }) => see.both(weight, bias.as_ref(), WEIGHTS),
-            Layer::Linear(Linear { weight, bias }) | Layer::Transposed { weight, bias } => {
+            Layer::Linear(Linear { weight, bias, .. }) | Layer::Transposed { weight, bias } => {
                 see.both(weight, bias.as_ref(), WEIGHTS);
             }
             Layer::BatchNorm(norm) => {
@@ -261,7 +261,7 @@ impl Layer {
                 put(&mut conv.weight, next(), scope);
                 put_all(conv.bias.as_mut(), &mut next, scope);
             }
-            Self::Linear(Linear { weight, bias }) | Self::Transposed { weight, bias } => {
+            Self::Linear(Linear { weight, bias, .. }) | Self::Transposed { weight, bias } => {
                 put(weight, next(), scope);
                 put_all(bias.as_mut(), &mut next, scope);
             }

@@ -208,7 +208,7 @@ impl Network for GraphNetwork {
             LinearHead::new(Point::post(tail.map), weight.val(), bias.as_ref().map(Param::val))
         };
         match &self.layers[tail.layer].layer {
-            Layer::Linear(Linear { weight, bias }) => Some(of(weight, bias)),
+            Layer::Linear(Linear { weight, bias, .. }) => Some(of(weight, bias)),
             Layer::Transposed { weight, bias } => Some(of(weight, bias).of_transposed()),
             _ => None,
         }

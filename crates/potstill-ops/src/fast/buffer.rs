@@ -34,10 +34,10 @@ impl Buffer {
     }
 
     /// A buffer of these numbers.
-    pub fn new<const D: usize>(values: Vec<f32>, dims: [usize; D]) -> Self {
+    pub fn new(values: Vec<f32>, dims: impl Into<Shape>) -> Self {
         Self(FlexTensor::new(
             Bytes::from_elems(values),
-            Layout::contiguous(Shape::from(dims)),
+            Layout::contiguous(dims.into()),
             DType::F32,
         ))
     }

@@ -4,6 +4,7 @@
 //! It serves contiguous or strided `f32` tensors of the flex backend, tracked or not. For anything else (another backend,
 //! another number type, gradient checkpointing) each entry gives `None` and the caller takes the portable form.
 
+mod activate;
 mod affine_warp;
 mod buffer;
 mod channel_norm;
@@ -18,6 +19,8 @@ mod frozen;
 mod gated_sum;
 mod graph;
 mod group_norm;
+mod layer_norm;
+mod linear;
 mod norm;
 mod normalise;
 mod pooled_error;
@@ -33,6 +36,7 @@ mod window;
 
 use potstill_kernels::{ConvShape, Isa, Pool};
 
+pub(crate) use activate::activated;
 pub(crate) use affine_warp::warp;
 pub(crate) use channel_norm::fast_channel_norm;
 pub(crate) use conv::convolve;
@@ -45,6 +49,8 @@ pub use form::Form;
 pub(crate) use frozen::PackedCache;
 pub(crate) use gated_sum::gated;
 pub(crate) use group_norm::fast_group_norm;
+pub(crate) use layer_norm::fast_layer_norm;
+pub(crate) use linear::{PackedLinearCache, fast_linear};
 pub(crate) use norm::norm_unit;
 pub(crate) use normalise::Unit;
 pub(crate) use pooled_error::pooled_error;
@@ -116,17 +122,17 @@ fn out_dims(shape: &ConvShape) -> [usize; 4] {
     [shape.n, h, w, shape.c_out]
 }
 
-/// The kernels' name for an activation; none if it has to follow on its own.
-fn kernel_activation(activation: Activation) -> Option<potstill_kernels::Activation> {
+/// The kernels' name for an activation.
+fn kernel_activation(activation: Activation) -> potstill_kernels::Activation {
     use potstill_kernels::Activation as Kernel;
     match activation {
-        Activation::Identity => Some(Kernel::None),
-        Activation::Relu => Some(Kernel::Relu),
-        Activation::Relu6 => Some(Kernel::Relu6),
-        Activation::LeakyRelu(slope) => Some(Kernel::Leaky(slope)),
-        Activation::HardSwish => Some(Kernel::HardSwish),
-        Activation::Silu => Some(Kernel::Silu),
-        Activation::Gelu => None,
+        Activation::Identity => Kernel::None,
+        Activation::Relu => Kernel::Relu,
+        Activation::Relu6 => Kernel::Relu6,
+        Activation::LeakyRelu(slope) => Kernel::Leaky(slope),
+        Activation::HardSwish => Kernel::HardSwish,
+        Activation::Silu => Kernel::Silu,
+        Activation::Gelu => Kernel::Gelu,
     }
 }
 

@@ -27,7 +27,7 @@ pub(crate) fn norm_unit(x: &Tensor<4>, norm: &BatchNorm, activation: Activation,
     if Form::current() == Form::Portable {
         return None;
     }
-    let activation = kernel_activation(activation)?;
+    let activation = kernel_activation(activation);
     let (gamma, beta) = (norm.weight.val(), norm.bias.val());
     let dims = x.dims();
     if gamma.dims() != [dims[3]] {

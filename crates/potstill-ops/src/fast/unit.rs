@@ -44,7 +44,7 @@ pub(crate) fn conv_unit(
     if Form::current() == Form::Portable {
         return None;
     }
-    let activation = kernel_activation(activation)?;
+    let activation = kernel_activation(activation);
     let shape = shape_of(conv.config(), x.dims())?;
     if residual.is_some_and(|residual| residual.dims() != out_dims(&shape)) {
         return None;
