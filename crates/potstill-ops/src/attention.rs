@@ -5,7 +5,9 @@ use burn::{
     tensor::{Tensor, activation::softmax},
 };
 
-use crate::{ForwardPass, Linear, Pass, Scope};
+use potstill_kernels::AttentionShape;
+
+use crate::{ForwardPass, Linear, Pass, Scope, fast::attended};
 
 /// Self-attention of a row of tokens (Vaswani et al. 2017, section 3.2; Dosovitskiy et al. 2021).
 #[derive(Module, Debug)]
@@ -44,6 +46,24 @@ impl Attention {
     }
 }
 
+/// Attention head by head in each row of tokens: queries, keys and values `[N, 1, T, 3 C]` to `[N, 1, T, C]`.
+pub(crate) fn attend_in_rows(qkv: Tensor<4>, heads: usize, pass: &mut Pass<'_>) -> Tensor<4> {
+    let [n, _, tokens, triple] = qkv.dims();
+    let channels = triple / 3;
+    let shape = AttentionShape::of_rows(n, tokens, heads, channels / heads);
+    if let Some(mixed) = attended(&qkv, shape, None) {
+        pass.count(products(n, tokens, channels));
+        return mixed;
+    }
+    let mixed = attend(&qkv.reshape([n, tokens, triple]), heads, None, pass);
+    mixed.reshape([n, 1, tokens, channels])
+}
+
+/// Multiplications of queries with keys and of probabilities with values in so many rows of tokens.
+pub(crate) fn products(rows: usize, tokens: usize, channels: usize) -> u64 {
+    (2 * rows * tokens * tokens * channels) as u64
+}
+
 /// `softmax(q k^T / sqrt(C / heads) + bias) v`, head by head: queries, keys and values `[N, T, 3 C]` to `[N, T, C]`.
 ///
 /// `bias`, if any, is `[G, heads, T, T]` where `G` divides `N`: row `n` takes `bias[n mod G]`.
@@ -63,7 +83,7 @@ pub(crate) fn attend(
             .swap_dims(1, 2)
     };
     let (query, key, value) = (part(0) * (width as f64).powf(-0.5), part(1), part(2));
-    pass.count((2 * n * tokens * tokens * channels) as u64);
+    pass.count(products(n, tokens, channels));
     let mut scores = query.matmul(key.swap_dims(2, 3));
     if let Some(bias) = bias {
         let groups = bias.dims()[0];

@@ -8,7 +8,7 @@ use burn::{
 use crate::{
     Activation, BatchNorm, Border, Conv2d, ForwardPass, Gate, LayerNorm, Linear, Mode, Pass, PointSide,
     Window, WindowAttention, adaptive_avg_pool,
-    attention::attend,
+    attention::attend_in_rows,
     avg_pool, channel_norm, channel_shuffle, global_avg_pool, max_pool, resize_bilinear,
     unit::{fused, normalised},
 };
@@ -170,13 +170,24 @@ impl ForwardPass for Pass<'_> {
     }
 
     fn attend(&mut self, rows: Tensor<4>, heads: usize) -> Tensor<4> {
-        let [n, _, tokens, triple] = rows.dims();
-        let mixed = attend(&rows.reshape([n, tokens, triple]), heads, None, self);
-        mixed.reshape([n, 1, tokens, triple / 3])
+        attend_in_rows(rows, heads, self)
     }
 
     fn window_attention(&mut self, map: Tensor<4>, layer: &WindowAttention, shifted: bool) -> Tensor<4> {
         layer.forward(map, shifted, self)
+    }
+
+    fn window_attention_add(
+        &mut self,
+        map: Tensor<4>,
+        layer: &WindowAttention,
+        shifted: bool,
+        shortcut: Tensor<4>,
+    ) -> Tensor<4> {
+        let mixed = layer.mixed(map, shifted, self);
+        layer
+            .proj
+            .compute(mixed, Activation::Identity, Some(shortcut), self)
     }
 
     fn merge_patches(&mut self, x: Tensor<4>) -> Tensor<4> {

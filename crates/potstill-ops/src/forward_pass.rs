@@ -134,6 +134,18 @@ pub trait ForwardPass: Sized {
     /// Self-attention inside of windows, which are moved by half of one if `shifted`.
     fn window_attention(&mut self, map: Self::Map, layer: &WindowAttention, shifted: bool) -> Self::Map;
 
+    /// `shortcut + window_attention(map)`.
+    fn window_attention_add(
+        &mut self,
+        map: Self::Map,
+        layer: &WindowAttention,
+        shifted: bool,
+        shortcut: Self::Map,
+    ) -> Self::Map {
+        let mixed = self.window_attention(map, layer, shifted);
+        self.add(shortcut, mixed)
+    }
+
     /// Squares of 2x2 places as one, column by column: `[N, H, W, C]` to `[N, H / 2, W / 2, 4 C]`.
     fn merge_patches(&mut self, x: Self::Map) -> Self::Map;
 }

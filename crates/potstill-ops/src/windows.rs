@@ -5,7 +5,13 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData},
 };
 
-use crate::{Linear, Pass, Scope, attention::attend};
+use potstill_kernels::AttentionShape;
+
+use crate::{
+    Linear, Pass, Scope,
+    attention::{attend, products},
+    fast::attended,
+};
 
 /// Attention inside square windows, with a learned bias for each relative position.
 #[derive(Module, Debug)]
@@ -41,15 +47,31 @@ impl WindowAttention {
     /// and left and comes round the other side, where places that are no neighbours do not see each other. A side of one window
     /// is not shifted.
     pub fn forward(&self, map: Tensor<4>, shifted: bool, pass: &mut Pass<'_>) -> Tensor<4> {
+        let mixed = self.mixed(map, shifted, pass);
+        self.proj.forward(mixed, pass)
+    }
+
+    /// What the windows mix, where it belongs on the map.
+    pub(crate) fn mixed(&self, map: Tensor<4>, shifted: bool, pass: &mut Pass<'_>) -> Tensor<4> {
         let [n, h, w, c] = map.dims();
         let shift = self.shift([h, w], shifted);
-        let [down, right] = shift.map(|by| by as i64);
-        let moved = roll(map, [-down, -right]);
         let bias = self.bias([h, w], shift);
-        let rows = self.qkv.forward(partition(moved, self.window), pass);
-        let mixed = self
-            .proj
-            .forward(attend(&rows, self.heads, Some(bias), pass), pass);
+        let qkv = self.qkv.forward(map, pass);
+        let shape = AttentionShape {
+            images: n,
+            size: [h, w],
+            window: [self.window; 2],
+            shift,
+            heads: self.heads,
+            width: c / self.heads,
+        };
+        if let Some(mixed) = attended(&qkv, shape, Some(&bias)) {
+            pass.count(products(shape.sequences(), shape.tokens(), c));
+            return mixed;
+        }
+        let [down, right] = shift.map(|by| by as i64);
+        let rows = partition(roll(qkv, [-down, -right]), self.window);
+        let mixed = attend(&rows, self.heads, Some(bias), pass);
         roll(merge(mixed, self.window, [n, h, w, c]), [down, right])
     }
 

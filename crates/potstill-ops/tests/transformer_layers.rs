@@ -3,7 +3,10 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
 use burn::tensor::{DType, Tensor};
-use potstill_ops::{Activation, Form, ForwardPass, Frozen, LayerNorm, Linear, Mlp, Mode, Parameters, Pass};
+use potstill_ops::{
+    Activation, Attention, Form, ForwardPass, Frozen, LayerNorm, Linear, Mlp, Mode, Parameters, Pass,
+    WindowAttention,
+};
 use potstill_testing::numbers::{assert_near, gradients, scope, tensor, values};
 
 /// Rounding in single precision, of sums of some hundred products.
@@ -132,4 +135,42 @@ fn a_shortcut_of_another_size_is_left_to_the_tensor_library() {
     let found = Pass::new(Mode::Running).linear_add(x.clone(), &layer, shortcut.clone());
     let expected = layer.forward(x, &mut Pass::new(Mode::Running)) + shortcut;
     assert_near("sum", &values(&found), &values(&expected), TOLERANCE);
+}
+
+#[test]
+fn attention_in_rows_and_in_windows() {
+    for (tokens, channels, heads) in [(1, 4, 2), (5, 12, 3), (50, 8, 1)] {
+        let attention = Attention::new(channels, heads, &scope());
+        let name = format!("{tokens} tokens, {heads} heads");
+        compare(
+            &name,
+            attention,
+            [2, 1, tokens, channels],
+            |attention, x, pass| attention.forward(x, pass),
+        );
+    }
+    let attention = Attention::new(6, 2, &scope());
+    compare(
+        "attention and shortcut",
+        attention,
+        [2, 1, 7, 6],
+        |attention, x, pass| attention.forward_add(x.clone(), x, pass),
+    );
+    for (window, size) in [(3, [9, 6]), (2, [2, 4]), (4, [4, 4])] {
+        for shifted in [false, true] {
+            let attention = WindowAttention::new(6, 2, window, &scope());
+            let name = format!("windows of {window} on {size:?}, shifted: {shifted}");
+            let shape = [2, size[0], size[1], 6];
+            compare(&name, attention, shape, |attention, x, pass| {
+                pass.window_attention(x, attention, shifted)
+            });
+            let attention = WindowAttention::new(6, 2, window, &scope());
+            compare(
+                &format!("{name}, and shortcut"),
+                attention,
+                shape,
+                |attention, x, pass| pass.window_attention_add(x.clone(), attention, shifted, x),
+            );
+        }
+    }
 }

@@ -200,8 +200,7 @@ impl Block {
     /// `[N, H, W, C]` to `[N, H, W, C]`.
     fn forward<P: ForwardPass>(&self, x: P::Map, pass: &mut P) -> P::Map {
         let mixed = pass.layer_norm(x.clone(), &self.norm1);
-        let mixed = pass.window_attention(mixed, &self.attn, self.shifted);
-        let x = pass.add(x, mixed);
+        let x = pass.window_attention_add(mixed, &self.attn, self.shifted, x);
         let inner = pass.layer_norm(x.clone(), &self.norm2);
         let sum = self.mlp.forward_add(inner, x, pass);
         pass.show(&self.path, PointSide::Post, sum)

@@ -42,6 +42,10 @@ impl Buffer {
         ))
     }
 
+    pub fn shape(&self) -> Shape {
+        self.0.layout().shape().clone()
+    }
+
     pub fn as_slice(&self) -> &[f32] {
         // Contiguity and number type were made sure of when the buffer was made.
         self.0.as_slice().unwrap_or_default()

@@ -6,6 +6,7 @@
 
 mod activate;
 mod affine_warp;
+mod attention;
 mod buffer;
 mod channel_norm;
 mod conv;
@@ -38,6 +39,7 @@ use potstill_kernels::{ConvShape, Isa, Pool};
 
 pub(crate) use activate::activated;
 pub(crate) use affine_warp::warp;
+pub(crate) use attention::attended;
 pub(crate) use channel_norm::fast_channel_norm;
 pub(crate) use conv::convolve;
 pub(crate) use conv_transpose::convolve_transposed;
