@@ -13,8 +13,9 @@ use std::{
 use crate::run;
 
 /// The doors, each a target in `fuzz/` and a folder of its corpus, to which the crate `potstill-fuzzing` is held as well.
-const DOORS: [&str; 10] = [
+const DOORS: [&str; 11] = [
     "recipe",
+    "sweep",
     "image",
     "tar",
     "idx",

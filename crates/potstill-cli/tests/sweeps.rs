@@ -85,6 +85,22 @@ fn a_sweep_runs_every_cell_once_and_leaves_a_table() {
     assert_eq!(json["runs"][1]["state"], "finished");
     assert_eq!(json["table"]["setups"][0]["rows"].as_array().unwrap().len(), 3);
 
+    // The folder of the sweep is a row for each cell, in every form.
+    for (format, expected) in [
+        ("text", "none: student alone       2"),
+        ("csv", ",kd,cifar_resnet8,kd,top1,2,"),
+        ("latex", "\\begin{tabular}"),
+        ("html", "<td class=\"word\">kd</td>"),
+        ("json", "\"paired\""),
+    ] {
+        let found = place.out(&["compare", "runs/grid", "--format", format]);
+        assert!(found.contains(expected), "{format}: {found}");
+    }
+    assert_eq!(
+        place.out(&["compare", "runs/grid", "--format", "markdown"]),
+        markdown
+    );
+
     // A recipe that has changed is told with what changed, and begun again when asked.
     let refused = place.refused(&["sweep", "sweep.toml", "train.batch=8"], 2);
     assert!(

@@ -10,7 +10,7 @@ use potstill_data::{
     Cifar, CifarKind, Dataset, DecodeOptions, MnistIdx, OpenOptions, Split, check, decode_with,
 };
 use potstill_onnx::{OnnxNetwork, train_graph::TrainGraph};
-use potstill_recipe::Recipe;
+use potstill_recipe::{BaseRecipe, Recipe, Schema, Sweep};
 use tempfile::TempDir;
 
 /// A reader: it comes back, whatever it gets, and says what is wrong with it, if anything is.
@@ -19,6 +19,7 @@ pub type Door = fn(&[u8]) -> Result<(), String>;
 /// All readers by name.
 pub const DOORS: &[(&str, Door)] = &[
     ("recipe", recipe),
+    ("sweep", sweep),
     ("image", image),
     ("tar", tar),
     ("idx", idx),
@@ -60,6 +61,37 @@ fn recipe(bytes: &[u8]) -> Result<(), String> {
         let _ = Recipe::from_text("version = 1\n", "fuzzed.toml", &[line.to_owned()]);
     }
     said(Recipe::from_text(&text, "fuzzed.toml", &[]))
+}
+
+/// The recipe of every sweep here.
+const BASE: &str = r#"
+    version = 1
+    name = "base"
+    data.train = "shapes"
+    student.model = "cifar_resnet8"
+    teacher.run = "runs/teacher"
+    train = { epochs = 2, optimizer = { kind = "sgd", lr = 0.1 } }
+    methods = [{ kind = "kd" }]
+"#;
+
+/// Of larger sweeps the file is read and no recipe made.
+const MOST_CELLS: usize = 64;
+
+fn sweep(bytes: &[u8]) -> Result<(), String> {
+    let text = String::from_utf8_lossy(bytes);
+    let sweep = Sweep::from_text(&text, "fuzzed.toml").map_err(|error| error.to_string())?;
+    let cells = sweep.axes.iter().map(|axis| axis.choices.len());
+    if cells.fold(1_usize, usize::saturating_mul) > MOST_CELLS {
+        return Ok(());
+    }
+    let base = |name: &str| match name {
+        "missing" => BaseRecipe::from_path("missing.toml".as_ref()),
+        _ => Ok(BaseRecipe {
+            text: BASE.to_owned(),
+            origin: "base.toml".to_owned(),
+        }),
+    };
+    said(sweep.with_seeds(2).runs(&Schema::default(), &base))
 }
 
 fn image(bytes: &[u8]) -> Result<(), String> {

@@ -20,8 +20,9 @@ use potstill_fuzzing::{DOORS, Door, changed};
 use potstill_random::Seed;
 
 /// Files that the doors read, each the least changed of its kind.
-const SOUND: [(&str, &str); 16] = [
+const SOUND: [(&str, &str); 17] = [
     ("recipe", "sound.toml"),
+    ("sweep", "sound.toml"),
     ("image", "8-2.png"),
     ("tar", "sound.tar"),
     ("tar", "sound.tar.gz"),

@@ -67,7 +67,7 @@ fn latex_and_html_are_escaped() {
 % cifar_resnet20 (40.8 M MACs) on cifar100: 50,000 training and 10,000 test images, 100 classes, 2 epochs
 \\begin{tabular}{llrrrrrrrr}
 \\toprule
-run & methods & seeds & top-{}1 \\% & best \\% & gain & p (pairs) & published \\% & parameters & time \\\\
+run & methods & seeds & top-1 \\% & best \\% & gain & p (pairs) & published \\% & parameters & time \\\\
 \\midrule
 cifar\\_resnet56 & teacher & -- & 94.37 & -- & -- & -- & 72.34 & 855,770 & -- \\\\
 alone & none: student alone & 3 & 69.50 $\\pm$ 0.50 & 69.75 & -- & -- & 69.06 & 269,722 & 1 h 02 min \\\\

@@ -18,7 +18,7 @@ use crate::{
 /// Arguments of `compare`.
 #[derive(Debug, Args)]
 pub struct CompareArguments {
-    /// Folders of runs; a folder of seeds is one row with mean and spread.
+    /// Folders of runs; a folder of seeds is one row with mean and spread, the folder of a sweep a row for each of its cells.
     #[arg(required = true)]
     pub runs: Vec<PathBuf>,
     /// How to print the table.
@@ -63,12 +63,13 @@ const METRICS: &str = "metrics.jsonl";
 
 /// Reads the runs and prints the table.
 pub fn run(arguments: &CompareArguments) -> Result<(), Failure> {
-    let comparison = of_folders(&arguments.runs)?;
+    let rows: Vec<PathBuf> = arguments.runs.iter().flat_map(|folder| rows_of(folder)).collect();
+    let comparison = of_folders(&rows)?;
     if let Some(path) = &arguments.pictures {
-        draw(&arguments.runs, arguments.images as usize, path)?;
+        draw(&rows, arguments.images as usize, path)?;
     }
     if let Some(path) = &arguments.curves {
-        draw_curves(&arguments.runs, path)?;
+        draw_curves(&rows, path)?;
     }
     print(&match arguments.format {
         _ if arguments.json => comparison.json(),
@@ -167,21 +168,44 @@ pub fn group_of(folders: &[PathBuf]) -> Result<RunGroup, Failure> {
     })
 }
 
-/// The finished runs in a folder, at least one: the folder itself, or those of its seeds in order.
-fn runs_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let finished = |run: &PathBuf| run.join(SUMMARY).is_file();
-    if finished(&folder.to_owned()) {
-        return Ok(vec![folder.to_owned()]);
+/// The folders of rows in a folder: of a sweep those of its cells in order, and else the folder itself.
+fn rows_of(folder: &Path) -> Vec<PathBuf> {
+    let itself = vec![folder.to_owned()];
+    let Ok(inside) = inside(folder) else {
+        return itself;
+    };
+    if is_finished(folder) || inside.iter().any(|run| is_finished(run)) {
+        return itself;
     }
+    let cells = inside.into_iter().filter(|cell| {
+        let runs = self::inside(cell).unwrap_or_default();
+        runs.iter().any(|run| is_finished(run))
+    });
+    let cells: Vec<PathBuf> = cells.collect();
+    if cells.is_empty() { itself } else { cells }
+}
+
+/// What a folder holds, in order.
+fn inside(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
     let entries = folder
         .read_dir()
         .map_err(|error| Failure::Work(format!("cannot read {}: {error}", folder.display())))?;
-    let mut seeds: Vec<PathBuf> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(finished)
-        .collect();
-    seeds.sort();
+    let mut inside: Vec<PathBuf> = entries.flatten().map(|entry| entry.path()).collect();
+    inside.sort();
+    Ok(inside)
+}
+
+fn is_finished(run: &Path) -> bool {
+    run.join(SUMMARY).is_file()
+}
+
+/// The finished runs in a folder, at least one: the folder itself, or those of its seeds in order.
+fn runs_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    if is_finished(folder) {
+        return Ok(vec![folder.to_owned()]);
+    }
+    let mut seeds = inside(folder)?;
+    seeds.retain(|run| is_finished(run));
     if seeds.is_empty() {
         return Err(no_run(folder));
     }

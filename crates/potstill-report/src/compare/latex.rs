@@ -65,7 +65,7 @@ fn escape_latex(text: &str) -> String {
             '+' => escaped.push_str("$+$"),
             '–' => escaped.push_str("--"),
             // Two of them are a ligature.
-            '-' => escaped.push_str("-{}"),
+            '-' if escaped.ends_with('-') => escaped.push_str("{}-"),
             '"' => escaped.push_str("\\textquotedbl{}"),
             _ if letter.is_control() => escaped.push(' '),
             _ => escaped.push(letter),
@@ -85,6 +85,6 @@ mod tests {
             "a\\_b \\& 5 \\% of \\{x\\}\\textbackslash{}n \\$1 \\#2 \\textasciitilde{}\\textasciicircum{}$<$$>$ "
         );
         assert_eq!(escape_latex("91.00 ± 1.00"), "91.00 $\\pm$ 1.00");
-        assert_eq!(escape_latex("−0.50 – a--b"), "$-$0.50 -- a-{}-{}b");
+        assert_eq!(escape_latex("−0.50 – a--b top-1"), "$-$0.50 -- a-{}-b top-1");
     }
 }

@@ -136,7 +136,14 @@ pub fn run(arguments: &SweepArguments, quiet: bool) -> Result<(), Failure> {
     } else {
         arguments.grid.cells(&sweep)?
     };
-    let table = results::write(&all, &folder)?;
+    let table = match results::write(&all, &folder) {
+        // What stopped the runs is the news.
+        Err(failure) if !end.is_clean() => {
+            tell!("{failure}");
+            None
+        }
+        table => table?,
+    };
     if arguments.json {
         results::print_json(&sweep, &folder, &all, &end, table.as_ref())?;
     } else if let Some(table) = table.filter(|_| arguments.cells.is_empty()) {

@@ -22,6 +22,9 @@ pub fn plan_all(cells: &mut [Cell], stop: &Arc<AtomicBool>, quiet: bool) -> Resu
     }
     let mut firsts: Vec<usize> = firsts.into_values().collect();
     firsts.sort_unstable();
+    if !quiet && firsts.len() > 1 {
+        tell!("planning {} cells before the first step", firsts.len());
+    }
     let mut refused = Vec::new();
     for first in firsts {
         if stop.load(Ordering::Relaxed) {

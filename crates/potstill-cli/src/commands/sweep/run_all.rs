@@ -26,6 +26,11 @@ pub struct End {
 }
 
 impl End {
+    /// Whether every run came to its end here or elsewhere.
+    pub fn is_clean(&self) -> bool {
+        !self.interrupted && self.failed.is_empty()
+    }
+
     /// What the command answers.
     pub fn into_result(self, cells: &[Cell]) -> Result<(), Failure> {
         if self.interrupted {
