@@ -1,8 +1,8 @@
 //! **AT**: attention transfer.
 //!
-//! Zagoruyko and Komodakis, "Paying More Attention to Attention: Improving the Performance of Convolutional Neural Networks via Attention Transfer", ICLR 2017, equation 2. Where a
-//! map has its energy, the mean of its channels' powers, is brought to length 1, and the student's follows the teacher's. The authors' program compares the mean squared error
-//! (weight 1000), the paper the distance.
+//! Zagoruyko and Komodakis, "Paying More Attention to Attention: Improving the Performance of Convolutional Neural Networks via Attention
+//! Transfer", ICLR 2017, equation 2. Where a map has its energy, the mean of its channels' powers, is brought to length 1, and the
+//! student's follows the teacher's. The authors' program compares the mean squared error (weight 1000), the paper the distance.
 
 use burn::tensor::Tensor;
 use potstill_ops::Pass;
@@ -84,7 +84,8 @@ impl MapLoss for At {
 /// Up to this power the squares of energies stay within single precision, for values up to 10000.
 const SAFE: usize = 4;
 
-/// Maps `[N, H, W, C]` in units of the largest amount of each image, a constant. Their lengths do not count in the end; of high powers they would overflow.
+/// Maps `[N, H, W, C]` in units of the largest amount of each image, a constant. Their lengths do not count in the end; of high powers they
+/// would overflow.
 fn in_units(map: Tensor<4>) -> Tensor<4> {
     let [n, h, w, c] = map.dims();
     let largest = map.clone().inner().abs().reshape([n, h * w * c]).max_dim(1);

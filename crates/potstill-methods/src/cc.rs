@@ -1,8 +1,9 @@
 //! **CC**: correlation congruence.
 //!
-//! Peng, Jin, Liu, Zhou, Wu, Liu, Zhang and Zhou, "Correlation Congruence for Knowledge Distillation", ICCV 2019. The authors' program, as the published comparisons run it, brings both
-//! embeddings to one width by a linear layer each, both trained, and multiplies their distances of neighbours in the batch. The paper compares how images correlate, by a Gaussian kernel
-//! in its Taylor series (equation 6): `variant = "gaussian"`.
+//! Peng, Jin, Liu, Zhou, Wu, Liu, Zhang and Zhou, "Correlation Congruence for Knowledge Distillation", ICCV 2019. The authors' program, as
+//! the published comparisons run it, brings both embeddings to one width by a linear layer each, both trained, and multiplies their
+//! distances of neighbours in the batch. The paper compares how images correlate, by a Gaussian kernel in its Taylor series (equation 6):
+//! `variant = "gaussian"`.
 
 use burn::{module::Module, tensor::Tensor};
 use potstill_ops::{Linear, Parameters, Pass, Scope};

@@ -1,7 +1,8 @@
 //! **CTKD**: curriculum temperature.
 //!
-//! Li, Li, Yang, Zhao, Song, Luo, Li and Yang, "Curriculum Temperature for Knowledge Distillation", AAAI 2023, equations 4 and 7: KD or DKD at a temperature that is learned, one number for
-//! all images. Its gradient is reversed, so that it makes the lesson harder, and grows from nothing over the first epochs: from easy to hard.
+//! Li, Li, Yang, Zhao, Song, Luo, Li and Yang, "Curriculum Temperature for Knowledge Distillation", AAAI 2023, equations 4 and 7: KD or DKD
+//! at a temperature that is learned, one number for all images. Its gradient is reversed, so that it makes the lesson harder, and grows
+//! from nothing over the first epochs: from easy to hard.
 
 use std::f64::consts::PI;
 
@@ -20,7 +21,6 @@ use crate::{
     dkd::usual_beta,
     entry::BUT_MULTI_LABEL,
     idle::refuse_idle,
-    levels::summed,
     logits::{
         check_exclusive, check_rows, check_standardised, divergences, log_softened, short_ramp,
         standard_rows, true_classes,
@@ -127,7 +127,8 @@ impl Ctkd {
 
     fn loss(
         &self,
-        (rows, teacher): (Rows, Tensor<2>),
+        rows: Rows,
+        teacher: Tensor<2>,
         temperature: &Tensor<1>,
     ) -> Result<Tensor<1>, MethodError> {
         check_exclusive(&rows, NAME)?;
@@ -171,9 +172,7 @@ impl Method for Ctkd {
 
     fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
         let temperature = self.temperature(self.reversal(step.at.epoch));
-        let sets = step.rows(1.0)?.into_iter();
-        let losses = sets.map(|set| self.loss(set, &temperature));
-        let value = summed(losses.collect::<Result<Vec<_>, _>>()?.into_iter())?;
+        let value = step.summed_rows(1.0, |rows, teacher| self.loss(rows, teacher, &temperature))?;
         Ok(vec![
             LossTerm::loss(step.id, value),
             LossTerm::metric(format!("{}.temperature", step.id), temperature.detach()),

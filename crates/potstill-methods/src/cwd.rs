@@ -118,7 +118,7 @@ impl Cwd {
 impl Cwd {
     /// The divergence of the class scores, place by place.
     fn of_logits(&self, step: &StepContext<'_>) -> Result<Tensor<1>, MethodError> {
-        let sets = step.rows(1.0)?.into_iter().map(|(ours, theirs)| {
+        step.summed_rows(1.0, |ours, theirs| {
             let [n, h, w] = ours.map.ok_or(MethodError::NoLogitMap(NAME))?;
             let map = |rows: Tensor<2>| {
                 let classes = rows.dims()[1];
@@ -129,8 +129,7 @@ impl Cwd {
                 map(theirs),
                 self.temperature,
             ))
-        });
-        summed(sets.collect::<Result<Vec<_>, MethodError>>()?.into_iter())
+        })
     }
 }
 

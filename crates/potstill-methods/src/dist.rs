@@ -1,7 +1,8 @@
 //! **DIST**: distillation from a stronger teacher.
 //!
-//! Huang, You, Wang, Qian and Xu, "Knowledge Distillation from A Stronger Teacher", NeurIPS 2022, equations 8 to 10. Not the probabilities themselves are to be
-//! equal but their correlation is to be 1: of each row over the classes (`inter`), and of each class over the rows of the batch (`intra`).
+//! Huang, You, Wang, Qian and Xu, "Knowledge Distillation from A Stronger Teacher", NeurIPS 2022, equations 8 to 10. Not the probabilities
+//! themselves are to be equal but their correlation is to be 1: of each row over the classes (`inter`), and of each class over the rows of
+//! the batch (`intra`).
 
 use burn::tensor::Tensor;
 use potstill_recipe::MethodSpec;
@@ -94,7 +95,8 @@ const EPSILON: f64 = 1e-8;
 /// How small the squares of what varies must be beside all squares for a row to count as constant: the digits of single precision.
 const CONSTANT: f64 = 1e-13;
 
-/// Pearson's correlation of both over this dimension, with weights of the rows `[R, 1]`; what does not vary in the student has correlation 0, a constant.
+/// Pearson's correlation of both over this dimension, with weights of the rows `[R, 1]`; what does not vary in the student has correlation
+/// 0, a constant.
 fn correlations(both: [Tensor<2>; 2], over: usize, weights: Option<&Tensor<2>>) -> Tensor<2> {
     let weighted = |values: Tensor<2>| match weights {
         Some(weights) => values.clone() * weights.clone().cast(values.dtype()),

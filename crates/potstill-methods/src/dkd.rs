@@ -1,8 +1,8 @@
 //! **DKD**: decoupled knowledge distillation.
 //!
-//! Zhao, Cui, Song, Qiu and Liang, "Decoupled Knowledge Distillation", CVPR 2022. The divergence of KD falls apart into that of the true class against all
-//! others (target), and that among the others (non-target), which KD weighs by how unsure the teacher is. Here each has a weight of its own
-//! ([`decoupled_divergences`]).
+//! Zhao, Cui, Song, Qiu and Liang, "Decoupled Knowledge Distillation", CVPR 2022. The divergence of KD falls apart into that of the true
+//! class against all others (target), and that among the others (non-target), which KD weighs by how unsure the teacher is. Here each has a
+//! weight of its own ([`decoupled_divergences`]).
 
 use burn::tensor::{Int, Tensor, activation::log_softmax};
 use potstill_recipe::MethodSpec;

@@ -1,8 +1,8 @@
 //! **ICKD**: inter-channel correlation.
 //!
-//! Liu, Huang, Lin, Xie, Wang, Chang and Liang, "Exploring Inter-Channel Correlation for Diversity-preserved Knowledge Distillation", ICCV 2021, equations 4 and 5 (ICKD-C). Which channels
-//! go together in an image, by the products of their maps, is a row for each channel, brought to length 1; the student's, behind a 1x1 convolution with batch norm, follow the teacher's. Maps need not
-//! have the same size.
+//! Liu, Huang, Lin, Xie, Wang, Chang and Liang, "Exploring Inter-Channel Correlation for Diversity-preserved Knowledge Distillation", ICCV
+//! 2021, equations 4 and 5 (ICKD-C). Which channels go together in an image, by the products of their maps, is a row for each channel,
+//! brought to length 1; the student's, behind a 1x1 convolution with batch norm, follow the teacher's. Maps need not have the same size.
 
 use burn::tensor::Tensor;
 use potstill_ops::{Conv2d, Conv2dConfig, Parameters, Pass};

@@ -7,8 +7,8 @@
 //! Where classes do not exclude each other every class has a divergence of its own, and they are added up: the multi-label logits
 //! distillation of Yang et al., "Multi-Label Knowledge Distillation", ICCV 2023. See [`Probabilities`](crate::Probabilities).
 //!
-//! A one-stage detector tells of hundreds of thousands of anchors, nearly all of them background. `focal` lets those count little on which both networks
-//! agree, in the manner of the focal loss (our design).
+//! A one-stage detector tells of hundreds of thousands of anchors, nearly all of them background. `focal` lets those count little on which
+//! both networks agree, in the manner of the focal loss (our design).
 
 use burn::tensor::Tensor;
 use potstill_models::DetectorKind;
@@ -21,7 +21,7 @@ use crate::{
     TeacherUse,
     entry::ALL,
     idle::refuse_idle,
-    levels::{is_pyramid, summed},
+    levels::is_pyramid,
     logits::{check_classes, check_standardised, divergences, log_softened, standard_rows},
 };
 
@@ -118,12 +118,11 @@ impl Kd {
     /// The divergence of standardised logits.
     fn of_standardised(&self, step: &StepContext<'_>) -> Result<Tensor<1>, MethodError> {
         let t = self.temperature;
-        let sets = step.rows(t)?.into_iter().map(|(rows, teacher)| {
+        step.summed_rows(t, |rows, teacher| {
             let (rows, teacher) = standard_rows(rows, teacher);
             let student = log_softened(rows.logits.clone(), t);
-            rows.mean(divergences(student, log_softened(teacher, t))) * (t * t)
-        });
-        summed(sets)
+            Ok(rows.mean(divergences(student, log_softened(teacher, t))) * (t * t))
+        })
     }
 }
 

@@ -1,8 +1,8 @@
 //! **Label smoothing**: the label takes something of its certainty to the other classes.
 //!
-//! Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7: the cross-entropy with
-//! `(1 - epsilon)` of the label and `epsilon / K` for every class. It stands for the task's own loss (`train.task_weight = 0`): a distillation without a teacher,
-//! by a teacher that knows nothing but the label.
+//! Szegedy, Vanhoucke, Ioffe, Shlens and Wojna, "Rethinking the Inception Architecture for Computer Vision", CVPR 2016, section 7: the
+//! cross-entropy with `(1 - epsilon)` of the label and `epsilon / K` for every class. It stands for the task's own loss (`train.task_weight
+//! = 0`): a distillation without a teacher, by a teacher that knows nothing but the label.
 
 use burn::tensor::{Int, Tensor};
 use potstill_ops::Pass;
@@ -13,7 +13,6 @@ use crate::{
     Group, LossTerm, Method, MethodEntry, MethodError, MethodInfo, PlanContext, StudentStep, TargetNeed,
     TeacherUse,
     entry::CROSS_ENTROPIES,
-    levels::summed,
     logits::{check_stands_for_task, cross_entropies, log_softened, true_classes},
 };
 
@@ -87,11 +86,10 @@ impl Method for LabelSmoothing {
     }
 
     fn student_terms(&self, step: &StudentStep<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let losses = step.own_rows()?.into_iter().map(|rows| {
+        let value = step.summed_own_rows(|rows| {
             let classes = true_classes(&rows, NAME)?;
             Ok(rows.mean(self.losses(rows.logits.clone(), classes)))
-        });
-        let value = summed(losses.collect::<Result<Vec<_>, MethodError>>()?.into_iter())?;
+        })?;
         Ok(vec![LossTerm::loss(step.id, value)])
     }
 }

@@ -1,8 +1,9 @@
 //! **MGD**: masked generative distillation.
 //!
-//! Yang, Li, Shao, Shi, Yuan and Yuan, "Masked Generative Distillation", ECCV 2022. Places of the student's map are erased, the same in every
-//! channel, or for images whole channels, and two 3x3 convolutions make the teacher's whole map of the rest ([`Generator`]): what the student keeps must tell what is
-//! missing. The loss is the sum of the squared errors, divided by the number of images ([`summed_squares`]).
+//! Yang, Li, Shao, Shi, Yuan and Yuan, "Masked Generative Distillation", ECCV 2022. Places of the student's map are erased, the same in
+//! every channel, or for images whole channels, and two 3x3 convolutions make the teacher's whole map of the rest ([`Generator`]): what the
+//! student keeps must tell what is missing. The loss is the sum of the squared errors, divided by the number of images
+//! ([`summed_squares`]).
 
 use burn::{
     module::Module,
@@ -117,7 +118,8 @@ fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, Met
 }
 
 impl Mask {
-    /// 1 for what is kept and 0 for what is erased of a map of this shape `[N, H, W, C]`: `[N, 1, 1, C]` or `[N, H, W, 1]`, as `keep` says one by one.
+    /// 1 for what is kept and 0 for what is erased of a map of this shape `[N, H, W, C]`: `[N, 1, 1, C]` or `[N, H, W, 1]`, as `keep` says
+    /// one by one.
     pub fn kept(self, map: &Tensor<4>, mut keep: impl FnMut() -> bool) -> Tensor<4> {
         let [n, h, w, c] = map.dims();
         let shape = match self {

@@ -1,8 +1,9 @@
 //! **NKD**: normalised knowledge distillation.
 //!
-//! Yang, Zeng, Li, Zhang, Yuan and Li, "From Knowledge Distillation to Self-Knowledge Distillation: A Unified Approach with Normalized Loss and Customized Soft Labels", ICCV
-//! 2023, equation 6. The cross-entropy with the teacher falls apart into the true class, weighted by the teacher's confidence in it, and the others among
-//! themselves, brought to a sum of 1 in both networks and softened: `-p_t,y ln p_s,y - gamma T^2 sum_k q_t,k ln q_s,k`.
+//! Yang, Zeng, Li, Zhang, Yuan and Li, "From Knowledge Distillation to Self-Knowledge Distillation: A Unified Approach with Normalized Loss
+//! and Customized Soft Labels", ICCV 2023, equation 6. The cross-entropy with the teacher falls apart into the true class, weighted by the
+//! teacher's confidence in it, and the others among themselves, brought to a sum of 1 in both networks and softened: `-p_t,y ln p_s,y -
+//! gamma T^2 sum_k q_t,k ln q_s,k`.
 
 use burn::tensor::{Int, Tensor};
 use potstill_settings::settings;

@@ -1,8 +1,8 @@
 //! **NST**: neuron selectivity transfer.
 //!
-//! Huang and Wang, "Like What You Like: Knowledge Distill via Neuron Selectivity Transfer", 2017, equation 6 with the polynomial kernel. What a channel is selective of is its
-//! map, brought to length 1; the distributions of both networks' channels are compared by their squared maximum mean discrepancy with the kernel `(a b)^2`,
-//! so that channels need not be as many.
+//! Huang and Wang, "Like What You Like: Knowledge Distill via Neuron Selectivity Transfer", 2017, equation 6 with the polynomial kernel.
+//! What a channel is selective of is its map, brought to length 1; the distributions of both networks' channels are compared by their
+//! squared maximum mean discrepancy with the kernel `(a b)^2`, so that channels need not be as many.
 
 use burn::tensor::Tensor;
 use potstill_ops::Pass;

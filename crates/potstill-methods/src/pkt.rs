@@ -1,7 +1,8 @@
 //! **PKT**: probabilistic knowledge transfer.
 //!
-//! Passalis and Tefas, "Learning Deep Representations with Probabilistic Knowledge Transfer", ECCV 2018, equations 4 to 8. How like each image is to every other of the batch, by the cosine of
-//! their embeddings, is made a distribution over the batch, and the student's follows the teacher's. Embeddings need not be as wide.
+//! Passalis and Tefas, "Learning Deep Representations with Probabilistic Knowledge Transfer", ECCV 2018, equations 4 to 8. How like each
+//! image is to every other of the batch, by the cosine of their embeddings, is made a distribution over the batch, and the student's
+//! follows the teacher's. Embeddings need not be as wide.
 
 use burn::tensor::Tensor;
 use potstill_ops::Pass;

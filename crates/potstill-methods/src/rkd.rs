@@ -1,7 +1,7 @@
 //! **RKD**: relational knowledge distillation.
 //!
-//! Park, Kim, Lu and Cho, "Relational Knowledge Distillation", CVPR 2019, equations 5 to 8. Images are as far from each other as in the teacher's embeddings, in units of the mean distance, and
-//! three of them span the same angles. Embeddings need not be as wide.
+//! Park, Kim, Lu and Cho, "Relational Knowledge Distillation", CVPR 2019, equations 5 to 8. Images are as far from each other as in the
+//! teacher's embeddings, in units of the mean distance, and three of them span the same angles. Embeddings need not be as wide.
 
 use burn::tensor::{Int, Tensor};
 use potstill_ops::Pass;

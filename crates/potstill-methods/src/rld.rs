@@ -1,8 +1,8 @@
 //! **RLD**: knowledge distillation with refined logits.
 //!
-//! Sun, Chen, Zhang, Wang, Deng, Ning and Wang, "Knowledge Distillation with Refined Logits", 2024. A teacher that errs is not imitated where it does: its confidence in
-//! whatever it names is that which the student is to have in the true class (sample confidence), and of the other classes only those are compared that the
-//! teacher puts below the true one (masked correlation).
+//! Sun, Chen, Zhang, Wang, Deng, Ning and Wang, "Knowledge Distillation with Refined Logits", 2024. A teacher that errs is not imitated
+//! where it does: its confidence in whatever it names is that which the student is to have in the true class (sample confidence), and of
+//! the other classes only those are compared that the teacher puts below the true one (masked correlation).
 
 use burn::tensor::{Int, Tensor};
 use potstill_recipe::MethodSpec;

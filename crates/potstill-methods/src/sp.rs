@@ -1,7 +1,8 @@
 //! **SP**: similarity-preserving distillation.
 //!
-//! Tung and Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019, equations 1 to 4. How like each other the images of the batch are, by the products of their last maps,
-//! is a row for each image, brought to length 1; the student's rows follow the teacher's. Widths and sizes need not be the same.
+//! Tung and Mori, "Similarity-Preserving Knowledge Distillation", ICCV 2019, equations 1 to 4. How like each other the images of the batch
+//! are, by the products of their last maps, is a row for each image, brought to length 1; the student's rows follow the teacher's. Widths
+//! and sizes need not be the same.
 
 use burn::tensor::Tensor;
 use potstill_ops::Pass;

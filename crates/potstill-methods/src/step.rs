@@ -55,6 +55,18 @@ impl StudentStep<'_> {
             .rows(&self.student.outputs, &[], self.targets, &self.context)?;
         Ok(sets.into_iter().map(|set| set.student).collect())
     }
+
+    /// The sum over the sets of rows of a loss of each. A tensor with one element.
+    ///
+    /// # Errors
+    /// As [`own_rows`](Self::own_rows) and `loss`.
+    pub(crate) fn summed_own_rows(
+        &self,
+        loss: impl FnMut(Rows) -> Result<Tensor<1>, MethodError>,
+    ) -> Result<Tensor<1>, MethodError> {
+        let losses = self.own_rows()?.into_iter().map(loss);
+        summed(losses.collect::<Result<Vec<_>, _>>()?.into_iter())
+    }
 }
 
 impl<'a> Deref for StepContext<'a> {
@@ -90,6 +102,20 @@ impl<'a> StepContext<'a> {
             teacher.map(|teacher| (student, teacher))
         };
         Ok(sets.into_iter().filter_map(one).collect())
+    }
+
+    /// The sum over the sets of rows of a loss of each and of the teacher's beside it, as [`rows`](Self::rows) has them. A tensor with one element.
+    ///
+    /// # Errors
+    /// As [`rows`](Self::rows) and `loss`.
+    pub(crate) fn summed_rows(
+        &self,
+        temperature: f64,
+        mut loss: impl FnMut(Rows, Tensor<2>) -> Result<Tensor<1>, MethodError>,
+    ) -> Result<Tensor<1>, MethodError> {
+        let sets = self.rows(temperature)?.into_iter();
+        let losses = sets.map(|(rows, teacher)| loss(rows, teacher));
+        summed(losses.collect::<Result<Vec<_>, _>>()?.into_iter())
     }
 
     /// How far the student's probabilities, softened by the temperature, are from the teacher's, or from the mean of several teachers':

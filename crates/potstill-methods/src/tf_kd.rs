@@ -1,11 +1,12 @@
 //! **Tf-KD**: knowledge distillation without a teacher.
 //!
-//! Yuan, Tay, Li, Wang and Feng, "Revisiting Knowledge Distillation via Label Smoothing Regularization", CVPR 2020, equations 7 and 9. Either the student learns from an earlier
-//! copy of itself (`self`: a finished run of the same network as its teacher), or from a virtual teacher that is right with a probability of 0.99 and knows
-//! nothing else (`virtual`). The cross-entropy is part of the loss, `(1 - alpha) CE + alpha ...`: set `train.task_weight = 0`.
+//! Yuan, Tay, Li, Wang and Feng, "Revisiting Knowledge Distillation via Label Smoothing Regularization", CVPR 2020, equations 7 and 9.
+//! Either the student learns from an earlier copy of itself (`self`: a finished run of the same network as its teacher), or from a virtual
+//! teacher that is right with a probability of 0.99 and knows nothing else (`virtual`). The cross-entropy is part of the loss, `(1 - alpha)
+//! CE + alpha ...`: set `train.task_weight = 0`.
 //!
-//! The published numbers come from the authors' program, whose divergence is a mean over all scores and not over the rows (hence the `multiplier`), and
-//! whose virtual teacher is a softmax of probabilities. `formula = "paper"` is what the paper writes.
+//! The published numbers come from the authors' program, whose divergence is a mean over all scores and not over the rows (hence the
+//! `multiplier`), and whose virtual teacher is a softmax of probabilities. `formula = "paper"` is what the paper writes.
 
 use burn::tensor::{Int, Tensor};
 use potstill_ops::Pass;
@@ -18,7 +19,6 @@ use crate::{
     StudentStep, TargetNeed, TeacherUse,
     entry::CROSS_ENTROPIES,
     idle::refuse_idle,
-    levels::summed,
     logits::{check_stands_for_task, cross_entropies, divergences, log_softened, true_classes},
 };
 
@@ -200,15 +200,12 @@ impl Method for TfKd {
     }
 
     fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let sets = step.rows(self.temperature)?.into_iter();
-        let losses = sets.map(|(rows, teacher)| self.of_copy(&rows, teacher));
-        let value = summed(losses.collect::<Result<Vec<_>, _>>()?.into_iter())?;
+        let value = step.summed_rows(self.temperature, |rows, teacher| self.of_copy(&rows, teacher))?;
         Ok(vec![LossTerm::loss(step.id, value)])
     }
 
     fn student_terms(&self, step: &StudentStep<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
-        let losses = step.own_rows()?.into_iter().map(|rows| self.of_virtual(&rows));
-        let value = summed(losses.collect::<Result<Vec<_>, _>>()?.into_iter())?;
+        let value = step.summed_own_rows(|rows| self.of_virtual(&rows))?;
         Ok(vec![LossTerm::loss(step.id, value)])
     }
 }

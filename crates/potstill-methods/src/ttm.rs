@@ -1,8 +1,8 @@
 //! **TTM** and **WTTM**: transformed teacher matching.
 //!
-//! Zheng and Yang, "Knowledge Distillation Based on Transformed Teacher Matching", ICLR 2024, equations 12 and 16. Only the teacher is softened, by a power of its
-//! probabilities: `KL(q || softmax(student))` with `q` proportional to `p_t^gamma`. Weighted, each row counts by `sum_k p_t,k^gamma`: the smoother the
-//! teacher's answer, the more.
+//! Zheng and Yang, "Knowledge Distillation Based on Transformed Teacher Matching", ICLR 2024, equations 12 and 16. Only the teacher is
+//! softened, by a power of its probabilities: `KL(q || softmax(student))` with `q` proportional to `p_t^gamma`. Weighted, each row counts
+//! by `sum_k p_t,k^gamma`: the smoother the teacher's answer, the more.
 
 use burn::tensor::{Tensor, activation::log_softmax};
 use potstill_settings::settings;

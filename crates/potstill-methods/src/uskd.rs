@@ -1,9 +1,10 @@
 //! **USKD**: universal self-knowledge distillation.
 //!
-//! Yang, Zeng, Li, Zhang, Yuan and Li, "From Knowledge Distillation to Self-Knowledge Distillation: A Unified Approach with Normalized Loss and Customized Soft Labels", ICCV 2023,
-//! equations 7 to 12: NKD without a teacher. Soft labels are made of the student itself: of the true class by the square of its probability, about 1 in the mean of the batch; of the others by
-//! their rank, 1, 1/2, 1/3 and so on (Zipf's law), which a weak classifier on the pooled end of the last stage but one helps to find. As in the authors' program the rank is that of the sum
-//! of the weak classifier's probabilities and the student's logarithms of them.
+//! Yang, Zeng, Li, Zhang, Yuan and Li, "From Knowledge Distillation to Self-Knowledge Distillation: A Unified Approach with Normalized Loss
+//! and Customized Soft Labels", ICCV 2023, equations 7 to 12: NKD without a teacher. Soft labels are made of the student itself: of the
+//! true class by the square of its probability, about 1 in the mean of the batch; of the others by their rank, 1, 1/2, 1/3 and so on
+//! (Zipf's law), which a weak classifier on the pooled end of the last stage but one helps to find. As in the authors' program the rank is
+//! that of the sum of the weak classifier's probabilities and the student's logarithms of them.
 
 use burn::{
     module::Module,

@@ -1,8 +1,8 @@
 //! **VID**: variational information distillation.
 //!
-//! Ahn, Hu, Damianou, Lawrence and Dai, "Variational Information Distillation for Knowledge Transfer", CVPR 2019, equations 5 and 6. Three 1x1 convolutions guess the teacher's map from the student's, and the
-//! loss is how unlikely the map is under a normal distribution about the guess, whose variance is learned channel by channel: channels that cannot be
-//! guessed count less.
+//! Ahn, Hu, Damianou, Lawrence and Dai, "Variational Information Distillation for Knowledge Transfer", CVPR 2019, equations 5 and 6. Three
+//! 1x1 convolutions guess the teacher's map from the student's, and the loss is how unlikely the map is under a normal distribution about
+//! the guess, whose variance is learned channel by channel: channels that cannot be guessed count less.
 
 use burn::{
     module::{Module, Param},

@@ -1,8 +1,8 @@
 //! **VkD**: knowledge distillation by orthogonal projections.
 //!
-//! Miles, Elezi and Deng, "VkD: Improving Knowledge Distillation using Orthogonal Projections", CVPR 2024, section 3. A linear map with orthonormal columns (or rows, where the teacher is
-//! narrower) takes the student's embedding to the teacher's width, which is normalised: all of the student's width has to serve, none of the work is the projection's. Here the map is made orthogonal
-//! again after every update.
+//! Miles, Elezi and Deng, "VkD: Improving Knowledge Distillation using Orthogonal Projections", CVPR 2024, section 3. A linear map with
+//! orthonormal columns (or rows, where the teacher is narrower) takes the student's embedding to the teacher's width, which is normalised:
+//! all of the student's width has to serve, none of the work is the projection's. Here the map is made orthogonal again after every update.
 
 use burn::tensor::{DType, Tensor, TensorData};
 use nalgebra::DMatrix;
@@ -132,8 +132,8 @@ fn orthogonal([inputs, outputs]: [usize; 2], scope: &Scope) -> Linear {
 /// How many times a projection is drawn nearer to the orthogonal ones after an update, which leaves it near.
 const ROUNDS: usize = 6;
 
-/// The orthogonal projection nearest to `[O, I]`, by the iteration of Newton and Schulz, `W <- W (3 - W^T W) / 2`. It needs singular values below the square root
-/// of 3: larger ones are brought to at most 1 first.
+/// The orthogonal projection nearest to `[O, I]`, by the iteration of Newton and Schulz, `W <- W (3 - W^T W) / 2`. It needs singular values
+/// below the square root of 3: larger ones are brought to at most 1 first.
 fn nearest_orthogonal(weight: Tensor<2>) -> Tensor<2> {
     let [outputs, inputs] = weight.dims();
     let is_narrow = outputs < inputs;

@@ -1,8 +1,8 @@
 //! **WSLD**: weighted soft labels.
 //!
-//! Zhou, Song, Chen, Zhou, Wang, Yuan and Zhang, "Rethinking Soft Labels for Knowledge Distillation: A Bias-Variance Tradeoff Perspective", ICLR 2021, equation 9. The
-//! cross-entropy with the teacher's softened probabilities, weighted row by row: what the student already knows better than the teacher counts little,
-//! `w = 1 - exp(-CE_s / CE_t)` of both cross-entropies with the label. The weight is a constant.
+//! Zhou, Song, Chen, Zhou, Wang, Yuan and Zhang, "Rethinking Soft Labels for Knowledge Distillation: A Bias-Variance Tradeoff Perspective",
+//! ICLR 2021, equation 9. The cross-entropy with the teacher's softened probabilities, weighted row by row: what the student already knows
+//! better than the teacher counts little, `w = 1 - exp(-CE_s / CE_t)` of both cross-entropies with the label. The weight is a constant.
 
 use burn::tensor::Tensor;
 use potstill_settings::settings;

@@ -2,14 +2,16 @@
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a test reports")]
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
 use potstill_methods::{Method, PlanContext, TeacherOutput, TeacherUse};
 use potstill_tasks::TaskKind;
-use potstill_testing::classics::{Case, EXACT, cases, drawn, loss_of_logits, of_logits};
+use potstill_testing::classics::{Case, EXACT, cases, loss_of_logits, of_logits};
 use potstill_testing::networks::{context, network, plan, terms};
-use potstill_testing::numbers::{number, tensor, values};
+use potstill_testing::numbers::{number, values};
 
-use crate::logits::{LATE, planned};
+use crate::{
+    logits::{LATE, planned},
+    logits_invariants::{labels, rows},
+};
 
 /// Checks the number that is recorded under `part` in the cases of a method against its loss with other options, beside these of the case. In how many it
 /// is recorded.
@@ -88,15 +90,6 @@ fn standardised_rows_that_are_constant_have_no_gradient() {
             assert_eq!(row.iter().all(|value| *value == 0.0), is_constant, "{row:?}");
         }
     }
-}
-
-fn labels(labels: &[i32]) -> Tensor<1, Int> {
-    Tensor::from_data(TensorData::new(labels.to_vec(), [labels.len()]), &Device::flex())
-}
-
-fn rows(count: [usize; 2], seed: usize) -> Tensor<2> {
-    let numbers = drawn(count[0] * count[1], seed, -2.5..=2.5);
-    tensor(count, |i| numbers[i])
 }
 
 /// Logarithms of probabilities of each row of so many numbers, softened.
@@ -199,4 +192,48 @@ fn rows_of_dense_tasks_have_a_weight_of_their_own() {
         ))
     };
     assert_eq!(loss(entry("")), loss(entry("beta = 0.25")));
+}
+
+#[test]
+fn weights_of_soft_labels_are_those_of_logits_as_they_are() {
+    let (student, teacher, classes) = (rows([4, 6], 1), rows([4, 6], 2), labels(&[0, 3, 5, 2]));
+    let loss = |lines: &str, scale: f64| {
+        let found = loss_of_logits(
+            planned("wsld", lines).as_ref(),
+            student.clone() * scale,
+            Some(teacher.clone()),
+            &classes,
+            LATE,
+        );
+        number(&found)
+    };
+    // By hand, row by row.
+    let [ours, theirs] = [&student, &teacher].map(values);
+    let cross_entropy =
+        |row: &[f64], class: usize| row.iter().map(|value| value.exp()).sum::<f64>().ln() - row[class];
+    let standard = |row: &[f64]| -> Vec<f64> {
+        let mean = row.iter().sum::<f64>() / 6.0;
+        let variance = row.iter().map(|value| (value - mean).powi(2)).sum::<f64>() / 5.0;
+        row.iter()
+            .map(|value| (value - mean) / (variance.sqrt() + 1e-7))
+            .collect()
+    };
+    let soft = |row: &[f64]| -> Vec<f64> {
+        let sum: f64 = row.iter().map(|value| (value / 4.0).exp()).sum();
+        row.iter().map(|value| value / 4.0 - sum.ln()).collect()
+    };
+    let rows = ours.chunks(6).zip(theirs.chunks(6)).zip([0, 3, 5, 2]);
+    let wanted: f64 = rows
+        .map(|((ours, theirs), class)| {
+            let weight = 1.0 - (-cross_entropy(ours, class) / (cross_entropy(theirs, class) + 1e-7)).exp();
+            let [ours, theirs] = [ours, theirs].map(|row| soft(&standard(row)));
+            let pairs = ours.iter().zip(&theirs);
+            -weight * pairs.map(|(ours, theirs)| theirs.exp() * ours).sum::<f64>()
+        })
+        .sum::<f64>()
+        * (16.0 / 4.0);
+    let found = loss("standardise = true", 1.0);
+    assert!((found - wanted).abs() < 1e-9 * wanted, "{found} is not {wanted}");
+    // The scale of the student's logits does not count but in the weights.
+    assert!((loss("standardise = true", 3.0) - found).abs() > 1e-3);
 }

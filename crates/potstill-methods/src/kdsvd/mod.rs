@@ -1,7 +1,8 @@
 //! **KDSVD**: self-supervised distillation by singular value decomposition.
 //!
-//! Lee, Kim and Song, "Self-supervised Knowledge Distillation Using Singular Value Decomposition", ECCV 2018, section 3. Every map is compressed to its first right singular vector, and what is
-//! compared is how the vector of one map stands to that of the next, by a Gaussian kernel of every pair of their numbers. It is slow and its gradient is fragile: a bar to compare with.
+//! Lee, Kim and Song, "Self-supervised Knowledge Distillation Using Singular Value Decomposition", ECCV 2018, section 3. Every map is
+//! compressed to its first right singular vector, and what is compared is how the vector of one map stands to that of the next, by a
+//! Gaussian kernel of every pair of their numbers. It is slow and its gradient is fragile: a bar to compare with.
 
 mod vectors;
 

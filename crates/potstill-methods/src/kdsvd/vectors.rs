@@ -7,7 +7,8 @@ use rayon::prelude::*;
 /// How many vectors of the student are looked at for one of the teacher.
 const LOOKED_AT: usize = 4;
 
-/// How far the squares of two singular values must be apart, beside the largest, for their vectors to be told apart: what the rounding of a map's numbers leaves.
+/// How far the squares of two singular values must be apart, beside the largest, for their vectors to be told apart: what the rounding of a
+/// map's numbers leaves.
 fn apart(dtype: DType) -> f64 {
     match dtype {
         DType::F64 => 1e-12,
@@ -25,7 +26,8 @@ struct Decomposed {
 }
 
 impl Decomposed {
-    /// Of a matrix with numbers by rows: by the products of its columns or of its rows, whichever are fewer. Of the products of rows, `X X^T u = s^2 u`, the vector is `X^T u / s`.
+    /// Of a matrix with numbers by rows: by the products of its columns or of its rows, whichever are fewer. Of the products of rows, `X
+    /// X^T u = s^2 u`, the vector is `X^T u / s`.
     fn of(numbers: &[f64], [rows, columns]: [usize; 2], apart: f64) -> Self {
         let kept = rows.min(columns);
         if numbers.iter().any(|number| !number.is_finite()) {
@@ -135,11 +137,13 @@ impl Leading {
     }
 }
 
-/// Of the first vectors of each of the student's matrices `[N, rows, columns]` that which is most like the teacher's, with its sign, `[N, columns, 1]`; a function of the matrix.
+/// Of the first vectors of each of the student's matrices `[N, rows, columns]` that which is most like the teacher's, with its sign, `[N,
+/// columns, 1]`; a function of the matrix.
 ///
-/// With `A = X^T X` the derivative of its eigenvector `v_i` is the sum over `j != i` of `v_j (v_j^T dA v_i) / (l_i - l_j)`; of vectors whose eigenvalue is 0 only what is left
-/// of `dA v_i` is needed, `(1 - V V^T) dA v_i / l_i`. Here the decomposition is a constant, and to the vector is added this sum with `dA v_i = d(X^T (X v_i))` less itself as a
-/// constant: 0, with that derivative. Vectors that cannot be told apart have none.
+/// With `A = X^T X` the derivative of its eigenvector `v_i` is the sum over `j != i` of `v_j (v_j^T dA v_i) / (l_i - l_j)`; of vectors
+/// whose eigenvalue is 0 only what is left of `dA v_i` is needed, `(1 - V V^T) dA v_i / l_i`. Here the decomposition is a constant, and to
+/// the vector is added this sum with `dA v_i = d(X^T (X v_i))` less itself as a constant: 0, with that derivative. Vectors that cannot be
+/// told apart have none.
 pub(super) fn followed(matrices: Tensor<3>, teacher: &Leading) -> Tensor<3> {
     let found = Vectors::of(&matrices);
     let ([_, columns], kept) = (found.sides, found.kept());

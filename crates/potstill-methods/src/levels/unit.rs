@@ -5,8 +5,8 @@ use burn::tensor::Tensor;
 /// Lengths up to this count as 0.
 const LEAST: f64 = 1e-12;
 
-/// Vectors over this dimension divided by their lengths plus `added`. One without length gives 0, a constant: the gradient would be a million million times
-/// too large.
+/// Vectors over this dimension divided by their lengths plus `added`. One without length gives 0, a constant: the gradient would be a
+/// million million times too large.
 pub(crate) fn unit_plus<const D: usize>(values: Tensor<D>, over: usize, added: f64) -> Tensor<D> {
     let squares = values.clone().powi_scalar(2).sum_dim(over);
     let is_zero = squares.clone().inner().lower_equal_elem(LEAST * LEAST);

@@ -18,7 +18,7 @@ pub(crate) use self::softened::{cross_entropies, divergences, log_softened, summ
 pub(crate) use self::standard::standardised;
 use crate::{
     LossTerm, Method, MethodError, MethodInfo, PlanContext, StepContext, TargetNeed, TeacherUse,
-    levels::{is_pyramid, summed},
+    levels::is_pyramid,
 };
 
 /// A loss of the student's rows and the teacher's beside them. The value is its table of options.
@@ -189,7 +189,7 @@ impl<L: LogitLoss> Method for OfLogits<L> {
 
     fn terms(&self, step: &StepContext<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
         let loss = &self.loss;
-        let sets = step.rows(loss.temperature())?.into_iter().map(|(rows, teacher)| {
+        let value = step.summed_rows(loss.temperature(), |rows, teacher| {
             check_exclusive(&rows, L::NAME)?;
             let (rows, teacher) = if loss.standardises() && !L::READS_BOTH {
                 standard_rows(rows, teacher)
@@ -197,8 +197,7 @@ impl<L: LogitLoss> Method for OfLogits<L> {
                 (rows, teacher)
             };
             loss.loss(&rows, teacher)
-        });
-        let value = summed(sets.collect::<Result<Vec<_>, _>>()?.into_iter())?;
+        })?;
         let term = LossTerm::loss(step.id, value);
         Ok(vec![term.scaled(step.at.epoch.warm_up(loss.ramp()))])
     }

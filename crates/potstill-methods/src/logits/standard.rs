@@ -16,8 +16,8 @@ pub(crate) fn standardised(values: Tensor<2>, over: usize, epsilon: f64) -> Tens
     centred * deviation.recip().mask_fill(is_constant, 0.0)
 }
 
-/// Where values do not vary over this dimension but by `least`, or by the rounding of the largest. It is told by the least and the largest, which are exact:
-/// a variance in single precision is off by that of a mean, which grows with its numbers and with how many there are.
+/// Where values do not vary over this dimension but by `least`, or by the rounding of the largest. It is told by the least and the largest,
+/// which are exact: a variance in single precision is off by that of a mean, which grows with its numbers and with how many there are.
 fn is_constant(values: &Tensor<2>, over: usize, least: f64) -> Tensor<2, Bool> {
     let [low, high] = [values.clone().min_dim(over), values.clone().max_dim(over)];
     let rounding = low.clone().abs().max_pair(high.clone().abs()) * (ROUNDINGS * precision(values.dtype()));

@@ -6,8 +6,8 @@ use std::f64::consts::{PI, SQRT_2};
 const RARE: f64 = 0.001;
 
 /// The mean of what is negative of a normal distribution with this deviation and mean, the scale and shift of a channel's batch norm:
-/// `mean - deviation phi(mean / deviation) / Phi(-mean / deviation)`. Three deviations below 0 where it is hardly ever negative; of a channel without variation its
-/// value, if that is negative.
+/// `mean - deviation phi(mean / deviation) / Phi(-mean / deviation)`. Three deviations below 0 where it is hardly ever negative; of a
+/// channel without variation its value, if that is negative.
 pub(super) fn margin(deviation: f64, mean: f64) -> f64 {
     if deviation <= 0.0 {
         return mean.min(0.0);

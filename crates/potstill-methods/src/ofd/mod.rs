@@ -1,8 +1,9 @@
 //! **OFD**: a comprehensive overhaul of feature distillation.
 //!
-//! Heo, Kim, Yun, Park, Kwak and Choi, "A Comprehensive Overhaul of Feature Distillation", ICCV 2019. Maps are compared before their activation. Of the teacher's, what is below a margin is lifted to
-//! it, channel by channel: how far below 0 is not to be imitated (equation 2); and where the student is below such a value already, nothing is asked of it (equation 5). The margin is
-//! the mean of the negative part of a channel, which its batch norm tells ([`margin`]).
+//! Heo, Kim, Yun, Park, Kwak and Choi, "A Comprehensive Overhaul of Feature Distillation", ICCV 2019. Maps are compared before their
+//! activation. Of the teacher's, what is below a margin is lifted to it, channel by channel: how far below 0 is not to be imitated
+//! (equation 2); and where the student is below such a value already, nothing is asked of it (equation 5). The margin is the mean of the
+//! negative part of a channel, which its batch norm tells ([`margin`]).
 
 mod margin;
 
@@ -129,8 +130,8 @@ impl MapLoss for Ofd {
     }
 }
 
-/// The sum of the squared errors of a map and its target, `[N, H, W, C]` both, lifted to the channels' margins, divided by N; but where the target is not above 0
-/// and the student is below it.
+/// The sum of the squared errors of a map and its target, `[N, H, W, C]` both, lifted to the channels' margins, divided by N; but where the
+/// target is not above 0 and the student is below it.
 fn partial_squares(map: Tensor<4>, target: &Tensor<4>, margins: &[f64]) -> Tensor<1> {
     let images = map.dims()[0].max(1) as f64;
     let margins = TensorData::new(margins.to_vec(), [1, 1, 1, margins.len()]);

@@ -3,33 +3,24 @@
 //! `tests/reference/classics/METHOD.json` of the methods crate is a copy of the shared vectors, whose format is that of their specification: element `i` of a
 //! tensor is `offset + scale fn(freq i + chirp i i + phase)`, and gradients are recorded by their sum, their norm and a few entries.
 
-use std::ops::RangeInclusive;
+mod differences;
+mod losses;
+mod room;
+mod shown;
 
-use burn::{
-    module::Module,
-    tensor::{DType, Device, Gradients, Int, Tensor, TensorData},
-};
-use potstill_methods::{LossTerm, Method, NetworkOutput, TeacherOutput};
-use potstill_models::{Model, Network, NetworkDescription, Outputs, StageEnd};
-use potstill_ops::{BatchNorm, Parameters, Pass, Point, PointSide, Scope, Taps, Visitor};
-use potstill_random::Seed;
+use burn::tensor::{DType, Device, Gradients, Int, Tensor, TensorData};
+use potstill_ops::Parameters;
 use serde_json::Value;
 
-use crate::{
-    networks::{own_terms, terms},
-    numbers::{self, number, recorded, tensor, values},
-};
+pub use self::differences::{assert_differences, drawn};
+pub use self::losses::{loss_of_logits, of_logits, total};
+pub use self::room::assert_gradient;
+use self::room::{Room, assert_gradient_in};
+pub use self::shown::{lines_of_points, loss_of_maps, of_maps, showing, size_of};
+use crate::numbers::{self, number, recorded, tensor, values};
 
 /// Of what is computed in double precision throughout.
 pub const EXACT: f64 = 1e-9;
-/// What counts as 0 in the records.
-const FLOOR: f64 = 1e-12;
-/// Of losses that are computed in single precision, by the specification.
-const SINGLE: f64 = 2e-5;
-/// Of their gradients, beside the gradient's norm.
-const SINGLE_GRADIENT: f64 = 2e-4;
-/// What counts as 0 there, beside a loss of 1 or more.
-const SINGLE_FLOOR: f64 = 1e-6;
 /// How large a gradient may be where the original's is infinite or a million times too large.
 const BOUNDED: f64 = 1e4;
 
@@ -58,17 +49,6 @@ const NO_KEYS: [(&str, &str); 14] = [
     ("sdd", "scales"),
     ("srrl", "weight"),
 ];
-
-/// What a case may differ by from its record.
-#[derive(Debug, Clone, Copy)]
-struct Room {
-    /// Of a loss, beside it.
-    loss: f64,
-    /// Of a gradient, beside its norm.
-    gradient: f64,
-    /// What counts as 0.
-    floor: f64,
-}
 
 /// The recorded cases of a method, in double precision.
 pub fn cases(method: &str) -> Vec<Case> {
@@ -174,18 +154,9 @@ impl Case {
     /// What it may differ by, if `tolerance` is that of double precision.
     fn room(&self, tolerance: f64) -> Room {
         if self.dtype == DType::F64 {
-            return Room {
-                loss: tolerance,
-                gradient: tolerance,
-                floor: FLOOR,
-            };
+            return Room::double(tolerance);
         }
-        let loss = self.json["expected"]["loss"].as_f64().unwrap_or_default().abs();
-        Room {
-            loss: SINGLE,
-            gradient: SINGLE_GRADIENT,
-            floor: SINGLE_FLOOR * loss.max(1.0),
-        }
+        Room::single(self.json["expected"]["loss"].as_f64().unwrap_or_default())
     }
 
     /// What is said of it when it fails.
@@ -355,221 +326,4 @@ impl Case {
         }
         assert_eq!(checked, recorded.len(), "{}: recorded gradients", self.id());
     }
-}
-
-/// Fails if a gradient in double precision has another sum, norm or entries than recorded.
-#[track_caller]
-pub fn assert_gradient(what: &str, found: &[f64], record: &Value, tolerance: f64) {
-    let room = Room {
-        loss: tolerance,
-        gradient: tolerance,
-        floor: FLOOR,
-    };
-    assert_gradient_in(what, found, record, room);
-}
-
-#[track_caller]
-fn assert_gradient_in(what: &str, found: &[f64], record: &Value, room: Room) {
-    let tolerance = room.gradient;
-    assert_eq!(found.len(), shape(record).iter().product::<usize>(), "{what}");
-    let norm = record["l2"].as_f64().unwrap();
-    let near = |name: &str, found: f64, wanted: f64, terms: f64| {
-        let allowed = (tolerance * norm + room.floor) * terms;
-        assert!(
-            (found - wanted).abs() <= allowed,
-            "{what}, {name}: {found} is not {wanted}"
-        );
-    };
-    let squares: f64 = found.iter().map(|value| value * value).sum();
-    let several = (found.len() as f64).sqrt();
-    near("norm", squares.sqrt(), norm, 1.0);
-    near(
-        "sum",
-        found.iter().sum(),
-        record["sum"].as_f64().unwrap(),
-        several,
-    );
-    for entry in record["entries"].as_array().unwrap() {
-        let (index, wanted) = (entry[0].as_u64().unwrap() as usize, entry[1].as_f64().unwrap());
-        near(&format!("number {index}"), found[index], wanted, 1.0);
-    }
-}
-
-/// A network that gave these logits `[N, K]`.
-pub fn of_logits(logits: Tensor<2>) -> NetworkOutput {
-    let rows = logits.dims()[0];
-    NetworkOutput {
-        images: Tensor::zeros([rows, 1, 1, 3], &Device::flex()),
-        outputs: Outputs::Logits(logits),
-        taps: Taps::default(),
-    }
-}
-
-/// The loss of a method of logits in an epoch: of the student's and the teacher's `[N, K]`, or of the student's alone.
-pub fn loss_of_logits(
-    method: &dyn Method,
-    student: Tensor<2>,
-    teacher: Option<Tensor<2>>,
-    labels: &Tensor<1, Int>,
-    epoch: usize,
-) -> Tensor<1> {
-    let student = of_logits(student);
-    let found = match teacher {
-        Some(logits) => terms(
-            "test",
-            method,
-            &student,
-            &TeacherOutput::frozen(of_logits(logits)),
-            labels,
-            epoch,
-        ),
-        None => own_terms("test", method, &student, labels, epoch),
-    };
-    total(found.unwrap())
-}
-
-/// The sum of loss terms by their factors.
-pub fn total(terms: Vec<LossTerm>) -> Tensor<1> {
-    let losses = terms
-        .into_iter()
-        .filter_map(|term| Some(term.value * term.factor?));
-    losses.reduce(|sum, loss| sum + loss).unwrap()
-}
-
-/// Numbers between `range`, the same for the same seed: inputs of checks that no record has.
-pub fn drawn(count: usize, seed: usize, range: RangeInclusive<f64>) -> Vec<f64> {
-    let (low, high) = (*range.start(), *range.end());
-    let value = |i: usize| {
-        let i = (i + 17 * seed) as f64;
-        low + (high - low) * (0.5 + 0.5 * (1.7 * i + 0.013 * i * i).sin())
-    };
-    (0..count).map(value).collect()
-}
-
-/// Fails if the gradient of a function of numbers is not what central differences say.
-#[track_caller]
-pub fn assert_differences(what: &str, at: &[f64], function: impl Fn(Tensor<1>) -> Tensor<1>, tolerance: f64) {
-    let leaf = |numbers: &[f64]| tensor([numbers.len()], |i| numbers[i]).autodiff().require_grad();
-    let own = leaf(at);
-    let gradient = values(&own.grad(&function(own.clone()).backward()).unwrap());
-    let step = 1e-5;
-    let value = |moved: usize, by: f64| {
-        let mut moved_to = at.to_vec();
-        moved_to[moved] += by;
-        // Without a graph, which nothing would free.
-        number(&function(tensor([moved_to.len()], |i| moved_to[i])))
-    };
-    let by_differences: Vec<f64> = (0..at.len())
-        .map(|i| (value(i, step) - value(i, -step)) / (2.0 * step))
-        .collect();
-    let largest = by_differences
-        .iter()
-        .fold(1e-3, |largest: f64, value| largest.max(value.abs()));
-    for (i, (found, wanted)) in gradient.iter().zip(&by_differences).enumerate() {
-        assert!(
-            (found - wanted).abs() <= tolerance * largest,
-            "{what}, number {i}: {found} is not {wanted}"
-        );
-    }
-}
-
-/// A network that does nothing but show maps of these sizes `[H, W, C]` at the points `norms.0`, `norms.1` and so on, before and after an activation, each behind a batch norm.
-#[derive(Module, Debug)]
-struct Shown {
-    norms: Vec<BatchNorm>,
-    #[module(skip)]
-    sizes: Vec<[usize; 3]>,
-}
-
-impl Network for Shown {
-    fn description(&self) -> NetworkDescription {
-        NetworkDescription {
-            stage_ends: (0..self.sizes.len())
-                .map(|at| StageEnd::activated(point(at)))
-                .collect(),
-            ..NetworkDescription::classifier("shown", 10, "fc")
-        }
-    }
-
-    fn forward(&self, images: Tensor<4>, pass: &mut Pass<'_>) -> Outputs {
-        let (n, device) = (images.dims()[0], images.device());
-        for (at, &[h, w, c]) in self.sizes.iter().enumerate() {
-            for side in [PointSide::Pre, PointSide::Post] {
-                pass.show(&point(at), side, Tensor::zeros([n, h, w, c], &device));
-            }
-        }
-        Outputs::Logits(Tensor::zeros([n, 10], &device))
-    }
-}
-
-fn point(at: usize) -> String {
-    format!("norms.{at}")
-}
-
-/// A network whose maps have these sizes `[H, W, C]`, at points that [`lines_of_points`] names.
-pub fn showing(sizes: &[[usize; 3]]) -> Model {
-    let scope = Scope::new(&Device::flex(), Seed::new(1), "shown").at("norms");
-    let norms = sizes
-        .iter()
-        .enumerate()
-        .map(|(at, &[_, _, c])| BatchNorm::new(c, &scope.at(at)));
-    Model::own(Shown {
-        norms: norms.collect(),
-        sizes: sizes.to_vec(),
-    })
-}
-
-/// The options that name the first points of two such networks, before it (`:pre`) or after it (nothing).
-pub fn lines_of_points(levels: usize, side: &str) -> String {
-    let points: Vec<String> = (0..levels).map(|at| format!("\"{}{side}\"", point(at))).collect();
-    let points = points.join(", ");
-    format!("student_points = [{points}]\nteacher_points = [{points}]\n")
-}
-
-/// A network that showed these maps `[N, H, W, C]` at the points of [`showing`], on this side.
-pub fn of_maps(maps: &[Tensor<4>], side: PointSide) -> NetworkOutput {
-    let points: Vec<Point> = (0..maps.len())
-        .map(|at| Point {
-            path: point(at),
-            side,
-        })
-        .collect();
-    let mut taps = Taps::at(&points);
-    for (point, map) in points.iter().zip(maps) {
-        taps.visit(&point.path, side, map.clone());
-    }
-    let images = maps[0].dims()[0];
-    NetworkOutput {
-        images: Tensor::zeros([images, 1, 1, 3], &Device::flex()),
-        outputs: Outputs::Logits(Tensor::zeros([images, 10], &Device::flex())),
-        taps,
-    }
-}
-
-/// The size `[H, W, C]` of a map.
-pub fn size_of(map: &Tensor<4>) -> [usize; 3] {
-    let [_, h, w, c] = map.dims();
-    [h, w, c]
-}
-
-/// The loss of a method that reads maps at the points of [`showing`].
-pub fn loss_of_maps(
-    method: &dyn Method,
-    student: &[Tensor<4>],
-    teacher: &[Tensor<4>],
-    side: PointSide,
-) -> Tensor<1> {
-    let (student, teacher) = (of_maps(student, side), of_maps(teacher, side));
-    let labels = Tensor::<1, Int>::zeros([student.images.dims()[0]], &Device::flex());
-    total(
-        terms(
-            "test",
-            method,
-            &student,
-            &TeacherOutput::frozen(teacher),
-            &labels,
-            0,
-        )
-        .unwrap(),
-    )
 }
