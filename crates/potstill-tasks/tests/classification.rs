@@ -125,6 +125,7 @@ fn what_is_measured_is_the_loss_that_is_trained() {
         shape: [4, 1, 1, 1],
         valid: vec![[1, 1]; 4],
         truth: Vec::new(),
+        second: Vec::new(),
         targets: labels.into_iter().map(Target::Class).collect(),
         indices: (0..4).collect(),
     };
@@ -153,6 +154,7 @@ fn images_that_an_augmentation_made_do_not_count() {
         shape: [2, 1, 1, 1],
         valid: vec![[1, 1]; 2],
         truth: Vec::new(),
+        second: Vec::new(),
         targets: vec![Target::Class(1), Target::Class(1)],
         indices: vec![0, 1],
     };

@@ -48,6 +48,7 @@ fn batch() -> Batch {
         targets: vec![Target::Boxes(boxes), Target::Boxes(vec![])],
         truth: vec![truth(in_file), truth(vec![])],
         indices: vec![5, 7],
+        second: Vec::new(),
     }
 }
 

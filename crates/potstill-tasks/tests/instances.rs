@@ -43,6 +43,7 @@ fn batch() -> Batch {
         valid: vec![[32, 48], [30, 64]],
         targets: vec![Target::Instances(first), Target::Instances(Vec::new())],
         truth: Vec::new(),
+        second: Vec::new(),
         indices: vec![7, 3],
     }
 }

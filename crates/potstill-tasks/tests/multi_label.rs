@@ -47,6 +47,7 @@ fn batch(targets: Vec<Target>) -> Batch {
         shape: [count, 1, 1, 1],
         valid: vec![[1, 1]; count],
         truth: Vec::new(),
+        second: Vec::new(),
         targets,
         indices: (0..count).collect(),
     }

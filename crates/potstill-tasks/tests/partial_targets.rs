@@ -29,6 +29,7 @@ fn batch(targets: [Target; 3]) -> Batch {
         valid: vec![[2, 2], [2, 3], [1, 3]],
         targets: targets.into(),
         truth: Vec::new(),
+        second: Vec::new(),
         indices: vec![7, 8, 9],
     }
 }

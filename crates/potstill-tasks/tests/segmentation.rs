@@ -88,6 +88,7 @@ fn padded() -> (Outputs, Batch) {
             target: Target::Map(large),
         }],
         indices: vec![0],
+        second: Vec::new(),
     };
     let outputs = Outputs::DenseLogits(DenseLogits {
         logits: Tensor::from_data(logits, &Device::flex()),

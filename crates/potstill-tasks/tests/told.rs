@@ -25,6 +25,7 @@ fn told<const K: usize>(kind: TaskKind, logits: &[[f32; K]], targets: &[Target],
             shape: [count, 1, 1, 1],
             valid: vec![[1, 1]; count],
             truth: Vec::new(),
+            second: Vec::new(),
             targets: targets[places.clone()].to_vec(),
             indices: places.clone().map(|place| 10 * place).collect(),
         };

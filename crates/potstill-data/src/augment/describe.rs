@@ -31,6 +31,7 @@ impl fmt::Display for Step {
             Self::Flip
             | Self::Affine { .. }
             | Self::Photometric { .. }
+            | Self::FixMatch { .. }
             | Self::SsdCrop { .. }
             | Self::NarrowCrop { .. } => f.write_str(name),
             Self::ZoomOut { most, .. } => write!(f, "{name} {most}"),

@@ -25,6 +25,7 @@
 //! | `"ssd-crop"` | `scale = 0.3`, `aspect = [0.5, 2]` | a window that shows some object by a random share at least |
 //! | `"zoom-out"` | `most = 4`, `fill = 0` | half of the images, small on a canvas |
 //! | `"narrow-crop"` | `fill = 128` | a window of 75 to 100 % of each side, or a canvas of 100 to 125 % |
+//! | `"fix-match"` | `operations = 2`, `cutout = 0.5` | random operations at random strengths and a grey square; for classes alone |
 //! | `letterbox` | `size`, `fill = 114`, `interpolation` | scales with its proportions into a frame |
 //!
 //! `size` is one number (a square) or `[height, width]`. `interpolation` is `"bilinear"` (default) or
@@ -55,6 +56,7 @@ mod move_target;
 mod pipeline;
 mod resample;
 mod step;
+mod strong;
 mod warp;
 mod window;
 

@@ -5,6 +5,7 @@ use super::float_image::FloatImage;
 use super::matrix::AffineMatrix;
 use super::resample::Interpolation;
 use super::step::PadMode;
+use super::strong::PictureChange;
 use super::window::Window;
 use super::{crop, resample, warp};
 
@@ -40,6 +41,8 @@ pub(super) enum Motion {
     },
     /// Other colours at the same places.
     Colours(ColourChange),
+    /// A change of the picture that no target but a class knows.
+    Picture(PictureChange),
 }
 
 /// Which objects stay when an image is moved.
@@ -82,13 +85,18 @@ impl Motion {
 
     /// Whether everything stays where it is.
     pub fn is_still(&self) -> bool {
-        matches!(self, Self::Stay | Self::Colours(_))
+        matches!(self, Self::Stay | Self::Colours(_) | Self::Picture(_))
     }
 
     /// The `[height, width]` that an image of this size has afterwards.
     pub fn size(&self, size: [usize; 2]) -> [usize; 2] {
         match self {
-            Self::Stay | Self::Flip | Self::Shift { .. } | Self::Affine(_) | Self::Colours(_) => size,
+            Self::Stay
+            | Self::Flip
+            | Self::Shift { .. }
+            | Self::Affine(_)
+            | Self::Colours(_)
+            | Self::Picture(_) => size,
             Self::Cut(window) => [window.height, window.width],
             Self::Scale { size, .. } | Self::Canvas { size, .. } => *size,
         }
@@ -98,7 +106,7 @@ impl Motion {
     pub fn matrix(&self, [_, width]: [usize; 2]) -> AffineMatrix {
         let back = |[left, top]: [f64; 2]| AffineMatrix::translation([-left, -top]);
         match self {
-            Self::Stay | Self::Colours(_) => AffineMatrix::identity(),
+            Self::Stay | Self::Colours(_) | Self::Picture(_) => AffineMatrix::identity(),
             Self::Flip => AffineMatrix::flip(width as f64),
             Self::Shift { down, right, .. } => back([*right as f64, *down as f64]),
             Self::Cut(window) => back([window.left as f64, window.top as f64]),
@@ -134,6 +142,7 @@ impl Motion {
                 fill,
             } => crop::canvas(&image, [*down, *right], *size, *fill),
             Self::Colours(change) => change.applied(image),
+            Self::Picture(change) => change.applied(image),
         }
     }
 
@@ -160,7 +169,7 @@ impl Motion {
             _ => (2 * at + 1) * from / (2 * to),
         };
         match self {
-            Self::Stay | Self::Colours(_) => (0..height * width).map(Some).collect(),
+            Self::Stay | Self::Colours(_) | Self::Picture(_) => (0..height * width).map(Some).collect(),
             Self::Flip => each(&Some, &|x| Some(width - 1 - x)),
             Self::Shift { down, right, mode } => {
                 each(&|y| crop::source(y as isize + down, height, *mode), &|x| {

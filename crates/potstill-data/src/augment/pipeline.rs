@@ -1,6 +1,6 @@
 //! A pipeline of steps.
 
-use potstill_random::Seed;
+use potstill_random::{Seed, Stream};
 use serde::{Deserialize, Serialize};
 
 use super::float_image::FloatImage;
@@ -131,7 +131,25 @@ impl Augment {
     /// # Errors
     /// Where a step does not fit the image.
     pub fn apply(&self, image: &Image, seed: Seed, view: u64, index: usize) -> Result<FloatImage, DataError> {
-        let mut stream = seed.stream("augment", &[view, index as u64]);
+        self.apply_by(image, seed.stream("augment", &[view, index as u64]))
+    }
+
+    /// Augments an image alone as its second view, whose draws come from the stream `"augment.second"`: they have nothing to do with those of the
+    /// first.
+    ///
+    /// # Errors
+    /// Where a step does not fit the image.
+    pub fn apply_second(
+        &self,
+        image: &Image,
+        seed: Seed,
+        view: u64,
+        index: usize,
+    ) -> Result<FloatImage, DataError> {
+        self.apply_by(image, seed.stream("augment.second", &[view, index as u64]))
+    }
+
+    fn apply_by(&self, image: &Image, mut stream: Stream) -> Result<FloatImage, DataError> {
         self.steps
             .iter()
             .try_fold(FloatImage::from(image), |image, step| {

@@ -11,6 +11,8 @@ use crate::{Augment, DataError, Dataset, FloatImage, Target};
 pub(super) struct Shared {
     pub dataset: Arc<dyn Dataset>,
     pub augment: Augment,
+    /// The steps of a second view of each image; none without one.
+    pub second: Option<Augment>,
     pub config: LoaderConfig,
     /// Whether each image is upright, once it was asked.
     pub upright: OnceLock<Vec<bool>>,
@@ -22,13 +24,23 @@ pub(super) struct Shared {
 pub(super) fn make_batch(shared: &Shared, indices: &[usize], epoch: u64) -> Result<Batch, DataError> {
     let mut images = Vec::with_capacity(indices.len());
     let mut targets = Vec::with_capacity(indices.len());
-    let mut truth = Vec::new();
+    let (mut truth, mut second) = (Vec::new(), Vec::new());
     for &index in indices {
         let made = guarded(
             || make_image(shared, index, epoch),
             || shared.dataset.source(index),
         )?;
         check_shape(shared, &images, &made.image, index)?;
+        if let Some(view) = made.second {
+            if view.shape() != made.image.shape() {
+                return Err(DataError::Shape {
+                    file: shared.dataset.source(index),
+                    expected: made.image.shape(),
+                    found: view.shape(),
+                });
+            }
+            second.push(view);
+        }
         images.push(made.image);
         targets.push(made.target);
         truth.extend(made.truth);
@@ -51,6 +63,11 @@ pub(super) fn make_batch(shared: &Shared, indices: &[usize], epoch: u64) -> Resu
         targets,
         truth,
         indices: indices.to_vec(),
+        second: if second.is_empty() {
+            Vec::new()
+        } else {
+            laid_out(&second, shape)
+        },
     })
 }
 
@@ -100,6 +117,7 @@ fn laid_out(images: &[FloatImage], [count, height, width, channels]: [usize; 4])
 /// An image as it goes into a batch.
 struct MadeImage {
     image: FloatImage,
+    second: Option<FloatImage>,
     target: Target,
     truth: Option<Truth>,
 }
@@ -109,6 +127,7 @@ fn make_image(shared: &Shared, index: usize, epoch: u64) -> Result<MadeImage, Da
     let Shared {
         dataset,
         augment,
+        second,
         config,
         ..
     } = shared;
@@ -122,7 +141,17 @@ fn make_image(shared: &Shared, index: usize, epoch: u64) -> Result<MadeImage, Da
         size: [sample.image.height, sample.image.width],
         target: sample.target.clone(),
     });
-    let made = augment.apply_to(sample, config.augment_seed(), config.view(epoch), index);
+    let (seed, view) = (config.augment_seed(), config.view(epoch));
+    let second = second
+        .as_ref()
+        .map(|steps| steps.apply_second(&sample.image, seed, view, index));
+    let second = second.transpose().map_err(named)?;
+    let made = augment.apply_to(sample, seed, view, index);
     let (image, target) = made.map_err(named)?;
-    Ok(MadeImage { image, target, truth })
+    Ok(MadeImage {
+        image,
+        second,
+        target,
+        truth,
+    })
 }

@@ -29,6 +29,8 @@ pub struct Batch {
     pub truth: Vec<Truth>,
     /// The index of each image in the data set.
     pub indices: Vec<usize>,
+    /// A second view of each image, of the same shape, if the loader [makes one](crate::Loader::with_second_view); else empty.
+    pub second: Vec<f32>,
 }
 
 /// What an image is in its file. Detections are brought back to this size and measured against this target: a step may have moved,
@@ -70,7 +72,18 @@ impl Batch {
             targets: places.iter().map(|&place| self.targets[place].clone()).collect(),
             truth: truth.cloned().collect(),
             indices: places.iter().map(|&place| self.indices[place]).collect(),
+            second: Vec::new(),
         }
+    }
+
+    /// The same images in their second view, if there is one.
+    #[must_use]
+    pub fn in_second_view(&self) -> Option<Self> {
+        (!self.second.is_empty()).then(|| Self {
+            images: self.second.clone(),
+            second: Vec::new(),
+            ..self.clone()
+        })
     }
 
     /// The class of each image, for classification.

@@ -63,6 +63,7 @@ impl Loader {
                 shared: Arc::new(Shared {
                     dataset,
                     augment,
+                    second: None,
                     config,
                     upright: OnceLock::new(),
                     labelled: OnceLock::new(),
@@ -72,6 +73,30 @@ impl Loader {
         Err(DataError::Loader {
             name: dataset.name().to_owned(),
             problem,
+        })
+    }
+
+    /// The same with a second view of each image in its batches, made by these steps with draws of their own. It comes out as large as the first.
+    ///
+    /// # Errors
+    /// Steps that cannot move the targets of the data set: the second view is of the same.
+    pub fn with_second_view(self, steps: Augment) -> Result<Self, DataError> {
+        let Shared {
+            dataset,
+            augment,
+            config,
+            ..
+        } = &*self.shared;
+        steps.check_target(dataset.info().target)?;
+        Ok(Self {
+            shared: Arc::new(Shared {
+                dataset: Arc::clone(dataset),
+                augment: augment.clone(),
+                second: Some(steps),
+                config: *config,
+                upright: OnceLock::new(),
+                labelled: OnceLock::new(),
+            }),
         })
     }
 

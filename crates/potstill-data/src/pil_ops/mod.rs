@@ -44,6 +44,8 @@ pub enum PilOp {
     Rotate(f64),
     /// Makes the histogram of each channel even (`ImageOps.equalize`).
     Equalize,
+    /// Stretches each channel from 0 to 255 (`ImageOps.autocontrast`).
+    Autocontrast,
     /// 255 less each value (`ImageOps.invert`).
     Invert,
 }
@@ -74,6 +76,7 @@ impl PilOp {
             Self::TranslateY(pixels) => warp::nearest(image, [1.0, 0.0, 0.0, 0.0, 1.0, -f64::from(pixels)]),
             Self::Rotate(degrees) => warp::nearest(image, warp::rotation(degrees, image.height, image.width)),
             Self::Equalize => tone::equalize(image),
+            Self::Autocontrast => tone::stretched(image),
             Self::Invert => tone::each(image, |value| 255 - value),
         }
     }

@@ -10,6 +10,27 @@ pub(super) fn each(image: &Image, new: impl Fn(u8) -> u8) -> Image {
     }
 }
 
+/// Each channel stretched so that its least value is 0 and its greatest 255; one of a single value stays.
+pub(super) fn stretched(image: &Image) -> Image {
+    let channels = image.channels.max(1);
+    let mut pixels = image.pixels.clone();
+    for channel in 0..channels {
+        let own = || image.pixels.iter().skip(channel).step_by(channels).copied();
+        let (Some(least), Some(most)) = (own().min(), own().max()) else {
+            continue;
+        };
+        if least < most {
+            // Pillow's arithmetic, in double precision.
+            let scale = 255.0 / f64::from(most - least);
+            let offset = -f64::from(least) * scale;
+            for value in pixels.iter_mut().skip(channel).step_by(channels) {
+                *value = (f64::from(*value) * scale + offset).clamp(0.0, 255.0) as u8;
+            }
+        }
+    }
+    Image { pixels, ..*image }
+}
+
 /// From `base` by way of the picture (factor 1) and beyond it, as `Image.blend`. A base shorter than the
 /// picture is repeated.
 pub(super) fn blend(base: &[u8], image: &Image, factor: f32) -> Image {

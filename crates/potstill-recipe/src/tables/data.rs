@@ -57,6 +57,9 @@ settings! {
         pub test_augment: Option<Verbatim> = without "the fixed steps of `data.augment`"
             like [{ resize-shorter = { size = 256 } }, { centre-crop = { size = 224 } }]
             (also "preprocess", "test_transforms"),
+        /// How the second view of each training image is varied, for methods that look at two (`mlkd`).
+        pub second_augment: Option<Verbatim> = without "the steps of `data.augment`, and `fix-match` behind them"
+            like [{ pad-crop = { pad = 4 } }, "flip", "fix-match"],
         /// The share of an object that must be left in an augmented image, in tasks with objects; one with
         /// less is dropped.
         pub min_visible: Option<f64> [at_least(0.0).at_most(1.0)] = without "0.3 of it" like 0.5,

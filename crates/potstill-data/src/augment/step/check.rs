@@ -6,6 +6,9 @@ use crate::{DataError, TargetKind};
 /// A greater factor is a mistake, and would fill the memory.
 const MOST_SCALED: f64 = 16.0;
 
+/// More operations leave nothing of a picture.
+const MOST_OPERATIONS: usize = 14;
+
 impl Step {
     /// Whether the settings can ever work.
     pub(in crate::augment) fn check(&self) -> Result<(), DataError> {
@@ -89,6 +92,12 @@ impl Step {
             Self::SsdCrop { aspect, .. } if !ordered(*aspect) => Some(format!(
                 "aspect = {aspect:?} needs two proportions, 0 < least <= greatest"
             )),
+            Self::FixMatch { operations, .. } if *operations > MOST_OPERATIONS => Some(format!(
+                "operations = {operations} must be at most {MOST_OPERATIONS}"
+            )),
+            Self::FixMatch { cutout, .. } if !(0.0..=1.0).contains(cutout) => {
+                Some(format!("cutout = {cutout} must be between 0 and 1"))
+            }
             Self::ZoomOut { most, .. } if !(1.0..=MOST_SCALED).contains(most) => {
                 Some(format!("most = {most} must be between 1 and {MOST_SCALED}"))
             }
@@ -100,6 +109,9 @@ impl Step {
     pub(in crate::augment) fn check_target(&self, target: TargetKind) -> Result<(), DataError> {
         let has_objects = matches!(target, TargetKind::Boxes | TargetKind::Instances);
         match self {
+            Self::FixMatch { .. } if has_objects || target == TargetKind::Map => Err(self.error(format!(
+                "the picture is moved and covered, which {target} do not follow; it is for images with classes"
+            ))),
             Self::PadCrop { mode: PadMode::Reflect, .. } if has_objects => Err(self.error(format!(
                 "mode = \"reflect\" shows parts of objects a second time, which the {target} do not know; take mode = \"zero\""
             ))),

@@ -9,7 +9,7 @@ use crate::augment::colour::ColourChange;
 use crate::augment::motion::{Keep, Motion, Move};
 use crate::augment::resample::{self, Interpolation};
 use crate::augment::window::{Window, jittered, random_place, random_window, shorter_within};
-use crate::augment::{class_share, iou_crop};
+use crate::augment::{class_share, iou_crop, strong};
 use crate::{DataError, Target};
 
 impl Step {
@@ -66,6 +66,7 @@ impl Step {
                 })
                 .into_iter()
                 .collect(),
+            Self::FixMatch { operations, cutout } => strong::draw(size, operations, cutout, stream),
             Self::ZoomOut { most, fill } => {
                 if stream.chance(0.5) {
                     let factor = stream.uniform(1.0, most);

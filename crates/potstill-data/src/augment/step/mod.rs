@@ -155,6 +155,16 @@ pub enum Step {
         #[serde(default = "default_narrow_fill")]
         fill: u8,
     },
+    /// The strong view of `FixMatch` (Sohn et al. 2020): so many of fourteen operations at random strengths, each half of the time, and a grey square. Images
+    /// keep their classes; what has a place in them would be lost.
+    FixMatch {
+        /// How many operations are drawn.
+        #[serde(default = "default_operations")]
+        operations: usize,
+        /// The sides of the square, as shares of the image's; 0 for none.
+        #[serde(default = "default_cutout")]
+        cutout: f64,
+    },
     /// Scales with its proportions into a frame, and fills the rest on both sides (YOLO).
     Letterbox {
         /// Height and width of the result.
@@ -272,6 +282,14 @@ fn default_narrow_fill() -> u8 {
     128
 }
 
+fn default_operations() -> usize {
+    2
+}
+
+fn default_cutout() -> f64 {
+    0.5
+}
+
 fn default_letterbox_fill() -> u8 {
     114
 }
@@ -282,6 +300,14 @@ impl Step {
         Self::Resize {
             size,
             interpolation: Interpolation::Bilinear,
+        }
+    }
+
+    /// [`Step::FixMatch`] as it is usual.
+    pub fn fix_match() -> Self {
+        Self::FixMatch {
+            operations: default_operations(),
+            cutout: default_cutout(),
         }
     }
 
@@ -310,6 +336,7 @@ impl Step {
             Self::SsdCrop { .. } => "ssd-crop",
             Self::ZoomOut { .. } => "zoom-out",
             Self::NarrowCrop { .. } => "narrow-crop",
+            Self::FixMatch { .. } => "fix-match",
             Self::Letterbox { .. } => "letterbox",
         }
     }

@@ -13,6 +13,7 @@ impl Step {
             | Self::ScaleJitter { .. }
             | Self::Crop { .. }
             | Self::Photometric { .. }
+            | Self::FixMatch { .. }
             | Self::SsdCrop { .. }
             | Self::ZoomOut { .. }
             | Self::NarrowCrop { .. } => None,
@@ -44,6 +45,7 @@ impl Step {
             | Self::PadCrop { .. }
             | Self::Affine { .. }
             | Self::Photometric { .. }
+            | Self::FixMatch { .. }
             | Self::SsdCrop { .. } => input,
             Self::ResizeShorter { size, .. } => resample::shorter_to(input, *size),
             Self::ResizeRange { shorter, longer, .. } => {

@@ -21,6 +21,7 @@ impl Step {
                 saturation: default_factors(),
                 hue: default_hue(),
             },
+            "fix-match" => Self::fix_match(),
             "ssd-crop" => Self::SsdCrop {
                 scale: default_ssd_scale(),
                 aspect: default_ssd_aspect(),
