@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use potstill_data::{Batch, Loader, LoaderConfig};
+use potstill_data::{Batch, LoaderConfig};
 use potstill_methods::{Event, Moment, Reads, StudentEpoch, TeacherLook, TeacherUpdate};
 
 use crate::{
@@ -113,7 +113,7 @@ fn specimen(spec: &RunSpec) -> Result<Batch, EngineError> {
         queue: 1,
         ..spec.loading()
     };
-    let loader = Loader::new(spec.data.train.clone(), spec.data.augment.clone(), config)?;
+    let loader = spec.train_loader(config)?;
     match loader.epoch(0, 0).next() {
         Some(batch) => Ok(batch?),
         None => Err(EngineError::invalid_plan("data.train", "it has no images")),

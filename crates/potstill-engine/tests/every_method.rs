@@ -17,7 +17,7 @@ use potstill_testing::{
 };
 
 /// Those that train their teacher, or go through phases of their own: each has its own file of whole runs.
-const APART: [&str; 4] = ["ekd", "tskd", "letkd", "tst"];
+const APART: [&str; 5] = ["dml", "ekd", "tskd", "letkd", "tst"];
 
 /// What an entry says beside its kind, where a run of two steps or small maps need it.
 fn options(entry: &MethodEntry) -> &'static str {

@@ -104,6 +104,7 @@ fn batch() -> Batch {
         shape,
         valid: vec![[8, 8]; 3],
         truth: Vec::new(),
+        second: Vec::new(),
         targets: vec![Target::Class(0); 3],
         indices: vec![0, 1, 2],
     }
@@ -180,6 +181,7 @@ fn colours_come_in_the_order_that_a_network_wants() {
         valid: vec![[1, 1]],
         targets: vec![Target::None],
         truth: Vec::new(),
+        second: Vec::new(),
         indices: vec![0],
     };
     let taken = whole.of_batch(&batch, &cpu()).unwrap();

@@ -191,6 +191,11 @@ pub enum MethodError {
     /// Training images whose targets cannot be read.
     #[error(transparent)]
     Data(#[from] potstill_data::DataError),
+    /// A second view of the images that was not asked for.
+    #[error(
+        "there is no second view of the images in this step: `MethodInfo::second_view` has to say that it is looked at"
+    )]
+    NoSecondView,
     /// A classifier that was not asked for.
     #[error("no classifier is read in this step: `MethodInfo::heads` has to say whose is")]
     UnreadHead,
@@ -310,6 +315,19 @@ pub enum MethodError {
         epochs: usize,
         /// Epochs up to the first review.
         needed: usize,
+    },
+    /// A training that ends within a method's first stage.
+    #[error(
+        "`{method}` has the first {stage} epochs for itself, and the recipe trains for {epochs}: nothing would be learned of the task. Train longer, or set \
+         `stage1_epochs` lower"
+    )]
+    NoSecondStage {
+        /// The method.
+        method: &'static str,
+        /// Epochs of its stage.
+        stage: usize,
+        /// Epochs of the recipe.
+        epochs: usize,
     },
     /// Maps that no whole pooling brings to the same size.
     #[error(

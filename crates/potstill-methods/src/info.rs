@@ -7,6 +7,7 @@ use crate::StudentEpoch;
 
 /// The facts of a method. They do not change while it trains.
 #[derive(Debug, Clone, Default, PartialEq)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own")]
 pub struct MethodInfo {
     /// What it needs of a teacher.
     pub teacher: TeacherUse,
@@ -18,10 +19,14 @@ pub struct MethodInfo {
     pub rounds: Vec<SearchRound>,
     /// What has to be said of it before the first step, in a line each: what it does otherwise than one would think.
     pub notes: Vec<String>,
+    /// How many epochs from the first on it has for itself: neither the task's loss nor that of a method without such counts in them.
+    pub alone_epochs: usize,
     /// Whether it has work to do before the first step: [`Method::prepare`](crate::Method::prepare).
     pub prepares: bool,
     /// Whether it remembers something of every step: [`Method::remember`](crate::Method::remember).
     pub remembers: bool,
+    /// Whether it looks at a second view of each image: [`StepContext::second`](crate::StepContext::second).
+    pub second_view: bool,
     /// Whose last classifiers it reads in its steps.
     pub heads: HeadUse,
     /// Whether the student ends with the teacher's last classifier, which stays as it is, in the place of its own. It is part of it from then on

@@ -4,9 +4,9 @@ use potstill_recipe::Schema;
 use potstill_settings::{Named, Variant};
 
 use crate::{
-    MethodEntry, MethodError, at, cat_kd, cc, crd, ctkd, cwd, dist, dkd, ekd, fgd, fitnet, ickd, kd, kdsvd,
-    label_smoothing, letkd, mgd, nkd, nst, ofd, pkd, pkt, review_kd, rkd, rld, sdd, simkd, sp, srrl, tf_kd,
-    tskd, tst, ttm, uskd, vid, vkd, wsld,
+    MethodEntry, MethodError, ab, at, cat_kd, cc, crd, ctkd, cwd, dist, dkd, dml, ekd, fgd, fitnet, fsp, ft,
+    ickd, kd, kdsvd, label_smoothing, letkd, mgd, mlkd, nkd, nst, ofd, pkd, pkt, review_kd, rkd, rld, sdd,
+    simkd, sp, srrl, tf_kd, tskd, tst, ttm, uskd, vid, vkd, wsld,
 };
 
 static REGISTRY: &[MethodEntry] = &[
@@ -18,6 +18,7 @@ static REGISTRY: &[MethodEntry] = &[
     ttm::ENTRY,
     rld::ENTRY,
     ctkd::ENTRY,
+    mlkd::ENTRY,
     sdd::ENTRY,
     label_smoothing::ENTRY,
     tf_kd::ENTRY,
@@ -25,7 +26,10 @@ static REGISTRY: &[MethodEntry] = &[
     fitnet::ENTRY,
     at::ENTRY,
     nst::ENTRY,
+    fsp::ENTRY,
+    ft::ENTRY,
     vid::ENTRY,
+    ab::ENTRY,
     ofd::ENTRY,
     ickd::ENTRY,
     kdsvd::ENTRY,
@@ -43,6 +47,7 @@ static REGISTRY: &[MethodEntry] = &[
     cc::ENTRY,
     crd::ENTRY,
     vkd::ENTRY,
+    dml::ENTRY,
     ekd::ENTRY,
     tskd::ENTRY,
     letkd::ENTRY,

@@ -25,6 +25,17 @@ pub struct StudentStep<'a> {
     pub at: Moment,
     /// The student's classifier, tracked, if an entry reads it.
     pub head: Option<&'a LinearHead>,
+    /// What the networks did with a second view of each image, if an entry looks at one.
+    pub second: Option<SecondView<'a>>,
+}
+
+/// What the networks did with a second, stronger view of the images of a step, in the same order.
+#[derive(Clone, Copy)]
+pub struct SecondView<'a> {
+    /// The student, tracked.
+    pub student: &'a NetworkOutput,
+    /// The entry's teacher; `None` of an entry without one.
+    pub teacher: Option<&'a TeacherOutput>,
 }
 
 /// One training step with a teacher. What a step without one has, it has as well.
@@ -78,6 +89,15 @@ impl<'a> Deref for StepContext<'a> {
 }
 
 impl<'a> StepContext<'a> {
+    /// What the student, tracked, and the teacher did with the second view of each image.
+    ///
+    /// # Errors
+    /// [`MethodError::NoSecondView`] if the method does not say that it looks at one ([`MethodInfo::second_view`](crate::MethodInfo::second_view)).
+    pub fn second(&self) -> Result<(&'a NetworkOutput, &'a TeacherOutput), MethodError> {
+        let second = self.step.second.ok_or(MethodError::NoSecondView)?;
+        Ok((second.student, second.teacher.ok_or(MethodError::NoSecondView)?))
+    }
+
     /// The teacher on the plain device: a constant, whether it trains or not.
     pub fn teacher(&self) -> &'a TeacherOutput {
         self.teacher

@@ -155,6 +155,7 @@ fn in_step<R>(indices: &[usize], epoch: usize, body: impl FnOnce(&StepContext<'_
             step: 0,
         },
         head: None,
+        second: None,
     };
     let step = StepContext {
         step,

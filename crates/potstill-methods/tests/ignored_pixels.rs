@@ -68,6 +68,7 @@ fn of_picture(method: &dyn Method, student: Tensor<2>, teacher: Tensor<2>, label
         id: "test",
         student: &student,
         head: None,
+        second: None,
         targets: &Targets::Map(Tensor::from_data(map, &Device::flex())),
         task: &task,
         context: TermContext::undrawn(),

@@ -3,9 +3,11 @@
 
 mod crd;
 mod dense_losses;
+mod dml;
 mod ekd;
 mod ekd_invariants;
 mod ekd_plan;
+mod first_stages;
 mod heads;
 mod ignored_pixels;
 mod json_schema;
@@ -21,6 +23,7 @@ mod maps;
 mod maps_invariants;
 mod maps_plan;
 mod masked_maps;
+mod mlkd;
 mod options;
 mod review_kd;
 mod review_kd_invariants;

@@ -95,6 +95,7 @@ pub fn loss_by_heads(
             step: 0,
         },
         head: ours,
+        second: None,
     };
     let step = StepContext {
         step,

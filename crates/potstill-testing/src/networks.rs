@@ -221,6 +221,7 @@ fn in_step<R>(
             step: 0,
         },
         head: None,
+        second: None,
     })
 }
 

@@ -25,6 +25,8 @@ pub struct PlannedData {
     pub test: Option<Arc<dyn Dataset>>,
     /// How training images are varied.
     pub augment: Augment,
+    /// How the second view of each is, for methods that look at two; none where nobody does.
+    pub second_augment: Option<Augment>,
     /// The fixed steps that test images take, and every image that the student is shown later.
     pub preprocess: Augment,
     /// How many training images have a label, where not all of them have one.
@@ -102,6 +104,7 @@ impl PlannedData {
             validation,
             test,
             augment,
+            second_augment: None,
             image,
             decided: Vec::new(),
         })
@@ -209,6 +212,9 @@ impl PlannedData {
             planned.decided.push(
                 "there is no method to learn from images without labels: those that `data.labelled` leaves theirs are all".into(),
             );
+        }
+        if let Some(steps) = &data.second_augment {
+            planned.second_augment = Some(steps.read_as()?);
         }
         if let Some(steps) = &data.test_augment {
             planned = planned.with_preprocess(steps.read_as()?)?;

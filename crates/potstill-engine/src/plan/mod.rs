@@ -13,6 +13,7 @@ mod notes;
 pub(crate) mod open_options;
 pub(crate) mod parts;
 pub(crate) mod phases;
+mod second_view;
 pub(crate) mod settings;
 pub(crate) mod spec;
 pub(crate) mod splits;
@@ -92,7 +93,7 @@ impl Plan {
             recipe,
             device,
             task,
-            data,
+            mut data,
             mut student,
             mut teachers,
             methods,
@@ -128,6 +129,8 @@ impl Plan {
             teacher.facts.cache = teacher.planned_cache(index, &methods, &settings, counts)?;
         }
         student.take_head(&methods, &teachers)?;
+        let told = data.plan_second_view(&methods, &teachers)?;
+        student.facts.notes.extend(told);
         let (live, facts): (Vec<_>, Vec<_>) = teachers.into_iter().map(PlannedTeacher::into_live).unzip();
         let spec = RunSpec {
             timeline: Timeline::new(epochs, &methods),

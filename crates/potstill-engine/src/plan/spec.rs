@@ -3,7 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use potstill_base::Digest;
-use potstill_data::{Dataset, LoaderConfig};
+use potstill_data::{Dataset, Loader, LoaderConfig};
 use potstill_methods::{PlannedMethod, StudentEpoch};
 use potstill_metrics::Metrics;
 use potstill_models::FrozenModel;
@@ -179,6 +179,19 @@ impl RunSpec {
     /// How batches are loaded for training.
     pub(crate) fn loading(&self) -> LoaderConfig {
         padded_for(self.task.as_ref(), self.settings.loading())
+    }
+
+    /// The loader of the training images, with a second view of each if a method looks at one.
+    ///
+    /// # Errors
+    /// Images of which no batch can be made.
+    pub(crate) fn train_loader(&self, config: LoaderConfig) -> Result<Loader, EngineError> {
+        let data = &self.data;
+        let loader = Loader::new(data.train.clone(), data.augment.clone(), config)?;
+        Ok(match &data.second_augment {
+            Some(steps) => loader.with_second_view(steps.clone())?,
+            None => loader,
+        })
     }
 
     /// How batches are loaded for evaluation.

@@ -23,7 +23,6 @@ mod warnings;
 
 use std::{sync::atomic::AtomicBool, time::Instant};
 
-use potstill_data::Loader;
 use potstill_methods::Prepared;
 use potstill_metrics::Metrics;
 use potstill_models::Model;
@@ -188,11 +187,7 @@ impl Run {
             return Ok(Outcome::Interrupted);
         }
         self.open_teacher_caches()?;
-        let loader = Loader::new(
-            self.spec.data.train.clone(),
-            self.spec.data.augment.clone(),
-            self.spec.loading(),
-        )?;
+        let loader = self.spec.train_loader(self.spec.loading())?;
         while self.position.epoch.0 < self.spec.timeline.len() {
             let began = Instant::now();
             let Some(kind) = self.spec.timeline.at(self.position.epoch) else {

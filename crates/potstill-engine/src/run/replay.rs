@@ -3,7 +3,7 @@
 use std::sync::atomic::AtomicBool;
 
 use burn::tensor::{Tensor, TensorData};
-use potstill_data::{Batch, Loader};
+use potstill_data::Batch;
 use potstill_models::FrozenModel;
 use potstill_ops::{Mode, Pass, PointSide, Visitor};
 use serde::Serialize;
@@ -105,8 +105,7 @@ impl Run {
         let Some(EpochKind::Student { epoch }) = run.spec.timeline.at(run.position.epoch) else {
             return Err(broken("it is of no epoch of the student"));
         };
-        let (data, augment) = (run.spec.data.train.clone(), run.spec.data.augment.clone());
-        let loader = Loader::new(data, augment, run.spec.loading())?;
+        let loader = run.spec.train_loader(run.spec.loading())?;
         let batch = loader.epoch(epoch.0 as u64, run.position.step).next();
         let mut batch = batch.ok_or_else(|| broken("the data have no such step any more"))??;
         let mut images_changed = false;

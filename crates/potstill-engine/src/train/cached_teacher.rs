@@ -40,7 +40,7 @@ impl Learner {
     ) -> Result<NetworkOutput, StepError> {
         // A view is kept as a whole, with what is read in any step of the epoch.
         let epoch = trace.at.epoch;
-        let points = self.teacher_points(index, |planned| planned.method.reads(epoch));
+        let points = self.teacher_points(index, epoch, |planned| planned.method.reads(epoch));
         let epoch = epoch.0;
         if let Some((logits, taps)) = cache.read(epoch, indices, &points, &images.device())? {
             trace.profile.record(StepPart::Teacher, 0);

@@ -1,7 +1,9 @@
 //! The forward passes of a step.
 
 use burn::tensor::Tensor;
-use potstill_methods::{Moment, NetworkOutput, PlannedMethod, Reads, TeacherLook, TeacherOutput};
+use potstill_methods::{
+    Moment, NetworkOutput, PlannedMethod, Reads, StudentEpoch, TeacherLook, TeacherOutput,
+};
 use potstill_models::{FrozenModel, Model, ModelError};
 use potstill_ops::{BatchStatistics, Mode, Pass, Point, Taps};
 
@@ -96,7 +98,8 @@ impl Learner {
                 Ok((output, 0))
             }
             TeacherNetwork::Online(network) => {
-                let points = self.teacher_points(index, |planned| planned.method.reads_at(trace.at));
+                let points =
+                    self.teacher_points(index, trace.at.epoch, |planned| planned.method.reads_at(trace.at));
                 let (tracked, macs) = trace.tracked(StepPart::Teacher, network, (images, &points));
                 Ok((TeacherOutput::online(tracked), macs))
             }
@@ -112,7 +115,7 @@ impl Learner {
         images: Tensor<4>,
         trace: &mut Trace<'_>,
     ) -> Result<TeacherOutput, ModelError> {
-        let points = self.teacher_points(index, |planned| planned.method.reads_at(trace.at));
+        let points = self.teacher_points(index, trace.at.epoch, |planned| planned.method.reads_at(trace.at));
         if self.teacher_look(index, trace.at) == TeacherLook::Outputs {
             let output = forward_frozen(network, mode, (images, &points), trace)?;
             return Ok(TeacherOutput::frozen(output));
@@ -127,14 +130,19 @@ impl Learner {
     /// The student's forward pass.
     pub(super) fn forward_student(&self, images: Tensor<4>, trace: &mut Trace<'_>) -> NetworkOutput {
         let read = |planned: &PlannedMethod| planned.method.reads_at(trace.at).student;
-        let points: Vec<_> = self.methods.iter().flat_map(read).collect();
+        let points: Vec<_> = self.heard(trace.at.epoch).flat_map(read).collect();
         let (output, _) = trace.tracked(StepPart::Student, &self.student, (images, &points));
         output
     }
 
     /// What the methods of a teacher read from it, each by what it says that it reads.
-    pub(super) fn teacher_points(&self, index: usize, reads: impl Fn(&PlannedMethod) -> Reads) -> Vec<Point> {
-        let own = self.methods.iter().filter(|planned| planned.learns_from(index));
+    pub(super) fn teacher_points(
+        &self,
+        index: usize,
+        epoch: StudentEpoch,
+        reads: impl Fn(&PlannedMethod) -> Reads,
+    ) -> Vec<Point> {
+        let own = self.heard(epoch).filter(|planned| planned.learns_from(index));
         own.flat_map(|planned| reads(planned).teacher).collect()
     }
 
@@ -145,7 +153,7 @@ impl Learner {
 
     /// The most that a method needs of the teacher with this index in a step. The mean of several is one of outputs.
     fn teacher_look(&self, index: usize, at: Moment) -> TeacherLook {
-        let own = self.methods.iter().filter(|planned| planned.learns_from(index));
+        let own = self.heard(at.epoch).filter(|planned| planned.learns_from(index));
         let looks = own.map(|planned| match planned.method.teacher_at(at) {
             TeacherLook::Maps if planned.teachers.len() > 1 => TeacherLook::Outputs,
             look => look,

@@ -16,6 +16,8 @@ pub(crate) struct Inputs {
     pub student: Tensor<4>,
     /// Of each teacher.
     pub teachers: Vec<Tensor<4>>,
+    /// The same images in their second view, for the student and for each teacher, if a method looks at it.
+    pub second: Option<(Tensor<4>, Vec<Tensor<4>>)>,
     /// What is known about each image.
     pub targets: Targets,
     /// The index of each image in the training images.
@@ -62,7 +64,8 @@ impl Learner {
         if made.is_empty() {
             let targets = self.targets(batch)?;
             let take = |input: &NetworkInput| input.of_batch(batch, &self.device);
-            return self.taken(&take, targets, (batch.indices.clone(), counters));
+            let first = self.taken(&take, targets, (batch.indices.clone(), counters))?;
+            return self.with_second_view(first, batch);
         }
         made.push(clean());
         batches.push(Cow::Borrowed(batch));
@@ -99,6 +102,27 @@ impl Learner {
         Ok(targets_where_known(self.task.as_ref(), batch, &self.device)?)
     }
 
+    /// The same with the second view of the images, if a method looks at it: where the batch has none, the first once more.
+    fn with_second_view(&self, first: Inputs, batch: &Batch) -> Result<Inputs, StepError> {
+        let mut methods = self.methods.iter();
+        if !methods.any(|planned| planned.method.info().second_view) {
+            return Ok(first);
+        }
+        let second = match batch.in_second_view() {
+            Some(batch) => {
+                let take = |input: &NetworkInput| input.of_batch(&batch, &self.device);
+                let of_second = (first.indices.clone(), first.counters);
+                let taken = self.taken(&take, first.targets.clone(), of_second)?;
+                (taken.student, taken.teachers)
+            }
+            None => (first.student.clone(), first.teachers.clone()),
+        };
+        Ok(Inputs {
+            second: Some(second),
+            ..first
+        })
+    }
+
     /// The images as each network takes them: one tensor for all that take them alike.
     fn taken(
         &self,
@@ -121,6 +145,7 @@ impl Learner {
         Ok(Inputs {
             student,
             teachers,
+            second: None,
             targets,
             indices,
             counters,
@@ -138,6 +163,7 @@ fn joined(batches: &[Cow<'_, Batch>]) -> Batch {
         valid: batches.iter().flat_map(|batch| batch.valid.clone()).collect(),
         targets: batches.iter().flat_map(|batch| batch.targets.clone()).collect(),
         truth: Vec::new(),
+        second: Vec::new(),
         indices: batches.iter().flat_map(|batch| batch.indices.clone()).collect(),
     }
 }

@@ -1,6 +1,7 @@
 //! Training steps: what trains, what it is given, how it moves.
 
 pub(crate) mod accumulation;
+mod alone;
 pub(crate) mod backward;
 mod cached_teacher;
 mod dry_run;

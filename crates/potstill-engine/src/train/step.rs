@@ -4,8 +4,8 @@ use std::mem;
 
 use potstill_data::Batch;
 use potstill_methods::{
-    HeadUse, Moment, NetworkOutput, PlannedMethod, StepContext, StudentEpoch, StudentStep, TeacherLook,
-    TeacherOutput, TeacherStep, TeacherUpdate,
+    HeadUse, Moment, NetworkOutput, PlannedMethod, SecondView, StepContext, StudentEpoch, StudentStep,
+    TeacherLook, TeacherOutput, TeacherRef, TeacherStep, TeacherUpdate,
 };
 use potstill_metrics::Metrics;
 use potstill_models::LinearHead;
@@ -13,6 +13,7 @@ use potstill_ops::{BatchStatistics, Mode, Pass};
 use potstill_tasks::{LossTerm, terms_where_known};
 
 use super::{
+    alone::has_for_itself,
     backward::UpdateContext,
     error::StepError,
     forward::Trace,
@@ -46,7 +47,14 @@ struct Forward {
 struct Seen {
     student: NetworkOutput,
     teachers: Vec<Option<TeacherOutput>>,
+    second: Option<SeenTwice>,
     inputs: Inputs,
+}
+
+/// What the networks of a step did with the second view of the images.
+struct SeenTwice {
+    student: NetworkOutput,
+    teachers: Vec<Option<TeacherOutput>>,
 }
 
 impl Seen {
@@ -131,9 +139,11 @@ impl Learner {
         trace.profile.record(StepPart::Batch, 0);
         let teachers = self.forward_teachers(&mut inputs, update, trace)?;
         let student = self.forward_student(inputs.student.clone(), trace);
+        let second = self.forward_second_view(&mut inputs, trace)?;
         let seen = Seen {
             student,
             teachers: teachers.outputs,
+            second,
             inputs,
         };
         let (weighted, of_losses) = self.weighted_terms(&seen, trace)?;
@@ -236,9 +246,13 @@ impl Learner {
             student,
             teachers,
             inputs,
+            ..
         } = seen;
-        let own = self.task_terms(student, inputs)?;
-        let mut weighted: Vec<_> = Weighted::of_task("", self.task_weight, own).collect();
+        let mut weighted = Vec::new();
+        if !self.is_alone(trace.at.epoch) {
+            let own = self.task_terms(student, inputs)?;
+            weighted.extend(Weighted::of_task("", self.task_weight, own));
+        }
         for (index, output) in teachers.iter().enumerate() {
             if let Some(tracked) = output.as_ref().and_then(TeacherOutput::tracked) {
                 weighted.extend(self.teacher_task(index, tracked, inputs)?);
@@ -246,8 +260,8 @@ impl Learner {
         }
         let mut pass = Pass::new(Mode::Batch);
         let head = self.student_head();
-        for planned in &self.methods {
-            let step = self.student_step(&planned.id, seen, head.as_ref(), trace.at);
+        for planned in self.heard(trace.at.epoch) {
+            let step = self.student_step((&planned.id, &planned.teachers), seen, head.as_ref(), trace.at);
             // The mean of several teachers costs something, so it is made only for whoever looks at it.
             let teacher = match planned.method.teacher_at(trace.at) {
                 TeacherLook::Nothing => None,
@@ -279,11 +293,17 @@ impl Learner {
     /// The step as an entry sees it, without its teacher.
     fn student_step<'a>(
         &'a self,
-        id: &'a str,
+        (id, teachers): (&'a str, &[TeacherRef]),
         seen: &'a Seen,
         head: Option<&'a LinearHead>,
         at: Moment,
     ) -> StudentStep<'a> {
+        let second = seen.second.as_ref().map(|second| SecondView {
+            student: &second.student,
+            teacher: teachers
+                .first()
+                .and_then(|teacher| second.teachers[teacher.index].as_ref()),
+        });
         StudentStep {
             id,
             student: &seen.student,
@@ -292,15 +312,51 @@ impl Learner {
             context: seen.inputs.context(self.seed),
             at,
             head,
+            second,
         }
+    }
+
+    /// Both networks' passes over the second view of the images, if a method looks at it. What a teacher says of it is a constant, and is not kept.
+    fn forward_second_view(
+        &self,
+        inputs: &mut Inputs,
+        trace: &mut Trace<'_>,
+    ) -> Result<Option<SeenTwice>, StepError> {
+        let Some((student, teachers)) = inputs.second.take() else {
+            return Ok(None);
+        };
+        let student = self.forward_student(student, trace);
+        let looks = |index: usize| {
+            let mut methods = self.methods.iter();
+            methods.any(|planned| planned.learns_from(index) && planned.method.info().second_view)
+        };
+        let outputs = teachers.into_iter().enumerate().map(|(index, images)| {
+            if !looks(index) {
+                return Ok(None);
+            }
+            let teacher = &self.teachers[index];
+            let mode = if teacher.is_online() {
+                Mode::Batch
+            } else {
+                teacher.mode
+            };
+            let network = teacher.network.frozen();
+            let output = self.look_at_frozen(index, (&network, mode), images, trace)?;
+            Ok(Some(output))
+        });
+        let teachers = outputs.collect::<Result<_, StepError>>()?;
+        Ok(Some(SeenTwice { student, teachers }))
     }
 
     /// Lets the methods that remember something of every step have it.
     fn remember(&mut self, seen: &Seen, at: Moment) -> Result<(), StepError> {
+        let is_alone = self.is_alone(at.epoch);
         let mut methods = mem::take(&mut self.methods);
         let remembered = methods
             .iter_mut()
-            .filter(|planned| planned.method.info().remembers)
+            .filter(|planned| {
+                planned.method.info().remembers && (!is_alone || has_for_itself(planned, at.epoch))
+            })
             .try_for_each(|planned| self.remember_one(planned, seen, at));
         self.methods = methods;
         remembered
@@ -310,9 +366,10 @@ impl Learner {
         let Some(teacher) = self.teacher_output(planned, &seen.teachers)? else {
             return Ok(());
         };
+        let (id, teachers) = (planned.id.clone(), planned.teachers.clone());
         let is_read = planned.method.info().heads == HeadUse::Both;
         let head = is_read.then(|| self.student.linear_head()).flatten();
-        let step = self.student_step(&planned.id, seen, head.as_ref(), at);
+        let step = self.student_step((&id, &teachers), seen, head.as_ref(), at);
         let step = StepContext {
             step,
             teacher: &teacher,

@@ -29,6 +29,7 @@ pub(crate) fn warped(batch: &Batch, maps: &Tensor<3>) -> Batch {
         valid: vec![size; batch.len()],
         targets: batch.targets.iter().zip(rows).map(moved).collect(),
         truth: Vec::new(),
+        second: Vec::new(),
         indices: batch.indices.clone(),
     }
 }
@@ -86,6 +87,7 @@ mod tests {
             valid: vec![valid],
             targets: vec![target],
             truth: Vec::new(),
+            second: Vec::new(),
             indices: vec![0],
         }
     }

@@ -12,11 +12,11 @@ use potstill_settings::{choice, settings};
 
 pub use self::regressor::Regressor;
 use crate::{
-    Group, Method, MethodEntry, MethodError, PlanContext, StepContext,
+    Group, Method, MethodEntry, MethodError, PlanContext, StepContext, StudentEpoch,
     entry::ALL,
     levels::{
-        Aligners, Levels, MapLoss, Named, OfMaps, Pair, PerLevel, Usual, at_one_size, by_level, is_dense,
-        summed,
+        Aligners, FirstStage, Levels, MapLoss, Named, OfMaps, Pair, PerLevel, Usual, at_one_size, by_level,
+        is_dense, summed,
     },
 };
 
@@ -25,6 +25,8 @@ settings! {
     struct Options {
         /// What takes the student's map to the teacher's channels.
         regressor: Option<Kind> = without "`conv-bn-relu` for images with one class or several, `conv` for dense tasks" like "conv",
+        /// Epochs from the first on in which nothing else counts, and after which this does not, as in the paper; 0 for all epochs, beside the task's loss, as in the published comparisons.
+        stage1_epochs: usize = default 0,
         /// Points of the student, shallow to deep; empty for the end of its second stage, or for dense tasks the ends of its stages or the outputs of its pyramid.
         student_points: Vec<String> = default [],
         /// Points of the teacher, as many; empty for the end of its second stage, or for dense tasks the ends of its stages or the outputs of its pyramid.
@@ -63,7 +65,13 @@ pub(crate) const ENTRY: MethodEntry = MethodEntry {
 };
 
 /// Hints, planned for two networks.
-enum FitNet {
+struct FitNet {
+    stage: FirstStage,
+    modules: Modules,
+}
+
+/// What takes the student's maps to the teacher's.
+enum Modules {
     /// The regressors of the published comparisons.
     Regressed(PerLevel<Regressor>),
     /// 1x1 convolutions.
@@ -80,13 +88,14 @@ fn plan(spec: &MethodSpec, context: &PlanContext) -> Result<Box<dyn Method>, Met
     };
     let levels = Levels::plan(NAME, context, named, usual)?;
     let scope = context.scope();
-    let loss = match options.regressor.unwrap_or(kind) {
-        Kind::Conv => FitNet::Aligned(Aligners::everywhere(&levels, &scope)),
-        Kind::ConvNormRelu => FitNet::Regressed(PerLevel::of(&levels, &scope, |level, scope| {
+    let modules = match options.regressor.unwrap_or(kind) {
+        Kind::Conv => Modules::Aligned(Aligners::everywhere(&levels, &scope)),
+        Kind::ConvNormRelu => Modules::Regressed(PerLevel::of(&levels, &scope, |level, scope| {
             Regressor::new(level.channels, level.sizes, scope)
         })),
     };
-    Ok(OfMaps::boxed(levels, loss))
+    let stage = FirstStage::plan(NAME, options.stage1_epochs, None, context)?;
+    Ok(OfMaps::boxed(levels, FitNet { stage, modules }))
 }
 
 impl MapLoss for FitNet {
@@ -96,11 +105,11 @@ impl MapLoss for FitNet {
         _: &StepContext<'_>,
         pass: &mut Pass<'_>,
     ) -> Result<Tensor<1>, MethodError> {
-        match self {
-            Self::Aligned(aligners) => by_level(aligners.aligned(maps, pass), |[ours, theirs]| {
+        match &self.modules {
+            Modules::Aligned(aligners) => by_level(aligners.aligned(maps, pass), |[ours, theirs]| {
                 hint_loss(ours, theirs)
             }),
-            Self::Regressed(regressors) => {
+            Modules::Regressed(regressors) => {
                 summed(regressors.beside(maps).map(|([ours, theirs], regressor)| {
                     let [ours, theirs] = at_one_size([regressor.forward(ours, pass), theirs]);
                     hint_loss(ours, theirs)
@@ -110,16 +119,28 @@ impl MapLoss for FitNet {
     }
 
     fn modules(&self) -> Option<&dyn Parameters> {
-        Some(match self {
-            Self::Regressed(modules) => modules,
-            Self::Aligned(modules) => modules,
+        Some(match &self.modules {
+            Modules::Regressed(modules) => modules,
+            Modules::Aligned(modules) => modules,
         })
     }
 
+    fn stage(&self) -> FirstStage {
+        self.stage
+    }
+
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn rests(&self, epoch: StudentEpoch) -> bool {
+        self.stage.is_over(epoch)
+    }
+
     fn modules_mut(&mut self) -> Option<&mut dyn Parameters> {
-        Some(match self {
-            Self::Regressed(modules) => modules,
-            Self::Aligned(modules) => modules,
+        Some(match &mut self.modules {
+            Modules::Regressed(modules) => modules,
+            Modules::Aligned(modules) => modules,
         })
     }
 }

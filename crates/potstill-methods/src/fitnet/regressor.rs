@@ -48,12 +48,28 @@ impl Regressor {
         }
     }
 
+    /// Whether it meets the teacher's size in both directions, of these heights and widths of both maps.
+    pub(crate) fn meets([ours, theirs]: [[usize; 2]; 2]) -> bool {
+        let kind = |side: usize| match (ours[side], theirs[side]) {
+            (own, other) if own == 2 * other => 0,
+            (own, other) if 2 * own == other => 1,
+            (own, other) if own >= other => 2,
+            _ => 3,
+        };
+        kind(0) == kind(1) && kind(0) < 3
+    }
+
     /// The student's map `[N, H, W, C]` as one of the teacher's.
     pub fn forward(&self, map: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
+        relu(self.normed(map, pass))
+    }
+
+    /// The same before the ReLU.
+    pub(crate) fn normed(&self, map: Tensor<4>, pass: &mut Pass<'_>) -> Tensor<4> {
         let map = match &self.conv {
             Shape::Conv(conv) => conv.forward(map, pass),
             Shape::Transposed(conv) => conv.forward(map, pass),
         };
-        relu(self.bn.forward(map, pass))
+        self.bn.forward(map, pass)
     }
 }

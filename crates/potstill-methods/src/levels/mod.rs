@@ -5,6 +5,7 @@
 //! one detector stand beside P2 to P6 of another.
 
 mod aligners;
+mod first_stage;
 mod last_map;
 mod of_maps;
 mod pairing;
@@ -17,6 +18,7 @@ use potstill_ops::{Point, resize_bilinear};
 use potstill_tasks::TaskKind;
 
 pub(crate) use self::aligners::Aligners;
+pub(crate) use self::first_stage::FirstStage;
 pub(crate) use self::last_map::last_map;
 pub(crate) use self::of_maps::{MapLoss, OfMaps, Pair, at_one_size, by_level, embeddings, places};
 pub(crate) use self::pairing::{by_size, check_strides};
@@ -67,6 +69,8 @@ pub(crate) enum Usual {
     Stages,
     /// The same before it.
     BeforeActivation,
+    /// The end of its stem, and the ends of its stages.
+    StemAndStages,
     /// The end of its second stage.
     Hint,
     /// Its last map.
@@ -82,6 +86,10 @@ impl Usual {
         let end = match self {
             Self::Stages => return ends.iter().map(|end| end.post.clone()).collect(),
             Self::BeforeActivation => return ends.iter().map(|end| end.pre.clone()).collect(),
+            Self::StemAndStages => {
+                let ends = ends.iter().map(|end| end.post.clone());
+                return info.stem.clone().into_iter().chain(ends).collect();
+            }
             Self::Hint => ends.get(1).or(ends.last()),
             Self::LastMap => ends.last(),
             Self::Embedding => info.stage_ends.last(),

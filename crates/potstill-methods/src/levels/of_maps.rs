@@ -6,10 +6,10 @@
 use burn::tensor::Tensor;
 use potstill_ops::{Parameters, Pass, global_avg_pool};
 
-use super::{Levels, summed};
+use super::{FirstStage, Levels, summed};
 use crate::{
     Event, HeadUse, LossTerm, Method, MethodError, MethodInfo, Moment, Part, Reads, StepContext,
-    StudentEpoch, TargetNeed, TeacherLook, TeacherUse, at_the_smaller_size,
+    StudentEpoch, StudentStep, TargetNeed, TeacherLook, TeacherUse, at_the_smaller_size,
 };
 
 /// The maps of a level, `[N, H, W, C]`: the student's, and the teacher's beside it.
@@ -48,6 +48,21 @@ pub(crate) trait MapLoss: Send {
         HeadUse::None
     }
 
+    /// The first stage, in which it has the student for itself.
+    fn stage(&self) -> FirstStage {
+        FirstStage::default()
+    }
+
+    /// What it is called in what is said of that stage.
+    fn name(&self) -> &'static str {
+        "the method"
+    }
+
+    /// Whether it has no loss in an epoch.
+    fn rests(&self, _epoch: StudentEpoch) -> bool {
+        false
+    }
+
     /// The factor of an epoch.
     fn factor(&self, _epoch: StudentEpoch) -> f64 {
         1.0
@@ -82,23 +97,45 @@ impl<L: MapLoss + 'static> OfMaps<L> {
     }
 }
 
+impl<L: MapLoss> OfMaps<L> {
+    fn notes(&self) -> Vec<String> {
+        let stage = self.loss.stage().note(self.loss.name());
+        let notes = [self.levels.notes(), self.loss.notes()].concat();
+        notes.into_iter().chain(stage).collect()
+    }
+}
+
 impl<L: MapLoss> Method for OfMaps<L> {
     fn info(&self) -> MethodInfo {
         MethodInfo {
             teacher: self.loss.teacher(),
             targets: self.loss.targets(),
-            notes: [self.levels.notes(), self.loss.notes()].concat(),
+            notes: self.notes(),
+            alone_epochs: self.loss.stage().epochs(),
             heads: self.loss.heads(),
             ..MethodInfo::default()
         }
     }
 
-    fn reads(&self, _: StudentEpoch) -> Reads {
+    fn reads(&self, epoch: StudentEpoch) -> Reads {
+        if self.loss.rests(epoch) {
+            return Reads::default();
+        }
         self.levels.reads()
     }
 
-    fn teacher_at(&self, _: Moment) -> TeacherLook {
+    fn teacher_at(&self, at: Moment) -> TeacherLook {
+        if self.loss.rests(at.epoch) {
+            return TeacherLook::Nothing;
+        }
         TeacherLook::Maps
+    }
+
+    fn student_terms(&self, step: &StudentStep<'_>, _: &mut Pass<'_>) -> Result<Vec<LossTerm>, MethodError> {
+        if self.loss.rests(step.at.epoch) {
+            return Ok(Vec::new());
+        }
+        Err(MethodError::NoLoss("student_terms"))
     }
 
     fn parts(&self) -> Vec<Part<&dyn Parameters>> {
