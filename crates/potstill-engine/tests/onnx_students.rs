@@ -122,6 +122,21 @@ fn a_run_goes_on_to_the_same_bits() {
     assert!(checkpoint(&whole) == checkpoint(&parts));
 }
 
+/// A file in training mode drops by its ratio: in each step anew, and the same again.
+#[test]
+fn dropout_of_a_file_is_drawn_by_the_step() {
+    let place = tempfile::tempdir().unwrap();
+    let dropping = student("inverted.C");
+    let [whole, parts, eval] = ["whole", "parts", "eval"].map(|name| place.path().join(name));
+    ran(&dropping, &whole);
+    go_on(&mut dropping.start(&[], &parts), 2);
+    finish(&mut dropping.resume(&[], &parts));
+    assert!(checkpoint(&whole) == checkpoint(&parts));
+    ran(&student("inverted"), &eval);
+    let losses = |folder: &Path| read_metrics(folder.join("metrics.jsonl")).unwrap()[0].train.loss;
+    assert!((losses(&whole) - losses(&eval)).abs() > 1e-6);
+}
+
 #[test]
 fn another_file_is_another_run() {
     let place = tempfile::tempdir().unwrap();

@@ -16,7 +16,7 @@ use potstill_onnx::{
     Array, OnnxNetwork,
     write::{Attribute, GraphWriter, Opset},
 };
-use potstill_ops::Frozen;
+use potstill_ops::{Draws, Frozen, Mode, Pass};
 
 use crate::onnx_students::{graph, images, near, scope, values};
 
@@ -474,6 +474,91 @@ fn a_fresh_start_draws_what_convolves() {
     assert_ne!(one["conv.weight"], other["conv.weight"]);
     assert_eq!(one["p"], vec![3.0]);
     assert_eq!(graph("blurred").left_by_fresh(), (vec!["p"], 1));
+}
+
+#[test]
+fn maps_are_resized_in_every_way_that_the_engine_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    for (mode, places) in [
+        ("linear", "align_corners"),
+        ("linear", "asymmetric"),
+        ("linear", "half_pixel"),
+    ] {
+        let (mut sketch, images) = Sketch::new();
+        let wanted = sketch.0.list(&[1, 3, 5, 11]);
+        let batch = sketch.node("Shape", &[&images], vec![]);
+        let [zero, one, four] = [0, 1, 4].map(|number| sketch.0.list(&[number]));
+        let batch = sketch.node("Slice", &[&batch, &zero, &one], vec![]);
+        let rest = sketch.node("Slice", &[&wanted, &one, &four], vec![]);
+        let sizes = sketch.node("Concat", &[&batch, &rest], vec![Attribute::Int("axis", 0)]);
+        let attributes = vec![
+            Attribute::Text("mode", mode),
+            Attribute::Text("coordinate_transformation_mode", places),
+        ];
+        let map = sketch.node("Resize", &[&images, "", "", &sizes], attributes);
+        let map = sketch.node("Tanh", &[&map], vec![]);
+        drop(holds(
+            &sketch
+                .classified(&map, 3, "logits")
+                .written(folder.path(), "resized.onnx"),
+        ));
+    }
+}
+
+#[test]
+fn tiles_are_laid() {
+    let folder = tempfile::tempdir().unwrap();
+    let (mut sketch, images) = Sketch::new();
+    let channel = sketch.floats("places", &[1, 1, 4, 8]);
+    let counts = sketch.0.list(&[1, 3, 2, 1]);
+    let places = sketch.node("Tile", &[&channel, &counts], vec![]);
+    let map = sketch.node("Mul", &[&images, &places], vec![]);
+    holds(
+        &sketch
+            .classified(&map, 3, "logits")
+            .written(folder.path(), "tiled.onnx"),
+    );
+}
+
+/// The dropout of a file in training mode, by a ratio of 0.2, before its last layer.
+#[test]
+fn dropout_drops_in_training_alone() {
+    let network = crate::onnx_students::network("inverted.C");
+    let logits = |draws: Option<Draws>| {
+        let mut pass = Pass::new(Mode::Batch);
+        if let Some(draws) = draws {
+            pass.set_draws(draws);
+        }
+        values(
+            network
+                .forward(images(4, 0.0), &mut pass)
+                .into_logits()
+                .unwrap()
+                .inner(),
+        )
+    };
+    let at = |step: usize| Some(Draws::new(potstill_random::Seed::new(3), "student", 0, step));
+    assert_eq!(logits(at(1)), logits(at(1)));
+    assert_ne!(logits(at(1)), logits(at(2)));
+    assert_ne!(logits(at(1)), logits(None));
+    let all: Vec<Vec<f64>> = (0..400).map(|step| logits(at(step))).collect();
+    let means: Vec<f64> = (0..20)
+        .map(|i| all.iter().map(|logits| logits[i]).sum::<f64>() / 400.0)
+        .collect();
+    // A linear layer of what is kept and made larger has the logits without dropout as its mean.
+    near("mean", &means, &logits(None), 0.08);
+    // What a run keeps of the file drops as well.
+    let graph = graph("inverted.C");
+    let folder = tempfile::tempdir().unwrap();
+    let kept = folder.path().join("kept.onnx");
+    std::fs::write(&kept, &graph.skeleton).unwrap();
+    let again = TrainGraph::reopen(&kept, [16, 16, 3]).unwrap();
+    assert_eq!(again.steps, graph.steps);
+    assert!(
+        graph.notes.join(" ").contains("its dropout drops in training"),
+        "{:?}",
+        graph.notes
+    );
 }
 
 /// Notes on a file, in one text.

@@ -4,9 +4,10 @@ use std::{borrow::Cow, mem};
 
 use burn::tensor::Tensor;
 
+use potstill_random::Stream;
 use potstill_settings::BatchNorms;
 
-use crate::{BatchStatistics, Insertion, Point, PointSide, Precision, Visitor, inserted::Layer};
+use crate::{BatchStatistics, Draws, Insertion, Point, PointSide, Precision, Visitor, inserted::Layer};
 
 /// What batch norm does in a pass. Always said, never guessed from the device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,6 +55,7 @@ pub struct Pass<'v> {
     moments: Vec<BatchStatistics>,
     macs: u64,
     untracked: u64,
+    draws: Option<Draws>,
 }
 
 impl<'v> Pass<'v> {
@@ -69,7 +71,18 @@ impl<'v> Pass<'v> {
             moments: Vec::new(),
             macs: 0,
             untracked: 0,
+            draws: None,
         }
+    }
+
+    /// Lets layers draw in the pass. Without that dropout passes everything through.
+    pub fn set_draws(&mut self, draws: Draws) {
+        self.draws = Some(draws);
+    }
+
+    /// The stream of a layer that draws; `None` in a pass that draws nothing.
+    pub fn stream(&self, layer: &str) -> Option<Stream> {
+        self.draws.as_ref().map(|draws| draws.stream(layer))
     }
 
     /// A pass that shows `visitor` the maps it wants.
@@ -119,6 +132,7 @@ impl<'v> Pass<'v> {
             moments: mem::take(&mut self.moments),
             macs: self.macs,
             untracked: self.untracked,
+            draws: self.draws.clone(),
         };
         let result = body(&mut inner);
         let Pass {

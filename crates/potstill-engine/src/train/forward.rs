@@ -5,7 +5,7 @@ use potstill_methods::{
     Moment, NetworkOutput, PlannedMethod, Reads, StudentEpoch, TeacherLook, TeacherOutput,
 };
 use potstill_models::{FrozenModel, Model, ModelError};
-use potstill_ops::{BatchStatistics, Mode, Pass, Point, Taps};
+use potstill_ops::{BatchStatistics, Draws, Mode, Pass, Point, Taps};
 
 use super::{
     learner::Learner,
@@ -66,10 +66,11 @@ impl<'a> Trace<'a> {
     fn tracked(
         &mut self,
         part: StepPart,
-        network: &Model,
+        (network, draws): (&Model, Draws),
         (images, points): (Tensor<4>, &[Point]),
     ) -> (NetworkOutput, u64) {
         let passed = self.pass(part, Mode::Batch, points, |pass| {
+            pass.set_draws(draws);
             network.forward(images.clone(), pass)
         });
         self.statistics.extend(passed.statistics);
@@ -100,7 +101,11 @@ impl Learner {
             TeacherNetwork::Online(network) => {
                 let points =
                     self.teacher_points(index, trace.at.epoch, |planned| planned.method.reads_at(trace.at));
-                let (tracked, macs) = trace.tracked(StepPart::Teacher, network, (images, &points));
+                let (tracked, macs) = trace.tracked(
+                    StepPart::Teacher,
+                    (network, self.draws(&teacher.name, trace.at)),
+                    (images, &points),
+                );
                 Ok((TeacherOutput::online(tracked), macs))
             }
         }
@@ -127,11 +132,20 @@ impl Learner {
         Ok(TeacherOutput::maps_only(images, taps))
     }
 
+    /// What a network that trains draws in a step.
+    fn draws(&self, owner: &str, Moment { epoch, step }: Moment) -> Draws {
+        Draws::new(self.seed, owner, epoch.0, step)
+    }
+
     /// The student's forward pass.
     pub(super) fn forward_student(&self, images: Tensor<4>, trace: &mut Trace<'_>) -> NetworkOutput {
         let read = |planned: &PlannedMethod| planned.method.reads_at(trace.at).student;
         let points: Vec<_> = self.heard(trace.at.epoch).flat_map(read).collect();
-        let (output, _) = trace.tracked(StepPart::Student, &self.student, (images, &points));
+        let (output, _) = trace.tracked(
+            StepPart::Student,
+            (&self.student, self.draws("student", trace.at)),
+            (images, &points),
+        );
         output
     }
 

@@ -1,8 +1,9 @@
 //! The functions of numbers that graphs are made of.
 
-use burn::tensor::{Tensor, activation};
+use burn::tensor::{Device, Tensor, activation};
 use potstill_onnx::train_graph::{Binary, Nonlinearity, Reduction, Unary};
 use potstill_ops::Activation;
+use potstill_random::Stream;
 
 use super::value::{Value, map_value, map_values};
 
@@ -113,6 +114,21 @@ pub(super) fn reduce(value: Value, reduction: Reduction, axes: &[usize]) -> Valu
 /// A slope for each channel where a number is negative.
 pub(super) fn prelu(first: Value, slopes: Value) -> Value {
     map_values!(first, slopes, (x, slopes) => activation::relu(x.clone()) + slopes * x.clamp_max(0.0))
+}
+
+/// Every number dropped with this probability, and the others divided by that of staying.
+pub(super) fn dropout(value: Value, ratio: f32, stream: &mut Stream, device: &Device) -> Value {
+    let dims = value.dims();
+    let kept = 1.0 / (1.0 - ratio);
+    let draw = |_| {
+        if stream.chance(f64::from(ratio)) {
+            0.0
+        } else {
+            kept
+        }
+    };
+    let mask: Vec<f32> = (0..dims.iter().product()).map(draw).collect();
+    binary(value, Value::of(&mask, &dims, device), Binary::Multiply)
 }
 
 /// Numbers by their mean and biased variance along the last axis.

@@ -13,7 +13,7 @@ use potstill_ops::{
 
 use super::{
     GraphNetwork,
-    functions::{activation, binary, instance_norm, prelu, reduce, scalar, standardise, unary},
+    functions::{activation, binary, dropout, instance_norm, prelu, reduce, scalar, standardise, unary},
     layer::Layer,
     value::{Value, map_value, map_values},
 };
@@ -128,6 +128,10 @@ impl GraphNetwork {
             Op::Nearest(size) => Value::Four(resize_nearest(next().into_map(), *size)),
             Op::Bilinear(size) => Value::Four(resize_bilinear(next().into_map(), *size)),
             Op::InstanceNorm(epsilon) => instance_norm(next(), *epsilon),
+            Op::Dropout(ratio, name) => match pass.stream(name) {
+                Some(mut stream) => dropout(next(), *ratio, &mut stream, &given.device),
+                None => next(),
+            },
             Op::Standardise(epsilon) => map_value!(next(), x => standardise(x, *epsilon)),
         }
     }

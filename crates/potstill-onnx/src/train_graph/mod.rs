@@ -252,12 +252,13 @@ impl Planned {
         let [_, height, width] = image;
         let stages = stages::stages(&steps, &layers, &Shapes(&tensors), logits.0, [height, width]);
         let steps = units::united(patterns::simplified(steps, logits.0), &mut layers, logits.0);
+        let names = tensors.iter().map(|tensor| tensor.name.as_str()).collect();
         let told = Told {
             nodes: &nodes,
             tensors: &tensors,
             layers: &layers,
             shared,
-            convolutions: Convolutions::of(&nodes),
+            convolutions: Convolutions::of(&nodes, &names),
             idle,
         };
         Ok(Self {

@@ -289,6 +289,8 @@ pub enum Op {
     Bilinear([usize; 2]),
     /// Every channel of every image by its own mean and variance over the axes behind the second, with this epsilon.
     InstanceNorm(f64),
+    /// Each number dropped with this probability in training, and the others made larger for it; under a name of its own.
+    Dropout(f32, String),
     /// Numbers by their mean and variance along the last axis, with this epsilon: a layer norm that scales and shifts nothing.
     Standardise(f64),
 }

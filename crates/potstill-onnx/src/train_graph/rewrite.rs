@@ -5,10 +5,25 @@ use std::collections::{BTreeSet, HashMap};
 use rten_onnx::onnx::{DataType, GraphProto, NodeProto, TensorProto, ValueInfoProto};
 
 use super::{literal::Literal, node::Node};
+use crate::constants::is_float;
 
-/// Lets a file that was exported in training mode run as in evaluation mode: batch norms give one output, dropout passes through.
-pub(super) fn switch_training_off(graph: &mut GraphProto) -> Vec<String> {
-    let mut dropouts = 0;
+/// How the name of an operator begins that was a dropout in training mode; its ratio stands behind.
+const DROPOUT: &str = "potstill::dropout=";
+
+/// The ratio of a dropout that was in training mode in its file.
+pub(super) fn dropout_ratio(node: &Node) -> Option<f32> {
+    let ratio = node
+        .name
+        .strip_prefix(DROPOUT)
+        .filter(|_| node.kind == "Identity")?;
+    ratio.parse().ok().filter(|ratio| (0.0..1.0).contains(ratio))
+}
+
+/// Lets a file that was exported in training mode run as in evaluation mode: batch norms give one output, dropout passes through. Dropout
+/// by a ratio that is written leaves it in its name.
+pub(super) fn switch_training_off(graph: &mut GraphProto) -> Result<Vec<String>, String> {
+    let (mut dropouts, mut idle) = (0, 0);
+    let numbers = dropout_numbers(graph)?;
     for node in &mut graph.node {
         match node.op_type.as_deref() {
             Some("BatchNormalization") => {
@@ -20,7 +35,17 @@ pub(super) fn switch_training_off(graph: &mut GraphProto) -> Vec<String> {
                 }
             }
             Some("Dropout") => {
-                dropouts += 1;
+                let number = |at: usize| numbers.get(node.input.get(at)?);
+                let is_on = number(2).is_some_and(|&truth| truth != 0.0);
+                // Without a number it is a half.
+                let has_ratio = node.input.get(1).is_some_and(|name| !name.is_empty());
+                let ratio = if has_ratio { number(1).copied() } else { Some(0.5) };
+                if let Some(ratio) = ratio.filter(|_| is_on) {
+                    dropouts += 1;
+                    node.name = Some(format!("{DROPOUT}{ratio}"));
+                } else {
+                    idle += usize::from(node.input.len() > 2);
+                }
                 node.op_type = Some("Identity".into());
                 node.input.truncate(1);
                 node.output.truncate(1);
@@ -29,7 +54,60 @@ pub(super) fn switch_training_off(graph: &mut GraphProto) -> Vec<String> {
             _ => {}
         }
     }
-    // The statistics that a training step would give are nobody's outputs any more.
+    keep_made_outputs(graph);
+    let counted = |count: usize, one: &str, several: &str| match count {
+        0 => None,
+        1 => Some(format!("its dropout {one}")),
+        count => Some(format!("its {count} dropouts {several}")),
+    };
+    let notes = [
+        counted(
+            dropouts,
+            "drops in training, by the ratio in the file",
+            "drop in training, by the ratios in the file",
+        ),
+        counted(idle, "lets everything through", "let everything through"),
+    ];
+    Ok(notes.into_iter().flatten().collect())
+}
+
+/// The single numbers that dropouts read and that are written in a graph, by name.
+fn dropout_numbers(graph: &GraphProto) -> Result<HashMap<String, f32>, String> {
+    let dropouts = graph
+        .node
+        .iter()
+        .filter(|node| node.op_type.as_deref() == Some("Dropout"));
+    let read: BTreeSet<&str> = dropouts
+        .flat_map(|node| node.input.iter().skip(1))
+        .map(String::as_str)
+        .collect();
+    let mut found = HashMap::new();
+    let mut note = |name: &str, literal: Option<Literal>| {
+        if let Some(number) = literal.as_ref().and_then(Literal::single) {
+            found.insert(name.to_owned(), number);
+        }
+    };
+    for tensor in &graph.initializer {
+        let name = tensor.name.as_deref().unwrap_or_default();
+        if read.contains(name) {
+            note(name, Literal::of(tensor)?);
+        }
+    }
+    for node in &graph.node {
+        let is_read = node
+            .output
+            .first()
+            .is_some_and(|name| read.contains(name.as_str()));
+        if is_read && node.op_type.as_deref() == Some("Constant") {
+            let node = Node::of(node)?;
+            note(node.output(), node.constant());
+        }
+    }
+    Ok(found)
+}
+
+/// The statistics that a training step would give are nobody's outputs any more.
+fn keep_made_outputs(graph: &mut GraphProto) {
     let made: BTreeSet<&str> = graph
         .node
         .iter()
@@ -38,19 +116,9 @@ pub(super) fn switch_training_off(graph: &mut GraphProto) -> Vec<String> {
         .collect();
     graph.output.retain(|output| {
         let name = output.name.as_deref().unwrap_or_default();
-        made.contains(name)
-            || graph
-                .initializer
-                .iter()
-                .any(|tensor| tensor.name.as_deref() == Some(name))
+        let mut weights = graph.initializer.iter();
+        made.contains(name) || weights.any(|tensor| tensor.name.as_deref() == Some(name))
     });
-    if dropouts == 0 {
-        return Vec::new();
-    }
-    let plural = if dropouts == 1 { "" } else { "s" };
-    vec![format!(
-        "its {dropouts} dropout{plural} let everything through: regularise by augmentation or weight decay instead"
-    )]
 }
 
 /// Lets a file take any number of images, as far as its operators do. Gives the number that it stated.
@@ -173,7 +241,9 @@ fn constants(graph: &GraphProto) -> Result<HashMap<String, Vec<i64>>, String> {
             found.insert(name.to_owned(), numbers.to_vec());
         }
     };
-    for tensor in &graph.initializer {
+    // Weights of floats are not decoded for this.
+    let is_whole = |tensor: &&TensorProto| !tensor.data_type.is_none_or(is_float);
+    for tensor in graph.initializer.iter().filter(is_whole) {
         note(tensor.name.as_deref().unwrap_or_default(), Literal::of(tensor)?);
     }
     for node in graph

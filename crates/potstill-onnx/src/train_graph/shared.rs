@@ -1,6 +1,6 @@
 //! What operators share, and what exporters have made of convolutions: for the notes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{names, node::Node};
 
@@ -19,7 +19,8 @@ pub(super) struct Convolutions {
 }
 
 impl Convolutions {
-    pub fn of(nodes: &[Node]) -> Self {
+    /// Those of a file with tensors of these names. A weight that is computed (standardised, for one) had no norm folded into it.
+    pub fn of(nodes: &[Node], tensors: &HashSet<&str>) -> Self {
         let normed: BTreeSet<&str> = nodes
             .iter()
             .filter(|node| node.kind == "BatchNormalization")
@@ -28,11 +29,12 @@ impl Convolutions {
         let mut found = Self::default();
         for node in nodes.iter().filter(|node| node.kind == "Conv") {
             found.all += 1;
-            let Some(bias) = node.input(2).filter(|_| !normed.contains(node.output())) else {
+            let weight = node.input(1).unwrap_or_default();
+            let bias = node.input(2).filter(|_| !normed.contains(node.output()));
+            let Some(bias) = bias.filter(|_| tensors.contains(weight)) else {
                 continue;
             };
             found.biased += 1;
-            let weight = node.input(1).unwrap_or_default();
             let path = weight
                 .strip_suffix("weight")
                 .filter(|_| names::is_of_state_dict(weight));
@@ -73,12 +75,14 @@ mod tests {
             Node::plain("Conv", &["3", "c.weight", "c.bias"], "4"),
             Node::plain("BatchNormalization", &["4", "s", "t", "m", "v"], "5"),
             Node::plain("Conv", &["5", "d.weight"], "6"),
+            Node::plain("Conv", &["6", "/e/Reshape_output_0", "e.bias"], "7"),
         ];
+        let tensors = ["a.weight", "b.weight", "onnx::Conv_4", "c.weight", "d.weight"];
         let expected = Convolutions {
-            all: 5,
+            all: 6,
             biased: 3,
             folded: 2,
         };
-        assert_eq!(Convolutions::of(&nodes), expected);
+        assert_eq!(Convolutions::of(&nodes, &tensors.into()), expected);
     }
 }

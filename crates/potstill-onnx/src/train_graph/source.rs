@@ -103,7 +103,7 @@ impl GraphSource {
         compose(&mut graph, opset(&model.opset_import))?;
         Ok(Self {
             batch: open_batch(&mut graph),
-            notes: switch_training_off(&mut graph),
+            notes: switch_training_off(&mut graph)?,
             graph,
             ir_version: model.ir_version,
             operator_sets: model.opset_import,

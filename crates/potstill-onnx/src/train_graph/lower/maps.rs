@@ -1,6 +1,6 @@
 //! Operators on maps `[N, C, H, W]`, which lie channels last here: means, resizing, and how windows slide.
 
-use super::{Lowered, Lowering, Refusal, layout::Layout};
+use super::{Lowered, Lowering, Refusal, layout::Layout, resample::Places};
 use crate::train_graph::{
     literal::Literal,
     node::Node,
@@ -37,19 +37,30 @@ impl Lowering<'_> {
         self.check_scales(node, &sizes, target)?;
         let places = node.text("coordinate_transformation_mode", "half_pixel");
         let is_old = node.kind == "Upsample";
-        let op = match node.text("mode", "nearest") {
+        if node.whole("antialias", 0) != 0 || node.whole("exclude_outside", 0) != 0 {
+            return Err("smooths what it makes smaller, or leaves the outside out".into());
+        }
+        let from = [2, 3].map(|axis| sizes[axis].fixed());
+        let value = match node.text("mode", "nearest") {
             "nearest" if is_old || (places == "asymmetric" && node.text("nearest_mode", "") == "floor") => {
-                Op::Nearest(target)
+                self.emit(Op::Nearest(target), vec![map])
             }
             "linear" | "bilinear" if !is_old && matches!(places, "half_pixel" | "pytorch_half_pixel") => {
-                if node.whole("antialias", 0) != 0 {
-                    return Err("smooths what it makes smaller".into());
-                }
-                Op::Bilinear(target)
+                self.emit(Op::Bilinear(target), vec![map])
             }
-            mode => return Err(format!("resizes by `{mode}` with coordinates `{places}`").into()),
+            mode => {
+                // The engine that files are held to makes cubic resizing linear.
+                let is_linear = matches!(mode, "linear" | "bilinear") && !is_old;
+                let known = Places::of(places).filter(|_| is_linear);
+                let places = known.ok_or_else(|| {
+                    Refusal::from(format!("resizes by `{mode}` with coordinates `{places}`"))
+                })?;
+                let [Some(height), Some(width)] = from else {
+                    return Err("reads a map whose size depends on the batch".into());
+                };
+                self.resampled(map, &sizes, ([height, width], target), places)
+            }
         };
-        let value = self.emit(op, vec![map]);
         self.give(node, value, Layout::channels_last(4), Some(1))
     }
 }

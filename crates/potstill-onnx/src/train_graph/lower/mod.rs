@@ -11,6 +11,7 @@ mod norms;
 mod numbers;
 mod pairs;
 mod pools;
+mod resample;
 mod rows;
 mod shapes;
 
@@ -22,6 +23,7 @@ use super::{
     literal::Literal,
     node::Node,
     plan::{Op, Size, Step},
+    rewrite::dropout_ratio,
     shared::Readers,
     trace::{Origin, Trace},
 };
@@ -215,6 +217,9 @@ impl<'a> Lowering<'a> {
         if is_pass_through(node) {
             return self.pass_through(node);
         }
+        if let Some(ratio) = dropout_ratio(node) {
+            return self.each(node, Op::Dropout(ratio, node.output().to_owned()));
+        }
         match node.kind.as_str() {
             "Conv" => self.conv(node),
             "BatchNormalization" => self.batch_norm(node),
@@ -239,6 +244,7 @@ impl<'a> Lowering<'a> {
             "Concat" => self.concat(node),
             "Gather" => self.gather(node),
             "Expand" => self.expand(node),
+            "Tile" => self.tile(node),
             "Pad" => self.pad(node),
             _ => self.unary(node),
         }
@@ -334,7 +340,8 @@ impl<'a> Lowering<'a> {
     }
 }
 
-/// Whether an operator gives what it gets.
+/// Whether an operator gives what it gets, in training as well.
 fn is_pass_through(node: &Node) -> bool {
     matches!(node.kind.as_str(), "Identity" | "Cast" | "CastLike" | "Dropout")
+        && dropout_ratio(node).is_none()
 }

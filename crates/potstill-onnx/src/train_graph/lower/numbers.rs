@@ -37,7 +37,7 @@ impl Lowering<'_> {
     }
 
     /// A step that leaves every number where it is.
-    fn each(&mut self, node: &Node, op: Op) -> Lowered {
+    pub(super) fn each(&mut self, node: &Node, op: Op) -> Lowered {
         let input = self.input(node, 0)?;
         let value = self.emit(op, vec![input.value]);
         self.give(node, value, input.layout, input.channels)

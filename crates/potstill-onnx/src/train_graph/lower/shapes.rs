@@ -208,6 +208,31 @@ impl Lowering<'_> {
         self.give(node, value, layout, None)
     }
 
+    /// Numbers repeated along axes, which stretches those of one place.
+    pub(super) fn tile(&mut self, node: &Node) -> Lowered {
+        let input = self.input(node, 0)?;
+        let made = self.sizes_made(node.output())?;
+        let mut value = input.value;
+        let mut sizes = input.sizes.clone();
+        for axis in 0..sizes.len() {
+            if sizes[axis] == made[axis] || sizes[axis] == Size::Fixed(1) {
+                continue;
+            }
+            let counts = sizes[axis].fixed().zip(made[axis].fixed());
+            let (size, wanted) = counts.ok_or("repeats the batch")?;
+            if size == 0 || wanted % size != 0 {
+                return Err("repeats a part of an axis".into());
+            }
+            let place = input.layout.place(axis);
+            value = self.emit(Op::Concat(place), vec![value; wanted / size]);
+            sizes[axis] = made[axis];
+        }
+        if sizes != made {
+            value = self.emit(Op::Expand(input.layout.ordered(&made)), vec![value]);
+        }
+        self.give(node, value, input.layout, input.channels)
+    }
+
     /// A constant number on each side.
     pub(super) fn pad(&mut self, node: &Node) -> Lowered {
         let input = self.input(node, 0)?;
