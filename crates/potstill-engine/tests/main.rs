@@ -41,6 +41,7 @@ mod tskd;
 mod tskd_dense;
 mod tst;
 mod tst_dense;
+mod two_momenta;
 mod unlabelled;
 mod validation;
 mod verification;

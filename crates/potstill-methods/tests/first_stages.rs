@@ -68,7 +68,13 @@ fn activation_boundaries_are_the_recorded_ones() {
     let cases = cases("ab");
     for case in cases.iter().flat_map(Case::in_both) {
         let (student, teacher) = (case.inputs("student"), maps(&case.inputs("teacher")));
-        let mut method = planned("ab", &case.lines(&["margin"]), &maps(&student), &teacher).unwrap();
+        let mut method = planned(
+            "ab",
+            &format!("margin = {}", case.option("margin")),
+            &maps(&student),
+            &teacher,
+        )
+        .unwrap();
         let name = |path: &str| path.replace("levels.", "connectors.").replace(".regressor", "");
         for part in method.parts_mut() {
             case.fill(part.module, name);

@@ -8,10 +8,12 @@
 
 mod adam;
 mod clip;
+mod dot;
 mod optimizer;
 mod sgd;
 
 pub use adam::Adam;
 pub use clip::{GlobalNorm, clip_by_global_norm};
+pub use dot::Dot;
 pub use optimizer::{Optimizer, ParameterState};
 pub use sgd::Sgd;

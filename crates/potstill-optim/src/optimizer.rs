@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use burn::tensor::Tensor;
 use potstill_recipe::OptimizerSpec;
 
-use crate::{Adam, Sgd};
+use crate::{Adam, Dot, Sgd};
 
 /// The state of one parameter: named tensors (flat) and the number of updates that it has seen.
 #[derive(Debug, Clone, Default)]
@@ -36,6 +36,29 @@ pub(crate) trait Rule: Send {
         rate: f64,
         state: &mut ParameterState,
     ) -> Tensor<1>;
+
+    /// The same by the gradient of the task and that of the methods apart, of which one may be missing.
+    fn update_apart(
+        &self,
+        value: Tensor<1>,
+        gradients: [Option<Tensor<1>>; 2],
+        rate: f64,
+        state: &mut ParameterState,
+    ) -> Tensor<1> {
+        match gradients
+            .into_iter()
+            .flatten()
+            .reduce(|sum, gradient| sum + gradient)
+        {
+            Some(gradient) => self.update(value, gradient, rate, state),
+            None => value,
+        }
+    }
+
+    /// Whether it tells both gradients apart.
+    fn is_apart(&self) -> bool {
+        false
+    }
 
     /// The names of the tensors that the rule keeps for each parameter.
     fn tensor_names(&self) -> &'static [&'static str];
@@ -68,6 +91,7 @@ impl Optimizer {
     pub fn new(config: &OptimizerSpec) -> Self {
         let rule: Box<dyn Rule> = match config {
             OptimizerSpec::Sgd(sgd) => Box::new(Sgd::from(sgd)),
+            OptimizerSpec::Dot(dot) => Box::new(Dot::from(dot)),
             OptimizerSpec::Adam(adam) => Box::new(Adam::from(adam)),
             OptimizerSpec::AdamW(adam) => Box::new(Adam::from(adam)),
         };
@@ -82,6 +106,25 @@ impl Optimizer {
         let state = self.state.entry(name.to_owned()).or_default();
         state.updates += 1;
         self.rule.update(value, gradient, rate, state)
+    }
+
+    /// Whether the rule tells the gradient of the task from that of the methods: [`update_apart`](Self::update_apart).
+    pub fn is_apart(&self) -> bool {
+        self.rule.is_apart()
+    }
+
+    /// The new value of the parameter called `name`, by the gradient of the task and that of the methods, of which one may be missing. All tensors are
+    /// flat and on the plain device.
+    pub fn update_apart(
+        &mut self,
+        name: &str,
+        value: Tensor<1>,
+        gradients: [Option<Tensor<1>>; 2],
+        rate: f64,
+    ) -> Tensor<1> {
+        let state = self.state.entry(name.to_owned()).or_default();
+        state.updates += 1;
+        self.rule.update_apart(value, gradients, rate, state)
     }
 
     /// Forgets the state of every parameter.

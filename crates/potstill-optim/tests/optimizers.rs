@@ -4,11 +4,11 @@
 
 use burn::{
     module::{Module, Param},
-    tensor::{Device, Tensor, TensorData},
+    tensor::{DType, Device, Tensor, TensorData},
 };
 use potstill_ops::{Form, Parameters};
 use potstill_optim::{Optimizer, clip_by_global_norm};
-use potstill_recipe::{Adam, AdamW, OptimizerSpec, Sgd};
+use potstill_recipe::{Adam, AdamW, Dot, OptimizerSpec, Sgd};
 use potstill_testing::numbers::{self, NINE_DIGITS, assert_near, numbers as all, recorded, tensor, values};
 use serde_json::Value;
 
@@ -197,5 +197,80 @@ fn gradients_are_clipped_by_their_common_norm() {
             let ours: Vec<f64> = own[*path].iter().map(|value| value * factor).collect();
             assert_near(&format!("{name}, {path}"), &ours, &all(clipped), NINE_DIGITS);
         }
+    }
+}
+
+/// The numbers that a record says: `offset + scale sin(freq i + chirp i i + phase)`.
+fn filled(record: &Value) -> Tensor<1> {
+    let key = |key: &str| record[key].as_f64().unwrap();
+    let count: f64 = all(&record["shape"]).iter().product();
+    tensor([count as usize], |i| {
+        let i = i as f64;
+        let at = key("freq") * i + key("chirp") * (i * i) + key("phase");
+        let wave = if record["fn"] == "sin" { at.sin() } else { at.cos() };
+        key("offset") + key("scale") * wave
+    })
+}
+
+#[test]
+fn two_momenta_follow_the_recorded_steps() {
+    let file = recorded("potstill-methods/tests/reference/classics/dot.json");
+    let cases = file["cases"].as_array().unwrap();
+    assert_eq!(cases.len(), 2);
+    for (case, (precision, room)) in cases
+        .iter()
+        .flat_map(|case| [(DType::F64, 1e-9), (DType::F32, 2e-5)].map(|of| (case, of)))
+    {
+        let option = |key: &str| case["options"][key].as_f64().unwrap();
+        let rule = Dot {
+            lr: option("lr"),
+            momentum: option("momentum"),
+            delta: option("delta"),
+            weight_decay: option("weight_decay"),
+        };
+        let mut optimizer = Optimizer::new(&OptimizerSpec::Dot(rule));
+        assert!(optimizer.is_apart());
+        let mut weights = ["a", "b"].map(|name| filled(&case["inputs"][name]).cast(precision));
+        for step in 0..case["expected"].as_object().unwrap().len() {
+            for (place, name) in ["a", "b"].into_iter().enumerate() {
+                let gradient = |of: &str| {
+                    let key = format!("step_{step}.{of}.{name}");
+                    Some(filled(&case["gradients_given"][key]).cast(precision))
+                };
+                let both = [gradient("task"), gradient("kd")];
+                let value = weights[place].clone();
+                weights[place] = optimizer.update_apart(name, value, both, option("lr"));
+                let wanted = all(&case["expected"][format!("after_step_{step}")][name]);
+                let what = format!("{}, step {step}, {name}", case["id"]);
+                assert_near(&what, &values(&weights[place]), &wanted, room);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_weight_with_one_gradient_has_one_momentum_and_decays() {
+    let rule = Dot {
+        lr: 0.1,
+        momentum: 0.5,
+        delta: 0.25,
+        weight_decay: 0.01,
+    };
+    let one = |number: f64| tensor([1], |_| number);
+    for place in 0..2 {
+        let mut optimizer = Optimizer::new(&OptimizerSpec::Dot(rule.clone()));
+        let mut weight = one(1.0);
+        let (mut wanted, mut buffer) = (1.0, None);
+        for _ in 0..3 {
+            let mut both = [None, None];
+            both[place] = Some(one(2.0));
+            weight = optimizer.update_apart("w", weight, both, 0.1);
+            let step = 2.0 + 0.01 * wanted;
+            let direction = buffer.map_or(step, |kept: f64| 0.5 * kept + step);
+            buffer = Some(direction);
+            wanted -= 0.1 * direction;
+            assert_near("weight", &values(&weight), &[wanted], 1e-12);
+        }
+        assert_eq!(optimizer.updates("w"), 3);
     }
 }

@@ -58,7 +58,7 @@ pub use sweep::{Axis, BaseRecipe, Change, Choice, Sweep, SweepRun, Tune};
 pub use tables::data::{Data, Validation};
 pub use tables::method::{MethodSpec, Names};
 pub use tables::network::{Enlarge, Input, LowResolution, Network, Norms, Weights, WeightsPart};
-pub use tables::optimizer::{Adam, AdamW, OptimizerSpec, Sgd};
+pub use tables::optimizer::{Adam, AdamW, Dot, OptimizerSpec, Sgd};
 pub use tables::phase::{Phase, PhaseSpec};
 pub use tables::recipe::{Recipe, TaskKind};
 pub use tables::schedule::{Cosine, Decay, Milestones, Per, Poly, Schedule};

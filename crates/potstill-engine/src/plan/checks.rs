@@ -4,7 +4,7 @@ use std::{collections::BTreeSet, sync::Arc};
 
 use potstill_data::{DataError, TargetKind};
 use potstill_methods::{PlannedMethod, TeacherUpdate};
-use potstill_recipe::Enlarge;
+use potstill_recipe::{Enlarge, OptimizerSpec};
 use potstill_tasks::Task;
 
 use super::{
@@ -37,6 +37,40 @@ pub(crate) fn check_accumulation(settings: &Settings, update: TeacherUpdate) -> 
         return Err(EngineError::invalid_plan("train.accumulate", reason));
     }
     Ok(())
+}
+
+/// Whether a rule that tells the gradients of the task and of the methods apart has both.
+pub(crate) fn check_apart(
+    phases: &[Phase],
+    settings: &Settings,
+    update: TeacherUpdate,
+) -> Result<(), EngineError> {
+    let is_apart = |phase: &Phase| matches!(phase.optimizer, OptimizerSpec::Dot(_));
+    if !phases.iter().any(is_apart) {
+        return Ok(());
+    }
+    let (key, reason) = if settings.accumulate > 1 {
+        (
+            "train.accumulate",
+            "the gradients of several batches are gathered as one, and `dot` has two",
+        )
+    } else if settings.clip_norm.is_some() {
+        (
+            "train.clip_norm",
+            "gradients are shortened by the norm of their sum, and `dot` has two of them",
+        )
+    } else if update == TeacherUpdate::OnlineFirst {
+        (
+            "train.optimizer",
+            "`dot` takes two passes over a batch, and a teacher that is updated before the student's has moved between them",
+        )
+    } else {
+        return Ok(());
+    };
+    Err(EngineError::invalid_plan(
+        key,
+        format!("{reason}: take `sgd`, or leave it out"),
+    ))
 }
 
 /// Whether the images are known by what the task needs. A recipe's data sets are opened for it; a program's may be anything. Training

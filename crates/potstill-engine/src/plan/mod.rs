@@ -32,8 +32,8 @@ use potstill_recipe::Recipe;
 
 use self::{
     checks::{
-        check_accumulation, check_batches, check_losses, check_names, check_outputs, check_phases,
-        check_places, check_targets,
+        check_accumulation, check_apart, check_batches, check_losses, check_names, check_outputs,
+        check_phases, check_places, check_targets,
     },
     methods::Ground,
     parts::PlanParts,
@@ -125,6 +125,7 @@ impl Plan {
         for (index, teacher) in teachers.iter_mut().enumerate() {
             teacher.set_update(index, &methods)?;
             check_accumulation(&settings, teacher.facts.update)?;
+            check_apart(&phases, &settings, teacher.facts.update)?;
             let counts = [epochs, data.train.len()];
             teacher.facts.cache = teacher.planned_cache(index, &methods, &settings, counts)?;
         }

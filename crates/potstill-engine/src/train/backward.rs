@@ -155,6 +155,6 @@ impl Learner {
 pub(crate) fn gradients(weighted: Vec<Weighted>) -> Option<Gradients> {
     let terms = weighted
         .into_iter()
-        .filter_map(|Weighted { weight, term }| Some(term.value * weight?));
+        .filter_map(|Weighted { weight, term, .. }| Some(term.value * weight?));
     terms.reduce(|sum, term| sum + term).map(|loss| loss.backward())
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod accumulation;
 mod alone;
+mod apart;
 pub(crate) mod backward;
 mod cached_teacher;
 mod dry_run;

@@ -78,6 +78,7 @@ impl Learner {
         let terms = augmentation.terms(&outputs).map_err(StepError::of(&id))?;
         // There are no other terms in a round, so they keep their names.
         let terms = terms.into_iter().map(|term| Weighted {
+            is_task: false,
             weight: term.factor,
             term,
         });

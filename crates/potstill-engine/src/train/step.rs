@@ -19,6 +19,7 @@ use super::{
     forward::Trace,
     inputs::Inputs,
     learner::Learner,
+    parts::OptimizerKey,
     profile::{StepPart, StepProfile},
     terms::{StepLoss, Weighted, read, values},
 };
@@ -91,10 +92,19 @@ impl Learner {
             macs,
         } = self.forward(batch, Some(&mut *update), &mut trace)?;
         let StepLoss { loss, terms } = values(&weighted)?;
+        let again = if update.optimizers.of(OptimizerKey::Student).is_apart() {
+            let mut dropped = Trace::new(trace.at, trace.profile);
+            Some(self.forward(batch, None, &mut dropped)?.weighted)
+        } else {
+            None
+        };
         self.remember(&seen, trace.at)?;
         let student = seen.into_student();
         trace.profile.record(StepPart::Losses, 0);
-        self.backward_and_update(weighted, update, macs, trace.profile);
+        match again {
+            Some(again) => self.update_apart([weighted, again], update, macs, trace.profile),
+            None => self.backward_and_update(weighted, update, macs, trace.profile),
+        }
         for part in self.parts_mut() {
             if part.trains_in(update.phase).is_some() {
                 BatchStatistics::update_running_stats(&trace.statistics, part.module);

@@ -9,6 +9,8 @@ use super::error::StepError;
 #[derive(Debug)]
 pub(crate) struct Weighted {
     pub weight: Option<f64>,
+    /// Whether it is the task's own, and not a method's.
+    pub is_task: bool,
     pub term: LossTerm,
 }
 
@@ -24,6 +26,7 @@ impl Weighted {
     pub fn of_task(prefix: &str, weight: f64, terms: Vec<LossTerm>) -> impl Iterator<Item = Self> {
         terms.into_iter().map(move |term| Self {
             weight: term.factor.map(|factor| weight * factor),
+            is_task: true,
             term: LossTerm {
                 name: format!("{prefix}{}", term.name),
                 ..term
@@ -39,6 +42,7 @@ impl Weighted {
             }
             Self {
                 weight: term.factor.map(|factor| weight * factor),
+                is_task: false,
                 term,
             }
         })
@@ -56,7 +60,7 @@ fn is_called_after(name: &str, id: &str) -> bool {
 /// A term that is learned from and is not a finite number.
 pub(crate) fn values(weighted: &[Weighted]) -> Result<StepLoss, StepError> {
     let mut found = StepLoss::default();
-    for (Weighted { weight, term }, value) in weighted.iter().zip(read(weighted)) {
+    for (Weighted { weight, term, .. }, value) in weighted.iter().zip(read(weighted)) {
         let name = term.name.clone();
         if let Some(weight) = weight {
             if !value.is_finite() {

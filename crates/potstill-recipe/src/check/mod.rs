@@ -247,6 +247,15 @@ fn trains(recipe: &Recipe, names: &[String], phase: &Origin, problems: &mut Vec<
 
 /// `torch.optim.SGD` refuses the same.
 fn optimizer(optimizer: &OptimizerSpec, around: &Origin, problems: &mut Vec<Problem>) {
+    if let OptimizerSpec::Dot(dot) = optimizer
+        && (dot.delta > dot.momentum || dot.momentum + dot.delta >= 1.0)
+    {
+        let text = format!(
+            "is {}: both momenta, {} less and more than it, must be at least 0 and below 1",
+            dot.delta, dot.momentum
+        );
+        problems.push(around.problem("optimizer.delta", text));
+    }
     let OptimizerSpec::Sgd(sgd) = optimizer else {
         return;
     };
