@@ -46,6 +46,7 @@ fn common(figure: &str) -> Option<Choice> {
     Some(match figure {
         "kd" => one("kd", "weight = 0.9, temperature = 4.0").with("train.task_weight = 0.1"),
         "ctkd (kd)" => one("ctkd", "weight = 0.9").with("train.task_weight = 0.1"),
+        "mlkd" => one("mlkd", "weight = 1.0").with("train.task_weight = 0.0"),
         "simkd" => one("simkd", "weight = 1.0, factor = 2").with("train.task_weight = 0.0"),
         "dist" => one("dist", "weight = 2.0, temperature = 4.0"),
         "fitnet" => one("fitnet", "weight = 100.0"),
@@ -59,9 +60,16 @@ fn common(figure: &str) -> Option<Choice> {
         "crd" => one("crd", "weight = 0.8"),
         "ofd" => one("ofd", "weight = 0.001"),
         "ickd" => one("ickd", "weight = 2.5"),
+        // A first stage on top of the others.
+        "ab" => one("ab", "weight = 1.0, stage1_epochs = 30").with(LONGER),
+        "fsp" => one("fsp", "weight = 1.0, stage1_epochs = 30").with(LONGER),
+        "ft" => one("ft", "weight = 200.0, stage1_epochs = 30").with(LONGER),
         _ => return None,
     })
 }
+
+/// 30 epochs more, before the others.
+const LONGER: &str = "train.epochs = 270, train.schedule.at = [180, 210, 240]";
 
 /// The settings of the methods that each pair has its own for.
 struct OfPair {
@@ -247,6 +255,13 @@ fn by_pair(pair: &Pair<'_>, figure: &str) -> Option<Choice> {
             let [temperature, weight] = own.kd_ls?;
             let options = format!("weight = {weight:?}, temperature = {temperature:?}, standardise = true");
             Some(Choice::one("kd", &options).with("train.task_weight = 0.1"))
+        }
+        "mlkd + ls" => {
+            let lighter = pair.teacher == "cifar_vgg13" || pair.student == "cifar_shufflenetv2";
+            let weight = if lighter { 6.0 } else { 9.0 };
+            let options =
+                format!("weight = 1.0, temperature = 2.0, kd_weight = {weight:?}, standardise = true");
+            Some(Choice::one("mlkd", &options).with("train.task_weight = 0.0"))
         }
         // The factor is on both parts of DKD.
         "dkd + ls" => {

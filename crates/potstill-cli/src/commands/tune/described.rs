@@ -239,7 +239,14 @@ pub fn markdown(halving: &Halving) -> String {
     text += &escaped(&rows[0]);
     text += &line(rows[0].iter().map(|_| "---".to_owned()).collect());
     text.extend(rows[1..].iter().map(escaped));
-    text + "\n" + &escape_markdown(ending(halving).trim_end()) + "\n"
+    text.push('\n');
+    let ending = ending(halving);
+    text.extend(
+        ending
+            .lines()
+            .map(|line| format!("- {}\n", escape_markdown(line))),
+    );
+    text
 }
 
 /// Everything for a program.
