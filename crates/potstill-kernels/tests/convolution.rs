@@ -40,6 +40,7 @@ fn shapes() -> Vec<ConvShape> {
         dense(1, [96, 100], 70, 8, 3, 1, 1),
         dense(2, [9, 9], 4, 4, 5, 1, 2),
         dense(2, [11, 10], 5, 6, 2, 2, 0),
+        dense(3, [8, 12], 3, 20, 4, 4, 0),
         dense(2, [11, 10], 5, 6, 2, 3, 1),
         dense(2, [6, 6], 3, 4, 1, 1, 2),
         dense(2, [6, 5], 8, 9, 3, 4, 3),
@@ -61,6 +62,11 @@ fn shapes() -> Vec<ConvShape> {
         ..dense(2, [10, 11], 18, 19, 1, 1, 0)
     };
     shapes.push(odd);
+    shapes.push(ConvShape {
+        kernel: [2, 3],
+        stride: [2, 3],
+        ..dense(2, [9, 14], 7, 18, 1, 1, 0)
+    });
     shapes.push(ConvShape {
         dilation: [2, 2],
         padding: [2, 2],

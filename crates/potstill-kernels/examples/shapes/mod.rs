@@ -10,6 +10,9 @@ pub fn shapes() -> Vec<ConvShape> {
     let conv = |size, c_in, c_out, kernel, stride| {
         ConvShape::new(IMAGES, [size; 2], c_in, c_out, kernel).with_stride_padding(stride, kernel / 2)
     };
+    let patches = |size, c_in, c_out, side| {
+        ConvShape::new(IMAGES, [size; 2], c_in, c_out, side).with_stride_padding(side, 0)
+    };
     vec![
         conv(32, 3, 16, 3, 1),
         conv(32, 16, 16, 3, 1),
@@ -30,6 +33,9 @@ pub fn shapes() -> Vec<ConvShape> {
         conv(16, 128, 256, 1, 2),
         conv(8, 256, 1024, 1, 1),
         conv(224, 3, 64, 7, 2),
+        patches(224, 3, 192, 16),
+        patches(224, 3, 96, 4),
+        patches(28, 192, 384, 2),
         conv(32, 64, 64, 3, 1).with_groups(64),
         conv(28, 96, 96, 3, 2).with_groups(96),
         conv(16, 96, 96, 3, 1).with_groups(96),

@@ -2,6 +2,7 @@
 
 use super::epilogue_args::EpilogueArgs;
 use super::panels::Direction;
+use super::patches;
 use super::plain::{PlainWeights, run_plain};
 use super::shape::ConvShape;
 use crate::error::expect_length;
@@ -23,7 +24,11 @@ pub fn conv_backward_data(
     let target = dx.room("dx", len)?;
     // SAFETY: the lengths were checked against the shape; without accumulation all of the target is written.
     unsafe {
-        run(shape, dy, weight, target, false, pool);
+        if shape.is_patches() {
+            patches::backward_data(shape, dy, weight, target, pool)?;
+        } else {
+            run(shape, dy, weight, target, false, pool);
+        }
         dx.written(len);
     }
     Ok(())

@@ -8,6 +8,7 @@ use std::ops::Range;
 use super::depthwise;
 use super::gradient_pass::GradientPass;
 use super::panels::{Direction, Panels};
+use super::patches;
 use super::shape::ConvShape;
 use super::stencil::Stencil;
 use super::work_items::{WorkItem, WorkItems};
@@ -48,6 +49,9 @@ pub fn conv_backward_weight(
     if shape.is_empty() {
         dw.fill(0.0);
         return Ok(());
+    }
+    if shape.is_patches() {
+        return patches::backward_weight(shape, x, dy, dw, pool);
     }
     let isa = Isa::current();
     let shape = shape.flattened();

@@ -2,6 +2,7 @@
 
 use super::epilogue_args::{EpilogueArgs, padded};
 use super::panels::Direction;
+use super::patches;
 use super::plain::{PlainWeights, run_plain};
 use super::shape::ConvShape;
 use crate::error::expect_length;
@@ -51,6 +52,13 @@ pub fn conv_forward(
     })?;
     let len = shape.output_len();
     let channels = shape.c_out;
+    if shape.is_patches() {
+        match epilogue {
+            Epilogue::None => return patches::forward(shape, x, weight, None, out, pool),
+            Epilogue::Bias(bias) => return patches::forward(shape, x, weight, Some(bias), out, pool),
+            _ => {}
+        }
+    }
     let mut ending = EpilogueArgs::default();
     let mut weight_scale = None;
     let groups = if shape.is_depthwise() { 1 } else { shape.groups };

@@ -14,6 +14,7 @@ mod half_pairs;
 mod pack;
 mod panels;
 mod pass;
+mod patches;
 mod plain;
 mod shape;
 mod stencil;
