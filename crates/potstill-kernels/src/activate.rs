@@ -19,8 +19,19 @@ pub fn activate(
     y: &mut (impl Output + ?Sized),
     pool: &Pool,
 ) -> Result<(), KernelError> {
-    let out = Shared::at(y.room("y", x.len())?);
-    let isa = Isa::current();
+    let to = y.room("y", x.len())?;
+    // SAFETY: there is room for as many elements, all of which are written.
+    unsafe {
+        activate_to(x, activation, to, pool);
+        y.written(x.len());
+    }
+    Ok(())
+}
+
+/// # Safety
+/// There is room for as many elements at `to`.
+unsafe fn activate_to(x: &[f32], activation: Activation, to: *mut f32, pool: &Pool) {
+    let (out, isa) = (Shared::at(to), Isa::current());
     with_activation!(activation, activation => {
         pool.run(x.len().div_ceil(TASK), |task| {
             let x = &x[task * TASK..x.len().min((task + 1) * TASK)];
@@ -29,9 +40,6 @@ pub fn activate(
             dispatch(isa, Forward { x, activation, y });
         });
     });
-    // SAFETY: the tasks together are all elements.
-    unsafe { y.written(x.len()) };
-    Ok(())
 }
 
 /// `dy` times the activation's derivative at `x`.
@@ -46,8 +54,19 @@ pub fn activate_backward(
     pool: &Pool,
 ) -> Result<(), KernelError> {
     expect_length("dy", x.len(), dy.len())?;
-    let out = Shared::at(dx.room("dx", x.len())?);
-    let isa = Isa::current();
+    let to = dx.room("dx", x.len())?;
+    // SAFETY: there is room for as many elements, all of which are written.
+    unsafe {
+        gate_to(x, dy, activation, to, pool);
+        dx.written(x.len());
+    }
+    Ok(())
+}
+
+/// # Safety
+/// There are as many gradients as elements, and there is room for as many at `to`.
+unsafe fn gate_to(x: &[f32], dy: &[f32], activation: Activation, to: *mut f32, pool: &Pool) {
+    let (out, isa) = (Shared::at(to), Isa::current());
     with_activation!(activation, activation => {
         pool.run(x.len().div_ceil(TASK), |task| {
             let range = task * TASK..x.len().min((task + 1) * TASK);
@@ -57,9 +76,6 @@ pub fn activate_backward(
             dispatch(isa, Backward { x, dy, activation, dx });
         });
     });
-    // SAFETY: the tasks together are all elements.
-    unsafe { dx.written(x.len()) };
-    Ok(())
 }
 
 struct Forward<'a, A> {

@@ -50,7 +50,25 @@ impl LayerNorm<'_> {
         pool: &Pool,
     ) -> Result<RowStatistics, KernelError> {
         let (rows, columns) = self.rows_of(x)?;
-        let out = Shared::at(y.room("y", x.len())?);
+        let to = y.room("y", x.len())?;
+        // SAFETY: there is room for all rows, and all are written.
+        unsafe {
+            let statistics = self.forward_to(x, [rows, columns], to, pool);
+            y.written(x.len());
+            Ok(statistics)
+        }
+    }
+
+    /// # Safety
+    /// `x` is these rows, and there is room for as many at `to`.
+    unsafe fn forward_to(
+        &self,
+        x: &[f32],
+        [rows, columns]: [usize; 2],
+        to: *mut f32,
+        pool: &Pool,
+    ) -> RowStatistics {
+        let out = Shared::at(to);
         let mut statistics = RowStatistics {
             mean: vec![0.0; rows],
             inv_std: vec![0.0; rows],
@@ -73,9 +91,7 @@ impl LayerNorm<'_> {
                 }
             }
         });
-        // SAFETY: the tasks together are all rows.
-        unsafe { y.written(x.len()) };
-        Ok(statistics)
+        statistics
     }
 
     /// The gradient of the rows into `dx`, and those of the parameters.
@@ -90,11 +106,31 @@ impl LayerNorm<'_> {
         dx: &mut (impl Output + ?Sized),
         pool: &Pool,
     ) -> Result<LayerNormGradients, KernelError> {
-        let (rows, columns) = self.rows_of(x)?;
+        let (rows, _) = self.rows_of(x)?;
         expect_length("dy", x.len(), dy.len())?;
         expect_length("mean", rows, statistics.mean.len())?;
         expect_length("inv_std", rows, statistics.inv_std.len())?;
-        let out = Shared::at(dx.room("dx", x.len())?);
+        let to = dx.room("dx", x.len())?;
+        // SAFETY: there is room for all rows, and all are written.
+        unsafe {
+            let gradients = self.backward_to(x, statistics, dy, to, pool);
+            dx.written(x.len());
+            Ok(gradients)
+        }
+    }
+
+    /// # Safety
+    /// `x` and `dy` are as many rows as there are statistics, and there is room for as many at `to`.
+    unsafe fn backward_to(
+        &self,
+        x: &[f32],
+        statistics: &RowStatistics,
+        dy: &[f32],
+        to: *mut f32,
+        pool: &Pool,
+    ) -> LayerNormGradients {
+        let (rows, columns) = (statistics.mean.len(), self.weight.len());
+        let out = Shared::at(to);
         let width = columns.div_ceil(LANES);
         let tasks = rows.div_ceil(TASK);
         let (mut weights, mut biases) = (vec![Line::ZERO; tasks * width], vec![Line::ZERO; tasks * width]);
@@ -109,19 +145,17 @@ impl LayerNorm<'_> {
                 dy: &dy[elements.clone()],
                 mean: &statistics.mean[rows.clone()],
                 inv_std: &statistics.inv_std[rows],
-                // SAFETY: the rows are inside the gradient, and each task has lines of its own.
+                // SAFETY: the rows are inside the gradient.
                 dx: unsafe { out.ptr().add(elements.start) },
-                // SAFETY: as above.
+                // SAFETY: each task has lines of its own.
                 sums: shared.map(|lines| unsafe { lines.part(task * width, width) }),
             };
             dispatch(isa, kernel);
         });
-        // SAFETY: the tasks together are all rows.
-        unsafe { dx.written(x.len()) };
-        Ok(LayerNormGradients {
+        LayerNormGradients {
             weight: total(&weights, width, columns),
             bias: total(&biases, width, columns),
-        })
+        }
     }
 
     fn rows_of(&self, x: &[f32]) -> Result<(usize, usize), KernelError> {
@@ -140,6 +174,17 @@ fn blocks(columns: usize) -> impl Iterator<Item = (usize, usize)> {
     (0..columns)
         .step_by(LANES)
         .map(move |block| (block, LANES.min(columns - block)))
+}
+
+/// A number in the first lanes, zero in the others.
+#[inline(always)]
+fn lanes_of<L: Lanes>(number: f32, lanes: usize) -> L {
+    if lanes == LANES {
+        return L::splat(number);
+    }
+    let all: [f32; LANES] = std::array::from_fn(|lane| if lane < lanes { number } else { 0.0 });
+    // SAFETY: there are sixteen.
+    unsafe { L::load(all.as_ptr()) }
 }
 
 struct Forward<'a> {
@@ -162,17 +207,10 @@ impl Kernel for Forward<'_> {
         let mean = sum.total() / columns as f32;
         let mut squares = L::zero();
         for (block, lanes) in blocks(columns) {
+            let centre = lanes_of::<L>(mean, lanes);
             // SAFETY: as above. Lanes behind the row are zero, and so is their distance.
-            unsafe {
-                let mut centre = [mean; LANES];
-                centre[lanes..].fill(0.0);
-                let off = load::<L>(x.add(block), lanes).sub(if lanes == LANES {
-                    L::splat(mean)
-                } else {
-                    L::load(centre.as_ptr())
-                });
-                squares = squares.fma(off, off);
-            }
+            let off = unsafe { load::<L>(x.add(block), lanes) }.sub(centre);
+            squares = squares.fma(off, off);
         }
         let variance = f64::from(squares.total()) / columns as f64;
         let inv_std = (1.0 / (variance + self.norm.epsilon).sqrt()) as f32;

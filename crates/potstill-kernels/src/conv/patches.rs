@@ -122,7 +122,7 @@ fn rows_of(shape: &ConvShape, x: &[f32], pool: &Pool) -> Vec<f32> {
         shape.each_run(row, |place, from, count| {
             // SAFETY: every window has a row of its own.
             unsafe {
-                std::ptr::copy_nonoverlapping(x[from..from + count].as_ptr(), to.ptr().add(place), count)
+                std::ptr::copy_nonoverlapping(x[from..from + count].as_ptr(), to.ptr().add(place), count);
             };
         });
     });
@@ -143,7 +143,7 @@ fn in_tasks(shape: &ConvShape, pool: &Pool, body: impl Fn(usize) + Sync) {
 fn by_places(shape: &ConvShape, weight: &[f32]) -> Vec<f32> {
     let mut turned = vec![0.0; weight.len()];
     each_weight(shape, |by_channel, by_place| {
-        turned[by_place] = weight[by_channel]
+        turned[by_place] = weight[by_channel];
     });
     turned
 }
