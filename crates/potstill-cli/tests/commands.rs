@@ -184,6 +184,15 @@ fn a_run_can_be_planned_trained_compared_exported_and_evaluated() {
     let teacher = r#"teacher={ model = "cifar_resnet8", weights = "random", batch_norm = "batch" }"#;
     let taught = place.out(&["plan", "tiny.toml", teacher, r#"methods=[{ kind = "kd" }]"#]);
     assert!(taught.contains("classes, batch norms by the batch"), "{taught}");
+    let methods = r#"methods=[{ kind = "at" }, { kind = "kd", weight = 0.5, schedule = { kind = "cosine", to = 0.1 } }]"#;
+    let weighted = place.out(&["plan", "tiny.toml", teacher, methods]);
+    for line in [
+        "note      at: its weight is 1, because the recipe says none; usual is 1000\n",
+        "method    at: weight 1, 0 parameters of its own",
+        "method    kd: weight 0.5 along a cosine to 0.1 of it at the end, 0 parameters of its own",
+    ] {
+        assert!(weighted.contains(line), "`{line}` is not in: {weighted}");
+    }
     place.out(&["train", "tiny.toml", "--seeds", "2", "--quiet"]);
     let table = place.json(&["compare", "runs/tiny", "--json"]);
     assert!(table.to_string().contains("tiny"), "{table}");
