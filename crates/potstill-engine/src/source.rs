@@ -124,6 +124,18 @@ impl Source {
             let config = config.filter(|config| config.graph.is_some());
             return self.of_graph(graph, stored.as_ref(), config, owner, &scope);
         }
+        self.of_entry(stored.as_ref(), config, device, seed, owner)
+    }
+
+    /// Builds a network of the registry, and loads its weights.
+    fn of_entry(
+        &self,
+        stored: Option<&TensorFile>,
+        config: Option<ModelConfig>,
+        device: &Device,
+        seed: Seed,
+        owner: &str,
+    ) -> Result<VisionModel, EngineError> {
         let config = config.filter(|config| {
             self.model
                 .as_ref()
@@ -155,7 +167,7 @@ impl Source {
         };
         let mut network = entry.build(options, &scope)?;
         let mut notes = Vec::new();
-        if let Some(stored) = &stored {
+        if let Some(stored) = stored {
             let mut set = WeightSet::choose(stored, &network, self.prefix.as_deref(), &self.asked)?;
             let told = self.told_by(&set, entry, &network, options)?;
             if told != options {
@@ -170,7 +182,7 @@ impl Source {
             notes.extend(head_note(owner, self.head, &left_out));
         }
         // Published weights without a config want their images as their network was published.
-        let rule = stored.as_ref().and_then(|_| entry.input_rule());
+        let rule = stored.and_then(|_| entry.input_rule());
         let (known, scaled) = match &config {
             Some(config) => (Some(config.network_input()), Some(config.preprocess())),
             None => (rule.map(NetworkInput::from), rule.map(Preprocess::published)),

@@ -20,6 +20,8 @@ mod onnx_export;
 mod onnx_export_files;
 mod onnx_outputs;
 mod onnx_read;
+mod onnx_read_operators;
+mod onnx_sketch;
 mod onnx_student_networks;
 mod onnx_students;
 mod own_network;

@@ -214,6 +214,9 @@ impl Lowering<'_> {
         let made = self.sizes_made(node.output())?;
         let mut value = input.value;
         let mut sizes = input.sizes.clone();
+        if made.len() != sizes.len() {
+            return Err("makes other axes than it reads".into());
+        }
         for axis in 0..sizes.len() {
             if sizes[axis] == made[axis] || sizes[axis] == Size::Fixed(1) {
                 continue;
