@@ -61,5 +61,5 @@ fn a_stage_as_long_as_the_training_is_refused() {
     let refused = staged("ab").plan(&["train.epochs=1"]).err().unwrap();
     assert!(refused.contains("has the first 1 epochs for itself"), "{refused}");
     let notes = staged("fsp").plan(&[]).unwrap().spec.notes().join("\n");
-    assert!(notes.contains("the first 1 epochs are `fsp`'s alone"), "{notes}");
+    assert!(notes.contains("the first 1 epochs are its own"), "{notes}");
 }

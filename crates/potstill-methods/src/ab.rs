@@ -117,10 +117,6 @@ impl MapLoss for Ab {
         self.stage
     }
 
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     fn rests(&self, epoch: StudentEpoch) -> bool {
         self.stage.is_over(epoch)
     }

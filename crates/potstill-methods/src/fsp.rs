@@ -95,10 +95,6 @@ impl MapLoss for Fsp {
         self.stage
     }
 
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     fn rests(&self, epoch: StudentEpoch) -> bool {
         self.stage.is_over(epoch)
     }

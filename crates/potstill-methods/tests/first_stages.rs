@@ -230,9 +230,7 @@ fn a_stage_that_is_over_leaves_the_student_to_others() {
         let info = method.info();
         assert_eq!(info.alone_epochs, 5, "{kind}");
         assert!(
-            info.notes
-                .join(" ")
-                .contains(&format!("the first 5 epochs are `{kind}`'s alone")),
+            info.notes.join(" ").contains("the first 5 epochs are its own"),
             "{kind}"
         );
         let at = |epoch| Moment {

@@ -180,14 +180,14 @@ impl Method for Crd {
     fn info(&self) -> MethodInfo {
         let numbers = 2 * self.images.count() * self.options.dim;
         let mut notes = vec![format!(
-            "`{NAME}` remembers {numbers} numbers of the {} training images ({} MB), and holds each image against {} of other classes",
+            "it remembers {numbers} numbers of the {} training images ({} MB), and holds each image against {} of other classes",
             self.images.count(),
             (4 * numbers).div_ceil(1_000_000),
             self.negatives
         )];
         if self.negatives < self.options.negatives {
             notes.push(format!(
-                "`{NAME}`: there are no more than {} images of other classes for some, not {}",
+                "there are no more than {} images of other classes for some, not {}",
                 self.negatives, self.options.negatives
             ));
         }

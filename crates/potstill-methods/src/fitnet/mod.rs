@@ -129,10 +129,6 @@ impl MapLoss for FitNet {
         self.stage
     }
 
-    fn name(&self) -> &'static str {
-        NAME
-    }
-
     fn rests(&self, epoch: StudentEpoch) -> bool {
         self.stage.is_over(epoch)
     }

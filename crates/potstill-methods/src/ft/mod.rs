@@ -129,12 +129,7 @@ impl Method for Ft {
     fn info(&self) -> MethodInfo {
         MethodInfo {
             alone_epochs: self.stage.epochs(),
-            notes: self
-                .levels
-                .notes()
-                .into_iter()
-                .chain(self.stage.note(NAME))
-                .collect(),
+            notes: self.levels.notes().into_iter().chain(self.stage.note()).collect(),
             ..MethodInfo::default()
         }
     }

@@ -45,16 +45,16 @@ impl FirstStage {
     }
 
     /// What has to be said of it before the first step.
-    pub fn note(self, method: &str) -> Option<String> {
+    pub fn note(self) -> Option<String> {
         if self.epochs > 0 {
             return Some(format!(
-                "the first {} epochs are `{method}`'s alone: neither the task's loss nor another method's counts in them",
+                "the first {} epochs are its own: neither the task's loss nor another method's counts in them",
                 self.epochs
             ));
         }
         let published = self.published?;
         Some(format!(
-            "`{method}` counts in all epochs beside the task's loss, which is not the published procedure: that has a first stage, \
+            "it counts in all epochs beside the task's loss, which is not the published procedure: that has a first stage, \
              `stage1_epochs = {published}` on top of the others"
         ))
     }

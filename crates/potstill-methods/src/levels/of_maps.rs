@@ -53,11 +53,6 @@ pub(crate) trait MapLoss: Send {
         FirstStage::default()
     }
 
-    /// What it is called in what is said of that stage.
-    fn name(&self) -> &'static str {
-        "the method"
-    }
-
     /// Whether it has no loss in an epoch.
     fn rests(&self, _epoch: StudentEpoch) -> bool {
         false
@@ -99,7 +94,7 @@ impl<L: MapLoss + 'static> OfMaps<L> {
 
 impl<L: MapLoss> OfMaps<L> {
     fn notes(&self) -> Vec<String> {
-        let stage = self.loss.stage().note(self.loss.name());
+        let stage = self.loss.stage().note();
         let notes = [self.levels.notes(), self.loss.notes()].concat();
         notes.into_iter().chain(stage).collect()
     }
