@@ -40,7 +40,12 @@ pub(super) fn parts(setup: &BenchSetup, epochs: usize) -> Result<PlanParts, Engi
         parts = parts.teacher(teacher);
     }
     for kind in &setup.methods {
-        parts = parts.method(MethodParts::of_spec(kind, MethodSpec::new(kind)));
+        // A loss of another size than is usual may not stay finite for as long as is measured.
+        let weight = potstill_methods::find(kind)?.usual_weight.unwrap_or(1.0);
+        parts = parts.method(MethodParts::of_spec(
+            kind,
+            MethodSpec::new(kind).with_weight(weight),
+        ));
     }
     Ok(parts)
 }
@@ -102,4 +107,30 @@ pub(super) fn batch(data: &PlannedData, settings: &Settings) -> Result<Batch, En
     let batch = loader.epoch(0, 0).next();
     let none = || EngineError::invalid_plan("batch", "a bench needs at least 2 images");
     Ok(batch.ok_or_else(none)??)
+}
+
+#[cfg(test)]
+mod tests {
+    use potstill_ops::Precision;
+
+    use super::{BenchSetup, parts};
+
+    #[test]
+    fn methods_have_their_usual_weights() {
+        let setup = BenchSetup {
+            student: "cifar_resnet8".into(),
+            teacher: Some("cifar_resnet8".into()),
+            methods: ["ofd", "review-kd", "at"].map(String::from).to_vec(),
+            size: None,
+            batch: 2,
+            steps: 1,
+            epoch: None,
+            precision: Precision::Single,
+            rate: 0.02,
+            allocator: None,
+        };
+        let parts = parts(&setup, 1).unwrap();
+        let weights: Vec<f64> = parts.methods.iter().map(|method| method.weight).collect();
+        assert_eq!(weights, [0.001, 1.0, 1000.0]);
+    }
 }
