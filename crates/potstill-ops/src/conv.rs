@@ -135,6 +135,16 @@ impl Conv2d {
         Self::normal(config, (2.0 / config.fan_out() as f64).sqrt(), scope)
     }
 
+    /// Weights and bias 0, to be given their values: nothing is drawn.
+    pub fn zeros(config: Conv2dConfig, scope: &Scope) -> Self {
+        Self {
+            weight: scope.constant(config.weight_shape(), 0.0),
+            bias: config.bias.then(|| scope.constant([config.outputs], 0.0)),
+            config,
+            packed: PackedCache::default(),
+        }
+    }
+
     /// Weights from the normal distribution with this deviation, bias 0.
     pub fn normal(config: Conv2dConfig, deviation: f64, scope: &Scope) -> Self {
         Self {

@@ -49,6 +49,14 @@ impl Linear {
         }
     }
 
+    /// Weight and bias 0, to be given their values: nothing is drawn.
+    pub fn zeros(inputs: usize, outputs: usize, scope: &Scope) -> Self {
+        Self::of(
+            scope.constant([outputs, inputs], 0.0),
+            Some(scope.constant([outputs], 0.0)),
+        )
+    }
+
     /// Weights from the normal distribution with this standard deviation, bias 0: 0.02 in transformers, 0.01 in the classifiers of
     /// some mobile networks.
     pub fn normal(inputs: usize, outputs: usize, deviation: f64, scope: &Scope) -> Self {

@@ -198,7 +198,7 @@ impl Layer {
                 Self::Conv(match start {
                     Start::NewHead => Conv2d::normal(config, NEW_HEAD, scope),
                     Start::Fresh(_) => Conv2d::he_normal_fan_out(config, scope),
-                    Start::File => Conv2d::normal(config, 0.0, scope),
+                    Start::File => Conv2d::zeros(config, scope),
                 })
             }
             LayerPlan::Linear {
@@ -207,9 +207,16 @@ impl Layer {
                 rows_are_inputs,
             } => {
                 let [first, second] = [sizes(weight)[0], sizes(weight)[1]];
-                let deviation = if start == Start::NewHead { NEW_HEAD } else { LINEAR };
-                let outputs = if *rows_are_inputs { second } else { first };
-                let linear = Linear::normal(first * second / outputs.max(1), outputs, deviation, scope);
+                let (outputs, inputs) = if *rows_are_inputs {
+                    (second, first)
+                } else {
+                    (first, second)
+                };
+                let linear = match start {
+                    Start::NewHead => Linear::normal(inputs, outputs, NEW_HEAD, scope),
+                    Start::Fresh(_) => Linear::normal(inputs, outputs, LINEAR, scope),
+                    Start::File => Linear::zeros(inputs, outputs, scope),
+                };
                 let linear = if bias.is_some() {
                     linear
                 } else {
