@@ -1,15 +1,17 @@
-//! Fast CPU kernels for training convolutional networks, on plain `f32` slices.
+//! Fast CPU kernels for training convolutional networks and transformers, on plain `f32` slices.
 //!
-//! Feature maps are contiguous `[N, H, W, C]` (channels last), convolution weights are `[O, I / groups, kh, kw]` as in
-//! PyTorch. Every function checks the lengths it is given and returns a [`KernelError`]; none of them panics.
+//! Feature maps are contiguous `[N, H, W, C]` (channels last), convolution weights are `[O, I / groups, kh, kw]` and linear ones
+//! `[O, I]` as in PyTorch. Every function checks the lengths it is given and returns a [`KernelError`]; none of them panics.
 //!
-//! Four ideas carry the crate:
+//! Five ideas carry the crate:
 //!
 //! * **Sixteen lanes.** Channels are packed in blocks of sixteen, one cache line, on every instruction set
 //!   ([`Isa`], chosen once at run time). One generic body serves AVX-512, AVX2, NEON and portable code.
 //! * **A stencil is a list of taps.** Forward and backward-data of any kernel, stride, padding, dilation and grouping are
 //!   the same loop over a packed image, with other taps. Wide 3x3 kernels of stride 1 go through Winograd's transforms, which
 //!   leave a product of the same form.
+//! * **A product is a walk through panels.** Linear layers, attention and convolutions whose windows lie side by side share one
+//!   tile: some rows of the left operand, where they lie, times a packed panel of the right one.
 //! * **Sums have a fixed shape.** Work is cut by the problem's shape and never by the number of threads, so that any
 //!   [`Pool`] gives the same bits.
 //! * **Memory comes back.** Results are written into vectors that hold nothing yet ([`Output`]), working memory stays with its
