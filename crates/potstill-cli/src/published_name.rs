@@ -11,9 +11,10 @@ pub fn published_name(recipe: &Recipe) -> Option<String> {
 
 fn of_method(method: &MethodSpec) -> String {
     let is_set = |option: &str| method.options.get(option).and_then(toml::Value::as_bool) == Some(true);
+    let base = if method.kind == "ctkd" { "loss" } else { "base" };
     let base = method
         .options
-        .get("base")
+        .get(base)
         .and_then(toml::Value::as_str)
         .unwrap_or("kd");
     let standardised = is_set("standardise");

@@ -12,7 +12,7 @@ fn twins() -> TestRecipe {
     tiny_recipe()
         .set("teacher.model=cifar_resnet8")
         .set("train.epochs=1")
-        .method("kd", "")
+        .method("kd", "weight = 1.0")
 }
 
 fn begun(recipe: &TestRecipe, changes: &[&str]) -> (Bits, Vec<String>) {

@@ -213,7 +213,7 @@ fn a_run_that_goes_on_knows_its_teacher() {
     let recipe = tiny_recipe()
         .without_table("teacher")
         .append(&format!("[teacher]\nrun = {teacher:?}\n"))
-        .method("kd", "");
+        .method("kd", "weight = 1.0");
     go_on(&mut recipe.start(&[], &folder), 2);
     let mut said = Said::default();
     let mut run = recipe.resume(&[], &folder);

@@ -18,7 +18,7 @@ use crate::{Model, ModelError};
 /// let network = find("cifar_resnet8")?.build(BuildOptions::default(), &scope)?;
 /// let head = network.linear_head().expect("it has one");
 /// assert_eq!(head.map, Point::post("layer3.0"));
-/// assert_eq!(head.weight.dims(), [100, 64]);
+/// assert_eq!(head.weight.dims(), [10, 64]);
 /// # Ok::<(), potstill_models::ModelError>(())
 /// ```
 #[derive(Debug, Clone)]

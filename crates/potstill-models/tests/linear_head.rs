@@ -92,11 +92,14 @@ fn networks_that_end_otherwise_have_none() {
 fn files_say_their_logits_as_networks_that_train_and_as_they_are() {
     let mut found = [Vec::new(), Vec::new()];
     for name in NETWORKS {
-        let trained = FrozenModel::from(&network(name));
-        let path = file(name);
-        let as_it_is = OnnxModel::open(Path::new(&path), &OnnxOutputs::default(), [16, 16, 3]).unwrap();
-        let as_it_is = FrozenModel::Onnx(as_it_is);
-        for (form, network) in [(0, trained), (1, as_it_is)] {
+        let mut forms = vec![(0, FrozenModel::from(&network(name)))];
+        // As it is this file cannot run: rten has no Selu.
+        if name != "blurred" {
+            let path = file(name);
+            let as_it_is = OnnxModel::open(Path::new(&path), &OnnxOutputs::default(), [16, 16, 3]).unwrap();
+            forms.push((1, FrozenModel::Onnx(as_it_is)));
+        }
+        for (form, network) in forms {
             if network.linear_head().is_some() {
                 assert_says_the_logits(name, &network, images(2, 0.0));
                 found[form].push(name);

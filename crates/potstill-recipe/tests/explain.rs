@@ -63,7 +63,7 @@ fn a_key_of_several_kinds_of_table_is_told_for_each() {
     let decay = |kinds: &[&'static str]| ("train.optimizer.weight_decay".to_owned(), kinds.to_vec());
     assert_eq!(
         found("train.optimizer.weight_decay"),
-        [decay(&["sgd", "adam"]), decay(&["adamw"])]
+        [decay(&["sgd", "adam"]), decay(&["dot"]), decay(&["adamw"])]
     );
 }
 
@@ -99,7 +99,12 @@ fn an_explanation_has_value_default_and_example() {
          The share of the last step's direction that is kept.\n\n  \
          value    a number of at least 0 and below 1: at 1 a past gradient would never fade\n  \
          default  0.0\n  \
-         example  momentum = 0.0\n"
+         example  momentum = 0.0\n\
+         train.optimizer.momentum  (of kind dot)\n  \
+         The share of the last step's direction that is kept, before `delta`.\n\n  \
+         value    a number of at least 0 and below 1: at 1 a past gradient would never fade\n  \
+         default  0.9\n  \
+         example  momentum = 0.9\n"
     );
     assert_eq!(
         text("student.shortcut"),

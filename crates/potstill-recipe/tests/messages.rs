@@ -110,7 +110,7 @@ fn missing_keys() {
         (
             "kind = \"sgd\", ",
             "",
-            "x.toml:12: missing key `train.optimizer.kind`; it is one of `sgd`, `adam`, `adamw`",
+            "x.toml:12: missing key `train.optimizer.kind`; it is one of `sgd`, `dot`, `adam`, `adamw`",
         ),
         (
             "[data]\ntrain = \"shapes:train=64\"",
@@ -237,7 +237,7 @@ fn wrong_values() {
         (
             "kind = \"sgd\"",
             "kind = \"sdg\"",
-            "x.toml:12: `train.optimizer.kind` must be one of `sgd`, `adam`, `adamw`, not \"sdg\"; did you mean `sgd`?",
+            "x.toml:12: `train.optimizer.kind` must be one of `sgd`, `dot`, `adam`, `adamw`, not \"sdg\"; did you mean `sgd`?",
         ),
         (
             "batch = 16",
