@@ -8,8 +8,10 @@
 
     python tools/bench_compare.py --size 320 --batch 4 train:retinanet_resnet18_fpn review-kd:fasterrcnn_resnet50_fpn:fasterrcnn_resnet18_fpn
 
+    python tools/bench_compare.py --size 224 --batch 16 --steps 6 train:deit_tiny_patch16_224 kd:swin_tiny_patch4_window7_224:resnet18
+
 A work is `train:STUDENT`, `infer:NETWORK` or `METHOD:TEACHER:STUDENT`. A round runs `potstill bench` and
-`bench_pytorch.py` (with `--size`, for detectors and segmenters, `bench_dense_pytorch.py`) on it one after the other, each in a fresh process, who begins changing from round to round; their
+`bench_pytorch.py` (for detectors and segmenters `bench_dense_pytorch.py`) on it one after the other, each in a fresh process, who begins changing from round to round; their
 two medians make one ratio (PyTorch / Potstill: above 1 Potstill is faster). The table gives the median over the
 rounds, the smallest and largest in brackets, the median of the ratios, and every ratio. Wall time is taken with
 `--threads` threads; then as many `--cpu-rounds` with one thread, of which the CPU time (user + system) is compared,
@@ -49,7 +51,7 @@ def parse():
     parser.add_argument("--cpu-rounds", type=int, default=3, help="pairs of CPU time with one thread; 0 for none")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--batch", type=int, default=64)
-    parser.add_argument("--size", type=int, help="height and width of the images: for detectors and segmenters")
+    parser.add_argument("--size", type=int, help="height and width of the images, 32 if not given")
     parser.add_argument("--steps", type=int, default=20, help="counted steps of each process")
     parser.add_argument("--fold", action="store_true", help="PyTorch folds the frozen network's batch norms too")
     parser.add_argument("--potstill", default=str(HERE.parent / "target/release/potstill"), metavar="BINARY")
@@ -57,7 +59,7 @@ def parse():
     parser.add_argument("--json", metavar="FILE", help="write every report of every process there too")
     arguments = parser.parse_args()
     if arguments.size and arguments.works is WORKS:
-        parser.error("--size wants the works named: detectors and segmenters")
+        parser.error("--size wants the works named")
     return arguments
 
 
@@ -80,7 +82,7 @@ class Pairs:
         listed = subprocess.run(
             [arguments.potstill, "list", "models", "--json"], capture_output=True, text=True, check=True
         )
-        self.classes = {model["name"]: model["classes"] for model in json.loads(listed.stdout)}
+        self.models = {model["name"]: model for model in json.loads(listed.stdout)}
 
     def commands(self, work, threads):
         kind, *networks = work.split(":")
@@ -90,16 +92,16 @@ class Pairs:
         }.get(kind, lambda teacher, student: ["--student", student, "--teacher", teacher, "--method", kind])
         a = self.arguments
         usual = ["--batch", str(a.batch), "--steps", str(a.steps), "--threads", str(threads), "--json"]
+        usual += ["--size", str(a.size)] if a.size else []
         ours = [*asked(*networks), *usual]
-        if a.size:
+        if self.models[networks[-1]]["task"] != "classification":
             if kind not in ("train", "review-kd") or a.fold:
-                sys.exit(f"{work}: with --size there are train:STUDENT and review-kd:TEACHER:STUDENT, without --fold")
-            sized = ["--size", str(a.size), *usual]
+                sys.exit(f"{work}: of these networks there are train:STUDENT and review-kd:TEACHER:STUDENT, without --fold")
             # Its only method is ReviewKD.
             named = ["--student", networks[-1]] + (["--teacher", networks[0]] if len(networks) > 1 else [])
-            torch = [a.python, str(HERE / "bench_dense_pytorch.py"), *named, *sized]
-            return [a.potstill, "bench", *asked(*networks), *sized], torch
-        torch = [a.python, str(HERE / "bench_pytorch.py"), *ours, "--classes", str(self.classes[networks[-1]])]
+            return [a.potstill, "bench", *ours], [a.python, str(HERE / "bench_dense_pytorch.py"), *named, *usual]
+        classes = str(self.models[networks[-1]]["classes"])
+        torch = [a.python, str(HERE / "bench_pytorch.py"), *ours, "--classes", classes]
         return [a.potstill, "bench", *ours], [*torch, "--fold"] if a.fold else torch
 
     def run(self, work, threads, rounds):
@@ -170,7 +172,7 @@ def main():
     pairs = Pairs(arguments)
     measured = {}
     for work in arguments.works:
-        if work.split(":")[-1] not in pairs.classes:
+        if work.split(":")[-1] not in pairs.models:
             print(f"{work}: this Potstill has no such network", file=sys.stderr)
             continue
         measured[work] = (

@@ -4,7 +4,11 @@
         --batch 64 --threads 2 --steps 30
     python tools/bench_pytorch.py --infer cifar_resnet20 --batch 64 --threads 2 --steps 30
 
-Needs: torch. 32-bit floats, channels last, one fixed batch of normalised noise with random labels, so neither
+Names that are not CIFAR's are torchvision's, or timm's where it has no network of that name:
+
+    python tools/bench_pytorch.py --student deit_tiny_patch16_224 --classes 1000 --size 224 --batch 16 --steps 6
+
+Needs: torch, and for such names torchvision or timm. 32-bit floats, channels last, one fixed batch of normalised noise with random labels, so neither
 decoding nor augmentation is timed. A step is: teacher forward (evaluation mode, no gradients), student forward,
 losses, backward, SGD with Nesterov momentum 0.9 and weight decay 5e-4. Methods: `kd` (cross entropy + soft
 targets, T = 4), `review-kd` (cross entropy + 0.6 times the review loss, the fusion modules trained too), none
@@ -42,6 +46,7 @@ def parse():
         "--infer", metavar="NAME", help="time this network's forward pass instead of a training step"
     )
     parser.add_argument("--classes", type=int, default=100)
+    parser.add_argument("--size", type=int, default=32, help="height and width of the images")
     parser.add_argument("--batch", type=int, default=64)
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--steps", type=int, default=30)
@@ -58,12 +63,29 @@ os.environ["OMP_NUM_THREADS"] = os.environ["MKL_NUM_THREADS"] = str(ARGUMENTS.th
 import torch  # noqa: E402
 from torch.nn import functional as F  # noqa: E402
 
-from networks import build, fold_batch_norms  # noqa: E402
+import networks  # noqa: E402
+from networks import fold_batch_norms  # noqa: E402
 from review_kd import Review, review_loss  # noqa: E402
 
 
+def build(name, classes):
+    """A network without trained weights, channels last."""
+    if name.startswith("cifar_"):
+        return networks.build(name, classes)
+    import torchvision
+
+    if name in torchvision.models.list_models(module=torchvision.models):
+        network = torchvision.models.get_model(name, num_classes=classes)
+    else:
+        import timm
+
+        network = timm.create_model(name, num_classes=classes)
+    return network.to(memory_format=torch.channels_last)
+
+
 def synthetic_batch():
-    images = torch.randn(ARGUMENTS.batch, 3, 32, 32).contiguous(memory_format=torch.channels_last)
+    images = torch.randn(ARGUMENTS.batch, 3, ARGUMENTS.size, ARGUMENTS.size)
+    images = images.contiguous(memory_format=torch.channels_last)
     return images, torch.randint(ARGUMENTS.classes, (ARGUMENTS.batch,))
 
 

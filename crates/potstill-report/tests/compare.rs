@@ -51,6 +51,29 @@ p (pairs): paired t-test against the student alone, two-sided, over the seeds th
     assert_eq!(comparison().text(), expected);
 }
 
+#[test]
+fn a_student_in_which_a_part_stays_stands_beside_the_same_alone() {
+    let larger = |params: u64, macs: u64| {
+        let mut groups = seeds("letkd", &["letkd"], [92.0, 92.0, 92.0]);
+        for run in &mut groups.runs {
+            (run.student.params, run.student.macs) = (params, macs);
+        }
+        groups
+    };
+    let alone = || seeds("alone", &[], [90.0, 91.0, 92.0]);
+    let kept = compare(&[larger(611_544, 50_000_000), alone()]).unwrap();
+    assert_eq!(kept.setups.len(), 1);
+    assert_eq!(kept.setups[0].student.params, 269_722);
+    assert_eq!(kept.setups[0].rows[1].gain, Some(1.0));
+    assert_eq!(
+        kept.notes,
+        ["letkd: its network has 611,544 parameters and 50.0 M MACs"]
+    );
+    // The same network on smaller images is another student.
+    let smaller_images = compare(&[alone(), larger(269_722, 10_000_000)]).unwrap();
+    assert_eq!(smaller_images.setups.len(), 2);
+}
+
 /// The same run, of which a tenth of the images was held back: a point more there after the last epoch, half a point less in the best.
 fn validated(mut run: Summary) -> Summary {
     let top1 = run.last.metrics["top1"];

@@ -26,7 +26,7 @@ use serde::Serialize;
 
 use self::group::{check, group_row};
 use crate::schema::Versioned;
-use crate::{Data, IndexMap, MeasuredOn, Network, ReportError, Spread, Summary};
+use crate::{Data, IndexMap, MeasuredOn, Network, ReportError, Spread, Summary, human};
 
 /// The runs of one recipe with several seeds.
 #[derive(Debug, Clone, PartialEq)]
@@ -160,6 +160,9 @@ pub fn compare(groups: &[RunGroup]) -> Result<Comparison, ReportError> {
                 setups.push(Setup::of(first));
                 setups.len() - 1
             });
+        if first.methods.is_empty() && setups[index].rows.iter().all(|row| row.role != Role::Alone) {
+            setups[index].student = first.student.clone();
+        }
         let mut row = group_row(group, first, &mut notes);
         row.published = setups[index].published_of(&row, group.published_as.as_deref());
         setups[index].rows.push(row);
@@ -169,6 +172,7 @@ pub fn compare(groups: &[RunGroup]) -> Result<Comparison, ReportError> {
         // The sort is stable: within a role, rows keep the order in which the caller gave the groups.
         setup.rows.sort_by_key(|row| row.role);
         setup.fill_in_gains(&mut notes);
+        setup.tell_sizes(&mut notes);
     }
     Ok(Comparison { setups, notes })
 }
@@ -188,9 +192,29 @@ impl Setup {
     fn holds(&self, run: &Summary) -> bool {
         self.task == run.task
             && self.headline.name == run.metrics.headline.name
-            && self.student == run.student
+            && self.is_of_student(&run.student)
             && self.data == run.data
             && self.epochs == run.epochs
+    }
+
+    /// Whether a run's network is this student, or the same with parts of a method that stay in it (letKD, SimKD), which have parameters. As many
+    /// parameters and other costs are those of images of another size.
+    fn is_of_student(&self, network: &Network) -> bool {
+        self.student.model == network.model
+            && (self.student.params != network.params || self.student.macs == network.macs)
+    }
+
+    /// Says which rows have another size than the student that they stand beside.
+    fn tell_sizes(&self, notes: &mut Vec<String>) {
+        let students = self.rows.iter().filter(|row| row.role != Role::Teacher);
+        for row in students.filter(|row| row.params != self.student.params) {
+            notes.push(format!(
+                "{}: its network has {} parameters and {} MACs",
+                row.name,
+                human::count(row.params),
+                human::magnitude(row.macs)
+            ));
+        }
     }
 
     /// Which images the results are from.
