@@ -27,7 +27,7 @@ pub(crate) fn activated<const D: usize>(x: &Tensor<D>, activation: crate::Activa
         return None;
     }
     let activation = kernel_activation(activation);
-    let (dims, is_plain) = (x.dims(), !x.is_autodiff());
+    let dims = x.dims();
     let x = Operand::of(x)?;
     let mut y = Vec::new();
     activate(x.buffer.as_slice(), activation, &mut y, Pool::global()).ok()?;
@@ -36,8 +36,7 @@ pub(crate) fn activated<const D: usize>(x: &Tensor<D>, activation: crate::Activa
         activation,
         x: x.buffer,
     };
-    let y = record(ActivationStep, [x.guard], saved, Buffer::new(y, dims));
-    Some(if is_plain { y.inner() } else { y })
+    Some(record(ActivationStep, [x.place], saved, Buffer::new(y, dims)))
 }
 
 /// What the backward pass reads.

@@ -31,7 +31,6 @@ pub(crate) fn warp(images: &Tensor<4>, maps: &Tensor<3>) -> Option<Tensor<4>> {
         size: [height, width],
         channels,
     };
-    let is_plain = !(images.is_autodiff() || maps.is_autodiff());
     let (images, maps) = (Operand::of(images)?, Operand::of(maps)?);
     let mut warped = Vec::new();
     let (from, under) = (images.buffer.as_slice(), maps.buffer.as_slice());
@@ -41,13 +40,12 @@ pub(crate) fn warp(images: &Tensor<4>, maps: &Tensor<3>) -> Option<Tensor<4>> {
         images: images.buffer,
         maps: maps.buffer,
     };
-    let warped = record(
+    Some(record(
         WarpStep,
-        [images.guard, maps.guard],
+        [images.place, maps.place],
         saved,
         Buffer::new(warped, [count, height, width, channels]),
-    );
-    Some(if is_plain { warped.inner() } else { warped })
+    ))
 }
 
 /// What the backward pass reads.

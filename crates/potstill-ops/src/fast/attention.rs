@@ -62,7 +62,7 @@ pub(crate) fn attended<const D: usize>(
     let sums = [log_sums.len()];
     saved.log_sums = Buffer::new(log_sums, sums);
     saved.out = out.clone();
-    Some(record(AttentionStep, [qkv.guard, bias.guard], saved, out))
+    Some(record(AttentionStep, [qkv.place, bias.place], saved, out))
 }
 
 /// What the backward pass reads.

@@ -25,7 +25,7 @@ pub(crate) fn fast_channel_norm(x: &Tensor<4>) -> Option<Tensor<4>> {
     if Form::current() == Form::Portable {
         return None;
     }
-    let (shape, is_plain) = (x.dims(), !x.is_autodiff());
+    let shape = x.dims();
     let x = Operand::of(x)?;
     let mut norms = Vec::new();
     row_norms(x.buffer.as_slice(), shape[3], FLOOR, &mut norms, Pool::global()).ok()?;
@@ -36,8 +36,7 @@ pub(crate) fn fast_channel_norm(x: &Tensor<4>) -> Option<Tensor<4>> {
         x: x.buffer,
         norms: norms.clone(),
     };
-    let norms = record(NormStep, [x.guard], saved, norms);
-    Some(if is_plain { norms.inner() } else { norms })
+    Some(record(NormStep, [x.place], saved, norms))
 }
 
 /// What the backward pass reads.

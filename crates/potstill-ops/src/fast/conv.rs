@@ -32,26 +32,23 @@ pub(crate) fn convolve(
         return None;
     }
     let shape = shape_of(config, x.dims())?;
-    let is_plain =
-        ![x.is_autodiff(), weight.is_autodiff()].contains(&true) && !bias.is_some_and(Tensor::is_autodiff);
     let (x, weight) = (Operand::of(x)?, Operand::of(weight)?);
     let saved = Saved {
         shape,
         x: x.buffer,
         weight: weight.buffer,
     };
-    let y = match bias {
+    Some(match bias {
         None => {
             let y = saved.forward(Epilogue::None);
-            record(ConvStep, [x.guard, weight.guard], saved, y)
+            record(ConvStep, [x.place, weight.place], saved, y)
         }
         Some(bias) => {
             let bias = Operand::of(bias)?;
             let y = saved.forward(Epilogue::Bias(bias.buffer.as_slice()));
-            record(ConvStep, [x.guard, weight.guard, bias.guard], saved, y)
+            record(ConvStep, [x.place, weight.place, bias.place], saved, y)
         }
-    };
-    Some(if is_plain { y.inner() } else { y })
+    })
 }
 
 /// What the backward pass reads.

@@ -37,7 +37,6 @@ pub(crate) fn convolve_transposed(
     if !fits {
         return None;
     }
-    let is_plain = !(x.is_autodiff() || weight.is_autodiff());
     let (x, weight) = (Operand::of(x)?, Operand::of(weight)?);
     let y = data_gradient(&shape, &x.buffer, &weight.buffer);
     let saved = Saved {
@@ -45,8 +44,7 @@ pub(crate) fn convolve_transposed(
         x: x.buffer,
         weight: weight.buffer,
     };
-    let y = record(TransposedStep, [x.guard, weight.guard], saved, y);
-    Some(if is_plain { y.inner() } else { y })
+    Some(record(TransposedStep, [x.place, weight.place], saved, y))
 }
 
 /// The convolution that takes what the transposed one gives to maps of this size.

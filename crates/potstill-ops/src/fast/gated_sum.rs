@@ -35,13 +35,6 @@ pub(crate) fn gated(x: &Tensor<4>, y: &Tensor<4>, gates: &Conv2d) -> Option<Tens
         channels,
     };
     let (weight, bias) = (gates.weight.val(), gates.bias.as_ref()?.val());
-    let is_plain = ![
-        x.is_autodiff(),
-        y.is_autodiff(),
-        weight.is_autodiff(),
-        bias.is_autodiff(),
-    ]
-    .contains(&true);
     let [x, y, weight, bias] = [
         Operand::of(x)?,
         Operand::of(y)?,
@@ -55,13 +48,12 @@ pub(crate) fn gated(x: &Tensor<4>, y: &Tensor<4>, gates: &Conv2d) -> Option<Tens
     };
     let mut sum = Vec::new();
     saved.gates = shape.forward(&saved.inputs(), &mut sum, Pool::global()).ok()?;
-    let sum = record(
+    Some(record(
         GateStep,
-        [x.guard, y.guard, weight.guard, bias.guard],
+        [x.place, y.place, weight.place, bias.place],
         saved,
         Buffer::new(sum, [images, height, width, channels]),
-    );
-    Some(if is_plain { sum.inner() } else { sum })
+    ))
 }
 
 /// What the backward pass reads.

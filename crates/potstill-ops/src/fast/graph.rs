@@ -18,8 +18,14 @@ use super::buffer::Buffer;
 /// A tensor on its way into an operation: its numbers, and its place in the graph.
 pub(super) struct Operand {
     pub buffer: Buffer,
-    /// Keeps the place until the operation is recorded.
-    pub guard: NodeGuard,
+    pub place: Place,
+}
+
+/// An operand's place in the graph, kept until the operation is recorded.
+pub(super) struct Place {
+    guard: NodeGuard,
+    /// Whether the tensor that came was of no graph.
+    is_plain: bool,
 }
 
 impl Operand {
@@ -34,7 +40,10 @@ impl Operand {
             .into_parts();
         Some(Self {
             buffer: Buffer::from_primitive(primitive)?,
-            guard,
+            place: Place {
+                guard,
+                is_plain: !tensor.is_autodiff(),
+            },
         })
     }
 
@@ -48,20 +57,23 @@ impl Operand {
 }
 
 /// Makes the result a node whose parents are the operands' nodes; `state` is kept for the backward pass only if one of them
-/// wants a gradient.
+/// wants a gradient. Of operands that are all plain the result is plain.
 pub(super) fn record<S, const N: usize, const D: usize>(
     step: S,
-    parents: [NodeGuard; N],
+    operands: [Place; N],
     state: S::State,
     result: Buffer,
 ) -> Tensor<D>
 where
     S: Backward<Flex, N, State: Clone + Send + Debug + 'static>,
 {
+    if operands.iter().all(|place| place.is_plain) {
+        return result.into_tensor();
+    }
     let result = result.into_primitive();
     Tensor::from_primitive::<Autodiff<Flex>>(
         match step
-            .prepare::<NoCheckpointing>(parents)
+            .prepare::<NoCheckpointing>(operands.map(|place| place.guard))
             .compute_bound()
             .stateful()
         {

@@ -26,7 +26,6 @@ pub(crate) fn fast_layer_norm<const D: usize>(x: &Tensor<D>, norm: &LayerNorm) -
     if Form::current() == Form::Portable || weight.dims() != [dims[D - 1]] {
         return None;
     }
-    let is_plain = ![x.is_autodiff(), weight.is_autodiff(), bias.is_autodiff()].contains(&true);
     let [x, weight, bias] = [Operand::of(x)?, Operand::of(&weight)?, Operand::of(&bias)?];
     let mut saved = Saved {
         dims: dims.to_vec(),
@@ -41,9 +40,8 @@ pub(crate) fn fast_layer_norm<const D: usize>(x: &Tensor<D>, norm: &LayerNorm) -
         .kernel()
         .forward(saved.x.as_slice(), &mut y, Pool::global())
         .ok()?;
-    let guards = [x.guard, weight.guard, bias.guard];
-    let y = record(LayerNormStep, guards, saved, Buffer::new(y, dims));
-    Some(if is_plain { y.inner() } else { y })
+    let places = [x.place, weight.place, bias.place];
+    Some(record(LayerNormStep, places, saved, Buffer::new(y, dims)))
 }
 
 /// What the backward pass reads.

@@ -103,8 +103,8 @@ pub(crate) fn fast_linear<const D: usize>(
     }
     let (y, before) = saved.forward(added)?;
     let saved = Saved { before, ..saved };
-    let guards = [x.guard, weight.guard, bias.guard, residual.guard];
-    Some(record(LinearStep, guards, saved, Buffer::new(y, dims)))
+    let places = [x.place, weight.place, bias.place, residual.place];
+    Some(record(LinearStep, places, saved, Buffer::new(y, dims)))
 }
 
 /// What the backward pass reads.

@@ -33,7 +33,6 @@ pub(crate) fn norm_unit(x: &Tensor<4>, norm: &BatchNorm, activation: Activation,
     if gamma.dims() != [dims[3]] {
         return None;
     }
-    let is_plain = ![x.is_autodiff(), gamma.is_autodiff(), beta.is_autodiff()].contains(&true);
     let [x, gamma, beta] = [Operand::of(x)?, Operand::of(&gamma)?, Operand::of(&beta)?];
     let (statistics, moments) = match mode {
         Mode::Batch => {
@@ -51,9 +50,9 @@ pub(crate) fn norm_unit(x: &Tensor<4>, norm: &BatchNorm, activation: Activation,
     };
     let (normalised, z) =
         Normalised::forward(x.buffer, dims, statistics, [gamma.buffer, beta.buffer], ending);
-    let map = record(NormStep, [x.guard, gamma.guard, beta.guard], normalised, z);
+    let map = record(NormStep, [x.place, gamma.place, beta.place], normalised, z);
     Some(Unit {
-        map: if is_plain { map.inner() } else { map },
+        map,
         moments: moments.map(as_tensors),
     })
 }

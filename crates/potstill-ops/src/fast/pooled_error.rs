@@ -31,7 +31,6 @@ pub(crate) fn pooled_error(
         return None;
     }
     let plan = PooledError::new(map.dims(), weight, poolings).ok()?;
-    let is_plain = !(map.is_autodiff() || target.is_autodiff());
     let shape = map.dims();
     let (map, target) = (Operand::of(map)?, Operand::of(target)?);
     let (error, sums) = plan
@@ -44,13 +43,12 @@ pub(crate) fn pooled_error(
         target: target.buffer,
         sums,
     };
-    let error = record(
+    Some(record(
         ErrorStep,
-        [map.guard, target.guard],
+        [map.place, target.place],
         saved,
         Buffer::new(vec![error as f32], [1]),
-    );
-    Some(if is_plain { error.inner() } else { error })
+    ))
 }
 
 /// What the backward pass reads.

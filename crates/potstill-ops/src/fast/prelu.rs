@@ -27,7 +27,6 @@ pub(crate) fn rectify(x: &Tensor<4>, slopes: &Tensor<1>) -> Option<Tensor<4>> {
     }
     let dims = x.dims();
     let kernel = Prelu { channels: dims[3] };
-    let is_plain = !(x.is_autodiff() || slopes.is_autodiff());
     let (x, slopes) = (Operand::of(x)?, Operand::of(slopes)?);
     let mut y = Vec::new();
     kernel
@@ -43,8 +42,12 @@ pub(crate) fn rectify(x: &Tensor<4>, slopes: &Tensor<1>) -> Option<Tensor<4>> {
         x: x.buffer,
         slopes: slopes.buffer,
     };
-    let y = record(PreluStep, [x.guard, slopes.guard], saved, Buffer::new(y, dims));
-    Some(if is_plain { y.inner() } else { y })
+    Some(record(
+        PreluStep,
+        [x.place, slopes.place],
+        saved,
+        Buffer::new(y, dims),
+    ))
 }
 
 /// What the backward pass reads.

@@ -36,15 +36,13 @@ pub(crate) fn resampled(
         rows: axis(h, height),
         columns: axis(w, width),
     };
-    let is_plain = !x.is_autodiff();
     let x = Operand::of(x)?;
     let mut resized = Vec::new();
     resample
         .apply(x.buffer.as_slice(), &mut resized, Pool::global())
         .ok()?;
     let resized = Buffer::new(resized, [images, height, width, channels]);
-    let resized = record(ResampleStep, [x.guard], resample, resized);
-    Some(if is_plain { resized.inner() } else { resized })
+    Some(record(ResampleStep, [x.place], resample, resized))
 }
 
 #[derive(Debug)]

@@ -27,7 +27,7 @@ pub(crate) fn pooled_regions(map: &Tensor<4>, plan: &Arc<RoiAlign>) -> Option<Te
     if Form::current() == Form::Portable || plan.pooled_dims().contains(&0) {
         return None;
     }
-    let (is_plain, dims) = (!map.is_autodiff(), map.dims());
+    let dims = map.dims();
     let map = Operand::of(map)?;
     let mut pooled = Vec::new();
     plan.forward(map.buffer.as_slice(), &mut pooled, Pool::global())
@@ -37,8 +37,7 @@ pub(crate) fn pooled_regions(map: &Tensor<4>, plan: &Arc<RoiAlign>) -> Option<Te
         dims,
     };
     let pooled = Buffer::new(pooled, plan.pooled_dims());
-    let pooled = record(RoiStep, [map.guard], saved, pooled);
-    Some(if is_plain { pooled.inner() } else { pooled })
+    Some(record(RoiStep, [map.place], saved, pooled))
 }
 
 /// What the backward pass reads.

@@ -28,8 +28,7 @@ pub(crate) fn fast_channel_shuffle(x: &Tensor<4>, groups: usize) -> Option<Tenso
     let dims = x.dims();
     let input = Operand::of(x)?;
     let out = shuffled(&input.buffer, dims, groups)?;
-    let map = record(ShuffleStep, [input.guard], Shuffle { dims, groups }, out);
-    Some(if x.is_autodiff() { map } else { map.inner() })
+    Some(record(ShuffleStep, [input.place], Shuffle { dims, groups }, out))
 }
 
 fn shuffled(x: &Buffer, dims: [usize; 4], groups: usize) -> Option<Buffer> {

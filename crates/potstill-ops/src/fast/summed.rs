@@ -29,13 +29,11 @@ pub(super) fn summed(
     if Form::current() == Form::Portable || rows == 0 || columns == 0 {
         return None;
     }
-    let is_plain = !logits.is_autodiff();
     let logits = Operand::of(logits)?;
     let mut gradient = Vec::new();
     let sum = loss(logits.buffer.as_slice(), &mut gradient)?;
     let sum = Buffer::new(vec![sum as f32], [1]);
-    let sum = record(SumStep, [logits.guard], Buffer::new(gradient, dims), sum);
-    Some(if is_plain { sum.inner() } else { sum })
+    Some(record(SumStep, [logits.place], Buffer::new(gradient, dims), sum))
 }
 
 #[derive(Debug)]

@@ -88,17 +88,17 @@ pub(crate) fn conv_unit(
         inputs,
         normalised,
     };
-    let parents = [
-        x.guard,
-        weight.guard,
-        gamma.guard,
-        beta.guard,
-        shift.guard,
-        added.guard,
+    let places = [
+        x.place,
+        weight.place,
+        gamma.place,
+        beta.place,
+        shift.place,
+        added.place,
     ];
-    let map = record(UnitStep, parents, saved, z);
+    let map = record(UnitStep, places, saved, z);
     Some(Unit {
-        map: if is_plain { map.inner() } else { map },
+        map,
         moments: moments.map(as_tensors),
     })
 }

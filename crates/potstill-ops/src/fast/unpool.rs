@@ -63,7 +63,6 @@ pub(crate) fn pool_with_places(x: &Tensor<4>, window: usize) -> Option<(Tensor<4
         channels,
         window,
     };
-    let is_plain = !x.is_autodiff();
     let x = Operand::of(x)?;
     let (mut largest, mut places) = (Vec::new(), vec![0; shape.pooled_len()]);
     shape
@@ -75,14 +74,13 @@ pub(crate) fn pool_with_places(x: &Tensor<4>, window: usize) -> Option<(Tensor<4
         places: places.into(),
     };
     let largest = Buffer::new(largest, [images, h, w, channels]);
-    let largest = record(PoolStep, [x.guard], places.clone(), largest);
-    Some((if is_plain { largest.inner() } else { largest }, places))
+    let largest = record(PoolStep, [x.place], places.clone(), largest);
+    Some((largest, places))
 }
 
 /// The values at their places in a map of zeros; none if they are not of the size of the places, or the fast form does not apply.
 pub(crate) fn unpool_to(x: &Tensor<4>, places: &Places) -> Option<Tensor<4>> {
     let Places { shape, places: found } = places;
-    let is_plain = !x.is_autodiff();
     let x = Operand::of(x)?;
     let mut map = Vec::new();
     shape
@@ -90,8 +88,7 @@ pub(crate) fn unpool_to(x: &Tensor<4>, places: &Places) -> Option<Tensor<4>> {
         .ok()?;
     let [height, width] = shape.size;
     let map = Buffer::new(map, [shape.images, height, width, shape.channels]);
-    let map = record(UnpoolStep, [x.guard], places.clone(), map);
-    Some(if is_plain { map.inner() } else { map })
+    Some(record(UnpoolStep, [x.place], places.clone(), map))
 }
 
 #[derive(Debug)]

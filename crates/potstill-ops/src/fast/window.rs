@@ -35,7 +35,6 @@ pub(crate) fn summarise(x: &Tensor<4>, window: Window, summary: Summary) -> Opti
         stride: window.stride,
         padding: window.padding,
     };
-    let is_plain = !x.is_autodiff();
     let x = Operand::of(x)?;
     let mut z = Vec::new();
     window_forward(&shape, summary, x.buffer.as_slice(), &mut z, Pool::global()).ok()?;
@@ -44,8 +43,7 @@ pub(crate) fn summarise(x: &Tensor<4>, window: Window, summary: Summary) -> Opti
     // A mean has the same gradient everywhere.
     let read = (summary == Summary::Maximum).then(|| [x.buffer, z.clone()]);
     let saved = Saved { shape, summary, read };
-    let z = record(WindowStep, [x.guard], saved, z);
-    Some(if is_plain { z.inner() } else { z })
+    Some(record(WindowStep, [x.place], saved, z))
 }
 
 /// What the backward pass reads.
